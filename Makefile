@@ -1,0 +1,37 @@
+# Every target sets up what it needs; setup is quick when nothing changed.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+AZURITE := local/azurite/node_modules/.bin/azurite
+
+.PHONY: help setup check test demo local bench clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+setup: .venv/.installed local/azurite/node_modules/.installed ## .venv with the app, the fipswarden command and the tools; Azurite
+
+.venv/.installed: requirements.txt requirements-dev.txt pyproject.toml
+	@test -x $(PY) || python3 -m venv .venv || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@# Microsoft's own worker library asks for 3.13 but runs on 3.11: the tests load the app with it
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python azure-functions-runtime==1.3.0
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+local/azurite/node_modules/.installed: local/azurite/package.json local/azurite/package-lock.json
+	npm ci --prefix local/azurite --no-audit --no-fund --loglevel=error
+	@touch $@
+
+check: setup ## everything static that can block
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/interrogate --quiet .
+
+test: setup ## every test
+	.venv/bin/pytest
+
+clean: ## removes what setup and the local Azure made
+	rm -rf .venv .venv-az .local local/azurite/node_modules
