@@ -1,0 +1,378 @@
+"""What the core talks about: the observed state of a cluster, findings, posture, plan and memory.
+
+Everything is frozen; times are aware UTC; a field that could not be read is None and is judged unknown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from shared.domain.ids import ClusterId
+
+
+class ComplianceState(StrEnum):
+    """What a finding, a pool, a cluster or the fleet is; the order is from worst to best."""
+
+    INCONSISTENT = "inconsistent"
+    """The nodes and the control plane disagree."""
+    NON_COMPLIANT = "non_compliant"
+    """Observed is not what the policy asks for."""
+    UNKNOWN = "unknown"
+    """Could not be read or judged; never counted as compliant."""
+    EXEMPT = "exempt"
+    """Judged, then excused."""
+    COMPLIANT = "compliant"
+    """As the policy asks for, and proven at the level that it asks for."""
+    NOT_APPLICABLE = "not_applicable"
+    """The policy asks nothing of it."""
+
+
+WORST_FIRST = tuple(ComplianceState)
+"""The order in which the worst state wins."""
+
+
+def worst(states: "list[ComplianceState]") -> ComplianceState:
+    """Return the worst of some states; of none, `not_applicable`."""
+    return min(states, key=WORST_FIRST.index, default=ComplianceState.NOT_APPLICABLE)
+
+
+class Mode(StrEnum):
+    """Enforcement mode: how far the product may go for a pool."""
+
+    AUDIT = "audit"
+    """Judge and record."""
+    ALERT = "alert"
+    """And tell."""
+    ENFORCE = "enforce"
+    """And act."""
+
+
+class ProofLevel(StrEnum):
+    """How deep a pool has to be proven."""
+
+    CONTROL_PLANE = "control-plane"
+    """What ARM says: the flag, the operation's end, the name of the image."""
+    NODE = "node"
+    """And every node carries the label `kubernetes.azure.com/fips_enabled=true` and the pool's image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One node pool as ARM describes it."""
+
+    name: str
+    """Lower case."""
+    etag: str | None
+    """ARM's eTag of the pool at the read; None if ARM gave none (then nothing may be written)."""
+    enable_fips: bool | None
+    """`enableFIPS`; None if it is missing or no boolean."""
+    os_type: str
+    """`Linux`, `Windows` or whatever ARM said."""
+    os_sku: str
+    """For example `Ubuntu`, `AzureLinux`, `Windows2022`."""
+    node_image: str
+    """`nodeImageVersion`; empty if ARM gave none."""
+    provisioning_state: str
+    """ARM's word: `Succeeded`, `Updating`, `Upgrading`, `Failed`, ..."""
+    stopped: bool
+    """The pool's power state is `Stopped`."""
+    count: int | None
+    """Number of nodes that the pool should have."""
+    kubernetes_version: str
+    """`currentOrchestratorVersion`, or `orchestratorVersion` where ARM gives no other."""
+    vm_size: str
+    """Size of the machines."""
+    body: Mapping[str, Any] = field(repr=False, hash=False)
+    """The pool's raw properties from the same read: what a PUT is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One AKS cluster with all of its node pools, from one GET."""
+
+    id: ClusterId
+    location: str
+    """Azure region."""
+    tags: Mapping[str, str] = field(hash=False)
+    """Resource tags."""
+    provisioning_state: str
+    """ARM's word for the cluster."""
+    stopped: bool
+    """The cluster's power state is `Stopped`."""
+    entra: bool
+    """The API server accepts Microsoft Entra tokens (`aadProfile` is there)."""
+    pools: tuple[Pool, ...]
+    """In ARM's order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """ARM says `ResourceNotFound` or `ResourceGroupNotFound`: the cluster does not exist any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What was asked for could not be read; never a reason to call anything compliant."""
+
+    reason: str
+    """CamelCase code."""
+    message: str
+    """What happened and what to do."""
+    retry_after: timedelta | None
+    """When trying again may help; None if it will not until somebody changes something."""
+
+
+ClusterRead = Cluster | Gone | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One Kubernetes node."""
+
+    name: str
+    uid: str
+    """Changes with every reimage that replaces the node object."""
+    pool: str
+    """Label `kubernetes.azure.com/agentpool` (or `agentpool`), lower case; empty if there is none."""
+    fips_label: str | None
+    """Label `kubernetes.azure.com/fips_enabled`, as it stands."""
+    image_label: str
+    """Label `kubernetes.azure.com/node-image-version`; empty if there is none."""
+
+
+NodesRead = tuple[Node, ...] | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the nodes of one pool said at one time; it counts only for the image that it was taken on."""
+
+    at: datetime
+    node_image: str
+    """The pool's `nodeImageVersion` when the proof was taken."""
+    nodes: int
+    """Number of nodes seen."""
+    disagreeing: tuple[str, ...] = ()
+    """Names of nodes whose label or image is not what the control plane says."""
+    missing: int = 0
+    """Nodes that the pool should have and Kubernetes does not show."""
+    unreadable: str = ""
+    """Why the nodes could not be read, as `Reason: message`; empty if they could."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check on one node pool (or on the cluster)."""
+
+    check: str
+    """Name of the check."""
+    state: ComplianceState
+    reason: str
+    """CamelCase code."""
+    message: str
+    """A sentence that says what was seen and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPosture:
+    """The verdict on one pool."""
+
+    pool: str
+    state: ComplianceState
+    """The worst of its findings."""
+    findings: tuple[Finding, ...]
+    """In the order of the checks, at least one."""
+    mode: Mode
+    rule: str
+    """Name of the policy's rule that applied; `default` if none did."""
+    since: datetime
+    """When the pool's state and reason became what they are."""
+
+    @property
+    def decisive(self) -> Finding:
+        """The finding that made the state."""
+        return next(finding for finding in self.findings if finding.state == self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Posture:
+    """The verdict on a cluster at one time."""
+
+    at: datetime
+    state: ComplianceState
+    """The worst of the pools' and of the cluster's own findings."""
+    pools: tuple[PoolPosture, ...]
+    cluster_findings: tuple[Finding, ...] = ()
+    """What concerns no single pool, such as a cluster that could not be read."""
+    in_scope: bool = True
+    """False if the policy excludes the cluster: it then has no state."""
+
+
+class ActionKind(StrEnum):
+    """The remediation steps."""
+
+    ENABLE_FIPS = "enable_fips"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One remediation step on one pool; it is taken only on the read that it was decided on."""
+
+    kind: ActionKind
+    pool: str
+    etag: str
+    """The pool's eTag in the read: goes into If-Match."""
+    body: Mapping[str, Any] = field(repr=False, hash=False)
+    """The whole PUT body, made from the same read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """A step that is due but not taken."""
+
+    pool: str
+    reason: str
+    message: str
+    until: datetime | None = None
+    """When to look again for it; None if only somebody's change will help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a look will do: at most one action, and why the other due steps wait."""
+
+    action: Action | None
+    deferrals: tuple[Deferral, ...]
+    requeue_after: timedelta | None
+    """When the cluster should be looked at again; None: resync is soon enough."""
+
+
+class OutcomeState(StrEnum):
+    """The result of an attempted action, then the end of its operation."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    NOT_BEGUN = "not_begun"
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Our own operation on a pool, kept in the rollout row before anything is begun."""
+
+    intent: str
+    """Id of the intent: evidence record, reservation and `x-ms-client-request-id` carry it."""
+    kind: ActionKind
+    pool: str
+    etag: str
+    """The pool's eTag before the PUT."""
+    at: datetime
+    """When it was decided."""
+    accepted: bool = False
+    """True once an answer or the world has shown that AKS took the PUT."""
+    intent_seq: int | None = None
+    """Number of the intent's evidence record, once it is written."""
+    url: str = ""
+    """`Azure-AsyncOperation`, opaque; empty if it was lost or never given."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolMemory:
+    """What earlier looks left about one pool."""
+
+    proof: Proof | None = None
+    ended: datetime | None = None
+    """When our last operation on the pool ended."""
+    blocked: str = ""
+    """Why the product does not try again by itself; empty if it may."""
+    blocked_etag: str = ""
+    """The pool's eTag when it was blocked: another one clears the block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What earlier looks left in the rollout row; a lost row is rebuilt by the next look."""
+
+    operation: Operation | None = None
+    pools: Mapping[str, PoolMemory] = field(default_factory=dict, hash=False)
+    unreadable_since: datetime | None = None
+    """Since when transient errors keep the cluster from being read."""
+
+    def pool(self, name: str) -> PoolMemory:
+        """Return what is remembered of a pool; of a new one, nothing."""
+        return self.pools.get(name, PoolMemory())
+
+
+class OperationStatus(StrEnum):
+    """How far an operation of AKS is; the last three are the only ends."""
+
+    IN_PROGRESS = "InProgress"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRead:
+    """One answer to `how far is it`."""
+
+    status: OperationStatus
+    code: str = ""
+    """ARM's error code, if it ended badly."""
+    message: str = ""
+    """ARM's error text, if it ended badly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """AKS took the PUT."""
+
+    url: str
+    """`Azure-AsyncOperation`; empty if AKS gave none."""
+    correlation_id: str
+    """`x-ms-correlation-request-id`, for support tickets and the evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """AKS or ARM did not take the PUT, and said so."""
+
+    reason: str
+    """CamelCase code of ours."""
+    message: str
+    """ARM's code and text."""
+    retry_after: timedelta | None
+    """When it may be tried again; None: not until something is changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The PUT was sent and no answer came: only the world knows; the next look reads it there."""
+
+    message: str
+
+
+BeginResult = Accepted | Refused | Unanswered
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One thing that people should know, told once."""
+
+    key: str
+    """What makes it this alert: a second one with the same key is not sent."""
+    cluster: str
+    """ARM id; empty if it concerns no cluster."""
+    pool: str
+    """Empty if it concerns no pool."""
+    severity: str
+    """`critical`, `warning`, `info` or `good`."""
+    reason: str
+    title: str
+    text: str
+    at: datetime

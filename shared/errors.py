@@ -1,0 +1,24 @@
+"""The few exceptions of the product; what is expected is a value instead (a deferral, a refusal, unknown)."""
+
+
+class FipswardenError(Exception):
+    """Base of all of ours; its text says what, where and what to do."""
+
+
+class ConfigError(FipswardenError):
+    """Settings or a policy that the app can't work with; carries every fault at once."""
+
+    def __init__(self, subject: str, faults: tuple[str, ...]) -> None:
+        self.subject = subject
+        """What is at fault, for example `settings` or the name of a policy file."""
+        self.faults = faults
+        """One line per fault: where, what, what to do."""
+        super().__init__(f"{subject}: " + "; ".join(faults))
+
+
+class TerminalError(FipswardenError):
+    """Trying again will not help: the message belongs into the poison queue at once."""
+
+
+class LeaseLostError(FipswardenError):
+    """Somebody else may work on this cluster now: the look must end without another write."""
