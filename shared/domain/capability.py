@@ -8,6 +8,14 @@ from dataclasses import dataclass
 
 from shared.domain.model import Pool
 
+KNOWN_OS_SKUS = frozenset(
+    {
+        *("ubuntu", "ubuntu2204", "ubuntu2404", "azurelinux", "azurelinux3", "azurelinuxosguard"),
+        *("azurecontainerlinux", "cblmariner", "mariner", "flatcar"),
+        *("windows2019", "windows2022", "windows2025", "windowsannual"),
+    }
+)
+"""OS SKUs (lower case) of API 2026-08-01 and those that older pools still carry; another one is judged unknown."""
 _WINDOWS_BY_DEFAULT = ("windows2022", "windows2025")
 
 
@@ -39,7 +47,7 @@ def incapable(pool: Pool) -> Incapable | None:
     if pool.os_type == "Windows":
         return Incapable(
             "WindowsNotUpdatable",
-            f"{pool.os_sku} pools can't be switched: create a pool with Windows2022 or later and delete this one.",
+            f"{pool.os_sku} pools can't be switched: replace the pool by one with Windows2022 or later.",
         )
     if sku == "ubuntu2404":
         return Incapable("OsSkuIncapable", "Ubuntu 24.04 has no FIPS image: set the OS SKU to Ubuntu2204.")
@@ -52,12 +60,9 @@ def incapable(pool: Pool) -> Incapable | None:
 
 def _by_machine(pool: Pool, sku: str) -> Incapable | None:
     if is_arm64(pool.vm_size) and sku not in ("azurelinux", "azurelinux3", "azurecontainerlinux"):
-        return Incapable(
-            "Arm64Incapable", "On Arm64 only Azure Linux 3 has FIPS: set the OS SKU to AzureLinux3."
-        )
+        return Incapable("Arm64Incapable", "On Arm64 only Azure Linux 3 has FIPS: set the OS SKU to AzureLinux3.")
     security = pool.body.get("securityProfile")
     trusted = isinstance(security, dict) and (security.get("enableVTPM") or security.get("enableSecureBoot"))
-    # ImageFips for Trusted Launch exists for Ubuntu 22.04 on generation 2 alone.
     if trusted and sku not in ("ubuntu2204", "ubuntu"):
         return Incapable("TrustedLaunchIncapable", "Trusted Launch has FIPS only with OS SKU Ubuntu2204.")
     if pool.vm_size.lower().startswith(("standard_dc", "standard_ec")) and "as" in pool.vm_size.lower():
@@ -66,7 +71,5 @@ def _by_machine(pool: Pool, sku: str) -> Incapable | None:
     runtime = pool.body.get("workloadRuntime")
     if runtime in ("KataMshvVmIsolation", "KataVmIsolation"):
         # AKS release 2026-06-19: the API rejects the combination.
-        return Incapable(
-            "PodSandboxingIncapable", "Pod Sandboxing can't be combined with FIPS: replace the pool."
-        )
+        return Incapable("PodSandboxingIncapable", "Pod Sandboxing can't be combined with FIPS: replace the pool.")
     return None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.capability import fips_enabled_by_default, incapable
+from shared.domain.capability import KNOWN_OS_SKUS, fips_enabled_by_default, incapable
 from shared.domain.model import (
     Cluster,
     ClusterRead,
@@ -53,9 +53,7 @@ class Subject:
 Check = Callable[[Subject], Finding | None]
 
 
-def evaluate(
-    read: ClusterRead, memory: Memory, policy: Policy, previous: Posture | None, now: datetime
-) -> Posture:
+def evaluate(read: ClusterRead, memory: Memory, policy: Policy, previous: Posture | None, now: datetime) -> Posture:
     """Judge one cluster; `previous` only tells since when a verdict has stood."""
     match read:
         case Unreadable():
@@ -105,6 +103,8 @@ def _flag(subject: Subject) -> Finding | None:
         return Finding(
             "flag", _S.UNKNOWN, "OsTypeUnknown", f"ARM calls the pool's OS type {pool.os_type!r}: not judged."
         )
+    if pool.os_sku.lower() not in KNOWN_OS_SKUS:
+        return Finding("flag", _S.UNKNOWN, "OsSkuUnknown", f"OS SKU {pool.os_sku!r} is not known to this version.")
     if pool.enable_fips is None:
         return Finding(
             "flag", _S.UNKNOWN, "FlagUnreadable", "ARM gave no true or false for enableFIPS: not judged."
@@ -156,10 +156,9 @@ def _image(subject: Subject) -> Finding | None:
     if "fips" not in pool.node_image.lower():
         return Finding(
             "image",
-            _S.INCONSISTENT,
+            _S.NON_COMPLIANT,
             "ImageNotFips",
-            f"enableFIPS is true but the node image is {pool.node_image}, which is no FIPS image. Upgrade the "
-            "pool's node image and look again.",
+            f"enableFIPS is true but the node image {pool.node_image} is no FIPS image: upgrade the node image.",
         )
     return Finding("image", _S.COMPLIANT, "ImageFips", f"The node image {pool.node_image} is a FIPS image.")
 
@@ -194,22 +193,20 @@ def _proof_verdict(subject: Subject, proof: Proof) -> Finding:
         names = ", ".join(proof.disagreeing[:10]) + (" ..." if len(proof.disagreeing) > 10 else "")
         ended = subject.memory.ended
         if ended and proof.at - ended < SETTLE:
-            return Finding(
-                "proof", _S.UNKNOWN, "ProofSettling", f"Not all nodes show the new image yet: {names}."
-            )
+            return Finding("proof", _S.UNKNOWN, "ProofSettling", f"Not all nodes show the new image yet: {names}.")
         return Finding(
             "proof",
             _S.INCONSISTENT,
             "NodesDisagree",
-            f"ARM says that FIPS is on; {len(proof.disagreeing)} of {proof.nodes} nodes don't show it: {names}. "
-            "Treat them as not FIPS-enabled; reimage or delete them.",
+            f"ARM says that FIPS is on; {len(proof.disagreeing)} of {proof.nodes} nodes don't show it: {names}. Treat "
+            "them as not FIPS-enabled; reimage or delete them.",
         )
     if proof.missing:
         return Finding(
             "proof",
             _S.UNKNOWN,
             "NodesMissing",
-            f"{proof.missing} of the pool's {proof.nodes + proof.missing} nodes are not in the cluster: unproven.",
+            f"{proof.missing} of {proof.nodes + proof.missing} nodes are not in the cluster: they are unproven.",
         )
     return Finding(
         "proof",
@@ -236,7 +233,7 @@ CHECKS: tuple[Check, ...] = (_flag, _capable, _settled, _image, _proof)
 
 
 def pools_to_prove(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> tuple[Pool, ...]:
-    """Return the pools whose nodes have to be asked now: no proof, an old one, or one that settles nothing."""
+    """Return the pools whose nodes must be asked now: no proof, an old one, or one that settles nothing."""
     if cluster.stopped or not policy.covers(cluster.id, dict(cluster.tags)):
         return ()
     due: list[Pool] = []
@@ -252,9 +249,7 @@ def pools_to_prove(cluster: Cluster, memory: Memory, policy: Policy, now: dateti
 
 def proof_due(cluster: Cluster, memory: Memory, policy: Policy) -> datetime | None:
     """Return when the first of the cluster's proofs will be too old; None if there is none."""
-    taken = [
-        proof.at for pool in cluster.pools if (proof := memory.pool(pool.name).proof) and not proof.unreadable
-    ]
+    taken = [proof.at for pool in cluster.pools if (proof := memory.pool(pool.name).proof) and not proof.unreadable]
     return min(taken) + policy.proof_max_age if taken else None
 
 
