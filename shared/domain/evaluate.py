@@ -198,8 +198,8 @@ def _proof_verdict(subject: Subject, proof: Proof) -> Finding:
             "proof",
             _S.INCONSISTENT,
             "NodesDisagree",
-            f"ARM says that FIPS is on; {len(proof.disagreeing)} of {proof.nodes} nodes don't show it: {names}. Treat "
-            "them as not FIPS-enabled; reimage or delete them.",
+            f"ARM says that FIPS is on; {len(proof.disagreeing)} of {proof.nodes} nodes don't show it: {names}. "
+            "Treat them as not FIPS-enabled; reimage or delete them.",
         )
     if proof.missing:
         return Finding(

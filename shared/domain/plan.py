@@ -1,6 +1,6 @@
-"""Decides what to do about a posture: at most one action per look, and a recorded reason for every step not taken.
+"""Decides what to do about a posture: at most one action per look, a recorded reason for every step not taken.
 
-Pure; every path (event, resync, CLI, dashboard) comes through here, so that the policy's limits hold on all of them.
+Pure; every path (event, resync, CLI, dashboard) comes through here, so the policy's limits hold on all of them.
 """
 
 from collections.abc import Mapping
@@ -29,6 +29,7 @@ READ_ONLY = ("eTag", "currentOrchestratorVersion", "provisioningState", "nodeIma
 `nodeImageVersion`, which is writable since 2026-04-01 and would trigger a rollback."""
 _TRANSITION_POLL = timedelta(minutes=2)
 _UNPROVEN_POLL = timedelta(minutes=10)
+_PAUSE_POLL = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,106 +42,98 @@ class Budget:
     """A person has stopped everything."""
 
 
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a plan is made from."""
+
+    cluster: Cluster
+    posture: Posture
+    memory: Memory
+    policy: Policy
+    budget: Budget
+    now: datetime
+    poll: timedelta
+    """How soon to come back while an operation of ours runs."""
+
+
+_Reason = tuple[str, str, timedelta | None]
+"""Code, message, and after how long to look again (None: only somebody's change will help)."""
+
+
 def put_body(pool: Pool, **changes: bool) -> Mapping[str, Any]:
     """Return the body of a PUT that changes only what is named: the pool as read, without what is read-only.
 
-    PUT of an agent pool is a full replace: what is left out would be reset.
+    PUT of an agent pool is a full replace: what is left out would be reset. `type` stays: in a cluster's
+    `agentPoolProfiles` it is the property (VirtualMachineScaleSets), not the resource's type.
     """
-    kept = {key: value for key, value in pool.body.items() if key not in (*READ_ONLY, "name", "id", "type")}
+    kept = {key: value for key, value in pool.body.items() if key not in (*READ_ONLY, "name")}
     return {"properties": kept | changes}
 
 
-def plan(
-    cluster: Cluster,
-    posture: Posture,
-    memory: Memory,
-    policy: Policy,
-    budget: Budget,
-    now: datetime,
-    poll: timedelta,
-) -> Plan:
-    """Plan one look.
-
-    `poll` is how soon to come back while an operation of ours runs.
-    """
-    if not posture.in_scope:
+def plan(situation: Situation) -> Plan:
+    """Plan one look."""
+    if not situation.posture.in_scope:
         return Plan(None, (), None)
     deferrals: list[Deferral] = []
     action: Action | None = None
-    for verdict, pool in _due(cluster, posture):
-        blocker = _blocker(cluster, pool, verdict, memory, policy, budget, now)
-        if blocker is None and action is not None:
-            blocker = Deferral(
-                pool.name,
+    for verdict, pool in _due(situation):
+        reason = _forbidden(situation, verdict, pool) or _not_now(situation, pool)
+        if reason is None and action is not None:
+            reason = (
                 "OneOperationPerCluster",
-                f"{action.pool} comes first: AKS runs one operation per cluster.",
+                f"{action.pool} comes first: AKS runs one operation per cluster at a time.",
+                situation.poll,
             )
-        if blocker is not None:
-            deferrals.append(blocker)
-        elif pool.etag:
-            action = Action(ActionKind.ENABLE_FIPS, pool.name, pool.etag, put_body(pool, enableFIPS=True))
-    return Plan(action, tuple(deferrals), _requeue(cluster, posture, memory, policy, tuple(deferrals), now, poll))
+        if reason is None:
+            etag = pool.etag or ""
+            action = Action(ActionKind.ENABLE_FIPS, pool.name, etag, put_body(pool, enableFIPS=True))
+        else:
+            code, message, after = reason
+            deferrals.append(Deferral(pool.name, code, message, situation.now + after if after else None))
+    return Plan(action, tuple(deferrals), _requeue_after(situation, deferrals))
 
 
-def _due(cluster: Cluster, posture: Posture) -> list[tuple[PoolPosture, Pool]]:
+def _due(situation: Situation) -> list[tuple[PoolPosture, Pool]]:
     """Pools whose remediation is due: the flag is off and the policy wants it on."""
-    by_name = {pool.name: pool for pool in cluster.pools}
+    by_name = {pool.name: pool for pool in situation.cluster.pools}
     return [
         (verdict, by_name[verdict.pool])
-        for verdict in posture.pools
+        for verdict in situation.posture.pools
         if any(finding.reason == "FipsDisabled" for finding in verdict.findings)
     ]
 
 
-def _blocker(
-    cluster: Cluster,
-    pool: Pool,
-    verdict: PoolPosture,
-    memory: Memory,
-    policy: Policy,
-    budget: Budget,
-    now: datetime,
-) -> Deferral | None:
-    """The first reason why a step may not be taken; the order is from what nobody can change to what passes."""
-    reason: tuple[str, str, timedelta | None] | None = None
-    cannot = incapable(pool)
-    remembered = memory.pool(pool.name)
+def _forbidden(situation: Situation, verdict: PoolPosture, pool: Pool) -> _Reason | None:
+    """What only somebody's change can lift."""
     if verdict.mode is not Mode.ENFORCE:
-        reason = ("ModeDoesNotAct", f"Rule {verdict.rule} has mode {verdict.mode}: nothing is changed.", None)
-    elif cannot:
-        reason = (cannot.reason, cannot.message, None)
-    elif not pool.etag:
-        reason = ("NoETag", "ARM gave no eTag for the pool: a PUT could overwrite somebody's change.", None)
-    elif cluster.stopped or pool.stopped:
-        reason = ("Stopped", "A stopped cluster or pool can't be updated: start it, or delete it.", None)
-    elif remembered.blocked and remembered.blocked_etag == pool.etag:
-        reason = ("Blocked", f"{remembered.blocked} Change the pool's configuration to have it tried again.", None)
-    elif memory.operation:
-        reason = (
-            "OperationInProgress",
-            f"Our operation on {memory.operation.pool} has not ended.",
-            _TRANSITION_POLL,
-        )
-    elif busy := _busy(cluster):
-        reason = ("ClusterBusy", f"AKS runs another operation: {busy}.", _TRANSITION_POLL)
-    elif pool.provisioning_state in ("Failed", "Canceled"):
-        reason = (
-            "ProvisioningFailed",
-            f"The pool's provisioning state is {pool.provisioning_state}: mend it first, a PUT would resume that.",
-            None,
-        )
-    elif budget.paused:
-        reason = ("Paused", "A person has paused every remediation.", None)
-    elif budget.active >= policy.concurrent:
-        reason = (
-            "BudgetExhausted",
-            f"{budget.active} remediations are running, the policy allows {policy.concurrent}.",
-            _TRANSITION_POLL,
-        )
-    if reason is None:
-        return None
-    code, message, after = reason
-    return Deferral(pool.name, code, message, now + after if after else None)
+        return ("ModeDoesNotAct", f"Rule {verdict.rule} has mode {verdict.mode}: nothing is changed.", None)
+    if cannot := incapable(pool):
+        return (cannot.reason, cannot.message, None)
+    if not pool.etag:
+        return ("NoETag", "ARM gave no eTag for the pool: a PUT could overwrite somebody's change.", None)
+    if situation.cluster.stopped or pool.stopped:
+        return ("Stopped", "A stopped cluster or pool can't be updated: start it, or delete it.", None)
+    if pool.provisioning_state in ("Failed", "Canceled"):
+        message = f"Provisioning state {pool.provisioning_state}: mend the pool first, a PUT would resume that."
+        return (f"Provisioning{pool.provisioning_state}", message, None)
+    blocked = situation.memory.pool(pool.name)
+    if blocked.blocked and blocked.blocked_etag == pool.etag:
+        return ("Blocked", f"{blocked.blocked} It is tried again when the pool's configuration changes.", None)
+    return None
+
+
+def _not_now(situation: Situation, pool: Pool) -> _Reason | None:
+    """What passes by itself, or when a person lifts it for the whole fleet."""
+    if operation := situation.memory.operation:
+        return ("OperationInProgress", f"Our operation on {operation.pool} has not ended.", situation.poll)
+    if busy := _busy(situation.cluster):
+        return ("ClusterBusy", f"AKS runs another operation: {busy}.", _TRANSITION_POLL)
+    if situation.budget.paused:
+        return ("Paused", f"A person has paused every remediation, so {pool.name} waits.", _PAUSE_POLL)
+    if situation.budget.active >= situation.policy.concurrent:
+        message = f"{situation.budget.active} remediations run; the policy allows {situation.policy.concurrent}."
+        return ("BudgetExhausted", message, _TRANSITION_POLL)
+    return None
 
 
 def _busy(cluster: Cluster) -> str:
@@ -154,26 +147,18 @@ def _busy(cluster: Cluster) -> str:
     return ""
 
 
-def _requeue(
-    cluster: Cluster,
-    posture: Posture,
-    memory: Memory,
-    policy: Policy,
-    deferrals: tuple[Deferral, ...],
-    now: datetime,
-    poll: timedelta,
-) -> timedelta | None:
+def _requeue_after(situation: Situation, deferrals: list[Deferral]) -> timedelta | None:
     """The soonest time at which this look would be worth repeating."""
-    waits = [deferral.until - now for deferral in deferrals if deferral.until]
-    if memory.operation:
-        waits.append(poll)
-    reasons = {finding.reason for verdict in posture.pools for finding in verdict.findings}
+    waits = [deferral.until - situation.now for deferral in deferrals if deferral.until]
+    if situation.memory.operation:
+        waits.append(situation.poll)
+    reasons = {finding.reason for verdict in situation.posture.pools for finding in verdict.findings}
     if "ProofSettling" in reasons:
-        waits.append(poll)
+        waits.append(situation.poll)
     if "OperationInProgress" in reasons:
         waits.append(_TRANSITION_POLL)
     if reasons & {"NodesMissing", "ProofMissing"}:
         waits.append(_UNPROVEN_POLL)
-    if due := proof_due(cluster, memory, policy):
-        waits.append(max(due - now, timedelta()))
+    if due := proof_due(situation.cluster, situation.memory, situation.policy):
+        waits.append(max(due - situation.now, timedelta()))
     return min(waits, default=None)

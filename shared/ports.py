@@ -1,0 +1,190 @@
+"""What the core needs from the world, as Protocols; adapters provide it on Azure, `local/` on a manual clock.
+
+Facts come in as frozen records. What is expected (busy, refused, a lost race) is a value; only the
+unexpected raises, and then goes back to the Functions host, which brings the message again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from shared.domain.ids import ClusterId
+from shared.domain.model import Action, Alert, BeginResult, ClusterRead, NodesRead, OperationRead, Unreadable
+from shared.domain.policy import Policy
+from shared.domain.records import Record
+from shared.domain.requests import ReconcileRequest
+
+Scalar = str | int | bool | datetime
+
+
+class Clock(Protocol):
+    """Time, so that a test can drive it."""
+
+    def now(self) -> datetime:
+        """Return the time, aware UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never jump."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table."""
+
+    partition: str
+    key: str
+    columns: Mapping[str, Scalar]
+    """Small values that queries may select."""
+    doc: Mapping[str, Any]
+    """JSON of up to about 900 kB packed; empty where a query selected columns alone."""
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A table write that took effect."""
+
+    etag: str
+    at: datetime
+    """The table server's time, to the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """One write of a transaction."""
+
+    key: str
+    etag: str | None
+    """The eTag that the row must have; None: the row must not exist."""
+    columns: Mapping[str, Scalar]
+    doc: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """One deletion of a transaction."""
+
+    key: str
+    etag: str
+
+
+class Table(Protocol):
+    """A table with compare-and-swap: every write names the state that it replaces."""
+
+    def read(self, partition: str, key: str) -> Row | None:
+        """Return a row, or None if there is none."""
+        ...
+
+    def write(self, partition: str, put: Put) -> Written | None:
+        """Write one row; None if somebody else was first. A write that the SDK repeated counts as ours."""
+        ...
+
+    def transact(self, partition: str, writes: Sequence[Put | Delete]) -> bool:
+        """Do all writes (at most 100) or none; False if somebody else was first."""
+        ...
+
+    def rows(self, partition: str | None = None) -> Iterator[Row]:
+        """Yield the rows of a partition, or all, with their columns and without their documents."""
+        ...
+
+
+class Clusters(Protocol):
+    """AKS through ARM."""
+
+    def read(self, cluster: ClusterId) -> ClusterRead:
+        """Read a cluster with all its pools, in one GET."""
+        ...
+
+    def begin(self, cluster: ClusterId, action: Action, intent: str) -> BeginResult:
+        """Send the action's PUT, once: If-Match and body are the action's, `x-ms-client-request-id` the intent."""
+        ...
+
+    def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:
+        """Ask how far an operation is; `url` is opaque and was given by AKS."""
+        ...
+
+
+class Nodes(Protocol):
+    """The Kubernetes API of a cluster."""
+
+    def read(self, cluster: ClusterId) -> NodesRead:
+        """List all nodes."""
+        ...
+
+
+class Evidence(Protocol):
+    """The evidence account: records are created and read, never overwritten or deleted."""
+
+    def create(self, cluster: ClusterId, record: Record) -> bool:
+        """Create a record under its number; False if that number is taken."""
+        ...
+
+    def read(self, cluster: ClusterId, seq: int) -> Record | None:
+        """Return the record of a number, or None if there is none (yet)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A message that the queue has taken."""
+
+    at: datetime
+    """The queue server's insertion time."""
+
+
+class WakeUps(Protocol):
+    """The queue `reconcile`."""
+
+    def send(self, request: ReconcileRequest, delay: timedelta = timedelta()) -> Queued:
+        """Queue a request; it becomes visible after `delay` (at most 7 days)."""
+        ...
+
+
+class Alerts(Protocol):
+    """The queue `alerts`."""
+
+    def send(self, alert: Alert) -> None:
+        """Queue an alert."""
+        ...
+
+
+class Channel(Protocol):
+    """One way to reach people."""
+
+    name: str
+    """What the alert memory calls it."""
+
+    def send(self, alert: Alert) -> None:
+        """Deliver one alert; raises if it could not be delivered."""
+        ...
+
+
+class Policies(Protocol):
+    """Where the policy lies."""
+
+    def load(self) -> Policy | Unreadable:
+        """Return the policy as it is now, or why it can't be had; then nothing may be disrupted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FleetHint:
+    """What Resource Graph says of one cluster: a hint, never posture or evidence."""
+
+    read: ClusterRead
+    cluster: ClusterId
+
+
+class Fleet(Protocol):
+    """The whole fleet, cheaply."""
+
+    def subscriptions(self) -> tuple[str, ...]:
+        """Return the subscriptions to be covered, from a source other than Resource Graph; lower case."""
+        ...
+
+    def clusters(self, subscriptions: Sequence[str]) -> Iterator[FleetHint]:
+        """Yield the clusters that Resource Graph knows, grouped by subscription."""
+        ...
