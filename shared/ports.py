@@ -41,6 +41,8 @@ class Row:
     doc: Mapping[str, Any]
     """JSON of up to about 900 kB packed; empty where a query selected columns alone."""
     etag: str
+    at: datetime
+    """The table server's time of the last write."""
 
 
 @dataclass(frozen=True, slots=True)

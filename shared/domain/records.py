@@ -3,15 +3,15 @@
 A record names its predecessor's hash; its own hash is that of its canonical bytes. Times are UTC in ISO 8601.
 """
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from shared.domain.codec import plain
 from shared.domain.ids import ClusterId
 
 SCHEMA = "fipswarden.evidence/1"
@@ -89,32 +89,6 @@ def canonical(value: Mapping[str, Any]) -> bytes:
     """Return JSON with sorted keys, no spaces and UTF-8: the same bytes for the same content."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode()
-
-
-def plain(value: Any) -> Any:
-    """Turn frozen records, tuples, times and enums into JSON values; names of fields become camelCase."""
-    match value:
-        case datetime():
-            return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
-        case timedelta():
-            return value.total_seconds()
-        case ClusterId():
-            return value.arm_id
-        case Mapping():
-            return {str(key): plain(item) for key, item in value.items()}
-        case tuple() | list():
-            return [plain(item) for item in value]
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {_camel(field.name): plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        case StrEnum():
-            return value.value
-        case _:
-            return value
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
 
 
 def fingerprint(value: Any) -> str:

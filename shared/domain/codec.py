@@ -1,0 +1,105 @@
+"""Frozen records to JSON values and back: rows, messages and evidence all go through here.
+
+Names of fields become camelCase, times ISO 8601 in UTC, enums their values. Reading is strict: a missing field
+takes its default or fails, a value of another type fails, and an unknown field is ignored, so that rows written
+by a newer version can be read by an older one during a deployment.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar
+
+from shared.domain.ids import ClusterId
+
+T = TypeVar("T")
+
+
+def plain(value: Any) -> Any:
+    """Turn a record, and what is in it, into JSON values."""
+    match value:
+        case datetime():
+            return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        case timedelta():
+            return value.total_seconds()
+        case ClusterId():
+            return value.arm_id
+        case StrEnum():
+            return value.value
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case tuple() | list():
+            return [plain(item) for item in value]
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {_camel(field.name): plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        case _:
+            return value
+
+
+def typed(kind: type[T], value: Any) -> T:
+    """Rebuild a record of a type from JSON values; raises ValueError that says which field is wrong."""
+    found: T = _typed(kind, value, kind.__name__)
+    return found
+
+
+def _typed(kind: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in typing.get_args(kind):
+            return None
+        return _typed(next(arg for arg in typing.get_args(kind) if arg is not type(None)), value, where)
+    if origin is tuple:
+        return tuple(_typed(typing.get_args(kind)[0], item, where) for item in _is(list, value, where))
+    if origin is not None and issubclass(origin, Mapping):
+        inner = typing.get_args(kind)[1]
+        return {key: _typed(inner, item, f"{where}.{key}") for key, item in _is(dict, value, where).items()}
+    if kind is Any:
+        return value
+    return _typed_class(kind, value, where)
+
+
+def _typed_class(kind: Any, value: Any, where: str) -> Any:
+    if kind is not ClusterId and dataclasses.is_dataclass(kind):
+        return _record(kind, _is(dict, value, where), where)
+    if kind is datetime:
+        return datetime.fromisoformat(_is(str, value, where))
+    if kind is ClusterId:
+        return ClusterId.parse(_is(str, value, where))
+    if issubclass(kind, StrEnum):
+        return kind(value)
+    return _is(kind, value, where)
+
+
+def _record(kind: Any, given: Mapping[str, Any], where: str) -> Any:
+    known = {name: (hint, _camel(name)) for name, hint in _fields(kind)}
+    try:
+        return kind(
+            **{
+                name: _typed(hint, given[key], f"{where}.{name}")
+                for name, (hint, key) in known.items()
+                if key in given
+            }
+        )
+    except TypeError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+@cache
+def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
+    hints = typing.get_type_hints(kind)
+    return tuple((field.name, hints[field.name]) for field in dataclasses.fields(kind))
+
+
+def _is(kind: type[T], value: Any, where: str) -> T:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"{where}: expected {kind.__name__}, found {type(value).__name__}")
+    return value
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
