@@ -63,21 +63,22 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
 
 
 def _typed_class(kind: Any, value: Any, where: str) -> Any:
-    if kind is not ClusterId and dataclasses.is_dataclass(kind):
+    if kind is ClusterId:
+        return ClusterId.parse(_is(str, value, where))
+    if dataclasses.is_dataclass(kind):
         return _record(kind, _is(dict, value, where), where)
     if kind is datetime:
         return datetime.fromisoformat(_is(str, value, where))
-    if kind is ClusterId:
-        return ClusterId.parse(_is(str, value, where))
     if issubclass(kind, StrEnum):
         return kind(value)
     return _is(kind, value, where)
 
 
 def _record(kind: Any, given: Mapping[str, Any], where: str) -> Any:
+    make: Any = kind
     known = {name: (hint, _camel(name)) for name, hint in _fields(kind)}
     try:
-        return kind(
+        return make(
             **{
                 name: _typed(hint, given[key], f"{where}.{name}")
                 for name, (hint, key) in known.items()

@@ -1,0 +1,48 @@
+"""A cluster's evidence chain: appends records so that two writers can neither fork it nor lose a record.
+
+Numbers are taken by creating the blob; a number that is taken is read, and the next one tried. Nothing is listed.
+"""
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.domain.ids import ClusterId
+from shared.domain.records import Head, Record, RecordKind, make_record
+from shared.ports import Evidence
+
+
+class Chain:
+    """The chain of one cluster, from the head that the posture row remembers onwards."""
+
+    def __init__(self, evidence: Evidence, cluster: ClusterId, head: Head) -> None:
+        self._evidence, self._cluster = evidence, cluster
+        self.head = head
+        """The last record that is known to exist."""
+
+    def catch_up(self) -> tuple[Record, ...]:
+        """Read what a look that died left behind the known head, and move the head there."""
+        found: list[Record] = []
+        while record := self._evidence.read(self._cluster, self.head.seq + 1):
+            found.append(record)
+            self.head = record.head
+        return tuple(found)
+
+    def append(self, kind: RecordKind, at: datetime, body: Mapping[str, Any], record_id: str = "") -> Record:
+        """Write the next record; it exists durably once this returns."""
+        record_id = record_id or secrets.token_hex(16)
+        while True:
+            record = make_record(self._cluster, self.head, record_id, kind, at, body)
+            if not self._evidence.create(self._cluster, record):
+                taken = self._evidence.read(self._cluster, record.seq)
+                if taken is None:
+                    # Created by somebody between our two calls and not readable yet, or half-written: look again.
+                    raise OSError(f"evidence {self._cluster.path}/{record.seq} is taken but can't be read")
+                if taken.id != record_id:
+                    self.head = taken.head
+                    continue
+                # The SDK repeated our own create after a lost answer.
+                record = taken
+            self.head = record.head
+            return record
