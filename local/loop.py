@@ -58,3 +58,5 @@ async def cancel_other_tasks() -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.gather(*others, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_asyncgens()
+    for _ in range(3):  # connections that were closed tell their protocols in the next rounds of the loop
+        await asyncio.sleep(0)

@@ -27,6 +27,7 @@ def add_routes(router: web.UrlDispatcher, function: AppFunction, prefix: str, ke
     level = (function.trigger.get("authLevel") or "function").lower()
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        """Answers one request."""
         if not keys.allow(request, level):
             return web.Response(status=401)
         return _response(await invoker.invoke(function, await _datum(request)))

@@ -1,0 +1,65 @@
+"""A small web server on a thread of its own, for the receivers that the local Azure puts beside itself."""
+
+import ssl
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from local.loop import LoopThread
+
+
+class Server:
+    """Serves routes on 127.0.0.1 until stopped; with a TLS context over HTTPS."""
+
+    def __init__(
+        self, name: str, routes: Sequence[web.RouteDef], port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._routes, self._port, self._tls = routes, port, tls
+        self._loop = LoopThread(name)
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts serving; OSError when the port is taken."""
+        self._loop.start()
+        try:
+            port = self._loop.run(self._start())
+        except BaseException:
+            self.stop()
+            raise
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
+
+    def stop(self) -> None:
+        """Stops serving; calling it again does nothing."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            self._loop.run(_close(runner))
+        self._loop.stop()
+
+    async def _start(self) -> int:
+        app = web.Application()
+        app.router.add_routes(self._routes)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls).start()
+        port: int = self._runner.addresses[0][1]
+        return port
+
+
+async def _close(runner: web.AppRunner) -> None:
+    # a TLS connection would otherwise wait for its client's goodbye
+    for connection in runner.server.connections if runner.server else ():
+        if connection.transport is not None:
+            connection.transport.abort()
+    await runner.cleanup()
