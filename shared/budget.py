@@ -73,9 +73,10 @@ def reserve(table: Table, cluster: ClusterId, wanted: Reservation, limit: int) -
 def release(table: Table, cluster: ClusterId) -> bool:
     """Give the cluster's place back, if it has one; False if the race was lost (the next look tries again)."""
     for _ in range(_RACES):
-        mine, row = table.read(_PARTITION, cluster.key), table.read(_PARTITION, _HEAD)
+        mine = table.read(_PARTITION, cluster.key)
         if mine is None:
             return True
+        row = table.read(_PARTITION, _HEAD)
         head = _head(row)
         writes = (_head_put(row, replace(head, active=max(head.active - 1, 0))), Delete(cluster.key, mine.etag))
         if table.transact(_PARTITION, writes):

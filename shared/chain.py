@@ -20,17 +20,24 @@ class Chain:
         self._evidence, self._cluster = evidence, cluster
         self.head = head
         """The last record that is known to exist."""
+        self._uncommitted: dict[str, Record] = {}
 
     def catch_up(self) -> tuple[Record, ...]:
         """Read what a look that died left behind the known head, and move the head there."""
         found: list[Record] = []
         while record := self._evidence.read(self._cluster, self.head.seq + 1):
             found.append(record)
+            self._uncommitted[record.id] = record
             self.head = record.head
         return tuple(found)
 
     def append(self, kind: RecordKind, at: datetime, body: Mapping[str, Any], record_id: str = "") -> Record:
-        """Write the next record; it exists durably once this returns."""
+        """Write the next record; it exists durably once this returns.
+
+        With an id that a look which died had already written beyond the known head, that record is returned.
+        """
+        if record_id in self._uncommitted:
+            return self._uncommitted[record_id]
         record_id = record_id or secrets.token_hex(16)
         while True:
             record = make_record(self._cluster, self.head, record_id, kind, at, body)

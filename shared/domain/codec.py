@@ -6,6 +6,8 @@ by a newer version can be read by an older one during a deployment.
 """
 
 import dataclasses
+import hashlib
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -38,6 +40,17 @@ def plain(value: Any) -> Any:
             return {_camel(field.name): plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         case _:
             return value
+
+
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """Return JSON with sorted keys, no spaces and UTF-8: the same bytes for the same content."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode()
+
+
+def fingerprint(value: Any) -> str:
+    """Return a short hash by which two findings or plans are the same or not."""
+    return hashlib.sha256(canonical({"value": plain(value)})).hexdigest()[:16]
 
 
 def typed(kind: type[T], value: Any) -> T:

@@ -4,7 +4,7 @@ Pure. A field that could not be read gives `unknown`; nothing here turns missing
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain.capability import KNOWN_OS_SKUS, fips_enabled_by_default, incapable
@@ -30,6 +30,9 @@ from shared.domain.policy import Policy
 SETTLE = timedelta(minutes=5)
 """How long after the end of our operation nodes may still differ before that counts as inconsistent: the
 label of a new node and the disappearance of an old one reach the Kubernetes API a little later than ARM."""
+
+NODES_UNREADABLE = "NodesUnreadable"
+"""Reason of a proof that failed for a cause that may pass."""
 
 _S = ComplianceState
 
@@ -58,7 +61,9 @@ def evaluate(read: ClusterRead, memory: Memory, policy: Policy, previous: Postur
     match read:
         case Unreadable():
             finding = Finding("readable", _S.UNKNOWN, read.reason, read.message)
-            return Posture(now, _S.UNKNOWN, (), (finding,))
+            known = previous.pools if previous else ()
+            unread = tuple(replace(pool, state=_S.UNKNOWN, findings=(finding,)) for pool in known)
+            return Posture(now, _S.UNKNOWN, unread, (finding,))
         case Gone():
             finding = Finding("exists", _S.NOT_APPLICABLE, "ClusterGone", "ARM says that it does not exist.")
             return Posture(now, _S.NOT_APPLICABLE, (), (finding,))
@@ -228,7 +233,16 @@ def needs_proof(subject: Subject) -> bool:
     )
 
 
-CHECKS: tuple[Check, ...] = (_flag, _capable, _settled, _image, _proof)
+def _remediation(subject: Subject) -> Finding | None:
+    blocked = subject.memory.blocked
+    if not blocked or subject.memory.blocked_on != subject.pool.configuration:
+        return None
+    if subject.pool.enable_fips and subject.pool.provisioning_state == "Succeeded":
+        return None
+    return Finding("remediation", _S.NON_COMPLIANT, "RemediationFailed", blocked)
+
+
+CHECKS: tuple[Check, ...] = (_flag, _capable, _settled, _image, _proof, _remediation)
 """In the order in which their findings are shown; the worst one decides."""
 
 

@@ -4,11 +4,12 @@ Everything is frozen; times are aware UTC; a field that could not be read is Non
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
 
 
@@ -58,6 +59,12 @@ class ProofLevel(StrEnum):
     """And every node carries the label `kubernetes.azure.com/fips_enabled=true` and the pool's image."""
 
 
+_VOLATILE = frozenset(
+    {"eTag", "provisioningState", "powerState", "status", "count", "nodeImageVersion", "enableFIPS"}
+    | {"currentOrchestratorVersion", "virtualMachineNodesStatus"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """One node pool as ARM describes it."""
@@ -86,6 +93,11 @@ class Pool:
     """Size of the machines."""
     body: Mapping[str, Any] = field(repr=False, hash=False)
     """The pool's raw properties from the same read: what a PUT is made of."""
+
+    @property
+    def configuration(self) -> str:
+        """A fingerprint of what people configure, without what AKS, the autoscaler or a FIPS switch changes."""
+        return fingerprint({key: value for key, value in self.body.items() if key not in _VOLATILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +273,17 @@ class OutcomeState(StrEnum):
     CANCELED = "canceled"
 
 
+class Answer(StrEnum):
+    """What AKS said to our PUT, as far as the rollout row knows."""
+
+    NONE = "none"
+    """Not sent, or sent by a look that died: only the world knows."""
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNANSWERED = "unanswered"
+    """Sent, and the connection broke: only the world knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """Our own operation on a pool, kept in the rollout row before anything is begun."""
@@ -273,8 +296,7 @@ class Operation:
     """The pool's eTag before the PUT."""
     at: datetime
     """When it was decided."""
-    accepted: bool = False
-    """True once an answer or the world has shown that AKS took the PUT."""
+    answer: Answer = Answer.NONE
     intent_seq: int | None = None
     """Number of the intent's evidence record, once it is written."""
     url: str = ""
@@ -290,8 +312,8 @@ class PoolMemory:
     """When our last operation on the pool ended."""
     blocked: str = ""
     """Why the product does not try again by itself; empty if it may."""
-    blocked_etag: str = ""
-    """The pool's eTag when it was blocked: another one clears the block."""
+    blocked_on: str = ""
+    """The pool's configuration when it was blocked: another one clears the block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +324,10 @@ class Memory:
     pools: Mapping[str, PoolMemory] = field(default_factory=dict, hash=False)
     unreadable_since: datetime | None = None
     """Since when transient errors keep the cluster from being read."""
+
+    def with_pool(self, name: str, pool: "PoolMemory") -> "Memory":
+        """Return a memory in which one pool is remembered differently."""
+        return replace(self, pools={**self.pools, name: pool})
 
     def pool(self, name: str) -> PoolMemory:
         """Return what is remembered of a pool; of a new one, nothing."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.domain.capability import incapable
-from shared.domain.evaluate import proof_due
+from shared.domain.evaluate import NODES_UNREADABLE, proof_due
 from shared.domain.model import (
     Action,
     ActionKind,
@@ -27,8 +27,6 @@ from shared.domain.policy import Policy
 READ_ONLY = ("eTag", "currentOrchestratorVersion", "provisioningState", "nodeImageVersion", "status")
 """Properties of a pool that ARM gives and a PUT must not carry: read-only in API 2026-08-01, and
 `nodeImageVersion`, which is writable since 2026-04-01 and would trigger a rollback."""
-_TRANSITION_POLL = timedelta(minutes=2)
-_UNPROVEN_POLL = timedelta(minutes=10)
 _PAUSE_POLL = timedelta(hours=1)
 
 
@@ -54,6 +52,11 @@ class Situation:
     now: datetime
     poll: timedelta
     """How soon to come back while an operation of ours runs."""
+
+    @property
+    def slow_poll(self) -> timedelta:
+        """How soon to come back for what others do: their operations, their places in the budget, lagging nodes."""
+        return self.poll * 4
 
 
 _Reason = tuple[str, str, timedelta | None]
@@ -117,7 +120,7 @@ def _forbidden(situation: Situation, verdict: PoolPosture, pool: Pool) -> _Reaso
         message = f"Provisioning state {pool.provisioning_state}: mend the pool first, a PUT would resume that."
         return (f"Provisioning{pool.provisioning_state}", message, None)
     blocked = situation.memory.pool(pool.name)
-    if blocked.blocked and blocked.blocked_etag == pool.etag:
+    if blocked.blocked and blocked.blocked_on == pool.configuration:
         return ("Blocked", f"{blocked.blocked} It is tried again when the pool's configuration changes.", None)
     return None
 
@@ -127,12 +130,12 @@ def _not_now(situation: Situation, pool: Pool) -> _Reason | None:
     if operation := situation.memory.operation:
         return ("OperationInProgress", f"Our operation on {operation.pool} has not ended.", situation.poll)
     if busy := _busy(situation.cluster):
-        return ("ClusterBusy", f"AKS runs another operation: {busy}.", _TRANSITION_POLL)
+        return ("ClusterBusy", f"AKS runs another operation: {busy}.", situation.slow_poll)
     if situation.budget.paused:
         return ("Paused", f"A person has paused every remediation, so {pool.name} waits.", _PAUSE_POLL)
     if situation.budget.active >= situation.policy.concurrent:
         message = f"{situation.budget.active} remediations run; the policy allows {situation.policy.concurrent}."
-        return ("BudgetExhausted", message, _TRANSITION_POLL)
+        return ("BudgetExhausted", message, situation.slow_poll)
     return None
 
 
@@ -156,9 +159,9 @@ def _requeue_after(situation: Situation, deferrals: list[Deferral]) -> timedelta
     if "ProofSettling" in reasons:
         waits.append(situation.poll)
     if "OperationInProgress" in reasons:
-        waits.append(_TRANSITION_POLL)
-    if reasons & {"NodesMissing", "ProofMissing"}:
-        waits.append(_UNPROVEN_POLL)
+        waits.append(situation.slow_poll)
+    if reasons & {"NodesMissing", "ProofMissing", NODES_UNREADABLE}:
+        waits.append(situation.slow_poll)
     if due := proof_due(situation.cluster, situation.memory, situation.policy):
         waits.append(max(due - situation.now, timedelta()))
     return min(waits, default=None)

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.domain.codec import plain
+from shared.domain.codec import canonical, plain
 from shared.domain.ids import ClusterId
 
 SCHEMA = "fipswarden.evidence/1"
@@ -83,14 +83,3 @@ def read_record(data: bytes) -> Record:
     if not isinstance(payload, dict) or payload.get("schema") != SCHEMA:
         raise ValueError(f"not an evidence record of schema {SCHEMA}: {data[:100]!r}")
     return Record(int(payload["seq"]), str(payload["id"]), RecordKind(payload["kind"]), payload)
-
-
-def canonical(value: Mapping[str, Any]) -> bytes:
-    """Return JSON with sorted keys, no spaces and UTF-8: the same bytes for the same content."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode()
-
-
-def fingerprint(value: Any) -> str:
-    """Return a short hash by which two findings or plans are the same or not."""
-    return hashlib.sha256(canonical({"value": plain(value)})).hexdigest()[:16]

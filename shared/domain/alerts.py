@@ -1,0 +1,76 @@
+"""Which changes people are told about: one alert per change, none for a state that merely goes on."""
+
+from datetime import datetime
+
+from shared.domain.evaluate import told
+from shared.domain.ids import ClusterId
+from shared.domain.model import Action, Alert, ComplianceState, PoolPosture, Posture
+
+_SEVERITY = {
+    ComplianceState.INCONSISTENT: "critical",
+    ComplianceState.NON_COMPLIANT: "warning",
+    ComplianceState.UNKNOWN: "warning",
+}
+_TRANSIENT = frozenset({"OperationInProgress", "ProofSettling", "ProofMissing", "ProofExpired", "NodesMissing"})
+"""Reasons that the next look usually clears: not worth a message of their own."""
+
+
+def changes(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> tuple[Alert, ...]:
+    """Return what to tell about a commit; `seq` is the number of its last evidence record."""
+    found: list[Alert] = []
+    before = {pool.pool: pool for pool in old.pools} if old else {}
+    was_unreadable = bool(old and old.cluster_findings)
+    for finding in new.cluster_findings:
+        if finding.state is ComplianceState.UNKNOWN and not was_unreadable:
+            title = f"{cluster}: can't be read"
+            key = f"{cluster.key}:{seq}::{finding.reason}"
+            text = f"{finding.message} Its pools count as unknown."
+            found.append(Alert(key, cluster.arm_id, "", "warning", finding.reason, title, text, new.at))
+    if new.cluster_findings:
+        return tuple(found)
+    if was_unreadable:
+        title, text = f"{cluster}: can be read again", "Its pools are judged again."
+        key = f"{cluster.key}:{seq}::ClusterReadable"
+        found.append(Alert(key, cluster.arm_id, "", "good", "ClusterReadable", title, text, new.at))
+    for pool in new.pools:
+        old_pool = None if was_unreadable else before.get(pool.pool)
+        alert = _pool_change(cluster, old_pool, pool, seq, new.at) if told(pool) else None
+        if alert:
+            found.append(alert)
+    return tuple(found)
+
+
+def _pool_change(
+    cluster: ClusterId, old: PoolPosture | None, new: PoolPosture, seq: int, at: datetime
+) -> Alert | None:
+    reason, severity = new.decisive.reason, _SEVERITY.get(new.state)
+    if severity:
+        worst = tuple(finding for finding in new.findings if finding.state == new.state)
+        if {finding.reason for finding in worst} <= _TRANSIENT | (_reasons(old) if old else frozenset()):
+            return None
+        title = f"{cluster}/{new.pool}: {new.state.value.replace('_', '-')}"
+        text = " ".join(finding.message for finding in worst)
+    elif old and old.state in _SEVERITY:
+        severity, title, text = "good", f"{cluster}/{new.pool}: {new.state.value}", new.findings[-1].message
+    else:
+        return None
+    key = f"{cluster.key}:{seq}:{new.pool}:{reason}"
+    return Alert(key, cluster.arm_id, new.pool, severity, reason, title, text, at)
+
+
+def _reasons(pool: PoolPosture) -> frozenset[str]:
+    return frozenset(finding.reason for finding in pool.findings if finding.state == pool.state)
+
+
+def begun(cluster: ClusterId, action: Action, seq: int, at: datetime) -> Alert:
+    """Return the alert for a remediation that AKS has accepted."""
+    return Alert(
+        f"{cluster.key}:{seq}:{action.pool}:RemediationBegun",
+        cluster.arm_id,
+        action.pool,
+        "info",
+        "RemediationBegun",
+        f"{cluster}/{action.pool}: remediation begun",
+        "FIPS is being switched on; AKS reimages the pool's nodes one surge at a time.",
+        at,
+    )

@@ -1,0 +1,103 @@
+"""The posture row of a cluster: its verdicts, the head of its evidence chain, and the alerts not yet sent.
+
+Writing it is the commit of a look.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from shared.domain.codec import fingerprint, plain, typed
+from shared.domain.ids import ClusterId
+from shared.domain.model import Alert, ComplianceState, Plan, Posture
+from shared.domain.records import Head
+from shared.errors import LeaseLostError
+from shared.ports import Put, Row, Table
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPosture:
+    """The document of a posture row."""
+
+    head: Head = field(default_factory=Head)
+    posture: Posture | None = None
+    pending: tuple[Alert, ...] = ()
+    """Alerts of commits up to now that may not have reached the queue."""
+    digest: str = ""
+    """Fingerprint of verdicts and plan: an observation is recorded when it changes."""
+    etag: str | None = None
+    """The row's eTag; None if there is no row."""
+
+
+def read_posture(table: Table, cluster: ClusterId) -> StoredPosture:
+    """Return what the last commit left."""
+    row = table.read(cluster.subscription, cluster.key)
+    return replace(typed(StoredPosture, row.doc), etag=row.etag) if row else StoredPosture()
+
+
+def commit(table: Table, cluster: ClusterId, stored: StoredPosture) -> StoredPosture:
+    """Write the row; raises LeaseLostError if somebody else wrote it since it was read."""
+    posture = stored.posture
+    state = posture.state if posture else ComplianceState.UNKNOWN
+    columns = {
+        "state": state.value,
+        "inScope": posture is None or posture.in_scope,
+        "gone": posture is not None and any(found.reason == "ClusterGone" for found in posture.cluster_findings),
+        "pools": len(posture.pools) if posture else 0,
+        "seq": stored.head.seq,
+        "hash": stored.head.hash,
+        "verdicts": verdicts(posture) if posture else "",
+        "armId": cluster.arm_id,
+    }
+    put = Put(cluster.key, stored.etag, columns, plain(replace(stored, etag=None)))
+    written = table.write(cluster.subscription, put)
+    if written is None:
+        raise LeaseLostError(f"somebody else committed a posture of {cluster}")
+    return replace(stored, etag=written.etag)
+
+
+def verdicts(posture: Posture) -> str:
+    """Return a fingerprint by which resync sees whether a hint says anything new."""
+    return fingerprint(
+        [[pool.pool, pool.state, pool.mode, [found.reason for found in pool.findings]] for pool in posture.pools]
+        + [[found.reason] for found in posture.cluster_findings]
+        + [posture.in_scope]
+    )
+
+
+def digest(posture: Posture, plan: Plan) -> str:
+    """Return a fingerprint of what an observation record would say, without its times."""
+    action = [plan.action.kind, plan.action.pool, plan.action.etag] if plan.action else []
+    return fingerprint([verdicts(posture), action, [[item.pool, item.reason] for item in plan.deferrals]])
+
+
+@dataclass(frozen=True, slots=True)
+class PostureSummary:
+    """The columns of a posture row: what the resync and lists need of a cluster."""
+
+    cluster: ClusterId
+    state: ComplianceState
+    in_scope: bool
+    gone: bool
+    pools: int
+    seq: int
+    """Number of the last evidence record."""
+    verdicts: str
+
+
+def summaries(table: Table, subscription: str | None = None) -> Iterator[PostureSummary]:
+    """Yield the summaries of a subscription's clusters, or of all, without reading their documents."""
+    for row in table.rows(subscription):
+        yield _summary(row)
+
+
+def _summary(row: Row) -> PostureSummary:
+    columns = row.columns
+    return PostureSummary(
+        ClusterId.parse(str(columns["armId"])),
+        ComplianceState(str(columns["state"])),
+        bool(columns["inScope"]),
+        bool(columns["gone"]),
+        int(str(columns["pools"])),
+        int(str(columns["seq"])),
+        str(columns["verdicts"]),
+    )

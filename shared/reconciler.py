@@ -1,0 +1,222 @@
+"""One look at one cluster: claim, observe, evaluate, plan, act, record, commit, settle.
+
+Level-triggered: a request only says which cluster to look at. Every step may be the last one of its worker;
+the next look finds out from the world, the rollout row and the evidence what was done, and goes on from there.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared import __version__
+from shared.budget import read_budget
+from shared.chain import Chain
+from shared.domain import alerts
+from shared.domain.evaluate import evaluate
+from shared.domain.model import (
+    Accepted,
+    Action,
+    Alert,
+    Answer,
+    Cluster,
+    ClusterRead,
+    ComplianceState,
+    Deferral,
+    Memory,
+    Plan,
+    Posture,
+    Refused,
+    Unanswered,
+    Unreadable,
+)
+from shared.domain.plan import Situation, plan
+from shared.domain.policy import Policy
+from shared.domain.records import RecordKind
+from shared.domain.requests import ReconcileRequest
+from shared.errors import LeaseLostError
+from shared.ports import Alerts, Clock, Clusters, Evidence, Nodes, Policies, Table, WakeUps
+from shared.postures import StoredPosture, commit, digest, read_posture
+from shared.proving import Proving
+from shared.remediation import Remediation
+from shared.rollout import Hold, LetGo, Timing, claim
+
+UNREADABLE_GRACE = timedelta(minutes=15)
+"""How long transient errors may keep a cluster from being read before it counts as unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All that the reconciler needs from the world."""
+
+    clock: Clock
+    clusters: Clusters
+    nodes: Nodes
+    policies: Policies
+    rollout: Table
+    """Leases, memory and the disruption budget."""
+    postures: Table
+    evidence: Evidence
+    wake_ups: WakeUps
+    alerts: Alerts
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look did, for the log."""
+
+    state: ComplianceState | None
+    """The cluster's; None if it could not be judged in this look."""
+    action: str
+    """`pool: outcome`; empty if nothing was begun."""
+    deferrals: tuple[Deferral, ...]
+    requeue_after: timedelta | None
+
+
+def reconcile(ports: Ports, request: ReconcileRequest, inserted: datetime) -> Looked | LetGo:
+    """Look at a cluster, or let the message go because another look answers it.
+
+    `inserted` is when the message was put into the queue, by the queue server's clock. Raises LeaseLostError
+    when somebody else took over, and whatever the storage raises: the host then brings the message again.
+    """
+    hold = claim(ports.rollout, ports.wake_ups, request, inserted, ports.clock, ports.timing)
+    if isinstance(hold, LetGo):
+        return hold
+    try:
+        return _Look(ports, request, hold).run()
+    except LeaseLostError:
+        raise
+    except Exception as error:
+        try:
+            hold.release()
+        except Exception as second:  # noqa: BLE001 (the first error is the one to be told; the lease will expire)
+            error.add_note(f"the lease could not be released either: {second}")
+        raise
+
+
+class _Look:
+    def __init__(self, ports: Ports, request: ReconcileRequest, hold: Hold) -> None:
+        self.ports, self.request, self.hold = ports, request, hold
+        self.stored = read_posture(ports.postures, request.cluster)
+        self.chain = Chain(ports.evidence, request.cluster, self.stored.head)
+        self.remediation = Remediation(
+            ports.clusters, ports.policies, ports.rollout, ports.clock, request, hold, self.chain
+        )
+
+    def run(self) -> Looked:
+        policy = self.ports.policies.load()
+        if isinstance(policy, Unreadable):
+            return self._settle(None, "", (Deferral("", policy.reason, policy.message),), policy.retry_after)
+        read = self._observe()
+        if isinstance(read, Unreadable) and read.retry_after and not self._grace_is_over():
+            return self._settle(None, "", (Deferral("", read.reason, read.message),), read.retry_after)
+        memory = self._prove(read, policy)
+        now = self.ports.clock.now()
+        posture = evaluate(read, memory, policy, self.stored.posture, now)
+        planned = self._plan(read, posture, memory, policy, now)
+        self._record(read, posture, planned, policy)
+        told, answer = self._act(read, posture, planned.action, policy)
+        self._commit(posture, planned, told)
+        self._send_alerts()
+        requeue_after = self._soonest(planned.requeue_after, read, answer)
+        return self._settle(posture.state, answer, planned.deferrals, requeue_after)
+
+    def _observe(self) -> ClusterRead:
+        operation = self.hold.memory.operation
+        # The operation is asked first: a cluster read after its end shows the end.
+        asks = operation is not None and operation.answer is Answer.ACCEPTED and operation.url
+        progress = (
+            self.ports.clusters.operation(self.request.cluster, operation.url) if operation and asks else None
+        )
+        read = self.ports.clusters.read(self.request.cluster)
+        self.remediation.follow(read, progress)
+        return read
+
+    def _grace_is_over(self) -> bool:
+        """Remember since when the cluster can't be read, and say whether that is too long."""
+        now, since = self.ports.clock.now(), self.hold.memory.unreadable_since
+        if since is None:
+            self.hold.save(replace(self.hold.memory, unreadable_since=now))
+        return since is not None and now - since > UNREADABLE_GRACE
+
+    def _prove(self, read: ClusterRead, policy: Policy) -> Memory:
+        memory = self.hold.memory
+        if not isinstance(read, Cluster):
+            return memory
+        names = {pool.name for pool in read.pools}
+        kept = {name: pool for name, pool in memory.pools.items() if name in names}
+        memory = replace(memory, pools=kept, unreadable_since=None)
+        proven = Proving(self.ports.nodes, self.chain, self.ports.clock.now()).prove(read, memory, policy)
+        if proven != self.hold.memory:
+            self.hold.save(proven)
+        return proven
+
+    def _plan(self, read: ClusterRead, posture: Posture, memory: Memory, policy: Policy, now: datetime) -> Plan:
+        if not isinstance(read, Cluster):
+            return Plan(None, (), read.retry_after if isinstance(read, Unreadable) else None)
+        budget = read_budget(self.ports.rollout)
+        return plan(Situation(read, posture, memory, policy, budget, now, self.ports.timing.poll))
+
+    def _record(self, read: ClusterRead, posture: Posture, planned: Plan, policy: Policy) -> None:
+        """Write an observation if it says anything new; a decision to do nothing is recorded too, once."""
+        if digest(posture, planned) == self.stored.digest:
+            return
+        body = {
+            "cause": self.request.cause,
+            "app": __version__,
+            "policy": policy.hash,
+            "observed": read,
+            "posture": posture,
+            "plan": planned,
+        }
+        self.chain.append(RecordKind.OBSERVATION, posture.at, body)
+
+    def _act(
+        self, read: ClusterRead, posture: Posture, action: Action | None, policy: Policy
+    ) -> tuple[tuple[Alert, ...], str]:
+        if action is None or not isinstance(read, Cluster):
+            return (), ""
+        match self.remediation.act(action, read, posture, policy):
+            case Accepted():
+                told = alerts.begun(self.request.cluster, action, self.chain.head.seq, self.ports.clock.now())
+                return (told,), f"{action.pool}: accepted"
+            case Refused(reason):
+                return (), f"{action.pool}: refused, {reason}"
+            case Unanswered():
+                return (), f"{action.pool}: no answer"
+            case None:
+                return (), f"{action.pool}: held back"
+
+    def _commit(self, posture: Posture, planned: Plan, told: tuple[Alert, ...]) -> None:
+        seen = digest(posture, planned)
+        if self.chain.head == self.stored.head and seen == self.stored.digest:
+            return
+        changed = alerts.changes(self.request.cluster, self.stored.posture, posture, self.chain.head.seq)
+        self.stored = commit(
+            self.ports.postures,
+            self.request.cluster,
+            StoredPosture(
+                self.chain.head, posture, (*self.stored.pending, *changed, *told), seen, self.stored.etag
+            ),
+        )
+
+    def _send_alerts(self) -> None:
+        if not self.stored.pending:
+            return
+        for alert in self.stored.pending:
+            self.ports.alerts.send(alert)
+        self.stored = commit(self.ports.postures, self.request.cluster, replace(self.stored, pending=()))
+
+    def _soonest(self, planned: timedelta | None, read: ClusterRead, answer: str) -> timedelta | None:
+        """When to look again: as planned, or sooner because of what this look began."""
+        poll = self.ports.timing.poll if answer and isinstance(read, Cluster) else None
+        return min((wait for wait in (planned, poll) if wait is not None), default=None)
+
+    def _settle(
+        self,
+        state: ComplianceState | None,
+        action: str,
+        deferrals: tuple[Deferral, ...],
+        requeue_after: timedelta | None,
+    ) -> Looked:
+        self.hold.settle(self.ports.wake_ups, self.hold.memory, requeue_after)
+        return Looked(state, action, deferrals, requeue_after)
