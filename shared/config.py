@@ -1,0 +1,181 @@
+"""Typed settings: every app setting that the product reads, checked at once, with the setting's name in each fault.
+
+Storage of the app is the Functions host's own `AzureWebJobsStorage`, as a connection string (local) or, with
+identity, as `AzureWebJobsStorage__queueServiceUri` and its siblings; the evidence account's likewise.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from shared.domain.clouds import CLOUDS, Cloud
+from shared.errors import ConfigError
+from shared.rollout import Timing
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SERVICES = ("blob", "queue", "table")
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How to reach one storage account: by connection string, or by service URIs and identity."""
+
+    connection_string: str
+    """Empty where identity is used."""
+    uris: Mapping[str, str]
+    """Service URI by `blob`, `queue`, `table`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """How alerts go out by mail."""
+
+    host: str
+    port: int
+    starttls: bool
+    sender: str
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, typed."""
+
+    cloud: Cloud
+    client_id: str
+    """Of the user-assigned identity; empty for the system-assigned one."""
+    app_storage: Storage
+    evidence_storage: Storage
+    subscriptions: tuple[str, ...]
+    """The subscriptions that the app looks after; empty: all that its identity can read."""
+    policy: str
+    """`file:<path in the package>` or `blob:<container>/<name>` in the app's storage."""
+    timing: Timing
+    teams_webhook: str
+    """URL of a Teams Workflow; empty: no Teams. It is a secret: give it as a Key Vault reference."""
+    mail: Mail | None
+    topic_endpoint: str
+    """Event Grid topic that alerts are published to as CloudEvents; empty: none."""
+
+
+def subscriptions(env: Mapping[str, str]) -> frozenset[str]:
+    """Return the setting FIPSWARDEN_SUBSCRIPTIONS alone: the event path needs nothing else."""
+    return frozenset(_list(env, "FIPSWARDEN_SUBSCRIPTIONS", lower=True))
+
+
+def read_settings(env: Mapping[str, str]) -> Settings:
+    """Read the settings from the environment; raises ConfigError with one line per fault."""
+    faults: list[str] = []
+    settings = Settings(
+        cloud=_cloud(env, faults),
+        client_id=env.get("AZURE_CLIENT_ID", ""),
+        app_storage=_storage(env, "AzureWebJobsStorage", _SERVICES, faults),
+        evidence_storage=_storage(env, "EVIDENCE_STORAGE", ("blob",), faults),
+        subscriptions=_guids(env, faults),
+        policy=_policy(env, faults),
+        timing=Timing(
+            look_deadline=_seconds(env, "LOOK_DEADLINE_SECONDS", 240, (5, 480), faults),
+            poll=_seconds(env, "OPERATION_POLL_SECONDS", 30, (1, 600), faults),
+        ),
+        teams_webhook=_url(env, "TEAMS_WEBHOOK_URL", faults),
+        mail=_mail(env, faults),
+        topic_endpoint=_url(env, "ALERT_TOPIC_ENDPOINT", faults),
+    )
+    if faults:
+        raise ConfigError("settings", tuple(faults))
+    return settings
+
+
+def _cloud(env: Mapping[str, str], faults: list[str]) -> Cloud:
+    name = env.get("FIPSWARDEN_CLOUD", "AzureCloud")
+    if name in CLOUDS:
+        return CLOUDS[name]
+    parts = urlsplit(name)
+    if parts.scheme == "https" and parts.netloc:
+        # A cloud of its own (the local Azure, Azure Stack): ARM's endpoint stands in the setting.
+        return Cloud("custom", name.rstrip("/"), f"{name.rstrip('/')}/.default", "", CLOUDS["AzureCloud"].aks_scope)
+    faults.append(
+        f"FIPSWARDEN_CLOUD: {name!r} is not one of {', '.join(CLOUDS)}, nor the https URL of an ARM endpoint"
+    )
+    return CLOUDS["AzureCloud"]
+
+
+def _storage(env: Mapping[str, str], name: str, services: tuple[str, ...], faults: list[str]) -> Storage:
+    if env.get(name):
+        return Storage(env[name], {})
+    uris = {service: env.get(f"{name}__{service}ServiceUri", "") for service in services}
+    for service, uri in uris.items():
+        parts = urlsplit(uri)
+        if not uri:
+            faults.append(
+                f"{name}__{service}ServiceUri: missing; give the account's {service} URI (or, locally, {name})"
+            )
+        elif parts.scheme != "https" or not parts.netloc:
+            faults.append(f"{name}__{service}ServiceUri: {uri!r} is not an https URL")
+    return Storage("", uris)
+
+
+def _guids(env: Mapping[str, str], faults: list[str]) -> tuple[str, ...]:
+    found = _list(env, "FIPSWARDEN_SUBSCRIPTIONS", lower=True)
+    faults.extend(
+        f"FIPSWARDEN_SUBSCRIPTIONS: {value!r} is not a subscription id (GUIDs, separated by commas)"
+        for value in found
+        if not _GUID.fullmatch(value)
+    )
+    return found
+
+
+def _policy(env: Mapping[str, str], faults: list[str]) -> str:
+    value = env.get("FIPSWARDEN_POLICY", "file:policy.yaml")
+    if not re.fullmatch(r"file:.+|blob:[a-z0-9-]{3,63}/.+", value):
+        faults.append(f"FIPSWARDEN_POLICY: {value!r} is neither file:<path> nor blob:<container>/<name>")
+    return value
+
+
+def _seconds(
+    env: Mapping[str, str], name: str, default: int, allowed: tuple[int, int], faults: list[str]
+) -> timedelta:
+    text = env.get(name) or str(default)
+    low, high = allowed
+    if not text.isdecimal() or not low <= int(text) <= high:
+        faults.append(f"{name}: {text!r} is not a whole number of seconds from {low} to {high}")
+        return timedelta(seconds=default)
+    return timedelta(seconds=int(text))
+
+
+def _url(env: Mapping[str, str], name: str, faults: list[str]) -> str:
+    value = env.get(name, "")
+    parts = urlsplit(value)
+    loopback = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1")
+    if value and not loopback and (parts.scheme != "https" or not parts.netloc):
+        # The value itself may be a secret (a Workflow's URL is): it is not repeated.
+        faults.append(f"{name}: this is not an https URL")
+    return value
+
+
+def _mail(env: Mapping[str, str], faults: list[str]) -> Mail | None:
+    host, sender, recipients = env.get("SMTP_HOST", ""), env.get("MAIL_FROM", ""), _list(env, "MAIL_TO")
+    if not host:
+        faults.extend(f"{name}: given, but SMTP_HOST is not" for name in ("MAIL_FROM", "MAIL_TO") if env.get(name))
+        return None
+    port = env.get("SMTP_PORT") or "587"
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        faults.append(f"SMTP_PORT: {port!r} is not a port")
+        port = "587"
+    for name, values in (("MAIL_FROM", (sender,)), ("MAIL_TO", recipients or ("",))):
+        faults.extend(
+            f"{name}: {value!r} is not a mail address"
+            for value in values
+            if not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", value)
+        )
+    starttls = env.get("SMTP_STARTTLS", "true").lower()
+    if starttls not in ("true", "false"):
+        faults.append(f"SMTP_STARTTLS: {starttls!r} is neither true nor false")
+    return Mail(host, int(port), starttls != "false", sender, recipients)
+
+
+def _list(env: Mapping[str, str], name: str, *, lower: bool = False) -> tuple[str, ...]:
+    values = tuple(part.strip() for part in env.get(name, "").split(",") if part.strip())
+    return tuple(value.lower() for value in values) if lower else values
