@@ -95,7 +95,7 @@ def _cloud(env: Mapping[str, str], faults: list[str]) -> Cloud:
     parts = urlsplit(name)
     if parts.scheme == "https" and parts.netloc:
         # A cloud of its own (the local Azure, Azure Stack): ARM's endpoint stands in the setting.
-        return Cloud("custom", name.rstrip("/"), f"{name.rstrip('/')}/.default", "", CLOUDS["AzureCloud"].aks_scope)
+        return Cloud("custom", name.rstrip("/"), f"{name.rstrip('/')}/.default")
     faults.append(
         f"FIPSWARDEN_CLOUD: {name!r} is not one of {', '.join(CLOUDS)}, nor the https URL of an ARM endpoint"
     )
@@ -110,7 +110,7 @@ def _storage(env: Mapping[str, str], name: str, services: tuple[str, ...], fault
         parts = urlsplit(uri)
         if not uri:
             faults.append(
-                f"{name}__{service}ServiceUri: missing; give the account's {service} URI (or, locally, {name})"
+                f"{name}__{service}ServiceUri: missing; give the {service} URI (or a connection string in {name})"
             )
         elif parts.scheme != "https" or not parts.netloc:
             faults.append(f"{name}__{service}ServiceUri: {uri!r} is not an https URL")

@@ -5,13 +5,14 @@ Writing it is the commit of a look.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from shared.domain.codec import fingerprint, plain, typed
 from shared.domain.ids import ClusterId
 from shared.domain.model import Alert, ComplianceState, Plan, Posture
 from shared.domain.records import Head
 from shared.errors import LeaseLostError
-from shared.ports import Put, Row, Table
+from shared.ports import Put, Row, Scalar, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class StoredPosture:
     """Alerts of commits up to now that may not have reached the queue."""
     digest: str = ""
     """Fingerprint of verdicts and plan: an observation is recorded when it changes."""
+    due: datetime | None = None
+    """When the cluster is worth another look even if nothing changes."""
     etag: str | None = None
     """The row's eTag; None if there is no row."""
 
@@ -38,7 +41,7 @@ def commit(table: Table, cluster: ClusterId, stored: StoredPosture) -> StoredPos
     """Write the row; raises LeaseLostError if somebody else wrote it since it was read."""
     posture = stored.posture
     state = posture.state if posture else ComplianceState.UNKNOWN
-    columns = {
+    columns: dict[str, Scalar] = {
         "state": state.value,
         "inScope": posture is None or posture.in_scope,
         "gone": posture is not None and any(found.reason == "ClusterGone" for found in posture.cluster_findings),
@@ -48,6 +51,8 @@ def commit(table: Table, cluster: ClusterId, stored: StoredPosture) -> StoredPos
         "verdicts": verdicts(posture) if posture else "",
         "armId": cluster.arm_id,
     }
+    if stored.due:
+        columns["due"] = stored.due
     put = Put(cluster.key, stored.etag, columns, plain(replace(stored, etag=None)))
     written = table.write(cluster.subscription, put)
     if written is None:
@@ -82,6 +87,7 @@ class PostureSummary:
     seq: int
     """Number of the last evidence record."""
     verdicts: str
+    due: datetime | None
 
 
 def summaries(table: Table, subscription: str | None = None) -> Iterator[PostureSummary]:
@@ -100,4 +106,5 @@ def _summary(row: Row) -> PostureSummary:
         int(str(columns["pools"])),
         int(str(columns["seq"])),
         str(columns["verdicts"]),
+        due if isinstance(due := columns.get("due"), datetime) else None,
     )

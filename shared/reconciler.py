@@ -42,6 +42,9 @@ from shared.rollout import Hold, LetGo, Timing, claim
 UNREADABLE_GRACE = timedelta(minutes=15)
 """How long transient errors may keep a cluster from being read before it counts as unknown."""
 
+POLICY_RETRY = timedelta(minutes=10)
+"""How soon to come back when the policy can't be had; until then nothing is judged and nothing disrupted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -105,7 +108,8 @@ class _Look:
     def run(self) -> Looked:
         policy = self.ports.policies.load()
         if isinstance(policy, Unreadable):
-            return self._settle(None, "", (Deferral("", policy.reason, policy.message),), policy.retry_after)
+            again = policy.retry_after or POLICY_RETRY
+            return self._settle(None, "", (Deferral("", policy.reason, policy.message),), again)
         read = self._observe()
         if isinstance(read, Unreadable) and read.retry_after and not self._grace_is_over():
             return self._settle(None, "", (Deferral("", read.reason, read.message),), read.retry_after)
@@ -115,18 +119,17 @@ class _Look:
         planned = self._plan(read, posture, memory, policy, now)
         self._record(read, posture, planned, policy)
         told, answer = self._act(read, posture, planned.action, policy)
-        self._commit(posture, planned, told)
+        waits = (planned.requeue_after, self.ports.timing.poll if answer else None)
+        requeue_after = min((wait for wait in waits if wait is not None), default=None)
+        self._commit(posture, planned, told, now + requeue_after if requeue_after else None)
         self._send_alerts()
-        requeue_after = self._soonest(planned.requeue_after, read, answer)
         return self._settle(posture.state, answer, planned.deferrals, requeue_after)
 
     def _observe(self) -> ClusterRead:
-        operation = self.hold.memory.operation
-        # The operation is asked first: a cluster read after its end shows the end.
-        asks = operation is not None and operation.answer is Answer.ACCEPTED and operation.url
-        progress = (
-            self.ports.clusters.operation(self.request.cluster, operation.url) if operation and asks else None
-        )
+        operation, progress = self.hold.memory.operation, None
+        if operation and operation.answer is Answer.ACCEPTED and operation.url:
+            # The operation is asked first: a cluster read after its end shows the end.
+            progress = self.ports.clusters.operation(self.request.cluster, operation.url)
         read = self.ports.clusters.read(self.request.cluster)
         self.remediation.follow(read, progress)
         return read
@@ -186,18 +189,14 @@ class _Look:
             case None:
                 return (), f"{action.pool}: held back"
 
-    def _commit(self, posture: Posture, planned: Plan, told: tuple[Alert, ...]) -> None:
+    def _commit(self, posture: Posture, planned: Plan, told: tuple[Alert, ...], due: datetime | None) -> None:
         seen = digest(posture, planned)
         if self.chain.head == self.stored.head and seen == self.stored.digest:
             return
         changed = alerts.changes(self.request.cluster, self.stored.posture, posture, self.chain.head.seq)
-        self.stored = commit(
-            self.ports.postures,
-            self.request.cluster,
-            StoredPosture(
-                self.chain.head, posture, (*self.stored.pending, *changed, *told), seen, self.stored.etag
-            ),
-        )
+        pending = (*self.stored.pending, *changed, *told)
+        stored = StoredPosture(self.chain.head, posture, pending, seen, due, self.stored.etag)
+        self.stored = commit(self.ports.postures, self.request.cluster, stored)
 
     def _send_alerts(self) -> None:
         if not self.stored.pending:
@@ -205,11 +204,6 @@ class _Look:
         for alert in self.stored.pending:
             self.ports.alerts.send(alert)
         self.stored = commit(self.ports.postures, self.request.cluster, replace(self.stored, pending=()))
-
-    def _soonest(self, planned: timedelta | None, read: ClusterRead, answer: str) -> timedelta | None:
-        """When to look again: as planned, or sooner because of what this look began."""
-        poll = self.ports.timing.poll if answer and isinstance(read, Cluster) else None
-        return min((wait for wait in (planned, poll) if wait is not None), default=None)
 
     def _settle(
         self,

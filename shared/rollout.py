@@ -20,6 +20,9 @@ CLOCK_MARGIN = timedelta(seconds=2)
 PACE = timedelta(seconds=3)
 """Looks at one cluster begin at least this far apart, so that a burst of events costs a few looks."""
 
+HORIZON = timedelta(hours=2)
+"""What falls due later than this is not queued now: resync queues it when its time comes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -114,7 +117,7 @@ class Hold:
         if woken and woken >= self.began - CLOCK_MARGIN:
             # Somebody was turned away while we worked: come back at once rather than at the lease's end.
             requeue_after = PACE
-        if requeue_after is not None:
+        if requeue_after is not None and requeue_after <= HORIZON:
             wake_ups.send(replace(self._request, cause="requeue"), max(requeue_after, PACE))
         self._write(RolloutRow(None, self.began, memory))
 

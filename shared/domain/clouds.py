@@ -1,7 +1,8 @@
 """The Azure clouds: hosts and scopes that differ between them. No client may fall back to the public ones.
 
-Sources: azure-core `get_arm_endpoints`, azure-identity `AzureAuthorityHosts`; the AKS server application's id is
-the same in all clouds (AKS documentation, "kubelogin authentication").
+Sources: azure-mgmt-core `get_arm_endpoints`; the AKS server application's id is the same in all clouds (AKS
+documentation, "kubelogin authentication"). Managed identities ask the platform for tokens, not an authority's
+host, so none stands here.
 """
 
 from dataclasses import dataclass
@@ -18,22 +19,23 @@ class Cloud:
     """Without a slash at its end."""
     arm_scope: str
     """For tokens of ARM and Resource Graph."""
-    authority: str
-    """Host of Microsoft Entra; empty: the credential's own, which managed identities don't ask."""
-    aks_scope: str
-    """For tokens of a cluster's Kubernetes API."""
 
 
-def _cloud(name: str, arm: str, authority: str) -> Cloud:
-    return Cloud(name, arm, f"{arm}/.default", authority, f"{_AKS_SERVER_APPLICATION}/.default")
-
+AKS_SCOPE = f"{_AKS_SERVER_APPLICATION}/.default"
+"""For tokens of a cluster's Kubernetes API, in every cloud."""
 
 CLOUDS = {
     cloud.name: cloud
     for cloud in (
-        _cloud("AzureCloud", "https://management.azure.com", "login.microsoftonline.com"),
-        _cloud("AzureUSGovernment", "https://management.usgovcloudapi.net", "login.microsoftonline.us"),
-        _cloud("AzureChinaCloud", "https://management.chinacloudapi.cn", "login.chinacloudapi.cn"),
+        Cloud("AzureCloud", "https://management.azure.com", "https://management.azure.com/.default"),
+        Cloud(
+            "AzureUSGovernment",
+            "https://management.usgovcloudapi.net",
+            "https://management.core.usgovcloudapi.net/.default",
+        ),
+        Cloud(
+            "AzureChinaCloud", "https://management.chinacloudapi.cn", "https://management.chinacloudapi.cn/.default"
+        ),
     )
 }
 """By the names that the Azure CLI uses."""
