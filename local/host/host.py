@@ -10,7 +10,7 @@ from typing import Self
 
 from local.host import event_grid
 from local.host.config import HostConfig, HostError
-from local.host.index import AppFunction, index
+from local.host.index import AppFunction, forget, index
 from local.host.invoke import Outcome
 from local.host.keys import Keys
 from local.host.queue_trigger import INVISIBILITY
@@ -110,6 +110,7 @@ class TriggerHost:
         if runtime is not None:
             self._loop.run(runtime.close())
         self._loop.stop()
+        forget(self._app_dir)
         for name, value in self._replaced.items():
             if value is None:
                 os.environ.pop(name, None)

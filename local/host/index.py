@@ -56,13 +56,20 @@ def index(app_dir: Path, settings: Mapping[str, str]) -> tuple[AppFunction, ...]
     )
 
 
+def forget(app_dir: Path) -> None:
+    """Undoes the import of `function_app.py`; what it imported itself stays, as the tests may use it too."""
+    module = sys.modules.get("function_app")
+    if module is not None and module.__file__ == str(app_dir / "function_app.py"):
+        del sys.modules["function_app"]
+        sys.path.remove(str(app_dir))
+
+
 def _import(app_dir: Path) -> ModuleType:
     path = app_dir / "function_app.py"
     spec = importlib.util.spec_from_file_location("function_app", path)
     if spec is None or spec.loader is None or not path.exists():
         raise HostError(f"{path} does not exist")
-    if str(app_dir) not in sys.path:
-        sys.path.insert(0, str(app_dir))
+    sys.path.insert(0, str(app_dir))
     module = importlib.util.module_from_spec(spec)
     sys.modules["function_app"] = module
     spec.loader.exec_module(module)

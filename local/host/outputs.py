@@ -24,11 +24,12 @@ class Queues:
         """Called after a message was sent."""
 
     def queue(self, connection: str, name: str) -> QueueClient:
-        """A client of queue `name`; raises HostError when the setting `connection` is missing."""
+        """A client of queue `name`; raises HostError when `connection` names no connection string."""
+        connection = connection or "AzureWebJobsStorage"
         # the host looks a connection up under its prefixed name first
         text = self._settings.get(f"AzureWebJobs{connection}") or self._settings.get(connection)
         if not text:
-            raise HostError(f"the app setting {connection!r} of a queue binding is missing")
+            raise HostError(f"the app setting {connection!r} of queue {name!r} must be a connection string")
         if connection not in self._accounts:
             self._accounts[connection] = QueueServiceClient.from_connection_string(text)
         return self._accounts[connection].get_queue_client(name)

@@ -6,7 +6,7 @@ import logging
 import time
 from datetime import datetime, timedelta
 
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 from azure.functions.meta import Datum
 from azure.storage.queue import QueueMessage
 
@@ -102,7 +102,7 @@ class QueueTrigger:
                 batch = [message async for message in await anext(pages)]
             except (StopAsyncIteration, ResourceNotFoundError):
                 return False
-            except HttpResponseError:
+            except AzureError:
                 log.warning("queue=%s could not be read", self._queue.queue_name, exc_info=True)
                 return False
             for message in batch:

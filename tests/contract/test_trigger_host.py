@@ -181,6 +181,18 @@ def test_a_failing_reader_of_a_poison_queue_leaves_the_message_where_it_is(start
         none.get_queue_properties()
 
 
+def test_as_many_messages_run_at_once_as_host_json_allows(start: Start) -> None:
+    sample = start()
+
+    sample.send("count long")
+    for _ in range(5):
+        sample.send("count")
+    sample.host.idle()
+
+    # newBatchThreshold 1: the long one, with a batch of batchSize 2
+    assert max(line for line in sample.seen() if line.startswith("running")) == "running 3"
+
+
 def test_an_invocation_over_the_time_limit_has_failed(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     sample = start(settings={"AzureWebJobs.on_poison.Disabled": "1"})
 
@@ -299,6 +311,13 @@ def test_a_disabled_function_is_not_loaded(start: Start) -> None:
 def test_a_setting_that_a_binding_names_must_exist(tmp_path: Path) -> None:
     with pytest.raises(HostError, match="'%SAMPLE_QUEUE%' does not resolve"):
         TriggerHost(APP, {"SAMPLE_SEEN": str(tmp_path)}).start()
+
+
+def test_a_connection_must_be_a_connection_string(tmp_path: Path) -> None:
+    settings = {"SAMPLE_SEEN": str(tmp_path), "SAMPLE_QUEUE": "queue", "SAMPLE_SCHEDULE": "0 0 0 1 1 *"}
+
+    with pytest.raises(HostError, match="'SampleStorage' of queue 'queue' must be a connection string"):
+        TriggerHost(APP, settings).start()
 
 
 def test_an_annotation_that_the_worker_refuses_stops_the_app(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import azure.functions as func
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 SEEN = Path(os.environ["SAMPLE_SEEN"])
-SECONDS = {"slow": 1.5, "hang": 3600}
+SECONDS = {"count long": 0.4, "count": 0.05, "slow": 1.5, "hang": 3600}
+RUNNING: list[str] = []
 LOCK = threading.Lock()
 
 
@@ -66,8 +67,13 @@ async def on_message(message: func.QueueMessage) -> None:
         raise ValueError("asked to fail")
     if body == "fail once" and message.dequeue_count == 1:
         raise ValueError("asked to fail once")
-    if body in SECONDS:
-        await asyncio.sleep(SECONDS[body])
+    RUNNING.append(body)
+    if body.startswith("count"):
+        note(f"running {len(RUNNING)}")
+    try:
+        await asyncio.sleep(SECONDS.get(body, 0))
+    finally:
+        RUNNING.pop()
     if message.insertion_time is None or message.expiration_time is None or message.time_next_visible is None:
         raise ValueError("times are missing")
 
