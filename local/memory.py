@@ -1,0 +1,166 @@
+"""Tables, evidence and queues in memory, with the semantics of Azure Storage that the product relies on.
+
+For thousands of schedules in seconds; tests/contract runs one suite on these and on Azurite, so that they agree.
+"""
+
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from shared.domain.ids import ClusterId
+from shared.domain.model import Alert
+from shared.domain.records import Record, read_record
+from shared.domain.requests import ReconcileRequest
+from shared.ports import Clock, Delete, Put, Queued, Row, Written
+
+MAX_TRANSACTION = 100
+_FORBIDDEN = set("/\\#?")
+
+
+class MemoryTable:
+    """A table with eTags and transactions in one partition."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._rows: dict[tuple[str, str], Row] = {}
+        self._etags = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def read(self, partition: str, key: str) -> Row | None:
+        """Return a row, or None."""
+        with self._lock:
+            return self._rows.get((partition, key))
+
+    def write(self, partition: str, put: Put) -> Written | None:
+        """Write one row if it is as `put` expects."""
+        with self._lock:
+            if not self._fits(partition, put):
+                return None
+            return self._put(partition, put)
+
+    def transact(self, partition: str, writes: Sequence[Put | Delete]) -> bool:
+        """Do all writes or none."""
+        if len(writes) > MAX_TRANSACTION:
+            raise ValueError(f"{len(writes)} writes: a transaction holds at most {MAX_TRANSACTION}")
+        with self._lock:
+            if not all(self._fits(partition, write) for write in writes):
+                return False
+            for write in writes:
+                if isinstance(write, Put):
+                    self._put(partition, write)
+                else:
+                    del self._rows[partition, write.key]
+            return True
+
+    def rows(self, partition: str | None = None) -> Iterator[Row]:
+        """Yield rows in the order of their keys, without documents."""
+        with self._lock:
+            found = sorted(self._rows.items())
+        for (owner, _), row in found:
+            if partition in (None, owner):
+                yield replace(row, doc={})
+
+    def _fits(self, partition: str, write: Put | Delete) -> bool:
+        if _FORBIDDEN & set(partition + write.key):
+            raise ValueError(f"{partition!r}, {write.key!r}: a table key holds no / \\ # ?")
+        row = self._rows.get((partition, write.key))
+        return (row.etag if row else None) == write.etag
+
+    def _put(self, partition: str, put: Put) -> Written:
+        # The server's Date header is in seconds.
+        at = self._clock.now()
+        etag = f"W/{next(self._etags)}"
+        self._rows[partition, put.key] = Row(partition, put.key, dict(put.columns), dict(put.doc), etag, at)
+        return Written(etag, at.replace(microsecond=0))
+
+
+class MemoryEvidence:
+    """Evidence blobs that can be created and read."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[tuple[str, int], bytes] = {}
+        """Canonical bytes by cluster key and number."""
+        self._lock = threading.Lock()
+
+    def create(self, cluster: ClusterId, record: Record) -> bool:
+        """Create a record; False if its number is taken."""
+        with self._lock:
+            if (cluster.key, record.seq) in self.blobs:
+                return False
+            self.blobs[cluster.key, record.seq] = record.bytes
+            return True
+
+    def read(self, cluster: ClusterId, seq: int) -> Record | None:
+        """Return a record, or None."""
+        data = self.blobs.get((cluster.key, seq))
+        return read_record(data) if data else None
+
+    def chain(self, cluster: ClusterId) -> tuple[Record, ...]:
+        """Return all records of a cluster in order."""
+        numbers = sorted(seq for key, seq in self.blobs if key == cluster.key)
+        return tuple(read_record(self.blobs[cluster.key, seq]) for seq in numbers)
+
+
+@dataclass(slots=True)
+class Message:
+    """A message of the queue in memory."""
+
+    request: ReconcileRequest
+    inserted: datetime
+    visible: datetime
+    dequeued: int = 0
+    id: int = field(default_factory=itertools.count(1).__next__)
+
+
+class MemoryQueue:
+    """The queue `reconcile`: invisible while it is worked on, back after that, gone when it is deleted."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.messages: list[Message] = []
+        """All that have not been deleted."""
+        self._lock = threading.Lock()
+
+    def send(self, request: ReconcileRequest, delay: timedelta = timedelta()) -> Queued:
+        """Queue a request."""
+        now = self._clock.now()
+        # Insertion times are in seconds, as in the service.
+        message = Message(request, now.replace(microsecond=0), now + delay)
+        with self._lock:
+            self.messages.append(message)
+        return Queued(message.inserted)
+
+    def take(self, invisible: timedelta) -> Message | None:
+        """Take the oldest visible message and hide it."""
+        now = self._clock.now()
+        with self._lock:
+            due = [message for message in self.messages if message.visible <= now]
+            if not due:
+                return None
+            message = min(due, key=lambda one: (one.visible, one.id))
+            message.visible = now + invisible
+            message.dequeued += 1
+            return message
+
+    def delete(self, message: Message) -> None:
+        """Delete a message after its work is done."""
+        with self._lock:
+            self.messages.remove(message)
+
+    def next_visible(self) -> datetime | None:
+        """Return when the next message becomes visible; None if the queue is empty."""
+        return min((message.visible for message in self.messages), default=None)
+
+
+class MemoryAlerts:
+    """The queue `alerts`."""
+
+    def __init__(self) -> None:
+        self.sent: list[Alert] = []
+        """In the order of sending, repeats included."""
+
+    def send(self, alert: Alert) -> None:
+        """Keep an alert."""
+        self.sent.append(alert)

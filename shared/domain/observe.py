@@ -1,0 +1,86 @@
+"""ARM's and Kubernetes' JSON as records: strict about what is judged, indifferent to everything else.
+
+A field of another type than expected reads as missing, and missing is judged unknown; only what has no id at all
+is refused.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.domain.ids import ClusterId, pool_name
+from shared.domain.model import Cluster, Node, Pool
+
+_POOL_LABELS = ("kubernetes.azure.com/agentpool", "agentpool")
+_FIPS_LABEL = "kubernetes.azure.com/fips_enabled"
+_IMAGE_LABEL = "kubernetes.azure.com/node-image-version"
+
+
+def read_cluster(body: Mapping[str, Any]) -> Cluster:
+    """Read a managed cluster as ARM's GET (or Resource Graph's row) has it; raises ValueError without an id.
+
+    Shape: Microsoft.ContainerService managedClusters, API 2026-08-01.
+    """
+    properties = _dict(body.get("properties"))
+    return Cluster(
+        id=ClusterId.parse(str(body.get("id"))),
+        location=_str(body.get("location")),
+        tags={str(name): str(value) for name, value in _dict(body.get("tags")).items()},
+        provisioning_state=_str(properties.get("provisioningState")),
+        stopped=_stopped(properties),
+        entra=isinstance(properties.get("aadProfile"), dict),
+        pools=tuple(_pool(profile) for profile in _list(properties.get("agentPoolProfiles"))),
+    )
+
+
+def _pool(profile: Any) -> Pool:
+    if not isinstance(profile, dict):
+        raise ValueError(f"an agent pool profile is a {type(profile).__name__}, not an object")  # noqa: TRY004 (bad input)
+    flag, count = profile.get("enableFIPS"), profile.get("count")
+    return Pool(
+        name=pool_name(str(profile.get("name"))),
+        etag=_str(profile.get("eTag")) or None,
+        enable_fips=flag if isinstance(flag, bool) else None,
+        os_type=_str(profile.get("osType")),
+        os_sku=_str(profile.get("osSKU")),
+        node_image=_str(profile.get("nodeImageVersion")),
+        provisioning_state=_str(profile.get("provisioningState")),
+        stopped=_stopped(profile),
+        count=count if isinstance(count, int) and not isinstance(count, bool) else None,
+        kubernetes_version=_str(profile.get("currentOrchestratorVersion") or profile.get("orchestratorVersion")),
+        vm_size=_str(profile.get("vmSize")),
+        body=profile,
+    )
+
+
+def read_node(item: Mapping[str, Any]) -> Node:
+    """Read one item of a Kubernetes node list; raises ValueError without a name."""
+    metadata = _dict(item.get("metadata"))
+    labels = _dict(metadata.get("labels"))
+    name = metadata.get("name")
+    if not isinstance(name, str):
+        raise ValueError("a node of the list has no name")  # noqa: TRY004 (bad input)
+    pool = next((str(labels[label]) for label in _POOL_LABELS if label in labels), "")
+    fips = labels.get(_FIPS_LABEL)
+    return Node(
+        name=name,
+        uid=_str(metadata.get("uid")),
+        pool=pool.lower(),
+        fips_label=fips if isinstance(fips, str) else None,
+        image_label=_str(labels.get(_IMAGE_LABEL)),
+    )
+
+
+def _stopped(properties: Mapping[str, Any]) -> bool:
+    return _str(_dict(properties.get("powerState")).get("code")).lower() == "stopped"
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
+def _str(value: Any) -> str:
+    return value if isinstance(value, str) else ""
