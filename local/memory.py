@@ -54,13 +54,14 @@ class MemoryTable:
                     del self._rows[partition, write.key]
             return True
 
-    def rows(self, partition: str | None = None) -> Iterator[Row]:
+    def rows(self, columns: Sequence[str], partition: str | None = None) -> Iterator[Row]:
         """Yield rows in the order of their keys, without documents."""
         with self._lock:
             found = sorted(self._rows.items())
         for (owner, _), row in found:
             if partition in (None, owner):
-                yield replace(row, doc={})
+                kept = {name: value for name, value in row.columns.items() if name in columns}
+                yield replace(row, columns=kept, doc={})
 
     def _fits(self, partition: str, write: Put | Delete) -> bool:
         if _FORBIDDEN & set(partition + write.key):

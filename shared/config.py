@@ -96,9 +96,7 @@ def _cloud(env: Mapping[str, str], faults: list[str]) -> Cloud:
     if parts.scheme == "https" and parts.netloc:
         # A cloud of its own (the local Azure, Azure Stack): ARM's endpoint stands in the setting.
         return Cloud("custom", name.rstrip("/"), f"{name.rstrip('/')}/.default")
-    faults.append(
-        f"FIPSWARDEN_CLOUD: {name!r} is not one of {', '.join(CLOUDS)}, nor the https URL of an ARM endpoint"
-    )
+    faults.append(f"FIPSWARDEN_CLOUD: {name!r} is not one of {', '.join(CLOUDS)}, nor the https URL of an ARM endpoint")
     return CLOUDS["AzureCloud"]
 
 
@@ -134,9 +132,7 @@ def _policy(env: Mapping[str, str], faults: list[str]) -> str:
     return value
 
 
-def _seconds(
-    env: Mapping[str, str], name: str, default: int, allowed: tuple[int, int], faults: list[str]
-) -> timedelta:
+def _seconds(env: Mapping[str, str], name: str, default: int, allowed: tuple[int, int], faults: list[str]) -> timedelta:
     text = env.get(name) or str(default)
     low, high = allowed
     if not text.isdecimal() or not low <= int(text) <= high:

@@ -88,8 +88,8 @@ class Table(Protocol):
         """Do all writes (at most 100) or none; False if somebody else was first."""
         ...
 
-    def rows(self, partition: str | None = None) -> Iterator[Row]:
-        """Yield the rows of a partition, or all, with their columns and without their documents."""
+    def rows(self, columns: Sequence[str], partition: str | None = None) -> Iterator[Row]:
+        """Yield the rows of a partition, or all, with the named columns and without their documents."""
         ...
 
 

@@ -75,6 +75,9 @@ def digest(posture: Posture, plan: Plan) -> str:
     return fingerprint([verdicts(posture), action, [[item.pool, item.reason] for item in plan.deferrals]])
 
 
+_COLUMNS = ("armId", "state", "inScope", "gone", "pools", "seq", "verdicts", "due")
+
+
 @dataclass(frozen=True, slots=True)
 class PostureSummary:
     """The columns of a posture row: what the resync and lists need of a cluster."""
@@ -92,7 +95,7 @@ class PostureSummary:
 
 def summaries(table: Table, subscription: str | None = None) -> Iterator[PostureSummary]:
     """Yield the summaries of a subscription's clusters, or of all, without reading their documents."""
-    for row in table.rows(subscription):
+    for row in table.rows(_COLUMNS, subscription):
         yield _summary(row)
 
 

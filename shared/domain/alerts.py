@@ -40,9 +40,7 @@ def changes(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> 
     return tuple(found)
 
 
-def _pool_change(
-    cluster: ClusterId, old: PoolPosture | None, new: PoolPosture, seq: int, at: datetime
-) -> Alert | None:
+def _pool_change(cluster: ClusterId, old: PoolPosture | None, new: PoolPosture, seq: int, at: datetime) -> Alert | None:
     reason, severity = new.decisive.reason, _SEVERITY.get(new.state)
     if severity:
         worst = tuple(finding for finding in new.findings if finding.state == new.state)

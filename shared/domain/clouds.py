@@ -33,9 +33,7 @@ CLOUDS = {
             "https://management.usgovcloudapi.net",
             "https://management.core.usgovcloudapi.net/.default",
         ),
-        Cloud(
-            "AzureChinaCloud", "https://management.chinacloudapi.cn", "https://management.chinacloudapi.cn/.default"
-        ),
+        Cloud("AzureChinaCloud", "https://management.chinacloudapi.cn", "https://management.chinacloudapi.cn/.default"),
     )
 }
 """By the names that the Azure CLI uses."""

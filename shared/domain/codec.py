@@ -92,11 +92,7 @@ def _record(kind: Any, given: Mapping[str, Any], where: str) -> Any:
     known = {name: (hint, _camel(name)) for name, hint in _fields(kind)}
     try:
         return make(
-            **{
-                name: _typed(hint, given[key], f"{where}.{name}")
-                for name, (hint, key) in known.items()
-                if key in given
-            }
+            **{name: _typed(hint, given[key], f"{where}.{name}") for name, (hint, key) in known.items() if key in given}
         )
     except TypeError as error:
         raise ValueError(f"{where}: {error}") from error

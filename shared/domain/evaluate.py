@@ -111,13 +111,9 @@ def _flag(subject: Subject) -> Finding | None:
     if pool.os_sku.lower() not in KNOWN_OS_SKUS:
         return Finding("flag", _S.UNKNOWN, "OsSkuUnknown", f"OS SKU {pool.os_sku!r} is not known to this version.")
     if pool.enable_fips is None:
-        return Finding(
-            "flag", _S.UNKNOWN, "FlagUnreadable", "ARM gave no true or false for enableFIPS: not judged."
-        )
+        return Finding("flag", _S.UNKNOWN, "FlagUnreadable", "ARM gave no true or false for enableFIPS: not judged.")
     if not pool.enable_fips:
-        return Finding(
-            "flag", _S.NON_COMPLIANT, "FipsDisabled", "enableFIPS is false: the pool runs a non-FIPS image."
-        )
+        return Finding("flag", _S.NON_COMPLIANT, "FipsDisabled", "enableFIPS is false: the pool runs a non-FIPS image.")
     return Finding("flag", _S.COMPLIANT, "FipsEnabled", "enableFIPS is true.")
 
 
@@ -172,14 +168,10 @@ def _proof(subject: Subject) -> Finding | None:
     if not needs_proof(subject):
         return None
     if subject.empty:
-        return Finding(
-            "proof", _S.COMPLIANT, "NoNodes", "There are no nodes: this is the control plane's word alone."
-        )
+        return Finding("proof", _S.COMPLIANT, "NoNodes", "There are no nodes: this is the control plane's word alone.")
     proof = subject.memory.proof
     if proof is None or proof.node_image != subject.pool.node_image:
-        return Finding(
-            "proof", _S.UNKNOWN, "ProofMissing", "The nodes have not been asked since the image changed."
-        )
+        return Finding("proof", _S.UNKNOWN, "ProofMissing", "The nodes have not been asked since the image changed.")
     if subject.now - proof.at > subject.policy.proof_max_age:
         return Finding(
             "proof",

@@ -1,0 +1,118 @@
+"""AKS through azure-mgmt-containerservice: reads a cluster, begins an update once, asks how far an operation is."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from shared.adapters.arm import Arm, classified
+from shared.domain.arm_errors import UNDECIDED
+from shared.domain.ids import ClusterId
+from shared.domain.model import (
+    Accepted,
+    Action,
+    BeginResult,
+    ClusterRead,
+    Gone,
+    OperationRead,
+    OperationStatus,
+    Refused,
+    Unanswered,
+    Unreadable,
+)
+from shared.domain.observe import read_cluster
+
+if TYPE_CHECKING:
+    from azure.core.pipeline import PipelineResponse
+
+_GONE = frozenset({"resourcenotfound", "resourcegroupnotfound"})
+_TRANSPORT_RETRY = timedelta(seconds=30)
+
+
+class AksClusters:
+    """shared.ports.Clusters on Azure."""
+
+    def __init__(self, arm: Arm) -> None:
+        self._arm = arm
+
+    def read(self, cluster: ClusterId) -> ClusterRead:
+        """GET the cluster: all of its pools with their eTags, from one moment."""
+        from azure.core.exceptions import AzureError, HttpResponseError
+
+        client = self._arm.client(cluster.subscription)
+        try:
+            # The raw JSON rather than the model: a PUT must carry what this version of the SDK does not know.
+            body = client.managed_clusters.get(cluster.resource_group, cluster.name, cls=_raw)
+            return read_cluster(body)
+        except HttpResponseError as error:
+            found = classified(error)
+            if found.status == 404 and found.code.lower() in _GONE:
+                return Gone()
+            return Unreadable(found.reason, found.message, found.retry_after)
+        except AzureError as error:
+            return Unreadable("Unreachable", f"ARM could not be reached: {error.message}", _TRANSPORT_RETRY)
+        except ValueError as error:
+            return Unreadable("Unintelligible", f"ARM's answer is not a managed cluster: {error}", None)
+
+    def begin(self, cluster: ClusterId, action: Action, intent: str) -> BeginResult:
+        """PUT the pool, once, and return what is known of it; never waits for the operation."""
+        from azure.core import MatchConditions
+        from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError
+
+        answered: dict[str, str] = {}
+
+        def keep_headers(response: "PipelineResponse[Any, Any]") -> None:
+            answered.update({name.lower(): value for name, value in response.http_response.headers.items()})
+
+        try:
+            self._arm.client(cluster.subscription).agent_pools.begin_create_or_update(
+                cluster.resource_group,
+                cluster.name,
+                action.pool,
+                BytesIO(json.dumps(action.body).encode()),
+                etag=action.etag,
+                match_condition=MatchConditions.IfNotModified,
+                headers={"x-ms-client-request-id": intent},
+                polling=False,
+                raw_response_hook=keep_headers,
+            )
+        except HttpResponseError as error:
+            found = classified(error)
+            if found.status in UNDECIDED:
+                return Unanswered(found.message)
+            return Refused(found.reason, found.message, found.retry_after)
+        except ServiceRequestError as error:
+            return Refused("Unreachable", f"Nothing was sent, ARM could not be reached: {error}", _TRANSPORT_RETRY)
+        except AzureError as error:
+            return Unanswered(f"The connection broke after the PUT was sent: {error.message}")
+        url = answered.get("azure-asyncoperation", "")
+        return Accepted(url, answered.get("x-ms-correlation-request-id", ""))
+
+    def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:
+        """GET the operation's URL (opaque, up to 4 kB); unreadable where AKS no longer knows it."""
+        from azure.core.exceptions import AzureError, HttpResponseError
+
+        try:
+            body = self._arm.get_json(cluster.subscription, url)
+            return _operation(body)
+        except HttpResponseError as error:
+            found = classified(error)
+            return Unreadable(found.reason, found.message, found.retry_after)
+        except AzureError as error:
+            return Unreadable("Unreachable", f"ARM could not be reached: {error.message}", _TRANSPORT_RETRY)
+        except ValueError as error:
+            return Unreadable("Unintelligible", str(error), None)
+
+
+def _raw(response: "PipelineResponse[Any, Any]", _model: object, _headers: Mapping[str, Any]) -> Any:
+    return response.http_response.json()
+
+
+def _operation(body: Mapping[str, Any]) -> OperationRead:
+    """Read an operation's state; any word that is not one of the three ends means that it goes on (ARM, async)."""
+    said = str(body.get("status", "")).lower()
+    status = next((end for end in OperationStatus if end.value.lower() == said), OperationStatus.IN_PROGRESS)
+    error = body.get("error")
+    detail = error if isinstance(error, dict) else {}
+    return OperationRead(status, str(detail.get("code", "")), str(detail.get("message", ""))[:2000])

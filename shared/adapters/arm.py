@@ -1,0 +1,86 @@
+"""What all clients of ARM share: credentials, the SDK's client per subscription, and errors as classified values."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from shared.domain.arm_errors import ArmError, classify
+from shared.domain.clouds import Cloud
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+    from azure.core.exceptions import HttpResponseError
+    from azure.mgmt.containerservice import ContainerServiceClient
+
+_NO_RETRY: dict[str, Any] = {"retry_total": 0, "connection_timeout": 10, "read_timeout": 30}
+"""The queue is the retry: nothing waits inside a function, and above all no PUT is ever sent twice."""
+_SUBSCRIPTIONS_API = "2022-12-01"
+
+
+class Arm:
+    """ARM of one cloud."""
+
+    def __init__(self, cloud: Cloud, credential: "TokenCredential") -> None:
+        self._cloud = cloud
+        self._credential = credential
+        self.client: Callable[[str], ContainerServiceClient] = lru_cache(maxsize=64)(self._client)
+        """The SDK's client of a subscription."""
+
+    def _client(self, subscription: str) -> "ContainerServiceClient":
+        from azure.mgmt.containerservice import ContainerServiceClient
+
+        return ContainerServiceClient(
+            self._credential,
+            subscription,
+            base_url=self._cloud.arm_endpoint,
+            credential_scopes=[self._cloud.arm_scope],
+            **_NO_RETRY,
+        )
+
+    def get_json(self, subscription: str, url: str) -> Mapping[str, Any]:
+        """GET a URL of this cloud's ARM, absolute or a path; raises as the SDK does, ValueError for another host."""
+        from azure.core.rest import HttpRequest
+
+        if urlsplit(url).netloc and not self._is_ours(url):
+            raise ValueError(f"{urlsplit(url).netloc!r} is not a host of ARM: no token is sent there")
+        client = self.client(subscription)
+        absolute = url if urlsplit(url).netloc else self._cloud.arm_endpoint + url
+        response = client.send_request(HttpRequest("GET", absolute))
+        response.raise_for_status()
+        body = response.json()
+        return body if isinstance(body, dict) else {}
+
+    def _is_ours(self, url: str) -> bool:
+        own, other = urlsplit(self._cloud.arm_endpoint), urlsplit(url)
+        same_host = other.hostname == own.hostname and other.port == own.port
+        regional = bool(other.hostname and own.hostname and other.hostname.endswith(f".{own.hostname}"))
+        return other.scheme == "https" and (same_host or (regional and other.port in (None, 443)))
+
+    def subscriptions(self) -> Iterator[str]:
+        """Yield the subscriptions that the app's identity can see, lower case."""
+        # Any subscription's client will do: the URL names none.
+        nobody = "00000000-0000-0000-0000-000000000000"
+        url: Any = f"/subscriptions?api-version={_SUBSCRIPTIONS_API}"
+        while url:
+            page = self.get_json(nobody, url)
+            for item in page.get("value", ()):
+                yield str(item["subscriptionId"]).lower()
+            url = page.get("nextLink")
+
+
+def classified(error: "HttpResponseError") -> ArmError:
+    """Classify an error that the SDK raised for an answer."""
+    now = datetime.now(UTC)
+    response = error.response
+    if response is None:
+        # No token could be had: azure-identity raises ClientAuthenticationError without an answer of ARM.
+        message = f"{error.message} Check the app's managed identity."
+        return ArmError(0, "", "Unauthenticated", message, timedelta(minutes=1))
+    try:
+        body = json.loads(response.text())
+    except ValueError:
+        body = None
+    return classify(int(response.status_code or 0), dict(getattr(response, "headers", {})), body, now)

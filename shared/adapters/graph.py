@@ -1,0 +1,75 @@
+"""The fleet from Azure Resource Graph: one call per 1,000 clusters; hints alone, since it lags behind ARM."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from shared.adapters.arm import Arm
+from shared.domain.clouds import Cloud
+from shared.domain.ids import ClusterId
+from shared.domain.model import Unreadable
+from shared.domain.observe import read_cluster
+from shared.ports import FleetHint
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+# Names of rows that `read_cluster` knows; `order by` with `id` keeps the paging stable (Resource Graph, "paging").
+_QUERY = """resources
+| where type =~ 'microsoft.containerservice/managedclusters'
+| project id, subscriptionId, location, tags, provisioningState = properties.provisioningState,
+  powerState = properties.powerState, aadProfile = properties.aadProfile,
+  agentPoolProfiles = properties.agentPoolProfiles
+| order by subscriptionId asc, id asc"""
+_PROPERTIES = ("provisioningState", "powerState", "aadProfile", "agentPoolProfiles")
+_PAGE = 1000
+_SUBSCRIPTIONS_PER_QUERY = 300
+"""Resource Graph, "throttling": group fewer than 300 subscriptions a query."""
+
+
+class GraphFleet:
+    """shared.ports.Fleet on Azure."""
+
+    def __init__(self, cloud: Cloud, credential: "TokenCredential", arm: Arm, subscriptions: Sequence[str]) -> None:
+        self._cloud, self._credential, self._arm = cloud, credential, arm
+        self._configured = tuple(subscriptions)
+
+    def subscriptions(self) -> tuple[str, ...]:
+        """Return the configured subscriptions, or those that ARM (not Resource Graph) lists."""
+        return self._configured or tuple(self._arm.subscriptions())
+
+    def clusters(self, subscriptions: Sequence[str]) -> Iterator[FleetHint]:
+        """Yield what Resource Graph knows of the clusters in some subscriptions, grouped by subscription."""
+        from azure.mgmt.resourcegraph import ResourceGraphClient
+
+        with ResourceGraphClient(
+            self._credential,
+            base_url=self._cloud.arm_endpoint,
+            credential_scopes=[self._cloud.arm_scope],
+        ) as client:
+            for start in range(0, len(subscriptions), _SUBSCRIPTIONS_PER_QUERY):
+                some = list(subscriptions[start : start + _SUBSCRIPTIONS_PER_QUERY])
+                for row in _pages(client, some):
+                    yield hint(row)
+
+
+def _pages(client: Any, subscriptions: list[str]) -> Iterator[dict[str, Any]]:
+    from azure.mgmt.resourcegraph.models import QueryRequest, QueryRequestOptions, ResultFormat
+
+    more: str | None = None
+    while True:
+        options = QueryRequestOptions(top=_PAGE, skip_token=more, result_format=ResultFormat.OBJECT_ARRAY)
+        answer = client.resources(QueryRequest(query=_QUERY, subscriptions=subscriptions, options=options))
+        yield from answer.data
+        more = answer.skip_token
+        if not more:
+            return
+
+
+def hint(row: dict[str, Any]) -> FleetHint:
+    """Read one row; what can't be judged becomes an unreadable hint, which queues a look."""
+    cluster = ClusterId.parse(str(row.get("id")))
+    properties = {name: row.get(name) for name in _PROPERTIES}
+    try:
+        return FleetHint(read_cluster({**row, "properties": properties}), cluster)
+    except ValueError as error:
+        return FleetHint(Unreadable("Unintelligible", f"Resource Graph's row can't be read: {error}", None), cluster)

@@ -1,0 +1,62 @@
+"""Where the policy lies: a file in the package, or a versioned blob in the app's storage."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.config import Storage
+from shared.domain.model import Unreadable
+from shared.domain.policy import Policy, read_policy
+from shared.errors import ConfigError
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+_RETRY = timedelta(minutes=2)
+_MAX_BYTES = 1024 * 1024
+
+
+class PolicyFile:
+    """A policy that is deployed with the app."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> Policy | Unreadable:
+        """Read the file."""
+        try:
+            text = self._path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            return Unreadable("PolicyUnreadable", f"{self._path}: {error}", None)
+        return _read(text, self._path.name)
+
+
+class PolicyBlob:
+    """A policy that people change without a deployment."""
+
+    def __init__(self, storage: Storage, credential: "TokenCredential | None", location: str) -> None:
+        self._storage, self._credential = storage, credential
+        self._container, _, self._name = location.partition("/")
+
+    def load(self) -> Policy | Unreadable:
+        """Read the blob's current version."""
+        from azure.core.exceptions import AzureError
+        from azure.storage.blob import BlobClient
+
+        try:
+            if self._storage.connection_string:
+                blob = BlobClient.from_connection_string(self._storage.connection_string, self._container, self._name)
+            else:
+                blob = BlobClient(self._storage.uris["blob"], self._container, self._name, credential=self._credential)
+            with blob:
+                text = blob.download_blob(length=_MAX_BYTES, offset=0).readall().decode()
+        except (AzureError, UnicodeDecodeError) as error:
+            return Unreadable("PolicyUnreadable", f"{self._container}/{self._name}: {error}", _RETRY)
+        return _read(text, self._name)
+
+
+def _read(text: str, name: str) -> Policy | Unreadable:
+    try:
+        return read_policy(text, name)
+    except ConfigError as error:
+        return Unreadable("PolicyInvalid", str(error), None)

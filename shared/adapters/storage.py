@@ -1,0 +1,309 @@
+"""Azure Storage behind the ports: tables with compare-and-swap, evidence blobs that are only created, queues.
+
+Whatever a retry of the SDK might have repeated is recognised: rows carry the id of their last write, evidence
+records their own.
+"""
+
+import json
+import secrets
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from shared.config import Storage
+from shared.domain.codec import plain
+from shared.domain.ids import ClusterId
+from shared.domain.model import Alert
+from shared.domain.records import Record, read_record
+from shared.domain.requests import ReconcileRequest
+from shared.errors import TerminalError
+from shared.ports import Delete, Put, Queued, Row, Scalar, Written
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+    from azure.data.tables import TableClient
+    from azure.storage.blob import ContainerClient
+    from azure.storage.queue import QueueClient
+
+_RETRY: dict[str, Any] = {"retry_total": 3, "retry_backoff_max": 5, "connection_timeout": 5, "read_timeout": 20}
+_CHUNK = 60 * 1024
+"""A binary property holds 64 KiB."""
+_MAX_DOC = 15 * _CHUNK
+"""An entity holds 1 MiB; Azurite does not enforce it, so we do."""
+_MAX_STRING = 32 * 1024
+"""A string property holds 32 Ki characters."""
+_WRITE_ID = "writeId"
+_MAX_DELAY = timedelta(days=7)
+
+
+class AzureTable:
+    """shared.ports.Table on Azure Table Storage."""
+
+    def __init__(self, storage: Storage, credential: "TokenCredential | None", name: str) -> None:
+        self._storage, self._credential, self._name = storage, credential, name
+        self._made: TableClient | None = None
+
+    def _client(self) -> "TableClient":
+        from azure.data.tables import TableClient
+
+        if self._made is None:
+            if self._storage.connection_string:
+                made = TableClient.from_connection_string(self._storage.connection_string, self._name, **_RETRY)
+            else:
+                made = TableClient(self._storage.uris["table"], self._name, credential=self._credential, **_RETRY)
+            self._made = made
+        return self._made
+
+    def read(self, partition: str, key: str) -> Row | None:
+        """Return a row, or None (also when the table itself is not there yet)."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            return _row(self._client().get_entity(partition, key))
+        except ResourceNotFoundError:
+            return None
+
+    def write(self, partition: str, put: Put) -> Written | None:
+        """Write one row if it is as `put` expects."""
+        from azure.core import MatchConditions
+        from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+        from azure.data.tables import UpdateMode
+
+        entity = _entity(partition, put)
+        try:
+            if put.etag is None:
+                answer = self._create(entity)
+            else:
+                answer = self._client().update_entity(
+                    entity, mode=UpdateMode.REPLACE, etag=put.etag, match_condition=MatchConditions.IfNotModified
+                )
+        except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError):
+            return self._ours(partition, put.key, entity[_WRITE_ID])
+        return Written(answer["etag"], _utc(answer["date"]))
+
+    def _create(self, entity: Mapping[str, Any]) -> Mapping[str, Any]:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        client = self._client()
+        try:
+            return client.create_entity(entity)
+        except ResourceNotFoundError:
+            self._create_table()
+            return client.create_entity(entity)
+
+    def _create_table(self) -> None:
+        from azure.core.exceptions import ResourceExistsError
+
+        with suppress(ResourceExistsError):
+            self._client().create_table()
+
+    def _ours(self, partition: str, key: str, write_id: str) -> Written | None:
+        """A write may be refused because its first try, whose answer was lost, has already been done."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            entity = self._client().get_entity(partition, key)
+        except ResourceNotFoundError:
+            return None
+        if entity.get(_WRITE_ID) != write_id:
+            return None
+        row = _row(entity)
+        return Written(row.etag, row.at)
+
+    def transact(self, partition: str, writes: Sequence[Put | Delete]) -> bool:
+        """Do all writes or none."""
+        from azure.data.tables import TableTransactionError
+
+        operations = [_operation(partition, write) for write in writes]
+        for again in (True, False):
+            try:
+                self._client().submit_transaction(operations)
+            except TableTransactionError as error:
+                if error.status_code == 404 and again and _table_is_missing(error):
+                    self._create_table()
+                    continue
+                if error.status_code not in (404, 409, 412):
+                    raise
+                puts = [operation for operation in operations if operation[0] != "delete"]
+                first = puts[0][1]
+                return self._ours(partition, first["RowKey"], first[_WRITE_ID]) is not None
+            return True
+        return False
+
+    def rows(self, columns: Sequence[str], partition: str | None = None) -> Iterator[Row]:
+        """Yield rows with some of their columns; the documents stay where they are."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        query = "PartitionKey eq @partition" if partition is not None else ""
+        select = ["PartitionKey", "RowKey", "Timestamp", *columns]
+        try:
+            for entity in self._client().query_entities(
+                query, parameters={"partition": partition or ""}, select=select
+            ):
+                yield _row(entity)
+        except ResourceNotFoundError:
+            return
+
+
+def _table_is_missing(error: Exception) -> bool:
+    code = getattr(error, "error_code", None)
+    return "tablenotfound" in str(getattr(code, "value", code)).lower()
+
+
+def _operation(partition: str, write: Put | Delete) -> tuple[Any, ...]:
+    from azure.core import MatchConditions
+
+    if isinstance(write, Delete):
+        entity: dict[str, Any] = {"PartitionKey": partition, "RowKey": write.key}
+        return ("delete", entity, {"etag": write.etag, "match_condition": MatchConditions.IfNotModified})
+    if write.etag is None:
+        return ("create", _entity(partition, write))
+    condition = {"etag": write.etag, "match_condition": MatchConditions.IfNotModified, "mode": "replace"}
+    return ("update", _entity(partition, write), condition)
+
+
+def _entity(partition: str, put: Put) -> dict[str, Any]:
+    packed = zlib.compress(json.dumps(put.doc, separators=(",", ":")).encode()) if put.doc else b""
+    if len(packed) > _MAX_DOC:
+        raise TerminalError(f"row {put.key}: {len(packed)} bytes packed, a row holds {_MAX_DOC}")
+    for name, value in put.columns.items():
+        if isinstance(value, str) and len(value) > _MAX_STRING:
+            raise TerminalError(f"row {put.key}: column {name} has {len(value)} characters, {_MAX_STRING} fit")
+    chunks = {f"doc{at // _CHUNK:02}": packed[at : at + _CHUNK] for at in range(0, len(packed), _CHUNK)}
+    keys = {"PartitionKey": partition, "RowKey": put.key, _WRITE_ID: secrets.token_hex(8)}
+    return {**put.columns, **chunks, **keys}
+
+
+def _row(entity: Any) -> Row:
+    names = sorted(name for name in entity if name.startswith("doc") and name[3:].isdecimal())
+    packed = b"".join(entity[name] for name in names)
+    doc: Mapping[str, Any] = json.loads(zlib.decompress(packed)) if packed else {}
+    hidden = {"PartitionKey", "RowKey", _WRITE_ID, *names}
+    columns = {name: _scalar(value) for name, value in entity.items() if name not in hidden}
+    metadata = entity.metadata
+    return Row(entity["PartitionKey"], entity["RowKey"], columns, doc, metadata["etag"], _utc(metadata["timestamp"]))
+
+
+def _scalar(value: Any) -> Scalar:
+    return _utc(value) if isinstance(value, datetime) else value
+
+
+def _utc(value: datetime) -> datetime:
+    at = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(at.timestamp(), UTC)
+
+
+class BlobEvidence:
+    """shared.ports.Evidence on the evidence account."""
+
+    def __init__(self, storage: Storage, credential: "TokenCredential | None", container: str = "evidence") -> None:
+        self._storage, self._credential, self._container = storage, credential, container
+        self._made: ContainerClient | None = None
+
+    def _client(self) -> "ContainerClient":
+        from azure.storage.blob import ContainerClient
+
+        if self._made is None:
+            if self._storage.connection_string:
+                made = ContainerClient.from_connection_string(
+                    self._storage.connection_string, self._container, **_RETRY
+                )
+            else:
+                made = ContainerClient(
+                    self._storage.uris["blob"], self._container, credential=self._credential, **_RETRY
+                )
+            self._made = made
+        return self._made
+
+    def create(self, cluster: ClusterId, record: Record) -> bool:
+        """Create a record under its number; False if that number is taken."""
+        from azure.core.exceptions import ResourceExistsError
+        from azure.storage.blob import ContentSettings
+
+        blob = self._client().get_blob_client(_path(cluster, record.seq))
+        try:
+            # overwrite=False sends If-None-Match: *
+            blob.upload_blob(
+                record.bytes, overwrite=False, content_settings=ContentSettings(content_type="application/json")
+            )
+        except ResourceExistsError:
+            return False
+        return True
+
+    def read(self, cluster: ClusterId, seq: int) -> Record | None:
+        """Return the record of a number, or None."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            return read_record(self._client().download_blob(_path(cluster, seq)).readall())
+        except ResourceNotFoundError:
+            return None
+
+    def ensure_container(self) -> None:
+        """Create the container where nothing deploys it (locally)."""
+        from azure.core.exceptions import ResourceExistsError
+
+        with suppress(ResourceExistsError):
+            self._client().create_container()
+
+
+def _path(cluster: ClusterId, seq: int) -> str:
+    return f"{cluster.path}/{seq:010}.json"
+
+
+class _Queue:
+    def __init__(self, storage: Storage, credential: "TokenCredential | None", name: str) -> None:
+        self._storage, self._credential, self._name = storage, credential, name
+        self._made: QueueClient | None = None
+
+    def _client(self) -> "QueueClient":
+        from azure.storage.queue import QueueClient, TextBase64EncodePolicy
+
+        if self._made is None:
+            # host.json says messageEncoding base64
+            options: dict[str, Any] = {"message_encode_policy": TextBase64EncodePolicy(), **_RETRY}
+            if self._storage.connection_string:
+                made = QueueClient.from_connection_string(self._storage.connection_string, self._name, **options)
+            else:
+                made = QueueClient(self._storage.uris["queue"], self._name, credential=self._credential, **options)
+            self._made = made
+        return self._made
+
+    def put(self, text: str, delay: timedelta = timedelta()) -> Queued:
+        """Send one message; it never expires."""
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+
+        hidden = min(delay, _MAX_DELAY).total_seconds()
+        # Seconds are whole; rounding up never wakes anybody too early.
+        arguments: dict[str, Any] = {"visibility_timeout": int(-(-hidden // 1)), "time_to_live": -1}
+        try:
+            sent = self._client().send_message(text, **arguments)
+        except ResourceNotFoundError:
+            with suppress(ResourceExistsError):
+                self._client().create_queue()
+            sent = self._client().send_message(text, **arguments)
+        return Queued(_utc(sent.inserted_on) if sent.inserted_on else datetime.now(UTC))
+
+
+class WakeUpQueue:
+    """shared.ports.WakeUps on the queue `reconcile`."""
+
+    def __init__(self, storage: Storage, credential: "TokenCredential | None") -> None:
+        self._queue = _Queue(storage, credential, "reconcile")
+
+    def send(self, request: ReconcileRequest, delay: timedelta = timedelta()) -> Queued:
+        """Queue a request."""
+        return self._queue.put(request.to_json(), delay)
+
+
+class AlertQueue:
+    """shared.ports.Alerts on the queue `alerts`."""
+
+    def __init__(self, storage: Storage, credential: "TokenCredential | None") -> None:
+        self._queue = _Queue(storage, credential, "alerts")
+
+    def send(self, alert: Alert) -> None:
+        """Queue an alert."""
+        self._queue.put(json.dumps({"v": 1, **plain(alert)}))
