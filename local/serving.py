@@ -1,12 +1,14 @@
 """A small web server on a thread of its own, for the receivers that the local Azure puts beside itself."""
 
 import ssl
+import tempfile
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
+from local import tls
 from local.loop import LoopThread
 
 
@@ -55,6 +57,17 @@ class Server:
         await web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls).start()
         port: int = self._runner.addresses[0][1]
         return port
+
+
+def localhost_tls() -> ssl.SSLContext:
+    """A server's context with a certificate of localhost, from the authority of this process."""
+    certificate, key = tls.authority().issue("localhost", server=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # the ssl module reads files only
+        file.write(certificate + key)
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
 
 
 async def _close(runner: web.AppRunner) -> None:

@@ -64,6 +64,11 @@ class TriggerHost:
         """The names of the functions that are loaded."""
         return tuple(self._functions)
 
+    @property
+    def event_grid_functions(self) -> tuple[str, ...]:
+        """The names of those with an Event Grid trigger."""
+        return tuple(name for name, item in self._functions.items() if item.kind == "eventGridTrigger")
+
     def event_grid_url(self, function: str) -> str:
         """The webhook that an event subscription for `function` delivers to, with its key."""
         return f"{self.url}{event_grid.PATH}?functionName={function}&code={self.keys.event_grid}"

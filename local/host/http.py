@@ -12,9 +12,7 @@ from local.host.invoke import Invoker, Outcome
 from local.host.keys import Keys
 
 # a segment of an ASP.NET route template: {name}, {name:constraint}, {name?}, {*rest}
-PARAMETER = re.compile(
-    r"\{(?P<rest>\*{0,2})(?P<name>\w+)(?::(?P<constraint>\w+)(?:\([^)]*\))?)?(?P<optional>\?)?\}"
-)
+PARAMETER = re.compile(r"\{(?P<rest>\*{0,2})(?P<name>\w+)(?::(?P<constraint>\w+)(?:\([^)]*\))?)?(?P<optional>\?)?\}")
 CONSTRAINTS = {"int": r"-?\d+", "long": r"-?\d+", "guid": "[0-9A-Fa-f-]{36}", "alpha": "[A-Za-z]+"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

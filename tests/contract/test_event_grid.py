@@ -4,9 +4,8 @@ import json
 import smtplib
 import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.message import EmailMessage
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,13 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridPublisherClient
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from local import tls
 from local.clock import ManualClock
 from local.event_schema import Filters, Schema, render
 from local.eventgrid import EventGrid, Faults, SubscriptionError
 from local.events import ROLLING_SUCCEEDED, WRITE_SUCCESS, ResourceEvent
-from local.serving import Server
+from local.serving import Server, localhost_tls
 from local.sinks import Failure, MailSink, TeamsSink
 from local.topic import Topic
 
@@ -257,46 +254,24 @@ class Credential:
         return AccessToken("token", int(datetime.now(UTC).timestamp()) + 3600)
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate of 127.0.0.1 and its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(alternative, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
+@pytest.fixture
+def authority(tmp_path: Path) -> Path:
+    """The certificate that clients of the local Azure trust."""
+    path = tmp_path / "ca.pem"
+    path.write_bytes(tls.authority().certificate_pem)
     return path
 
 
 @pytest.fixture
-def tls(certificate: Path) -> ssl.SSLContext:
-    """A server's TLS context with the certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
-
-
-@pytest.fixture
-def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def trusted(authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the SDK trust the certificate, as the local Azure does."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
 
 
 @pytest.mark.usefixtures("trusted")
-def test_the_sdk_publishes_to_a_custom_topic_with_a_token(tls: ssl.SSLContext) -> None:
+def test_the_sdk_publishes_to_a_custom_topic_with_a_token() -> None:
     with (
-        Topic(tls=tls) as topic,
+        Topic(tls=localhost_tls()) as topic,
         EventGridPublisherClient(topic.endpoint, Credential()) as client,
     ):
         client.send([CloudEvent("/source", "Fipswarden.Alert", data={"pool": "p"}, id="1")])
@@ -306,9 +281,9 @@ def test_the_sdk_publishes_to_a_custom_topic_with_a_token(tls: ssl.SSLContext) -
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_custom_topic_refuses_who_may_not_send(tls: ssl.SSLContext) -> None:
+def test_a_custom_topic_refuses_who_may_not_send() -> None:
     with (
-        Topic(tls=tls, authorise=lambda header: header == "Bearer other") as topic,
+        Topic(tls=localhost_tls(), authorise=lambda header: header == "Bearer other") as topic,
         EventGridPublisherClient(topic.endpoint, Credential()) as client,
         pytest.raises(ClientAuthenticationError),
     ):
@@ -383,13 +358,11 @@ def test_a_mail_server_keeps_messages(letter: EmailMessage) -> None:
     assert (kept["Subject"], kept.get_content().strip()) == ("Grüße", "not FIPS-enabled: é")
 
 
-def test_a_mail_server_with_a_certificate_wants_starttls(
-    tls: ssl.SSLContext, certificate: Path, letter: EmailMessage
-) -> None:
-    with MailSink(tls=tls) as mail, smtplib.SMTP(mail.host, mail.port) as client:
+def test_a_mail_server_with_a_certificate_wants_starttls(authority: Path, letter: EmailMessage) -> None:
+    with MailSink(tls=localhost_tls()) as mail, smtplib.SMTP(mail.host, mail.port) as client:
         with pytest.raises(smtplib.SMTPException, match="STARTTLS"):
             client.send_message(letter)
-        client.starttls(context=ssl.create_default_context(cafile=certificate))
+        client.starttls(context=ssl.create_default_context(cafile=authority))
         client.send_message(letter)
 
     assert len(mail.messages) == 1

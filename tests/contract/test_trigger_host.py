@@ -67,7 +67,7 @@ def start(azurite: Azurite, tmp_path: Path) -> Iterator[Start]:
                 "SAMPLE_QUEUE": name,
                 "SAMPLE_SEEN": str(seen),
                 "SAMPLE_SCHEDULE": schedule,
-                "SampleStorage": azurite.connection_string,
+                "AzureWebJobsStorage": azurite.connection_string,
             }
             host = stack.enter_context(TriggerHost(app, settings | options.pop("settings", {}), **options))
             return Sample(host, queue, seen)
@@ -160,7 +160,7 @@ def test_a_message_that_is_not_base64_moves_to_the_poison_queue_unread(start: St
 
     assert sample.seen() == []
     with QueueClient.from_connection_string(
-        sample.host._settings["SampleStorage"], sample.queue.queue_name + "-poison"
+        sample.host._settings["AzureWebJobsStorage"], sample.queue.queue_name + "-poison"
     ) as poison:
         assert [message.content for message in poison.receive_messages()] == ["{not base64}"]
 
@@ -316,7 +316,7 @@ def test_a_setting_that_a_binding_names_must_exist(tmp_path: Path) -> None:
 def test_a_connection_must_be_a_connection_string(tmp_path: Path) -> None:
     settings = {"SAMPLE_SEEN": str(tmp_path), "SAMPLE_QUEUE": "queue", "SAMPLE_SCHEDULE": "0 0 0 1 1 *"}
 
-    with pytest.raises(HostError, match="'SampleStorage' of queue 'queue' must be a connection string"):
+    with pytest.raises(HostError, match="'AzureWebJobsStorage' of queue 'queue' must be a connection string"):
         TriggerHost(APP, settings).start()
 
 

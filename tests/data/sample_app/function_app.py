@@ -39,7 +39,7 @@ async def page(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @app.route(route="submit", methods=["POST"])
-@app.queue_output(arg_name="work", queue_name="%SAMPLE_QUEUE%", connection="SampleStorage")
+@app.queue_output(arg_name="work", queue_name="%SAMPLE_QUEUE%", connection="AzureWebJobsStorage")
 def submit(req: func.HttpRequest, work: func.Out[List[str]]) -> func.HttpResponse:  # noqa: UP006
     """Queues each line of the body; fails after that when asked to."""
     work.set(req.get_body().decode().splitlines())
@@ -49,7 +49,7 @@ def submit(req: func.HttpRequest, work: func.Out[List[str]]) -> func.HttpRespons
 
 
 @app.event_grid_trigger(arg_name="event")
-@app.queue_output(arg_name="work", queue_name="%SAMPLE_QUEUE%", connection="SampleStorage")
+@app.queue_output(arg_name="work", queue_name="%SAMPLE_QUEUE%", connection="AzureWebJobsStorage")
 def on_event(event: str, work: func.Out[str]) -> None:
     """Queues the raw event; fails for events that say so."""
     if "please-fail" in event:
@@ -58,7 +58,7 @@ def on_event(event: str, work: func.Out[str]) -> None:
     work.set("from event")
 
 
-@app.queue_trigger(arg_name="message", queue_name="%SAMPLE_QUEUE%", connection="SampleStorage")
+@app.queue_trigger(arg_name="message", queue_name="%SAMPLE_QUEUE%", connection="AzureWebJobsStorage")
 async def on_message(message: func.QueueMessage) -> None:
     """Fails, hangs or succeeds, as the message says."""
     body = message.get_body().decode()
@@ -78,14 +78,14 @@ async def on_message(message: func.QueueMessage) -> None:
         raise ValueError("times are missing")
 
 
-@app.queue_trigger(arg_name="text", queue_name="%SAMPLE_QUEUE%-poison", connection="SampleStorage")
+@app.queue_trigger(arg_name="text", queue_name="%SAMPLE_QUEUE%-poison", connection="AzureWebJobsStorage")
 def on_poison(text: str) -> None:
     """Notes what arrived in the poison queue."""
     note("poison " + text)
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SAMPLE_SCHEDULE%", run_on_startup=False)
-@app.queue_output(arg_name="$return", queue_name="%SAMPLE_QUEUE%", connection="SampleStorage")
+@app.queue_output(arg_name="$return", queue_name="%SAMPLE_QUEUE%", connection="AzureWebJobsStorage")
 def on_timer(timer: func.TimerRequest) -> str:
     """Queues a message as its return value."""
     note(f"timer {timer.past_due}")

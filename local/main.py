@@ -1,0 +1,97 @@
+"""`python -m local.main`, which is `make local`: the app on a local Azure, until Ctrl-C."""
+
+import argparse
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from shlex import quote
+
+from local import seed
+from local.server import BIN
+from local.stack import ROOT, LocalStack, Options, Ports, StackError
+
+FOLDER = ROOT / ".local"
+PORTS = Ports(
+    azure=8443,
+    identity=8444,
+    blob=10000,
+    queue=10001,
+    table=10002,
+    topic=8445,
+    teams=8446,
+    mail=8447,
+    host=7071,
+)
+INVISIBILITY = timedelta(seconds=30)  # a killed app's messages come back while one still looks
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns 0 after Ctrl-C or SIGTERM, 1 when a part can't start."""
+    parser = argparse.ArgumentParser(prog="python -m local.main", description=__doc__)
+    parser.add_argument("--app", type=Path, default=ROOT, help="folder of function_app.py (default: the project)")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="takes env.sh and other files (.local)")
+    parser.add_argument("--free-ports", action="store_true", help="take free ports instead of the usual ones")
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: ended.set())
+    folder = chosen.folder.resolve()
+    options = Options(chosen.app.resolve(), invisibility=INVISIBILITY)
+    try:
+        with (
+            LocalStack(seed.example_world(), options, Ports() if chosen.free_ports else PORTS, folder) as stack,
+            _env_script(folder / "env.sh", stack.env()) as script,
+        ):
+            print(_welcome(stack, script), flush=True)
+            ended.wait()
+    except StackError as error:
+        print(f"local Azure: {error}", flush=True)
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def _env_script(path: Path, variables: Mapping[str, str]) -> Iterator[Path]:
+    """Writes a script to be sourced; whoever finds it knows that everything is ready. Removed at the end."""
+    lines = [f"export {name}={quote(value)}" for name, value in variables.items() if name != "PATH"]
+    lines.append(f"export PATH={quote(str(BIN))}:$PATH")
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text("\n".join(lines) + "\n")
+    unfinished.replace(path)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _welcome(stack: LocalStack, script: Path) -> str:
+    key = stack.host.host_key
+    return f"""
+The app runs on a local Azure of {len(list(stack.world.all_clusters()))} clusters; nothing of it is real.
+
+  app         {stack.host.url}   key: {key}
+  functions   {", ".join(stack.host.functions)}
+  run one     curl -X POST -H 'x-functions-key: {stack.host.keys.master}' \\
+                -d '{{"input": ""}}' {stack.host.url}/admin/functions/NAME
+  Azure       {stack.azure.arm_endpoint}
+  storage     {stack.azurite.endpoints[0]} (Azurite)
+
+In another shell, for the Azure CLI, kubectl and fipswarden:
+
+  source {script}
+  az cloud register -n LocalAzure --endpoint-resource-manager "$LOCAL_ARM_ENDPOINT"
+  az cloud set -n LocalAzure && az login --identity
+  az aks get-credentials -g GROUP -n CLUSTER && kubectl get nodes
+
+Ctrl-C ends everything.
+"""
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,218 @@
+"""Everything at once: storage, the local Azure, the receivers, Event Grid, and the app on its trigger host."""
+
+import threading
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self, TypeVar
+
+from local.azurite import Azurite, AzuriteError
+from local.event_schema import Filters, Schema
+from local.eventgrid import EventGrid, SubscriptionError
+from local.events import DELETE_SUCCESS, WRITE_SUCCESS
+from local.host import TriggerHost
+from local.host.queue_trigger import INVISIBILITY
+from local.server import LocalAzure
+from local.serving import localhost_tls
+from local.sinks import MailSink, TeamsSink
+from local.topic import Topic
+from local.world import World
+from local.world.access import InvalidToken
+
+ROOT = Path(__file__).parents[1]
+TICK_SECONDS = 0.2
+EVENT_GRID_AUDIENCE = "https://eventgrid.azure.net"
+SUBSCRIBED = Filters(
+    event_types=(WRITE_SUCCESS, DELETE_SUCCESS),
+    operation_names=tuple(
+        f"Microsoft.ContainerService/managedClusters{kind}/{verb}"
+        for kind in ("", "/agentPools")
+        for verb in ("write", "delete")
+    ),
+)
+
+Part = TypeVar("Part")
+
+
+class StackError(RuntimeError):
+    """A part of the stack could not start; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Ports of 127.0.0.1; 0 takes a free one."""
+
+    azure: int = 0
+    """The local Azure (HTTPS)."""
+    identity: int = 0
+    """Its managed-identity endpoint."""
+    blob: int = 0
+    """Azurite's."""
+    queue: int = 0
+    """Azurite's."""
+    table: int = 0
+    """Azurite's."""
+    topic: int = 0
+    """The custom Event Grid topic (HTTPS)."""
+    teams: int = 0
+    """The Teams workflow."""
+    mail: int = 0
+    """SMTP."""
+    host: int = 0
+    """The app's trigger host."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the stack behaves; the defaults are for tests."""
+
+    app_dir: Path = ROOT
+    """Folder of function_app.py."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """App settings besides those that point at the stack, or instead of them."""
+    schema: Schema = Schema.EVENT_GRID
+    """Of the event subscriptions."""
+    timers: bool = True
+    """Whether the app's schedules run."""
+    retry_scale: float = 0.01
+    """How much shorter than Azure's Event Grid's waits are."""
+    invisibility: timedelta = INVISIBILITY
+    """How long a message is hidden while its handler runs."""
+
+
+class LocalStack:
+    """Starts all parts in order and stops them in reverse; nothing is left running afterwards.
+
+    `world` is the state of the local Azure; `folder` takes its certificate and the profiles of the command
+    line tools (a temporary one without it). StackError when a part can't start.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        options: Options | None = None,
+        ports: Ports | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.world, self.options, self.ports = world, options or Options(), ports or Ports()
+        self._folder = folder
+        self._parts = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._parts.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._parts.close()
+
+    def env(self) -> dict[str, str]:
+        """What an operator's shell needs, so that the Azure CLI, kubectl and `fipswarden` talk to this stack."""
+        return {
+            **self._cloud_settings(),
+            **self.azure.environment(operator=True),
+            "AZURE_STORAGE_CONNECTION_STRING": self.azurite.connection_string,
+            "KUBECONFIG": str(self.folder / "kubeconfig"),
+            "AZURE_CONFIG_DIR": str(self.folder / "azure"),
+        }
+
+    def app_settings(self) -> dict[str, str]:
+        """The settings of the app: the deployed ones, pointing at this stack."""
+        return {
+            **self._cloud_settings(),
+            **self.azure.environment(),
+            "TEAMS_WEBHOOK_URL": self.teams.webhook,
+            "SMTP_HOST": self.mail.host,
+            "SMTP_PORT": str(self.mail.port),
+            "SMTP_STARTTLS": "false",
+            "MAIL_FROM": "fipswarden@example.com",
+            "MAIL_TO": "security@example.com",
+            "ALERT_TOPIC_ENDPOINT": self.topic.endpoint,
+            **self.options.settings,
+        }
+
+    def _cloud_settings(self) -> dict[str, str]:
+        return {
+            "FIPSWARDEN_CLOUD": self.azure.arm_endpoint,
+            "FIPSWARDEN_SUBSCRIPTIONS": ",".join(each.id for each in self.world.subscriptions.values()),
+            "AzureWebJobsStorage": self.azurite.connection_string,
+            "EVIDENCE_STORAGE": self.azurite.connection_string,
+        }
+
+    def _start(self) -> None:
+        ports, options = self.ports, self.options
+        self.folder = self._folder or Path(self._parts.enter_context(TemporaryDirectory(prefix="local-stack-")))
+        self.azurite = self._begin("Azurite", Azurite(ports.blob, ports.queue, ports.table))
+        self.azure = self._begin(
+            "the local Azure",
+            LocalAzure(self.world, port=ports.azure, identity_port=ports.identity, folder=self.folder),
+        )
+        self.topic = self._begin("the topic", Topic(ports.topic, localhost_tls(), self._may_publish))
+        self.teams = self._begin("the Teams receiver", TeamsSink(ports.teams))
+        self.mail = self._begin("the mail server", MailSink(ports.mail))
+        self.host = self._begin(
+            "the trigger host",
+            TriggerHost(
+                options.app_dir,
+                self.app_settings(),
+                ports.host,
+                timers=options.timers,
+                invisibility=options.invisibility,
+            ),
+        )
+        self.event_grid = self._begin("Event Grid", EventGrid(self.world.clock, options.retry_scale))
+        self._subscribe()
+        self._begin("the ticker", _Ticker(self.world))
+
+    def _begin(self, name: str, part: AbstractContextManager[Part]) -> Part:
+        try:
+            return self._parts.enter_context(part)
+        except (OSError, AzuriteError) as error:
+            raise StackError(f"{name} did not start: {error}") from error
+
+    def _subscribe(self) -> None:
+        try:
+            for function in self.host.event_grid_functions:
+                self.event_grid.subscribe(self.host.event_grid_url(function), self.options.schema, SUBSCRIBED)
+        except SubscriptionError as error:
+            raise StackError(f"the event subscription was not made: {error}") from error
+        self.world.subscribe(self.event_grid.publish)
+
+    def _may_publish(self, authorization: str) -> bool:
+        try:
+            self.world.access.authenticate(authorization, (EVENT_GRID_AUDIENCE,))
+        except InvalidToken:
+            return False
+        return True
+
+
+class _Ticker:
+    """Lets the world's due steps happen, so that events come in time even when nobody looks."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(TICK_SECONDS):
+            self._world.tick()
