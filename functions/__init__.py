@@ -1,0 +1,1 @@
+"""One blueprint per trigger, thin: decode, call one thing, return."""

@@ -4,6 +4,7 @@ A reservation is taken before anything is begun and given back only by a look th
 sees that no operation of ours is on the pool. There is one per cluster, since AKS runs one operation per cluster.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -99,3 +100,11 @@ def _head(row: Row | None) -> BudgetHead:
 
 def _head_put(row: Row | None, head: BudgetHead) -> Put:
     return Put(_HEAD, row.etag if row else None, {"active": head.active, "paused": head.paused}, plain(head))
+
+
+def stale_reservations(table: Table, before: datetime) -> Iterator[ClusterId]:
+    """Yield the clusters whose reservation is older than a time: a look will see whether the world backs it."""
+    for row in table.rows(("at",), _PARTITION):
+        at = row.columns.get("at")
+        if row.key != _HEAD and isinstance(at, datetime) and at < before:
+            yield ClusterId.from_key(row.key)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from shared.domain.clouds import CLOUDS, Cloud
+from shared.domain.events import watched
 from shared.errors import ConfigError
 from shared.rollout import Timing
 
@@ -58,11 +59,6 @@ class Settings:
     mail: Mail | None
     topic_endpoint: str
     """Event Grid topic that alerts are published to as CloudEvents; empty: none."""
-
-
-def subscriptions(env: Mapping[str, str]) -> frozenset[str]:
-    """Return the setting FIPSWARDEN_SUBSCRIPTIONS alone: the event path needs nothing else."""
-    return frozenset(_list(env, "FIPSWARDEN_SUBSCRIPTIONS", lower=True))
 
 
 def read_settings(env: Mapping[str, str]) -> Settings:
@@ -116,7 +112,7 @@ def _storage(env: Mapping[str, str], name: str, services: tuple[str, ...], fault
 
 
 def _guids(env: Mapping[str, str], faults: list[str]) -> tuple[str, ...]:
-    found = _list(env, "FIPSWARDEN_SUBSCRIPTIONS", lower=True)
+    found = tuple(sorted(watched(env.get("FIPSWARDEN_SUBSCRIPTIONS", ""))))
     faults.extend(
         f"FIPSWARDEN_SUBSCRIPTIONS: {value!r} is not a subscription id (GUIDs, separated by commas)"
         for value in found
@@ -172,6 +168,5 @@ def _mail(env: Mapping[str, str], faults: list[str]) -> Mail | None:
     return Mail(host, int(port), starttls != "false", sender, recipients)
 
 
-def _list(env: Mapping[str, str], name: str, *, lower: bool = False) -> tuple[str, ...]:
-    values = tuple(part.strip() for part in env.get(name, "").split(",") if part.strip())
-    return tuple(value.lower() for value in values) if lower else values
+def _list(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in env.get(name, "").split(",") if part.strip())

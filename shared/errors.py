@@ -1,5 +1,7 @@
 """The few exceptions of the product; what is expected is a value instead (a deferral, a refusal, unknown)."""
 
+from datetime import timedelta
+
 
 class FipswardenError(Exception):
     """Base of all of ours; its text says what, where and what to do."""
@@ -18,6 +20,15 @@ class ConfigError(FipswardenError):
 
 class TerminalError(FipswardenError):
     """Trying again will not help: the message belongs into the poison queue at once."""
+
+
+class TransientError(FipswardenError):
+    """Trying again later may help."""
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        self.retry_after = retry_after
+        """When, if the other side said so."""
+        super().__init__(message)
 
 
 class LeaseLostError(FipswardenError):

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.domain.codec import fingerprint, plain, typed
+from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
-from shared.domain.model import Alert, ComplianceState, Plan, Posture
+from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Memory, Plan, Posture
+from shared.domain.policy import Policy
 from shared.domain.records import Head
 from shared.errors import LeaseLostError
 from shared.ports import Put, Row, Scalar, Table
@@ -25,6 +27,8 @@ class StoredPosture:
     """Alerts of commits up to now that may not have reached the queue."""
     digest: str = ""
     """Fingerprint of verdicts and plan: an observation is recorded when it changes."""
+    control: str = ""
+    """Fingerprint of what the control plane alone said: resync compares its hints with it."""
     due: datetime | None = None
     """When the cluster is worth another look even if nothing changes."""
     etag: str | None = None
@@ -48,7 +52,7 @@ def commit(table: Table, cluster: ClusterId, stored: StoredPosture) -> StoredPos
         "pools": len(posture.pools) if posture else 0,
         "seq": stored.head.seq,
         "hash": stored.head.hash,
-        "verdicts": verdicts(posture) if posture else "",
+        "control": stored.control,
         "armId": cluster.arm_id,
     }
     if stored.due:
@@ -60,8 +64,16 @@ def commit(table: Table, cluster: ClusterId, stored: StoredPosture) -> StoredPos
     return replace(stored, etag=written.etag)
 
 
-def verdicts(posture: Posture) -> str:
-    """Return a fingerprint by which resync sees whether a hint says anything new."""
+def control_digest(read: ClusterRead, policy: Policy, now: datetime) -> str:
+    """Return a fingerprint of what the control plane alone says of a cluster, judged without any memory.
+
+    A look keeps it; resync computes it from Resource Graph's hint: a difference is worth a fresh look.
+    """
+    images = [[pool.name, pool.node_image] for pool in read.pools] if isinstance(read, Cluster) else []
+    return fingerprint([_verdicts(evaluate(read, Memory(), policy, None, now)), images])
+
+
+def _verdicts(posture: Posture) -> str:
     return fingerprint(
         [[pool.pool, pool.state, pool.mode, [found.reason for found in pool.findings]] for pool in posture.pools]
         + [[found.reason] for found in posture.cluster_findings]
@@ -72,10 +84,10 @@ def verdicts(posture: Posture) -> str:
 def digest(posture: Posture, plan: Plan) -> str:
     """Return a fingerprint of what an observation record would say, without its times."""
     action = [plan.action.kind, plan.action.pool, plan.action.etag] if plan.action else []
-    return fingerprint([verdicts(posture), action, [[item.pool, item.reason] for item in plan.deferrals]])
+    return fingerprint([_verdicts(posture), action, [[item.pool, item.reason] for item in plan.deferrals]])
 
 
-_COLUMNS = ("armId", "state", "inScope", "gone", "pools", "seq", "verdicts", "due")
+_COLUMNS = ("armId", "state", "inScope", "gone", "pools", "seq", "control", "due")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +101,7 @@ class PostureSummary:
     pools: int
     seq: int
     """Number of the last evidence record."""
-    verdicts: str
+    control: str
     due: datetime | None
 
 
@@ -108,6 +120,6 @@ def _summary(row: Row) -> PostureSummary:
         bool(columns["gone"]),
         int(str(columns["pools"])),
         int(str(columns["seq"])),
-        str(columns["verdicts"]),
+        str(columns["control"]),
         due if isinstance(due := columns.get("due"), datetime) else None,
     )

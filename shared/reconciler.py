@@ -34,7 +34,7 @@ from shared.domain.records import RecordKind
 from shared.domain.requests import ReconcileRequest
 from shared.errors import LeaseLostError
 from shared.ports import Alerts, Clock, Clusters, Evidence, Nodes, Policies, Table, WakeUps
-from shared.postures import StoredPosture, commit, digest, read_posture
+from shared.postures import StoredPosture, commit, control_digest, digest, read_posture
 from shared.proving import Proving
 from shared.remediation import Remediation
 from shared.rollout import Hold, LetGo, Timing, claim
@@ -121,7 +121,8 @@ class _Look:
         told, answer = self._act(read, posture, planned.action, policy)
         waits = (planned.requeue_after, self.ports.timing.poll if answer else None)
         requeue_after = min((wait for wait in waits if wait is not None), default=None)
-        self._commit(posture, planned, told, now + requeue_after if requeue_after else None)
+        due = now + requeue_after if requeue_after else None
+        self._commit(posture, planned, told, control_digest(read, policy, now), due)
         self._send_alerts()
         return self._settle(posture.state, answer, planned.deferrals, requeue_after)
 
@@ -189,13 +190,15 @@ class _Look:
             case None:
                 return (), f"{action.pool}: held back"
 
-    def _commit(self, posture: Posture, planned: Plan, told: tuple[Alert, ...], due: datetime | None) -> None:
+    def _commit(
+        self, posture: Posture, planned: Plan, told: tuple[Alert, ...], control: str, due: datetime | None
+    ) -> None:
         seen = digest(posture, planned)
-        if self.chain.head == self.stored.head and seen == self.stored.digest:
+        if (self.chain.head, seen, control) == (self.stored.head, self.stored.digest, self.stored.control):
             return
         changed = alerts.changes(self.request.cluster, self.stored.posture, posture, self.chain.head.seq)
         pending = (*self.stored.pending, *changed, *told)
-        stored = StoredPosture(self.chain.head, posture, pending, seen, due, self.stored.etag)
+        stored = StoredPosture(self.chain.head, posture, pending, seen, control, due, self.stored.etag)
         self.stored = commit(self.ports.postures, self.request.cluster, stored)
 
     def _send_alerts(self) -> None:

@@ -1,5 +1,6 @@
 """Which changes people are told about: one alert per change, none for a state that merely goes on."""
 
+import hashlib
 from datetime import datetime
 
 from shared.domain.evaluate import told
@@ -13,6 +14,14 @@ _SEVERITY = {
 }
 _TRANSIENT = frozenset({"OperationInProgress", "ProofSettling", "ProofMissing", "ProofExpired", "NodesMissing"})
 """Reasons that the next look usually clears: not worth a message of their own."""
+
+SEVERITIES = ("critical", "warning", "info", "good")
+"""What an alert's severity may be, from worst to best."""
+
+
+def alert_id(key: str) -> str:
+    """Return what identifies an alert outside: hexadecimal, the same for the same key, allowed in any header or key."""
+    return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
 
 def changes(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> tuple[Alert, ...]:

@@ -1,8 +1,9 @@
 """The Azure clouds: hosts and scopes that differ between them. No client may fall back to the public ones.
 
 Sources: azure-mgmt-core `get_arm_endpoints`; the AKS server application's id is the same in all clouds (AKS
-documentation, "kubelogin authentication"). Managed identities ask the platform for tokens, not an authority's
-host, so none stands here.
+documentation, "kubelogin authentication"); portals: Microsoft Entra documentation, "National clouds"; audiences of
+Event Grid: `EVENTGRID_AUDIENCE_MAP` of the Azure CLI's IoT Operations extension (the Event Grid SDK knows the public
+one alone). Managed identities ask the platform for tokens, not an authority's host, so none stands here.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ class Cloud:
     """Without a slash at its end."""
     arm_scope: str
     """For tokens of ARM and Resource Graph."""
+    portal: str = ""
+    """Azure's web portal, without a slash at its end; empty: there is none to link to."""
+    event_grid_scope: str = "https://eventgrid.azure.net/.default"
+    """For tokens to publish to Event Grid topics."""
 
 
 AKS_SCOPE = f"{_AKS_SERVER_APPLICATION}/.default"
@@ -27,13 +32,26 @@ AKS_SCOPE = f"{_AKS_SERVER_APPLICATION}/.default"
 CLOUDS = {
     cloud.name: cloud
     for cloud in (
-        Cloud("AzureCloud", "https://management.azure.com", "https://management.azure.com/.default"),
+        Cloud(
+            "AzureCloud",
+            "https://management.azure.com",
+            "https://management.azure.com/.default",
+            "https://portal.azure.com",
+        ),
         Cloud(
             "AzureUSGovernment",
             "https://management.usgovcloudapi.net",
             "https://management.core.usgovcloudapi.net/.default",
+            "https://portal.azure.us",
+            "https://eventgrid.azure.us/.default",
         ),
-        Cloud("AzureChinaCloud", "https://management.chinacloudapi.cn", "https://management.chinacloudapi.cn/.default"),
+        Cloud(
+            "AzureChinaCloud",
+            "https://management.chinacloudapi.cn",
+            "https://management.chinacloudapi.cn/.default",
+            "https://portal.azure.cn",
+            "https://eventgrid.azure.cn/.default",
+        ),
     )
 }
 """By the names that the Azure CLI uses."""

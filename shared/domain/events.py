@@ -50,6 +50,11 @@ class Rejected:
     message: str
 
 
+def watched(setting: str) -> frozenset[str]:
+    """Read FIPSWARDEN_SUBSCRIPTIONS: GUIDs separated by commas, in lower case; empty means all."""
+    return frozenset(part.strip().lower() for part in setting.split(",") if part.strip())
+
+
 def read_event(raw: str, subscriptions: frozenset[str]) -> Hint | Ignored | Rejected:
     """Decide what one event means.
 

@@ -1,0 +1,35 @@
+"""HTTP → is the app able to work, and if not, what is wrong with its settings or its policy."""
+
+import json
+import os
+
+import azure.functions as func
+
+from shared import __version__
+
+bp = func.Blueprint()
+
+
+@bp.function_name("health")
+@bp.route(route="health", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 (the binding's name)
+    """Answer 200 when settings and policy can be used, 503 with every fault otherwise."""
+    from shared import bootstrap
+    from shared.config import read_settings
+    from shared.domain.model import Unreadable
+    from shared.errors import ConfigError
+
+    faults: list[str] = []
+    policy_hash = ""
+    try:
+        read_settings(os.environ)
+        policy = bootstrap.policies().load()
+        if isinstance(policy, Unreadable):
+            faults.append(f"{policy.reason}: {policy.message}")
+        else:
+            policy_hash = policy.hash
+    except ConfigError as error:
+        faults.extend(error.faults)
+    body = {"status": "unhealthy" if faults else "healthy", "version": __version__, "policy": policy_hash}
+    answer = json.dumps({**body, "faults": faults}, indent=2)
+    return func.HttpResponse(answer, status_code=503 if faults else 200, mimetype="application/json")

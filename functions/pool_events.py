@@ -1,0 +1,33 @@
+"""Event Grid → queue `reconcile`. An event is a hint to look; this path loads no Azure SDK, so it starts cold fast."""
+
+import json
+import logging
+import os
+
+import azure.functions as func
+
+from shared.domain.events import Hint, Ignored, Rejected, read_event, watched
+from shared.domain.requests import ReconcileRequest
+
+bp = func.Blueprint()
+log = logging.getLogger("fipswarden.pool_events")
+
+
+@bp.function_name("pool_events")
+@bp.event_grid_trigger(arg_name="event")
+@bp.queue_output(arg_name="request", queue_name="reconcile", connection="AzureWebJobsStorage")
+@bp.queue_output(arg_name="rejected", queue_name="rejected", connection="AzureWebJobsStorage")
+def pool_events(event: str, request: func.Out[str], rejected: func.Out[str]) -> None:
+    """Turn one event into a reconcile request; what can't be used is acknowledged and kept with the reason.
+
+    Annotated `str`: the worker's EventGridEvent fails on a CloudEvent and on bad input before we could keep it.
+    """
+    match read_event(event, watched(os.environ.get("FIPSWARDEN_SUBSCRIPTIONS", ""))):
+        case Hint(cluster, cause):
+            request.set(ReconcileRequest(cluster, cause).to_json())
+            log.info("event queued a look", extra={"cluster": cluster.arm_id, "cause": cause})
+        case Ignored(kind):
+            log.info("event ignored", extra={"kind": kind})
+        case Rejected(reason, message):
+            rejected.set(json.dumps({"v": 1, "reason": reason, "message": message, "event": event[:20_000]}))
+            log.warning("event rejected", extra={"reason": reason, "detail": message})

@@ -1,0 +1,126 @@
+"""The one place where adapters are chosen: settings in, ports out, made once per process and where first needed."""
+
+import os
+import time
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.adapters.storage import AlertQueue, AzureTable, BlobEvidence, WakeUpQueue
+from shared.config import Settings, Storage, read_settings
+from shared.ports import Policies
+from shared.reconciler import Ports
+from shared.resync import ResyncPorts
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+    from shared.adapters.arm import Arm
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the time, aware UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that never jump."""
+        return time.monotonic()
+
+
+@cache
+def settings() -> Settings:
+    """Return the app's settings; raises ConfigError with every fault."""
+    return read_settings(os.environ)
+
+
+@cache
+def credential() -> "TokenCredential":
+    """Return the app's identity: the managed one, in every cloud; nothing is tried in its stead."""
+    from azure.identity import ManagedIdentityCredential
+
+    client_id = settings().client_id
+    return ManagedIdentityCredential(client_id=client_id) if client_id else ManagedIdentityCredential()
+
+
+def _storage_credential(storage: Storage) -> "TokenCredential | None":
+    return None if storage.connection_string else credential()
+
+
+@cache
+def table(name: str) -> AzureTable:
+    """Return a table of the app's storage account."""
+    storage = settings().app_storage
+    return AzureTable(storage, _storage_credential(storage), name)
+
+
+@cache
+def evidence() -> BlobEvidence:
+    """Return the evidence account's container."""
+    storage = settings().evidence_storage
+    return BlobEvidence(storage, _storage_credential(storage))
+
+
+@cache
+def wake_ups() -> WakeUpQueue:
+    """Return the queue `reconcile`."""
+    storage = settings().app_storage
+    return WakeUpQueue(storage, _storage_credential(storage))
+
+
+@cache
+def alert_queue() -> AlertQueue:
+    """Return the queue `alerts`."""
+    storage = settings().app_storage
+    return AlertQueue(storage, _storage_credential(storage))
+
+
+@cache
+def policies() -> Policies:
+    """Return where the policy lies."""
+    from shared.adapters.policies import PolicyBlob, PolicyFile
+
+    kind, _, location = settings().policy.partition(":")
+    if kind == "file":
+        return PolicyFile(Path(__file__).resolve().parent.parent / location)
+    storage = settings().app_storage
+    return PolicyBlob(storage, _storage_credential(storage), location)
+
+
+@cache
+def _arm() -> "Arm":
+    from shared.adapters.arm import Arm
+
+    return Arm(settings().cloud, credential())
+
+
+@cache
+def reconciler_ports() -> Ports:
+    """Return what a look needs."""
+    from shared.adapters.aks import AksClusters
+    from shared.adapters.kubernetes import KubernetesNodes
+
+    return Ports(
+        SystemClock(),
+        AksClusters(_arm()),
+        KubernetesNodes(_arm(), credential()),
+        policies(),
+        table("rollout"),
+        table("posture"),
+        evidence(),
+        wake_ups(),
+        alert_queue(),
+        settings().timing,
+    )
+
+
+@cache
+def resync_ports() -> ResyncPorts:
+    """Return what the resync needs."""
+    from shared.adapters.graph import GraphFleet
+
+    fleet = GraphFleet(settings().cloud, credential(), _arm(), settings().subscriptions)
+    return ResyncPorts(SystemClock(), fleet, policies(), table("posture"), table("rollout"), wake_ups(), alert_queue())
