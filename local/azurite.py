@@ -7,8 +7,9 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
+
+from local.part import Part
 
 EXECUTABLE = Path(__file__).parent / "azurite" / "node_modules" / ".bin" / "azurite"
 ACCOUNT = "devstoreaccount1"
@@ -23,7 +24,7 @@ class AzuriteError(RuntimeError):
     """Azurite isn't installed or didn't start; the message says which, and what to do."""
 
 
-class Azurite:
+class Azurite(Part):
     """Blob, queue and table storage on three ports of the loopback address, held in memory.
 
     Takes the three ports, 0 for free ones. Use as a context manager, or `start` and `stop`.
@@ -35,15 +36,6 @@ class Azurite:
         self.ports: tuple[int, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def connection_string(self) -> str:

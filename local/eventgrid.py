@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from enum import StrEnum
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -19,6 +19,7 @@ from local.clock import Clock
 from local.event_schema import Filters, Schema, Subscription, render, timestamp
 from local.events import ResourceEvent
 from local.loop import LoopThread
+from local.part import Part
 
 log = logging.getLogger("local.eventgrid")
 
@@ -48,14 +49,22 @@ class Faults:
     """Seconds before the first attempt, not scaled."""
 
 
+class Reason(StrEnum):
+    """Why an event was given up; the words are ours."""
+
+    NOT_RETRIED = "NotRetried"
+    MAX_ATTEMPTS = "MaxAttempts"
+    TIME_TO_LIVE = "TimeToLive"
+
+
 @dataclass(frozen=True)
 class DeadLetter:
     """An event that Event Grid gave up on."""
 
     event: Mapping[str, Any]
     """As it was rendered for the subscription."""
-    reason: str
-    """`MaxDeliveryAttemptsExceeded`, `TimeToLiveExceeded` or `UndeliverableDueToHttp...`."""
+    reason: Reason
+    """Why it gave up."""
     attempts: int
     """How often it was tried."""
     last_status: int
@@ -73,7 +82,7 @@ class _Delivery:
     status: int = 0
 
 
-class EventGrid:
+class EventGrid(Part):
     """Delivers published events to its subscriptions, one event a request, on a thread of its own.
 
     `clock` dates handshakes and dead letters; `retry_scale` shortens the waits between attempts (1.0 is
@@ -91,15 +100,10 @@ class EventGrid:
         self.faults = Faults()
         self.dead_letters: list[DeadLetter] = []
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Starts delivering."""
         self._loop.start()
         self._session = self._loop.run(_open_session())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """Stops delivering; what is under way is lost. Calling it again does nothing."""
@@ -151,13 +155,13 @@ class EventGrid:
         await asyncio.sleep(self.faults.delay)
         while not await self._attempt(delivery):
             if delivery.status in NOT_RETRIED:
-                return self._give_up(delivery, "UndeliverableDueToHttpError")
+                return self._give_up(delivery, Reason.NOT_RETRIED)
             if delivery.attempts >= MAX_ATTEMPTS:
-                return self._give_up(delivery, "MaxDeliveryAttemptsExceeded")
+                return self._give_up(delivery, Reason.MAX_ATTEMPTS)
             wait = RETRY_DELAYS[min(delivery.attempts, len(RETRY_DELAYS)) - 1]
             delivery.waited += timedelta(seconds=wait)
             if delivery.waited > TIME_TO_LIVE:
-                return self._give_up(delivery, "TimeToLiveExceeded")
+                return self._give_up(delivery, Reason.TIME_TO_LIVE)
             await asyncio.sleep(wait * self._scale)
         return None
 
@@ -177,7 +181,7 @@ class EventGrid:
             log.info("event=%s attempt=%d was not answered", event.id, delivery.attempts)
         return 200 <= delivery.status <= 204
 
-    def _give_up(self, delivery: _Delivery, reason: str) -> None:
+    def _give_up(self, delivery: _Delivery, reason: Reason) -> None:
         event = render(delivery.event, delivery.subscription.schema)
         log.warning("event=%s dead-lettered: %s", delivery.event.id, reason)
         self.dead_letters.append(DeadLetter(event, reason, delivery.attempts, delivery.status, self._clock.now()))
@@ -220,7 +224,7 @@ class EventGrid:
     @property
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
-            raise RuntimeError("Event Grid is not running: use it as a context manager")
+            raise RuntimeError("Event Grid is not running")
         return self._session
 
 

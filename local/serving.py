@@ -3,16 +3,15 @@
 import ssl
 import tempfile
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
 
 from local import tls
 from local.loop import LoopThread
+from local.part import Part
 
 
-class Server:
+class Server(Part):
     """Serves routes on 127.0.0.1 until stopped; with a TLS context over HTTPS."""
 
     def __init__(
@@ -23,23 +22,10 @@ class Server:
         self._runner: web.AppRunner | None = None
         self.url = ""
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def start(self) -> None:
         """Starts serving; OSError when the port is taken."""
         self._loop.start()
-        try:
-            port = self._loop.run(self._start())
-        except BaseException:
-            self.stop()
-            raise
+        port = self._loop.run(self._start())
         self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
 
     def stop(self) -> None:

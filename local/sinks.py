@@ -7,13 +7,13 @@ import ssl
 from collections import deque
 from dataclasses import dataclass
 from email.message import EmailMessage
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from local.loop import LoopThread
+from local.part import Part
 from local.serving import Server
 
 CARD = "application/vnd.microsoft.card.adaptive"
@@ -51,9 +51,7 @@ class TeamsSink(Server):
         if self._failures:
             failure = self._failures.popleft()
             seconds = failure.retry_after
-            return web.Response(
-                status=failure.status, headers={} if seconds is None else {"Retry-After": str(seconds)}
-            )
+            return web.Response(status=failure.status, headers={} if seconds is None else {"Retry-After": str(seconds)})
         try:
             cards = _cards(await request.json())
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -64,7 +62,7 @@ class TeamsSink(Server):
         return web.Response(status=202)
 
 
-class MailSink:
+class MailSink(Part):
     """A mail server that keeps parsed messages; offers STARTTLS when it is given a TLS context."""
 
     def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
@@ -77,23 +75,10 @@ class MailSink:
         self.messages: list[EmailMessage] = []
         """The messages that were taken, in order."""
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def start(self) -> None:
         """Starts listening; OSError when the port is taken."""
         self._loop.start()
-        try:
-            self.port = self._loop.run(self._start())
-        except BaseException:
-            self.stop()
-            raise
+        self.port = self._loop.run(self._start())
 
     def stop(self) -> None:
         """Stops; calling it again does nothing."""

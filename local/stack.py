@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 from local.azurite import Azurite, AzuriteError
 from local.event_schema import Filters, Schema
 from local.eventgrid import EventGrid, SubscriptionError
 from local.events import DELETE_SUCCESS, WRITE_SUCCESS
-from local.host import TriggerHost
+from local.host import HostError, TriggerHost
+from local.host.keys import Keys
 from local.host.queue_trigger import INVISIBILITY
+from local.part import Part
 from local.server import LocalAzure
 from local.serving import localhost_tls
 from local.sinks import MailSink, TeamsSink
@@ -35,7 +37,7 @@ SUBSCRIBED = Filters(
     ),
 )
 
-Part = TypeVar("Part")
+P = TypeVar("P")
 
 
 class StackError(RuntimeError):
@@ -84,7 +86,7 @@ class Options:
     """How long a message is hidden while its handler runs."""
 
 
-class LocalStack:
+class LocalStack(Part):
     """Starts all parts in order and stops them in reverse; nothing is left running afterwards.
 
     `world` is the state of the local Azure; `folder` takes its certificate and the profiles of the command
@@ -102,18 +104,32 @@ class LocalStack:
         self._folder = folder
         self._parts = ExitStack()
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._parts.close()
-            raise
-        return self
+    def start(self) -> None:
+        """Starts all parts in order; StackError when one can't."""
+        ports = self.ports
+        self.folder = self._folder or Path(self._parts.enter_context(TemporaryDirectory(prefix="local-stack-")))
+        self.azurite = self._begin("Azurite", Azurite(ports.blob, ports.queue, ports.table))
+        self.azure = self._begin(
+            "the local Azure",
+            LocalAzure(self.world, port=ports.azure, identity_port=ports.identity, folder=self.folder),
+        )
+        self.topic = self._begin("the topic", Topic(ports.topic, localhost_tls(), self._may_publish))
+        self.teams = self._begin("the Teams receiver", TeamsSink(ports.teams))
+        self.mail = self._begin("the mail server", MailSink(ports.mail))
+        self.host = self._begin("the trigger host", self._new_host(ports.host, Keys()))
+        self.event_grid = self._begin("Event Grid", EventGrid(self.world.clock, self.options.retry_scale))
+        self._subscribe()
+        self._begin("the ticker", _Ticker(self.world))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """Stops all parts in reverse."""
         self._parts.close()
+
+    def replace_host(self) -> None:
+        """Kills the trigger host and starts another with its address and its keys, as the platform does."""
+        self.host.kill()
+        port = urlsplit(self.host.url).port or 0
+        self.host = self._begin("the trigger host", self._new_host(port, self.host.keys))
 
     def env(self) -> dict[str, str]:
         """What an operator's shell needs, so that the Azure CLI, kubectl and `fipswarden` talk to this stack."""
@@ -148,35 +164,21 @@ class LocalStack:
             "EVIDENCE_STORAGE": self.azurite.connection_string,
         }
 
-    def _start(self) -> None:
-        ports, options = self.ports, self.options
-        self.folder = self._folder or Path(self._parts.enter_context(TemporaryDirectory(prefix="local-stack-")))
-        self.azurite = self._begin("Azurite", Azurite(ports.blob, ports.queue, ports.table))
-        self.azure = self._begin(
-            "the local Azure",
-            LocalAzure(self.world, port=ports.azure, identity_port=ports.identity, folder=self.folder),
+    def _new_host(self, port: int, keys: Keys) -> TriggerHost:
+        options = self.options
+        return TriggerHost(
+            options.app_dir,
+            self.app_settings(),
+            port,
+            timers=options.timers,
+            invisibility=options.invisibility,
+            keys=keys,
         )
-        self.topic = self._begin("the topic", Topic(ports.topic, localhost_tls(), self._may_publish))
-        self.teams = self._begin("the Teams receiver", TeamsSink(ports.teams))
-        self.mail = self._begin("the mail server", MailSink(ports.mail))
-        self.host = self._begin(
-            "the trigger host",
-            TriggerHost(
-                options.app_dir,
-                self.app_settings(),
-                ports.host,
-                timers=options.timers,
-                invisibility=options.invisibility,
-            ),
-        )
-        self.event_grid = self._begin("Event Grid", EventGrid(self.world.clock, options.retry_scale))
-        self._subscribe()
-        self._begin("the ticker", _Ticker(self.world))
 
-    def _begin(self, name: str, part: AbstractContextManager[Part]) -> Part:
+    def _begin(self, name: str, part: AbstractContextManager[P]) -> P:
         try:
             return self._parts.enter_context(part)
-        except (OSError, AzuriteError) as error:
+        except (OSError, AzuriteError, HostError) as error:
             raise StackError(f"{name} did not start: {error}") from error
 
     def _subscribe(self) -> None:
@@ -195,7 +197,7 @@ class LocalStack:
         return True
 
 
-class _Ticker:
+class _Ticker(Part):
     """Lets the world's due steps happen, so that events come in time even when nobody looks."""
 
     def __init__(self, world: World) -> None:
@@ -203,15 +205,15 @@ class _Ticker:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Starts ticking."""
         self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """Stops ticking."""
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._ended.wait(TICK_SECONDS):

@@ -5,8 +5,6 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from local.host import event_grid
 from local.host.config import HostConfig, HostError
@@ -16,15 +14,16 @@ from local.host.keys import Keys
 from local.host.queue_trigger import INVISIBILITY
 from local.host.runtime import Options, Runtime
 from local.loop import LoopThread
+from local.part import Part
 
 
-class TriggerHost:
+class TriggerHost(Part):
     """Runs the app of `app_dir` with `settings` as its app settings, on 127.0.0.1.
 
     The settings stand in this process's environment until the host stops: one app at a time. `timers=False`
     leaves the schedules out, so that a timer runs only when `invoke` or the admin API says so. `invisibility`
     is how long a message stays hidden while its handler runs (10 minutes in the real host); after `kill` it
-    comes back when that has passed.
+    comes back when that has passed. `keys` are those of an earlier host that this one replaces.
     """
 
     def __init__(
@@ -35,6 +34,7 @@ class TriggerHost:
         *,
         timers: bool = True,
         invisibility: timedelta = INVISIBILITY,
+        keys: Keys | None = None,
     ) -> None:
         self._app_dir, self._settings = app_dir, dict(settings)
         self._options = Options(port, timers, invisibility)
@@ -42,17 +42,8 @@ class TriggerHost:
         self._functions: dict[str, AppFunction] = {}
         self._runtime: Runtime | None = None
         self._loop = LoopThread("trigger-host")
-        self.keys = Keys()
+        self.keys = keys or Keys()
         self.url = ""
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def host_key(self) -> str:
@@ -78,15 +69,10 @@ class TriggerHost:
         self._replaced = {name: os.environ.get(name) for name in self._settings}
         os.environ.update(self._settings)
         self._loop.start()
-        try:
-            config = HostConfig.load(self._app_dir / "host.json")
-            self._functions = {item.name: item for item in index(self._app_dir, os.environ)}
-            runtime = Runtime(self._functions, config, os.environ, self.keys, self._options)
-            self._runtime = runtime
-            self.url = f"http://127.0.0.1:{self._loop.run(runtime.start())}"
-        except BaseException:
-            self.kill()
-            raise
+        config = HostConfig.load(self._app_dir / "host.json")
+        self._functions = {item.name: item for item in index(self._app_dir, os.environ)}
+        self._runtime = Runtime(self._functions, config, os.environ, self.keys, self._options)
+        self.url = f"http://127.0.0.1:{self._loop.run(self._runtime.start())}"
 
     def invoke(self, name: str, value: str = "") -> Outcome:
         """Runs a function now, as the admin API does, and waits for its end; HostError for HTTP functions."""

@@ -30,6 +30,8 @@ class Outcome:
 
     error: str = ""
     """What went wrong; empty for a success."""
+    died: bool = False
+    """Whether the handler ended by something that is no Exception: so tests let a worker die."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     """What the handler put into its output bindings, `$return` among them, as the worker's Datum."""
 
@@ -99,6 +101,11 @@ class Invoker:
                 return Outcome(error=f"Timeout: function {function.name} exceeded {self._limit} s")
             log.exception("function=%s id=%s raised", function.name, invocation_id)
             return Outcome(error=f"{type(error).__name__}: {error}")
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a dead worker is no reason for the host to die
+            log.warning("function=%s id=%s died of %r", function.name, invocation_id, error)
+            return Outcome(error=repr(error), died=True)
         return Outcome(outputs=outputs)
 
     async def _call(

@@ -132,7 +132,10 @@ class QueueTrigger:
         finally:
             ended.set()
             await renewal  # a renewal under way brings a new pop receipt, without which no delete succeeds
-        await self._complete(message, attempt, succeeded=outcome.succeeded)
+        if outcome.died:
+            self._retries[message.id] = time.monotonic() + self._invisibility + 1
+        else:
+            await self._complete(message, attempt, succeeded=outcome.succeeded)
 
     async def _complete(self, message: QueueMessage, attempt: int, *, succeeded: bool) -> None:
         if succeeded:

@@ -20,7 +20,7 @@ from azure.eventgrid import EventGridPublisherClient
 from local import tls
 from local.clock import ManualClock
 from local.event_schema import Filters, Schema, render
-from local.eventgrid import EventGrid, Faults, SubscriptionError
+from local.eventgrid import EventGrid, Faults, Reason, SubscriptionError
 from local.events import ROLLING_SUCCEEDED, WRITE_SUCCESS, ResourceEvent
 from local.serving import Server, localhost_tls
 from local.sinks import Failure, MailSink, TeamsSink
@@ -222,7 +222,7 @@ def test_an_event_lives_for_a_day(receiver: Receiver, grid: EventGrid) -> None:
 
     (letter,) = grid.dead_letters
     # 10 s to 6 h, then 12 h: the next attempt would come after more than 24 h
-    assert (letter.reason, letter.attempts) == ("TimeToLiveExceeded", 11)
+    assert (letter.reason, letter.attempts) == (Reason.TIME_TO_LIVE, 11)
 
 
 def test_duplicates_losses_and_another_order_can_be_asked_for(receiver: Receiver, grid: EventGrid) -> None:

@@ -99,13 +99,23 @@ def test_the_app_publishes_to_the_topic_with_its_identity(stack: LocalStack) -> 
     assert [event["id"] for event in stack.topic.received] == ["1"]
 
 
+def test_a_host_that_died_is_replaced_at_its_address(stack: LocalStack) -> None:
+    url, died = stack.host.event_grid_url("on_event"), stack.host
+
+    stack.replace_host()
+
+    assert stack.host is not died
+    assert stack.host.event_grid_url("on_event") == url
+    assert stack.host.invoke("on_timer").succeeded
+
+
 def test_a_taken_port_is_named(settings: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         stack = LocalStack(seed.empty_world(), Options(APP, settings), Ports(host=port))
 
-        with pytest.raises(StackError, match=rf"the trigger host did not start: .*{port}"):
-            stack.__enter__()
+        with pytest.raises(StackError, match=rf"the trigger host did not start: .*{port}"), stack:
+            pass
 
     assert "SAMPLE_QUEUE" not in os.environ
 

@@ -34,7 +34,7 @@ class Sample:
     def seen(self) -> list[str]:
         return sorted(self._seen.read_text().splitlines()) if self._seen.exists() else []
 
-    def wait_for(self, *lines: str) -> None:
+    def expect(self, *lines: str) -> None:
         """Waits until each line was noted, as often as it is given."""
         deadline = time.monotonic() + WAIT_SECONDS
         while Counter(lines) - Counter(self.seen()):
@@ -206,11 +206,21 @@ def test_an_invocation_over_the_time_limit_has_failed(start: Start, caplog: pyte
 def test_a_message_comes_back_after_its_host_was_killed(start: Start) -> None:
     first = start(invisibility=timedelta(seconds=1))
     first.send("hang")
-    first.wait_for("message hang 1 True True")
+    first.expect("message hang 1 True True")
 
     first.host.kill()
 
-    start().wait_for("message hang 1 True True", "message hang 2 True True")
+    start().expect("message hang 1 True True", "message hang 2 True True")
+
+
+def test_a_message_comes_back_after_its_worker_died(start: Start) -> None:
+    sample = start(invisibility=timedelta(seconds=1))
+
+    sample.send("die once")
+    sample.host.idle()
+
+    assert sample.seen() == ["message die once 1 True True", "message die once 2 True True"]
+    assert sample.queue.get_queue_properties().approximate_message_count == 0
 
 
 def test_a_message_stays_invisible_while_its_handler_runs_on(start: Start, tmp_path: Path) -> None:
@@ -226,7 +236,7 @@ def test_a_message_stays_invisible_while_its_handler_runs_on(start: Start, tmp_p
 
 
 def test_a_timer_runs_on_its_schedule(start: Start) -> None:
-    start(schedule="* * * * * *").wait_for("timer False", "message from timer 1 True True")
+    start(schedule="* * * * * *").expect("timer False", "message from timer 1 True True")
 
 
 def test_the_admin_api_runs_a_function_now(start: Start) -> None:
@@ -235,7 +245,7 @@ def test_the_admin_api_runs_a_function_now(start: Start) -> None:
     admin = f"{sample.host.url}/admin/functions/"
 
     answer = requests.post(admin + "on_timer", json={"input": ""}, headers=headers, timeout=30)
-    sample.wait_for("timer False", "message from timer 1 True True")
+    sample.expect("timer False", "message from timer 1 True True")
 
     assert answer.status_code == 202
     assert requests.post(admin + "nothing", json={"input": ""}, headers=headers, timeout=30).status_code == 404
@@ -309,15 +319,21 @@ def test_a_disabled_function_is_not_loaded(start: Start) -> None:
 
 
 def test_a_setting_that_a_binding_names_must_exist(tmp_path: Path) -> None:
-    with pytest.raises(HostError, match="'%SAMPLE_QUEUE%' does not resolve"):
-        TriggerHost(APP, {"SAMPLE_SEEN": str(tmp_path)}).start()
+    with (
+        pytest.raises(HostError, match="'%SAMPLE_QUEUE%' does not resolve"),
+        TriggerHost(APP, {"SAMPLE_SEEN": str(tmp_path)}),
+    ):
+        pass
 
 
 def test_a_connection_must_be_a_connection_string(tmp_path: Path) -> None:
     settings = {"SAMPLE_SEEN": str(tmp_path), "SAMPLE_QUEUE": "queue", "SAMPLE_SCHEDULE": "0 0 0 1 1 *"}
 
-    with pytest.raises(HostError, match="'AzureWebJobsStorage' of queue 'queue' must be a connection string"):
-        TriggerHost(APP, settings).start()
+    with (
+        pytest.raises(HostError, match="'AzureWebJobsStorage' of queue 'queue' must be a connection string"),
+        TriggerHost(APP, settings),
+    ):
+        pass
 
 
 def test_an_annotation_that_the_worker_refuses_stops_the_app(tmp_path: Path) -> None:
@@ -329,8 +345,8 @@ def test_an_annotation_that_the_worker_refuses_stops_the_app(tmp_path: Path) -> 
         "def on_event(event: func.EventGridEvent | str) -> None: ...\n"
     )
 
-    with pytest.raises(HostError, match="cannot load function on_event"):
-        TriggerHost(tmp_path, {}).start()
+    with pytest.raises(HostError, match="cannot load function on_event"), TriggerHost(tmp_path, {}):
+        pass
 
 
 @pytest.mark.parametrize(

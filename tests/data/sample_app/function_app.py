@@ -67,6 +67,8 @@ async def on_message(message: func.QueueMessage) -> None:
         raise ValueError("asked to fail")
     if body == "fail once" and message.dequeue_count == 1:
         raise ValueError("asked to fail once")
+    if body == "die once" and message.dequeue_count == 1:
+        raise SystemExit
     RUNNING.append(body)
     if body.startswith("count"):
         note(f"running {len(RUNNING)}")
