@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 # Names of rows that `read_cluster` knows; `order by` with `id` keeps the paging stable (Resource Graph, "paging").
-_QUERY = """resources
+QUERY = """resources
 | where type =~ 'microsoft.containerservice/managedclusters'
 | project id, subscriptionId, location, tags, provisioningState = properties.provisioningState,
   powerState = properties.powerState, aadProfile = properties.aadProfile,
   agentPoolProfiles = properties.agentPoolProfiles
 | order by subscriptionId asc, id asc"""
+"""One query for the whole fleet."""
 _PROPERTIES = ("provisioningState", "powerState", "aadProfile", "agentPoolProfiles")
 _PAGE = 1000
-_SUBSCRIPTIONS_PER_QUERY = 300
+_SUBSCRIPTIONS_PERQUERY = 300
 """Resource Graph, "throttling": group fewer than 300 subscriptions a query."""
 
 
@@ -46,8 +47,8 @@ class GraphFleet:
             base_url=self._cloud.arm_endpoint,
             credential_scopes=[self._cloud.arm_scope],
         ) as client:
-            for start in range(0, len(subscriptions), _SUBSCRIPTIONS_PER_QUERY):
-                some = list(subscriptions[start : start + _SUBSCRIPTIONS_PER_QUERY])
+            for start in range(0, len(subscriptions), _SUBSCRIPTIONS_PERQUERY):
+                some = list(subscriptions[start : start + _SUBSCRIPTIONS_PERQUERY])
                 for row in _pages(client, some):
                     yield hint(row)
 
@@ -58,7 +59,7 @@ def _pages(client: Any, subscriptions: list[str]) -> Iterator[dict[str, Any]]:
     more: str | None = None
     while True:
         options = QueryRequestOptions(top=_PAGE, skip_token=more, result_format=ResultFormat.OBJECT_ARRAY)
-        answer = client.resources(QueryRequest(query=_QUERY, subscriptions=subscriptions, options=options))
+        answer = client.resources(QueryRequest(query=QUERY, subscriptions=subscriptions, options=options))
         yield from answer.data
         more = answer.skip_token
         if not more:

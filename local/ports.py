@@ -1,0 +1,152 @@
+"""The world behind the product's ports, in process and without HTTP: for thousands of schedules in seconds.
+
+It goes through the same faces as the HTTPS server, so roles, throttles, faults and error bodies are the same, and
+through the same readers as the adapters. tests/contract holds both to one suite.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from local.faces import handle, request
+from local.faces.http import Response
+from local.world import World
+from local.world.access import APP
+from shared.domain.arm_errors import UNDECIDED, ArmError, classify
+from shared.domain.ids import ClusterId
+from shared.domain.model import (
+    Accepted,
+    Action,
+    BeginResult,
+    ClusterRead,
+    Gone,
+    NodesRead,
+    OperationRead,
+    OperationStatus,
+    Refused,
+    Unanswered,
+    Unreadable,
+)
+from shared.domain.observe import read_cluster, read_node
+from shared.ports import FleetHint
+
+_API = "2026-08-01"
+_ARM_AUDIENCE = "https://management.azure.com"
+_AKS_AUDIENCE = "6dae42f8-4368-4678-94ff-3960e28e3630"
+
+
+class _Client:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._tokens = {audience: world.access.token(APP, audience)[0] for audience in (_ARM_AUDIENCE, _AKS_AUDIENCE)}
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        audience: str = _ARM_AUDIENCE,
+    ) -> Response:
+        sent = {"authorization": f"Bearer {self._tokens[audience]}", **(headers or {})}
+        return handle(self._world, request(method, url, headers=sent, body=dict(body or {})))
+
+    def error(self, response: Response) -> ArmError:
+        try:
+            body = json.loads(response.body)
+        except ValueError:
+            body = None
+        return classify(response.status, dict(response.headers), body, self._world.clock.now())
+
+
+class WorldClusters:
+    """shared.ports.Clusters on the world."""
+
+    def __init__(self, world: World) -> None:
+        self._client = _Client(world)
+
+    def read(self, cluster: ClusterId) -> ClusterRead:
+        """GET the cluster."""
+        response = self._client.send("GET", f"{cluster.arm_id}?api-version={_API}")
+        if response.drop:
+            return Unreadable("Unreachable", "the connection was reset", None)
+        if response.status == 200:
+            return read_cluster(response.json())
+        error = self._client.error(response)
+        if error.code in ("ResourceNotFound", "ResourceGroupNotFound"):
+            return Gone()
+        return Unreadable(error.reason, error.message, error.retry_after)
+
+    def begin(self, cluster: ClusterId, action: Action, intent: str) -> BeginResult:
+        """PUT the pool."""
+        response = self._client.send(
+            "PUT",
+            f"{cluster.arm_id}/agentPools/{action.pool}?api-version={_API}",
+            headers={"if-match": action.etag, "x-ms-client-request-id": intent},
+            body=action.body,
+        )
+        if response.drop:
+            return Unanswered("the connection was reset after the PUT was sent")
+        if response.status in (200, 201):
+            return Accepted(response.header("azure-asyncoperation"), response.header("x-ms-correlation-request-id"))
+        error = self._client.error(response)
+        if error.status in UNDECIDED:
+            return Unanswered(error.message)
+        return Refused(error.reason, error.message, error.retry_after)
+
+    def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:  # noqa: ARG002 (the port's)
+        """GET the operation's URL."""
+        parts = urlsplit(url)
+        response = self._client.send("GET", f"{parts.path}?{parts.query}")
+        if response.status != 200 or response.drop:
+            error = self._client.error(response)
+            return Unreadable(error.reason, error.message, error.retry_after)
+        body = response.json()
+        status = next((end for end in OperationStatus if end.value == body["status"]), OperationStatus.IN_PROGRESS)
+        error_body = body.get("error", {})
+        return OperationRead(status, error_body.get("code", ""), error_body.get("message", ""))
+
+
+class WorldNodes:
+    """shared.ports.Nodes on the world."""
+
+    def __init__(self, world: World) -> None:
+        self._client = _Client(world)
+
+    def read(self, cluster: ClusterId) -> NodesRead:
+        """List the nodes."""
+        path = f"/k8s/{cluster.subscription}/{cluster.resource_group}/{cluster.name}/api/v1/nodes"
+        response = self._client.send("GET", path, audience=_AKS_AUDIENCE)
+        if response.status == 200 and not response.drop:
+            return tuple(read_node(item) for item in response.json()["items"])
+        reason = {401: "KubernetesUnauthenticated", 403: "KubernetesForbidden"}.get(response.status, "KubernetesError")
+        return Unreadable(reason, f"the API server said {response.status}", None)
+
+
+class WorldFleet:
+    """shared.ports.Fleet on the world."""
+
+    def __init__(self, world: World) -> None:
+        self._client = _Client(world)
+
+    def subscriptions(self) -> tuple[str, ...]:
+        """List the subscriptions that the app sees."""
+        response = self._client.send("GET", "/subscriptions?api-version=2022-12-01")
+        return tuple(str(item["subscriptionId"]).lower() for item in response.json()["value"])
+
+    def clusters(self, subscriptions: Sequence[str]) -> Iterator[FleetHint]:
+        """Ask Resource Graph, with the adapter's own query."""
+        from shared.adapters.graph import QUERY, hint
+
+        more: str | None = None
+        while True:
+            options = {"$top": 1000, "resultFormat": "objectArray", **({"$skipToken": more} if more else {})}
+            body = {"query": QUERY, "subscriptions": list(subscriptions), "options": options}
+            url = "/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01"
+            answer = self._client.send("POST", url, body=body).json()
+            yield from (hint(row) for row in answer["data"])
+            more = answer.get("$skipToken")
+            if not more:
+                return
