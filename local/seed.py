@@ -35,9 +35,17 @@ def empty_world(
     seed: int = 0,
     graph_lag: timedelta = timedelta(0),
     limits: Iterable[Limit] = DEFAULT_LIMITS,
+    retry_after: int | None = None,
 ) -> World:
     """Return a world with a subscription in which the app has its roles, and a resource group `rg-payments`."""
-    world = World(clock, operation_time=operation_time, seed=seed, graph_lag=graph_lag, limits=limits)
+    world = World(
+        clock,
+        operation_time=operation_time,
+        seed=seed,
+        graph_lag=graph_lag,
+        limits=limits,
+        retry_after=retry_after,
+    )
     world.add_subscription(PAYMENTS, "Payments")
     grant(world, f"/subscriptions/{PAYMENTS}")
     world.add_group(PAYMENTS, "rg-payments", tags={"env": "prod"})
@@ -65,9 +73,10 @@ def example_world(
     *,
     operation_time: timedelta = DEFAULT_OPERATION_TIME,
     graph_lag: timedelta = timedelta(0),
+    retry_after: int | None = 1,
 ) -> World:
-    """Return the example fleet. It is the same every time, down to GUIDs."""
-    world = empty_world(clock, operation_time=operation_time, seed=2026, graph_lag=graph_lag)
+    """Return the example fleet, the same every time, down to GUIDs. Clients are asked to look every second."""
+    world = empty_world(clock, operation_time=operation_time, seed=2026, graph_lag=graph_lag, retry_after=retry_after)
     with world.entered():
         world.add_subscription(PLATFORM, "Platform")
         world.add_subscription(RESEARCH, "Research")
@@ -170,9 +179,7 @@ def _platform(world: World) -> None:
         "message": "Drain node failed: a PodDisruptionBudget allows no eviction.",
     }
     half = rollout.nodes(failed, index)[0]
-    half.image = images.node_image(
-        "AzureLinux", failed.version, "Standard_D8ds_v5", fips=False, release="202609.14.0"
-    )
+    half.image = images.node_image("AzureLinux", failed.version, "Standard_D8ds_v5", fips=False, release="202609.14.0")
     half.fips_label, half.kernel_fips, half.unschedulable = False, 0, True
 
     moving = world.add_cluster(PLATFORM, "rg-platform", "aks-media-prod", tags=prod, **place)
@@ -191,9 +198,7 @@ def _research(world: World) -> None:
 
     local_accounts = world.add_cluster(RESEARCH, lab, "aks-lab-dev", tags={"env": "dev"})
     world.add_pool(local_accounts, "system", count=1, **_SYSTEM)
-    world.add_pool(
-        local_accounts, "gpu", count=1, **_USER | {"enableFIPS": False, "vmSize": "Standard_NC8as_T4_v3"}
-    )
+    world.add_pool(local_accounts, "gpu", count=1, **_USER | {"enableFIPS": False, "vmSize": "Standard_NC8as_T4_v3"})
 
     bindings = world.add_cluster(RESEARCH, lab, "aks-models-dev", tags={"env": "dev"}, entra=True)
     bindings.readers = frozenset({APP.object_id})
@@ -217,9 +222,7 @@ def synthetic_fleet(
                 world.add_subscription(subscription, f"Load {of:03d}")
                 world.add_group(subscription, "rg-load")
                 grant(world, f"/subscriptions/{subscription}")
-            cluster = world.add_cluster(
-                subscription, "rg-load", f"aks-load-{number:05d}", entra=True, azure_rbac=True
-            )
+            cluster = world.add_cluster(subscription, "rg-load", f"aks-load-{number:05d}", entra=True, azure_rbac=True)
             for index in range(pools):
                 fips = (number * pools + index) % 10 != 0
                 shape = _SYSTEM if index == 0 else _USER

@@ -129,6 +129,7 @@ class LocalAzure:
         finally:
             for runner in self._runners:
                 self._loop.run_until_complete(runner.cleanup())
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
             self._loop.close()
             self._started.set()
 

@@ -7,7 +7,7 @@ from local import tls
 from local.faces import kubeconfig
 from local.faces.arm import Context, Route
 from local.faces.http import Json, Response, answer, link
-from local.world import clusters, ids, images, pools, render
+from local.world import clusters, ids, images, pools, render, rules
 from local.world.errors import ArmError
 from local.world.model import Cluster, Operation
 from local.world.pools import Preconditions
@@ -36,6 +36,22 @@ def _links(context: Context, op: Operation) -> tuple[tuple[str, str], tuple[str,
         ("Azure-AsyncOperation", f"{base}{at}/operations/{op.id}{query}"),
         ("Location", f"{base}{at}/operationresults/{op.id}{query}"),
     )
+
+
+def _patience(context: Context, op: Operation) -> tuple[tuple[str, str], ...]:
+    seconds = context.world.retry_after
+    return () if seconds is None or op.done else (("Retry-After", str(seconds)),)
+
+
+def _written(context: Context, op: Operation, resource: Json, *, new: bool) -> Response:
+    """Answer a PUT: 201 or 200, both with Azure-AsyncOperation and without Location (captured)."""
+    return answer(resource, 201 if new else 200, _links(context, op)[0], *_patience(context, op))
+
+
+def _accepted(context: Context, op: Operation, resource: Json | None = None) -> Response:
+    """Answer what has only an operation to show: 202 with both links."""
+    headers = (*_links(context, op), *_patience(context, op))
+    return Response(202, headers) if resource is None else answer(resource, 202, *headers)
 
 
 def _page(context: Context, rows: list[Json]) -> Response:
@@ -83,7 +99,7 @@ def put_cluster(context: Context) -> Response:
         context.body(),
         _conditions(context),
     )
-    return answer(_show(context, cluster), 201 if new else 200, _links(context, op)[0])
+    return _written(context, op, _show(context, cluster), new=new)
 
 
 def delete_cluster(context: Context) -> Response:
@@ -93,19 +109,19 @@ def delete_cluster(context: Context) -> Response:
     if cluster is None:
         return Response(204)
     op = clusters.delete(context.world, context.call, cluster, _conditions(context))
-    return Response(202, _links(context, op))
+    return _accepted(context, op)
 
 
 def start_cluster(context: Context) -> Response:
     """Begin to start a cluster."""
     op = clusters.switch(context.world, context.call, _cluster(context), on=True)
-    return Response(202, _links(context, op))
+    return _accepted(context, op)
 
 
 def stop_cluster(context: Context) -> Response:
     """Begin to stop a cluster."""
     op = clusters.switch(context.world, context.call, _cluster(context), on=False)
-    return Response(202, _links(context, op))
+    return _accepted(context, op)
 
 
 def list_pools(context: Context) -> Response:
@@ -121,19 +137,19 @@ def get_pool(context: Context) -> Response:
 
 
 def put_pool(context: Context) -> Response:
-    """Create (201) or update (200) a pool; both carry Azure-AsyncOperation and no Location (captured)."""
+    """Create (201) or update (200) a pool."""
     cluster = _cluster(context)
     op, pool, new = pools.put(
         context.world, context.call, cluster, context.params["p"], context.body(), _conditions(context)
     )
-    return answer(render.pool(cluster, pool), 201 if new else 200, _links(context, op)[0])
+    return _written(context, op, render.pool(cluster, pool), new=new)
 
 
 def delete_pool(context: Context) -> Response:
     """Begin to delete a pool."""
     cluster = _cluster(context)
     op = pools.delete(context.world, context.call, cluster, context.params["p"], _conditions(context))
-    return Response(204) if op is None else Response(202, _links(context, op))
+    return Response(204) if op is None else _accepted(context, op)
 
 
 def abort_pool(context: Context) -> Response:
@@ -141,14 +157,14 @@ def abort_pool(context: Context) -> Response:
     cluster = _cluster(context)
     op = pools.abort(context.world, context.call, cluster, context.params["p"])
     body = render.pool(cluster, pools.find(cluster, context.params["p"]))
-    return answer(body, 202, *_links(context, op))
+    return _accepted(context, op, body)
 
 
 def upgrade_image(context: Context) -> Response:
     """Begin to move a pool to the newest image."""
     cluster = _cluster(context)
     op, pool = pools.upgrade_image(context.world, context.call, cluster, context.params["p"])
-    return answer(render.pool(cluster, pool), 202, *_links(context, op))
+    return _accepted(context, op, render.pool(cluster, pool))
 
 
 def pool_upgrades(context: Context) -> Response:
@@ -165,9 +181,7 @@ def pool_upgrades(context: Context) -> Response:
         ],
     }
     kind = f"{ids.POOLS}/upgradeProfiles"
-    return answer(
-        {"id": f"{at}/upgradeprofiles/default", "name": "default", "type": kind, "properties": properties}
-    )
+    return answer({"id": f"{at}/upgradeprofiles/default", "name": "default", "type": kind, "properties": properties})
 
 
 def cluster_upgrades(context: Context) -> Response:
@@ -190,7 +204,7 @@ def cluster_upgrades(context: Context) -> Response:
 def pool_versions(context: Context) -> Response:
     """Answer the Kubernetes versions that a new pool may have: the cluster's and those below."""
     cluster = _cluster(context)
-    versions = [v for v in clusters.VERSIONS if images.minor(v) <= images.minor(cluster.version)]
+    versions = [v for v in rules.VERSIONS if images.minor(v) <= images.minor(cluster.version)]
     return answer(
         {
             "id": f"{ids.answered_id(cluster.id)}/availableagentpoolversions",
@@ -204,10 +218,10 @@ def pool_versions(context: Context) -> Response:
 def kubernetes_versions(_: Context) -> Response:
     """Answer the Kubernetes versions of a region."""
     by_minor: dict[str, dict[str, Json]] = {}
-    for version in clusters.VERSIONS:
+    for version in rules.VERSIONS:
         by_minor.setdefault(version.rpartition(".")[0], {})[version] = {"upgrades": []}
     plans = {"supportPlan": ["KubernetesOfficial", "AKSLongTermSupport"]}
-    default = clusters.DEFAULT_VERSION.rpartition(".")[0]
+    default = rules.DEFAULT_VERSION.rpartition(".")[0]
     values = [
         {"version": name, "capabilities": plans, "patchVersions": patches}
         | ({"isDefault": True} if name == default else {})
@@ -266,13 +280,16 @@ def _credential(context: Context, name: str, *, admin: bool) -> Response:
 
 def get_operation(context: Context) -> Response:
     """Answer how an operation stands."""
-    return answer(render.operation(_operation(context)))
+    op = _operation(context)
+    return answer(render.operation(op), 200, *_patience(context, op))
 
 
 def get_operation_result(context: Context) -> Response:
     """Answer 202 while an operation runs and 204 when it has ended (captured)."""
     op = _operation(context)
-    return Response(204) if op.done else Response(202, (_links(context, op)[1],))
+    if op.done:
+        return Response(204)
+    return Response(202, (_links(context, op)[1], *_patience(context, op)))
 
 
 def _operation(context: Context) -> Operation:

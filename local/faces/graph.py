@@ -39,7 +39,7 @@ def query(context: Context) -> Response:
     options = body.get("options") or {}
     wanted = {str(s).lower() for s in body.get("subscriptions") or ()}
     unknown = set(body) - {"query", "subscriptions", "options", "managementGroups"} | (
-        set(options) - {"$top", "$skip", "$skipToken", "resultFormat"}
+        set(options) - {"$top", "$skip", "$skipToken", "resultFormat", "allowPartialScopes"}
     )
     if unknown or options.get("resultFormat", "objectArray") != "objectArray" or body.get("managementGroups"):
         return _bad_request(context, "InvalidRequest", f"not known to the local Azure: {sorted(unknown)}")

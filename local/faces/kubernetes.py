@@ -151,9 +151,7 @@ def _may(ask: Ask, who: Principal, endpoint: Endpoint) -> bool:
 
 def _version(ask: Ask) -> Response:
     _, minor, _ = ask.cluster.version.split(".")
-    return answer(
-        {"major": "1", "minor": minor, "gitVersion": f"v{ask.cluster.version}", "platform": "linux/amd64"}
-    )
+    return answer({"major": "1", "minor": minor, "gitVersion": f"v{ask.cluster.version}", "platform": "linux/amd64"})
 
 
 def _healthy(_: Ask) -> Response:

@@ -137,9 +137,7 @@ def _conditions(node: Node) -> list[Json]:
         }
 
     ready = (
-        condition("Ready", "True", "KubeletReady")
-        if node.ready
-        else condition("Ready", "Unknown", "NodeStatusUnknown")
+        condition("Ready", "True", "KubeletReady") if node.ready else condition("Ready", "Unknown", "NodeStatusUnknown")
     )
     return [
         condition("MemoryPressure", "False", "KubeletHasSufficientMemory"),
@@ -182,9 +180,7 @@ def table(found: list[Json], now: datetime, metadata: Json) -> Json:
 def _row(node: Json, now: datetime) -> Json:
     info = node["status"]["nodeInfo"]
     ready = next(c["status"] for c in node["status"]["conditions"] if c["type"] == "Ready") == "True"
-    status = ("Ready" if ready else "NotReady") + (
-        ",SchedulingDisabled" if node["spec"].get("unschedulable") else ""
-    )
+    status = ("Ready" if ready else "NotReady") + (",SchedulingDisabled" if node["spec"].get("unschedulable") else "")
     created = datetime.fromisoformat(node["metadata"]["creationTimestamp"])
     partial = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": node["metadata"]}
     cells = [

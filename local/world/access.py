@@ -165,9 +165,7 @@ class Access:
         """Return whose bearer token this is; raise InvalidToken."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise InvalidToken(
-                "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."
-            )
+            raise InvalidToken("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
         try:
             claims: dict[str, Any] = jwt.decode(
                 token, _signing_key().public_key(), algorithms=["RS256"], options={"verify_aud": False}

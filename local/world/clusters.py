@@ -14,8 +14,6 @@ from local.world.pools import NO_PRECONDITIONS, Preconditions
 if TYPE_CHECKING:
     from local.world.world import World
 
-DEFAULT_VERSION = "1.34.4"
-VERSIONS = ("1.35.1", "1.35.0", "1.34.4", "1.34.3", "1.33.8", "1.32.11")
 _READ_ONLY = (
     "provisioningState",
     "powerState",
@@ -78,7 +76,7 @@ def _create(
     world: World, call: Call, subscription: str, group: str, name: str, body: Json
 ) -> tuple[Operation, Cluster]:
     asked = body.get("properties") or {}
-    version = rules.full_version(str(asked.get("kubernetesVersion") or DEFAULT_VERSION), DEFAULT_VERSION)
+    version = rules.full_version(str(asked.get("kubernetesVersion") or rules.DEFAULT_VERSION))
     profiles = {str(p["name"]): rules.normalise(p, version, None) for p in asked.get("agentPoolProfiles") or ()}
     if not profiles:
         raise ArmError(400, "InvalidParameter", "Required parameter agentPoolProfiles is missing (null).")

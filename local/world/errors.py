@@ -49,9 +49,7 @@ def group_not_found(group: str) -> ArmError:
 
 def subscription_not_found(subscription: str) -> ArmError:
     """ARM's answer for a subscription that isn't there."""
-    return ArmError(
-        404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.", gateway=True
-    )
+    return ArmError(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.", gateway=True)
 
 
 _PENDING = (

@@ -29,9 +29,7 @@ class Preconditions:
         if self.if_match and self.if_none_match:
             raise ArmError(400, "BadRequest", "If-Match and If-None-Match can't be given together.")
         if self.if_none_match and (self.if_none_match != "*" or etag is not None):
-            raise ArmError(
-                412, "PreConditionFailed", "The resource exists: the If-None-Match condition is not met."
-            )
+            raise ArmError(412, "PreConditionFailed", "The resource exists: the If-None-Match condition is not met.")
         if (self.if_match and self.if_match.strip('"') not in {"*", etag}) or (self.if_match and etag is None):
             raise ArmError(412, "PreConditionFailed", "The eTag does not match: the If-Match condition is not met.")
 
@@ -70,7 +68,7 @@ def put(
     ensure_free(cluster)
     if current is None:
         return *_create(world, call, cluster, name, asked), True
-    image = wanted.get("nodeImageVersion") if call.api_version >= rules.ROLLBACK_SINCE else None
+    image = rules.rollback_target(current, wanted, call.api_version)
     return _update(world, call, cluster, current, asked, image), current, False
 
 
@@ -91,9 +89,7 @@ def _create(world: World, call: Call, cluster: Cluster, name: str, asked: Json) 
     return op, pool
 
 
-def _update(
-    world: World, call: Call, cluster: Cluster, pool: Pool, asked: Json, rollback_to: str | None
-) -> Operation:
+def _update(world: World, call: Call, cluster: Cluster, pool: Pool, asked: Json, rollback_to: str | None) -> Operation:
     world.changing(cluster)
     kind, steps = change(cluster, pool, asked, rollback_to)
     finish = partial(settle, world, cluster, pool)
@@ -102,16 +98,12 @@ def _update(
     )
 
 
-def change(
-    cluster: Cluster, pool: Pool, asked: Json, rollback_to: str | None = None
-) -> tuple[str, list[rollout.Step]]:
+def change(cluster: Cluster, pool: Pool, asked: Json, rollback_to: str | None = None) -> tuple[str, list[rollout.Step]]:
     """Make a pool what was asked for at once, as AKS answers; its nodes follow in the returned steps."""
     before = pool.properties
     unfinished = rollout.differs(cluster, pool)
     pool.properties = asked
-    fips_or_sku = any(
-        before.get(name) != asked.get(name) for name in ("enableFIPS", "osSKU", "orchestratorVersion")
-    )
+    fips_or_sku = any(before.get(name) != asked.get(name) for name in ("enableFIPS", "osSKU", "orchestratorVersion"))
     security = before["securityProfile"] != asked["securityProfile"]
     if rollback_to or fips_or_sku or security:
         use_image(pool, rollback_to or pool.target_image())

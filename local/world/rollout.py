@@ -72,9 +72,7 @@ def resize(cluster: Cluster, pool: Pool, now: datetime) -> None:
 
 def differs(cluster: Cluster, pool: Pool) -> bool:
     """Tell that a node is not on the pool's image or version, as after a failed reimage."""
-    return any(
-        (node.image, node.version) != (pool.image, pool.version) or node.surge for node in nodes(cluster, pool)
-    )
+    return any((node.image, node.version) != (pool.image, pool.version) or node.surge for node in nodes(cluster, pool))
 
 
 def creation(cluster: Cluster, pool: Pool) -> list[Step]:

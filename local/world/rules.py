@@ -24,6 +24,8 @@ _IMMUTABLE = {
     "hostGroupID": "HostGroupID",
 }
 _KATA = ("KataMshvVmIsolation", "KataVmIsolation", "KataCcIsolation")
+VERSIONS = ("1.35.1", "1.35.0", "1.34.4", "1.34.3", "1.33.8", "1.32.11")
+DEFAULT_VERSION = "1.34.4"
 ROLLBACK_SINCE = "2026-04-01"
 
 
@@ -32,9 +34,10 @@ def normalise(body: Json, version: str, current: Pool | None) -> Json:
 
     Only what can't change anyway survives being left out.
     """
-    asked = {name: value for name, value in body.items() if name not in READ_ONLY and value not in (None, [])}
-    if asked.get("vmSize") == "":
-        del asked["vmSize"]
+    asked = {name: value for name, value in body.items() if name not in READ_ONLY and value not in (None, [], "")}
+    if asked.get("scaleSetPriority") == "Regular":  # AKS never shows the default (captured)
+        for name in ("scaleSetPriority", "scaleSetEvictionPolicy", "spotMaxPrice"):
+            asked.pop(name, None)
     kept = {name: current.properties[name] for name in _IMMUTABLE if current and name in current.properties}
     windows = {**kept, **asked}.get("osType", "Linux") == "Windows"
     defaults: Json = {
@@ -60,17 +63,16 @@ def normalise(body: Json, version: str, current: Pool | None) -> Json:
     pool = {**defaults, **kept, **asked}
     pool["orchestratorVersion"] = full_version(str(pool["orchestratorVersion"]), version)
     pool["upgradeSettings"] = {"maxSurge": "10%", "maxUnavailable": "0"} | (asked.get("upgradeSettings") or {})
-    pool["securityProfile"] = {"enableVTPM": False, "enableSecureBoot": False} | (
-        asked.get("securityProfile") or {}
-    )
+    pool["securityProfile"] = {"enableVTPM": False, "enableSecureBoot": False} | (asked.get("securityProfile") or {})
     if windows:
         pool.setdefault("windowsProfile", {})
     return pool
 
 
-def full_version(asked: str, cluster: str) -> str:
-    """Return `1.34.2` for `1.34` on a cluster that has it: AKS takes an alias."""
-    return cluster if cluster.startswith(f"{asked}.") else asked
+def full_version(asked: str, cluster: str = DEFAULT_VERSION) -> str:
+    """Return `1.34.4` for `1.34`: AKS takes an alias, and prefers the version that the cluster has."""
+    known = (cluster, *VERSIONS)
+    return next((version for version in known if version.startswith(f"{asked}.")), asked)
 
 
 def check(name: str, asked: Json, current: Pool | None, body: Json, api_version: str) -> None:
@@ -88,6 +90,12 @@ def check(name: str, asked: Json, current: Pool | None, body: Json, api_version:
 def _check_shape(name: str, asked: Json) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9]{0,11}", name):
         raise _refused("InvalidParameter", f"The agent pool name '{name}' is invalid.", "agentPoolProfile.name")
+    if not re.fullmatch(r"1\.\d+\.\d+", asked["orchestratorVersion"]):
+        raise _refused(
+            "InvalidParameter",
+            f"Kubernetes version '{asked['orchestratorVersion']}' is not known here.",
+            "agentPoolProfile.orchestratorVersion",
+        )
     skus = images.WINDOWS_SKUS if asked["osType"] == "Windows" else images.LINUX_SKUS
     if asked["osSKU"] not in skus:
         raise _refused(
@@ -121,21 +129,28 @@ def _check_update(asked: Json, current: Pool) -> None:
     if asked["enableFIPS"] == current.fips:
         return
     if current.windows:
-        raise _refused(
-            "BadRequest", "Enabling or disabling FIPS on an existing Windows agent pool is not supported."
-        )
+        raise _refused("BadRequest", "Enabling or disabling FIPS on an existing Windows agent pool is not supported.")
     if current.properties["osSKU"] == "CBLMariner":
         raise _refused("BadRequest", "FIPS of an existing CBLMariner agent pool can't be changed.")
 
 
 def _check_rollback(current: Pool, body: Json, api_version: str) -> None:
-    image = body.get("nodeImageVersion")
-    if image is not None and api_version >= ROLLBACK_SINCE and image not in current.recent_images:
+    image = rollback_target(current, body, api_version)
+    if image is not None and image not in current.recent_images:
         raise _refused(
             "InvalidParameter",
             f"Node image version '{image}' is not in the agent pool's recently used versions.",
             "agentPoolProfile.nodeImageVersion",
         )
+
+
+def rollback_target(current: Pool, body: Json, api_version: str) -> str | None:
+    """Return the image that a PUT asks to go back to, or None.
+
+    The pool's own image asks for nothing: Azure CLI 2.91 sends back what it read when it updates a pool.
+    """
+    image = body.get("nodeImageVersion")
+    return None if api_version < ROLLBACK_SINCE or image == current.image else image
 
 
 def _check_fips(asked: Json) -> None:

@@ -72,6 +72,7 @@ class World(Agenda):
         graph_lag: timedelta = timedelta(0),
         limits: Iterable[Limit] = DEFAULT_LIMITS,
         page_size: int = 100,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(clock or SystemClock())
         self.operation_time = operation_time
@@ -80,6 +81,9 @@ class World(Agenda):
         """How far Resource Graph is behind."""
         self.page_size = page_size
         """How many resources an ARM list has on a page."""
+        self.retry_after = retry_after
+        """Seconds that answers about a running operation ask clients to wait. The API documents it, captured traffic
+        has none: Azure's clients then ask every 30 seconds."""
         self.access = Access(load_roles())
         self.faults = Faults()
         self.throttles = Throttles(limits)
@@ -169,7 +173,7 @@ class World(Agenda):
         group: str,
         name: str,
         *,
-        version: str = clusters.DEFAULT_VERSION,
+        version: str = rules.DEFAULT_VERSION,
         location: str = "westeurope",
         tags: Mapping[str, str] | None = None,
         entra: bool = False,
