@@ -39,9 +39,14 @@ def settings() -> Settings:
 
 @cache
 def credential() -> "TokenCredential":
-    """Return the app's identity: the managed one, in every cloud; nothing is tried in its stead."""
-    from azure.identity import ManagedIdentityCredential
+    """Return who we are: the app's managed identity, or, where there is none, the person logged in to the Azure CLI.
 
+    Which of the two is decided by the platform (App Service sets IDENTITY_ENDPOINT), never by trying.
+    """
+    from azure.identity import AzureCliCredential, ManagedIdentityCredential
+
+    if "IDENTITY_ENDPOINT" not in os.environ:
+        return AzureCliCredential()
     client_id = settings().client_id
     return ManagedIdentityCredential(client_id=client_id) if client_id else ManagedIdentityCredential()
 
@@ -122,5 +127,5 @@ def resync_ports() -> ResyncPorts:
     """Return what the resync needs."""
     from shared.adapters.graph import GraphFleet
 
-    fleet = GraphFleet(settings().cloud, credential(), _arm(), settings().subscriptions)
+    fleet = GraphFleet(_arm(), credential(), settings().subscriptions)
     return ResyncPorts(SystemClock(), fleet, policies(), table("posture"), table("rollout"), wake_ups(), alert_queue())

@@ -91,7 +91,7 @@ def _cloud(env: Mapping[str, str], faults: list[str]) -> Cloud:
     parts = urlsplit(name)
     if parts.scheme == "https" and parts.netloc:
         # A cloud of its own (the local Azure, Azure Stack): ARM's endpoint stands in the setting.
-        return Cloud("custom", name.rstrip("/"), f"{name.rstrip('/')}/.default")
+        return Cloud("custom", name.rstrip("/"), "")
     faults.append(f"FIPSWARDEN_CLOUD: {name!r} is not one of {', '.join(CLOUDS)}, nor the https URL of an ARM endpoint")
     return CLOUDS["AzureCloud"]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 from shared.domain.arm_errors import ArmError, classify
 from shared.domain.clouds import Cloud
+from shared.errors import ConfigError
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -18,13 +20,15 @@ if TYPE_CHECKING:
 _NO_RETRY: dict[str, Any] = {"retry_total": 0, "connection_timeout": 10, "read_timeout": 30}
 """The queue is the retry: nothing waits inside a function, and above all no PUT is ever sent twice."""
 _SUBSCRIPTIONS_API = "2022-12-01"
+_METADATA_API = "api-version=2022-09-01"
 
 
 class Arm:
     """ARM of one cloud."""
 
     def __init__(self, cloud: Cloud, credential: "TokenCredential") -> None:
-        self._cloud = cloud
+        self.cloud = cloud if cloud.arm_scope else _discover(cloud)
+        """Where everything is, with the scope of its tokens."""
         self._credential = credential
         self.client: Callable[[str], ContainerServiceClient] = lru_cache(maxsize=64)(self._client)
         """The SDK's client of a subscription."""
@@ -35,8 +39,8 @@ class Arm:
         return ContainerServiceClient(
             self._credential,
             subscription,
-            base_url=self._cloud.arm_endpoint,
-            credential_scopes=[self._cloud.arm_scope],
+            base_url=self.cloud.arm_endpoint,
+            credential_scopes=[self.cloud.arm_scope],
             **_NO_RETRY,
         )
 
@@ -47,14 +51,14 @@ class Arm:
         if urlsplit(url).netloc and not self._is_ours(url):
             raise ValueError(f"{urlsplit(url).netloc!r} is not a host of ARM: no token is sent there")
         client = self.client(subscription)
-        absolute = url if urlsplit(url).netloc else self._cloud.arm_endpoint + url
+        absolute = url if urlsplit(url).netloc else self.cloud.arm_endpoint + url
         response = client.send_request(HttpRequest("GET", absolute))
         response.raise_for_status()
         body = response.json()
         return body if isinstance(body, dict) else {}
 
     def _is_ours(self, url: str) -> bool:
-        own, other = urlsplit(self._cloud.arm_endpoint), urlsplit(url)
+        own, other = urlsplit(self.cloud.arm_endpoint), urlsplit(url)
         same_host = other.hostname == own.hostname and other.port == own.port
         regional = bool(other.hostname and own.hostname and other.hostname.endswith(f".{own.hostname}"))
         return other.scheme == "https" and (same_host or (regional and other.port in (None, 443)))
@@ -69,6 +73,24 @@ class Arm:
             for item in page.get("value", ()):
                 yield str(item["subscriptionId"]).lower()
             url = page.get("nextLink")
+
+
+def _discover(cloud: Cloud) -> Cloud:
+    """Ask a cloud that has no name of ours for the audience of its tokens (ARM, GET /metadata/endpoints)."""
+    from azure.core import PipelineClient
+    from azure.core.rest import HttpRequest
+
+    with PipelineClient[Any, Any](cloud.arm_endpoint) as client:
+        response = client.send_request(HttpRequest("GET", f"{cloud.arm_endpoint}/metadata/endpoints?{_METADATA_API}"))
+        response.raise_for_status()
+        found = response.json()
+    try:
+        audience = str(found["authentication"]["audiences"][0])
+    except (KeyError, IndexError, TypeError) as error:
+        raise ConfigError(
+            "settings", (f"FIPSWARDEN_CLOUD: {cloud.arm_endpoint} tells no audience: {error!r}",)
+        ) from error
+    return replace(cloud, arm_scope=f"{audience.rstrip('/')}/.default")
 
 
 def classified(error: "HttpResponseError") -> ArmError:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.arm import Arm
-from shared.domain.clouds import Cloud
 from shared.domain.ids import ClusterId
 from shared.domain.model import Unreadable
 from shared.domain.observe import read_cluster
@@ -30,8 +29,8 @@ _SUBSCRIPTIONS_PERQUERY = 300
 class GraphFleet:
     """shared.ports.Fleet on Azure."""
 
-    def __init__(self, cloud: Cloud, credential: "TokenCredential", arm: Arm, subscriptions: Sequence[str]) -> None:
-        self._cloud, self._credential, self._arm = cloud, credential, arm
+    def __init__(self, arm: Arm, credential: "TokenCredential", subscriptions: Sequence[str]) -> None:
+        self._arm, self._credential = arm, credential
         self._configured = tuple(subscriptions)
 
     def subscriptions(self) -> tuple[str, ...]:
@@ -44,8 +43,8 @@ class GraphFleet:
 
         with ResourceGraphClient(
             self._credential,
-            base_url=self._cloud.arm_endpoint,
-            credential_scopes=[self._cloud.arm_scope],
+            base_url=self._arm.cloud.arm_endpoint,
+            credential_scopes=[self._arm.cloud.arm_scope],
         ) as client:
             for start in range(0, len(subscriptions), _SUBSCRIPTIONS_PERQUERY):
                 some = list(subscriptions[start : start + _SUBSCRIPTIONS_PERQUERY])

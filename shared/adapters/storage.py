@@ -136,13 +136,14 @@ class AzureTable:
         """Yield rows with some of their columns; the documents stay where they are."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        query = "PartitionKey eq @partition" if partition is not None else ""
         select = ["PartitionKey", "RowKey", "Timestamp", *columns]
         try:
-            for entity in self._client().query_entities(
-                query, parameters={"partition": partition or ""}, select=select
-            ):
-                yield _row(entity)
+            if partition is None:
+                found = self._client().list_entities(select=select)
+            else:
+                where = "PartitionKey eq @partition"
+                found = self._client().query_entities(where, parameters={"partition": partition}, select=select)
+            yield from map(_row, found)
         except ResourceNotFoundError:
             return
 

@@ -19,7 +19,7 @@ class Cloud:
     arm_endpoint: str
     """Without a slash at its end."""
     arm_scope: str
-    """For tokens of ARM and Resource Graph."""
+    """For tokens of ARM and Resource Graph; empty where only the cloud itself can tell (its /metadata/endpoints)."""
     portal: str = ""
     """Azure's web portal, without a slash at its end; empty: there is none to link to."""
     event_grid_scope: str = "https://eventgrid.azure.net/.default"

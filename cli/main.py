@@ -1,0 +1,157 @@
+"""`fipswarden`: read the posture and the evidence, check a policy, ask for a look, stop everything.
+
+It never acts beside the app: what changes something goes through the queue or the budget's row, and a look does it.
+"""
+
+import argparse
+import getpass
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cli.show import print_table
+from shared import __version__
+from shared.domain.ids import ClusterId
+from shared.errors import ConfigError
+
+OK, FAULTY, USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0, 1 for a fault that was found, 2 for wrong arguments or settings."""
+    chosen = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = chosen.run
+    try:
+        return run(chosen)
+    except ConfigError as error:
+        print(f"{error.subject}:", *error.faults, sep="\n  ", file=sys.stderr)
+    except ValueError as error:
+        print(f"fipswarden: {error}", file=sys.stderr)
+    return USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fipswarden", description="FIPS on AKS node pools: posture, evidence, looks.")
+    parser.add_argument("--version", action="version", version=f"fipswarden {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    policy = commands.add_parser("policy", help="work with the policy").add_subparsers(required=True, metavar="what")
+    validate = policy.add_parser("validate", help="report every fault of a policy file at once")
+    validate.add_argument("file", type=Path, help="the policy, YAML")
+    validate.set_defaults(run=_validate)
+
+    posture = commands.add_parser("posture", help="the verdicts: of all clusters, or of one cluster's node pools")
+    posture.add_argument("cluster", nargs="?", help="ARM id of a cluster")
+    posture.add_argument("--json", action="store_true", help="for programs")
+    posture.set_defaults(run=_posture)
+
+    evidence = commands.add_parser("evidence", help="the evidence records of a cluster")
+    evidence.add_argument("cluster", help="ARM id of a cluster")
+    evidence.add_argument("seq", nargs="?", type=int, help="number of one record, to see it whole")
+    evidence.set_defaults(run=_evidence)
+
+    look = commands.add_parser("look", help="ask the app to look at a cluster now")
+    look.add_argument("cluster", help="ARM id of a cluster")
+    look.set_defaults(run=_look)
+
+    pause = commands.add_parser("pause", help="stop every remediation; what runs goes on to its end")
+    pause.add_argument("--reason", required=True, help="kept with your name")
+    pause.set_defaults(run=_pause)
+    resume = commands.add_parser("resume", help="let remediations go on")
+    resume.set_defaults(run=_resume)
+    return parser
+
+
+def _validate(chosen: argparse.Namespace) -> int:
+    from shared.domain.policy import read_policy
+
+    try:
+        policy = read_policy(chosen.file.read_text(encoding="utf-8"), str(chosen.file))
+    except OSError as error:
+        raise ValueError(f"{chosen.file} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{chosen.file} is not UTF-8: {error}") from error
+    except ConfigError as error:
+        print(f"{chosen.file}: {len(error.faults)} faults", *error.faults, sep="\n  ")
+        return FAULTY
+    print(f"{chosen.file}: valid; {len(policy.rules)} rules, mode {policy.mode} for everything else")
+    return OK
+
+
+def _posture(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+    from shared.domain.codec import plain
+    from shared.postures import read_posture, summaries
+
+    table = bootstrap.table("posture")
+    if chosen.cluster is None:
+        found = [summary for summary in summaries(table) if summary.in_scope and not summary.gone]
+        if chosen.json:
+            print(json.dumps([plain(summary) for summary in found], indent=2))
+        else:
+            rows = [(str(item.cluster), item.state.value, str(item.pools), str(item.seq)) for item in found]
+            print_table(("cluster", "state", "node pools", "evidence"), rows)
+        return OK
+    posture = read_posture(table, ClusterId.parse(chosen.cluster)).posture
+    if posture is None:
+        print("this cluster has not been looked at; `fipswarden look` asks for it")
+        return FAULTY
+    if chosen.json:
+        print(json.dumps(plain(posture), indent=2))
+        return OK
+    cells = [(each.pool, each.state.value, each.decisive.reason, each.mode.value, each.rule) for each in posture.pools]
+    print_table(("node pool", "state", "reason", "mode", "rule"), cells)
+    for item in posture.pools:
+        for finding in item.findings:
+            print(f"  {item.pool}: {finding.message}")
+    return OK
+
+
+def _evidence(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+
+    cluster, evidence = ClusterId.parse(chosen.cluster), bootstrap.evidence()
+    if chosen.seq is not None:
+        record = evidence.read(cluster, chosen.seq)
+        print(json.dumps(record.payload, indent=2) if record else f"there is no record {chosen.seq}")
+        return OK if record else FAULTY
+    rows: list[tuple[str, ...]] = []
+    while record := evidence.read(cluster, len(rows) + 1):
+        said = record.payload
+        what = str(said.get("outcome") or said.get("action") or said.get("posture", {}).get("state") or "")
+        rows.append((str(record.seq), str(said["at"])[:19], record.kind.value, str(said.get("pool", "")), what))
+    print_table(("seq", "at (UTC)", "kind", "node pool", "what"), rows)
+    return OK
+
+
+def _look(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+    from shared.domain.requests import ReconcileRequest
+
+    cluster = ClusterId.parse(chosen.cluster)
+    bootstrap.wake_ups().send(ReconcileRequest(cluster, f"cli: {getpass.getuser()}"))
+    print(f"queued: {cluster} will be looked at; `fipswarden posture {cluster.arm_id}` shows the verdicts")
+    return OK
+
+
+def _pause(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+    from shared.budget import pause
+
+    pause(bootstrap.table("rollout"), f"{getpass.getuser()}: {chosen.reason}", paused=True)
+    print("paused: nothing new is begun until `fipswarden resume`")
+    return OK
+
+
+def _resume(_: argparse.Namespace) -> int:
+    from shared import bootstrap
+    from shared.budget import pause
+
+    pause(bootstrap.table("rollout"), "", paused=False)
+    print("resumed")
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())
