@@ -178,12 +178,12 @@ class EventGrid(Part):
             async with self._http.post(subscription.url, json=body, headers=headers) as answer:
                 delivery.status = answer.status
         except (aiohttp.ClientError, TimeoutError):
-            log.info("event=%s attempt=%d was not answered", event.id, delivery.attempts)
+            log.info("event was not answered", extra={"event": event.id, "attempt": delivery.attempts})
         return 200 <= delivery.status <= 204
 
     def _give_up(self, delivery: _Delivery, reason: Reason) -> None:
         event = render(delivery.event, delivery.subscription.schema)
-        log.warning("event=%s dead-lettered: %s", delivery.event.id, reason)
+        log.warning("event was dead-lettered", extra={"event": delivery.event.id, "reason": str(reason)})
         self.dead_letters.append(DeadLetter(event, reason, delivery.attempts, delivery.status, self._clock.now()))
 
     async def _shake_hands(self, subscription: Subscription) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import logging
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from shlex import quote
 
-from local import seed
+from local import logs, seed
 from local.server import BIN
 from local.stack import ROOT, LocalStack, Options, Ports, StackError
 
@@ -36,8 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="takes env.sh and other files (.local)")
     parser.add_argument("--free-ports", action="store_true", help="take free ports instead of the usual ones")
     chosen = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("azure").setLevel(logging.WARNING)
+    logs.to_terminal()
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())

@@ -153,6 +153,9 @@ class LocalStack(Part):
             "MAIL_FROM": "fipswarden@example.com",
             "MAIL_TO": "security@example.com",
             "ALERT_TOPIC_ENDPOINT": self.topic.endpoint,
+            "RESYNC_SCHEDULE": "0 * * * * *",
+            "DAILY_SCHEDULE": "0 0 6 * * *",
+            "OPERATION_POLL_SECONDS": "2",
             **self.options.settings,
         }
 

@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import logging
 import os
 import signal
 import threading
 from pathlib import Path
 
+from local import logs
 from local.host import HostError, TriggerHost
 
 
@@ -17,8 +17,7 @@ def main() -> int:
     parser.add_argument("--app", type=Path, default=Path(), help="folder of function_app.py (default: here)")
     parser.add_argument("--port", type=int, default=7071, help="default: 7071")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("azure").setLevel(logging.WARNING)
+    logs.to_terminal()
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

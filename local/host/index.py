@@ -57,11 +57,25 @@ def index(app_dir: Path, settings: Mapping[str, str]) -> tuple[AppFunction, ...]
 
 
 def forget(app_dir: Path) -> None:
-    """Undoes the import of `function_app.py`; what it imported itself stays, as the tests may use it too."""
+    """Undoes the import of `function_app.py`, and empties every cached function of the app.
+
+    A new worker is a new process, which has made nothing yet. The app's modules stay, since tests share them.
+    """
     module = sys.modules.get("function_app")
-    if module is not None and module.__file__ == str(app_dir / "function_app.py"):
-        del sys.modules["function_app"]
-        sys.path.remove(str(app_dir))
+    if module is None or module.__file__ != str(app_dir / "function_app.py"):
+        return
+    del sys.modules["function_app"]
+    sys.path.remove(str(app_dir))
+    for name, imported in list(sys.modules.items()):
+        if name.partition(".")[0] != "local" and _belongs(imported, app_dir):
+            for item in list(vars(imported).values()):
+                if callable(getattr(item, "cache_clear", None)):
+                    item.cache_clear()
+
+
+def _belongs(module: ModuleType, app_dir: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return file is not None and Path(file).is_relative_to(app_dir) and "site-packages" not in file
 
 
 def _import(app_dir: Path) -> ModuleType:

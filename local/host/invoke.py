@@ -30,6 +30,8 @@ class Outcome:
 
     error: str = ""
     """What went wrong; empty for a success."""
+    raised: BaseException | None = None
+    """What the handler raised, if it did."""
     died: bool = False
     """Whether the handler ended by something that is no Exception: so tests let a worker die."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
@@ -73,13 +75,13 @@ class Invoker:
             self.running -= 1
             if not self.running:
                 self.quiet.set()
-        log.info(
-            "function=%s id=%s outcome=%s ms=%d",
-            function.name,
-            invocation_id,
-            "succeeded" if outcome.succeeded else "failed",
-            (time.monotonic() - begun) * 1000,
-        )
+        fields = {
+            "function": function.name,
+            "invocation": invocation_id,
+            "outcome": outcome.error or "succeeded",
+            "ms": round((time.monotonic() - begun) * 1000),
+        }
+        log.log(logging.INFO if outcome.succeeded else logging.ERROR, "invoked", extra=fields, exc_info=outcome.raised)
         self.ended()
         return outcome
 
@@ -95,17 +97,14 @@ class Invoker:
             async with limit:
                 outputs = await self._call(function, invocation_id, trigger, metadata)
             await self._deliver(function, outputs)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it becomes the outcome, which is logged
             if limit.expired():
-                log.warning("function=%s id=%s exceeded %s s", function.name, invocation_id, self._limit)
                 return Outcome(error=f"Timeout: function {function.name} exceeded {self._limit} s")
-            log.exception("function=%s id=%s raised", function.name, invocation_id)
-            return Outcome(error=f"{type(error).__name__}: {error}")
+            return Outcome(error=f"{type(error).__name__}: {error}", raised=error)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - a dead worker is no reason for the host to die
-            log.warning("function=%s id=%s died of %r", function.name, invocation_id, error)
-            return Outcome(error=repr(error), died=True)
+            return Outcome(error=f"died of {error!r}", raised=error, died=True)
         return Outcome(outputs=outputs)
 
     async def _call(

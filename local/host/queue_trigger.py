@@ -103,7 +103,7 @@ class QueueTrigger:
             except (StopAsyncIteration, ResourceNotFoundError):
                 return False
             except AzureError:
-                log.warning("queue=%s could not be read", self._queue.queue_name, exc_info=True)
+                log.warning("queue could not be read", exc_info=True, extra={"queue": self._queue.queue_name})
                 return False
             for message in batch:
                 task = asyncio.create_task(self._take(message))
@@ -120,7 +120,7 @@ class QueueTrigger:
         try:
             body = self._queues.decode(message.content)
         except ValueError:
-            log.warning("queue=%s id=%s is not base64", self._queue.queue_name, message.id)
+            log.warning("message is not base64", extra={"queue": self._queue.queue_name, "message_id": message.id})
             await self._move_to_poison(message)
             return
         ended = asyncio.Event()
@@ -142,7 +142,10 @@ class QueueTrigger:
             await self._delete(message)
         elif self._poison is None:
             # left invisible, as the extension does, so that it is not tried in a tight loop
-            log.warning("queue=%s id=%s failed and has no poison queue", self._queue.queue_name, message.id)
+            log.warning(
+                "message failed and has no poison queue",
+                extra={"queue": self._queue.queue_name, "message_id": message.id},
+            )
         elif attempt >= self._options.max_dequeue_count:
             await self._move_to_poison(message)
         else:
@@ -154,7 +157,9 @@ class QueueTrigger:
 
     async def _move_to_poison(self, message: QueueMessage) -> None:
         if self._poison is not None:
-            log.warning("queue=%s id=%s moves to %s", self._queue.queue_name, message.id, self._poison.queue_name)
+            log.warning(
+                "message moves to the poison queue", extra={"queue": self._queue.queue_name, "message_id": message.id}
+            )
             await send(self._poison, message.content)
             self._queues.sent()
             await self._delete(message)
