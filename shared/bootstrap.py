@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.adapters.storage import AlertQueue, AzureTable, BlobEvidence, WakeUpQueue
+from shared.alerting import Alerting
 from shared.config import Settings, Storage, read_settings
-from shared.ports import Policies
+from shared.ports import Channel, Policies
 from shared.reconciler import Ports
 from shared.resync import ResyncPorts
 
@@ -129,3 +130,26 @@ def resync_ports() -> ResyncPorts:
 
     fleet = GraphFleet(_arm(), credential(), settings().subscriptions)
     return ResyncPorts(SystemClock(), fleet, policies(), table("posture"), table("rollout"), wake_ups(), alert_queue())
+
+
+@cache
+def channels() -> tuple[Channel, ...]:
+    """Return the channels that are set up, each of which works without the others."""
+    from shared.adapters.mail import MailChannel
+    from shared.adapters.teams import TeamsChannel
+    from shared.adapters.topic import TopicChannel
+
+    given, found = settings(), list[Channel]()
+    if given.teams_webhook:
+        found.append(TeamsChannel(given.teams_webhook, given.cloud))
+    if given.mail:
+        found.append(MailChannel(given.mail, given.cloud))
+    if given.topic_endpoint:
+        found.append(TopicChannel(given.topic_endpoint, given.cloud, credential()))
+    return tuple(found)
+
+
+@cache
+def alerting() -> Alerting:
+    """Return what the functions need to tell people."""
+    return Alerting(channels(), table("alerts"), table("poison"), SystemClock())

@@ -4,7 +4,7 @@ A reservation is taken before anything is begun and given back only by a look th
 sees that no operation of ours is on the pool. There is one per cluster, since AKS runs one operation per cluster.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -71,12 +71,17 @@ def reserve(table: Table, cluster: ClusterId, wanted: Reservation, limit: int) -
     return False
 
 
-def release(table: Table, cluster: ClusterId) -> bool:
-    """Give the cluster's place back, if it has one; False if the race was lost (the next look tries again)."""
+def release(table: Table, cluster: ClusterId, fence: Callable[[], None]) -> bool:
+    """Give the cluster's place back, if it has one; False if the race was lost (the next look tries again).
+
+    `fence` raises unless the caller still holds the cluster's lease; it runs after the reservation was read, so
+    that the one that is given back can't be somebody's who took over.
+    """
     for _ in range(_RACES):
         mine = table.read(_PARTITION, cluster.key)
         if mine is None:
             return True
+        fence()
         row = table.read(_PARTITION, _HEAD)
         head = _head(row)
         writes = (_head_put(row, replace(head, active=max(head.active - 1, 0))), Delete(cluster.key, mine.etag))

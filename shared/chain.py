@@ -20,24 +20,23 @@ class Chain:
         self._evidence, self._cluster = evidence, cluster
         self.head = head
         """The last record that is known to exist."""
-        self._uncommitted: dict[str, Record] = {}
+        self._passed: dict[str, Record] = {}
 
     def catch_up(self) -> tuple[Record, ...]:
         """Read what a look that died left behind the known head, and move the head there."""
         found: list[Record] = []
         while record := self._evidence.read(self._cluster, self.head.seq + 1):
             found.append(record)
-            self._uncommitted[record.id] = record
-            self.head = record.head
+            self._pass(record)
         return tuple(found)
 
     def append(self, kind: RecordKind, at: datetime, body: Mapping[str, Any], record_id: str = "") -> Record:
         """Write the next record; it exists durably once this returns.
 
-        With an id that a look which died had already written beyond the known head, that record is returned.
+        An id that a look which died has already written beyond the known head gives that record.
         """
-        if record_id in self._uncommitted:
-            return self._uncommitted[record_id]
+        if record_id in self._passed:
+            return self._passed[record_id]
         record_id = record_id or secrets.token_hex(16)
         while True:
             record = make_record(self._cluster, self.head, record_id, kind, at, body)
@@ -47,9 +46,20 @@ class Chain:
                     # Created by somebody between our two calls and not readable yet, or half-written: look again.
                     raise OSError(f"evidence {self._cluster.path}/{record.seq} is taken but can't be read")
                 if taken.id != record_id:
-                    self.head = taken.head
+                    self._pass(taken)
                     continue
                 # The SDK repeated our own create after a lost answer.
                 record = taken
-            self.head = record.head
+            self._pass(record)
             return record
+
+    def _pass(self, record: Record) -> None:
+        self._passed[record.id] = record
+        self.head = record.head
+
+    def open_intents(self) -> tuple[Record, ...]:
+        """Return the intents beyond the head that was known at first which have no outcome there."""
+        answered = {record.payload.get("intent") for record in self._passed.values()}
+        return tuple(
+            record for record in self._passed.values() if record.kind is RecordKind.INTENT and record.id not in answered
+        )

@@ -16,12 +16,12 @@ from shared.domain.model import (
     Accepted,
     Action,
     Alert,
-    Answer,
     Cluster,
     ClusterRead,
     ComplianceState,
     Deferral,
     Memory,
+    OutcomeState,
     Plan,
     Posture,
     Refused,
@@ -32,7 +32,6 @@ from shared.domain.plan import Situation, plan
 from shared.domain.policy import Policy
 from shared.domain.records import RecordKind
 from shared.domain.requests import ReconcileRequest
-from shared.errors import LeaseLostError
 from shared.ports import Alerts, Clock, Clusters, Evidence, Nodes, Policies, Table, WakeUps
 from shared.postures import StoredPosture, commit, control_digest, digest, read_posture
 from shared.proving import Proving
@@ -86,9 +85,8 @@ def reconcile(ports: Ports, request: ReconcileRequest, inserted: datetime) -> Lo
         return hold
     try:
         return _Look(ports, request, hold).run()
-    except LeaseLostError:
-        raise
     except Exception as error:
+        # Also after LeaseLostError: the deadline may have passed with the row still ours; if it isn't, this fails.
         try:
             hold.release()
         except Exception as second:  # noqa: BLE001 (the first error is the one to be told; the lease will expire)
@@ -128,7 +126,7 @@ class _Look:
 
     def _observe(self) -> ClusterRead:
         operation, progress = self.hold.memory.operation, None
-        if operation and operation.answer is Answer.ACCEPTED and operation.url:
+        if operation and operation.outcome is OutcomeState.ACCEPTED and operation.url:
             # The operation is asked first: a cluster read after its end shows the end.
             progress = self.ports.clusters.operation(self.request.cluster, operation.url)
         read = self.ports.clusters.read(self.request.cluster)
@@ -164,6 +162,7 @@ class _Look:
         """Write an observation if it says anything new; a decision to do nothing is recorded too, once."""
         if digest(posture, planned) == self.stored.digest:
             return
+        self.hold.check()
         body = {
             "cause": self.request.cause,
             "app": __version__,
@@ -196,6 +195,8 @@ class _Look:
         seen = digest(posture, planned)
         if (self.chain.head, seen, control) == (self.stored.head, self.stored.digest, self.stored.control):
             return
+        self.remediation.close_foreign_intents()
+        self.hold.check()
         changed = alerts.changes(self.request.cluster, self.stored.posture, posture, self.chain.head.seq)
         pending = (*self.stored.pending, *changed, *told)
         stored = StoredPosture(self.chain.head, posture, pending, seen, control, due, self.stored.etag)

@@ -12,12 +12,10 @@ from shared.chain import Chain
 from shared.domain.model import (
     Accepted,
     Action,
-    Answer,
+    ActionKind,
     BeginResult,
     Cluster,
     ClusterRead,
-    Memory,
-    Mode,
     Operation,
     OperationRead,
     OperationStatus,
@@ -32,6 +30,7 @@ from shared.domain.model import (
 from shared.domain.policy import Policy
 from shared.domain.records import Record, RecordKind
 from shared.domain.requests import ReconcileRequest
+from shared.errors import LeaseLostError
 from shared.ports import Clock, Clusters, Policies, Table
 from shared.rollout import Hold
 
@@ -60,72 +59,72 @@ class Remediation:
 
         `progress` is what the operation's URL answered before `read` was read; None if there is no URL.
         """
-        operation = self.hold.memory.operation
+        operation = self._recall()
         if isinstance(read, Unreadable):
             return
         if operation is None:
-            release(self.budget, self.request.cluster)
+            release(self.budget, self.request.cluster, self.hold.check)
             return
         pool = _find(read, operation.pool)
-        if operation.answer is not Answer.ACCEPTED:
+        if operation.outcome is None:
             operation = self._resolve(operation, pool)
-        if operation is not None:
-            self._end(operation, pool, progress)
+        if operation.outcome is OutcomeState.ACCEPTED:
+            operation = self._end(operation, pool, progress)
+        if not _is_on(operation, pool):
+            self._finish(operation, pool)
 
-    def _resolve(self, operation: Operation, pool: Pool | None) -> Operation | None:
-        """Find out what became of a PUT whose answer is not known to have been a yes."""
-        operation = self._with_intent(operation)
-        shows = pool is not None and pool.enable_fips is True
-        if operation.answer is Answer.REFUSED:
-            # A refusal says nothing of an operation that may be there all the same: give the place in the
-            # budget back only when the pool is at rest.
-            if not shows or pool is None or pool.provisioning_state in _REST:
-                self._forget(self.hold.memory)
+    def _recall(self) -> Operation | None:
+        """Return our operation, with what a worker recorded of it and did not live to remember."""
+        operation = self.hold.memory.operation
+        if operation is None:
             return None
-        if shows and operation.intent_seq:
-            self._outcome(operation, OutcomeState.ACCEPTED, "No answer is known; the pool shows the change.")
-            operation = replace(operation, answer=Answer.ACCEPTED)
-            self.hold.save(replace(self.hold.memory, operation=operation))
-            return operation
-        if operation.intent_seq:
-            unchanged = pool is not None and pool.etag == operation.etag
-            state = OutcomeState.NOT_BEGUN if unchanged else OutcomeState.UNKNOWN
-            self._outcome(operation, state, "The pool does not show the change.")
-        self._forget(self.hold.memory)
-        return None
-
-    def _with_intent(self, operation: Operation) -> Operation:
-        """Find the intent's record, in case the worker died between writing it and remembering its number."""
-        if operation.intent_seq:
-            return operation
+        recalled = operation
         for record in self.chain.catch_up():
             if record.id == operation.intent:
-                return replace(operation, intent_seq=record.seq)
-        return operation
+                recalled = replace(recalled, intent_seq=record.seq)
+            elif record.payload.get("intent") == operation.intent:
+                recalled = replace(recalled, outcome=OutcomeState(record.payload["outcome"]))
+        if recalled != operation:
+            # Remembered before anything moves the chain's known head past these records.
+            self.hold.save(replace(self.hold.memory, operation=recalled))
+        return recalled
 
-    def _end(self, operation: Operation, pool: Pool | None, progress: OperationRead | Unreadable | None) -> None:
+    def _resolve(self, operation: Operation, pool: Pool | None) -> Operation:
+        """Find out from the world what became of a PUT whose answer nobody knows."""
+        if operation.intent_seq is None:
+            # The intent was never written, so nothing was sent, and there is nothing to record an outcome for.
+            return replace(operation, outcome=OutcomeState.NOT_BEGUN)
+        if pool and pool.enable_fips:
+            state, message = OutcomeState.ACCEPTED, "No answer is known; the pool shows the change."
+        elif pool and pool.etag == operation.etag:
+            state, message = OutcomeState.NOT_BEGUN, "No answer is known; the pool is as it was."
+        else:
+            state, message = OutcomeState.UNKNOWN, "No answer is known; the pool was changed, or is gone."
+        return self._outcome(operation, state, message)
+
+    def _end(self, operation: Operation, pool: Pool | None, progress: OperationRead | Unreadable | None) -> Operation:
         """Record the end of an accepted operation, if it has one."""
         if pool is None:
-            self._outcome(operation, OutcomeState.CANCELED, "The pool does not exist any more.")
-            self._forget(self.hold.memory)
-            return
+            return self._outcome(operation, OutcomeState.CANCELED, "The pool does not exist any more.")
         ended, message = _ended(pool, progress)
-        if ended is None:
-            return
-        self._outcome(operation, _ENDS[ended], message)
-        failed = ended is not OperationStatus.SUCCEEDED
-        remembered = replace(
-            self.hold.memory.pool(pool.name),
-            ended=self.clock.now(),
-            proof=None,
-            blocked=f"Switching FIPS on ended as {ended}. {message}" if failed else "",
-            blocked_on=pool.configuration if failed else "",
-        )
-        self._forget(self.hold.memory.with_pool(pool.name, remembered))
+        return self._outcome(operation, _ENDS[ended], message) if ended else operation
 
-    def _forget(self, memory: Memory) -> None:
-        self.hold.save(replace(memory, operation=None))
-        release(self.budget, self.request.cluster)
+    def _finish(self, operation: Operation, pool: Pool | None) -> None:
+        """Forget an operation that is over, having learnt from it, and give its place in the budget back."""
+        memory = replace(self.hold.memory, operation=None)
+        if pool and operation.outcome in _ENDS.values():
+            failed = operation.outcome is not OutcomeState.SUCCEEDED
+            blocked = f"Switching FIPS on ended as {operation.outcome}. {operation.message}".strip() if failed else ""
+            remembered = replace(
+                memory.pool(pool.name),
+                ended=self.clock.now(),
+                proof=None,
+                blocked=blocked,
+                blocked_on=pool.configuration if failed else "",
+            )
+            memory = memory.with_pool(pool.name, remembered)
+        self.hold.save(memory)
+        release(self.budget, self.request.cluster, self.hold.check)
 
     def act(self, action: Action, cluster: Cluster, posture: Posture, policy: Policy) -> BeginResult | None:
         """Begin the planned action; None if a fence or the budget stopped it before anything was sent."""
@@ -134,42 +133,47 @@ class Remediation:
         self.hold.save(replace(self.hold.memory, operation=operation))
         wanted = Reservation(operation.intent, action.pool, now)
         if not reserve(self.budget, self.request.cluster, wanted, policy.concurrent) or not self._open(policy):
-            self._forget(self.hold.memory)
+            self._finish(operation, None)
             return None
-        intent = self._intent(operation, action, cluster, posture, policy)
-        operation = replace(operation, intent_seq=intent.seq)
-        if not self._open(policy):
-            self._outcome(operation, OutcomeState.NOT_BEGUN, "Paused, or the policy changed, before the PUT.")
-            self._forget(self.hold.memory)
+        operation = replace(operation, intent_seq=self._intent(operation, action, cluster, posture, policy).seq)
+        try:
+            is_open = self._open(policy)
+        except LeaseLostError:
+            # Whoever took over may have forgotten this intent before it was written: only we know that it ends here.
+            self._record_outcome(operation, OutcomeState.NOT_BEGUN, "The lease was lost before the PUT.")
+            raise
+        if not is_open:
+            message = "Paused, or the policy changed, before the PUT."
+            self._finish(self._outcome(operation, OutcomeState.NOT_BEGUN, message), None)
             return None
         result = self.clusters.begin(self.request.cluster, action, operation.intent)
         self._answer(operation, result, _find(cluster, action.pool))
         return result
 
     def _open(self, policy: Policy) -> bool:
-        """The fence: the lease is ours, nothing is paused, the policy is the one that was judged by."""
-        self.hold.check()
+        """The fence: nothing is paused, the policy is the one judged by, and, last of all, the lease is ours.
+
+        The PUT that follows gives up (40 s) before the lease's margin (60 s) is over.
+        """
         current = self.policies.load()
         same = not isinstance(current, Unreadable) and current.hash == policy.hash
-        return same and not read_budget(self.budget).paused
+        paused = read_budget(self.budget).paused
+        self.hold.check()
+        return same and not paused
 
     def _answer(self, operation: Operation, result: BeginResult, pool: Pool | None) -> None:
-        memory = self.hold.memory
         match result:
             case Accepted(url, correlation_id):
                 message = f"AKS took the PUT; correlation id {correlation_id or 'not given'}."
-                self._outcome(operation, OutcomeState.ACCEPTED, message)
-                operation = replace(operation, answer=Answer.ACCEPTED, url=url)
+                self._outcome(replace(operation, url=url), OutcomeState.ACCEPTED, message)
             case Refused(reason, message, retry_after):
                 self._outcome(operation, OutcomeState.REFUSED, f"{reason}: {message}")
-                operation = replace(operation, answer=Answer.REFUSED)
                 if retry_after is None and pool:
                     blocked = PoolMemory(blocked=f"AKS refused: {message}", blocked_on=pool.configuration)
-                    memory = memory.with_pool(pool.name, blocked)
+                    self.hold.save(self.hold.memory.with_pool(pool.name, blocked))
             case Unanswered():
                 # Whether it happened is for the next look to find out: nothing is recorded that isn't known.
-                operation = replace(operation, answer=Answer.UNANSWERED)
-        self.hold.save(replace(memory, operation=operation))
+                self.hold.save(replace(self.hold.memory, operation=operation))
 
     def _intent(
         self, operation: Operation, action: Action, cluster: Cluster, posture: Posture, policy: Policy
@@ -183,12 +187,19 @@ class Remediation:
             "clientRequestId": operation.intent,
             "policy": policy.hash,
             "rule": verdict.rule,
-            "mode": Mode(verdict.mode),
+            "mode": verdict.mode,
             "location": cluster.location,
         }
         return self.chain.append(RecordKind.INTENT, operation.at, body, operation.intent)
 
-    def _outcome(self, operation: Operation, state: OutcomeState, message: str) -> None:
+    def _outcome(self, operation: Operation, state: OutcomeState, message: str) -> Operation:
+        """Record an outcome, then remember it."""
+        self._record_outcome(operation, state, message)
+        operation = replace(operation, outcome=state, message=message)
+        self.hold.save(replace(self.hold.memory, operation=operation))
+        return operation
+
+    def _record_outcome(self, operation: Operation, state: OutcomeState, message: str) -> None:
         body = {
             "pool": operation.pool,
             "action": operation.kind,
@@ -199,6 +210,31 @@ class Remediation:
         }
         # The id makes a repeated look find its own record instead of writing a second one.
         self.chain.append(RecordKind.OUTCOME, self.clock.now(), body, f"{operation.intent}.{state}")
+
+    def close_foreign_intents(self) -> None:
+        """Record an outcome for intents of workers that lost their lease: they would stay open for ever.
+
+        Such an intent was written after somebody else had claimed the cluster, so its fence failed and nothing was
+        sent; or its memory was lost with the rollout row. `unknown` is true of both.
+        """
+        own = self.hold.memory.operation
+        for record in self.chain.open_intents():
+            if own and record.id == own.intent:
+                continue
+            kind, pool = ActionKind(record.payload["action"]), str(record.payload["pool"])
+            lost = Operation(record.id, kind, pool, str(record.payload["ifMatch"]), self.clock.now(), None, record.seq)
+            self._record_outcome(lost, OutcomeState.UNKNOWN, "Its worker lost the lease; nothing else is known.")
+
+
+def _is_on(operation: Operation, pool: Pool | None) -> bool:
+    """Say whether an operation of ours may still be on the pool.
+
+    A refusal alone is no proof that none is: the place in the budget is kept until the pool is at rest.
+    """
+    if operation.outcome is OutcomeState.ACCEPTED:
+        return True
+    refused = operation.outcome is OutcomeState.REFUSED
+    return refused and bool(pool and pool.enable_fips and pool.provisioning_state not in _REST)
 
 
 def _find(read: ClusterRead, name: str) -> Pool | None:

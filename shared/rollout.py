@@ -48,6 +48,8 @@ class Lease:
     holder: str
     until: datetime
     """By the holder's clock."""
+    inserted: datetime
+    """When the message was inserted that the holder works for: if the holder dies, it comes back, and counts."""
     began: datetime | None = None
     """When the look began, by the table server; None as long as the claim is the row's last write (its time then
     tells)."""
@@ -152,9 +154,9 @@ def claim(
             return LetGo.ANSWERED
         busy_until = _busy_until(state, clock.now())
         if busy_until:
-            began = (state.lease.began or (row.at if row else None)) if state.lease else None
+            began = _began(row, state.lease, inserted)
             return _turn_away(table, wake_ups, request, inserted, began, busy_until - clock.now())
-        hold = _take(table, request, row, state, clock, timing)
+        hold = _take(table, request, row, state, inserted, clock, timing)
         if hold:
             return hold
     # Three lost races: others are at work on this cluster.
@@ -169,11 +171,27 @@ def _busy_until(state: RolloutRow, now: datetime) -> datetime | None:
     return None
 
 
+def _began(row: Row | None, lease: Lease | None, inserted: datetime) -> datetime | None:
+    """When the running look began, if a message that was inserted at `inserted` may count on it.
+
+    The holder's own message may not: it came back, so the holder may be dead.
+    """
+    if row is None or lease is None or lease.inserted == inserted:
+        return None
+    return lease.began or row.at
+
+
 def _take(
-    table: Table, request: ReconcileRequest, row: Row | None, state: RolloutRow, clock: Clock, timing: Timing
+    table: Table,
+    request: ReconcileRequest,
+    row: Row | None,
+    state: RolloutRow,
+    inserted: datetime,
+    clock: Clock,
+    timing: Timing,
 ) -> Hold | None:
     key = request.cluster.key
-    mine = replace(state, lease=Lease(secrets.token_hex(8), clock.now() + timing.lease))
+    mine = replace(state, lease=Lease(secrets.token_hex(8), clock.now() + timing.lease, inserted))
     written = table.write(key, Put(key, row.etag if row else None, {}, plain(mine)))
     if written is None:
         return None

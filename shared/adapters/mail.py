@@ -16,7 +16,7 @@ from shared.domain.model import Alert
 from shared.errors import FipswardenError, TerminalError, TransientError
 from shared.reports import mail
 
-_LOG = logging.getLogger(__name__)
+log = logging.getLogger("fipswarden.mail")
 _TIMEOUT = 20.0
 """Seconds to connect, and for each answer of the relay."""
 
@@ -47,7 +47,7 @@ class MailChannel:
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise _failure(error) from error
         if refused:
-            _LOG.error("mail recipients refused: alert=%s %s", alert.key, _recipients(refused))
+            log.error("mail recipients refused: alert=%s %s", alert.key, _recipients(refused))
 
 
 def _failure(error: Exception) -> FipswardenError:

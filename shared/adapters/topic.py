@@ -21,7 +21,7 @@ _FLEET = "/fipswarden"
 _ONCE: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 20}
 """The queue brings an alert back; the SDK's own ten tries would wait as long as any Retry-After says."""
 
-# The SDK (azure-eventgrid 4.22) takes these options with `send` alone, and warns of each that it is no field of an event.
+# azure-eventgrid 4.22 takes these options with `send` alone, and then warns of each that it is no field of an event.
 logging.getLogger("azure.eventgrid._legacy._generated._serialization").setLevel(logging.ERROR)
 
 
@@ -78,6 +78,7 @@ def _failure(error: "AzureError") -> FipswardenError:
     if status in (401, 403, 404):
         return TerminalError(f"{said}; check ALERT_TOPIC_ENDPOINT and the app's role EventGrid Data Sender there")
     if status is None or isinstance(error, ClientAuthenticationError) or status in (408, 429) or status >= 500:
-        headers = error.response.headers if isinstance(error, HttpResponseError) and error.response else {}
+        # azure-core's type of a response leaves out the headers that every response has.
+        headers = getattr(getattr(error, "response", None), "headers", {})
         return TransientError(said, retry_after(headers, datetime.now(UTC)))
     return TerminalError(said)

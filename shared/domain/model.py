@@ -273,17 +273,6 @@ class OutcomeState(StrEnum):
     CANCELED = "canceled"
 
 
-class Answer(StrEnum):
-    """What AKS said to our PUT, as far as the rollout row knows."""
-
-    NONE = "none"
-    """Not sent, or sent by a look that died: only the world knows."""
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    UNANSWERED = "unanswered"
-    """Sent, and the connection broke: only the world knows."""
-
-
 @dataclass(frozen=True, slots=True)
 class Operation:
     """Our own operation on a pool, kept in the rollout row before anything is begun."""
@@ -296,11 +285,14 @@ class Operation:
     """The pool's eTag before the PUT."""
     at: datetime
     """When it was decided."""
-    answer: Answer = Answer.NONE
+    outcome: OutcomeState | None = None
+    """The last outcome that is recorded for it; None: not sent, or sent and not answered, only the world knows."""
     intent_seq: int | None = None
     """Number of the intent's evidence record, once it is written."""
     url: str = ""
     """`Azure-AsyncOperation`, opaque; empty if it was lost or never given."""
+    message: str = ""
+    """What the last outcome's record says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ MAX_BYTES = 20_000
 """Well below the 28 KB of Teams: others have seen messages refused from 21 kB on (gem msteams_hermes)."""
 _TEXT = 6_000
 """Characters of the text, to begin with."""
-_INERT = (("<", "‹"), (">", "›"), ("](", "] ("), ("{{", "{ {"), ("${", "$ {"))
+_INERT = (("<", "\u2039"), (">", "\u203a"), ("](", "] ("), ("{{", "{ {"), ("${", "$ {"))
 
 
 def message(alert: Alert, portal: str) -> bytes:
