@@ -101,7 +101,7 @@ def _log(message: PoisonMessage, what: str, level: int = logging.ERROR) -> None:
         "characters": len(message.text),
         "message": message.text[:_LOGGED],
     }
-    log.log(level, "poison message: %s", json.dumps(line))
+    log.log(level, "poison message: %s", json.dumps(line, ensure_ascii=False))
 
 
 def _settle(

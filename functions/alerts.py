@@ -1,0 +1,34 @@
+"""Queue `alerts` → people: Teams, mail, the Event Grid topic."""
+
+import logging
+
+import azure.functions as func
+
+from functions.poison import poison_message
+from shared.alerting import deliver, read_alert
+from shared.errors import TerminalError
+from shared.poison import unreadable
+
+bp = func.Blueprint()
+log = logging.getLogger("fipswarden.alerts")
+
+
+@bp.function_name("alerts")
+@bp.queue_trigger(arg_name="message", queue_name="alerts", connection="AzureWebJobsStorage")
+def alerts(message: func.QueueMessage) -> None:
+    """Tell every channel; whatever is raised brings the message again, for the channels that failed."""
+    from shared import bootstrap
+
+    taken = poison_message("alerts", message)
+    try:
+        alert = read_alert(taken.text)
+    except TerminalError as error:
+        unreadable(taken, bootstrap.alerting, error)
+        return
+    alerting = bootstrap.alerting()
+    delivery = deliver(alert, alerting.channels, alerting.memory, alerting.clock.now())
+    fields = {"key": alert.key, "reason": alert.reason, "sent": delivery.sent, "already": delivery.already}
+    if alerting.channels:
+        log.info("alert told", extra=fields)
+    else:
+        log.warning("alert told to nobody: no channel is set up: %s", alert.title, extra=fields)
