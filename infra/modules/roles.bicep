@@ -1,0 +1,96 @@
+// The custom roles, defined once for all watched subscriptions: a role's name must be unique in the tenant
+// (azure-docs: role-based-access-control/custom-roles.md), so a definition per subscription would collide.
+// The scopes that stand in the files are placeholders for use without this template.
+
+targetScope = 'subscription'
+
+param environmentName string
+
+@description('Subscription ids, in lower case.')
+param watched array
+param allowRemediation bool
+
+var reader = loadJsonContent('../roles/fipswarden-reader.json')
+var nodeReader = loadJsonContent('../roles/fipswarden-node-reader.json')
+var remediator = loadJsonContent('../roles/fipswarden-remediator.json')
+var evidenceWriter = loadJsonContent('../roles/fipswarden-evidence-writer.json')
+var watchedScopes = [for id in watched: '/subscriptions/${id}']
+
+resource readerRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(subscription().id, environmentName, reader.Name)
+  properties: {
+    roleName: '${reader.Name} (${environmentName})'
+    description: reader.Description
+    type: 'CustomRole'
+    assignableScopes: watchedScopes
+    permissions: [
+      {
+        actions: reader.Actions
+        notActions: reader.NotActions
+        dataActions: reader.DataActions
+        notDataActions: reader.NotDataActions
+      }
+    ]
+  }
+}
+
+resource nodeReaderRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(subscription().id, environmentName, nodeReader.Name)
+  properties: {
+    roleName: '${nodeReader.Name} (${environmentName})'
+    description: nodeReader.Description
+    type: 'CustomRole'
+    assignableScopes: watchedScopes
+    permissions: [
+      {
+        actions: nodeReader.Actions
+        notActions: nodeReader.NotActions
+        dataActions: nodeReader.DataActions
+        notDataActions: nodeReader.NotDataActions
+      }
+    ]
+  }
+}
+
+resource remediatorRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (allowRemediation) {
+  name: guid(subscription().id, environmentName, remediator.Name)
+  properties: {
+    roleName: '${remediator.Name} (${environmentName})'
+    description: remediator.Description
+    type: 'CustomRole'
+    assignableScopes: watchedScopes
+    permissions: [
+      {
+        actions: remediator.Actions
+        notActions: remediator.NotActions
+        dataActions: remediator.DataActions
+        notDataActions: remediator.NotDataActions
+      }
+    ]
+  }
+}
+
+resource evidenceWriterRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(subscription().id, environmentName, evidenceWriter.Name)
+  properties: {
+    roleName: '${evidenceWriter.Name} (${environmentName})'
+    description: evidenceWriter.Description
+    type: 'CustomRole'
+    assignableScopes: [
+      subscription().id
+    ]
+    permissions: [
+      {
+        actions: evidenceWriter.Actions
+        notActions: evidenceWriter.NotActions
+        dataActions: evidenceWriter.DataActions
+        notDataActions: evidenceWriter.NotDataActions
+      }
+    ]
+  }
+}
+
+output readerRoleName string = readerRole.name
+output nodeReaderRoleName string = nodeReaderRole.name
+output remediatorRoleName string = guid(subscription().id, environmentName, remediator.Name)
+output evidenceWriterRoleName string = evidenceWriterRole.name

@@ -1,0 +1,68 @@
+// One watched subscription: what the app may do in it, and where its events come from.
+
+targetScope = 'subscription'
+
+param location string
+param tags object
+param principalId string
+param readerRoleName string
+param nodeReaderRoleName string
+param remediatorRoleName string
+
+@description('Whether the app may change node pools here.')
+param allowRemediation bool
+
+@description('Whether events are wanted; without them the resync finds changes by itself, later.')
+param events bool
+param eventsResourceGroupName string
+param systemTopicName string
+param deadLetters bool
+param eventsIdentityId string
+
+resource readerAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(subscription().id, principalId, readerRoleName)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', readerRoleName)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource nodeReaderAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(subscription().id, principalId, nodeReaderRoleName)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', nodeReaderRoleName)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource remediatorAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (allowRemediation) {
+  name: guid(subscription().id, principalId, remediatorRoleName)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', remediatorRoleName)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// A subscription's system topic must be in that subscription (azure-docs: event-grid/system-topics.md).
+resource eventsGroup 'Microsoft.Resources/resourceGroups@2022-09-01' = if (events) {
+  name: eventsResourceGroupName
+  location: location
+  tags: tags
+}
+
+module systemTopic 'system-topic.bicep' = if (events) {
+  name: 'fipswarden-system-topic'
+  scope: resourceGroup(eventsResourceGroupName)
+  params: {
+    name: systemTopicName
+    tags: tags
+    deadLetters: deadLetters
+    identityId: eventsIdentityId
+  }
+  dependsOn: [
+    eventsGroup
+  ]
+}
