@@ -35,3 +35,9 @@ test: setup ## every test
 
 clean: ## removes what setup and the local Azure made
 	rm -rf .venv .venv-az .local local/azurite/node_modules
+
+demo: setup ## the main job, end to end, on the local Azure
+	@.venv/bin/python -m local.demo
+
+local: setup ## keeps the local Azure and the app running; how to use it is printed
+	@.venv/bin/python -m local.main

@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from azure.storage.blob import BlobServiceClient
+
 from local.azurite import Azurite, AzuriteError
 from local.event_schema import Filters, Schema
 from local.eventgrid import EventGrid, SubscriptionError
@@ -109,6 +111,8 @@ class LocalStack(Part):
         ports = self.ports
         self.folder = self._folder or Path(self._parts.enter_context(TemporaryDirectory(prefix="local-stack-")))
         self.azurite = self._begin("Azurite", Azurite(ports.blob, ports.queue, ports.table))
+        with BlobServiceClient.from_connection_string(self.azurite.connection_string) as blobs:
+            blobs.create_container("evidence")  # as infra/ does
         self.azure = self._begin(
             "the local Azure",
             LocalAzure(self.world, port=ports.azure, identity_port=ports.identity, folder=self.folder),

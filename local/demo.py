@@ -1,0 +1,318 @@
+"""`make demo`: the whole job on the local Azure, watched live; exit code 0 only if the outcome is right.
+
+A node pool is created without FIPS. Its event reaches the app, which switches FIPS on, waits for the reimage,
+proves it on the nodes, writes evidence and tells people. Then the same with an event that is lost.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from azure.core.credentials import AccessToken
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from local import seed
+from local.eventgrid import Faults
+from local.stack import ROOT, LocalStack, Options, StackError
+from local.world import World, rollout
+from local.world.access import APP, OPERATOR
+from shared.domain.ids import ClusterId
+from shared.domain.model import ComplianceState, Posture
+from shared.domain.records import GENESIS, Record
+
+OPERATION_TIME = timedelta(seconds=8)
+PATIENCE = 90.0
+"""Seconds after which a step that has not come to its end fails the demo."""
+SETTINGS = {"FIPSWARDEN_POLICY": f"file:{ROOT / 'local' / 'policy.yaml'}", "OPERATION_POLL_SECONDS": "1"}
+PAYMENTS = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
+MEDIA = ClusterId(seed.PLATFORM, "rg-platform", "aks-media-prod")
+
+
+class DemoError(RuntimeError):
+    """The outcome is not what it has to be; the message says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What can be seen of one pool from outside at one moment."""
+
+    pool: str
+    aks: str
+    """ARM's provisioning state and flag."""
+    nodes: str
+    """How many nodes carry the FIPS label."""
+    verdict: str
+    """The app's."""
+
+
+class Operator:
+    """A person's credential: what `az login` would give."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
+        """Return a token for ARM."""
+        return AccessToken(*self._world.access.token(OPERATOR, "https://management.azure.com"))
+
+
+class Demo:
+    """The steps, and what they show."""
+
+    def __init__(self, stack: LocalStack, console: Console) -> None:
+        self.stack, self.console = stack, console
+        self._began = time.monotonic()
+
+    def run(self) -> None:
+        """Go through all steps; raises DemoError."""
+        self.say("The app takes stock of the fleet: the hourly resync reads Resource Graph and queues looks.")
+        self.stack.host.invoke("resync")
+        self.watch("the fleet has been looked at", self._all_known, self._fleet)
+        before = self._fleet()
+
+        self.say(f"Somebody adds a node pool without FIPS to {PAYMENTS}. Event Grid tells the app.")
+        self.create_pool(PAYMENTS, "batch")
+        self.watch("batch is proven", lambda: self._is_compliant(PAYMENTS, "batch"), lambda: self._pools(PAYMENTS))
+
+        self.say(f"Another pool, on {MEDIA}, and this time its event is lost. Nothing happens ...")
+        self.stack.event_grid.faults = Faults(drop_every=1)
+        self.create_pool(MEDIA, "encoder")
+        self.stack.event_grid.idle()
+        self.stack.event_grid.faults = Faults()
+        if self._verdict(MEDIA, "encoder") is not None:
+            raise DemoError("the event was to be lost, and yet the app knows of the pool")
+        self.say("... until the next resync, which finds the pool in Resource Graph.")
+        self.stack.host.invoke("resync")
+        self.watch("encoder is proven", lambda: self._is_compliant(MEDIA, "encoder"), lambda: self._pools(MEDIA))
+        self.stack.host.idle(60)
+        self.close(before)
+
+    def create_pool(self, cluster: ClusterId, pool: str) -> None:
+        """Create a pool with FIPS off, with Microsoft's own SDK, and wait for it as a person would."""
+        from azure.mgmt.containerservice import ContainerServiceClient
+
+        body = {
+            "properties": {
+                "count": 3, "vmSize": "Standard_D4ds_v5", "mode": "User", "osType": "Linux", "osSKU": "AzureLinux",
+                "enableFIPS": False, "nodeLabels": {"team": "batch"}, "nodeTaints": ["dedicated=batch:NoSchedule"],
+            }
+        }  # fmt: skip
+        with ContainerServiceClient(
+            Operator(self.stack.world),
+            cluster.subscription,
+            base_url=self.stack.azure.arm_endpoint,
+            credential_scopes=["https://management.azure.com/.default"],
+        ) as client:
+            pools = client.agent_pools
+            pools.begin_create_or_update(cluster.resource_group, cluster.name, pool, body).result()  # type: ignore[call-overload]  # JSON as the service takes it
+        self.say(f"AKS has created {pool}: 3 nodes, enableFIPS false.")
+
+    # what is there to be seen
+
+    def _posture(self, cluster: ClusterId) -> Posture | None:
+        from shared import bootstrap
+        from shared.postures import read_posture
+
+        return read_posture(bootstrap.table("posture"), cluster).posture
+
+    def _verdict(self, cluster: ClusterId, pool: str) -> str | None:
+        posture = self._posture(cluster)
+        found = [one for one in posture.pools if one.pool == pool] if posture else []
+        return f"{found[0].state.value}: {found[0].decisive.reason}" if found else None
+
+    def _is_compliant(self, cluster: ClusterId, pool: str) -> bool:
+        return (self._verdict(cluster, pool) or "").startswith(f"{ComplianceState.COMPLIANT}:")
+
+    def _pools(self, cluster: ClusterId) -> list[Seen]:
+        with self.stack.world.entered():
+            real = self.stack.world.cluster_by_id(cluster.arm_id)
+            facts = [
+                (name, pool.provisioning_state, bool(pool.properties.get("enableFIPS")), rollout.nodes(real, pool))
+                for name, pool in real.pools.items()
+            ]
+        return [
+            Seen(
+                f"{cluster.name}/{name}",
+                f"{state}, FIPS {'on' if flag else 'off'}",
+                f"{sum(node.fips_label for node in nodes)} of {len(nodes)}",
+                self._verdict(cluster, name) or "not looked at",
+            )
+            for name, state, flag, nodes in facts
+        ]
+
+    def _fleet(self) -> list[Seen]:
+        return [seen for cluster in self._ids() for seen in self._pools(cluster)]
+
+    def _ids(self) -> Iterator[ClusterId]:
+        from shared import bootstrap
+        from shared.postures import summaries
+
+        yield from (each.cluster for each in summaries(bootstrap.table("posture")) if not each.gone)
+
+    def _all_known(self) -> bool:
+        with self.stack.world.entered():
+            readable = [each.id for each in self.stack.world.all_clusters() if self._readable(each.id)]
+        known = {cluster.key for cluster in self._ids()}
+        return all(ClusterId.parse(arm_id).key in known for arm_id in readable)
+
+    def _readable(self, arm_id: str) -> bool:
+        action = "Microsoft.ContainerService/managedClusters/read"
+        return self.stack.world.access.may(APP, action, arm_id)
+
+    # showing
+
+    def say(self, text: str) -> None:
+        """Say what happens next."""
+        self.console.print(f"\n[bold]{time.monotonic() - self._began:5.1f} s[/bold]  {text}")
+
+    def watch(self, goal: str, reached: Callable[[], bool], look: Callable[[], list[Seen]]) -> None:
+        """Show pools until a goal is reached: a live table on a terminal, changed lines elsewhere."""
+        end = time.monotonic() + PATIENCE
+        with _display(self.console) as show:
+            while not reached():
+                show(look())
+                if time.monotonic() > end:
+                    raise DemoError(f"after {PATIENCE:.0f} seconds it is still not true that {goal}")
+                time.sleep(0.3)
+            show(look())
+        self.say(f"[green]{goal[0].upper()}{goal[1:]}.[/green]")
+
+    def close(self, before: list[Seen]) -> None:
+        """Show the outcome, and check it."""
+        was = {seen.pool: seen for seen in before}
+        table = Table("node pool", "before", "after", "nodes with FIPS", title="Node pools, before and after")
+        for seen in self._fleet():
+            old = was[seen.pool].verdict if seen.pool in was else "was not there"
+            table.add_row(seen.pool, _coloured(old), _coloured(seen.verdict), seen.nodes)
+        self.console.print(table)
+        records = self._show_evidence(PAYMENTS)
+        self._show_told()
+        self._check(records)
+        self.console.print(_NEXT)
+
+    def _show_evidence(self, cluster: ClusterId) -> list[Record]:
+        from shared import bootstrap
+
+        records: list[Record] = []
+        while record := bootstrap.evidence().read(cluster, len(records) + 1):
+            records.append(record)
+        table = Table("seq", "kind", "what", "SHA-256 of the record", title=f"Evidence of {cluster}")
+        for record in records:
+            table.add_row(str(record.seq), record.kind.value, Text(_what(record)), record.head.hash[:16])
+        self.console.print(table)
+        return records
+
+    def _show_told(self) -> None:
+        cards = self.stack.teams.cards
+        wanted = [card for card in cards if "batch" in json.dumps(card)]
+        self.console.print(f"\nTeams got {len(cards)} cards, the mailbox {len(self.stack.mail.messages)} mails:")
+        for message in self.stack.mail.messages:
+            self.console.print(Text(f"  {message['Subject']}"))
+        if wanted:
+            self.console.print("\nThe last card about batch:")
+            self.console.print_json(json.dumps(wanted[-1]))
+
+    def _check(self, records: Sequence[Record]) -> None:
+        """The demo's own judgement: only what is true may exit with 0."""
+        previous = GENESIS
+        for record in records:
+            if record.payload["previous"] != previous:
+                raise DemoError(f"evidence record {record.seq} does not follow its predecessor")
+            previous = record.head.hash
+        outcomes = [record.payload["outcome"] for record in records if record.kind == "outcome"]
+        if outcomes != ["accepted", "succeeded"]:
+            raise DemoError(f"the evidence of batch says {outcomes}, not accepted and succeeded")
+        for cluster, pool in ((PAYMENTS, "batch"), (MEDIA, "encoder")):
+            puts = [
+                one
+                for one in self.stack.world.requests
+                if one.method == "PUT" and one.principal == "id-fipswarden" and one.path.endswith(f"/{pool}")
+            ]
+            if len(puts) != 1 or puts[0].status != 200:
+                raise DemoError(f"{pool} needed one PUT, and got {[one.status for one in puts]}")
+            seen = next(one for one in self._pools(cluster) if one.pool.endswith(f"/{pool}"))
+            if seen.nodes != "3 of 3":
+                raise DemoError(f"{seen.nodes} nodes of {pool} carry the FIPS label")
+        for what, told in (("Teams", self.stack.teams.cards), ("the mailbox", self.stack.mail.messages)):
+            if not any("batch" in str(one) and "compliant" in str(one).lower() for one in told):
+                raise DemoError(f"{what} was not told that batch is compliant")
+
+
+_NEXT = """
+What to try next:
+  make local                      keeps all of this running; use the Azure CLI and kubectl on it
+  fipswarden policy validate policy.yaml
+  azd up                          the same on your Azure, in audit mode: docs/ and README.md
+"""
+
+
+def _what(record: Record) -> str:
+    said = record.payload
+    match record.kind.value:
+        case "observation":
+            return f"judged {said['posture']['state']}; policy {said['policy'][:8]}"
+        case "proof":
+            proof = said["proof"]
+            return f"{said['pool']}: {proof['nodes']} nodes asked, {len(proof['disagreeing'])} disagree"
+        case "intent":
+            return f"{said['pool']}: {said['action']} under rule {said['rule']}"
+        case _:
+            return f"{said['pool']}: {said['outcome']}"
+
+
+def _coloured(verdict: str) -> Text:
+    colours = {"compliant": "green", "non_compliant": "red", "inconsistent": "bold red", "unknown": "yellow"}
+    return Text(verdict, style=colours.get(verdict.partition(":")[0], ""))
+
+
+@contextmanager
+def _display(console: Console) -> Iterator[Callable[[list[Seen]], None]]:
+    if not console.is_terminal:
+        known: dict[str, Seen] = {}
+
+        def log(pools: list[Seen]) -> None:
+            for seen in pools:
+                if known.get(seen.pool) != seen:
+                    known[seen.pool] = seen
+                    console.print(f"         {seen.pool:32} {seen.aks:22} nodes {seen.nodes:8} {seen.verdict}")
+
+        yield log
+        return
+    with Live(console=console, refresh_per_second=8) as live:
+
+        def draw(pools: list[Seen]) -> None:
+            table = Table("node pool", "AKS", "nodes with FIPS", "verdict")
+            for seen in pools:
+                table.add_row(seen.pool, seen.aks, seen.nodes, _coloured(seen.verdict))
+            live.update(table)
+
+        yield draw
+
+
+def main() -> int:
+    """Run the demo; returns 0 if all is as it has to be, 1 otherwise."""
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    folder = Path(ROOT, ".local", "demo")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        console.print("Starting Azurite, the local Azure, Event Grid, a Teams and a mail receiver, and the app ...")
+        world = seed.example_world(operation_time=OPERATION_TIME)
+        with LocalStack(world, Options(settings=SETTINGS, timers=False), folder=folder) as stack:
+            Demo(stack, console).run()
+    except (DemoError, StackError) as error:
+        console.print(f"\n[bold red]The demo failed:[/bold red] {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
