@@ -1,0 +1,1 @@
+"""A local Azure to develop, test and try the product on; never deployed."""

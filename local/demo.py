@@ -17,6 +17,7 @@ from typing import Any
 from azure.core.credentials import AccessToken
 from rich.console import Console
 from rich.live import Live
+from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
@@ -213,13 +214,15 @@ class Demo:
 
     def _show_told(self) -> None:
         cards = self.stack.teams.cards
-        wanted = [card for card in cards if "batch" in json.dumps(card)]
+        wanted = [card for card in cards if "/batch: compliant" in json.dumps(card)]
         self.console.print(f"\nTeams got {len(cards)} cards, the mailbox {len(self.stack.mail.messages)} mails:")
         for message in self.stack.mail.messages:
-            self.console.print(Text(f"  {message['Subject']}"))
+            self.console.print(Text(f"  {str(message['Subject']).strip()}"))
         if wanted:
-            self.console.print("\nThe last card about batch:")
-            self.console.print_json(json.dumps(wanted[-1]))
+            lines = "\n".join(_card_lines(wanted[-1]))
+            self.console.print(
+                Panel(Text(lines), title="The card that says it is done, as Teams shows it", expand=False)
+            )
 
     def _check(self, records: Sequence[Record]) -> None:
         """The demo's own judgement: only what is true may exit with 0."""
@@ -253,6 +256,21 @@ What to try next:
   fipswarden policy validate policy.yaml
   azd up                          the same on your Azure, in audit mode: docs/ and README.md
 """
+
+
+def _card_lines(element: Any) -> list[str]:
+    """The text of an Adaptive Card: a line per block, the columns of a set side by side."""
+    if isinstance(element, list):
+        return [line for item in element for line in _card_lines(item)]
+    if not isinstance(element, dict):
+        return []
+    if element.get("type") == "ColumnSet":
+        columns = [" ".join(_card_lines(column)) for column in element.get("columns", ())]
+        return ["   ".join(text.ljust(14) for text in columns).rstrip()]
+    if element.get("type") == "RichTextBlock":
+        return ["".join(str(run.get("text", "")) for run in element.get("inlines", ()))]
+    own = [str(element["text"])] if isinstance(element.get("text"), str) else []
+    return own + [line for key in ("body", "items", "facts", "actions") for line in _card_lines(element.get(key))]
 
 
 def _what(record: Record) -> str:
@@ -300,7 +318,7 @@ def _display(console: Console) -> Iterator[Callable[[list[Seen]], None]]:
 
 def main() -> int:
     """Run the demo; returns 0 if all is as it has to be, 1 otherwise."""
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
     folder = Path(ROOT, ".local", "demo")
     folder.mkdir(parents=True, exist_ok=True)
     try:

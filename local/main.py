@@ -40,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     folder = chosen.folder.resolve()
-    options = Options(chosen.app.resolve(), invisibility=INVISIBILITY)
+    settings = {"FIPSWARDEN_POLICY": f"file:{ROOT / 'local' / 'policy.yaml'}"}
+    options = Options(chosen.app.resolve(), settings, invisibility=INVISIBILITY)
     try:
         with (
             LocalStack(seed.example_world(), options, Ports() if chosen.free_ports else PORTS, folder) as stack,

@@ -198,6 +198,9 @@ class _Look:
         self.remediation.close_foreign_intents()
         self.hold.check()
         changed = alerts.changes(self.request.cluster, self.stored.posture, posture, self.chain.head.seq)
+        begun = {alert.pool for alert in told}
+        # That a pool is non-compliant and that it is being remediated is one thing to tell, not two.
+        changed = tuple(alert for alert in changed if not alert.pool or alert.pool not in begun)
         pending = (*self.stored.pending, *changed, *told)
         stored = StoredPosture(self.chain.head, posture, pending, seen, control, due, self.stored.etag)
         self.stored = commit(self.ports.postures, self.request.cluster, stored)

@@ -204,7 +204,7 @@ def _list_nodes(ask: Ask) -> Response:
         by_label = nodes.label_selector(query.get("labelselector", ""))
         by_field = nodes.field_selector(query.get("fieldselector", ""))
         limit = int(query.get("limit") or 0)
-        after = base64.urlsafe_b64decode(query.get("continue", "")).decode()
+        after = base64.b64decode(query.get("continue", ""), b"-_", validate=True).decode()
     except (ValueError, binascii.Error) as error:
         return status(400, "BadRequest", str(error))
     found = [node for node in _all_nodes(ask) if by_label(node) and by_field(node)]

@@ -78,6 +78,6 @@ def begun(cluster: ClusterId, action: Action, seq: int, at: datetime) -> Alert:
         "info",
         "RemediationBegun",
         f"{cluster}/{action.pool}: remediation begun",
-        "FIPS is being switched on; AKS reimages the pool's nodes one surge at a time.",
+        "It was not FIPS-enabled. FIPS is being switched on: AKS reimages its nodes, one surge at a time.",
         at,
     )

@@ -204,8 +204,9 @@ class PoolPosture:
 
     @property
     def decisive(self) -> Finding:
-        """The finding that made the state."""
-        return next(finding for finding in self.findings if finding.state == self.state)
+        """The finding that made the state: the first of the worst, or the one that went deepest if all is well."""
+        found = [finding for finding in self.findings if finding.state == self.state]
+        return found[-1] if self.state is ComplianceState.COMPLIANT else found[0]
 
 
 @dataclass(frozen=True, slots=True)
