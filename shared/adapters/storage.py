@@ -12,8 +12,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from shared.alerting import alert_json
 from shared.config import Storage
-from shared.domain.codec import plain
 from shared.domain.ids import ClusterId
 from shared.domain.model import Alert
 from shared.domain.records import Record, read_record
@@ -307,4 +307,4 @@ class AlertQueue:
 
     def send(self, alert: Alert) -> None:
         """Queue an alert."""
-        self._queue.put(json.dumps({"v": 1, **plain(alert)}))
+        self._queue.put(alert_json(alert))

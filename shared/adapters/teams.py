@@ -10,9 +10,9 @@ import re
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from urllib.error import URLError
-from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request
+from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, UnknownHandler
 
 from shared.domain.arm_errors import retry_after
 from shared.domain.clouds import Cloud
@@ -37,7 +37,8 @@ class TeamsChannel:
         self._url, self._portal = url, cloud.portal
         self._opener = OpenerDirector()
         # No handler for redirects: the card goes to the host that was configured, or nowhere.
-        for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler(context=tls or ssl.create_default_context())):
+        secure = HTTPSHandler(context=tls or ssl.create_default_context())
+        for handler in (ProxyHandler(), HTTPHandler(), secure, UnknownHandler()):
             self._opener.add_handler(handler)
         self._opener.addheaders = [("User-Agent", "fipswarden")]
 
@@ -73,10 +74,10 @@ class _Answer:
 
 
 def _failure(error: Exception) -> FipswardenError:
-    inner = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
+    inner = error.reason if isinstance(error, URLError) else error
     if isinstance(inner, ssl.SSLCertVerificationError):
         return TerminalError(f"Teams: the certificate of the Workflow's host can't be trusted: {inner.verify_message}")
-    if isinstance(inner, ValueError):
+    if isinstance(inner, str | ValueError | InvalidURL):
         return TerminalError("Teams: the setting TEAMS_WEBHOOK_URL is no URL that can be posted to")
     # The text of an operating system's error says what happened; others may quote the URL.
     detail = f": {inner.strerror}" if isinstance(inner, OSError) and inner.errno and inner.strerror else ""

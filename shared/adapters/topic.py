@@ -74,7 +74,7 @@ def _failure(error: "AzureError") -> FipswardenError:
     from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
     status = error.status_code if isinstance(error, HttpResponseError) else None
-    said = f"topic: {f'HTTP {status}: ' if status else ''}{str(error.message)[:300]}"
+    said = f"topic: {f'HTTP {status}: ' if status else ''}{' '.join(str(error.message).split())[:300]}"
     if status in (401, 403, 404):
         return TerminalError(f"{said}; check ALERT_TOPIC_ENDPOINT and the app's role EventGrid Data Sender there")
     if status is None or isinstance(error, ClientAuthenticationError) or status in (408, 429) or status >= 500:

@@ -1,7 +1,8 @@
 """What every form of an alert says: its facts in words, safe to show, and a link to the cluster.
 
 Names, tags and error texts come from outside. Here they lose what no reader can see (control characters, marks
-that turn the direction of writing, halves of surrogate pairs); each form then escapes what its own format reads.
+that turn the direction of writing, code points that are no characters); each form then escapes what its own
+format reads.
 """
 
 import unicodedata
@@ -59,7 +60,7 @@ def _visible(char: str) -> str:
             return " "
         case "Cf":
             return ""
-        case "Cs":
+        case "Cs" | "Cn" | "Co":
             return "\ufffd"
         case _:
             return char
