@@ -14,50 +14,46 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 from aiohttp import web
 
 from local import faces, tls
 from local.faces import Request, Response
 from local.faces.identity import IDENTITY_PATH
+from local.part import Part
+from local.serving import Server, localhost_tls
 from local.world import World
 from local.world.access import APP, OPERATOR
 
 BIN = Path(__file__).parent / "bin"
-MAX_BODY = 16 * 2**20
 
 Face = Callable[[World, Request], Response]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class LocalAzure:
-    """Serves a world from a thread of its own, from `start` (or `with`) to `stop`. Ports of 0 are free ones."""
+class LocalAzure(Part):
+    """Serves a world from threads of its own, from `start` (or `with`) to `stop`. Ports of 0 are free ones."""
 
     def __init__(self, world: World, *, port: int = 0, identity_port: int = 0, folder: Path | None = None) -> None:
         self.world = world
-        self._ports = (port, identity_port)
         self._own_folder = tempfile.TemporaryDirectory(prefix="local-azure-") if folder is None else None
         self._folder = folder or Path(self._own_folder.name if self._own_folder else "")
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="local-azure", daemon=True)
-        self._started = threading.Event()
-        self._failure: BaseException | None = None
-        self._runners: list[web.AppRunner] = []
+        self._cloud = Server("local-azure", [_everything(world, faces.handle)], port, _tls())
+        self._identity = Server("local-identity", [_everything(world, faces.handle_identity)], identity_port)
 
     # what clients need
 
     @property
     def arm_endpoint(self) -> str:
         """ARM's address, also that of Resource Graph, Entra and the clusters."""
-        return f"https://localhost:{self._ports[0]}"
+        return self._cloud.url.replace("127.0.0.1", "localhost")
 
     @property
     def identity_endpoint(self) -> str:
         """The value of IDENTITY_ENDPOINT."""
-        return f"http://localhost:{self._ports[1]}{IDENTITY_PATH}"
+        return self._identity.url.replace("127.0.0.1", "localhost") + IDENTITY_PATH
 
     @property
     def ca_file(self) -> Path:
@@ -90,85 +86,41 @@ class LocalAzure:
 
     # life
 
-    def start(self) -> Self:
+    def start(self) -> None:
         """Begin to serve; raise OSError if a port is taken."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self.ca_file.write_bytes(tls.authority().certificate_pem)
-        self._thread.start()
-        self._started.wait()
-        if self._failure:
-            self._thread.join()
-            raise self._failure
-        return self
+        self._cloud.start()
+        self._identity.start()
 
     def stop(self) -> None:
-        """End all connections and forget the certificate."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+        """End all connections and forget the certificate; calling it again does nothing."""
+        self._identity.stop()
+        self._cloud.stop()
         if self._own_folder:
             self._own_folder.cleanup()
 
-    def __enter__(self) -> Self:
-        return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._serve())
-        except BaseException as error:  # noqa: BLE001 (handed to the thread that waits in start)
-            self._failure = error
-        else:
-            self._started.set()
-            self._loop.run_forever()
-        finally:
-            for runner in self._runners:
-                self._loop.run_until_complete(runner.cleanup())
-            self._loop.run_until_complete(self._loop.shutdown_default_executor())
-            self._loop.close()
-            self._started.set()
-
-    async def _serve(self) -> None:
-        port = await self._listen(faces.handle, self._ports[0], self._server_context())
-        identity_port = await self._listen(faces.handle_identity, self._ports[1], None)
-        self._ports = (port, identity_port)
-
-    async def _listen(self, face: Face, port: int, context: ssl.SSLContext | None) -> int:
-        app = web.Application(client_max_size=MAX_BODY)
-        app.router.add_route("*", "/{path:.*}", _handler(self.world, face))
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        self._runners.append(runner)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
-        bound: int = runner.addresses[0][1]
-        return bound
-
-    def _server_context(self) -> ssl.SSLContext:
-        certificate, key = tls.authority().issue("localhost", server=True)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".pem") as file:
-            file.write(certificate + key)
-            file.flush()
-            context.load_cert_chain(file.name)
-        context.load_verify_locations(cadata=tls.authority().certificate_pem.decode())
-        context.verify_mode = ssl.CERT_OPTIONAL  # clusters with local accounts know their clients by certificate
-        return context
+def _tls() -> ssl.SSLContext:
+    context = localhost_tls()
+    context.load_verify_locations(cadata=tls.authority().certificate_pem.decode())
+    context.verify_mode = ssl.CERT_OPTIONAL  # clusters with local accounts know their clients by certificate
+    return context
 
 
-def _handler(world: World, face: Face) -> Callable[[web.Request], Any]:
+def _everything(world: World, face: Face) -> web.RouteDef:
+    return web.route("*", "/{path:.*}", _handler(world, face))
+
+
+def _handler(world: World, face: Face) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
         asked = await _read(request)
-        while True:
-            # in a thread: a callback of the world may take its time
-            response = await asyncio.get_running_loop().run_in_executor(None, face, world, asked)
-            if not response.again_after:
-                break
+        # in a thread: a callback of the world may take its time
+        handle = asyncio.get_running_loop().run_in_executor
+        response = await handle(None, face, world, asked)
+        while response.again_after:
             await asyncio.sleep(response.again_after)
+            response = await handle(None, face, world, asked)
         if response.drop and request.transport is not None:
             request.transport.abort()
         return web.Response(status=response.status, headers=list(response.headers), body=response.body)

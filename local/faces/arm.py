@@ -66,8 +66,10 @@ class Route:
 def handle(world: World, request: Request, routes: tuple[Route, ...]) -> Response:
     """Answer a request to management.azure.com."""
     response, record = _Exchange(world, request, routes).run()
+    if response.again_after:
+        return response
     world.requests.append(record)
-    return response if response.drop or response.again_after else response.plus(*_ids(world, request))
+    return response if response.drop else response.plus(*_ids(world, request))
 
 
 def _ids(world: World, request: Request) -> list[tuple[str, str]]:

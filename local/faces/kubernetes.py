@@ -62,6 +62,8 @@ def handle(world: World, request: Request) -> Response:
     """Answer a request to a cluster's API server."""
     principal: list[str] = []
     response = _answer(world, request, principal)
+    if response.again_after:
+        return response
     world.requests.append(
         RequestRecord(
             time=world.now,

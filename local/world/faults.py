@@ -106,6 +106,10 @@ class Faults:
         with self._lock:
             self._pending.append((fault, 0))
 
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._pending)
+
     def clear(self) -> None:
         """Let nothing more go wrong."""
         with self._lock:
