@@ -4,6 +4,7 @@ Source of every row: AKS, "Enable FIPS for AKS node pools" (enable-fips-nodes), 
 row names another page.
 """
 
+import re
 from dataclasses import dataclass
 
 from shared.domain.model import Pool
@@ -41,6 +42,15 @@ def is_arm64(vm_size: str) -> bool:
     return "p" in letters
 
 
+def is_confidential(vm_size: str) -> bool:
+    """Say whether a VM size is confidential: DC and EC sizes with AMD (`a`) or Intel TDX (`e`) processors.
+
+    DCsv2, DCsv3 and DCdsv3 are not (SGX): VM sizes, "DC family" and "EC family".
+    """
+    found = re.fullmatch(r"standard_[de]c\d+[a-z]*(?:-\d+)?([a-z]+)(?:_.*)?", vm_size.lower())
+    return found is not None and bool({"a", "e"} & set(found[1]))
+
+
 def incapable(pool: Pool) -> Incapable | None:
     """Say why a pool can't be switched to FIPS in place; None if nothing is known against it."""
     sku = pool.os_sku.lower()
@@ -65,7 +75,7 @@ def _by_machine(pool: Pool, sku: str) -> Incapable | None:
     trusted = isinstance(security, dict) and (security.get("enableVTPM") or security.get("enableSecureBoot"))
     if trusted and sku not in ("ubuntu2204", "ubuntu"):
         return Incapable("TrustedLaunchIncapable", "Trusted Launch has FIPS only with OS SKU Ubuntu2204.")
-    if pool.vm_size.lower().startswith(("standard_dc", "standard_ec")) and "as" in pool.vm_size.lower():
+    if is_confidential(pool.vm_size):
         # use-cvm: "You can't use FIPS, ARM64, Trusted Launch, or Pod Sandboxing" with confidential VMs.
         return Incapable("ConfidentialVmIncapable", "Confidential VMs can't have FIPS: replace the pool.")
     runtime = pool.body.get("workloadRuntime")

@@ -62,17 +62,24 @@ def evaluate(read: ClusterRead, memory: Memory, policy: Policy, previous: Postur
         case Unreadable():
             finding = Finding("readable", _S.UNKNOWN, read.reason, read.message)
             known = previous.pools if previous else ()
-            unread = tuple(replace(pool, state=_S.UNKNOWN, findings=(finding,)) for pool in known)
-            return Posture(now, _S.UNKNOWN, unread, (finding,))
+            return Posture(now, _S.UNKNOWN, tuple(_unread(pool, finding, now) for pool in known), (finding,))
         case Gone():
             finding = Finding("exists", _S.NOT_APPLICABLE, "ClusterGone", "ARM says that it does not exist.")
             return Posture(now, _S.NOT_APPLICABLE, (), (finding,))
         case Cluster():
             if not policy.covers(read.id, dict(read.tags)):
                 return Posture(now, _S.NOT_APPLICABLE, (), (), in_scope=False)
+            if not read.pools:
+                message = "ARM shows no node pool of the cluster: whatever nodes it has are not judged."
+                return Posture(now, _S.UNKNOWN, (), (Finding("readable", _S.UNKNOWN, "NoNodePools", message),))
             before = {pool.pool: pool for pool in previous.pools} if previous else {}
             pools = tuple(_judge(read, pool, memory, policy, before, now) for pool in read.pools)
             return Posture(now, worst([pool.state for pool in pools]), pools)
+
+
+def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:
+    since = pool.since if (pool.state, pool.decisive.reason) == (finding.state, finding.reason) else now
+    return replace(pool, state=finding.state, findings=(finding,), since=since)
 
 
 def _judge(
@@ -165,6 +172,9 @@ def _image(subject: Subject) -> Finding | None:
 
 
 def _proof(subject: Subject) -> Finding | None:
+    if subject.pool.os_type == "Windows" and subject.pool.enable_fips and not fips_enabled_by_default(subject.pool):
+        message = "Only the registry of Windows nodes proves FIPS, and it has not been read."
+        return Finding("proof", _S.UNKNOWN, "WindowsProofMissing", message)
     if not needs_proof(subject):
         return None
     if subject.empty:
@@ -198,13 +208,14 @@ def _proof_verdict(subject: Subject, proof: Proof) -> Finding:
             f"ARM says that FIPS is on; {len(proof.disagreeing)} of {proof.nodes} nodes don't show it: {names}. "
             "Treat them as not FIPS-enabled; reimage or delete them.",
         )
-    if proof.missing:
-        return Finding(
-            "proof",
-            _S.UNKNOWN,
-            "NodesMissing",
-            f"{proof.missing} of {proof.nodes + proof.missing} nodes are not in the cluster: they are unproven.",
-        )
+    count = subject.pool.count
+    if count is None:
+        message = f"{proof.nodes} nodes show FIPS, but ARM gave no count: whether some are missing isn't known."
+        return Finding("proof", _S.UNKNOWN, "CountUnreadable", message)
+    # A pool may have grown since: the nodes that came later are as unproven as those that were missing.
+    if missing := max(proof.missing, count - proof.nodes):
+        message = f"{missing} of {max(count, proof.nodes)} nodes have not been seen in the cluster: they are unproven."
+        return Finding("proof", _S.UNKNOWN, "NodesMissing", message)
     return Finding(
         "proof",
         _S.COMPLIANT,
@@ -242,20 +253,19 @@ def pools_to_prove(cluster: Cluster, memory: Memory, policy: Policy, now: dateti
     """Return the pools whose nodes must be asked now: no proof, an old one, or one that settles nothing."""
     if cluster.stopped or not policy.covers(cluster.id, dict(cluster.tags)):
         return ()
-    due: list[Pool] = []
-    for pool in cluster.pools:
-        subject = Subject(pool, cluster, memory.pool(pool.name), policy, now)
-        if not needs_proof(subject) or subject.empty:
-            continue
-        finding = _proof(subject)
-        if finding and finding.state is not _S.COMPLIANT:
-            due.append(pool)
-    return tuple(due)
+    findings = ((subject.pool, _proof(subject)) for subject in _askable(cluster, memory, policy, now))
+    return tuple(pool for pool, finding in findings if finding and finding.state is not _S.COMPLIANT)
 
 
-def proof_due(cluster: Cluster, memory: Memory, policy: Policy) -> datetime | None:
-    """Return when the first of the cluster's proofs will be too old; None if there is none."""
-    taken = [proof.at for pool in cluster.pools if (proof := memory.pool(pool.name).proof) and not proof.unreadable]
+def _askable(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> list[Subject]:
+    subjects = [Subject(pool, cluster, memory.pool(pool.name), policy, now) for pool in cluster.pools]
+    return [subject for subject in subjects if needs_proof(subject) and not subject.empty]
+
+
+def proof_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> datetime | None:
+    """Return when the first of the proofs that still count for something will be too old; None if there is none."""
+    proofs = [subject.memory.proof for subject in _askable(cluster, memory, policy, now)]
+    taken = [proof.at for proof in proofs if proof and not proof.unreadable]
     return min(taken) + policy.proof_max_age if taken else None
 
 

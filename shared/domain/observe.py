@@ -35,9 +35,9 @@ def read_cluster(body: Mapping[str, Any]) -> Cluster:
 def _pool(profile: Any) -> Pool:
     if not isinstance(profile, dict):
         raise ValueError(f"an agent pool profile is a {type(profile).__name__}, not an object")  # noqa: TRY004 (bad input)
-    flag, count = profile.get("enableFIPS"), profile.get("count")
+    flag = profile.get("enableFIPS")
     return Pool(
-        name=pool_name(str(profile.get("name"))),
+        name=pool_name(_str(profile.get("name"))),
         etag=_str(profile.get("eTag")) or None,
         enable_fips=flag if isinstance(flag, bool) else None,
         os_type=_str(profile.get("osType")),
@@ -45,11 +45,19 @@ def _pool(profile: Any) -> Pool:
         node_image=_str(profile.get("nodeImageVersion")),
         provisioning_state=_str(profile.get("provisioningState")),
         stopped=_stopped(profile),
-        count=count if isinstance(count, int) and not isinstance(count, bool) else None,
+        count=_count(profile),
         kubernetes_version=_str(profile.get("currentOrchestratorVersion") or profile.get("orchestratorVersion")),
         vm_size=_str(profile.get("vmSize")),
         body=profile,
     )
+
+
+def _count(profile: Mapping[str, Any]) -> int | None:
+    """How many nodes a pool should have; a pool of single machines says so per VM size."""
+    sizes = profile.get("virtualMachineNodesStatus") if profile.get("type") == "VirtualMachines" else None
+    counts = [_dict(size).get("count") for size in _list(sizes)] or [profile.get("count")]
+    known = [count for count in counts if isinstance(count, int) and not isinstance(count, bool) and count >= 0]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def read_node(item: Mapping[str, Any]) -> Node:

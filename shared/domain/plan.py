@@ -162,6 +162,6 @@ def _requeue_after(situation: Situation, deferrals: list[Deferral]) -> timedelta
         waits.append(situation.slow_poll)
     if reasons & {"NodesMissing", "ProofMissing", NODES_UNREADABLE}:
         waits.append(situation.slow_poll)
-    if due := proof_due(situation.cluster, situation.memory, situation.policy):
+    if due := proof_due(situation.cluster, situation.memory, situation.policy, situation.now):
         waits.append(max(due - situation.now, timedelta()))
     return min(waits, default=None)
