@@ -98,10 +98,10 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """Read Retry-After, in seconds or as a date; at most an hour, None if there is none."""
     value = next((text for name, text in headers.items() if name.lower() == "retry-after"), "").strip()
     if value.isdecimal():
-        return min(timedelta(seconds=int(value)), _MAX_RETRY_AFTER)
+        return min(timedelta(seconds=int(value)), _MAX_RETRY_AFTER) if len(value) < 10 else _MAX_RETRY_AFTER
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)

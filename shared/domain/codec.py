@@ -45,7 +45,8 @@ def plain(value: Any) -> Any:
 def canonical(value: Mapping[str, Any]) -> bytes:
     """Return JSON with sorted keys, no spaces and UTF-8: the same bytes for the same content."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode()
+    # Half of a surrogate pair (hostile JSON may hold one) is escaped, as JSON allows: no content may fail here.
+    return text.encode(errors="backslashreplace")
 
 
 def fingerprint(value: Any) -> str:
@@ -76,15 +77,23 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
 
 
 def _typed_class(kind: Any, value: Any, where: str) -> Any:
-    if kind is ClusterId:
-        return ClusterId.parse(_is(str, value, where))
+    if kind in (ClusterId, datetime) or issubclass(kind, StrEnum):
+        return _leaf(kind, _is(str, value, where), where)
     if dataclasses.is_dataclass(kind):
         return _record(kind, _is(dict, value, where), where)
-    if kind is datetime:
-        return datetime.fromisoformat(_is(str, value, where))
-    if issubclass(kind, StrEnum):
-        return kind(value)
     return _is(kind, value, where)
+
+
+def _leaf(kind: Any, text: str, where: str) -> Any:
+    try:
+        if kind is ClusterId:
+            return ClusterId.parse(text)
+        found = datetime.fromisoformat(text) if kind is datetime else kind(text)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    if isinstance(found, datetime) and found.tzinfo is None:
+        raise ValueError(f"{where}: {text!r} has no time zone")
+    return found
 
 
 def _record(kind: Any, given: Mapping[str, Any], where: str) -> Any:

@@ -62,7 +62,7 @@ def read_event(raw: str, subscriptions: frozenset[str]) -> Hint | Ignored | Reje
     """
     try:
         event = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Rejected("NotJson", f"the event is not JSON: {error}")
     if not isinstance(event, dict):
         return Rejected("NotAnObject", f"the event is a JSON {type(event).__name__}, not an object")

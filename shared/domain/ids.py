@@ -37,7 +37,7 @@ class ClusterId:
             if not pattern.fullmatch(value):
                 raise ValueError(f"{value[:100]!r} is not the name of a {what}")
         object.__setattr__(self, "subscription", self.subscription.lower())
-        object.__setattr__(self, "key", f"{self.subscription}|{self.resource_group}|{self.name}".lower())
+        object.__setattr__(self, "key", _lower(f"{self.subscription}|{self.resource_group}|{self.name}"))
 
     @classmethod
     def parse(cls, arm_id: str) -> "ClusterId":
@@ -73,6 +73,11 @@ class ClusterId:
 
     def __str__(self) -> str:
         return f"{self.resource_group}/{self.name}"
+
+
+def _lower(text: str) -> str:
+    # `İ`.lower() is two characters, of which the second may stand in no name: such a letter stays as it is.
+    return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
 
 
 def pool_name(value: str) -> str:

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 from shared.domain.ids import ClusterId
 from shared.domain.model import Cluster, Mode, ProofLevel
-from shared.domain.yaml_source import Faults, Located, mapping, parse
+from shared.domain.yaml_source import Faults, Located, mapping, parse, shown
 from shared.errors import ConfigError
 
 E = TypeVar("E", bound=StrEnum)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_DURATION = re.compile(r"(\d+)([smhd])")
+_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _MATCH_KEYS = ("subscriptions", "resource_groups", "clusters", "pools", "tags")
 
@@ -112,6 +112,8 @@ def read_policy(text: str, name: str = "policy") -> Policy:
 
 
 def _policy(root: Located, faults: Faults, digest: str) -> Policy:
+    if root.value is None and faults.lines():
+        return Policy()
     if not isinstance(root.value, dict):
         faults.add(root, "a policy is a mapping that begins with `version: 1`")
         return Policy()
@@ -185,6 +187,8 @@ def _match(node: Located, faults: Faults, where: str, allowed: tuple[str, ...] =
     if not isinstance(tags.value, dict):
         faults.add(tags, "`tags` must be a mapping of tag names to values")
         return Match()
+    if "tags" in node.value and not tags.value:
+        faults.add(tags, "`tags` is empty and would match everything: leave it out or fill it")
     pairs = tuple((name, _text(value, faults, f"tag `{name}`")) for name, value in tags.value.items())
     return replace(Match(**globs), tags=pairs)
 
@@ -222,7 +226,7 @@ def _enum(kind: type[E], node: Located | None, default: E, faults: Faults) -> E:
     try:
         return kind(node.value)
     except ValueError:
-        faults.add(node, f"`{node.value}` is not one of {', '.join(kind)}")
+        faults.add(node, f"{shown(node)} is not one of {', '.join(kind)}")
         return default
 
 
@@ -231,7 +235,7 @@ def _duration(node: Located | None, default: timedelta, faults: Faults) -> timed
         return default
     found = _DURATION.fullmatch(node.value) if isinstance(node.value, str) else None
     if not found or not int(found[1]):
-        faults.add(node, f"`{node.value}` is not a duration: write a number and s, m, h or d, like `3d`")
+        faults.add(node, f"{shown(node)} is not a duration: write a number and s, m, h or d, like `3d`")
         return default
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
@@ -240,6 +244,6 @@ def _count(node: Located | None, default: int, faults: Faults) -> int:
     if node is None:
         return default
     if not isinstance(node.value, int) or isinstance(node.value, bool) or node.value < 0:
-        faults.add(node, f"`{node.value}` is not a count: write a whole number, 0 to hold everything back")
+        faults.add(node, f"{shown(node)} is not a count: write a whole number, 0 to hold everything back")
         return default
     return node.value

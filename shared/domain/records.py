@@ -65,6 +65,7 @@ def make_record(
 ) -> Record:
     """Build the record that follows `previous` in a cluster's chain; `body` may hold dataclasses and times."""
     payload = {
+        **plain(body),
         "schema": SCHEMA,
         "cluster": cluster.arm_id,
         "seq": previous.seq + 1,
@@ -72,7 +73,6 @@ def make_record(
         "kind": kind.value,
         "at": plain(at),
         "previous": previous.hash,
-        **plain(body),
     }
     return Record(previous.seq + 1, record_id, kind, payload)
 
@@ -82,4 +82,7 @@ def read_record(data: bytes) -> Record:
     payload = json.loads(data)
     if not isinstance(payload, dict) or payload.get("schema") != SCHEMA:
         raise ValueError(f"not an evidence record of schema {SCHEMA}: {data[:100]!r}")
-    return Record(int(payload["seq"]), str(payload["id"]), RecordKind(payload["kind"]), payload)
+    try:
+        return Record(int(payload["seq"]), str(payload["id"]), RecordKind(payload["kind"]), payload)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not an evidence record: {error!r}: {data[:100]!r}") from error

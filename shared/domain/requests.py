@@ -27,5 +27,5 @@ class ReconcileRequest:
             if not isinstance(message, dict) or message.get("v") != 1:
                 raise ValueError("it is not an object with v = 1")
             return cls(ClusterId.parse(str(message["cluster"])), str(message.get("cause", "")))
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, RecursionError) as error:
             raise TerminalError(f"not a reconcile request: {error}: {text[:300]}") from error

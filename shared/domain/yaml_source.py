@@ -41,6 +41,13 @@ class Faults:
         return tuple(f"line {line}, column {column}: {text}" for line, column, text in sorted(self._found))
 
 
+def shown(node: Located) -> str:
+    """Return how a fault names a value: a scalar as it reads, anything else by its kind."""
+    if isinstance(node.value, dict):
+        return "a mapping"
+    return "a list" if isinstance(node.value, list) else f"`{node.value}`"
+
+
 def mapping(node: Located) -> Mapping[str, Located]:
     """Return the mapping that a node holds; an empty one if it holds something else."""
     return node.value if isinstance(node.value, dict) else {}
@@ -55,9 +62,10 @@ def parse(text: str, faults: Faults) -> Located:
         at = Located(None, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)
         faults.add(at, f"this is not valid YAML: {error.problem or error.context}")
         return at
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        # PyYAML lets through what `chr` and `int` raise, and what nesting without end does.
         at = Located(None, 1, 1)
-        faults.add(at, f"this is not valid YAML: {error}")
+        faults.add(at, f"this is not valid YAML: {' '.join(str(error).split())}")
         return at
     if root is None:
         return Located({}, 1, 1)
@@ -87,7 +95,8 @@ def _locate(node: yaml.Node, faults: Faults) -> Located:
         return Located([_locate(item, faults) for item in node.value], line, column)
     try:
         scalar = yaml.SafeLoader("").construct_object(node)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError):
+        # An explicit tag on a text that doesn't fit it (`!!bool x`, `!!timestamp x`) fails in many ways.
         scalar = None
-        faults.add(Located(None, line, column), f"`{node.value}` can't be read: {error}")
+        faults.add(Located(None, line, column), f"`{node.value}` can't be read as {node.tag.rpartition(':')[2]}")
     return Located(scalar, line, column)
