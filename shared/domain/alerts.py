@@ -28,7 +28,7 @@ def changes(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> 
     """Return what to tell about a commit; `seq` is the number of its last evidence record."""
     found: list[Alert] = []
     before = {pool.pool: pool for pool in old.pools} if old else {}
-    was_unreadable = bool(old and old.cluster_findings)
+    was_unreadable = any(finding.state is ComplianceState.UNKNOWN for finding in old.cluster_findings) if old else False
     for finding in new.cluster_findings:
         if finding.state is ComplianceState.UNKNOWN and not was_unreadable:
             title = f"{cluster}: can't be read"
