@@ -15,11 +15,11 @@ from shared import __version__
 from shared.domain.ids import ClusterId
 from shared.errors import ConfigError
 
-OK, FAULTY, USAGE = 0, 1, 2
+OK, FAULTY, USAGE, UNREACHABLE = 0, 1, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0, 1 for a fault that was found, 2 for wrong arguments or settings."""
+    """Run one command; returns 0, 1 for a fault that was found, 2 for wrong arguments or settings, 3 for no access."""
     chosen = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = chosen.run
     try:
@@ -28,7 +28,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{error.subject}:", *error.faults, sep="\n  ", file=sys.stderr)
     except ValueError as error:
         print(f"fipswarden: {error}", file=sys.stderr)
+    except _no_access() as error:
+        print(f"fipswarden: {' '.join(str(error).split())[:500]}", file=sys.stderr)
+        return UNREACHABLE
     return USAGE
+
+
+def _no_access() -> tuple[type[Exception], ...]:
+    # Asked only once something was raised: checking a policy imports no Azure SDK.
+    from azure.core.exceptions import AzureError
+
+    return (AzureError, OSError)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,10 +83,14 @@ def _validate(chosen: argparse.Namespace) -> int:
     except UnicodeDecodeError as error:
         raise ValueError(f"{chosen.file} is not UTF-8: {error}") from error
     except ConfigError as error:
-        print(f"{chosen.file}: {len(error.faults)} faults", *error.faults, sep="\n  ")
+        print(f"{chosen.file}: {_count(len(error.faults), 'fault')}", *error.faults, sep="\n  ")
         return FAULTY
-    print(f"{chosen.file}: valid; {len(policy.rules)} rules, mode {policy.mode} for everything else")
+    print(f"{chosen.file}: valid; {_count(len(policy.rules), 'rule')}, mode {policy.mode} for everything else")
     return OK
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _posture(chosen: argparse.Namespace) -> int:
@@ -84,16 +98,17 @@ def _posture(chosen: argparse.Namespace) -> int:
     from shared.domain.codec import plain
     from shared.postures import read_posture, summaries
 
+    cluster = None if chosen.cluster is None else ClusterId.parse(chosen.cluster)
     table = bootstrap.table("posture")
-    if chosen.cluster is None:
-        found = [summary for summary in summaries(table) if summary.in_scope and not summary.gone]
+    if cluster is None:
+        clusters = [summary for summary in summaries(table) if summary.in_scope and not summary.gone]
         if chosen.json:
-            print(json.dumps([plain(summary) for summary in found], indent=2))
+            print(json.dumps([plain(summary) for summary in clusters], indent=2))
         else:
-            rows = [(str(item.cluster), item.state.value, str(item.pools), str(item.seq)) for item in found]
+            rows = [(str(item.cluster), item.state.value, str(item.pools), str(item.seq)) for item in clusters]
             print_table(("cluster", "state", "node pools", "evidence"), rows)
         return OK
-    posture = read_posture(table, ClusterId.parse(chosen.cluster)).posture
+    posture = read_posture(table, cluster).posture
     if posture is None:
         print("this cluster has not been looked at; `fipswarden look` asks for it")
         return FAULTY
@@ -102,6 +117,10 @@ def _posture(chosen: argparse.Namespace) -> int:
         return OK
     cells = [(each.pool, each.state.value, each.decisive.reason, each.mode.value, each.rule) for each in posture.pools]
     print_table(("node pool", "state", "reason", "mode", "rule"), cells)
+    for found in posture.cluster_findings:
+        print(f"  {found.message}")
+    if not posture.in_scope:
+        print("  the policy excludes this cluster: it has no state")
     for item in posture.pools:
         for finding in item.findings:
             print(f"  {item.pool}: {finding.message}")

@@ -88,12 +88,19 @@ def _cloud(env: Mapping[str, str], faults: list[str]) -> Cloud:
     name = env.get("FIPSWARDEN_CLOUD", "AzureCloud")
     if name in CLOUDS:
         return CLOUDS[name]
-    parts = urlsplit(name)
-    if parts.scheme == "https" and parts.netloc:
+    if _is_https(name):
         # A cloud of its own (the local Azure, Azure Stack): ARM's endpoint stands in the setting.
         return Cloud("custom", name.rstrip("/"), "")
     faults.append(f"FIPSWARDEN_CLOUD: {name!r} is not one of {', '.join(CLOUDS)}, nor the https URL of an ARM endpoint")
     return CLOUDS["AzureCloud"]
+
+
+def _is_https(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname)
 
 
 def _storage(env: Mapping[str, str], name: str, services: tuple[str, ...], faults: list[str]) -> Storage:
@@ -101,13 +108,13 @@ def _storage(env: Mapping[str, str], name: str, services: tuple[str, ...], fault
         return Storage(env[name], {})
     uris = {service: env.get(f"{name}__{service}ServiceUri", "") for service in services}
     for service, uri in uris.items():
-        parts = urlsplit(uri)
         if not uri:
             faults.append(
                 f"{name}__{service}ServiceUri: missing; give the {service} URI (or a connection string in {name})"
             )
-        elif parts.scheme != "https" or not parts.netloc:
-            faults.append(f"{name}__{service}ServiceUri: {uri!r} is not an https URL")
+        elif not _is_https(uri):
+            # It may be a connection string that stands in the wrong setting, with its key: it is not repeated.
+            faults.append(f"{name}__{service}ServiceUri: this is not an https URL")
     return Storage("", uris)
 
 
@@ -124,14 +131,15 @@ def _guids(env: Mapping[str, str], faults: list[str]) -> tuple[str, ...]:
 def _policy(env: Mapping[str, str], faults: list[str]) -> str:
     value = env.get("FIPSWARDEN_POLICY", "file:policy.yaml")
     if not re.fullmatch(r"file:.+|blob:[a-z0-9-]{3,63}/.+", value):
-        faults.append(f"FIPSWARDEN_POLICY: {value!r} is neither file:<path> nor blob:<container>/<name>")
+        # It may be a blob's URL with its signature: it is not repeated.
+        faults.append("FIPSWARDEN_POLICY: this is neither file:<path> nor blob:<container>/<name>")
     return value
 
 
 def _seconds(env: Mapping[str, str], name: str, default: int, allowed: tuple[int, int], faults: list[str]) -> timedelta:
     text = env.get(name) or str(default)
     low, high = allowed
-    if not text.isdecimal() or not low <= int(text) <= high:
+    if not text.isdecimal() or len(text) > 9 or not low <= int(text) <= high:
         faults.append(f"{name}: {text!r} is not a whole number of seconds from {low} to {high}")
         return timedelta(seconds=default)
     return timedelta(seconds=int(text))
@@ -139,9 +147,8 @@ def _seconds(env: Mapping[str, str], name: str, default: int, allowed: tuple[int
 
 def _url(env: Mapping[str, str], name: str, faults: list[str]) -> str:
     value = env.get(name, "")
-    parts = urlsplit(value)
-    loopback = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1")
-    if value and not loopback and (parts.scheme != "https" or not parts.netloc):
+    loopback = re.match(r"http://(localhost|127\.0\.0\.1)(:\d+)?(/|$)", value)
+    if value and not loopback and not _is_https(value):
         # The value itself may be a secret (a Workflow's URL is): it is not repeated.
         faults.append(f"{name}: this is not an https URL")
     return value
@@ -153,7 +160,7 @@ def _mail(env: Mapping[str, str], faults: list[str]) -> Mail | None:
         faults.extend(f"{name}: given, but SMTP_HOST is not" for name in ("MAIL_FROM", "MAIL_TO") if env.get(name))
         return None
     port = env.get("SMTP_PORT") or "587"
-    if not port.isdecimal() or not 0 < int(port) < 65536:
+    if not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
         faults.append(f"SMTP_PORT: {port!r} is not a port")
         port = "587"
     for name, values in (("MAIL_FROM", (sender,)), ("MAIL_TO", recipients or ("",))):
