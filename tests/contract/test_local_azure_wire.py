@@ -58,7 +58,7 @@ class Wire:
 
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    world = seed.empty_world(operation_time=timedelta(milliseconds=400), retry_after=0)
+    world = seed.empty_world(operation_time=timedelta(milliseconds=400), limits=())
     world.page_size = 2
     cluster = seed.payments_prod(world)
     world.add_pool(cluster, "plain", count=1, osSKU="AzureLinux", nodeLabels={"team": "web"})
@@ -68,7 +68,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
         arguments: dict[str, Any] = {
             "base_url": azure.arm_endpoint,
             "credential_scopes": [SCOPE],
-            "polling_interval": 0,
+            "polling_interval": 0.02,
             "retry_total": 0,
         }
         with (
@@ -129,7 +129,7 @@ def test_a_pool_is_created_and_the_owner_deletes_it(wire: Wire, monkeypatch: pyt
             seed.PAYMENTS,
             base_url=wire.azure.arm_endpoint,
             credential_scopes=[SCOPE],
-            polling_interval=0,
+            polling_interval=0.02,
         ) as owner,
     ):
         owner.agent_pools.begin_delete(GROUP, PROD, "win").result()
