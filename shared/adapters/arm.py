@@ -1,10 +1,9 @@
 """What all clients of ARM share: credentials, the SDK's client per subscription, and errors as classified values."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -30,19 +29,27 @@ class Arm:
         self.cloud = cloud if cloud.arm_scope else _discover(cloud)
         """Where everything is, with the scope of its tokens."""
         self._credential = credential
-        self.client: Callable[[str], ContainerServiceClient] = lru_cache(maxsize=64)(self._client)
-        """The SDK's client of a subscription."""
+        self._clients: dict[str, ContainerServiceClient] = {}
 
-    def _client(self, subscription: str) -> "ContainerServiceClient":
+    def client(self, subscription: str) -> "ContainerServiceClient":
+        """Return the SDK's client of a subscription; it is kept, with its connections."""
         from azure.mgmt.containerservice import ContainerServiceClient
 
-        return ContainerServiceClient(
-            self._credential,
-            subscription,
-            base_url=self.cloud.arm_endpoint,
-            credential_scopes=[self.cloud.arm_scope],
-            **_NO_RETRY,
-        )
+        found = self._clients.get(subscription)
+        if found is None:
+            found = self._clients[subscription] = ContainerServiceClient(
+                self._credential,
+                subscription,
+                base_url=self.cloud.arm_endpoint,
+                credential_scopes=[self.cloud.arm_scope],
+                **_NO_RETRY,
+            )
+        return found
+
+    def close(self) -> None:
+        """Close the connections."""
+        while self._clients:
+            self._clients.popitem()[1].close()
 
     def get_json(self, subscription: str, url: str) -> Mapping[str, Any]:
         """GET a URL of this cloud's ARM, absolute or a path; raises as the SDK does, ValueError for another host."""

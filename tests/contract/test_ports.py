@@ -1,0 +1,297 @@
+"""One suite on both faces of the local Azure: the real SDKs over HTTPS, and the world behind the product's ports.
+
+So the fast face, on which thousands of schedules run, can't drift from the faithful one.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from local import seed
+from local.clock import ManualClock
+from local.ports import WorldClusters, WorldFleet, WorldNodes
+from local.server import LocalAzure
+from local.world import World
+from local.world.access import APP
+from local.world.faults import DRAIN_FAILURE, Answer, Drop, FailOperation, Fault, LostAnswer
+from shared.adapters.aks import AksClusters
+from shared.adapters.arm import Arm
+from shared.adapters.graph import GraphFleet
+from shared.adapters.kubernetes import KubernetesNodes
+from shared.domain.clouds import Cloud
+from shared.domain.ids import ClusterId
+from shared.domain.model import (
+    Accepted,
+    Action,
+    ActionKind,
+    Cluster,
+    Gone,
+    OperationRead,
+    OperationStatus,
+    Pool,
+    Refused,
+    Unanswered,
+    Unreadable,
+)
+from shared.domain.plan import put_body
+from shared.ports import Clusters, Fleet, Nodes
+
+CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
+
+
+@dataclass(frozen=True)
+class Face:
+    """One way to the world."""
+
+    world: World
+    clusters: Clusters
+    nodes: Nodes
+    fleet: Fleet
+
+
+@pytest.fixture(params=["https", "ports"])
+def face(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Face]:
+    world = seed.empty_world(ManualClock(seed.EPOCH))
+    with world.entered():
+        cluster = seed.payments_prod(world)
+        world.add_pool(
+            cluster,
+            "batch",
+            count=2,
+            mode="User",
+            osSKU="AzureLinux",
+            enableFIPS=False,
+            vmSize="Standard_D8ds_v5",
+            nodeTaints=["dedicated=batch:NoSchedule"],
+        )
+    if request.param == "ports":
+        yield Face(world, WorldClusters(world), WorldNodes(world), WorldFleet(world))
+        return
+    from azure.identity import ManagedIdentityCredential
+
+    with LocalAzure(world) as azure:
+        for name, value in azure.environment().items():
+            monkeypatch.setitem(os.environ, name, value)
+        with ManagedIdentityCredential() as credential:
+            arm = Arm(Cloud("custom", azure.arm_endpoint, ""), credential)
+            yield Face(world, AksClusters(arm), KubernetesNodes(arm, credential), GraphFleet(arm, credential, ()))
+            arm.close()
+
+
+def read(face: Face) -> Cluster:
+    found = face.clusters.read(CLUSTER)
+    assert isinstance(found, Cluster)
+    return found
+
+
+def pool(face: Face, name: str = "batch") -> Pool:
+    return next(pool for pool in read(face).pools if pool.name == name)
+
+
+def enable(of: Pool, **other: str) -> Action:
+    return Action(ActionKind.ENABLE_FIPS, of.name, other.get("etag", of.etag or ""), put_body(of, enableFIPS=True))
+
+
+def wait_for_end(face: Face, url: str) -> OperationRead:
+    clock = face.world.clock
+    assert isinstance(clock, ManualClock)
+    for _ in range(20):
+        found = face.clusters.operation(CLUSTER, url)
+        assert isinstance(found, OperationRead)
+        if found.status is not OperationStatus.IN_PROGRESS:
+            return found
+        clock.advance(timedelta(seconds=1))
+    raise AssertionError("the operation does not end")
+
+
+def test_one_read_has_every_pool_with_its_etag(face: Face) -> None:
+    found = read(face)
+    assert [(pool.name, pool.enable_fips, pool.count) for pool in found.pools] == [
+        ("system", True, 3),
+        ("apps", True, 3),
+        ("batch", False, 2),
+    ]
+    assert all(pool.etag for pool in found.pools)
+    assert found.entra
+    assert found.tags == {"env": "prod"}
+
+
+def test_a_cluster_that_does_not_exist_is_gone(face: Face) -> None:
+    assert face.clusters.read(ClusterId(seed.PAYMENTS, "rg-payments", "nobody")) == Gone()
+    assert face.clusters.read(ClusterId(seed.PAYMENTS, "rg-nobody", "nobody")) == Gone()
+
+
+def test_a_cluster_that_may_not_be_read_is_unreadable_for_good(face: Face) -> None:
+    face.world.access.revoke(APP, f"/subscriptions/{seed.PAYMENTS}")
+    found = face.clusters.read(CLUSTER)
+    assert isinstance(found, Unreadable)
+    assert (found.reason, found.retry_after) == ("Forbidden", None)
+
+
+@pytest.mark.parametrize(
+    ("effect", "reason", "seconds"),
+    [
+        (Answer(429, "Throttled", "slow down", retry_after=17), "Throttled", 17),
+        (Answer(503, "ServiceUnavailable", "later"), "ServerError", 30),
+        (Answer(500, "InternalServerError", "oops", gateway=True), "ServerError", 30),
+    ],
+)
+def test_a_read_that_fails_for_now_says_when_to_come_back(
+    face: Face, effect: Answer, reason: str, seconds: int
+) -> None:
+    face.world.faults.add(Fault(effect, method="GET", kind="managedClusters", times=1))
+    found = face.clusters.read(CLUSTER)
+    assert isinstance(found, Unreadable)
+    assert (found.reason, found.retry_after) == (reason, timedelta(seconds=seconds))
+    assert isinstance(face.clusters.read(CLUSTER), Cluster)
+
+
+def test_an_update_is_accepted_followed_and_proven(face: Face) -> None:
+    before = pool(face)
+    answer = face.clusters.begin(CLUSTER, enable(before), "intent-1")
+    assert isinstance(answer, Accepted)
+    assert answer.url
+    assert answer.correlation_id
+    at_once = pool(face)
+    assert (at_once.enable_fips, at_once.provisioning_state) == (True, "Upgrading")
+    assert "fips" in at_once.node_image.lower(), "the answer already shows the target"
+    assert wait_for_end(face, answer.url).status is OperationStatus.SUCCEEDED
+    after = pool(face)
+    assert after.provisioning_state == "Succeeded"
+    assert after.body["nodeTaints"] == ["dedicated=batch:NoSchedule"]
+    nodes = face.nodes.read(CLUSTER)
+    assert not isinstance(nodes, Unreadable)
+    mine = [node for node in nodes if node.pool == "batch"]
+    assert [(node.fips_label, node.image_label) for node in mine] == [("true", after.node_image)] * 2
+    sent = [one for one in face.world.requests if one.method == "PUT"]
+    assert [(one.client_request_id, one.if_match.strip('"'), one.status) for one in sent] == [
+        ("intent-1", before.etag, 200)
+    ]
+
+
+def test_an_update_on_a_stale_etag_is_refused_and_worth_another_look(face: Face) -> None:
+    answer = face.clusters.begin(CLUSTER, enable(pool(face), etag="stale"), "intent-1")
+    assert isinstance(answer, Refused)
+    assert answer.reason == "Changed"
+    assert answer.retry_after is not None
+
+
+def test_an_update_while_another_runs_is_refused_and_waited_out(face: Face) -> None:
+    first = face.clusters.begin(CLUSTER, enable(pool(face)), "intent-1")
+    assert isinstance(first, Accepted)
+    second = face.clusters.begin(CLUSTER, enable(pool(face)), "intent-2")
+    assert isinstance(second, Refused)
+    assert second.reason == "ClusterBusy"
+    assert second.retry_after is not None
+
+
+def test_an_update_that_is_throttled_says_when_to_come_back(face: Face) -> None:
+    face.world.faults.add(Fault(Answer(429, "Throttled", "slow down", retry_after=36), method="PUT", times=1))
+    answer = face.clusters.begin(CLUSTER, enable(pool(face)), "intent-1")
+    assert isinstance(answer, Refused)
+    assert (answer.reason, answer.retry_after) == ("Throttled", timedelta(seconds=36))
+    assert len([one for one in face.world.requests if one.method == "PUT"]) == 1, "nothing is sent twice"
+
+
+def test_an_update_that_aks_forbids_is_refused_for_good(face: Face) -> None:
+    effect = Answer(400, "PropertyChangeNotAllowed", "Changing property 'x' is not allowed.")
+    face.world.faults.add(Fault(effect, method="PUT", times=1))
+    answer = face.clusters.begin(CLUSTER, enable(pool(face)), "intent-1")
+    assert isinstance(answer, Refused)
+    assert (answer.reason, answer.retry_after) == ("PropertyChangeNotAllowed", None)
+    assert "Changing property 'x'" in answer.message
+
+
+def test_an_update_that_the_role_does_not_allow_is_refused_for_good(face: Face) -> None:
+    scope = f"/subscriptions/{seed.PAYMENTS}"
+    found = pool(face)
+    face.world.access.revoke(APP, scope)
+    face.world.access.assign(APP, seed.READER, scope)
+    answer = face.clusters.begin(CLUSTER, enable(found), "intent-1")
+    assert isinstance(answer, Refused)
+    assert (answer.reason, answer.retry_after) == ("Forbidden", None)
+
+
+@pytest.mark.parametrize(
+    "effect", [LostAnswer(), Drop(), Answer(504, "GatewayTimeout", "the gateway gave up", gateway=True)]
+)
+def test_an_update_without_an_answer_is_neither_done_nor_undone(face: Face, effect: LostAnswer | Drop | Answer) -> None:
+    face.world.faults.add(Fault(effect, method="PUT", times=1))
+    answer = face.clusters.begin(CLUSTER, enable(pool(face)), "intent-1")
+    assert isinstance(answer, Unanswered)
+    assert pool(face).enable_fips is isinstance(effect, LostAnswer)
+    assert len([one for one in face.world.requests if one.method == "PUT"]) <= 1, "nothing is sent twice"
+
+
+def test_an_operation_that_fails_says_why(face: Face) -> None:
+    face.world.faults.add(Fault(FailOperation("PodDrainFailure", DRAIN_FAILURE), method="PUT", times=1))
+    answer = face.clusters.begin(CLUSTER, enable(pool(face)), "intent-1")
+    assert isinstance(answer, Accepted)
+    ended = wait_for_end(face, answer.url)
+    assert (ended.status, ended.code) == (OperationStatus.FAILED, "PodDrainFailure")
+    assert "Pod Disruption Budget" in ended.message
+    assert pool(face).provisioning_state == "Failed"
+
+
+def test_an_operation_that_arm_no_longer_knows_is_unreadable(face: Face) -> None:
+    answer = face.clusters.begin(CLUSTER, enable(pool(face)), "intent-1")
+    assert isinstance(answer, Accepted)
+    face.world.faults.add(Fault(Answer(404, "NotFound", "no such operation"), kind="operations", times=1))
+    assert isinstance(face.clusters.operation(CLUSTER, answer.url), Unreadable)
+
+
+def test_nodes_of_a_cluster_that_may_not_be_listed_are_unreadable(face: Face) -> None:
+    scope = f"/subscriptions/{seed.PAYMENTS}"
+    face.world.access.revoke(APP, scope)
+    face.world.access.assign(APP, seed.READER, scope)
+    found = face.nodes.read(CLUSTER)
+    assert isinstance(found, Unreadable)
+    assert found.reason == "KubernetesForbidden"
+
+
+def test_nodes_of_a_cluster_without_entra_are_unreadable(face: Face) -> None:
+    with face.world.entered():
+        cluster = face.world.add_cluster(seed.PAYMENTS, "rg-payments", "aks-local")
+        face.world.add_pool(cluster, "system", count=1, mode="System", osSKU="AzureLinux", enableFIPS=True)
+    found = face.nodes.read(ClusterId(seed.PAYMENTS, "rg-payments", "aks-local"))
+    assert isinstance(found, Unreadable)
+    assert (found.reason, found.retry_after) == ("KubernetesUnauthenticated", None)
+
+
+def test_more_nodes_than_a_page_are_all_read(face: Face) -> None:
+    with face.world.entered():
+        cluster = face.world.add_cluster(seed.PAYMENTS, "rg-payments", "aks-big", entra=True, azure_rbac=True)
+        face.world.add_pool(cluster, "system", count=1100, mode="System", osSKU="AzureLinux", enableFIPS=True)
+    found = face.nodes.read(ClusterId(seed.PAYMENTS, "rg-payments", "aks-big"))
+    assert not isinstance(found, Unreadable)
+    assert len(found) == len({node.name for node in found}) == 1100
+
+
+def test_the_fleet_is_the_same_as_the_clusters_one_by_one(face: Face) -> None:
+    assert face.fleet.subscriptions() == (seed.PAYMENTS,)
+    (hint,) = face.fleet.clusters([seed.PAYMENTS])
+    assert isinstance(hint.read, Cluster)
+    found = read(face)
+    assert hint.cluster == CLUSTER
+    assert [(one.name, one.enable_fips, one.node_image) for one in hint.read.pools] == [
+        (one.name, one.enable_fips, one.node_image) for one in found.pools
+    ]
+    assert (hint.read.tags, hint.read.entra, hint.read.stopped) == (found.tags, found.entra, found.stopped)
+
+
+def test_a_fleet_of_more_than_one_page_is_read_whole(face: Face) -> None:
+    seed.synthetic_fleet(face.world, clusters=1200, pools=1)
+    keys = [hint.cluster.key for hint in face.fleet.clusters(face.fleet.subscriptions())]
+    assert len(keys) == len(set(keys)) >= 1200
+
+
+def test_what_the_app_may_not_read_is_missing_from_the_fleet(face: Face) -> None:
+    with face.world.entered():
+        face.world.add_subscription(seed.PLATFORM, "Platform")
+        face.world.add_group(seed.PLATFORM, "rg-hidden")
+        face.world.add_cluster(seed.PLATFORM, "rg-hidden", "aks-hidden")
+    found = {hint.cluster for hint in face.fleet.clusters([seed.PAYMENTS, seed.PLATFORM])}
+    assert found == {CLUSTER}

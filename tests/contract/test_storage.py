@@ -1,0 +1,323 @@
+"""One suite on both kinds of storage: Azurite through the real SDKs, and memory, which must behave the same."""
+
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ServiceResponseError
+from azure.core.pipeline.transport import RequestsTransport
+from azure.data.tables import TableClient
+from azure.storage.blob import ContainerClient
+
+from local.azurite import Azurite
+from local.clock import SystemClock
+from local.memory import MemoryEvidence, MemoryTable
+from shared.adapters.storage import AlertQueue, AzureTable, BlobEvidence, WakeUpQueue
+from shared.chain import Chain
+from shared.config import Storage
+from shared.domain.ids import ClusterId
+from shared.domain.model import Alert
+from shared.domain.records import Head, RecordKind, make_record
+from shared.domain.requests import ReconcileRequest
+from shared.errors import TerminalError
+from shared.ports import Delete, Evidence, Put, Table
+
+CLUSTER = ClusterId("10000000-0000-4000-8000-000000000001", "rg-a", "aks-a")
+NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def storage(azurite: Azurite) -> Storage:
+    return Storage(azurite.connection_string, {})
+
+
+@pytest.fixture(params=["azurite", "memory"])
+def table(request: pytest.FixtureRequest) -> Table:
+    if request.param == "memory":
+        return MemoryTable(SystemClock())
+    storage: Storage = request.getfixturevalue("storage")
+    return AzureTable(storage, None, f"t{secrets.token_hex(8)}")
+
+
+@pytest.fixture(params=["azurite", "memory"])
+def evidence(request: pytest.FixtureRequest) -> Evidence:
+    if request.param == "memory":
+        return MemoryEvidence()
+    made = BlobEvidence(request.getfixturevalue("storage"), None, f"c{secrets.token_hex(8)}")
+    made.ensure_container()
+    return made
+
+
+def put(key: str = "row", etag: str | None = None, **doc: object) -> Put:
+    return Put(key, etag, {"state": "unknown", "pools": 3, "gone": False, "due": NOW}, doc)
+
+
+def test_a_row_that_was_never_written_is_none(table: Table) -> None:
+    assert table.read("p", "row") is None
+
+
+def test_a_row_comes_back_as_it_was_written(table: Table) -> None:
+    written = table.write("p", put(text="naïve ✓", nested={"a": [1, None, True]}))
+    row = table.read("p", "row")
+    assert written is not None
+    assert row is not None
+    assert row.etag == written.etag
+    assert row.doc == {"text": "naïve ✓", "nested": {"a": [1, None, True]}}
+    assert dict(row.columns) == {"state": "unknown", "pools": 3, "gone": False, "due": NOW}
+    assert abs(row.at - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_a_row_that_exists_is_not_created_again(table: Table) -> None:
+    assert table.write("p", put(n=1)) is not None
+    assert table.write("p", put(n=2)) is None
+    row = table.read("p", "row")
+    assert row is not None
+    assert row.doc == {"n": 1}
+
+
+def test_a_write_on_a_stale_etag_is_refused(table: Table) -> None:
+    first = table.write("p", put(n=1))
+    assert first is not None
+    second = table.write("p", put(etag=first.etag, n=2))
+    assert second is not None
+    assert table.write("p", put(etag=first.etag, n=3)) is None
+    assert table.write("p", put(etag=second.etag, n=4)) is not None
+
+
+def test_a_write_on_a_row_that_is_gone_is_refused(table: Table) -> None:
+    first = table.write("p", put(n=1))
+    assert first is not None
+    assert table.transact("p", [Delete("row", first.etag)])
+    assert table.write("p", put(etag=first.etag, n=2)) is None
+
+
+def test_a_replaced_row_keeps_nothing_of_the_old_one(table: Table) -> None:
+    first = table.write("p", Put("row", None, {"due": NOW}, {"big": secrets.token_hex(100_000)}))
+    assert first is not None
+    assert table.write("p", Put("row", first.etag, {"state": "x"}, {})) is not None
+    row = table.read("p", "row")
+    assert row is not None
+    assert (dict(row.columns), dict(row.doc)) == ({"state": "x"}, {})
+
+
+def test_a_document_of_many_chunks_comes_back_whole(table: Table) -> None:
+    noise = secrets.token_hex(300_000)  # packs to about 300 kB, five chunks
+    assert table.write("p", Put("row", None, {}, {"noise": noise})) is not None
+    row = table.read("p", "row")
+    assert row is not None
+    assert row.doc["noise"] == noise
+
+
+def test_a_transaction_happens_whole_or_not_at_all(table: Table) -> None:
+    head = table.write("p", put("head", n=0))
+    other = table.write("p", put("other", n=0))
+    assert head is not None
+    assert other is not None
+    assert table.transact("p", [put("head", head.etag, n=1), put("new", n=1), Delete("other", other.etag)])
+    assert not table.transact("p", [put("head", head.etag, n=2), put("newer", n=2)])
+    assert not table.transact("p", [put("new", n=3), put("newest", n=3)])
+    found = {row.key for row in table.rows((), "p")}
+    assert found == {"head", "new"}
+    row = table.read("p", "head")
+    assert row is not None
+    assert row.doc == {"n": 1}
+
+
+def test_a_transaction_creates_a_missing_table(table: Table) -> None:
+    assert table.transact("p", [put("a"), put("b")])
+    assert {row.key for row in table.rows((), "p")} == {"a", "b"}
+
+
+def test_rows_are_listed_by_partition_with_the_columns_asked_for(table: Table) -> None:
+    for partition, key in (("p", "a"), ("p", "b"), ("q", "c")):
+        assert table.write(partition, put(key, n=1)) is not None
+    assert [(row.key, dict(row.columns), dict(row.doc)) for row in table.rows(("pools",), "p")] == [
+        ("a", {"pools": 3}, {}),
+        ("b", {"pools": 3}, {}),
+    ]
+    assert {(row.partition, row.key) for row in table.rows(())} == {("p", "a"), ("p", "b"), ("q", "c")}
+
+
+def test_a_partition_with_a_quote_in_its_name_is_no_query(table: Table) -> None:
+    assert table.write("p", put()) is not None
+    assert list(table.rows((), "p' or PartitionKey ne '")) == []
+
+
+def test_a_table_that_is_not_there_has_no_rows(table: Table) -> None:
+    assert list(table.rows(("pools",))) == []
+
+
+def test_more_rows_than_a_page_are_all_listed(storage: Storage) -> None:
+    table = AzureTable(storage, None, f"t{secrets.token_hex(8)}")
+    for start in range(0, 1100, 100):
+        assert table.transact(
+            "p", [Put(f"{number:05}", None, {"n": number}, {}) for number in range(start, start + 100)]
+        )
+    assert [row.columns["n"] for row in table.rows(("n",), "p")] == list(range(1100))
+
+
+def test_what_does_not_fit_into_a_row_is_a_clear_error(storage: Storage) -> None:
+    table = AzureTable(storage, None, "limits")
+    with pytest.raises(TerminalError, match="a row holds"):
+        table.write("p", Put("row", None, {}, {"noise": secrets.token_hex(1_000_000)}))
+    with pytest.raises(TerminalError, match="column state has"):
+        table.write("p", Put("row", None, {"state": "x" * 40_000}, {}))
+
+
+def test_of_two_writers_one_wins(table: Table) -> None:
+    first = table.write("p", put(n=0))
+    assert first is not None
+    wins = race(lambda: table.write("p", put(etag=first.etag, n=1)) is not None)
+    assert wins == 1
+
+
+def test_a_record_is_created_once_and_read_back(evidence: Evidence) -> None:
+    record = make_record(CLUSTER, Head(), "id-1", RecordKind.OBSERVATION, NOW, {"cause": "näh"})
+    assert evidence.read(CLUSTER, 1) is None
+    assert evidence.create(CLUSTER, record)
+    other = make_record(CLUSTER, Head(), "id-2", RecordKind.OBSERVATION, NOW, {"cause": "second"})
+    assert not evidence.create(CLUSTER, other)
+    found = evidence.read(CLUSTER, 1)
+    assert found is not None
+    assert (found.id, found.bytes, found.head) == ("id-1", record.bytes, record.head)
+
+
+def test_of_many_writers_of_one_number_one_wins(evidence: Evidence) -> None:
+    wins = race(
+        lambda: evidence.create(CLUSTER, make_record(CLUSTER, Head(), secrets.token_hex(4), RecordKind.PROOF, NOW, {}))
+    )
+    assert wins == 1
+
+
+def test_chains_of_different_clusters_do_not_meet(evidence: Evidence) -> None:
+    other = ClusterId(CLUSTER.subscription, "rg-a.b", "aks-a")
+    assert evidence.create(CLUSTER, make_record(CLUSTER, Head(), "a", RecordKind.PROOF, NOW, {}))
+    assert evidence.read(other, 1) is None
+    same = ClusterId(CLUSTER.subscription.upper(), "RG-A", "AKS-a")
+    found = evidence.read(same, 1)
+    assert found is not None
+    assert found.id == "a"
+
+
+def test_requests_and_alerts_reach_their_queues_in_the_hosts_encoding(storage: Storage) -> None:
+    from azure.storage.queue import QueueClient, TextBase64DecodePolicy
+
+    request = ReconcileRequest(CLUSTER, "test")
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    queued = WakeUpQueue(storage, None).send(request)
+    AlertQueue(storage, None).send(Alert("k", CLUSTER.arm_id, "np", "info", "R", "title", "täxt", NOW))
+    assert before < queued.at < datetime.now(UTC) + timedelta(minutes=1)
+    for name, expected in (("reconcile", request.to_json()), ("alerts", '"title": "title"')):
+        with QueueClient.from_connection_string(
+            storage.connection_string, name, message_decode_policy=TextBase64DecodePolicy()
+        ) as queue:
+            texts = [message.content for message in queue.receive_messages()]
+            assert any(expected in text for text in texts)
+            queue.delete_queue()
+
+
+def test_a_delayed_request_stays_hidden(storage: Storage) -> None:
+    from azure.storage.queue import QueueClient
+
+    WakeUpQueue(storage, None).send(ReconcileRequest(CLUSTER, "later"), timedelta(hours=2, milliseconds=1))
+    with QueueClient.from_connection_string(storage.connection_string, "reconcile") as queue:
+        assert list(queue.receive_messages()) == []
+        assert queue.get_queue_properties().approximate_message_count == 1
+        queue.delete_queue()
+
+
+class LosesAnswers(RequestsTransport):  # type: ignore[misc]  # azure-core exports it lazily, so mypy sees Any
+    """Delivers requests, and loses the answers of the first few that change something."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.left = times
+
+    def send(self, request: Any, **options: Any) -> Any:
+        answer = super().send(request, **options)
+        if request.method in ("POST", "PUT", "MERGE") and self.left:
+            self.left -= 1
+            raise ServiceResponseError("the answer was lost")
+        return answer
+
+
+def test_a_write_whose_answer_was_lost_counts_as_ours(storage: Storage) -> None:
+    name = f"t{secrets.token_hex(8)}"
+    table = AzureTable(storage, None, name)
+    first = table.write("p", put(n=0))
+    assert first is not None
+    transport = LosesAnswers(1)
+    table._made = TableClient.from_connection_string(
+        storage.connection_string, name, transport=transport, retry_total=2, retry_backoff_factor=0.01
+    )
+    created = table.write("p", put("created", n=1))
+    transport.left = 1
+    replaced = table.write("p", put(etag=first.etag, n=1))
+    assert created is not None
+    assert replaced is not None
+    transport.left = 1
+    assert table.transact("p", [put(etag=replaced.etag, n=2), put("also", n=2)])
+    assert transport.left == 0
+    for key in ("row", "also"):
+        row = table.read("p", key)
+        assert row is not None
+        assert row.doc == {"n": 2}
+
+
+def test_a_record_whose_answer_was_lost_is_recognised_and_the_chain_goes_on(storage: Storage) -> None:
+    evidence = BlobEvidence(storage, None, f"c{secrets.token_hex(8)}")
+    evidence.ensure_container()
+    evidence._made = ContainerClient.from_connection_string(
+        storage.connection_string,
+        evidence._container,
+        transport=LosesAnswers(1),
+        retry_total=2,
+        initial_backoff=0,
+    )
+    chain = Chain(evidence, CLUSTER, Head())
+    first = chain.append(RecordKind.OBSERVATION, NOW, {})
+    second = chain.append(RecordKind.OBSERVATION, NOW, {})
+    assert [first.seq, second.seq] == [1, 2]
+    assert second.payload["previous"] == first.head.hash
+    assert evidence.read(CLUSTER, 3) is None
+
+
+def test_two_writers_of_one_chain_neither_fork_it_nor_lose_a_record(evidence: Evidence) -> None:
+    chains = [Chain(evidence, CLUSTER, Head()) for _ in range(4)]
+    barrier = threading.Barrier(4)
+
+    def write(chain: Chain, name: str) -> None:
+        barrier.wait()
+        for number in range(10):
+            chain.append(RecordKind.OBSERVATION, NOW, {"n": number}, f"{name}-{number}")
+
+    threads = [threading.Thread(target=write, args=(chain, str(at))) for at, chain in enumerate(chains)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    records = Chain(evidence, CLUSTER, Head()).catch_up()
+    assert [record.seq for record in records] == list(range(1, 41))
+    assert {record.id for record in records} == {f"{at}-{number}" for at in range(4) for number in range(10)}
+    for before, after in pairwise(records):
+        assert after.payload["previous"] == before.head.hash
+
+
+def race(attempt: Callable[[], bool], workers: int = 8) -> int:
+    """Run an attempt on many threads at once and count the successes."""
+    barrier, wins = threading.Barrier(workers), []
+
+    def run() -> None:
+        barrier.wait()
+        wins.append(attempt())
+
+    threads = [threading.Thread(target=run) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(wins)
