@@ -1,7 +1,8 @@
 """The lease on a cluster's rollout row: who may work on a cluster, and which messages need no look any more.
 
-One rule keeps wake-ups from being lost: a message may be let go only if a look will complete, or has completed,
-that began after the message was inserted. tests/protocol checks it exhaustively, with crashes and expired leases.
+One rule keeps wake-ups from being lost: a message is let go only if a look that has *completed* began after the
+message was inserted, or if a message that was inserted later is in the queue. Never because a look is running: its
+worker may die. tests/protocol checks it exhaustively, with crashes and expired leases.
 """
 
 import secrets
@@ -48,11 +49,6 @@ class Lease:
     holder: str
     until: datetime
     """By the holder's clock."""
-    inserted: datetime
-    """When the message was inserted that the holder works for: if the holder dies, it comes back, and counts."""
-    began: datetime | None = None
-    """When the look began, by the table server; None as long as the claim is the row's last write (its time then
-    tells)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,6 @@ class LetGo(StrEnum):
     """Why a message needs no look of its own."""
 
     ANSWERED = "a look that completed began after it was inserted"
-    BUSY_ANSWERING = "a look that is running began after it was inserted"
     WOKEN = "a later wake-up is in the queue"
     COPIED = "the cluster is busy: a copy comes back when it is free"
 
@@ -131,7 +126,7 @@ class Hold:
         key = self._request.cluster.key
         if state.lease:
             until = self._clock.now() + self._timing.lease
-            state = replace(state, lease=replace(state.lease, until=until, began=self.began))
+            state = replace(state, lease=replace(state.lease, until=until))
         written = self._table.write(key, Put(key, self._etag, {}, plain(state)))
         if written is None:
             raise LeaseLostError(f"somebody else wrote the rollout row of {self._request.cluster}")
@@ -154,13 +149,12 @@ def claim(
             return LetGo.ANSWERED
         busy_until = _busy_until(state, clock.now())
         if busy_until:
-            began = _began(row, state.lease, inserted)
-            return _turn_away(table, wake_ups, request, inserted, began, busy_until - clock.now())
-        hold = _take(table, request, row, state, inserted, clock, timing)
+            return _turn_away(table, wake_ups, request, inserted, busy_until - clock.now())
+        hold = _take(table, request, row, state, clock, timing)
         if hold:
             return hold
     # Three lost races: others are at work on this cluster.
-    return _turn_away(table, wake_ups, request, inserted, None, PACE)
+    return _turn_away(table, wake_ups, request, inserted, PACE)
 
 
 def _busy_until(state: RolloutRow, now: datetime) -> datetime | None:
@@ -171,27 +165,16 @@ def _busy_until(state: RolloutRow, now: datetime) -> datetime | None:
     return None
 
 
-def _began(row: Row | None, lease: Lease | None, inserted: datetime) -> datetime | None:
-    """When the running look began, if a message that was inserted at `inserted` may count on it.
-
-    The holder's own message may not: it came back, so the holder may be dead.
-    """
-    if row is None or lease is None or lease.inserted == inserted:
-        return None
-    return lease.began or row.at
-
-
 def _take(
     table: Table,
     request: ReconcileRequest,
     row: Row | None,
     state: RolloutRow,
-    inserted: datetime,
     clock: Clock,
     timing: Timing,
 ) -> Hold | None:
     key = request.cluster.key
-    mine = replace(state, lease=Lease(secrets.token_hex(8), clock.now() + timing.lease, inserted))
+    mine = replace(state, lease=Lease(secrets.token_hex(8), clock.now() + timing.lease))
     written = table.write(key, Put(key, row.etag if row else None, {}, plain(mine)))
     if written is None:
         return None
@@ -203,13 +186,9 @@ def _turn_away(
     wake_ups: WakeUps,
     request: ReconcileRequest,
     inserted: datetime,
-    began: datetime | None,
     delay: timedelta,
 ) -> LetGo:
     """Let a message go while the cluster is busy, having made sure that a look will come that it can count on."""
-    if began and inserted + CLOCK_MARGIN <= began:
-        # It answers this message when it completes; if it dies, its own message comes back from the host.
-        return LetGo.BUSY_ANSWERING
     woken = _woken(table, request)
     if woken and woken > inserted:
         return LetGo.WOKEN
