@@ -13,7 +13,7 @@ done < <(azd env get-values)
 
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
-# the committed tree without what .funcignore names
+# what runs, as committed
 git archive HEAD function_app.py host.json policy.yaml requirements.txt functions shared | tar -x -C "$build"
 python3 -m pip install --quiet --target "$build/.python_packages/lib/site-packages" --requirement requirements.txt
 (cd "$build" && python3 -m zipfile -c app.zip function_app.py host.json policy.yaml requirements.txt functions shared .python_packages)

@@ -39,6 +39,7 @@ var tableNames = [
   'rollout'
   'posture'
   'alerts'
+  'poison'
 ]
 var appRoles = [
   roles.storageBlobDataOwner

@@ -1,0 +1,149 @@
+"""The roles hold exactly the actions that have a reason."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.infra.templates import INFRA, ROOT, json_file, part, resources
+
+AKS = "Microsoft.ContainerService/managedClusters"
+BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+REASONS = {
+    "fipswarden-reader": {
+        "Microsoft.Resources/subscriptions/read": "coverage is checked against the list of subscriptions",
+        "Microsoft.Resources/subscriptions/resourceGroups/read": "tells a group that is gone from one out of sight",
+        f"{AKS}/read": "the GET of a look, and Resource Graph's rows",
+        f"{AKS}/agentPools/read": "one pool, after a change",
+        f"{AKS}/maintenanceConfigurations/read": "the cluster's own windows",
+        f"{AKS}/listClusterUserCredential/action": "address and CA of the API server",
+        "Microsoft.ContainerService/locations/operations/read": "how far an operation is",
+        "Microsoft.ContainerService/locations/operationresults/read": "what became of it",
+    },
+    "fipswarden-node-reader": {f"{AKS}/nodes/read": "labels and images of the nodes are the proof"},
+    "fipswarden-remediator": {
+        f"{AKS}/agentPools/write": "the PUT that switches FIPS on",
+        f"{AKS}/agentPools/abort/action": "stops our own operation",
+        "Microsoft.Network/virtualNetworks/subnets/join/action": "AKS checks it on a PUT of a pool in a custom subnet",
+    },
+    "fipswarden-evidence-writer": {
+        f"{BLOBS}/read": "the chain is read forward; a taken number is compared",
+        f"{BLOBS}/add/action": "creates a record; blobs/write would overwrite one",
+    },
+}
+DATA = ("fipswarden-node-reader", "fipswarden-evidence-writer")
+BUILT_IN = {
+    # Microsoft's list of built-in roles, the same ids in every cloud: azure-docs,
+    # role-based-access-control/built-in-roles.md
+    "eventGridDataSender": "d5a91429-5739-47e2-a06b-3470a27159e7",
+    "keyVaultSecretsUser": "4633458b-17de-408a-b874-0445c86b69e6",
+    "monitoringMetricsPublisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+    "storageBlobDataContributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "storageBlobDataOwner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "storageQueueDataContributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+    "storageTableDataContributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+}
+SCOPE = re.compile(r"/subscriptions/<subscription>|/providers/Microsoft.Management/managementGroups/<management group>")
+
+
+def role(name: str) -> dict[str, Any]:
+    """Read a role's file."""
+    found: dict[str, Any] = json_file(f"infra/roles/{name}.json")
+    return found
+
+
+def test_every_role_file_is_in_the_table() -> None:
+    assert {path.stem for path in (INFRA / "roles").glob("*.json")} == set(REASONS)
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_a_role_holds_exactly_the_actions_that_have_a_reason(name: str) -> None:
+    kind = "DataActions" if name in DATA else "Actions"
+    assert set(role(name)[kind]) == set(REASONS[name])
+    assert all(REASONS[name].values())
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_a_role_is_a_valid_custom_role(name: str) -> None:
+    found = role(name)
+    lists = ("Actions", "NotActions", "DataActions", "NotDataActions", "AssignableScopes")
+    assert set(found) == {"Name", "IsCustom", "Description", *lists}
+    assert found["IsCustom"] is True
+    assert found["Name"].replace(" ", "-") == name
+    assert len(found["Description"]) <= 1024
+    for each in lists:
+        assert len(found[each]) == len({entry.lower() for entry in found[each]})
+    assert found["Actions"] or found["DataActions"]
+    assert all(SCOPE.fullmatch(scope) for scope in found["AssignableScopes"])
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_a_role_has_no_wildcard(name: str) -> None:
+    found = role(name)
+    assert not [entry for entry in found["Actions"] + found["DataActions"] if "*" in entry]
+
+
+def test_a_role_with_data_actions_is_not_offered_to_management_groups() -> None:
+    for name in REASONS:
+        found = role(name)
+        if found["DataActions"]:
+            assert not [scope for scope in found["AssignableScopes"] if "managementGroups" in scope]
+
+
+def test_nothing_but_the_remediator_can_change_anything_in_azure() -> None:
+    for name in set(REASONS) - {"fipswarden-remediator"}:
+        changing = [entry for entry in role(name)["Actions"] if not entry.endswith("/read")]
+        assert changing in ([], [f"{AKS}/listClusterUserCredential/action"])
+
+
+def test_the_evidence_writer_can_neither_overwrite_nor_delete() -> None:
+    given = set(role("fipswarden-evidence-writer")["DataActions"])
+    assert not given & {
+        f"{BLOBS}/write",
+        f"{BLOBS}/delete",
+        f"{BLOBS}/deleteBlobVersion/action",
+        f"{BLOBS}/move/action",
+    }
+
+
+def test_every_role_file_is_defined_by_the_template() -> None:
+    loaded = {
+        value["value"]["function"]["parameters"]["file_path"]
+        for value in part(INFRA / "modules" / "roles.bicep", "variables").values()
+        if "function" in value["value"]
+    }
+    assert loaded == {f"../roles/{name}.json" for name in REASONS}
+
+
+def test_the_remediator_is_defined_and_assigned_only_when_it_is_allowed() -> None:
+    found = {
+        (each.file.name, each.name): each.conditional
+        for each in resources()
+        if each.name in ("remediatorRole", "remediatorAssignment")
+    }
+    assert found == {
+        ("roles.bicep", "remediatorRole"): True,
+        ("watched-subscription.bicep", "remediatorAssignment"): True,
+    }
+    assert part(INFRA / "main.bicep", "parameters")["allowRemediation"]["default"] is False
+
+
+def test_the_ids_of_built_in_roles_are_microsofts() -> None:
+    assert json_file("infra/built-in-roles.json") == BUILT_IN
+
+
+def test_the_app_gets_no_built_in_role_on_the_evidence_account() -> None:
+    text = (INFRA / "modules" / "evidence-storage.bicep").read_text()
+    assert "built-in-roles" not in text
+    assigned = [each for each in resources("Microsoft.Authorization/roleAssignments") if "evidence" in each.file.name]
+    assert {each.config["scope"] for each in assigned} == {"evidence", "snapshots"}
+    for each in assigned:
+        assert each.properties["roleDefinitionId"]["function"]["parameters"]["resource_name_1"] == "writerRoleName"
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_the_docs_give_a_reason_for_every_action(name: str) -> None:
+    text = (ROOT / "docs" / "security.md").read_text()
+    assert role(name)["Name"] in text
+    for action in REASONS[name]:
+        assert f"`{action}`" in text or f"`{action.replace(BLOBS.removesuffix('/containers/blobs'), '…')}`" in text
