@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 from local.faces import kql
 from local.faces.arm import Context, Route
@@ -13,6 +14,7 @@ from local.world.access import Principal
 from local.world.model import Cluster
 
 MAX_ROWS = 1000
+_TYPE = ids.CLUSTERS.lower()
 COLUMNS = (
     "id",
     "name",
@@ -126,31 +128,32 @@ def _visible(world: World, subscriptions: set[str]) -> Iterator[tuple[Cluster, k
     for subscription in subscriptions:
         for cluster in world.all_clusters(subscription):
             if ids.key(cluster.id) not in past:
-                yield cluster, _live_row(cluster, world.access.tenant)
+                yield cluster, _ClusterRow(cluster, world.access.tenant)
     for changes in past.values():
         _, cluster, row = changes[0]
         if row is not None and cluster.subscription.lower() in subscriptions:
             yield cluster, row
 
 
-def _live_row(cluster: Cluster, tenant: str) -> kql.Row:
-    """Make a row that renders a cluster only if more than these few columns is asked for."""
-    whole = kql.LazyRow({"row": lambda: render.graph_row(cluster, tenant)})
-    cheap = {
-        "id": cluster.id,
-        "name": cluster.name,
-        "type": ids.CLUSTERS.lower(),
-        "location": cluster.location,
-        "resourceGroup": cluster.group.lower(),
-        "subscriptionId": cluster.subscription,
-    }
-    row = kql.LazyRow({column: _cell(whole, column) for column in COLUMNS})
-    row.update(cheap)
-    return row
+class _ClusterRow(dict[str, Any]):
+    """A row that renders its cluster only if more than these few columns is asked for."""
 
+    __slots__ = ("_cluster", "_tenant")
 
-def _cell(whole: kql.LazyRow, column: str) -> kql.Cell:
-    return lambda: whole["row"][column]
+    def __init__(self, cluster: Cluster, tenant: str) -> None:
+        super().__init__(
+            id=cluster.id,
+            name=cluster.name,
+            type=_TYPE,
+            location=cluster.location,
+            resourceGroup=cluster.group.lower(),
+            subscriptionId=cluster.subscription,
+        )
+        self._cluster, self._tenant = cluster, tenant
+
+    def __missing__(self, column: str) -> Any:
+        self.update(render.graph_row(self._cluster, self._tenant))
+        return self[column]
 
 
 def _containers(context: Context, readable: list[str]) -> Iterator[kql.Row]:

@@ -14,7 +14,6 @@ from typing import Any
 
 Row = Mapping[str, Any]
 Expression = Callable[[Row], Any]
-Cell = Callable[[], Any]
 
 
 class InvalidQuery(Exception):  # noqa: N818 (the word of the answer)
@@ -26,14 +25,15 @@ class InvalidQuery(Exception):  # noqa: N818 (the word of the answer)
 
 
 class LazyRow(dict[str, Any]):
-    """A row whose cells are computed on first use."""
+    """A row made from another, whose cells are computed on first use."""
 
-    def __init__(self, cells: Mapping[str, Cell]) -> None:
-        super().__init__()
-        self._cells = cells
+    __slots__ = ("_cells", "_source")
+
+    def __init__(self, source: Row, cells: Mapping[str, Expression]) -> None:
+        self._source, self._cells = source, cells
 
     def __missing__(self, column: str) -> Any:
-        self[column] = value = self._cells[column]()
+        self[column] = value = self._cells[column](self._source)
         return value
 
 
@@ -208,12 +208,12 @@ class _Parser:
 
     def _projected(self, table: Table) -> Table:
         chosen = self.named(required=False)
-        return Table(tuple(chosen), (_lazy(row, chosen) for row in table.rows))
+        return Table(tuple(chosen), (LazyRow(row, chosen) for row in table.rows))
 
     def _reduced(self, table: Table) -> Table:
         gone = set(self.named(required=False))
         kept = {column: _column(column) for column in table.columns if column not in gone}
-        return Table(tuple(kept), (_lazy(row, kept) for row in table.rows))
+        return Table(tuple(kept), (LazyRow(row, kept) for row in table.rows))
 
     def _counted(self, table: Table) -> Table:
         return Table(("Count",), [{"Count": sum(1 for _ in table.rows)}])
@@ -244,7 +244,7 @@ class _Parser:
     def _extended(self, table: Table) -> Table:
         added = self.named(required=True)
         cells = {column: _column(column) for column in table.columns} | added
-        return Table(tuple(cells), (_lazy(row, cells) for row in table.rows))
+        return Table(tuple(cells), (LazyRow(row, cells) for row in table.rows))
 
     def _ordered(self, table: Table) -> Table:
         self.expect("by")
@@ -275,7 +275,7 @@ class _Parser:
             for row in table.rows:
                 items = values(row)
                 for item in items if isinstance(items, list) and items else [items or None]:
-                    yield _lazy(row, kept | {name: _constant(item)})
+                    yield LazyRow(row, kept | {name: _constant(item)})
 
         return Table(columns, rows())
 
@@ -385,14 +385,6 @@ def _walk(value: Any, steps: Sequence[str | int]) -> Any:
             case _:
                 return None
     return value
-
-
-def _lazy(row: Row, cells: Mapping[str, Expression]) -> Row:
-    return LazyRow({name: _bound(expression, row) for name, expression in cells.items()})
-
-
-def _bound(expression: Expression, row: Row) -> Cell:
-    return lambda: expression(row)
 
 
 def _column(name: str) -> Expression:

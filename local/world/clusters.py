@@ -103,6 +103,9 @@ def _create(
 
 def _update(world: World, call: Call, cluster: Cluster, body: Json) -> Operation:
     asked = body.get("properties") or {}
+    version = rules.full_version(str(asked.get("kubernetesVersion") or cluster.version), cluster.version)
+    if version != cluster.version:  # better than to pretend
+        raise ArmError(400, "BadRequest", "The local Azure does not upgrade clusters to another Kubernetes version.")
     wanted: list[tuple[Pool, Json]] = []
     for profile in asked.get("agentPoolProfiles") or ():
         pool = cluster.pools.get(str(profile["name"]).lower())

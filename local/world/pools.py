@@ -28,7 +28,9 @@ class Preconditions:
         """
         if self.if_match and self.if_none_match:
             raise ArmError(400, "BadRequest", "If-Match and If-None-Match can't be given together.")
-        if self.if_none_match and (self.if_none_match != "*" or etag is not None):
+        if self.if_none_match not in {None, "*"}:
+            raise ArmError(400, "BadRequest", "If-None-Match can only be *.")
+        if self.if_none_match and etag is not None:
             raise ArmError(412, "PreConditionFailed", "The resource exists: the If-None-Match condition is not met.")
         if (self.if_match and self.if_match.strip('"') not in {"*", etag}) or (self.if_match and etag is None):
             raise ArmError(412, "PreConditionFailed", "The eTag does not match: the If-Match condition is not met.")

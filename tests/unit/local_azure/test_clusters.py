@@ -65,6 +65,12 @@ def test_a_cluster_put_can_switch_fips_of_its_pools(azure: Azure) -> None:
     assert {node.kernel_fips for node in azure.world.nodes(azure.world.cluster_by_id(PROD))} == {0}
 
 
+def test_a_cluster_is_not_upgraded_here_and_says_so(azure: Azure) -> None:
+    body = operator(azure).get(PROD).json()
+    body["properties"]["kubernetesVersion"] = "1.35"
+    assert operator(azure).ask("PUT", PROD, body).status == 400
+
+
 def test_a_deleted_cluster_preempts_what_runs_and_is_gone(azure: Azure) -> None:
     running = azure.put_pool("apps", enableFIPS=False)
     assert operator(azure).ask("DELETE", PROD).status == 202

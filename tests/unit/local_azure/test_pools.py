@@ -175,6 +175,7 @@ def test_if_none_match_lets_only_a_creation_pass(azure: Azure) -> None:
 
 def test_both_conditions_together_are_refused(azure: Azure) -> None:
     assert azure.put_pool("apps", {"If-Match": "x", "If-None-Match": "*"}).status == 400
+    assert azure.put_pool("apps", {"If-None-Match": "x"}).status == 400
 
 
 def test_while_one_operation_runs_another_gets_409(azure: Azure) -> None:
