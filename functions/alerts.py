@@ -26,9 +26,11 @@ def alerts(message: func.QueueMessage) -> None:
         unreadable(taken, bootstrap.alerting, error)
         return
     alerting = bootstrap.alerting()
-    delivery = deliver(alert, alerting.channels, alerting.memory, alerting.clock.now())
+    delivery = deliver(alert, alerting.channels, alerting.memory, alerting.clock.now(), message=taken.key)
     fields = {"key": alert.key, "reason": alert.reason, "sent": delivery.sent, "already": delivery.already}
-    if alerting.channels:
+    if delivery.elsewhere:
+        log.info("alert let go: another message delivers it", extra=fields)
+    elif alerting.channels:
         log.info("alert told", extra=fields)
     else:
         log.warning("alert told to nobody: no channel is set up: %s", alert.title, extra=fields)

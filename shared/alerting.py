@@ -1,23 +1,28 @@
 """Telling people: each alert once through each channel, whatever the other channels do.
 
 Delivered and recorded are two steps: who dies in between tells again. So an alert may repeat, and is never lost.
+Of two messages with the same alert at the same time one delivers and the other is let go: the first stays in the
+queue until it is done, and if its worker dies, it comes back and goes on by itself.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from shared.domain.alerts import SEVERITIES, alert_id
 from shared.domain.codec import plain, typed
 from shared.domain.ids import ClusterId
 from shared.domain.model import Alert
 from shared.errors import FipswardenError, TerminalError
-from shared.ports import Channel, Clock, Put, Row, Scalar, Table
+from shared.ports import Channel, Clock, Put, Scalar, Table
 
 FLEET = "_fleet"
 """Partition of the alerts that concern no cluster."""
 _RACES = 8
+_HOLD = timedelta(minutes=10)
+"""functionTimeout: longer than this no worker can be at a delivery."""
 _MAX_JSON = 40_000
 """Bytes of a queued alert: a message holds 64 KiB in base64, which makes 48 KiB of it."""
 
@@ -42,6 +47,8 @@ class Delivery:
     """Now."""
     already: tuple[str, ...] = ()
     """From before."""
+    elsewhere: bool = False
+    """Another message with the same alert is being delivered: nothing was done for this one."""
 
 
 class DeliveryError(FipswardenError):
@@ -82,53 +89,123 @@ def _checked(alert: Alert) -> Alert:
         raise ValueError("Alert.key: empty")
     if alert.severity not in SEVERITIES:
         raise ValueError(f"Alert.severity: {alert.severity[:50]!r} is not one of {', '.join(SEVERITIES)}")
-    if alert.at.tzinfo is None:
-        raise ValueError("Alert.at: without a time zone")
     if alert.cluster:
         ClusterId.parse(alert.cluster)
     return alert
 
 
-def deliver(alert: Alert, channels: Sequence[Channel], memory: Table, now: datetime) -> Delivery:
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """The document of an alert's row."""
+
+    alert: str
+    """Its key, for people."""
+    told: Mapping[str, datetime] = field(default_factory=dict)
+    """When each channel took it."""
+    holder: str = ""
+    """The message that is being delivered; empty if none is."""
+    until: datetime | None = None
+    """When the holder must be dead."""
+
+    def with_told(self, told: Mapping[str, datetime]) -> "_Memory":
+        return replace(self, told={**self.told, **told})
+
+    def released(self) -> "_Memory":
+        return replace(self, holder="", until=None)
+
+
+def deliver(alert: Alert, channels: Sequence[Channel], memory: Table, now: datetime, *, message: str) -> Delivery:
     """Tell every channel that has not been told; raises one DeliveryError at the end if any could not be.
 
-    Each is recorded as soon as it has the alert, so that the next try takes only those that failed.
+    Each is recorded as soon as it has the alert, so that the next try takes only those that failed. `message` is
+    the id of the queue message: the same in every try, and another one for a second message with this alert.
     """
-    told = _told(memory.read(_partition(alert), alert_id(alert.key)))
+    hold = _hold(memory, alert, channels, message, now)
+    if isinstance(hold, Delivery):
+        return hold
+    row, due = hold, _due(channels, hold.memory)
+    already = tuple(channel.name for channel in channels if channel not in due)
     sent: list[str] = []
     failed: dict[str, Exception] = {}
-    for channel in channels:
-        if channel.name in told:
-            continue
+    for channel in due:
         try:
             channel.send(alert)
-            _record(memory, alert, channel.name, now)
+            row = row.record({channel.name: now}, last=channel is due[-1])
         except Exception as error:  # noqa: BLE001 - whatever one channel does, the others are told
             failed[channel.name] = error
         else:
             sent.append(channel.name)
-    delivery = Delivery(tuple(sent), tuple(channel.name for channel in channels if channel.name in told))
     if failed:
+        if due[-1].name in failed:
+            _let_go(row)
+        delivery = Delivery(tuple(sent), already)
         raise DeliveryError(alert, delivery, failed) from ExceptionGroup("channels", list(failed.values()))
-    return delivery
+    return Delivery(tuple(sent), already)
+
+
+def _due(channels: Sequence[Channel], memory: _Memory) -> list[Channel]:
+    return [channel for channel in channels if channel.name not in memory.told]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """The right to deliver an alert, as the row said when it was last written."""
+
+    table: Table
+    alert: Alert
+    message: str
+    """The holder."""
+    memory: _Memory
+    etag: str
+
+    def record(self, told: Mapping[str, datetime], *, last: bool) -> "_Hold":
+        """Record channels; with the last one, let the alert go."""
+        wanted, etag = self.memory.with_told(told), self.etag
+        for _ in range(_RACES):
+            kept = wanted.released() if last and wanted.holder == self.message else wanted
+            written = self.table.write(_partition(self.alert), _put(self.alert, kept, etag))
+            if written:
+                return replace(self, memory=kept, etag=written.etag)
+            # We were thought dead, or somebody removed the row: what both know is true.
+            row = _read(self.table, self.alert)
+            if row is None:
+                break
+            wanted, etag = row[0].with_told(wanted.told), row[1]
+        raise OSError("delivered, but the alert memory's row kept changing: the alert may repeat")
+
+
+def _hold(memory: Table, alert: Alert, channels: Sequence[Channel], message: str, now: datetime) -> "_Hold | Delivery":
+    for _ in range(_RACES):
+        row = _read(memory, alert)
+        found, etag = row or (_Memory(alert.key), None)
+        already = tuple(channel.name for channel in channels if channel.name in found.told)
+        if not _due(channels, found):
+            return Delivery(already=already)
+        if found.until and found.until > now and found.holder != message:
+            return Delivery(already=already, elsewhere=True)
+        mine = replace(found, holder=message, until=now + _HOLD)
+        written = memory.write(_partition(alert), _put(alert, mine, etag))
+        if written:
+            return _Hold(memory, alert, message, mine, written.etag)
+    raise OSError("the alert memory's row kept changing: try again")
+
+
+def _let_go(hold: _Hold) -> None:
+    # If this fails too, the message that comes back is the holder, and every other waits for its time.
+    with suppress(Exception):
+        hold.record({}, last=True)
+
+
+def _read(memory: Table, alert: Alert) -> tuple[_Memory, str] | None:
+    row = memory.read(_partition(alert), alert_id(alert.key))
+    return (typed(_Memory, row.doc), row.etag) if row else None
+
+
+def _put(alert: Alert, memory: _Memory, etag: str | None) -> Put:
+    at = max(memory.told.values(), default=alert.at)
+    columns: dict[str, Scalar] = {"at": at, "channels": ",".join(sorted(memory.told)), "reason": alert.reason[:200]}
+    return Put(alert_id(alert.key), etag, columns, plain(memory))
 
 
 def _partition(alert: Alert) -> str:
     return ClusterId.parse(alert.cluster).key if alert.cluster else FLEET
-
-
-def _told(row: Row | None) -> dict[str, str]:
-    found = row.doc.get("told") if row else None
-    return dict(found) if isinstance(found, Mapping) else {}
-
-
-def _record(memory: Table, alert: Alert, channel: str, now: datetime) -> None:
-    partition, key = _partition(alert), alert_id(alert.key)
-    for _ in range(_RACES):
-        row = memory.read(partition, key)
-        told = {**_told(row), channel: plain(now)}
-        columns: dict[str, Scalar] = {"at": now, "channels": ",".join(sorted(told)), "reason": alert.reason[:200]}
-        put = Put(key, row.etag if row else None, columns, {"alert": alert.key, "told": told})
-        if memory.write(partition, put):
-            return
-    raise OSError("delivered, but the alert memory's row kept changing: the alert will repeat")

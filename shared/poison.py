@@ -60,7 +60,7 @@ Maker = Callable[[], Alerting]
 def reconcile_poison(message: PoisonMessage, alerting: Maker) -> None:
     """Keep a request whose looks have all failed, and tell: once an hour, through the channels themselves."""
     _log(message, "a look failed for good")
-    _settle(message, alerting, "LookFailed", lambda desk: _tell(desk, _failed_look(message, desk.clock.now())))
+    _settle(message, alerting, "LookFailed", lambda desk: _tell(desk, message, _failed_look(message, desk.clock.now())))
 
 
 def alerts_poison(message: PoisonMessage, alerting: Maker) -> None:
@@ -86,7 +86,7 @@ def rejected_event(message: PoisonMessage, alerting: Maker) -> None:
     def count_and_tell(desk: Alerting) -> bool:
         now = desk.clock.now()
         _count(desk.poison, f"{now:%Y-%m-%d}-{reason}", message, now)
-        return reason == _OUT_OF_SCOPE or _tell(desk, _malformed(message, reason, detail, now))
+        return reason == _OUT_OF_SCOPE or _tell(desk, message, _malformed(message, reason, detail, now))
 
     _settle(message, alerting, reason, count_and_tell, keep=reason != _OUT_OF_SCOPE)
 
@@ -153,10 +153,10 @@ def _count(table: Table, key: str, message: PoisonMessage, now: datetime) -> Non
     log.warning("rejected event not counted: the row of %s kept changing", key)
 
 
-def _tell(desk: Alerting, alert: Alert) -> bool:
+def _tell(desk: Alerting, message: PoisonMessage, alert: Alert) -> bool:
     """Tell through the channels that work; True if anybody has the alert, or nobody is to have any."""
     try:
-        deliver(alert, desk.channels, desk.memory, desk.clock.now())
+        deliver(alert, desk.channels, desk.memory, desk.clock.now(), message=message.key)
     except DeliveryError as error:
         log.exception("poison alert: not every channel was told")
         return bool(error.delivery.sent or error.delivery.already)
