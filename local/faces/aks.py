@@ -44,7 +44,13 @@ def _patience(context: Context, op: Operation) -> tuple[tuple[str, str], ...]:
 
 
 def _written(context: Context, op: Operation, resource: Json, *, new: bool) -> Response:
-    """Answer a PUT: 201 or 200, both with Azure-AsyncOperation and without Location (captured)."""
+    """Answer a PUT: 201 or 200, both with Azure-AsyncOperation and without Location (captured).
+
+    It has no eTags: captured for creations; for updates not known, and so nothing to rely on.
+    """
+    properties = resource["properties"]
+    for holder in (resource, properties, *properties.get("agentPoolProfiles", ())):
+        holder.pop("eTag", None)
     return answer(resource, 201 if new else 200, _links(context, op)[0], *_patience(context, op))
 
 

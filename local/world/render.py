@@ -30,7 +30,7 @@ def timestamp(when: datetime) -> str:
 
 
 def pool_properties(pool: Pool) -> Json:
-    """Return a pool's `properties`. The answer to its creation has no eTag yet (captured), all later ones do."""
+    """Return a pool's `properties`."""
     asked = pool.properties
     wire: Json = {name: asked[name] for name in _POOL_ORDER if name in asked}
     wire |= {
@@ -43,8 +43,7 @@ def pool_properties(pool: Pool) -> Json:
     wire["nodeImageVersion"] = pool.image
     if pool.error:
         wire["status"] = {"provisioningError": pool.error}
-    if pool.provisioning_state != "Creating":
-        wire["eTag"] = pool.etag
+    wire["eTag"] = pool.etag
     return wire
 
 
@@ -83,8 +82,7 @@ def cluster(cluster: Cluster, tenant: str) -> Json:
     }
     if cluster.tags:
         wire["tags"] = dict(cluster.tags)
-    if cluster.provisioning_state != "Creating":
-        wire["eTag"] = cluster.etag
+    wire["eTag"] = cluster.etag
     return wire
 
 

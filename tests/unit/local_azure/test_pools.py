@@ -43,6 +43,7 @@ def test_an_update_answers_200_with_an_operation(azure: Azure) -> None:
     answered = azure.put_pool("apps", nodeLabels={"team": "web"})
     assert answered.status == 200
     assert answered.json()["properties"]["provisioningState"] == "Updating"
+    assert "eTag" not in answered.json()["properties"]
     azure.pass_time()
     assert azure.operation(answered)["status"] == "Succeeded"
 
