@@ -1,0 +1,300 @@
+"""The real looks under a scheduler: every call of a port is a place where a worker can die, wait or be overtaken.
+
+Ports in memory, the world behind them, a clock that only the test moves. A worker that has died makes no call any
+more, as a process that was killed; what it had done before stays done.
+"""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from local.clock import ManualClock
+from local.memory import MemoryAlerts, MemoryEvidence, MemoryQueue, MemoryTable, Message
+from local.ports import WorldClusters, WorldNodes
+from local.seed import EPOCH, PAYMENTS, empty_world
+from local.world.model import Pool
+from shared.budget import read_budget, reservation
+from shared.domain.codec import typed
+from shared.domain.ids import ClusterId
+from shared.domain.model import ComplianceState, OutcomeState
+from shared.domain.policy import Policy, read_policy
+from shared.domain.records import GENESIS, RecordKind
+from shared.domain.requests import ReconcileRequest
+from shared.postures import read_posture
+from shared.reconciler import Ports, reconcile
+from shared.rollout import RolloutRow, Timing
+
+CLUSTER = ClusterId(PAYMENTS, "rg-payments", "aks-payments")
+INVISIBLE = timedelta(minutes=10)
+"""How long the Functions host keeps a message of a worker that died from others."""
+PUNCTUAL = frozenset({"clusters.begin", "postures.write"})
+"""Calls that come right after a fence: the design takes it that they take effect within the lease's margin."""
+ENDS = {OutcomeState.SUCCEEDED, OutcomeState.FAILED, OutcomeState.CANCELED}
+
+
+class WorkerDied(BaseException):  # noqa: N818 (it is no error of the code's)
+    """The process is gone: no `except Exception` and no clean-up sees it."""
+
+
+@dataclass
+class Tap:
+    """What stands before and after every call of one worker; by default nothing happens."""
+
+    before: Callable[[str], None] = lambda _: None
+    after: Callable[[str], None] = lambda _: None
+
+
+class Tapped:
+    """A port whose calls go through a tap."""
+
+    def __init__(self, name: str, port: Any, tap: Tap) -> None:
+        self._name, self._port, self._tap = name, port, tap
+
+    def __getattr__(self, method: str) -> Any:
+        call, label = getattr(self._port, method), f"{self._name}.{method}"
+
+        def tapped(*given: Any, **named: Any) -> Any:
+            self._tap.before(label)
+            result = call(*given, **named)
+            self._tap.after(label)
+            return result
+
+        return tapped
+
+
+class FixedPolicy:
+    """shared.ports.Policies with one policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def load(self) -> Policy:
+        """Return it."""
+        return self.policy
+
+
+@dataclass
+class Lab:
+    """One cluster with one pool that is to be switched on, and everything that works on it."""
+
+    clock: ManualClock = field(default_factory=lambda: ManualClock(EPOCH))
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.world = empty_world(self.clock, operation_time=timedelta(minutes=2), seed=self.seed, limits=())
+        made = self.world.add_cluster(PAYMENTS, CLUSTER.resource_group, CLUSTER.name, entra=True, azure_rbac=True)
+        self.pool: Pool = self.world.add_pool(
+            made, "np1", mode="User", osSKU="AzureLinux", enableFIPS=False, vmSize="Standard_D4ds_v5", count=2
+        )
+        self.rollout, self.postures = MemoryTable(self.clock), MemoryTable(self.clock)
+        self.evidence, self.queue, self.alerts = MemoryEvidence(), MemoryQueue(self.clock), MemoryAlerts()
+        self.policies = FixedPolicy(read_policy("version: 1\nmode: enforce\n"))
+        self.last_event = EPOCH
+
+    def event(self) -> None:
+        """Something happened to the cluster."""
+        self.last_event = self.queue.send(ReconcileRequest(CLUSTER, "event")).at
+
+    def ports(self, tap: Tap) -> Ports:
+        """Return the ports of one worker."""
+        tapped: dict[str, Any] = {
+            name: Tapped(name, port, tap)
+            for name, port in {
+                "clusters": WorldClusters(self.world),
+                "nodes": WorldNodes(self.world),
+                "policies": self.policies,
+                "rollout": self.rollout,
+                "postures": self.postures,
+                "evidence": self.evidence,
+                "wake_ups": self.queue,
+                "alerts": self.alerts,
+            }.items()
+        }
+        return Ports(clock=self.clock, timing=Timing(), **tapped)
+
+    def work(self, message: Message, tap: Tap, *, back_at_once: bool = True) -> None:
+        """Do what the Functions host does with one message."""
+        try:
+            reconcile(self.ports(tap), message.request, message.inserted)
+        except WorkerDied:
+            if back_at_once:
+                message.visible = self.clock.now()
+        except Exception:  # noqa: BLE001 (as the host: whatever it was, the message comes again)
+            message.visible = self.clock.now()
+        else:
+            if message in self.queue.messages:
+                self.queue.delete(message)
+
+    def until_quiet(self, looks: int = 200) -> None:
+        """Work one message after the other, moving the clock, until the queue is empty."""
+        for _ in range(looks):
+            visible = self.queue.next_visible()
+            if visible is None:
+                return
+            self.clock.advance(max(visible - self.clock.now(), timedelta()))
+            message = self.queue.take(INVISIBLE)
+            assert message
+            self.work(message, Tap())
+        raise AssertionError(f"not quiet after {looks} looks: {self.queue.messages}")
+
+    def assert_sound(self, *, accepted: int = 1) -> None:
+        """Assert the whole world once all is quiet: nothing lost, nothing twice, nothing left."""
+        assert not self.queue.messages
+        assert len(self.world.operations) == accepted, "PUTs that AKS accepted"
+        assert self.pool.fips
+        assert self.pool.provisioning_state == "Succeeded"
+        stored = read_posture(self.postures, CLUSTER)
+        assert stored.posture
+        assert stored.posture.state is ComplianceState.COMPLIANT
+        assert not stored.pending
+        row = self.rollout.read(CLUSTER.key, CLUSTER.key)
+        assert row
+        state = typed(RolloutRow, row.doc)
+        assert state.memory.operation is None
+        assert state.answered
+        assert state.answered >= self.last_event.replace(microsecond=0), "a wake-up was lost"
+        assert read_budget(self.rollout).active == 0
+        assert reservation(self.rollout, CLUSTER) is None
+        self.assert_chain()
+        self.assert_alerts()
+
+    def assert_chain(self) -> None:
+        """Assert that the chain has no gap and no fork, and that every intent has one outcome and at most one end."""
+        chain, previous = self.evidence.chain(CLUSTER), GENESIS
+        assert [record.seq for record in chain] == list(range(1, len(chain) + 1))
+        for record in chain:
+            assert record.payload["previous"] == previous
+            previous = record.head.hash
+        stored = read_posture(self.postures, CLUSTER)
+        assert stored.head == chain[stored.head.seq - 1].head
+        outcomes: dict[str, Counter[bool]] = {}
+        accepted: set[str] = set()
+        for record in chain:
+            if record.kind is RecordKind.INTENT:
+                outcomes[record.id] = Counter()
+            elif record.kind is RecordKind.OUTCOME:
+                state = OutcomeState(record.payload["outcome"])
+                outcomes[record.payload["intent"]][state in ENDS] += 1
+                if state is OutcomeState.ACCEPTED:
+                    accepted.add(record.payload["intent"])
+        for intent, count in outcomes.items():
+            assert count[False] == 1, f"{count[False]} outcomes of one intent"
+            assert count[True] == (intent in accepted), "an accepted operation has one end, another none"
+
+    def assert_alerts(self) -> None:
+        """Assert that alerts which were sent twice are the same alert, and that every change was told."""
+        by_key = {alert.key: alert for alert in self.alerts.sent}
+        assert all(by_key[alert.key] == alert for alert in self.alerts.sent)
+        told = Counter((alert.pool, alert.reason) for alert in by_key.values())
+        assert all(number == 1 for number in told.values()), told
+
+
+class _Thread:
+    """One worker that stops before every call until it is let on."""
+
+    def __init__(self, lab: Lab, message: Message) -> None:
+        self.at, self.dead, self.done = "", False, False
+        self.message = message
+        self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._run, args=(lab,), daemon=True)
+        self._thread.start()
+        self._stopped.acquire()
+
+    def _run(self, lab: Lab) -> None:
+        lab.work(self.message, Tap(self._wait))
+        self.done = True
+        self._stopped.release()
+
+    def _wait(self, call: str) -> None:
+        self.at = call
+        if not self.dead:
+            self._stopped.release()
+            self._go.acquire()
+        if self.dead:
+            raise WorkerDied
+
+    def step(self) -> None:
+        """Let it make one call and run on to the next one."""
+        self._go.release()
+        self._stopped.acquire()
+        if self.done:
+            self._thread.join()
+
+    def kill(self) -> None:
+        """End it where it stands."""
+        self.dead = True
+        self.step()
+
+
+@dataclass
+class Schedule:
+    """A random run of several workers, the same for the same seed."""
+
+    lab: Lab
+    rng: random.Random
+    workers: int = 2
+    events: int = 2
+    deaths: int = 1
+    pauses: int = 1
+    """How often time may pass beyond every lease while workers stand still."""
+
+    def run(self) -> None:
+        """Run until nothing is left to do."""
+        busy: list[_Thread] = []
+        for _ in range(20_000):
+            choices = self._choices(busy)
+            if not choices:
+                break
+            names, weights = zip(*choices.items(), strict=True)
+            self._take(self.rng.choices(names, weights)[0], busy)
+            busy = [worker for worker in busy if not worker.done]
+        else:
+            raise AssertionError("it never ends")
+
+    def _choices(self, busy: list[_Thread]) -> dict[str, float]:
+        now, visible = self.lab.clock.now(), self.lab.queue.next_visible()
+        choices: dict[str, float] = {}
+        if busy:
+            choices["step"] = 100
+            if self.deaths:
+                choices["death"] = 2
+            if all(worker.at not in PUNCTUAL for worker in busy):
+                choices["time"] = 3
+                if self.pauses:
+                    choices["pause"] = 2
+        if self.events:
+            choices["event"] = 5
+        if visible and visible <= now and len(busy) < self.workers:
+            choices["start"] = 30
+        if visible and visible > now and not busy:
+            choices["wait"] = 30
+        return choices
+
+    def _take(self, choice: str, busy: list[_Thread]) -> None:
+        lab, rng = self.lab, self.rng
+        match choice:
+            case "step":
+                rng.choice(busy).step()
+            case "death":
+                self.deaths -= 1
+                rng.choice(busy).kill()
+            case "time":
+                lab.clock.advance(timedelta(seconds=rng.choice((0.3, 1, 3, 20))))
+            case "pause":
+                self.pauses -= 1
+                lab.clock.advance(timedelta(minutes=6))
+            case "event":
+                self.events -= 1
+                lab.event()
+            case "start":
+                message = lab.queue.take(INVISIBLE)
+                assert message
+                busy.append(_Thread(lab, message))
+            case _:
+                visible = lab.queue.next_visible()
+                assert visible
+                lab.clock.advance(max(visible - lab.clock.now(), timedelta()))
