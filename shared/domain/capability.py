@@ -47,7 +47,7 @@ def is_confidential(vm_size: str) -> bool:
 
     DCsv2, DCsv3 and DCdsv3 are not (SGX): VM sizes, "DC family" and "EC family".
     """
-    found = re.fullmatch(r"standard_[de]c\d+[a-z]*(?:-\d+)?([a-z]+)(?:_.*)?", vm_size.lower())
+    found = re.fullmatch(r"standard_[de]c\d+(?:-\d+)?([a-z]+)(?:_.*)?", vm_size.lower())
     return found is not None and bool({"a", "e"} & set(found[1]))
 
 
@@ -73,7 +73,8 @@ def _by_machine(pool: Pool, sku: str) -> Incapable | None:
         return Incapable("Arm64Incapable", "On Arm64 only Azure Linux 3 has FIPS: set the OS SKU to AzureLinux3.")
     security = pool.body.get("securityProfile")
     trusted = isinstance(security, dict) and (security.get("enableVTPM") or security.get("enableSecureBoot"))
-    if trusted and sku not in ("ubuntu2204", "ubuntu"):
+    # node-images: Azure Container Linux and OS Guard come with Trusted Launch alone, and have FIPS images.
+    if trusted and sku not in ("ubuntu2204", "ubuntu", "azurecontainerlinux", "azurelinuxosguard"):
         return Incapable("TrustedLaunchIncapable", "Trusted Launch has FIPS only with OS SKU Ubuntu2204.")
     if is_confidential(pool.vm_size):
         # use-cvm: "You can't use FIPS, ARM64, Trusted Launch, or Pod Sandboxing" with confidential VMs.
