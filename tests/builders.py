@@ -1,0 +1,150 @@
+"""Builders make data: healthy things by default, and each test says only what is different about its own."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from shared.domain.evaluate import evaluate
+from shared.domain.ids import ClusterId
+from shared.domain.model import (
+    ActionKind,
+    Alert,
+    Cluster,
+    Memory,
+    Mode,
+    Node,
+    Operation,
+    Pool,
+    PoolMemory,
+    Posture,
+    Proof,
+)
+from shared.domain.observe import read_cluster
+from shared.domain.plan import Budget, Situation
+from shared.domain.policy import Match, Policy, Rule
+
+DATA = Path(__file__).parent / "data"
+NOW = datetime(2026, 11, 23, 9, 30, 4, tzinfo=UTC)
+SUBSCRIPTION = "10000000-0000-4000-8000-000000000001"
+OTHER_SUBSCRIPTION = "20000000-0000-4000-8000-000000000002"
+IMAGE = "AKSAzureLinux-V3gen2fips-202611.03.0"
+PLAIN_IMAGE = "AKSAzureLinux-V3gen2-202611.03.0"
+ENFORCING = Policy(mode=Mode.ENFORCE, hash="p1")
+POLL = timedelta(seconds=30)
+
+
+def cluster_id(name: str = "aks-pay", group: str = "rg-pay", subscription: str = SUBSCRIPTION) -> ClusterId:
+    """A cluster's id."""
+    return ClusterId(subscription, group, name)
+
+
+def profile(name: str = "apps", **properties: Any) -> dict[str, Any]:
+    """An agent pool as ARM has it in a cluster's `agentPoolProfiles`: three FIPS nodes, all well.
+
+    A property that is given as `...` is left out.
+    """
+    made = {
+        "name": name,
+        "count": 3,
+        "vmSize": "Standard_D8ds_v5",
+        "type": "VirtualMachineScaleSets",
+        "mode": "User",
+        "osType": "Linux",
+        "osSKU": "AzureLinux",
+        "enableFIPS": True,
+        "nodeImageVersion": IMAGE,
+        "orchestratorVersion": "1.34.2",
+        "currentOrchestratorVersion": "1.34.2",
+        "provisioningState": "Succeeded",
+        "powerState": {"code": "Running"},
+        "eTag": f"etag-{name}",
+        **properties,
+    }
+    return {key: value for key, value in made.items() if value is not ...}
+
+
+def disabled(name: str = "apps", **properties: Any) -> dict[str, Any]:
+    """An agent pool that could have FIPS and doesn't."""
+    return profile(name, **{"enableFIPS": False, "nodeImageVersion": PLAIN_IMAGE, **properties})
+
+
+def arm_cluster(*profiles: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """A managed cluster as ARM's GET has it; `changes` with the name of a property of its own replace that."""
+    properties = {
+        "provisioningState": "Succeeded",
+        "powerState": {"code": "Running"},
+        "aadProfile": {"managed": True},
+        "agentPoolProfiles": list(profiles) or [profile()],
+    }
+    top = {"id": cluster_id().arm_id, "location": "westeurope", "tags": {"env": "prod"}}
+    for name, value in changes.items():
+        (top if name in top else properties)[name] = value
+    return {**top, "properties": properties}
+
+
+def cluster(*profiles: Mapping[str, Any], **changes: Any) -> Cluster:
+    """A cluster, read as the product reads it."""
+    return read_cluster(arm_cluster(*profiles, **changes))
+
+
+def pool(name: str = "apps", **properties: Any) -> Pool:
+    """A node pool, read as the product reads it."""
+    return cluster(profile(name, **properties)).pools[0]
+
+
+def node(name: str = "aks-apps-vmss000000", **changes: Any) -> Node:
+    """A node that shows what it should."""
+    return replace(Node(name, f"uid-{name}", "apps", "true", IMAGE), **changes)
+
+
+def nodes(count: int = 3, **changes: Any) -> tuple[Node, ...]:
+    """So many nodes of one pool."""
+    return tuple(node(f"aks-apps-vmss{number:06}", **changes) for number in range(count))
+
+
+def proof(**changes: Any) -> Proof:
+    """A good proof of three nodes, an hour old."""
+    return replace(Proof(NOW - timedelta(hours=1), IMAGE, 3), **changes)
+
+
+def memory(operation: Operation | None = None, /, **pools: PoolMemory | Proof) -> Memory:
+    """What earlier looks left, by the names of pools; a proof alone is enough."""
+    made = {name: PoolMemory(proof=item) if isinstance(item, Proof) else item for name, item in pools.items()}
+    return Memory(operation, made)
+
+
+def operation(pool_name: str = "apps", **changes: Any) -> Operation:
+    """Our own operation on a pool."""
+    return replace(
+        Operation("intent-1", ActionKind.ENABLE_FIPS, pool_name, f"etag-{pool_name}", NOW - timedelta(minutes=2)),
+        **changes,
+    )
+
+
+def rule(name: str, mode: Mode, **match: Any) -> Rule:
+    """A rule of a policy."""
+    return Rule(name, Match(**match), mode, 1)
+
+
+def judged(read: Cluster, remembered: Memory | None = None, policy: Policy = ENFORCING) -> Posture:
+    """The posture of a cluster now."""
+    return evaluate(read, remembered or Memory(), policy, None, NOW)
+
+
+def situation(read: Cluster, **changes: Any) -> Situation:
+    """What a plan is made from: the posture is that of the cluster unless it is given."""
+    made = Situation(
+        read, Posture(NOW, judged(read).state, ()), Memory(), ENFORCING, Budget(0, paused=False), NOW, POLL
+    )
+    made = replace(made, **changes)
+    if "posture" in changes:
+        return made
+    return replace(made, posture=judged(read, made.memory, made.policy))
+
+
+def alert(**changes: Any) -> Alert:
+    """An alert."""
+    made = Alert("key", cluster_id().arm_id, "apps", "warning", "FipsDisabled", "title", "text", NOW)
+    return replace(made, **changes)
