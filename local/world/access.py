@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +84,8 @@ class InvalidToken(Exception):  # noqa: N818 (the word of the answer)
         self.code = code
 
 
-@cache
-def _signing_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+# Made at import: of two threads that came first at once, each would make one of its own.
+_SIGNING_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 class Access:
@@ -159,7 +157,7 @@ class Access:
             "tid": self.tenant,
             "ver": "1.0",
         }
-        return jwt.encode(claims, _signing_key(), algorithm="RS256"), issued + lifetime
+        return jwt.encode(claims, _SIGNING_KEY, algorithm="RS256"), issued + lifetime
 
     def authenticate(self, authorization: str | None, audiences: tuple[str, ...]) -> Principal:
         """Return whose bearer token this is; raise InvalidToken."""
@@ -168,7 +166,7 @@ class Access:
             raise InvalidToken("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
         try:
             claims: dict[str, Any] = jwt.decode(
-                token, _signing_key().public_key(), algorithms=["RS256"], options={"verify_aud": False}
+                token, _SIGNING_KEY.public_key(), algorithms=["RS256"], options={"verify_aud": False}
             )
         except jwt.ExpiredSignatureError as error:
             raise InvalidToken("ExpiredAuthenticationToken", "The access token expiry time has passed.") from error
