@@ -180,8 +180,8 @@ def _match(node: Located, faults: Faults, where: str, allowed: tuple[str, ...] =
         for key in allowed
         if key in node.value and key != "tags"
     }
-    for key, values in globs.items():
-        if not values:
+    for key in globs:
+        if node.value[key].value == []:
             faults.add(node.value[key], f"`{key}` is empty and would match nothing: leave it out or fill it")
     tags = node.value.get("tags", Located({}, node.line, node.column))
     if not isinstance(tags.value, dict):
@@ -199,7 +199,7 @@ def _subscriptions(node: Located | None, faults: Faults) -> tuple[str, ...]:
         if value != "*" and not _GUID.fullmatch(value):
             at = node or Located(None, 1, 1)
             faults.add(at, f"`{value}` is not a subscription id: write its GUID, or `*` for all")
-    if node is not None and not found:
+    if node is not None and node.value == []:
         faults.add(node, "`subscriptions` is empty, nothing would be in scope: leave it out for all")
     return found or ("*",)
 
