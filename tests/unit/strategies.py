@@ -16,6 +16,10 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False,
 json_values: st.SearchStrategy[Any] = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3), max_leaves=8
 )
+yaml_ish = st.lists(
+    st.sampled_from([*"abz0189 \n\t-:,[]{}&*!|>'\"%@`#?~<=._\\/Uu+", "!!int ", "!!bool ", "---\n", "- ", ": ", "\n  "])
+).map("".join)
+"""Text that is close enough to YAML to get past its scanner."""
 
 _left_out = st.just(...)
 _odd: dict[str, st.SearchStrategy[Any]] = {

@@ -1,0 +1,126 @@
+"""YAML with positions: every value knows its place, and no text fails in any way but as a fault."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.yaml_source import Faults, Located, mapping, parse, shown
+from tests.unit.strategies import yaml_ish
+
+
+def read(text: str) -> tuple[Located, tuple[str, ...]]:
+    faults = Faults()
+    return parse(text, faults), faults.lines()
+
+
+def test_every_value_knows_its_line_and_column() -> None:
+    root, faults = read("a: 1\nb:\n  - x\n  - {c: true}\n")
+
+    assert faults == ()
+    assert mapping(root)["a"] == Located(1, 1, 4)
+    items = mapping(root)["b"].value
+    assert items[0] == Located("x", 3, 5)
+    assert mapping(items[1])["c"] == Located(True, 4, 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a: 3", 3), ("a: '3'", "3"), ("a: true", True), ("a: no", False), ("a:", None), ("a: 3d", "3d"), ("a: 1.5", 1.5)],
+)
+def test_scalars_have_the_types_of_yaml(text: str, value: object) -> None:
+    assert mapping(read(text)[0])["a"].value == value
+
+
+@pytest.mark.parametrize("text", ["", "# nothing", "---", "\ufeff"])
+def test_an_empty_document_is_an_empty_mapping(text: str) -> None:
+    root, faults = read(text)
+
+    assert (root.value or {}, faults) == ({}, ())
+
+
+def test_a_document_from_windows_begins_with_a_mark_and_has_other_line_ends() -> None:
+    root, faults = read("\ufeffa: 1\r\nb: 2\r\n")
+
+    assert faults == ()
+    assert mapping(root)["b"] == Located(2, 2, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a: [1", "line 1, column 6: this is not valid YAML"),
+        ("a: 1\n\tb: 2", "line 2, column 1: this is not valid YAML"),
+        ("a: 1\n---\nb: 2", "line 2, column 1: this is not valid YAML"),
+        ("\x00", "line 1, column 1: this is not valid YAML"),
+        ("[" * 3_000, "line 1, column 1: this is not valid YAML"),
+        ('"\\UFFFFFFFF"', "line 1, column 1: this is not valid YAML"),
+        ("%YAML 1." + "9" * 5_000 + "\n---", "line 1, column 1: this is not valid YAML"),
+        ("a: 1\na: 2", "line 2, column 1: key `a` is given twice"),
+        ("a: &x 1\nb: *x", "line 1, column 1: aliases"),
+        ("a: &x [*x]", "line 1, column 1: aliases"),
+        ("a: *x", "line 1, column 4: this is not valid YAML"),
+        ("a: !!bool x", "line 1, column 4: `x` can't be read as bool"),
+        ("a: !!int ''", "line 1, column 4: `` can't be read as int"),
+        ("a: !!float x", "line 1, column 4: `x` can't be read as float"),
+        ("a: !!timestamp x", "line 1, column 4: `x` can't be read as timestamp"),
+        ("a: 2026-99-99", "line 1, column 4: `2026-99-99` can't be read as timestamp"),
+        ("a: !!python/object:os.system x", "line 1, column 4: `x` can't be read as os.system"),
+        ("a: !!binary ä", "line 1, column 4: `ä` can't be read as binary"),
+    ],
+    ids=range(18),
+)
+def test_each_fault_names_its_place(text: str, fault: str) -> None:
+    faults = read(text)[1]
+
+    assert len(faults) == 1
+    assert faults[0].startswith(fault)
+    assert "\n" not in faults[0]
+
+
+def test_aliases_within_aliases_do_not_grow() -> None:
+    levels = "".join(
+        f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+        for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+
+    root, faults = read("a: &a [x]\n" + levels)
+
+    assert root.value == {}
+    assert len(faults) == 1
+
+
+def test_faults_come_in_the_order_of_the_document() -> None:
+    faults = Faults()
+    faults.add(Located(None, 10, 1), "third")
+    faults.add(Located(None, 2, 9), "second")
+    faults.add(Located(None, 2, 1), "first")
+
+    assert [line.rsplit(": ", 1)[1] for line in faults.lines()] == ["first", "second", "third"]
+
+
+def test_an_unknown_key_gets_the_one_that_was_probably_meant_or_all_that_are_allowed() -> None:
+    faults = Faults()
+    faults.unknown_keys(read("rulez: 1\nzzz: 2\nmode: 3")[0], ("rules", "mode"), "the policy")
+
+    assert faults.lines() == (
+        "line 1, column 8: unknown key `rulez` in the policy: did you mean `rules`?",
+        "line 2, column 6: unknown key `zzz` in the policy: allowed are rules, mode",
+    )
+
+
+def test_a_fault_shows_a_scalar_as_it_reads_and_anything_else_by_its_kind() -> None:
+    assert [shown(Located(value, 1, 1)) for value in ("x", 3, None, {}, [])] == [
+        "`x`",
+        "`3`",
+        "`None`",
+        "a mapping",
+        "a list",
+    ]
+
+
+@given(yaml_ish | st.text(max_size=60))
+def test_no_text_raises(text: str) -> None:
+    root, faults = read(text)
+
+    assert isinstance(root, Located)
+    assert all(fault.startswith("line ") for fault in faults)
