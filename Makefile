@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 AZURITE := local/azurite/node_modules/.bin/azurite
 
-.PHONY: help setup check test demo local bench clean
+.PHONY: help setup check test test-az demo local clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -41,3 +41,12 @@ demo: setup ## the main job, end to end, on the local Azure
 
 local: setup ## keeps the local Azure and the app running; how to use it is printed
 	@.venv/bin/python -m local.main
+
+.venv-az/.installed: requirements-az.txt
+	@test -x .venv-az/bin/python || python3 -m venv .venv-az
+	.venv-az/bin/pip install --quiet --disable-pip-version-check -r requirements-az.txt
+	@touch $@
+
+test-az: setup .venv-az/.installed ## the Azure CLI and kubectl (if installed) against the local Azure
+	PATH="$(CURDIR)/.venv-az/bin:$$PATH" .venv/bin/python -m local.server -- tests/az/session.sh
+	PATH="$(CURDIR)/.venv-az/bin:$$PATH" tests/az/remediated.sh
