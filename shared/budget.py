@@ -71,17 +71,16 @@ def reserve(table: Table, cluster: ClusterId, wanted: Reservation, limit: int) -
     return False
 
 
-def release(table: Table, cluster: ClusterId, fence: Callable[[], None]) -> bool:
+def release(table: Table, cluster: ClusterId, may: Callable[[Reservation], bool]) -> bool:
     """Give the cluster's place back, if it has one; False if the race was lost (the next look tries again).
 
-    `fence` raises unless the caller still holds the cluster's lease; it runs after the reservation was read, so
-    that the one that is given back can't be somebody's who took over.
+    `may` says whether this reservation may be given back; it is asked after the reservation was read, so that a
+    caller who checks his lease there can't give back that of somebody who took over.
     """
     for _ in range(_RACES):
         mine = table.read(_PARTITION, cluster.key)
-        if mine is None:
+        if mine is None or not may(typed(Reservation, mine.doc)):
             return True
-        fence()
         row = table.read(_PARTITION, _HEAD)
         head = _head(row)
         writes = (_head_put(row, replace(head, active=max(head.active - 1, 0))), Delete(cluster.key, mine.etag))

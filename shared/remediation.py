@@ -63,7 +63,7 @@ class Remediation:
         if isinstance(read, Unreadable):
             return
         if operation is None:
-            release(self.budget, self.request.cluster, self.hold.check)
+            release(self.budget, self.request.cluster, self._still_holds)
             return
         pool = _find(read, operation.pool)
         if operation.outcome is None:
@@ -78,6 +78,8 @@ class Remediation:
         operation = self.hold.memory.operation
         if operation is None:
             return None
+        # The head was read before this fence: whoever takes over later writes beyond it, where we meet his records.
+        self.hold.check()
         recalled = operation
         for record in self.chain.catch_up():
             if record.id == operation.intent:
@@ -124,7 +126,11 @@ class Remediation:
             )
             memory = memory.with_pool(pool.name, remembered)
         self.hold.save(memory)
-        release(self.budget, self.request.cluster, self.hold.check)
+        release(self.budget, self.request.cluster, self._still_holds)
+
+    def _still_holds(self, _: Reservation) -> bool:
+        self.hold.check()
+        return True
 
     def act(self, action: Action, cluster: Cluster, posture: Posture, policy: Policy) -> BeginResult | None:
         """Begin the planned action; None if a fence or the budget stopped it before anything was sent."""
@@ -132,7 +138,13 @@ class Remediation:
         operation = Operation(secrets.token_hex(16), action.kind, action.pool, action.etag, now)
         self.hold.save(replace(self.hold.memory, operation=operation))
         wanted = Reservation(operation.intent, action.pool, now)
-        if not reserve(self.budget, self.request.cluster, wanted, policy.concurrent) or not self._open(policy):
+        try:
+            ready = reserve(self.budget, self.request.cluster, wanted, policy.concurrent) and self._open(policy)
+        except LeaseLostError:
+            # Whoever took over saw no reservation yet: this one is ours alone.
+            release(self.budget, self.request.cluster, lambda found: found.intent == operation.intent)
+            raise
+        if not ready:
             self._finish(operation, None)
             return None
         operation = replace(operation, intent_seq=self._intent(operation, action, cluster, posture, policy).seq)
@@ -193,13 +205,13 @@ class Remediation:
         return self.chain.append(RecordKind.INTENT, operation.at, body, operation.intent)
 
     def _outcome(self, operation: Operation, state: OutcomeState, message: str) -> Operation:
-        """Record an outcome, then remember it."""
-        self._record_outcome(operation, state, message)
-        operation = replace(operation, outcome=state, message=message)
+        """Record an outcome, then remember it: the recorded one, if another worker was first."""
+        said = self._record_outcome(operation, state, message).payload
+        operation = replace(operation, outcome=OutcomeState(said["outcome"]), message=said["message"])
         self.hold.save(replace(self.hold.memory, operation=operation))
         return operation
 
-    def _record_outcome(self, operation: Operation, state: OutcomeState, message: str) -> None:
+    def _record_outcome(self, operation: Operation, state: OutcomeState, message: str) -> Record:
         body = {
             "pool": operation.pool,
             "action": operation.kind,
@@ -208,8 +220,10 @@ class Remediation:
             "outcome": state,
             "message": message,
         }
-        # The id makes a repeated look find its own record instead of writing a second one.
-        self.chain.append(RecordKind.OUTCOME, self.clock.now(), body, f"{operation.intent}.{state}")
+        # One id for the answer and one for the end: who comes second finds the first one's record instead of
+        # writing another.
+        part = "end" if state in _ENDS.values() else "answer"
+        return self.chain.append(RecordKind.OUTCOME, self.clock.now(), body, f"{operation.intent}.{part}")
 
     def close_foreign_intents(self) -> None:
         """Record an outcome for intents of workers that lost their lease: they would stay open for ever.
