@@ -27,7 +27,8 @@ def alert_id(key: str) -> str:
 def changes(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> tuple[Alert, ...]:
     """Return what to tell about a commit; `seq` is the number of its last evidence record."""
     found: list[Alert] = []
-    before = {pool.pool: pool for pool in old.pools} if old else {}
+    # What was found while nobody was to be told is news when a policy says to tell.
+    before = {pool.pool: pool for pool in old.pools if told(pool)} if old else {}
     was_unreadable = any(finding.state is ComplianceState.UNKNOWN for finding in old.cluster_findings) if old else False
     for finding in new.cluster_findings:
         if finding.state is ComplianceState.UNKNOWN and not was_unreadable:
