@@ -1,16 +1,15 @@
 """Queue `alerts` → people: Teams, mail, the Event Grid topic."""
 
-import logging
-
 import azure.functions as func
 
+from functions.logs import logger
 from functions.poison import poison_message
 from shared.alerting import deliver, read_alert
 from shared.errors import TerminalError
 from shared.poison import unreadable
 
 bp = func.Blueprint()
-log = logging.getLogger("fipswarden.alerts")
+log = logger("alerts")
 
 
 @bp.function_name("alerts")
@@ -33,4 +32,4 @@ def alerts(message: func.QueueMessage) -> None:
     elif alerting.channels:
         log.info("alert told", extra=fields)
     else:
-        log.warning("alert told to nobody: no channel is set up: %s", alert.title, extra=fields)
+        log.warning("alert told to nobody: no channel is set up", extra={**fields, "title": alert.title})

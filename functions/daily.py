@@ -1,12 +1,13 @@
 """Timer → the daily word on the fleet."""
 
-import logging
 from datetime import UTC, datetime
 
 import azure.functions as func
 
+from functions.logs import logger
+
 bp = func.Blueprint()
-log = logging.getLogger("fipswarden.daily")
+log = logger("daily")
 
 
 @bp.function_name("daily")

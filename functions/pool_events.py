@@ -1,16 +1,16 @@
 """Event Grid → queue `reconcile`. An event is a hint to look; this path loads no Azure SDK, so it starts cold fast."""
 
 import json
-import logging
 import os
 
 import azure.functions as func
 
+from functions.logs import logger
 from shared.domain.events import Hint, Ignored, Rejected, read_event, watched
 from shared.domain.requests import ReconcileRequest
 
 bp = func.Blueprint()
-log = logging.getLogger("fipswarden.pool_events")
+log = logger("pool_events")
 
 
 @bp.function_name("pool_events")

@@ -1,16 +1,16 @@
 """Queue `reconcile` → one look at one cluster."""
 
-import logging
 from datetime import UTC, datetime
 
 import azure.functions as func
 
+from functions.logs import logger
 from shared.domain.requests import ReconcileRequest
 from shared.errors import TerminalError
 from shared.rollout import LetGo
 
 bp = func.Blueprint()
-log = logging.getLogger("fipswarden.reconcile")
+log = logger("reconcile")
 
 
 @bp.function_name("reconcile")

@@ -1,12 +1,13 @@
 """Timer → the look at the whole fleet that finds what events missed."""
 
 import dataclasses
-import logging
 
 import azure.functions as func
 
+from functions.logs import logger
+
 bp = func.Blueprint()
-log = logging.getLogger("fipswarden.resync")
+log = logger("resync")
 
 
 @bp.function_name("resync")
