@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             LocalStack(seed.example_world(), options, Ports() if chosen.free_ports else PORTS, folder) as stack,
             _env_script(folder / "env.sh", stack.env()) as script,
         ):
+            stack.host.invoke("resync")
             print(_welcome(stack, script), flush=True)
             ended.wait()
     except StackError as error:
@@ -59,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _env_script(path: Path, variables: Mapping[str, str]) -> Iterator[Path]:
     """Writes a script to be sourced; whoever finds it knows that everything is ready. Removed at the end."""
     lines = [f"export {name}={quote(value)}" for name, value in variables.items() if name != "PATH"]
-    lines.append(f"export PATH={quote(str(BIN))}:$PATH")
+    lines.append(f"export PATH={quote(str(BIN))}:$PATH:{quote(str(ROOT / '.venv' / 'bin'))}")
     unfinished = path.with_suffix(".tmp")
     unfinished.write_text("\n".join(lines) + "\n")
     unfinished.replace(path)
@@ -84,11 +85,14 @@ The app runs on a local Azure of {len(list(stack.world.all_clusters()))} cluster
 In another shell, for the Azure CLI, kubectl and fipswarden:
 
   source {script}
-  az cloud register -n LocalAzure --endpoint-resource-manager "$LOCAL_ARM_ENDPOINT"
-  az cloud set -n LocalAzure && az login --identity
-  az aks get-credentials -g GROUP -n CLUSTER && kubectl get nodes
+  az cloud register -n local --endpoint-resource-manager $LOCAL_ARM_ENDPOINT && az cloud set -n local
+  az login --identity
+  az aks nodepool add -g rg-payments --cluster-name aks-payments-prod -n mine -c 2
+  az aks get-credentials -g rg-payments -n aks-payments-prod
+  kubectl get nodes -l kubernetes.azure.com/fips_enabled=true
+  fipswarden posture
 
-Ctrl-C ends everything.
+Production (tag env=prod) is enforced: what you add there without FIPS has it seconds later. Ctrl-C ends everything.
 """
 
 
