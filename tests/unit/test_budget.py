@@ -25,11 +25,12 @@ def wanted(intent: str = "i1", pool: str = "apps") -> Reservation:
     return Reservation(intent, pool, NOW)
 
 
-def holding() -> None:
+def holding(_: Reservation) -> bool:
     """The caller holds the lease."""
+    return True
 
 
-def lost() -> None:
+def lost(_: Reservation) -> bool:
     """Somebody else took over."""
     raise LeaseLostError("lost")
 
@@ -127,6 +128,15 @@ def test_who_lost_the_lease_gives_nothing_back(table: MemoryTable) -> None:
         release(table, ONE, lost)
 
     assert reservation(table, ONE) == wanted()
+
+
+def test_a_reservation_that_may_not_be_given_back_stays(table: MemoryTable) -> None:
+    reserve(table, ONE, wanted(), 5)
+
+    assert release(table, ONE, lambda found: found.intent == "another")
+
+    assert reservation(table, ONE) == wanted()
+    assert read_budget(table).active == 1
 
 
 def test_where_there_is_nothing_to_give_back_the_lease_is_not_asked_for(table: MemoryTable) -> None:

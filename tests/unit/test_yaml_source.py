@@ -109,7 +109,8 @@ def test_an_unknown_key_gets_the_one_that_was_probably_meant_or_all_that_are_all
 
 
 def test_a_fault_shows_a_scalar_as_it_reads_and_anything_else_by_its_kind() -> None:
-    assert [shown(Located(value, 1, 1)) for value in ("x", 3, None, {}, [])] == [
+    values: tuple[object, ...] = ("x", 3, None, {}, [])
+    assert [shown(Located(value, 1, 1)) for value in values] == [
         "`x`",
         "`3`",
         "`None`",

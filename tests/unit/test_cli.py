@@ -1,0 +1,305 @@
+"""The `fipswarden` command: what it prints, what it returns, and one clear line for whatever a stranger types."""
+
+import json
+from pathlib import Path
+
+import pytest
+from azure.core.exceptions import ServiceRequestError
+
+from cli.main import main
+from local.clock import ManualClock
+from local.memory import MemoryEvidence, MemoryQueue, MemoryTable
+from shared import __version__, bootstrap
+from shared.budget import BudgetHead, read_budget
+from shared.domain.codec import typed
+from shared.domain.evaluate import evaluate
+from shared.domain.model import Gone, Memory, Posture, Unreadable
+from shared.domain.policy import Match, Policy
+from shared.domain.records import Head, RecordKind, make_record
+from shared.postures import StoredPosture, commit
+from tests.builders import ENFORCING, NOW, cluster, cluster_id, disabled, judged, memory, profile, proof
+
+BAD = judged(cluster(profile("apps"), disabled("batch")), memory(apps=proof()))
+ID = cluster_id().arm_id
+
+
+class App:
+    """What the app's storage holds."""
+
+    def __init__(self) -> None:
+        clock = ManualClock(NOW)
+        self.tables = {name: MemoryTable(clock) for name in ("posture", "rollout")}
+        self.queue, self.evidence = MemoryQueue(clock), MemoryEvidence()
+
+    def looked(self, posture: Posture, name: str = "aks-pay") -> None:
+        """A look has committed a posture."""
+        commit(self.tables["posture"], cluster_id(name), StoredPosture(Head(3), posture))
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> App:
+    """Storage in memory where `bootstrap` would reach Azure's."""
+    made = App()
+    monkeypatch.setattr(bootstrap, "table", lambda name: made.tables[name])
+    monkeypatch.setattr(bootstrap, "wake_ups", lambda: made.queue)
+    monkeypatch.setattr(bootstrap, "evidence", lambda: made.evidence)
+    monkeypatch.setenv("USER", "ana")
+    monkeypatch.setenv("LOGNAME", "ana")
+    return made
+
+
+@pytest.fixture
+def unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings at all."""
+    for name in ("AzureWebJobsStorage", "EVIDENCE_STORAGE"):
+        monkeypatch.delenv(name, raising=False)
+    bootstrap.settings.cache_clear()
+    bootstrap.table.cache_clear()
+
+
+class Printed:
+    """What a command printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.out, self.err = capsys.readouterr()
+
+
+class TestPolicyValidate:
+    """`fipswarden policy validate FILE`."""
+
+    def write(self, folder: Path, text: str) -> str:
+        path = folder / "policy.yaml"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    def test_a_valid_policy_is_said_to_be_valid(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = self.write(tmp_path, "version: 1\nrules: [{name: a, mode: enforce}]\n")
+
+        assert main(["policy", "validate", path]) == 0
+        assert Printed(capsys).out == f"{path}: valid; 1 rule, mode audit for everything else\n"
+
+    def test_every_fault_is_printed_on_a_line_of_its_own(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = self.write(tmp_path, "version: 1\nmode: enforc\nruls: []\n")
+
+        assert main(["policy", "validate", path]) == 1
+        assert Printed(capsys).out.splitlines() == [
+            f"{path}: 2 faults",
+            "  line 2, column 7: `enforc` is not one of audit, alert, enforce",
+            "  line 3, column 7: unknown key `ruls` in the policy: did you mean `rules`?",
+        ]
+
+    def test_one_fault_is_one_fault(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["policy", "validate", self.write(tmp_path, "")]) == 1
+        assert ": 1 fault\n" in Printed(capsys).out
+
+    def test_the_policy_of_the_repository_is_valid(self, capsys: pytest.CaptureFixture[str]) -> None:
+        path = Path(__file__).parents[2] / "policy.yaml"
+
+        assert main(["policy", "validate", str(path)]) == 0
+        assert "mode audit" in Printed(capsys).out
+
+    def test_a_file_that_is_not_there_is_one_clear_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["policy", "validate", "nowhere.yaml"]) == 2
+        assert Printed(capsys).err == "fipswarden: nowhere.yaml can't be read: No such file or directory\n"
+
+    def test_a_folder_is_one_clear_line(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["policy", "validate", str(tmp_path)]) == 2
+        assert Printed(capsys).err == f"fipswarden: {tmp_path} can't be read: Is a directory\n"
+
+    def test_a_file_of_another_encoding_is_one_clear_line(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "policy.yaml"
+        path.write_bytes("version: 1 # ä".encode("latin-1"))
+
+        assert main(["policy", "validate", str(path)]) == 2
+        printed = Printed(capsys)
+        assert printed.err.startswith(f"fipswarden: {path} is not UTF-8")
+        assert printed.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("app")
+@pytest.mark.parametrize(
+    "arguments",
+    [["posture", "aks-pay"], ["posture", ""], ["evidence", "aks-pay"], ["look", "aks-pay"], ["look", "../../x"]],
+)
+def test_what_is_no_cluster_is_one_clear_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+
+    printed = Printed(capsys)
+    assert printed.out == ""
+    assert printed.err == f"fipswarden: {arguments[1]!r} is not the ARM id of an AKS cluster\n"
+
+
+@pytest.mark.usefixtures("unset")
+@pytest.mark.parametrize("arguments", [["posture", "x"], ["look", "x"], ["evidence", "x"]])
+def test_what_is_no_cluster_is_said_before_what_is_missing(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(arguments)
+
+    assert Printed(capsys).err == "fipswarden: 'x' is not the ARM id of an AKS cluster\n"
+
+
+@pytest.mark.usefixtures("unset")
+def test_missing_settings_are_told_all_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["posture"]) == 2
+
+    lines = Printed(capsys).err.splitlines()
+    assert lines[0] == "settings:"
+    assert len(lines) == 5
+    assert all("ServiceUri: missing" in line for line in lines[1:])
+
+
+@pytest.mark.parametrize("error", [ServiceRequestError("no\n such host"), PermissionError(13, "no such host")])
+def test_storage_that_cannot_be_reached_is_one_clear_line(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def table(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(bootstrap, "table", table)
+
+    assert main(["posture"]) == 3
+    err = Printed(capsys).err
+    assert err.startswith("fipswarden: ")
+    assert "no such host" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["polcy"], ["policy"], ["pause"], ["evidence"], ["evidence", ID, "one"]])
+def test_wrong_arguments_say_what_is_possible(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+
+    assert caught.value.code == 2
+    err = Printed(capsys).err
+    assert err.startswith("usage: fipswarden")
+    assert "Traceback" not in err
+
+
+def test_the_version_is_the_apps(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+
+    assert caught.value.code == 0
+    assert Printed(capsys).out == f"fipswarden {__version__}\n"
+
+
+class TestPosture:
+    """`fipswarden posture [CLUSTER]`."""
+
+    def test_of_all_clusters_it_is_a_table(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        app.looked(BAD)
+        app.looked(evaluate(Gone(), Memory(), ENFORCING, None, NOW), "aks-gone")
+        app.looked(judged(cluster(), policy=Policy(exclude=(Match(clusters=("*",)),))), "aks-out")
+
+        assert main(["posture"]) == 0
+        assert Printed(capsys).out.splitlines() == [
+            "cluster\tstate\tnode pools\tevidence",
+            "rg-pay/aks-pay\tnon_compliant\t2\t3",
+        ]
+
+    def test_of_all_clusters_it_is_json_for_programs(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        app.looked(BAD)
+
+        assert main(["posture", "--json"]) == 0
+        (found,) = json.loads(Printed(capsys).out)
+        assert (found["cluster"], found["state"], found["seq"]) == (ID, "non_compliant", 3)
+
+    def test_of_one_cluster_it_says_why(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        app.looked(BAD)
+
+        assert main(["posture", ID]) == 0
+        lines = Printed(capsys).out.splitlines()
+        assert lines[:3] == [
+            "node pool\tstate\treason\tmode\trule",
+            "apps\tcompliant\tNodesProven\tenforce\tdefault",
+            "batch\tnon_compliant\tFipsDisabled\tenforce\tdefault",
+        ]
+        assert "  batch: enableFIPS is false: the pool runs a non-FIPS image." in lines
+
+    def test_of_one_cluster_it_is_the_whole_posture_for_programs(
+        self, app: App, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        app.looked(BAD)
+
+        assert main(["posture", ID, "--json"]) == 0
+        assert typed(Posture, json.loads(Printed(capsys).out)) == BAD
+
+    @pytest.mark.parametrize(
+        ("posture", "said"),
+        [
+            (
+                evaluate(Unreadable("Forbidden", "Assign the role.", None), Memory(), ENFORCING, None, NOW),
+                "  Assign the role.",
+            ),
+            (
+                judged(cluster(), policy=Policy(exclude=(Match(clusters=("*",)),))),
+                "  the policy excludes this cluster: it has no state",
+            ),
+        ],
+    )
+    def test_of_a_cluster_without_verdicts_it_says_why(
+        self, app: App, posture: Posture, said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        app.looked(posture)
+
+        main(["posture", ID])
+
+        assert said in Printed(capsys).out.splitlines()
+
+    @pytest.mark.usefixtures("app")
+    def test_of_a_cluster_that_nobody_looked_at_it_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["posture", ID]) == 1
+        assert Printed(capsys).out == "this cluster has not been looked at; `fipswarden look` asks for it\n"
+
+
+class TestEvidence:
+    """`fipswarden evidence CLUSTER [SEQ]`."""
+
+    @pytest.fixture(autouse=True)
+    def records(self, app: App) -> None:
+        first = make_record(cluster_id(), Head(), "r1", RecordKind.OBSERVATION, NOW, {"posture": BAD})
+        body = {"pool": "batch", "outcome": "accepted"}
+        second = make_record(cluster_id(), first.head, "r2", RecordKind.OUTCOME, NOW, body)
+        for record in (first, second):
+            app.evidence.create(cluster_id(), record)
+
+    def test_the_records_are_listed_in_order(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["evidence", ID]) == 0
+        assert Printed(capsys).out.splitlines() == [
+            "seq\tat (UTC)\tkind\tnode pool\twhat",
+            "1\t2026-11-23T09:30:04\tobservation\t\tnon_compliant",
+            "2\t2026-11-23T09:30:04\toutcome\tbatch\taccepted",
+        ]
+
+    def test_one_record_is_shown_whole(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["evidence", ID, "2"]) == 0
+        assert json.loads(Printed(capsys).out)["outcome"] == "accepted"
+
+    @pytest.mark.parametrize("seq", ["3", "0", "-1"])
+    def test_a_record_that_is_not_there_is_said_not_to_be(self, seq: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["evidence", ID, seq]) == 1
+        assert Printed(capsys).out == f"there is no record {seq}\n"
+
+
+def test_a_look_is_queued_with_the_name_of_who_asked(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["look", ID]) == 0
+
+    (message,) = app.queue.messages
+    assert (message.request.cluster, message.request.cause) == (cluster_id(), "cli: ana")
+    assert "queued: rg-pay/aks-pay will be looked at" in Printed(capsys).out
+
+
+def test_a_pause_keeps_who_and_why_until_somebody_resumes(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pause", "--reason", "incident 7"]) == 0
+
+    row = app.tables["rollout"].read("budget", "head")
+    assert row
+    assert typed(BudgetHead, row.doc) == BudgetHead(0, True, "ana: incident 7")
+    assert main(["resume"]) == 0
+    assert not read_budget(app.tables["rollout"]).paused
+    assert Printed(capsys).out.splitlines()[-1] == "resumed"

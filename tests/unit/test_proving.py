@@ -1,0 +1,167 @@
+"""What the nodes say: every node must show FIPS and the pool's image, and what was seen is recorded."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.memory import MemoryEvidence
+from shared.chain import Chain
+from shared.domain.ids import ClusterId
+from shared.domain.model import Cluster, Memory, Node, NodesRead, Proof, Unreadable
+from shared.domain.records import Head, RecordKind
+from shared.proving import Proving, take_proof
+from tests.builders import (
+    ENFORCING,
+    IMAGE,
+    NOW,
+    cluster,
+    cluster_id,
+    disabled,
+    memory,
+    node,
+    nodes,
+    pool,
+    profile,
+    proof,
+)
+
+DOWN = Unreadable("Unreachable", "the API server said 503", NOW - NOW)
+
+
+class Asked:
+    """A Kubernetes API that answers the same each time and counts."""
+
+    def __init__(self, answer: NodesRead) -> None:
+        self.answer, self.times = answer, 0
+
+    def read(self, cluster: ClusterId) -> NodesRead:  # noqa: ARG002 (the port's)
+        """List the nodes."""
+        self.times += 1
+        return self.answer
+
+
+def prove(
+    answer: NodesRead, read: Cluster | None = None, remembered: Memory | None = None
+) -> tuple[Memory, MemoryEvidence, Asked]:
+    asked, evidence = Asked(answer), MemoryEvidence()
+    proving = Proving(asked, Chain(evidence, cluster_id(), Head()), NOW)
+    return proving.prove(read or cluster(), remembered or Memory(), ENFORCING), evidence, asked
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (nodes(3), Proof(NOW, IMAGE, 3)),
+        (nodes(3, image_label=""), Proof(NOW, IMAGE, 3)),
+        (nodes(3, image_label=IMAGE.lower()), Proof(NOW, IMAGE, 3)),
+        (nodes(4), Proof(NOW, IMAGE, 4)),
+        (nodes(2), Proof(NOW, IMAGE, 2, missing=1)),
+        ((), Proof(NOW, IMAGE, 0, missing=3)),
+        ((*nodes(3), node("other", pool="batch", fips_label=None)), Proof(NOW, IMAGE, 3)),
+        ((*nodes(3), node("nobodys", pool="", fips_label=None)), Proof(NOW, IMAGE, 3)),
+    ],
+)
+def test_nodes_that_agree_are_counted(answer: NodesRead, expected: Proof) -> None:
+    assert take_proof(pool(), answer, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fips_label": None},
+        {"fips_label": "false"},
+        {"fips_label": "True"},
+        {"fips_label": ""},
+        {"image_label": "AKSAzureLinux-V3gen2fips-202610.01.0"},
+    ],
+)
+def test_a_node_that_does_not_show_it_disagrees_by_name(change: dict[str, Any]) -> None:
+    found = take_proof(pool(), (*nodes(2), node("odd", **change)), NOW)
+
+    assert found == Proof(NOW, IMAGE, 3, disagreeing=("odd",))
+
+
+def test_nodes_that_could_not_be_read_say_whether_that_may_pass() -> None:
+    lasting = Unreadable("KubernetesForbidden", "no role", None)
+
+    assert take_proof(pool(), lasting, NOW).unreadable == "KubernetesForbidden: no role"
+    passing = Unreadable("Unreachable", "503", ENFORCING.proof_max_age)
+    assert take_proof(pool(), passing, NOW).unreadable == "NodesUnreadable: 503"
+
+
+labels = st.builds(
+    Node,
+    name=st.sampled_from("abcdef"),
+    uid=st.text(),
+    pool=st.sampled_from(["apps", "batch", ""]),
+    fips_label=st.sampled_from(["true", "true", "true", "false", "", None]),
+    image_label=st.sampled_from([IMAGE, IMAGE, "", "AKSUbuntu-1"]),
+)
+
+
+@given(st.lists(labels, max_size=5).map(tuple), st.sampled_from([0, 1, 3, None]))
+def test_a_proof_without_a_flaw_needs_every_node(answer: tuple[Node, ...], count: int | None) -> None:
+    found = take_proof(pool(count=count), answer, NOW)
+
+    mine = [one for one in answer if one.pool == "apps"]
+    assert found.nodes == len(mine)
+    if not (found.disagreeing or found.missing):
+        assert all(one.fips_label == "true" for one in mine)
+        assert all(one.image_label in ("", IMAGE) for one in mine)
+        assert len(mine) >= (count or 0)
+
+
+def test_a_proof_is_remembered_and_recorded_with_the_nodes_that_were_seen() -> None:
+    remembered, evidence, _ = prove(nodes(3))
+
+    assert remembered.pool("apps").proof == Proof(NOW, IMAGE, 3)
+    (record,) = evidence.chain(cluster_id())
+    assert record.kind is RecordKind.PROOF
+    assert record.payload["pool"] == "apps"
+    assert record.payload["level"] == "node"
+    assert (record.payload["expectedNodes"], record.payload["nodeImageVersion"]) == (3, IMAGE)
+    assert [one["uid"] for one in record.payload["nodes"]] == [one.uid for one in nodes(3)]
+
+
+def test_the_nodes_are_listed_once_for_all_pools() -> None:
+    answer = (*nodes(3), *(node(f"b{number}", pool="batch") for number in range(3)))
+
+    remembered, evidence, asked = prove(answer, cluster(profile("apps"), profile("batch")))
+
+    assert asked.times == 1
+    assert {name: found.proof for name, found in remembered.pools.items()} == {
+        "apps": Proof(NOW, IMAGE, 3),
+        "batch": Proof(NOW, IMAGE, 3),
+    }
+    assert len(evidence.chain(cluster_id())) == 2
+
+
+@pytest.mark.parametrize(
+    ("read", "remembered"),
+    [(cluster(), memory(apps=proof())), (cluster(disabled()), Memory()), (cluster(profile(count=0)), Memory())],
+)
+def test_nobody_is_asked_where_nothing_is_to_be_proven(read: Cluster, remembered: Memory) -> None:
+    after, evidence, asked = prove(nodes(3), read, remembered)
+
+    assert (after, asked.times, evidence.blobs) == (remembered, 0, {})
+
+
+def test_the_same_flaw_is_recorded_once_and_every_good_proof_anew() -> None:
+    flaw, worse = nodes(3, fips_label=None), nodes(2, fips_label=None)
+    remembered, evidence, _ = prove(flaw)
+    assert len(evidence.chain(cluster_id())) == 1
+
+    assert prove(flaw, remembered=remembered)[1].blobs == {}
+    assert len(prove(worse, remembered=remembered)[1].blobs) == 1
+    assert len(prove(nodes(3), remembered=memory(apps=proof(at=NOW - ENFORCING.proof_max_age * 2)))[1].blobs) == 1
+
+
+def test_nodes_that_cannot_be_read_are_recorded_without_nodes() -> None:
+    remembered, evidence, _ = prove(Unreadable("KubernetesForbidden", "no role", None))
+
+    (record,) = evidence.chain(cluster_id())
+    assert record.payload["nodes"] == []
+    assert record.payload["proof"]["unreadable"] == "KubernetesForbidden: no role"
+    assert remembered.pool("apps").proof == Proof(NOW, IMAGE, 0, unreadable="KubernetesForbidden: no role")

@@ -1,0 +1,349 @@
+"""The look at the whole fleet: it only queues looks; absence, lag and nonsense in Resource Graph decide nothing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from local.clock import ManualClock
+from local.memory import MemoryAlerts, MemoryQueue, MemoryTable
+from shared.budget import Reservation, reserve
+from shared.domain.evaluate import evaluate
+from shared.domain.ids import ClusterId
+from shared.domain.model import Cluster, ClusterRead, Gone, Memory, Unreadable
+from shared.domain.policy import Match, Policy
+from shared.domain.records import Head
+from shared.ports import FleetHint
+from shared.postures import StoredPosture, commit, control_digest
+from shared.resync import Resynced, ResyncPorts, resync
+from shared.rollout import HORIZON
+from tests.builders import (
+    ENFORCING,
+    NOW,
+    OTHER_SUBSCRIPTION,
+    SUBSCRIPTION,
+    arm_cluster,
+    cluster,
+    cluster_id,
+    disabled,
+    memory,
+    profile,
+    proof,
+)
+
+UNREADABLE = Unreadable("Unintelligible", "Resource Graph's row can't be read", None)
+
+
+@dataclass
+class Fleet:
+    """What ARM and Resource Graph say, in pages of one."""
+
+    hints: list[FleetHint] = field(default_factory=list)
+    covered: tuple[str, ...] = (SUBSCRIPTION,)
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def subscriptions(self) -> tuple[str, ...]:
+        """The subscriptions that ARM lists."""
+        return self.covered
+
+    def clusters(self, subscriptions: Sequence[str]) -> Iterator[FleetHint]:
+        """The rows of Resource Graph, ordered by subscription and id, as its query asks."""
+        self.asked.append(tuple(subscriptions))
+        yield from sorted(self.hints, key=lambda hint: (hint.cluster.subscription, hint.cluster.key))
+
+
+@dataclass
+class Policies:
+    """A policy, or why there is none."""
+
+    policy: Policy | Unreadable = ENFORCING
+
+    def load(self) -> Policy | Unreadable:
+        """The policy as it is now."""
+        return self.policy
+
+
+class Bench:
+    """A fleet, its stored postures, and what a resync of them queues."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NOW)
+        self.fleet, self.policies = Fleet(), Policies()
+        self.postures, self.rollout = MemoryTable(self.clock), MemoryTable(self.clock)
+        self.queue, self.alerts = MemoryQueue(self.clock), MemoryAlerts()
+
+    def hint(self, read: ClusterRead, one: ClusterId | None = None) -> None:
+        """Resource Graph shows a cluster."""
+        found = one or (read.id if isinstance(read, Cluster) else cluster_id())
+        self.fleet.hints.append(FleetHint(read, found))
+
+    def looked(
+        self,
+        read: ClusterRead,
+        one: ClusterId | None = None,
+        *,
+        proven: bool = True,
+        due: timedelta | None = None,
+    ) -> None:
+        """A look has committed a posture of what it read."""
+        found = one or (read.id if isinstance(read, Cluster) else cluster_id())
+        remembered = memory(apps=proof()) if proven else Memory()
+        policy = self.policies.policy
+        assert isinstance(policy, Policy)
+        posture = evaluate(read, remembered, policy, None, NOW)
+        control = control_digest(read, policy, NOW)
+        stored = StoredPosture(Head(1), posture, (), "", control, NOW + due if due is not None else None)
+        commit(self.postures, found, stored)
+
+    def run(self) -> Resynced:
+        """Resync."""
+        return resync(
+            ResyncPorts(self.clock, self.fleet, self.policies, self.postures, self.rollout, self.queue, self.alerts)
+        )
+
+    @property
+    def queued(self) -> list[tuple[str, str, timedelta]]:
+        """Cluster, cause and delay of each message."""
+        return [(str(one.request.cluster), one.request.cause, one.visible - NOW) for one in self.queue.messages]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+NO_DELAY = timedelta()
+
+
+def another(name: str = "aks-other", subscription: str = SUBSCRIPTION) -> Cluster:
+    """A cluster of another name."""
+    return replace(cluster(), id=cluster_id(name, subscription=subscription))
+
+
+def test_a_cluster_that_is_as_it_was_is_left_alone(bench: Bench) -> None:
+    bench.hint(cluster())
+    bench.looked(cluster())
+
+    assert bench.run() == Resynced(1, 1, 0)
+    assert bench.queued == []
+
+
+def test_a_cluster_that_nobody_has_looked_at_is_queued(bench: Bench) -> None:
+    bench.hint(cluster())
+
+    assert bench.run() == Resynced(1, 1, 1)
+    assert bench.queued == [("rg-pay/aks-pay", "resync: never looked at", NO_DELAY)]
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        cluster(disabled()),
+        cluster(profile("apps"), profile("new")),
+        cluster(profile(provisioningState="Upgrading")),
+        cluster(profile(nodeImageVersion="AKSAzureLinux-V3gen2fips-202612.01.0")),
+        cluster(agentPoolProfiles=[]),
+    ],
+)
+def test_drift_is_queued(bench: Bench, now: Cluster) -> None:
+    bench.looked(cluster())
+    bench.hint(now)
+
+    bench.run()
+
+    assert bench.queued == [("rg-pay/aks-pay", "resync: drift", NO_DELAY)]
+
+
+def test_an_unreadable_hint_queues_a_look_and_nothing_more(bench: Bench) -> None:
+    bench.looked(cluster())
+    bench.hint(UNREADABLE)
+    before = list(bench.postures.rows(("state",)))
+
+    bench.run()
+
+    assert bench.queued == [("rg-pay/aks-pay", "resync: drift", NO_DELAY)]
+    assert list(bench.postures.rows(("state",))) == before
+
+
+def test_an_unreadable_hint_of_a_new_cluster_is_queued_too(bench: Bench) -> None:
+    bench.hint(UNREADABLE)
+
+    bench.run()
+
+    assert bench.queued == [("rg-pay/aks-pay", "resync: never looked at", NO_DELAY)]
+
+
+def test_what_is_unknown_is_looked_at_every_time(bench: Bench) -> None:
+    bench.hint(cluster())
+    bench.looked(cluster(), proven=False)
+
+    bench.run()
+
+    assert bench.queued == [("rg-pay/aks-pay", "resync: unknown", NO_DELAY)]
+
+
+@pytest.mark.parametrize(
+    ("due", "delay"),
+    [
+        (timedelta(minutes=-5), NO_DELAY),
+        (timedelta(minutes=20), timedelta(minutes=20)),
+        (HORIZON, HORIZON),
+        (HORIZON + timedelta(seconds=1), None),
+        (None, None),
+    ],
+)
+def test_what_falls_due_before_the_next_resync_is_queued_for_its_time(
+    bench: Bench, due: timedelta | None, delay: timedelta | None
+) -> None:
+    bench.hint(cluster())
+    bench.looked(cluster(), due=due)
+
+    bench.run()
+
+    assert bench.queued == ([] if delay is None else [("rg-pay/aks-pay", "resync: due", delay)])
+
+
+class TestAbsence:
+    """Resource Graph lags and pages: what it does not show may well exist."""
+
+    def test_it_queues_a_look_and_removes_nothing(self, bench: Bench) -> None:
+        bench.looked(cluster())
+
+        assert bench.run() == Resynced(1, 0, 1)
+        assert bench.queued == [("rg-pay/aks-pay", "resync: not in Resource Graph", NO_DELAY)]
+        assert len(list(bench.postures.rows(()))) == 1
+
+    def test_of_one_of_two_it_queues_that_one(self, bench: Bench) -> None:
+        bench.looked(cluster())
+        bench.looked(another())
+        bench.hint(cluster())
+
+        bench.run()
+
+        assert bench.queued == [("rg-pay/aks-other", "resync: not in Resource Graph", NO_DELAY)]
+
+    def test_of_a_whole_subscription_that_is_no_longer_listed_it_queues_all(self, bench: Bench) -> None:
+        bench.looked(another(subscription=OTHER_SUBSCRIPTION))
+
+        bench.run()
+
+        assert [cause for _, cause, _ in bench.queued] == ["resync: not in Resource Graph"]
+
+    def test_of_what_is_known_to_be_gone_it_queues_nothing(self, bench: Bench) -> None:
+        bench.looked(Gone())
+
+        bench.run()
+
+        assert bench.queued == []
+
+    def test_what_was_gone_and_is_there_again_is_looked_at(self, bench: Bench) -> None:
+        bench.looked(Gone())
+        bench.hint(cluster())
+
+        bench.run()
+
+        assert bench.queued == [("rg-pay/aks-pay", "resync: drift", NO_DELAY)]
+
+
+class TestScope:
+    """What the policy excludes costs nothing, until it no longer does."""
+
+    OUT = replace(ENFORCING, exclude=(Match(tags=(("env", "prod"),)),))
+
+    def test_an_excluded_cluster_gets_no_look_and_no_row(self, bench: Bench) -> None:
+        bench.policies.policy = self.OUT
+        bench.hint(cluster())
+
+        bench.run()
+
+        assert bench.queued == []
+        assert list(bench.postures.rows(())) == []
+
+    def test_a_cluster_that_becomes_excluded_is_looked_at_once_more(self, bench: Bench) -> None:
+        bench.looked(cluster())
+        bench.policies.policy = self.OUT
+        bench.hint(cluster())
+        bench.run()
+        assert bench.queued == [("rg-pay/aks-pay", "resync: drift", NO_DELAY)]
+
+    def test_and_then_left_alone(self, bench: Bench) -> None:
+        bench.policies.policy = self.OUT
+        bench.looked(cluster())
+        bench.hint(cluster())
+
+        bench.run()
+
+        assert bench.queued == []
+
+
+def test_several_subscriptions_are_read_and_each_cluster_queued_once(bench: Bench) -> None:
+    bench.fleet.covered = (SUBSCRIPTION, OTHER_SUBSCRIPTION, "30000000-0000-4000-8000-000000000003")
+    for subscription in (OTHER_SUBSCRIPTION, SUBSCRIPTION):
+        for number in range(3):
+            bench.hint(another(f"aks-{number}", subscription))
+    bench.looked(another("aks-1", OTHER_SUBSCRIPTION))
+    bench.looked(another("aks-9", OTHER_SUBSCRIPTION))
+
+    assert bench.run() == Resynced(3, 6, 6)
+
+    assert bench.fleet.asked == [bench.fleet.covered]
+    names = [one.request.cluster.key.replace("|rg-pay|", "/") for one in bench.queue.messages]
+    assert sorted(names) == sorted(
+        [f"{SUBSCRIPTION}/aks-{number}" for number in range(3)]
+        + [f"{OTHER_SUBSCRIPTION}/aks-{number}" for number in (0, 2, 9)]
+    )
+
+
+def test_a_hint_in_another_case_is_the_same_cluster(bench: Bench) -> None:
+    bench.looked(cluster())
+    upper = arm_cluster()
+    upper["id"] = upper["id"].upper()
+    bench.hint(cluster(id=upper["id"]))
+
+    bench.run()
+
+    assert bench.queued == []
+
+
+def test_an_old_reservation_is_looked_into(bench: Bench) -> None:
+    bench.looked(cluster())
+    bench.hint(cluster())
+    for one, age in ((cluster_id(), 4), (cluster_id("young"), 1)):
+        reserve(bench.rollout, one, Reservation("i", "apps", NOW - timedelta(hours=age)), 5)
+
+    bench.run()
+
+    assert bench.queued == [("rg-pay/aks-pay", "resync: an old reservation", NO_DELAY)]
+
+
+def test_without_a_policy_nothing_is_queued_and_it_is_told_once_a_day(bench: Bench) -> None:
+    bench.hint(cluster())
+    bench.looked(another())
+    bench.policies.policy = Unreadable("PolicyInvalid", "line 3, column 1: `enforc` is not one of", None)
+
+    assert bench.run() == Resynced(0, 0, 0)
+    bench.run()
+    bench.clock.advance(timedelta(days=1))
+    bench.run()
+
+    assert bench.queued == []
+    assert [alert.severity for alert in bench.alerts.sent] == ["critical"] * 3
+    assert len({alert.key for alert in bench.alerts.sent}) == 2
+    assert "nothing is judged and nothing is remediated" in bench.alerts.sent[0].text
+
+
+def test_what_the_fleets_source_raises_is_the_hosts_to_see(bench: Bench) -> None:
+    class Broken(Fleet):
+        def clusters(self, subscriptions: Sequence[str]) -> Iterator[FleetHint]:
+            yield from super().clusters(subscriptions)
+            raise OSError("page 2: 503")
+
+    bench.fleet = Broken()
+    bench.hint(cluster())
+    bench.looked(another())
+
+    with pytest.raises(OSError, match="page 2"):
+        bench.run()
+
+    assert "not in Resource Graph" not in str(bench.queued), "a page that is missing is no absence"
