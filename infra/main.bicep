@@ -140,7 +140,7 @@ var productSettings = {
   MAIL_FROM: mailFrom
   MAIL_TO: mailTo
   OPERATION_POLL_SECONDS: empty(operationPollSeconds) ? '30' : operationPollSeconds
-  RESYNC_SCHEDULE: empty(resyncSchedule) ? '0 */15 * * * *' : resyncSchedule
+  RESYNC_SCHEDULE: empty(resyncSchedule) ? '0 0 * * * *' : resyncSchedule
   SMTP_HOST: smtpHost
   SMTP_PORT: empty(smtpPort) ? '587' : smtpPort
   SMTP_STARTTLS: empty(smtpStarttls) ? 'true' : smtpStarttls

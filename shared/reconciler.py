@@ -197,7 +197,10 @@ class _Look:
             return
         self.remediation.close_foreign_intents()
         self.hold.check()
-        changed = alerts.changes(self.request.cluster, self.stored.posture, posture, self.chain.head.seq)
+        before = self.stored.posture
+        ended = {name: pool.ended for name, pool in self.hold.memory.pools.items() if pool.ended}
+        remediated = frozenset(name for name, at in ended.items() if before is None or at > before.at)
+        changed = alerts.changes(self.request.cluster, before, posture, self.chain.head.seq, remediated)
         begun = {alert.pool for alert in told}
         # That a pool is non-compliant and that it is being remediated is one thing to tell, not two.
         changed = tuple(alert for alert in changed if not alert.pool or alert.pool not in begun)

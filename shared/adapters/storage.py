@@ -220,7 +220,7 @@ class BlobEvidence:
 
     def create(self, cluster: ClusterId, record: Record) -> bool:
         """Create a record under its number; False if that number is taken."""
-        from azure.core.exceptions import ResourceExistsError
+        from azure.core.exceptions import HttpResponseError, ResourceExistsError
         from azure.storage.blob import ContentSettings
 
         blob = self._client().get_blob_client(_path(cluster, record.seq))
@@ -230,6 +230,11 @@ class BlobEvidence:
                 record.bytes, overwrite=False, content_settings=ContentSettings(content_type="application/json")
             )
         except ResourceExistsError:
+            return False
+        except HttpResponseError as error:
+            # A role that may create and not overwrite is told 403 instead of 409 (Blob service error codes).
+            if getattr(error, "error_code", None) != "UnauthorizedBlobOverwrite":
+                raise
             return False
         return True
 

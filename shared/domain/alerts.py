@@ -24,14 +24,21 @@ def alert_id(key: str) -> str:
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
 
-def changes(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> tuple[Alert, ...]:
-    """Return what to tell about a commit; `seq` is the number of its last evidence record."""
+def changes(
+    cluster: ClusterId, old: Posture | None, new: Posture, seq: int, remediated: frozenset[str] = frozenset()
+) -> tuple[Alert, ...]:
+    """Return what to tell about a commit; `seq` is the number of its last evidence record.
+
+    `remediated` names the pools whose remediation ended since `old`: that they are compliant now is news, even if
+    a worker died before it could commit that they were not.
+    """
     found: list[Alert] = []
     # What was found while nobody was to be told is news when a policy says to tell.
     before = {pool.pool: pool for pool in old.pools if told(pool)} if old else {}
     was_unreadable = any(finding.state is ComplianceState.UNKNOWN for finding in old.cluster_findings) if old else False
+    nobody_cares = bool(new.pools) and not any(told(pool) for pool in new.pools)
     for finding in new.cluster_findings:
-        if finding.state is ComplianceState.UNKNOWN and not was_unreadable:
+        if finding.state is ComplianceState.UNKNOWN and not was_unreadable and not nobody_cares:
             title = f"{cluster}: can't be read"
             key = f"{cluster.key}:{seq}::{finding.reason}"
             text = f"{finding.message} Its pools count as unknown."
@@ -44,26 +51,34 @@ def changes(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> 
         found.append(Alert(key, cluster.arm_id, "", "good", "ClusterReadable", title, text, new.at))
     for pool in new.pools:
         old_pool = None if was_unreadable else before.get(pool.pool)
-        alert = _pool_change(cluster, old_pool, pool, seq, new.at) if told(pool) else None
+        if not told(pool):
+            continue
+        alert = _worse(cluster, old_pool, pool, seq, new.at)
+        if alert is None and ((old_pool and old_pool.state in _SEVERITY) or pool.pool in remediated):
+            alert = _better(cluster, pool, seq, new.at)
         if alert:
             found.append(alert)
     return tuple(found)
 
 
-def _pool_change(cluster: ClusterId, old: PoolPosture | None, new: PoolPosture, seq: int, at: datetime) -> Alert | None:
-    reason, severity = new.decisive.reason, _SEVERITY.get(new.state)
-    if severity:
-        worst = tuple(finding for finding in new.findings if finding.state == new.state)
-        if {finding.reason for finding in worst} <= _TRANSIENT | (_reasons(old) if old else frozenset()):
-            return None
-        title = f"{cluster}/{new.pool}: {new.state.value.replace('_', '-')}"
-        text = " ".join(finding.message for finding in worst)
-    elif old and old.state in _SEVERITY:
-        severity, title, text = "good", f"{cluster}/{new.pool}: {new.state.value}", new.findings[-1].message
-    else:
+def _worse(cluster: ClusterId, old: PoolPosture | None, new: PoolPosture, seq: int, at: datetime) -> Alert | None:
+    if new.state not in _SEVERITY:
         return None
-    key = f"{cluster.key}:{seq}:{new.pool}:{reason}"
-    return Alert(key, cluster.arm_id, new.pool, severity, reason, title, text, at)
+    worst = tuple(finding for finding in new.findings if finding.state == new.state)
+    if {finding.reason for finding in worst} <= _TRANSIENT | (_reasons(old) if old else frozenset()):
+        return None
+    text = " ".join(finding.message for finding in worst)
+    return _pool_alert(cluster, new, seq, at, _SEVERITY[new.state], text)
+
+
+def _better(cluster: ClusterId, new: PoolPosture, seq: int, at: datetime) -> Alert | None:
+    return None if new.state in _SEVERITY else _pool_alert(cluster, new, seq, at, "good", new.findings[-1].message)
+
+
+def _pool_alert(cluster: ClusterId, pool: PoolPosture, seq: int, at: datetime, severity: str, text: str) -> Alert:
+    reason, state = pool.decisive.reason, pool.state.value.replace("_", "-")
+    key = f"{cluster.key}:{seq}:{pool.pool}:{reason}"
+    return Alert(key, cluster.arm_id, pool.pool, severity, reason, f"{cluster}/{pool.pool}: {state}", text, at)
 
 
 def _reasons(pool: PoolPosture) -> frozenset[str]:
