@@ -47,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
             LocalStack(seed.example_world(), options, Ports() if chosen.free_ports else PORTS, folder) as stack,
             _env_script(folder / "env.sh", stack.env()) as script,
         ):
-            stack.host.invoke("resync")
+            if "resync" in stack.host.functions:
+                stack.host.invoke("resync")
             print(_welcome(stack, script), flush=True)
             ended.wait()
     except StackError as error:
