@@ -251,7 +251,7 @@ CHECKS: tuple[Check, ...] = (_flag, _capable, _settled, _image, _proof, _remedia
 
 def pools_to_prove(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> tuple[Pool, ...]:
     """Return the pools whose nodes must be asked now: no proof, an old one, or one that settles nothing."""
-    if cluster.stopped or not policy.covers(cluster.id, dict(cluster.tags)):
+    if not policy.covers(cluster.id, dict(cluster.tags)):
         return ()
     findings = ((subject.pool, _proof(subject)) for subject in _askable(cluster, memory, policy, now))
     return tuple(pool for pool, finding in findings if finding and finding.state is not _S.COMPLIANT)

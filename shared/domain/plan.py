@@ -76,7 +76,8 @@ def put_body(pool: Pool, **changes: bool) -> Mapping[str, Any]:
 def plan(situation: Situation) -> Plan:
     """Plan one look."""
     if not situation.posture.in_scope:
-        return Plan(None, (), None)
+        # Our own operation is followed to its end, and its place in the budget given back, all the same.
+        return Plan(None, (), situation.poll if situation.memory.operation else None)
     deferrals: list[Deferral] = []
     action: Action | None = None
     for verdict, pool in _due(situation):

@@ -171,6 +171,13 @@ def test_nothing_is_planned_out_of_scope() -> None:
     assert plan(situation(OFF, policy=policy)) == Plan(None, (), None)
 
 
+def test_an_operation_of_ours_is_followed_out_of_scope_too() -> None:
+    """Otherwise its place in the budget would stay taken for hours."""
+    policy = replace(ENFORCING, exclude=(Match(clusters=("*",)),))
+
+    assert plan(situation(OFF, policy=policy, memory=memory(operation()))) == Plan(None, (), POLL)
+
+
 class TestRequeue:
     """When a look is worth repeating."""
 
@@ -188,6 +195,10 @@ class TestRequeue:
 
     def test_a_missing_proof_is_asked_for_again(self) -> None:
         assert plan(situation(cluster())).requeue_after == 4 * POLL
+
+    def test_a_missing_node_is_waited_for(self) -> None:
+        lacking = proof(at=NOW, nodes=2, missing=1)
+        assert plan(situation(cluster(), memory=memory(apps=lacking))).requeue_after == 4 * POLL
 
     def test_nodes_that_lag_behind_a_reimage_are_asked_soon(self) -> None:
         lagging = PoolMemory(proof(at=NOW, disagreeing=("n1",)), ended=NOW - timedelta(minutes=1))
