@@ -17,7 +17,7 @@ from local.memory import MemoryAlerts, MemoryEvidence, MemoryQueue, MemoryTable,
 from local.ports import WorldClusters, WorldNodes
 from local.seed import EPOCH, PAYMENTS, empty_world
 from local.world.model import Pool
-from shared.budget import read_budget, reservation
+from shared.budget import read_budget, reservation, stale_reservations
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, OutcomeState
@@ -36,7 +36,7 @@ PUNCTUAL = frozenset({"clusters.begin", "postures.write"})
 ENDS = {OutcomeState.SUCCEEDED, OutcomeState.FAILED, OutcomeState.CANCELED}
 
 
-class WorkerDied(BaseException):  # noqa: N818 (it is no error of the code's)
+class WorkerDied(BaseException):
     """The process is gone: no `except Exception` and no clean-up sees it."""
 
 
@@ -92,6 +92,7 @@ class Lab:
         )
         self.rollout, self.postures = MemoryTable(self.clock), MemoryTable(self.clock)
         self.evidence, self.queue, self.alerts = MemoryEvidence(), MemoryQueue(self.clock), MemoryAlerts()
+        self.clusters, self.nodes = WorldClusters(self.world), WorldNodes(self.world)
         self.policies = FixedPolicy(read_policy("version: 1\nmode: enforce\n"))
         self.last_event = EPOCH
 
@@ -104,8 +105,8 @@ class Lab:
         tapped: dict[str, Any] = {
             name: Tapped(name, port, tap)
             for name, port in {
-                "clusters": WorldClusters(self.world),
-                "nodes": WorldNodes(self.world),
+                "clusters": self.clusters,
+                "nodes": self.nodes,
                 "policies": self.policies,
                 "rollout": self.rollout,
                 "postures": self.postures,
@@ -129,22 +130,36 @@ class Lab:
             if message in self.queue.messages:
                 self.queue.delete(message)
 
-    def until_quiet(self, looks: int = 200) -> None:
-        """Work one message after the other, moving the clock, until the queue is empty."""
-        for _ in range(looks):
+    def until_quiet(
+        self, tap: Callable[[], Tap] = Tap, *, back_at_once: bool = True, patience: timedelta | None = None
+    ) -> None:
+        """Work one message after the other, moving the clock by `patience` at most, until there is none."""
+        end = self.clock.now() + patience if patience is not None else None
+        for _ in range(100):
             visible = self.queue.next_visible()
-            if visible is None:
+            if visible is None or (end and visible > end):
                 return
             self.clock.advance(max(visible - self.clock.now(), timedelta()))
             message = self.queue.take(INVISIBLE)
             assert message
-            self.work(message, Tap())
-        raise AssertionError(f"not quiet after {looks} looks: {self.queue.messages}")
+            self.work(message, tap(), back_at_once=back_at_once)
+        raise AssertionError(f"it is never quiet: {self.queue.messages}")
+
+    def resync(self) -> None:
+        """Queue a look where a late worker left a reservation, as the resync does, and wait for it."""
+        for _ in stale_reservations(self.rollout, self.clock.now()):
+            self.event()
+        self.until_quiet()
+
+    def somebody_changes_the_pool(self) -> None:
+        """Somebody else changes something of the pool that is not ours to judge: it has another eTag."""
+        with self.world.entered():
+            self.pool.etag = self.world.guid()
 
     def assert_sound(self, *, accepted: int = 1) -> None:
         """Assert the whole world once all is quiet: nothing lost, nothing twice, nothing left."""
         assert not self.queue.messages
-        assert len(self.world.operations) == accepted, "PUTs that AKS accepted"
+        assert len(self.world.operations) == accepted, "AKS accepts one PUT"
         assert self.pool.fips
         assert self.pool.provisioning_state == "Succeeded"
         stored = read_posture(self.postures, CLUSTER)
@@ -193,7 +208,7 @@ class Lab:
         assert all(number == 1 for number in told.values()), told
 
 
-class _Thread:
+class Stepped:
     """One worker that stops before every call until it is let on."""
 
     def __init__(self, lab: Lab, message: Message) -> None:
@@ -241,10 +256,12 @@ class Schedule:
     deaths: int = 1
     pauses: int = 1
     """How often time may pass beyond every lease while workers stand still."""
+    changes: int = 0
+    """How often somebody else changes the pool."""
 
     def run(self) -> None:
         """Run until nothing is left to do."""
-        busy: list[_Thread] = []
+        busy: list[Stepped] = []
         for _ in range(20_000):
             choices = self._choices(busy)
             if not choices:
@@ -255,7 +272,7 @@ class Schedule:
         else:
             raise AssertionError("it never ends")
 
-    def _choices(self, busy: list[_Thread]) -> dict[str, float]:
+    def _choices(self, busy: list[Stepped]) -> dict[str, float]:
         now, visible = self.lab.clock.now(), self.lab.queue.next_visible()
         choices: dict[str, float] = {}
         if busy:
@@ -268,13 +285,15 @@ class Schedule:
                     choices["pause"] = 2
         if self.events:
             choices["event"] = 5
+        if self.changes:
+            choices["change"] = 2
         if visible and visible <= now and len(busy) < self.workers:
             choices["start"] = 30
         if visible and visible > now and not busy:
             choices["wait"] = 30
         return choices
 
-    def _take(self, choice: str, busy: list[_Thread]) -> None:
+    def _take(self, choice: str, busy: list[Stepped]) -> None:
         lab, rng = self.lab, self.rng
         match choice:
             case "step":
@@ -287,13 +306,16 @@ class Schedule:
             case "pause":
                 self.pauses -= 1
                 lab.clock.advance(timedelta(minutes=6))
+            case "change":
+                self.changes -= 1
+                lab.somebody_changes_the_pool()
             case "event":
                 self.events -= 1
                 lab.event()
             case "start":
                 message = lab.queue.take(INVISIBLE)
                 assert message
-                busy.append(_Thread(lab, message))
+                busy.append(Stepped(lab, message))
             case _:
                 visible = lab.queue.next_visible()
                 assert visible

@@ -1,11 +1,25 @@
 """The real code under crashes and interleavings: whatever happens, the world ends up as it should."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from enum import StrEnum
 from itertools import count
 
 import pytest
 
-from tests.protocol.lab import INVISIBLE, Lab, Schedule, Tap, WorkerDied
+from tests.protocol.lab import INVISIBLE, PUNCTUAL, Lab, Schedule, Stepped, Tap, WorkerDied
+
+
+@contextmanager
+def noted(what: str) -> Iterator[None]:
+    """Say in a failure which run it was."""
+    try:
+        yield
+    except AssertionError as error:
+        error.add_note(what)
+        raise
 
 
 class Killer:
@@ -37,23 +51,10 @@ class Killer:
             raise WorkerDied
 
 
-def run(lab: Lab, killer: Killer, *, back_at_once: bool) -> None:
-    """Run a whole remediation with one worker after the other."""
-    lab.event()
-    for _ in range(100):
-        visible = lab.queue.next_visible()
-        if visible is None:
-            return
-        lab.clock.advance(max(visible - lab.clock.now(), visible - visible))
-        message = lab.queue.take(INVISIBLE)
-        assert message
-        lab.work(message, killer.tap(), back_at_once=back_at_once)
-    raise AssertionError(f"not quiet: {lab.queue.messages}")
-
-
 def test_a_remediation_ends_proven_and_quiet() -> None:
     lab, killer = Lab(), Killer(0, after=False)
-    run(lab, killer, back_at_once=True)
+    lab.event()
+    lab.until_quiet(killer.tap)
     lab.assert_sound()
     assert killer.calls > 60
 
@@ -63,24 +64,77 @@ def test_a_remediation_ends_proven_and_quiet() -> None:
 def test_a_worker_may_die_at_any_call(*, after: bool, back_at_once: bool) -> None:
     for call in count(1):
         lab, killer = Lab(), Killer(call, after=after)
-        run(lab, killer, back_at_once=back_at_once)
+        lab.event()
+        lab.until_quiet(killer.tap, back_at_once=back_at_once)
         if killer.calls < call:
             break
-        try:
+        with noted(f"the worker died at call {call}"):
             lab.assert_sound()
-        except AssertionError as error:
-            error.add_note(f"the worker died at call {call}")
-            raise
+
+
+class Then(StrEnum):
+    """What a worker does that slept longer than its lease."""
+
+    GOES_ON = "and goes on"
+    DIES = "and dies after one call"
+    SLEEPS_AGAIN = "and sleeps again after one call"
+
+
+def overtaken(lab: Lab, call: int, patience: timedelta, then: Then) -> bool:
+    """Let the worker that is about to make the n-th call of a run sleep; say whether there was such a call.
+
+    Its lease ends, others work, then it wakes up.
+    """
+    lab.event()
+    calls = 0
+    while (visible := lab.queue.next_visible()) is not None:
+        lab.clock.advance(max(visible - lab.clock.now(), timedelta()))
+        message = lab.queue.take(INVISIBLE)
+        assert message
+        worker = Stepped(lab, message)
+        while not worker.done:
+            calls += 1
+            sleeps = calls == call or (calls == call + 1 and then is Then.SLEEPS_AGAIN)
+            if sleeps and worker.at not in PUNCTUAL:
+                lab.clock.advance(timedelta(minutes=6))
+                lab.event()
+                lab.until_quiet(patience=patience)
+            worker.step()
+            if calls == call and then is Then.DIES and not worker.done:
+                worker.kill()
+    return calls >= call
+
+
+@pytest.mark.parametrize("then", Then)
+@pytest.mark.parametrize(
+    "patience",
+    [timedelta(), timedelta(seconds=40), timedelta(hours=3)],
+    ids=["while others do one look", "while others see the operation", "while others do everything"],
+)
+def test_a_worker_may_be_overtaken_at_any_call(patience: timedelta, then: Then) -> None:
+    for call in count(1):
+        lab = Lab()
+        with noted(f"the worker slept before call {call}"):
+            if not overtaken(lab, call, patience, then):
+                break
+            lab.resync()
+            lab.assert_sound()
 
 
 @pytest.mark.parametrize("block", range(8))
-def test_workers_may_overtake_each_other_die_and_pause_anywhere(block: int) -> None:
+def test_workers_may_overtake_each_other_die_and_sleep_anywhere(block: int) -> None:
     for seed in range(block * 50, block * 50 + 50):
         lab, rng = Lab(seed=seed), random.Random(seed)
-        schedule = Schedule(lab, rng, rng.choice((2, 3)), rng.choice((1, 2, 3)), rng.choice((0, 1, 2)), rng.choice((0, 1)))
-        try:
+        schedule = Schedule(
+            lab,
+            rng,
+            workers=rng.choice((2, 3)),
+            events=rng.choice((1, 2, 3)),
+            deaths=rng.choice((0, 1, 2)),
+            pauses=rng.choice((0, 1)),
+            changes=rng.choice((0, 0, 1)),
+        )
+        with noted(f"seed {seed}"):
             schedule.run()
+            lab.resync()
             lab.assert_sound()
-        except AssertionError as error:
-            error.add_note(f"seed {seed}")
-            raise

@@ -44,7 +44,7 @@ class At(IntEnum):
 
 HOLDING = frozenset({At.SAVE, At.SETTLE_WOKEN, At.SETTLE_SEND, At.SETTLE, At.GIVE_UP})
 
-NOTHING_DONE = frozenset({At.READ, At.TAKE, At.AWAY_WOKEN, At.AWAY_SEND, At.AWAY_REMEMBER_FIRST})
+NOTHING_DONE = frozenset({At.READ, At.TAKE, At.AWAY_WOKEN, At.AWAY_REMEMBER_FIRST})
 """A worker that dies here leaves nothing but its message: as if nobody had received it yet."""
 
 
@@ -107,20 +107,16 @@ class Rules:
     """Equal stamps are not `before`."""
     copy_when_busy: bool = True
     """Who is turned away sends a copy before he lets his message go."""
-    busy_must_begin_later: bool = True
-    """A look that is running answers only what was inserted before it began."""
     never_rely_on_a_worker: bool = True
     """A message is let go for a completed look or a later message, not for a look that is still running."""
     answered_is_beginning: bool = True
     """`answered` is when the look began, not when it ended."""
     send_before_settle: bool = True
     """The next look is queued before the cluster is free and the messages are answered."""
-    lost_lease_keeps_message: bool = True
-    """A look that lost its lease does not let its message go."""
+    keep_message_of_lost_look: bool = True
+    """A look that is past its deadline or has lost its lease does not let its message go."""
     send_before_remember: bool = True
     """`woken` is written after the copy is in the queue."""
-    conditional: bool = True
-    """Claims are conditional on the row that was read."""
     expires: bool = True
     """A lease ends."""
 
@@ -137,7 +133,7 @@ class Size:
     repeats: int = 0
     coarse: bool = True
     """Two things that come one after the other may carry the same stamp."""
-    hasty: bool = True
+    hasty: bool = False
     """Who settles comes back at once if somebody was turned away meanwhile; this is quicker, not safer."""
 
 
@@ -190,7 +186,8 @@ class WakeUps:
                 yield from self._receive(state, index)
                 continue
             yield from self._step(state, index, worker)
-            if state.crashes and worker.at not in NOTHING_DONE:
+            nothing_done = worker.at in NOTHING_DONE or (worker.at is At.AWAY_SEND and self.rules.send_before_remember)
+            if state.crashes and not nothing_done:
                 died = _back(state, index)
                 yield f"{index} dies before {worker.at.name}", died._replace(crashes=state.crashes - 1)
             if state.repeats and worker.owns:
@@ -230,7 +227,7 @@ class WakeUps:
             case At.GIVE_UP:
                 # Whoever took over is not disturbed: the write is conditional.
                 freed = _written(state, index, None) if worker.fresh else state
-                yield f"{index} gives up", _back(freed, index)
+                yield f"{index} gives up", self._lost(freed, index)
             case _:
                 yield from self._turned_away(state, index, worker)
 
@@ -248,12 +245,9 @@ class WakeUps:
             yield f"{index} finds its message answered", _let_go(state, index)
             return
         away = Worker(At.AWAY_WOKEN, worker.inserted, worker.owns)
-        if not self.rules.send_before_remember:
-            away = away._replace(at=At.AWAY_REMEMBER_FIRST)
         lease = state.lease
         if lease and not lease.expired:
-            later = self._before(worker.inserted, lease.began) or not self.rules.busy_must_begin_later
-            if later and not self.rules.never_rely_on_a_worker:
+            if self._before(worker.inserted, lease.began) and not self.rules.never_rely_on_a_worker:
                 yield f"{index} relies on the look that runs", _let_go(state, index)
             elif self.rules.copy_when_busy:
                 yield f"{index} finds the cluster busy", _with(state, index, away)
@@ -268,12 +262,12 @@ class WakeUps:
         )
 
     def _take(self, state: State, index: int, worker: Worker) -> Iterator[tuple[str, State]]:
-        if not worker.fresh and self.rules.conditional:
+        if not worker.fresh:
             again = Worker(At.READ, worker.inserted)
             # Reading again is the same as not having received the message yet.
             yield f"{index} loses the race", _back(state, index) if worker.owns else _with(state, index, again)
-            away = At.AWAY_WOKEN if self.rules.send_before_remember else At.AWAY_REMEMBER_FIRST
-            yield f"{index} loses a third race", _with(state, index, Worker(away, worker.inserted, worker.owns))
+            away = Worker(At.AWAY_WOKEN, worker.inserted, worker.owns)
+            yield f"{index} loses a third race", _with(state, index, away)
             return
         for stamp in self._stamps(state):
             lease = Lease(stamp)
@@ -293,7 +287,7 @@ class WakeUps:
             yield f"{index} is past its deadline", late
 
     def _lost(self, state: State, index: int) -> State:
-        return _back(state, index) if self.rules.lost_lease_keeps_message else _let_go(state, index)
+        return _back(state, index) if self.rules.keep_message_of_lost_look else _let_go(state, index)
 
     def _settle(self, state: State, index: int, worker: Worker) -> Iterator[tuple[str, State]]:
         first, second = At.SETTLE_SEND, At.SETTLE
@@ -317,8 +311,9 @@ class WakeUps:
             case _ if not worker.fresh:
                 yield f"{index} can't settle", self._lost(state, index)
             case _:
-                answered = worker.began if self.rules.answered_is_beginning else state.now
+                answered = worker.began if self.rules.answered_is_beginning else state.now + 1
                 after = _written(state, index, None)._replace(
+                    now=max(state.now, answered),
                     answered=answered,
                     done=max(state.done, worker.known),
                     # What is due later is a wake-up like any other from here on.
@@ -336,7 +331,8 @@ class WakeUps:
             case At.AWAY_WOKEN if state.woken > worker.inserted:
                 yield f"{index} relies on a later wake-up", _let_go(state, index)
             case At.AWAY_WOKEN:
-                yield f"{index} finds no later wake-up", _with(state, index, worker._replace(at=At.AWAY_SEND))
+                following = At.AWAY_SEND if self.rules.send_before_remember else At.AWAY_REMEMBER_FIRST
+                yield f"{index} finds no later wake-up", _with(state, index, worker._replace(at=following))
             case At.AWAY_SEND:
                 then = worker._replace(at=At.AWAY_REMEMBER)
                 for stamp in self._stamps(state):
