@@ -144,12 +144,20 @@ def _evidence(chosen: argparse.Namespace) -> int:
     return OK
 
 
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user may have no name.
+        return "somebody without a name"
+
+
 def _look(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
     from shared.domain.requests import ReconcileRequest
 
     cluster = ClusterId.parse(chosen.cluster)
-    bootstrap.wake_ups().send(ReconcileRequest(cluster, f"cli: {getpass.getuser()}"))
+    bootstrap.wake_ups().send(ReconcileRequest(cluster, f"cli: {_who()}"))
     print(f"queued: {cluster} will be looked at; `fipswarden posture {cluster.arm_id}` shows the verdicts")
     return OK
 
@@ -158,7 +166,7 @@ def _pause(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
     from shared.budget import pause
 
-    pause(bootstrap.table("rollout"), f"{getpass.getuser()}: {chosen.reason}", paused=True)
+    pause(bootstrap.table("rollout"), f"{_who()}: {chosen.reason}", paused=True)
     print("paused: nothing new is begun until `fipswarden resume`")
     return OK
 

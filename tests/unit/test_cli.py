@@ -1,6 +1,7 @@
 """The `fipswarden` command: what it prints, what it returns, and one clear line for whatever a stranger types."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -292,6 +293,16 @@ def test_a_look_is_queued_with_the_name_of_who_asked(app: App, capsys: pytest.Ca
     (message,) = app.queue.messages
     assert (message.request.cluster, message.request.cause) == (cluster_id(), "cli: ana")
     assert "queued: rg-pay/aks-pay will be looked at" in Printed(capsys).out
+
+
+def test_who_has_no_name_may_ask_too(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+
+    assert main(["look", ID]) == 0
+
+    assert app.queue.messages[0].request.cause == "cli: somebody without a name"
 
 
 def test_a_pause_keeps_who_and_why_until_somebody_resumes(app: App, capsys: pytest.CaptureFixture[str]) -> None:
