@@ -199,6 +199,7 @@ class Lab:
         for intent, count in outcomes.items():
             assert count[False] == 1, f"{count[False]} outcomes of one intent"
             assert count[True] == (intent in accepted), "an accepted operation has one end, another none"
+        assert len(accepted) == len(self.world.operations), "the evidence knows of every PUT that AKS accepted"
 
     def assert_alerts(self) -> None:
         """Assert that alerts which were sent twice are the same alert, and that every change was told."""
