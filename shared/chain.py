@@ -23,12 +23,10 @@ class Chain:
         self._passed: dict[str, Record] = {}
 
     def catch_up(self) -> tuple[Record, ...]:
-        """Read what a look that died left behind the known head, and move the head there."""
-        found: list[Record] = []
+        """Read what a look that died left beyond the known head, move the head there, and return what was passed."""
         while record := self._evidence.read(self._cluster, self.head.seq + 1):
-            found.append(record)
             self._pass(record)
-        return tuple(found)
+        return self.passed
 
     def append(self, kind: RecordKind, at: datetime, body: Mapping[str, Any], record_id: str = "") -> Record:
         """Write the next record; it exists durably once this returns.
@@ -56,6 +54,11 @@ class Chain:
     def _pass(self, record: Record) -> None:
         self._passed[record.id] = record
         self.head = record.head
+
+    @property
+    def passed(self) -> tuple[Record, ...]:
+        """The records beyond the head that was known at first, ours and others', in their order."""
+        return tuple(self._passed.values())
 
     def open_intents(self) -> tuple[Record, ...]:
         """Return the intents beyond the head that was known at first which have no outcome there."""

@@ -195,8 +195,10 @@ class _Look:
         seen = digest(posture, planned)
         if (self.chain.head, seen, control) == (self.stored.head, self.stored.digest, self.stored.control):
             return
-        self.remediation.close_foreign_intents()
         self.hold.check()
+        self.remediation.remember_passed()
+        if self.remediation.close_foreign_intents():
+            self.hold.check()
         before = self.stored.posture
         ended = {name: pool.ended for name, pool in self.hold.memory.pools.items() if pool.ended}
         remediated = frozenset(name for name, at in ended.items() if before is None or at > before.at)

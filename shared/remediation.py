@@ -75,19 +75,24 @@ class Remediation:
 
     def _recall(self) -> Operation | None:
         """Return our operation, with what a worker recorded of it and did not live to remember."""
+        if self.hold.memory.operation is not None:
+            # The head was read before this fence: whoever takes over later writes beyond it, where we meet his records.
+            self.hold.check()
+            self.chain.catch_up()
+        return self.remember_passed()
+
+    def remember_passed(self) -> Operation | None:
+        """Remember what the records that the chain has passed say of our operation, before the head moves past them."""
         operation = self.hold.memory.operation
         if operation is None:
             return None
-        # The head was read before this fence: whoever takes over later writes beyond it, where we meet his records.
-        self.hold.check()
         recalled = operation
-        for record in self.chain.catch_up():
+        for record in self.chain.passed:
             if record.id == operation.intent:
                 recalled = replace(recalled, intent_seq=record.seq)
             elif record.payload.get("intent") == operation.intent:
                 recalled = replace(recalled, outcome=OutcomeState(record.payload["outcome"]))
         if recalled != operation:
-            # Remembered before anything moves the chain's known head past these records.
             self.hold.save(replace(self.hold.memory, operation=recalled))
         return recalled
 
@@ -225,19 +230,19 @@ class Remediation:
         part = "end" if state in _ENDS.values() else "answer"
         return self.chain.append(RecordKind.OUTCOME, self.clock.now(), body, f"{operation.intent}.{part}")
 
-    def close_foreign_intents(self) -> None:
+    def close_foreign_intents(self) -> bool:
         """Record an outcome for intents of workers that lost their lease: they would stay open for ever.
 
         Such an intent was written after somebody else had claimed the cluster, so its fence failed and nothing was
-        sent; or its memory was lost with the rollout row. `unknown` is true of both.
+        sent; or its memory was lost with the rollout row. `unknown` is true of both. Returns whether there were any.
         """
         own = self.hold.memory.operation
-        for record in self.chain.open_intents():
-            if own and record.id == own.intent:
-                continue
+        foreign = [record for record in self.chain.open_intents() if own is None or record.id != own.intent]
+        for record in foreign:
             kind, pool = ActionKind(record.payload["action"]), str(record.payload["pool"])
             lost = Operation(record.id, kind, pool, str(record.payload["ifMatch"]), self.clock.now(), None, record.seq)
             self._record_outcome(lost, OutcomeState.UNKNOWN, "Its worker lost the lease; nothing else is known.")
+        return bool(foreign)
 
 
 def _is_on(operation: Operation, pool: Pool | None) -> bool:

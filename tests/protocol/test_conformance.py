@@ -122,7 +122,6 @@ def test_a_worker_may_be_overtaken_at_any_call(patience: timedelta, then: Then) 
             lab.assert_sound()
 
 
-@pytest.mark.xfail(reason="close_foreign_intents comes before the fence of _commit", strict=True)
 def test_a_look_that_has_lost_its_lease_closes_no_intent_of_the_one_that_works() -> None:
     lab = Lab()
     lab.event()
