@@ -29,5 +29,6 @@ def pool_events(event: str, request: func.Out[str], rejected: func.Out[str]) -> 
         case Ignored(kind):
             log.info("event ignored", extra={"kind": kind})
         case Rejected(reason, message):
-            rejected.set(json.dumps({"v": 1, "reason": reason, "message": message, "event": event[:20_000]}))
+            # A queue message holds 48 kB, and JSON writes a character in up to 12 bytes.
+            rejected.set(json.dumps({"v": 1, "reason": reason, "message": message[:500], "event": event[:3_000]}))
             log.warning("event rejected", extra={"reason": reason, "detail": message})

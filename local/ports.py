@@ -138,7 +138,7 @@ class WorldFleet:
 
     def clusters(self, subscriptions: Sequence[str]) -> Iterator[FleetHint]:
         """Ask Resource Graph, with the adapter's own query."""
-        from shared.adapters.graph import QUERY, hint
+        from shared.adapters.graph import QUERY, hints
 
         more: str | None = None
         while True:
@@ -146,7 +146,7 @@ class WorldFleet:
             body = {"query": QUERY, "subscriptions": list(subscriptions), "options": options}
             url = "/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01"
             answer = self._client.send("POST", url, body=body).json()
-            yield from (hint(row) for row in answer["data"])
+            yield from hints(answer["data"])
             more = answer.get("$skipToken")
             if not more:
                 return

@@ -14,6 +14,6 @@ def daily_digest(postures: Table, now: datetime) -> Alert:
     counts = [f"{states[state]} {state.value.replace('_', '-')}" for state in WORST_FIRST if states[state]]
     total = sum(states.values())
     bad = sum(states[state] for state in (ComplianceState.INCONSISTENT, ComplianceState.NON_COMPLIANT))
-    severity = "warning" if bad or states[ComplianceState.UNKNOWN] else "good"
+    severity = "warning" if bad or states[ComplianceState.UNKNOWN] else "good" if total else "info"
     text = f"{total} clusters in scope: {', '.join(counts) or 'none has been looked at yet'}."
     return Alert(f"daily:{now:%Y-%m-%d}", "", "", severity, "DailyDigest", "FIPS on AKS, daily", text, now)

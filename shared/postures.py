@@ -69,7 +69,8 @@ def control_digest(read: ClusterRead, policy: Policy, now: datetime) -> str:
 
     A look keeps it; resync computes it from Resource Graph's hint: a difference is worth a fresh look.
     """
-    images = [[pool.name, pool.node_image] for pool in read.pools] if isinstance(read, Cluster) else []
+    # The image and the number of nodes: other nodes than those that were asked are a reason to ask again.
+    images = [[pool.name, pool.node_image, pool.count] for pool in read.pools] if isinstance(read, Cluster) else []
     return fingerprint([_verdicts(evaluate(read, Memory(), policy, None, now)), images])
 
 

@@ -95,8 +95,9 @@ def _reason(
         return ("never looked at", timedelta()) if covered else None
     if known.control != control_digest(read, policy, now):
         return "drift", timedelta()
-    if known.state is ComplianceState.UNKNOWN:
-        return "unknown", timedelta()
+    if known.state in (ComplianceState.UNKNOWN, ComplianceState.INCONSISTENT):
+        # Only the nodes can tell whether it is so any more.
+        return str(known.state), timedelta()
     if known.due and known.due <= now + HORIZON:
         return "due", max(known.due - now, timedelta())
     return None

@@ -1,6 +1,7 @@
 """The fleet from Azure Resource Graph: one call per 1,000 clusters; hints alone, since it lags behind ARM."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.arm import Arm
@@ -12,6 +13,8 @@ from shared.ports import FleetHint
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+log = logging.getLogger("fipswarden.graph")
+
 # Names of rows that `read_cluster` knows; `order by` with `id` keeps the paging stable (Resource Graph, "paging").
 QUERY = """resources
 | where type =~ 'microsoft.containerservice/managedclusters'
@@ -22,7 +25,7 @@ QUERY = """resources
 """One query for the whole fleet."""
 _PROPERTIES = ("provisioningState", "powerState", "aadProfile", "agentPoolProfiles")
 _PAGE = 1000
-_SUBSCRIPTIONS_PERQUERY = 300
+_MAX_SUBSCRIPTIONS = 300
 """Resource Graph, "throttling": group fewer than 300 subscriptions a query."""
 
 
@@ -46,10 +49,9 @@ class GraphFleet:
             base_url=self._arm.cloud.arm_endpoint,
             credential_scopes=[self._arm.cloud.arm_scope],
         ) as client:
-            for start in range(0, len(subscriptions), _SUBSCRIPTIONS_PERQUERY):
-                some = list(subscriptions[start : start + _SUBSCRIPTIONS_PERQUERY])
-                for row in _pages(client, some):
-                    yield hint(row)
+            for start in range(0, len(subscriptions), _MAX_SUBSCRIPTIONS):
+                some = list(subscriptions[start : start + _MAX_SUBSCRIPTIONS])
+                yield from hints(_pages(client, some))
 
 
 def _pages(client: Any, subscriptions: list[str]) -> Iterator[dict[str, Any]]:
@@ -65,9 +67,19 @@ def _pages(client: Any, subscriptions: list[str]) -> Iterator[dict[str, Any]]:
             return
 
 
-def hint(row: dict[str, Any]) -> FleetHint:
+def hints(rows: Iterable[dict[str, Any]]) -> Iterator[FleetHint]:
+    """Read rows; one that names no cluster that we can address is told in the log, and ends nothing."""
+    for row in rows:
+        try:
+            cluster = ClusterId.parse(str(row.get("id")))
+        except ValueError as error:
+            log.warning("row of Resource Graph without a usable id, not covered: %s", error)
+            continue
+        yield _hint(cluster, row)
+
+
+def _hint(cluster: ClusterId, row: dict[str, Any]) -> FleetHint:
     """Read one row; what can't be judged becomes an unreadable hint, which queues a look."""
-    cluster = ClusterId.parse(str(row.get("id")))
     properties = {name: row.get(name) for name in _PROPERTIES}
     try:
         return FleetHint(read_cluster({**row, "properties": properties}), cluster)

@@ -58,6 +58,8 @@ TABLE: tuple[_Row, ...] = (
     _Row(408, (), "", "Timeout", "", 30 * _SECOND),
     _Row(409, ("scopelocked",), "", "Locked", "A resource lock stands in the way: remove it.", None),
     _Row(409, ("operationnotallowed",), "stopped", "Stopped", "Start the cluster or the pool.", None),
+    # Compute calls a quota OperationNotAllowed, too ("... exceeding approved ... quota"; ARM, "resource quota errors").
+    _Row(409, (), "quota", "QuotaExceeded", "Have the quota raised.", None),
     _Row(409, (), "", "ClusterBusy", "Another operation runs; it is waited out.", _MINUTE),
     _Row(412, (), "", "Changed", "Somebody changed the pool since it was read.", _SECOND),
     _Row(429, (), "", "Throttled", "", _MINUTE),

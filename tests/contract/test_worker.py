@@ -91,3 +91,9 @@ def test_the_hosts_settings_fit_the_senders_and_the_look() -> None:
     longest_look = 480
     assert hours * 3600 + minutes * 60 + seconds >= longest_look + 60, "a look ends before the host ends it"
     assert host["telemetryMode"] == "OpenTelemetry"
+
+
+def test_a_rejected_event_always_fits_into_a_queue_message() -> None:
+    answer = run("pool_events", "event", "string", "\N{SNOWMAN}\N{GRINNING FACE}" * 30_000)
+    assert answer["failed"] == ""
+    assert len(answer["outputs"]["rejected"]["string"].encode()) < 48 * 1024

@@ -35,6 +35,7 @@ ROWS = [
     (409, "OperationNotAllowed", "The cluster is Stopped.", "Stopped", None),
     (409, "OperationNotAllowed", "Another operation (Updating) is in progress", "ClusterBusy", MINUTE),
     (409, "AnotherOperationInProgress", "", "ClusterBusy", MINUTE),
+    (409, "OperationNotAllowed", "exceeding approved Total Regional Cores quota", "QuotaExceeded", None),
     (412, "PreConditionFailed", "", "Changed", SECOND),
     (429, "Throttled", "", "Throttled", MINUTE),
     (500, "", "", "ServerError", 30 * SECOND),

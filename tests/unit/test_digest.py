@@ -25,7 +25,7 @@ OUT = judged(cluster(), policy=Policy(exclude=(Match(clusters=("*",)),)))
 @pytest.mark.parametrize(
     ("postures", "severity", "text"),
     [
-        ([], "good", "0 clusters in scope: none has been looked at yet."),
+        ([], "info", "0 clusters in scope: none has been looked at yet."),
         ([GOOD, GOOD], "good", "2 clusters in scope: 2 compliant."),
         ([GOOD, BAD], "warning", "2 clusters in scope: 1 non-compliant, 1 compliant."),
         ([GOOD, UNPROVEN], "warning", "2 clusters in scope: 1 unknown, 1 compliant."),

@@ -84,11 +84,12 @@ class Bench:
         one: ClusterId | None = None,
         *,
         proven: bool = True,
+        disagreeing: tuple[str, ...] = (),
         due: timedelta | None = None,
     ) -> None:
         """A look has committed a posture of what it read."""
         found = one or (read.id if isinstance(read, Cluster) else cluster_id())
-        remembered = memory(apps=proof()) if proven else Memory()
+        remembered = memory(apps=proof(disagreeing=disagreeing)) if proven else Memory()
         policy = self.policies.policy
         assert isinstance(policy, Policy)
         posture = evaluate(read, remembered, policy, None, NOW)
@@ -181,6 +182,15 @@ def test_what_is_unknown_is_looked_at_every_time(bench: Bench) -> None:
     bench.run()
 
     assert bench.queued == [("rg-pay/aks-pay", "resync: unknown", NO_DELAY)]
+
+
+def test_what_is_inconsistent_is_looked_at_every_time_since_only_the_nodes_can_tell(bench: Bench) -> None:
+    bench.hint(cluster())
+    bench.looked(cluster(), disagreeing=("node-1",))
+
+    bench.run()
+
+    assert bench.queued == [("rg-pay/aks-pay", "resync: inconsistent", NO_DELAY)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,33 @@
+"""What Resource Graph's rows become."""
+
+import logging
+
+import pytest
+
+from shared.adapters.graph import hints
+from shared.domain.model import Cluster, Unreadable
+
+GOOD = (
+    "/subscriptions/10000000-0000-4000-8000-000000000001/resourceGroups/rg"
+    "/providers/Microsoft.ContainerService/managedClusters/aks"
+)
+
+
+def test_a_row_is_read_like_a_get() -> None:
+    pool = {"name": "np", "enableFIPS": True, "osType": "Linux"}
+    (hint,) = hints([{"id": GOOD, "location": "westeurope", "tags": {"env": "prod"}, "agentPoolProfiles": [pool]}])
+    assert isinstance(hint.read, Cluster)
+    assert (hint.read.tags, hint.read.pools[0].enable_fips) == ({"env": "prod"}, True)
+
+
+def test_a_row_that_cannot_be_judged_is_an_unreadable_hint() -> None:
+    (hint,) = hints([{"id": GOOD, "agentPoolProfiles": ["not an object"]}])
+    assert isinstance(hint.read, Unreadable)
+    assert hint.cluster.name == "aks"
+
+
+def test_a_row_without_a_usable_id_is_told_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        found = list(hints([{"id": "/subscriptions/x"}, {}, {"id": GOOD}]))
+    assert [hint.cluster.name for hint in found] == ["aks"]
+    assert len(caplog.records) == 2
