@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.adapters.storage import AlertQueue, AzureTable, BlobEvidence, WakeUpQueue
+from shared.adapters.blobs import BlobEvidence
+from shared.adapters.queues import AlertQueue, WakeUpQueue
+from shared.adapters.tables import AzureTable
 from shared.alerting import Alerting
 from shared.config import Settings, Storage, read_settings
 from shared.ports import Channel, Policies

@@ -15,7 +15,9 @@ from azure.storage.blob import ContainerClient
 from local.azurite import Azurite
 from local.clock import SystemClock
 from local.memory import MemoryEvidence, MemoryTable
-from shared.adapters.storage import AlertQueue, AzureTable, BlobEvidence, WakeUpQueue
+from shared.adapters.blobs import BlobEvidence
+from shared.adapters.queues import AlertQueue, WakeUpQueue
+from shared.adapters.tables import AzureTable
 from shared.chain import Chain
 from shared.config import Storage
 from shared.domain.ids import ClusterId
@@ -283,6 +285,30 @@ def test_a_record_whose_answer_was_lost_is_recognised_and_the_chain_goes_on(stor
     assert [first.seq, second.seq] == [1, 2]
     assert second.payload["previous"] == first.head.hash
     assert evidence.read(CLUSTER, 3) is None
+
+
+class CreatesOnly(RequestsTransport):  # type: ignore[misc]  # azure-core exports it lazily, so mypy sees Any
+    """Answers a write on an existing blob as Azure does to a role that may create and not overwrite."""
+
+    def send(self, request: Any, **options: Any) -> Any:
+        answer = super().send(request, **options)
+        if answer.status_code == 409:
+            answer.status_code = 403
+            answer.headers["x-ms-error-code"] = "UnauthorizedBlobOverwrite"
+        return answer
+
+
+def test_a_role_that_may_not_overwrite_finds_numbers_taken_too(storage: Storage) -> None:
+    evidence = BlobEvidence(storage, None, f"c{secrets.token_hex(8)}")
+    evidence.ensure_container()
+    evidence._made = ContainerClient.from_connection_string(
+        storage.connection_string, evidence._container, transport=CreatesOnly()
+    )
+    first = make_record(CLUSTER, Head(), "first", RecordKind.OBSERVATION, NOW, {})
+    assert evidence.create(CLUSTER, first)
+    assert not evidence.create(CLUSTER, first)
+    second = Chain(evidence, CLUSTER, Head()).append(RecordKind.OBSERVATION, NOW, {})
+    assert (second.seq, second.payload["previous"]) == (2, first.head.hash)
 
 
 def test_two_writers_of_one_chain_neither_fork_it_nor_lose_a_record(evidence: Evidence) -> None:

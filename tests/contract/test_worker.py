@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.storage import AlertQueue, WakeUpQueue
+from shared.adapters.queues import AlertQueue, WakeUpQueue
 from shared.config import Storage
 
 ROOT = Path(__file__).parents[2]

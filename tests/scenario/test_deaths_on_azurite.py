@@ -17,7 +17,9 @@ from local.azurite import Azurite
 from local.memory import MemoryAlerts
 from local.ports import WorldClusters, WorldNodes
 from local.world.access import APP
-from shared.adapters.storage import AzureTable, BlobEvidence, WakeUpQueue, _Queue
+from shared.adapters.blobs import BlobEvidence
+from shared.adapters.queues import TextQueue, WakeUpQueue
+from shared.adapters.tables import AzureTable
 from shared.budget import read_budget, reservation
 from shared.config import Storage
 from shared.domain.ids import ClusterId
@@ -88,7 +90,7 @@ class Plant:
         self.evidence = BlobEvidence(self.storage, None, f"e{name}")
         self.evidence.ensure_container()
         self.wake_ups = WakeUpQueue(self.storage, None)
-        self.wake_ups._queue = _Queue(self.storage, None, f"q{name}")
+        self.wake_ups._queue = TextQueue(self.storage, None, f"q{name}")
         self.alerts = MemoryAlerts()
         self.queue = QueueClient.from_connection_string(
             self.storage.connection_string,

@@ -266,10 +266,10 @@ def test_an_event_that_nobody_can_use_is_acknowledged_and_kept_with_its_reason(j
 
 
 def test_a_request_that_nobody_can_read_is_kept_and_told(job: Job) -> None:
-    from shared.adapters.storage import _Queue
+    from shared.adapters.queues import TextQueue
     from shared.config import Storage
 
-    _Queue(Storage(job.stack.azurite.connection_string, {}), None, "reconcile").put(
+    TextQueue(Storage(job.stack.azurite.connection_string, {}), None, "reconcile").put(
         "no request " + secrets.token_hex(4)
     )
     eventually(lambda: any("no request" in row for row in poison(job)), "the message is kept", lambda: poison(job))
