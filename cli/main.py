@@ -6,10 +6,12 @@ It never acts beside the app: what changes something goes through the queue or t
 import argparse
 import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from cli.deployment import HINT, complete
 from cli.show import print_table
 from shared import __version__
 from shared.domain.ids import ClusterId
@@ -22,10 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 1 for a fault that was found, 2 for wrong arguments or settings, 3 for no access."""
     chosen = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = chosen.run
+    complete(os.environ)
     try:
         return run(chosen)
     except ConfigError as error:
-        print(f"{error.subject}:", *error.faults, sep="\n  ", file=sys.stderr)
+        print(f"{error.subject}:", *error.faults, HINT, sep="\n  ", file=sys.stderr)
     except ValueError as error:
         print(f"fipswarden: {error}", file=sys.stderr)
     except _no_access() as error:

@@ -8,20 +8,18 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from azure.core.credentials import AccessToken
 from rich.console import Console
-from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from local import seed
+from local.demo_show import Seen, card_lines, coloured, display, record_line
 from local.eventgrid import Faults
 from local.stack import ROOT, LocalStack, Options, StackError
 from local.world import World, rollout
@@ -40,19 +38,6 @@ MEDIA = ClusterId(seed.PLATFORM, "rg-platform", "aks-media-prod")
 
 class DemoError(RuntimeError):
     """The outcome is not what it has to be; the message says what is wrong."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What can be seen of one pool from outside at one moment."""
-
-    pool: str
-    aks: str
-    """ARM's provisioning state and flag."""
-    nodes: str
-    """How many nodes carry the FIPS label."""
-    verdict: str
-    """The app's."""
 
 
 class Operator:
@@ -178,7 +163,7 @@ class Demo:
     def watch(self, goal: str, reached: Callable[[], bool], look: Callable[[], list[Seen]]) -> None:
         """Show pools until a goal is reached: a live table on a terminal, changed lines elsewhere."""
         end = time.monotonic() + PATIENCE
-        with _display(self.console) as show:
+        with display(self.console) as show:
             while not reached():
                 show(look())
                 if time.monotonic() > end:
@@ -193,7 +178,7 @@ class Demo:
         table = Table("node pool", "before", "after", "nodes with FIPS", title="Node pools, before and after")
         for seen in self._fleet():
             old = was[seen.pool].verdict if seen.pool in was else "was not there"
-            table.add_row(seen.pool, _coloured(old), _coloured(seen.verdict), seen.nodes)
+            table.add_row(seen.pool, coloured(old), coloured(seen.verdict), seen.nodes)
         self.console.print(table)
         records = self._show_evidence(PAYMENTS)
         self._show_told()
@@ -208,7 +193,7 @@ class Demo:
             records.append(record)
         table = Table("seq", "kind", "what", "SHA-256 of the record", title=f"Evidence of {cluster}")
         for record in records:
-            table.add_row(str(record.seq), record.kind.value, Text(_what(record)), record.head.hash[:16])
+            table.add_row(str(record.seq), record.kind.value, Text(record_line(record)), record.head.hash[:16])
         self.console.print(table)
         return records
 
@@ -219,7 +204,7 @@ class Demo:
         for message in self.stack.mail.messages:
             self.console.print(Text(f"  {str(message['Subject']).strip()}"))
         if wanted:
-            lines = "\n".join(_card_lines(wanted[-1]))
+            lines = "\n".join(card_lines(wanted[-1]))
             self.console.print(
                 Panel(Text(lines), title="The card that says it is done, as Teams shows it", expand=False)
             )
@@ -256,64 +241,6 @@ What to try next:
   fipswarden policy validate policy.yaml
   azd up                          the same on your Azure, in audit mode: docs/ and README.md
 """
-
-
-def _card_lines(element: Any) -> list[str]:
-    """The text of an Adaptive Card: a line per block, the columns of a set side by side."""
-    if isinstance(element, list):
-        return [line for item in element for line in _card_lines(item)]
-    if not isinstance(element, dict):
-        return []
-    if element.get("type") == "ColumnSet":
-        columns = [" ".join(_card_lines(column)) for column in element.get("columns", ())]
-        return ["   ".join(text.ljust(14) for text in columns).rstrip()]
-    if element.get("type") == "RichTextBlock":
-        return ["".join(str(run.get("text", "")) for run in element.get("inlines", ()))]
-    own = [str(element["text"])] if isinstance(element.get("text"), str) else []
-    return own + [line for key in ("body", "items", "facts", "actions") for line in _card_lines(element.get(key))]
-
-
-def _what(record: Record) -> str:
-    said = record.payload
-    match record.kind.value:
-        case "observation":
-            return f"judged {said['posture']['state']}; policy {said['policy'][:8]}"
-        case "proof":
-            proof = said["proof"]
-            return f"{said['pool']}: {proof['nodes']} nodes asked, {len(proof['disagreeing'])} disagree"
-        case "intent":
-            return f"{said['pool']}: {said['action']} under rule {said['rule']}"
-        case _:
-            return f"{said['pool']}: {said['outcome']}"
-
-
-def _coloured(verdict: str) -> Text:
-    colours = {"compliant": "green", "non_compliant": "red", "inconsistent": "bold red", "unknown": "yellow"}
-    return Text(verdict, style=colours.get(verdict.partition(":")[0], ""))
-
-
-@contextmanager
-def _display(console: Console) -> Iterator[Callable[[list[Seen]], None]]:
-    if not console.is_terminal:
-        known: dict[str, Seen] = {}
-
-        def log(pools: list[Seen]) -> None:
-            for seen in pools:
-                if known.get(seen.pool) != seen:
-                    known[seen.pool] = seen
-                    console.print(f"         {seen.pool:32} {seen.aks:22} nodes {seen.nodes:8} {seen.verdict}")
-
-        yield log
-        return
-    with Live(console=console, refresh_per_second=8) as live:
-
-        def draw(pools: list[Seen]) -> None:
-            table = Table("node pool", "AKS", "nodes with FIPS", "verdict")
-            for seen in pools:
-                table.add_row(seen.pool, seen.aks, seen.nodes, _coloured(seen.verdict))
-            live.update(table)
-
-        yield draw
 
 
 def main() -> int:

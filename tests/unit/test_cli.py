@@ -150,8 +150,9 @@ def test_missing_settings_are_told_all_at_once(capsys: pytest.CaptureFixture[str
 
     lines = Printed(capsys).err.splitlines()
     assert lines[0] == "settings:"
-    assert len(lines) == 5
-    assert all("ServiceUri: missing" in line for line in lines[1:])
+    assert len(lines) == 6
+    assert all("ServiceUri: missing" in line for line in lines[1:5])
+    assert "azd env get-values" in lines[5], "what to do comes last"
 
 
 @pytest.mark.parametrize("error", [ServiceRequestError("no\n such host"), PermissionError(13, "no such host")])
