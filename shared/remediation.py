@@ -63,7 +63,10 @@ class Remediation:
         if isinstance(read, Unreadable):
             return
         if operation is None:
-            release(self.budget, self.request.cluster, self._still_holds)
+            # What took the place may still be going on, if the rollout row was lost: it counts until the pool rests.
+            release(
+                self.budget, self.request.cluster, lambda one: _rests(_find(read, one.pool)) and self._still_holds(one)
+            )
             return
         pool = _find(read, operation.pool)
         if operation.outcome is None:
@@ -245,6 +248,10 @@ class Remediation:
         return bool(foreign)
 
 
+def _rests(pool: Pool | None) -> bool:
+    return pool is None or pool.provisioning_state in _REST
+
+
 def _is_on(operation: Operation, pool: Pool | None) -> bool:
     """Say whether an operation of ours may still be on the pool.
 
@@ -253,7 +260,7 @@ def _is_on(operation: Operation, pool: Pool | None) -> bool:
     if operation.outcome is OutcomeState.ACCEPTED:
         return True
     refused = operation.outcome is OutcomeState.REFUSED
-    return refused and bool(pool and pool.enable_fips and pool.provisioning_state not in _REST)
+    return refused and bool(pool and pool.enable_fips) and not _rests(pool)
 
 
 def _find(read: ClusterRead, name: str) -> Pool | None:
