@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.adapters.storage import RETRY
 from shared.config import Storage
 from shared.domain.model import Unreadable
 from shared.domain.policy import Policy, read_policy
@@ -45,9 +46,13 @@ class PolicyBlob:
 
         try:
             if self._storage.connection_string:
-                blob = BlobClient.from_connection_string(self._storage.connection_string, self._container, self._name)
+                blob = BlobClient.from_connection_string(
+                    self._storage.connection_string, self._container, self._name, **RETRY
+                )
             else:
-                blob = BlobClient(self._storage.uris["blob"], self._container, self._name, credential=self._credential)
+                blob = BlobClient(
+                    self._storage.uris["blob"], self._container, self._name, credential=self._credential, **RETRY
+                )
             with blob:
                 text = blob.download_blob(length=_MAX_BYTES, offset=0).readall().decode()
         except (AzureError, UnicodeDecodeError) as error:

@@ -3,8 +3,15 @@
 from datetime import UTC, datetime
 from typing import Any
 
-RETRY: dict[str, Any] = {"retry_total": 3, "retry_backoff_max": 5, "connection_timeout": 5, "read_timeout": 20}
-"""Options of every client: storage that stays away is the host's to wait for, not a look's."""
+RETRY: dict[str, Any] = {
+    "connection_timeout": 5,
+    "read_timeout": 20,
+    "retry_total": 3,
+    "retry_backoff_max": 5,  # tables: the longest wait
+    "initial_backoff": 1,  # blobs and queues: the first wait (theirs is 15 seconds), and what is added to it
+    "increment_base": 2,
+}
+"""Options of every client: storage that stays away is the host's to wait for, not a look's. Times are seconds."""
 
 
 def utc(value: datetime) -> datetime:

@@ -310,3 +310,13 @@ def poison(job: Job) -> list[str]:
             ]
         except Exception as error:  # noqa: BLE001 (the table is made by the first row)
             return [] if "TableNotFound" in str(error) else [str(error)]
+
+
+def test_once_a_day_people_are_told_how_the_fleet_is(job: Job) -> None:
+    job.request("first look")
+    job.becomes(PROVEN, "apps")
+    job.stack.host.invoke("daily")
+    job.stack.host.invoke("daily")
+    eventually(lambda: tells(job.stack.teams.cards, "1 clusters in scope: 1 compliant"), "the digest is told")
+    job.stack.host.idle(30)
+    assert len([one for one in job.stack.teams.cards if tells([one], "in scope")]) == 1, "once"
