@@ -59,11 +59,11 @@ class KubernetesNodes:
             cluster.resource_group, cluster.name, format="exec"
         )
         for kubeconfig in answer.kubeconfigs or ():
-            found = yaml.safe_load(bytes(kubeconfig.value or b""))
             try:
-                entry = found["clusters"][0]["cluster"]
-                server, authority = str(entry["server"]), base64.b64decode(entry["certificate-authority-data"])
-            except (KeyError, IndexError, TypeError, binascii.Error) as error:
+                entry = yaml.safe_load(bytes(kubeconfig.value or b""))["clusters"][0]["cluster"]
+                server = str(entry["server"])
+                authority = base64.b64decode(entry["certificate-authority-data"], validate=True)
+            except (yaml.YAMLError, KeyError, IndexError, TypeError, binascii.Error) as error:
                 raise ValueError(f"the kubeconfig is not one of AKS: {error!r}") from error
             if not server.startswith("https://"):
                 raise ValueError(f"the kubeconfig names {server!r}, which is not https")

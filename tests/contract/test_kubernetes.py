@@ -1,0 +1,146 @@
+"""What the nodes' adapter makes of a cluster that does not answer as it should; every failure is a value."""
+
+import base64
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import seed
+from local.clock import ManualClock
+from local.server import LocalAzure
+from local.world import World
+from local.world.faults import Answer, Drop, Fault
+from shared.adapters.arm import Arm
+from shared.adapters.kubernetes import KubernetesNodes
+from shared.domain.clouds import Cloud
+from shared.domain.ids import ClusterId
+from shared.domain.model import NodesRead, Unreadable
+
+CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
+
+
+@dataclass
+class Kubeconfig:
+    """An ARM that hands out one kubeconfig."""
+
+    value: bytes
+    managed_clusters: Any = field(init=False)
+    kubeconfigs: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.managed_clusters, self.kubeconfigs = self, [self] if self.value else []
+
+    def client(self, _subscription: str) -> "Kubeconfig":
+        """Return itself, as the SDK's client."""
+        return self
+
+    def list_cluster_user_credentials(self, *_: str, **__: str) -> "Kubeconfig":
+        """Return itself, as the answer."""
+        return self
+
+
+@pytest.mark.parametrize(("status", "waits"), [(429, True), (500, True), (503, True), (410, True), (400, False)])
+def test_an_api_server_that_refuses_says_whether_to_come_back(
+    world: World, nodes: KubernetesNodes, status: int, waits: bool
+) -> None:
+    world.faults.add(Fault(Answer(status, "x", "no"), kind="kubernetes"))
+    found = failed(nodes.read(CLUSTER))
+    assert (found.reason, found.retry_after is not None) == ("KubernetesError", waits)
+    assert str(status) in found.message
+
+
+@pytest.fixture
+def world() -> World:
+    made = seed.empty_world(ManualClock(seed.EPOCH))
+    with made.entered():
+        seed.payments_prod(made)
+    return made
+
+
+@pytest.fixture
+def nodes(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubernetesNodes]:
+    from azure.identity import ManagedIdentityCredential
+
+    with LocalAzure(world) as azure:
+        for name, value in azure.environment().items():
+            monkeypatch.setitem(os.environ, name, value)
+        with ManagedIdentityCredential() as credential:
+            arm = Arm(Cloud("custom", azure.arm_endpoint, ""), credential)
+            yield KubernetesNodes(arm, credential)
+            arm.close()
+
+
+def failed(found: NodesRead) -> Unreadable:
+    assert isinstance(found, Unreadable)
+    return found
+
+
+def test_credentials_that_arm_refuses_for_now_are_asked_for_again(world: World, nodes: KubernetesNodes) -> None:
+    fault = Answer(429, "Throttled", "slow down", retry_after=9)
+    world.faults.add(Fault(fault, method="POST", resource="listClusterUserCredential"))
+    found = failed(nodes.read(CLUSTER))
+    assert (found.reason, found.retry_after) == ("Throttled", timedelta(seconds=9))
+
+
+def test_a_connection_that_breaks_is_asked_for_again(world: World, nodes: KubernetesNodes) -> None:
+    world.faults.add(Fault(Drop(), method="POST", resource="listClusterUserCredential"))
+    assert failed(nodes.read(CLUSTER)).retry_after is not None
+
+
+def kubeconfig(server: str, authority: str = base64.b64encode(b"no certificate").decode()) -> bytes:
+    return f"clusters: [{{cluster: {{server: '{server}', certificate-authority-data: {authority}}}}}]".encode()
+
+
+class Token:
+    """A credential."""
+
+    def get_token(self, *_: str) -> Any:
+        """Return a token."""
+        from azure.core.credentials import AccessToken
+
+        return AccessToken("token", 0)
+
+
+@pytest.mark.usefixtures("nodes")
+def test_an_api_server_that_is_not_there_is_asked_for_again() -> None:
+    authority = base64.b64encode(Path(os.environ["REQUESTS_CA_BUNDLE"]).read_bytes()).decode()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        server = f"https://127.0.0.1:{taken.getsockname()[1]}"
+        found = failed(reader(kubeconfig(server, authority)).read(CLUSTER))
+    assert found.reason == "Unreachable"
+    assert found.retry_after is not None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"clusters: []",
+        b"just text",
+        b"clusters: [{cluster: {server: 'https://x'}}]",
+        b"clusters: [{cluster: {server: 'https://x', certificate-authority-data: '%%'}}]",
+        kubeconfig("http://not-tls"),
+        b"clusters: [",
+    ],
+)
+def test_a_kubeconfig_that_is_none_is_unintelligible(value: bytes) -> None:
+    found = failed(reader(value).read(CLUSTER))
+    assert (found.reason, found.retry_after) == ("Unintelligible", None)
+
+
+def test_a_certificate_that_is_none_sends_no_token() -> None:
+    found = failed(reader(kubeconfig("https://127.0.0.1:9")).read(CLUSTER))
+    assert found.reason in ("Unreachable", "Unintelligible")
+
+
+def reader(value: bytes) -> KubernetesNodes:
+    arm: Any = Kubeconfig(value)
+    credential: Any = Token()
+    return KubernetesNodes(arm, credential)
