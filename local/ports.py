@@ -94,7 +94,7 @@ class WorldClusters:
         error = self._client.error(response)
         if error.status in UNDECIDED:
             return Unanswered(error.message)
-        return Refused(error.reason, error.message, error.retry_after)
+        return Refused(error.reason, error.message, error.retry_write_after)
 
     def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:  # noqa: ARG002 (the port's)
         """GET the operation's URL."""

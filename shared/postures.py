@@ -5,7 +5,7 @@ Writing it is the commit of a look.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.domain.codec import fingerprint, plain, typed
 from shared.domain.evaluate import evaluate
@@ -57,6 +57,8 @@ def commit(table: Table, cluster: ClusterId, stored: StoredPosture) -> StoredPos
     }
     if stored.due:
         columns["due"] = stored.due
+    if posture:
+        columns["at"] = posture.at
     put = Put(cluster.key, stored.etag, columns, plain(replace(stored, etag=None)))
     written = table.write(cluster.subscription, put)
     if written is None:
@@ -71,7 +73,8 @@ def control_digest(read: ClusterRead, policy: Policy, now: datetime) -> str:
     """
     # The image and the number of nodes: other nodes than those that were asked are a reason to ask again.
     images = [[pool.name, pool.node_image, pool.count] for pool in read.pools] if isinstance(read, Cluster) else []
-    return fingerprint([_verdicts(evaluate(read, Memory(), policy, None, now)), images])
+    proof = [policy.proof_level, policy.proof_max_age]
+    return fingerprint([_verdicts(evaluate(read, Memory(), policy, None, now)), images, proof])
 
 
 def _verdicts(posture: Posture) -> str:
@@ -88,7 +91,7 @@ def digest(posture: Posture, plan: Plan) -> str:
     return fingerprint([_verdicts(posture), action, [[item.pool, item.reason] for item in plan.deferrals]])
 
 
-_COLUMNS = ("armId", "state", "inScope", "gone", "pools", "seq", "control", "due")
+_COLUMNS = ("armId", "state", "inScope", "gone", "pools", "seq", "control", "due", "at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,17 @@ class PostureSummary:
     """Number of the last evidence record."""
     control: str
     due: datetime | None
+    """When the next look was due, as of the last commit."""
+    at: datetime | None
+    """When the verdicts were last written; at rest once a day."""
+
+    def overdue(self, now: datetime) -> bool:
+        """Say whether the looks that were due have not come: the verdicts are then no knowledge any more."""
+        return not self.gone and (self.due is None or now - self.due > OVERDUE)
+
+
+OVERDUE = timedelta(hours=12)
+"""How long after it was due a look may be missing before its cluster's verdicts count for nothing."""
 
 
 def summaries(table: Table, subscription: str | None = None) -> Iterator[PostureSummary]:
@@ -123,4 +137,5 @@ def _summary(row: Row) -> PostureSummary:
         int(str(columns["seq"])),
         str(columns["control"]),
         due if isinstance(due := columns.get("due"), datetime) else None,
+        at if isinstance(at := columns.get("at"), datetime) else None,
     )

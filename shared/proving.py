@@ -51,10 +51,11 @@ def take_proof(pool: Pool, read: NodesRead, now: datetime) -> Proof:
     """Compare the nodes of one pool with what the control plane says of it."""
     if isinstance(read, Unreadable):
         reason = NODES_UNREADABLE if read.retry_after else read.reason
-        return Proof(now, pool.node_image, 0, unreadable=f"{reason}: {read.message}")
+        return Proof(now, pool.node_image, 0, unreadable=f"{reason}: {read.message}", etag=pool.etag or "")
     nodes = _of(read, pool)
     disagreeing = tuple(node.name for node in nodes if not _agrees(node, pool))
-    return Proof(now, pool.node_image, len(nodes), disagreeing, max((pool.count or 0) - len(nodes), 0))
+    missing = max((pool.count or 0) - len(nodes), 0)
+    return Proof(now, pool.node_image, len(nodes), disagreeing, missing, etag=pool.etag or "")
 
 
 def _agrees(node: Node, pool: Pool) -> bool:
@@ -69,4 +70,4 @@ def _of(read: Iterable[Node], pool: Pool) -> list[Node]:
 
 def _worth_recording(old: Proof | None, new: Proof) -> bool:
     good = not (new.unreadable or new.disagreeing or new.missing)
-    return good or old is None or replace(old, at=new.at) != new
+    return good or old is None or replace(old, at=new.at, etag=new.etag) != new

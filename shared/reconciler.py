@@ -20,6 +20,7 @@ from shared.domain.model import (
     ClusterRead,
     ComplianceState,
     Deferral,
+    Gone,
     Memory,
     OutcomeState,
     Plan,
@@ -43,6 +44,9 @@ UNREADABLE_GRACE = timedelta(minutes=15)
 
 POLICY_RETRY = timedelta(minutes=10)
 """How soon to come back when the policy can't be had; until then nothing is judged and nothing disrupted."""
+
+HEARTBEAT = timedelta(days=1)
+"""How often a cluster at rest is looked at and its posture written anew, so that an old one shows as old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,9 @@ class _Look:
         if isinstance(read, Unreadable) and read.retry_after and not self._grace_is_over():
             return self._settle(None, "", (Deferral("", read.reason, read.message),), read.retry_after)
         memory = self._prove(read, policy)
+        if isinstance(read, Gone) and self.stored.etag is None:
+            # Nobody has ever seen this cluster: an event or a person named one that does not exist.
+            return self._settle(None, "", (Deferral("", "NoSuchCluster", "ARM says that it does not exist."),), None)
         now = self.ports.clock.now()
         posture = evaluate(read, memory, policy, self.stored.posture, now)
         planned = self._plan(read, posture, memory, policy, now)
@@ -119,7 +126,7 @@ class _Look:
         told, answer = self._act(read, posture, planned.action, policy)
         waits = (planned.requeue_after, self.ports.timing.poll if answer else None)
         requeue_after = min((wait for wait in waits if wait is not None), default=None)
-        due = now + requeue_after if requeue_after else None
+        due = now + min(requeue_after or HEARTBEAT, HEARTBEAT)
         self._commit(posture, planned, told, control_digest(read, policy, now), due)
         self._send_alerts()
         return self._settle(posture.state, answer, planned.deferrals, requeue_after)
@@ -142,8 +149,11 @@ class _Look:
 
     def _prove(self, read: ClusterRead, policy: Policy) -> Memory:
         memory = self.hold.memory
+        if isinstance(read, Gone) and memory != Memory():
+            # Another cluster may come by this name: nothing that is known of this one holds for it.
+            self.hold.save(Memory())
         if not isinstance(read, Cluster):
-            return memory
+            return self.hold.memory
         names = {pool.name for pool in read.pools}
         kept = {name: pool for name, pool in memory.pools.items() if name in names}
         memory = replace(memory, pools=kept, unreadable_since=None)
@@ -193,7 +203,8 @@ class _Look:
         self, posture: Posture, planned: Plan, told: tuple[Alert, ...], control: str, due: datetime | None
     ) -> None:
         seen = digest(posture, planned)
-        if (self.chain.head, seen, control) == (self.stored.head, self.stored.digest, self.stored.control):
+        same = (self.chain.head, seen, control) == (self.stored.head, self.stored.digest, self.stored.control)
+        if same and self.stored.due and self.stored.due > posture.at:
             return
         self.hold.check()
         self.remediation.remember_passed()

@@ -6,9 +6,11 @@ row → posture row. Whatever step was a worker's last one, the next look can te
 
 import secrets
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from shared.budget import Reservation, read_budget, release, reserve
 from shared.chain import Chain
+from shared.domain.arm_errors import LASTING
 from shared.domain.model import (
     Accepted,
     Action,
@@ -39,6 +41,10 @@ _ENDS = {
     OperationStatus.FAILED: OutcomeState.FAILED,
     OperationStatus.CANCELED: OutcomeState.CANCELED,
 }
+CONTEST = timedelta(days=7)
+"""A pool that needs us again within this time is contested."""
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
+_LONGEST_REFUSAL = timedelta(hours=6)
 _REST = frozenset(status.value for status in _ENDS)
 
 
@@ -126,7 +132,7 @@ class Remediation:
             failed = operation.outcome is not OutcomeState.SUCCEEDED
             blocked = f"Switching FIPS on ended as {operation.outcome}. {operation.message}".strip() if failed else ""
             remembered = replace(
-                memory.pool(pool.name),
+                self._contested(memory.pool(pool.name), pool) if not failed else memory.pool(pool.name),
                 ended=self.clock.now(),
                 proof=None,
                 blocked=blocked,
@@ -135,6 +141,20 @@ class Remediation:
             memory = memory.with_pool(pool.name, remembered)
         self.hold.save(memory)
         release(self.budget, self.request.cluster, self._still_holds)
+
+    def _contested(self, remembered: PoolMemory, pool: Pool) -> PoolMemory:
+        """Remember a success: a pool that somebody keeps switching back is remediated ever more slowly."""
+        now = self.clock.now()
+        again = remembered.ended is not None and now - remembered.ended < CONTEST
+        times = remembered.remediated + 1 if again else 1
+        if times == 1:
+            return replace(remembered, remediated=1, not_before=None, waiting="")
+        pause = min(_FIRST_PAUSE * 2 ** min(times - 2, 10), _LONGEST_PAUSE)
+        message = (
+            f"{pool.name} had FIPS switched on {times} times within days: somebody keeps switching it off. Find out "
+            "who does (Terraform with fips_enabled = false does)."
+        )
+        return replace(remembered, remediated=times, not_before=now + pause, waiting=f"Contested: {message}")
 
     def _still_holds(self, _: Reservation) -> bool:
         self.hold.check()
@@ -186,14 +206,29 @@ class Remediation:
             case Accepted(url, correlation_id):
                 message = f"AKS took the PUT; correlation id {correlation_id or 'not given'}."
                 self._outcome(replace(operation, url=url), OutcomeState.ACCEPTED, message)
-            case Refused(reason, message, retry_after):
+                remembered = self.hold.memory.pool(operation.pool)
+                if remembered.refusals:
+                    calm = replace(remembered, refused="", refusals=0, not_before=None, waiting="")
+                    self.hold.save(self.hold.memory.with_pool(operation.pool, calm))
+            case Refused(reason, message):
                 self._outcome(operation, OutcomeState.REFUSED, f"{reason}: {message}")
-                if retry_after is None and pool:
-                    blocked = PoolMemory(blocked=f"AKS refused: {message}", blocked_on=pool.configuration)
-                    self.hold.save(self.hold.memory.with_pool(pool.name, blocked))
+                if pool:
+                    remembered = self._refused(self.hold.memory.pool(pool.name), pool, result)
+                    self.hold.save(self.hold.memory.with_pool(pool.name, remembered))
             case Unanswered():
                 # Whether it happened is for the next look to find out: nothing is recorded that isn't known.
                 self.hold.save(replace(self.hold.memory, operation=operation))
+
+    def _refused(self, remembered: PoolMemory, pool: Pool, result: Refused) -> PoolMemory:
+        """Remember a refusal: for good, or until when; the more often, the longer, so that others get their turn."""
+        said = f"AKS refused: {result.message}"
+        if result.retry_after is None:
+            return replace(remembered, blocked=said, blocked_on=pool.configuration)
+        refusals = remembered.refusals + 1
+        pause = min(max(result.retry_after, self.hold.poll * 2 ** min(refusals - 1, 10)), _LONGEST_REFUSAL)
+        lasting = said if result.reason in LASTING else ""
+        until, waiting = self.clock.now() + pause, f"{result.reason}: {said}"
+        return replace(remembered, refused=lasting, refusals=refusals, not_before=until, waiting=waiting)
 
     def _intent(
         self, operation: Operation, action: Action, cluster: Cluster, posture: Posture, policy: Policy

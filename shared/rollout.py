@@ -89,6 +89,11 @@ class Hold:
         """When this look began, by the table server."""
 
     @property
+    def poll(self) -> timedelta:
+        """How soon a look comes back while an operation of ours runs."""
+        return self._timing.poll
+
+    @property
     def memory(self) -> Memory:
         """What earlier looks left, and what this one saved."""
         return self._state.memory

@@ -111,7 +111,10 @@ def proof(**changes: Any) -> Proof:
 
 def memory(operation: Operation | None = None, /, **pools: PoolMemory | Proof) -> Memory:
     """What earlier looks left, by the names of pools; a proof alone is enough."""
-    made = {name: PoolMemory(proof=item) if isinstance(item, Proof) else item for name, item in pools.items()}
+    made = {
+        name: PoolMemory(proof=replace(item, etag=item.etag or f"etag-{name}")) if isinstance(item, Proof) else item
+        for name, item in pools.items()
+    }
     return Memory(operation, made)
 
 

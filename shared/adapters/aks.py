@@ -81,7 +81,7 @@ class AksClusters:
             found = classified(error)
             if found.status in UNDECIDED:
                 return Unanswered(found.message)
-            return Refused(found.reason, found.message, found.retry_after)
+            return Refused(found.reason, found.message, found.retry_write_after)
         except ServiceRequestError as error:
             return Refused("Unreachable", f"Nothing was sent, ARM could not be reached: {error}", _TRANSPORT_RETRY)
         except AzureError as error:

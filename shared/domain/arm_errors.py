@@ -29,6 +29,12 @@ class ArmError:
     retry_after: timedelta | None
     """When trying again may help; None: not until somebody changes something."""
 
+    @property
+    def retry_write_after(self) -> timedelta | None:
+        """When a refused write may be tried again; None: not before the pool's configuration changes."""
+        lasting = max(self.retry_after or _LASTING_RETRY, _LASTING_RETRY)
+        return lasting if self.reason in LASTING else self.retry_after
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
@@ -69,6 +75,13 @@ TABLE: tuple[_Row, ...] = (
     _Row(504, (), "", "ServerError", "", 30 * _SECOND),
 )
 """The first row that fits decides; what fits none is terminal with ARM's own code as the reason."""
+
+LASTING = frozenset(
+    {"Forbidden", "Locked", "PolicyDenied", "QuotaExceeded", "SubnetFull", "PdbBlocks", "Stopped"}
+    | {"Unauthenticated", "SubscriptionNotFound"}
+)
+"""Refusals that a person has to lift elsewhere than in the pool: a write is tried again, but not soon."""
+_LASTING_RETRY = timedelta(hours=1)
 
 UNDECIDED = frozenset({408, 500, 502, 503, 504})
 """Statuses that don't tell whether a write took effect: a gateway may have given up before AKS did."""

@@ -180,8 +180,10 @@ def _proof(subject: Subject) -> Finding | None:
     if subject.empty:
         return Finding("proof", _S.COMPLIANT, "NoNodes", "There are no nodes: this is the control plane's word alone.")
     proof = subject.memory.proof
-    if proof is None or proof.node_image != subject.pool.node_image:
-        return Finding("proof", _S.UNKNOWN, "ProofMissing", "The nodes have not been asked since the image changed.")
+    if proof is None or (proof.node_image, proof.etag) != (subject.pool.node_image, subject.pool.etag or ""):
+        return Finding(
+            "proof", _S.UNKNOWN, "ProofMissing", "The nodes have not been asked since the pool last changed."
+        )
     if subject.now - proof.at > subject.policy.proof_max_age:
         return Finding(
             "proof",
@@ -237,8 +239,9 @@ def needs_proof(subject: Subject) -> bool:
 
 
 def _remediation(subject: Subject) -> Finding | None:
-    blocked = subject.memory.blocked
-    if not blocked or subject.memory.blocked_on != subject.pool.configuration:
+    still = subject.memory.blocked_on == subject.pool.configuration
+    blocked = (subject.memory.blocked if still else "") or subject.memory.refused
+    if not blocked:
         return None
     if subject.pool.enable_fips and subject.pool.provisioning_state == "Succeeded":
         return None

@@ -34,7 +34,8 @@ class ClusterId:
             (self.resource_group, _GROUP, "resource group"),
             (self.name, _CLUSTER, "cluster"),
         ):
-            if not pattern.fullmatch(value):
+            # KELVIN SIGN and its like become ASCII letters in lower case: two names would share one key.
+            if not pattern.fullmatch(value) or any(not one.isascii() and one.lower().isascii() for one in value):
                 raise ValueError(f"{value[:100]!r} is not the name of a {what}")
         object.__setattr__(self, "subscription", self.subscription.lower())
         object.__setattr__(self, "key", _lower(f"{self.subscription}|{self.resource_group}|{self.name}"))

@@ -172,6 +172,8 @@ class Proof:
     """Nodes that the pool should have and Kubernetes does not show."""
     unreadable: str = ""
     """Why the nodes could not be read, as `Reason: message`; empty if they could."""
+    etag: str = ""
+    """The pool's eTag when the proof was taken: any operation on the pool since then makes it worthless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +309,16 @@ class PoolMemory:
     """Why the product does not try again by itself; empty if it may."""
     blocked_on: str = ""
     """The pool's configuration when it was blocked: another one clears the block."""
+    refused: str = ""
+    """What keeps AKS from taking our PUT until a person acts, such as a lock; empty once it was taken."""
+    refusals: int = 0
+    """How often AKS refused in a row."""
+    not_before: datetime | None = None
+    """No further try before this time."""
+    waiting: str = ""
+    """Why not, as `Reason: message`."""
+    remediated: int = 0
+    """How often we switched FIPS on in the last days: more than once means that somebody switches it off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,10 @@ def _forbidden(situation: Situation, verdict: PoolPosture, pool: Pool) -> _Reaso
 
 def _not_now(situation: Situation, pool: Pool) -> _Reason | None:
     """What passes by itself, or when a person lifts it for the whole fleet."""
+    remembered = situation.memory.pool(pool.name)
+    if remembered.not_before and remembered.not_before > situation.now:
+        code, _, message = remembered.waiting.partition(": ")
+        return (code, message, remembered.not_before - situation.now)
     if operation := situation.memory.operation:
         return ("OperationInProgress", f"Our operation on {operation.pool} has not ended.", situation.poll)
     if busy := _busy(situation.cluster):

@@ -19,6 +19,7 @@ from shared.errors import ConfigError
 E = TypeVar("E", bound=StrEnum)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
+_LEAST_AGE = timedelta(hours=1)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _MATCH_KEYS = ("subscriptions", "resource_groups", "clusters", "pools", "tags")
 
@@ -136,7 +137,7 @@ def _policy(root: Located, faults: Faults, digest: str) -> Policy:
         ),
         rules=_rules(top.get("rules"), faults),
         proof_level=_enum(ProofLevel, mapping(proof).get("level"), base.proof_level, faults),
-        proof_max_age=_duration(mapping(proof).get("max_age"), base.proof_max_age, faults),
+        proof_max_age=_max_age(mapping(proof).get("max_age"), base.proof_max_age, faults),
         concurrent=_count(mapping(disruption).get("concurrent"), base.concurrent, faults),
         hash=digest,
     )
@@ -228,6 +229,14 @@ def _enum(kind: type[E], node: Located | None, default: E, faults: Faults) -> E:
     except ValueError:
         faults.add(node, f"{shown(node)} is not one of {', '.join(kind)}")
         return default
+
+
+def _max_age(node: Located | None, default: timedelta, faults: Faults) -> timedelta:
+    found = _duration(node, default, faults)
+    if node is not None and found < _LEAST_AGE:
+        faults.add(node, f"`{node.value}` is too short: nodes are asked at most once an hour, so write `1h` or more")
+        return default
+    return found
 
 
 def _duration(node: Located | None, default: timedelta, faults: Faults) -> timedelta:
