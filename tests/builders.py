@@ -106,13 +106,13 @@ def nodes(count: int = 3, **changes: Any) -> tuple[Node, ...]:
 
 def proof(**changes: Any) -> Proof:
     """A good proof of three nodes, an hour old."""
-    return replace(Proof(NOW - timedelta(hours=1), IMAGE, 3), **changes)
+    return replace(Proof(NOW - timedelta(hours=1), IMAGE, 3, etag="etag-apps"), **changes)
 
 
 def memory(operation: Operation | None = None, /, **pools: PoolMemory | Proof) -> Memory:
     """What earlier looks left, by the names of pools; a proof alone is enough."""
     made = {
-        name: PoolMemory(proof=replace(item, etag=item.etag or f"etag-{name}")) if isinstance(item, Proof) else item
+        name: PoolMemory(proof=replace(item, etag=f"etag-{name}")) if isinstance(item, Proof) else item
         for name, item in pools.items()
     }
     return Memory(operation, made)

@@ -88,6 +88,7 @@ def test_names_become_camel_case_and_times_end_in_z() -> None:
         "disagreeing": [],
         "missing": 0,
         "unreadable": "",
+        "etag": "etag-apps",
     }
 
 

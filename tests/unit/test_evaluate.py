@@ -481,7 +481,7 @@ def test_what_is_asked_is_what_is_not_proven(data: st.DataObject) -> None:
     read = data.draw(clusters)
     remembered = data.draw(memories(read))
     for pool in pools_to_prove(read, remembered, ENFORCING, NOW):
-        fresh = Proof(NOW, pool.node_image, max(pool.count or 1, 1))
+        fresh = Proof(NOW, pool.node_image, max(pool.count or 1, 1), etag=pool.etag or "")
         remembered = remembered.with_pool(pool.name, PoolMemory(fresh))
 
     posture = evaluate(read, remembered, ENFORCING, None, NOW)
@@ -512,3 +512,15 @@ def test_a_proof_is_needed_only_where_the_control_plane_is_content() -> None:
 
     assert needs_proof(subject)
     assert not needs_proof(replace(subject, policy=CONTROL_PLANE))
+
+
+@pytest.mark.parametrize("changes", [{"eTag": "another"}, {"eTag": ...}, {"nodeImageVersion": IMAGE + ".1"}])
+def test_a_proof_ends_with_any_operation_on_its_pool(changes: dict[str, object]) -> None:
+    """Scaled away and back, stopped and started, switched off and on, deleted and made anew: other nodes."""
+    read = cluster(profile("apps", **changes))
+
+    posture = evaluate(read, memory(apps=proof(at=NOW)), ENFORCING, None, NOW)
+
+    assert [finding.reason for finding in posture.pools[0].findings if finding.check == "proof"] == ["ProofMissing"]
+    assert posture.state is ComplianceState.UNKNOWN
+    assert [pool.name for pool in pools_to_prove(read, memory(apps=proof(at=NOW)), ENFORCING, NOW)] == ["apps"]

@@ -302,3 +302,22 @@ def test_only_what_arm_alone_may_write_is_left_out() -> None:
         "nodeImageVersion",
         "status",
     }
+
+
+class TestWaiting:
+    """A pool that AKS refused or that somebody keeps switching back waits, and lets others have their turn."""
+
+    def test_it_is_deferred_until_its_time_with_its_reason(self) -> None:
+        until = NOW + timedelta(minutes=10)
+        waiting = PoolMemory(not_before=until, waiting="Throttled: AKS refused: slow down")
+        planned = plan(replace(situation(OFF), memory=memory(apps=waiting)))
+
+        assert planned.action is None
+        assert [(one.reason, one.message, one.until) for one in planned.deferrals] == [
+            ("Throttled", "AKS refused: slow down", until)
+        ]
+
+    def test_then_it_is_tried_again(self) -> None:
+        waiting = PoolMemory(not_before=NOW, waiting="Throttled: AKS refused: slow down")
+
+        assert plan(replace(situation(OFF), memory=memory(apps=waiting))).action is not None

@@ -183,8 +183,8 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:
 @pytest.mark.parametrize(
     ("unit", "expected"),
     [
-        ("90s", timedelta(seconds=90)),
-        ("5m", timedelta(minutes=5)),
+        ("7200s", timedelta(hours=2)),
+        ("90m", timedelta(minutes=90)),
         ("36h", timedelta(hours=36)),
         ("7d", timedelta(days=7)),
     ],
@@ -287,3 +287,9 @@ def test_enforce_stands_only_where_somebody_wrote_it(document: dict[str, Any]) -
     if "enforce" not in text:
         assert policy.mode is not Mode.ENFORCE
         assert all(one.mode is not Mode.ENFORCE for one in policy.rules)
+
+
+@pytest.mark.parametrize("short", ["1s", "59m"])
+def test_nodes_are_not_asked_for_ever(short: str) -> None:
+    with pytest.raises(ConfigError, match=r"line 2, column 18: .*too short"):
+        read_policy(f"version: 1\nproof: {{max_age: {short}}}")

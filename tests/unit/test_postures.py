@@ -14,6 +14,7 @@ from shared.domain.policy import Match, Policy
 from shared.domain.records import Head
 from shared.errors import LeaseLostError
 from shared.postures import (
+    OVERDUE,
     PostureSummary,
     StoredPosture,
     commit,
@@ -94,7 +95,8 @@ def test_a_summary_says_state_scope_and_whether_the_cluster_is_gone(
 
     (found,) = summaries(table)
 
-    assert found == PostureSummary(cluster_id(), *expected, 7, "c", NOW + timedelta(hours=1))
+    assert found == PostureSummary(cluster_id(), *expected, 7, "c", NOW + timedelta(hours=1), found.at)
+    assert found.at in (NOW, None)
 
 
 def test_a_summary_without_a_due_time_has_none(table: MemoryTable) -> None:
@@ -168,3 +170,20 @@ class TestDigest:
         waiting = plan(situation(cluster(disabled()), policy=Policy()))
 
         assert len({digest(BAD, one) for one in (doing, waiting, self.NOTHING)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("due", "later", "overdue"),
+    [
+        (timedelta(hours=1), timedelta(hours=2), False),
+        (timedelta(hours=1), OVERDUE + timedelta(hours=1), False),
+        (timedelta(hours=1), OVERDUE + timedelta(hours=1, seconds=1), True),
+        (None, timedelta(), True),
+    ],
+)
+def test_verdicts_that_nobody_renews_are_overdue(
+    table: MemoryTable, due: timedelta | None, later: timedelta, *, overdue: bool
+) -> None:
+    commit(table, cluster_id(), stored(due=NOW + due if due is not None else None))
+
+    assert next(summaries(table)).overdue(NOW + later) is overdue

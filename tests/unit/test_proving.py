@@ -53,14 +53,14 @@ def prove(
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (nodes(3), Proof(NOW, IMAGE, 3)),
-        (nodes(3, image_label=""), Proof(NOW, IMAGE, 3)),
-        (nodes(3, image_label=IMAGE.lower()), Proof(NOW, IMAGE, 3)),
-        (nodes(4), Proof(NOW, IMAGE, 4)),
-        (nodes(2), Proof(NOW, IMAGE, 2, missing=1)),
-        ((), Proof(NOW, IMAGE, 0, missing=3)),
-        ((*nodes(3), node("other", pool="batch", fips_label=None)), Proof(NOW, IMAGE, 3)),
-        ((*nodes(3), node("nobodys", pool="", fips_label=None)), Proof(NOW, IMAGE, 3)),
+        (nodes(3), Proof(NOW, IMAGE, 3, etag="etag-apps")),
+        (nodes(3, image_label=""), Proof(NOW, IMAGE, 3, etag="etag-apps")),
+        (nodes(3, image_label=IMAGE.lower()), Proof(NOW, IMAGE, 3, etag="etag-apps")),
+        (nodes(4), Proof(NOW, IMAGE, 4, etag="etag-apps")),
+        (nodes(2), Proof(NOW, IMAGE, 2, missing=1, etag="etag-apps")),
+        ((), Proof(NOW, IMAGE, 0, missing=3, etag="etag-apps")),
+        ((*nodes(3), node("other", pool="batch", fips_label=None)), Proof(NOW, IMAGE, 3, etag="etag-apps")),
+        ((*nodes(3), node("nobodys", pool="", fips_label=None)), Proof(NOW, IMAGE, 3, etag="etag-apps")),
     ],
 )
 def test_nodes_that_agree_are_counted(answer: NodesRead, expected: Proof) -> None:
@@ -80,7 +80,7 @@ def test_nodes_that_agree_are_counted(answer: NodesRead, expected: Proof) -> Non
 def test_a_node_that_does_not_show_it_disagrees_by_name(change: dict[str, Any]) -> None:
     found = take_proof(pool(), (*nodes(2), node("odd", **change)), NOW)
 
-    assert found == Proof(NOW, IMAGE, 3, disagreeing=("odd",))
+    assert found == Proof(NOW, IMAGE, 3, disagreeing=("odd",), etag="etag-apps")
 
 
 def test_nodes_that_could_not_be_read_say_whether_that_may_pass() -> None:
@@ -116,7 +116,7 @@ def test_a_proof_without_a_flaw_needs_every_node(answer: tuple[Node, ...], count
 def test_a_proof_is_remembered_and_recorded_with_the_nodes_that_were_seen() -> None:
     remembered, evidence, _ = prove(nodes(3))
 
-    assert remembered.pool("apps").proof == Proof(NOW, IMAGE, 3)
+    assert remembered.pool("apps").proof == Proof(NOW, IMAGE, 3, etag="etag-apps")
     (record,) = evidence.chain(cluster_id())
     assert record.kind is RecordKind.PROOF
     assert record.payload["pool"] == "apps"
@@ -132,8 +132,8 @@ def test_the_nodes_are_listed_once_for_all_pools() -> None:
 
     assert asked.times == 1
     assert {name: found.proof for name, found in remembered.pools.items()} == {
-        "apps": Proof(NOW, IMAGE, 3),
-        "batch": Proof(NOW, IMAGE, 3),
+        "apps": Proof(NOW, IMAGE, 3, etag="etag-apps"),
+        "batch": Proof(NOW, IMAGE, 3, etag="etag-batch"),
     }
     assert len(evidence.chain(cluster_id())) == 2
 
@@ -164,4 +164,6 @@ def test_nodes_that_cannot_be_read_are_recorded_without_nodes() -> None:
     (record,) = evidence.chain(cluster_id())
     assert record.payload["nodes"] == []
     assert record.payload["proof"]["unreadable"] == "KubernetesForbidden: no role"
-    assert remembered.pool("apps").proof == Proof(NOW, IMAGE, 0, unreadable="KubernetesForbidden: no role")
+    assert remembered.pool("apps").proof == Proof(
+        NOW, IMAGE, 0, unreadable="KubernetesForbidden: no role", etag="etag-apps"
+    )
