@@ -67,7 +67,9 @@ class Demo:
 
         self.say(f"Somebody adds a node pool without FIPS to {PAYMENTS}. Event Grid tells the app.")
         self.create_pool(PAYMENTS, "batch")
-        self.watch("batch is proven", lambda: self._is_compliant(PAYMENTS, "batch"), lambda: self._pools(PAYMENTS))
+        self.watch(
+            "node pool batch is proven", lambda: self._is_compliant(PAYMENTS, "batch"), lambda: self._pools(PAYMENTS)
+        )
 
         self.say(f"Another pool, on {MEDIA}, and this time its event is lost. Nothing happens ...")
         self.stack.event_grid.faults = Faults(drop_every=1)
@@ -78,7 +80,9 @@ class Demo:
             raise DemoError("the event was to be lost, and yet the app knows of the pool")
         self.say("... until the next resync, which finds the pool in Resource Graph.")
         self.stack.host.invoke("resync")
-        self.watch("encoder is proven", lambda: self._is_compliant(MEDIA, "encoder"), lambda: self._pools(MEDIA))
+        self.watch(
+            "node pool encoder is proven", lambda: self._is_compliant(MEDIA, "encoder"), lambda: self._pools(MEDIA)
+        )
         self.stack.host.idle(60)
         self.close(before)
 
@@ -231,14 +235,14 @@ class Demo:
             if seen.nodes != "3 of 3":
                 raise DemoError(f"{seen.nodes} nodes of {pool} carry the FIPS label")
         for what, told in (("Teams", self.stack.teams.cards), ("the mailbox", self.stack.mail.messages)):
-            if not any("batch" in str(one) and "compliant" in str(one).lower() for one in told):
+            if not any("batch: compliant" in str(one) for one in told):
                 raise DemoError(f"{what} was not told that batch is compliant")
 
 
 _NEXT = """
 What to try next:
   make local                      keeps all of this running; use the Azure CLI and kubectl on it
-  fipswarden policy validate policy.yaml
+  .venv/bin/fipswarden policy validate policy.yaml
   azd up                          the same on your Azure, in audit mode: docs/ and README.md
 """
 

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import shutil
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -59,7 +60,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _env_script(path: Path, variables: Mapping[str, str]) -> Iterator[Path]:
-    """Writes a script to be sourced; whoever finds it knows that everything is ready. Removed at the end."""
+    """Writes a script to be sourced; whoever finds it knows that everything is ready. Removed at the end.
+
+    Only once the ports are ours is what an earlier world left beside it gone: a second start by mistake harms nobody.
+    """
+    forget(path.parent)
     lines = [f"export {name}={quote(value)}" for name, value in variables.items() if name != "PATH"]
     lines.append(f"export PATH={quote(str(BIN))}:$PATH:{quote(str(ROOT / '.venv' / 'bin'))}")
     unfinished = path.with_suffix(".tmp")
@@ -69,6 +74,14 @@ def _env_script(path: Path, variables: Mapping[str, str]) -> Iterator[Path]:
         yield path
     finally:
         path.unlink(missing_ok=True)
+
+
+def forget(folder: Path) -> None:
+    """Remove what an ended local Azure left: its script, and the logins of the Azure CLI and kubectl to it."""
+    for name in ("env.sh", "kubeconfig"):
+        (folder / name).unlink(missing_ok=True)
+    # The Azure CLI refuses to register a cloud twice, and the tokens in there are those of a world that is gone.
+    shutil.rmtree(folder / "azure", ignore_errors=True)
 
 
 def _welcome(stack: LocalStack, script: Path) -> str:
