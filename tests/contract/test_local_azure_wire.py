@@ -31,7 +31,9 @@ from azure.mgmt.resourcegraph.models import QueryRequest, QueryRequestOptions
 from local import seed
 from local.faces import kubeconfig
 from local.server import LocalAzure
+from local.world.access import APP
 from local.world.faults import DRAIN_FAILURE, Answer, Delay, Drop, FailOperation, Fault, LostAnswer
+from tests.unit.local_azure.asking import READS_MORE
 
 GROUP, PROD = "rg-payments", "aks-payments-prod"
 SCOPE = "https://management.azure.com/.default"
@@ -61,6 +63,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     world = seed.empty_world(operation_time=timedelta(milliseconds=400), limits=())
     world.page_size = 2
     cluster = seed.payments_prod(world)
+    world.access.assign(APP, READS_MORE, f"/subscriptions/{seed.PAYMENTS}")
     world.add_pool(cluster, "plain", count=1, osSKU="AzureLinux", nodeLabels={"team": "web"})
     with LocalAzure(world) as azure:
         for name, value in azure.environment().items():

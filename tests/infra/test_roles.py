@@ -13,9 +13,7 @@ REASONS = {
     "fipswarden-reader": {
         "Microsoft.Resources/subscriptions/read": "coverage is checked against the list of subscriptions",
         "Microsoft.Resources/subscriptions/resourceGroups/read": "tells a group that is gone from one out of sight",
-        f"{AKS}/read": "the GET of a look, and Resource Graph's rows",
-        f"{AKS}/agentPools/read": "one pool, after a change",
-        f"{AKS}/maintenanceConfigurations/read": "the cluster's own windows",
+        f"{AKS}/read": "the GET of a look, the list of a subscription, Resource Graph's rows",
         f"{AKS}/listClusterUserCredential/action": "address and CA of the API server",
         "Microsoft.ContainerService/locations/operations/read": "how far an operation is",
         "Microsoft.ContainerService/locations/operationresults/read": "what became of it",
@@ -23,7 +21,6 @@ REASONS = {
     "fipswarden-node-reader": {f"{AKS}/nodes/read": "labels and images of the nodes are the proof"},
     "fipswarden-remediator": {
         f"{AKS}/agentPools/write": "the PUT that switches FIPS on",
-        f"{AKS}/agentPools/abort/action": "stops our own operation",
         "Microsoft.Network/virtualNetworks/subnets/join/action": "AKS checks it on a PUT of a pool in a custom subnet",
     },
     "fipswarden-evidence-writer": {

@@ -9,7 +9,7 @@ from local import faces, seed
 from local.clock import ManualClock
 from local.faces import Response
 from local.world import World
-from local.world.access import APP, OPERATOR, Principal
+from local.world.access import APP, OPERATOR, Principal, Role
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 OPERATION = timedelta(minutes=12)
@@ -17,6 +17,13 @@ ARM = "https://management.azure.com"
 GROUP = f"/subscriptions/{seed.PAYMENTS}/resourceGroups/rg-payments"
 CLUSTERS = f"{GROUP}/providers/Microsoft.ContainerService/managedClusters"
 PROD = f"{CLUSTERS}/aks-payments-prod"
+READS_MORE = Role(
+    "what tests ask for and the product's roles leave out",
+    tuple(
+        f"Microsoft.ContainerService/managedClusters/{action}"
+        for action in ("agentPools/read", "agentPools/abort/action", "maintenanceConfigurations/read")
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ def empty_azure(**options: Any) -> Azure:
     clock = ManualClock(START)
     world = seed.empty_world(clock, operation_time=OPERATION, **options)
     seed.payments_prod(world)
+    world.access.assign(APP, READS_MORE, f"/subscriptions/{seed.PAYMENTS}")
     return Azure(world, clock)
 
 
