@@ -1,10 +1,15 @@
 """Timer → the daily word on the fleet."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from functions.logs import logger
+
+if TYPE_CHECKING:
+    from shared.domain.model import Unreadable
 
 bp = func.Blueprint()
 log = logger("daily")
@@ -17,6 +22,20 @@ def daily(timer: func.TimerRequest) -> None:
     from shared import bootstrap
     from shared.digest import daily_digest
 
-    digest = daily_digest(bootstrap.table("posture"), datetime.now(UTC))
+    digest = daily_digest(bootstrap.table("posture"), _coverage(), datetime.now(UTC))
     bootstrap.alert_queue().send(digest)
     log.info("daily digest queued", extra={"text": digest.text, "pastDue": timer.past_due})
+
+
+def _coverage() -> "Mapping[str, Unreadable] | Unreadable":
+    """Ask which subscriptions can't be read; that nobody could be asked is a value too, since the digest must come."""
+    from shared import bootstrap
+    from shared.domain.model import Unreadable
+    from shared.resync import unreadable_subscriptions
+
+    try:
+        fleet = bootstrap.resync_ports().fleet
+        return unreadable_subscriptions(fleet, fleet.subscriptions())
+    except Exception as error:
+        log.exception("the list of subscriptions can't be had")
+        return Unreadable("CoverageUnknown", f"their list can't be had ({type(error).__name__}).", None)

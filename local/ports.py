@@ -6,6 +6,7 @@ through the same readers as the adapters. tests/contract holds both to one suite
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -135,6 +136,21 @@ class WorldFleet:
         """List the subscriptions that the app sees."""
         response = self._client.send("GET", "/subscriptions?api-version=2022-12-01")
         return tuple(str(item["subscriptionId"]).lower() for item in response.json()["value"])
+
+    def watches(self, subscription: str) -> bool:  # noqa: ARG002 (the port's)
+        """Say yes: nothing is configured."""
+        return True
+
+    def unreadable(self, subscription: str) -> Unreadable | None:
+        """GET the list of the subscription's clusters."""
+        path = f"/subscriptions/{subscription}/providers/Microsoft.ContainerService/managedClusters"
+        response = self._client.send("GET", f"{path}?api-version={_API}")
+        if response.drop:
+            return Unreadable("Unreachable", "the connection was reset", timedelta(seconds=30))
+        if response.status == 200:
+            return None
+        error = self._client.error(response)
+        return Unreadable(error.reason, error.message, error.retry_after)
 
     def clusters(self, subscriptions: Sequence[str]) -> Iterator[FleetHint]:
         """Ask Resource Graph, with the adapter's own query."""

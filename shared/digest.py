@@ -1,19 +1,43 @@
 """The daily word on the fleet: how many clusters are in which state, as one alert a day."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 
-from shared.domain.model import WORST_FIRST, Alert, ComplianceState
+from shared.domain.model import WORST_FIRST, Alert, ComplianceState, Unreadable
 from shared.ports import Table
 from shared.postures import summaries
 
 
-def daily_digest(postures: Table, now: datetime) -> Alert:
-    """Count the clusters in scope by state; sent twice on one day, it is told once."""
-    states = Counter(summary.state for summary in summaries(postures) if summary.in_scope and not summary.gone)
+def daily_digest(postures: Table, unreadable: Mapping[str, Unreadable] | Unreadable, now: datetime) -> Alert:
+    """Count the clusters in scope by state; sent twice on one day, it is told once.
+
+    `unreadable` is why subscriptions can't be read, by subscription, or why nobody could be asked for that. It is
+    never good while there is something that is not known: a verdict that nobody renews counts as unknown.
+    """
+    states: Counter[ComplianceState] = Counter()
+    overdue = 0
+    for summary in summaries(postures):
+        if summary.in_scope and not summary.gone:
+            late = summary.overdue(now)
+            overdue += late
+            states[ComplianceState.UNKNOWN if late else summary.state] += 1
     counts = [f"{states[state]} {state.value.replace('_', '-')}" for state in WORST_FIRST if states[state]]
     total = sum(states.values())
-    bad = sum(states[state] for state in (ComplianceState.INCONSISTENT, ComplianceState.NON_COMPLIANT))
-    severity = "warning" if bad or states[ComplianceState.UNKNOWN] else "good" if total else "info"
+    bad = (ComplianceState.INCONSISTENT, ComplianceState.NON_COMPLIANT, ComplianceState.UNKNOWN)
+    blind = _blind(unreadable)
+    severity = "warning" if blind or any(states[state] for state in bad) else "good" if total else "info"
     text = f"{total} clusters in scope: {', '.join(counts) or 'none has been looked at yet'}."
-    return Alert(f"daily:{now:%Y-%m-%d}", "", "", severity, "DailyDigest", "FIPS on AKS, daily", text, now)
+    if overdue:
+        text += f" {overdue} of them count as unknown because the looks that were due have not come."
+    return Alert(f"daily:{now:%Y-%m-%d}", "", "", severity, "DailyDigest", "FIPS on AKS, daily", text + blind, now)
+
+
+def _blind(unreadable: Mapping[str, Unreadable] | Unreadable) -> str:
+    if isinstance(unreadable, Unreadable):
+        return f" Whether all subscriptions can be read is not known: {unreadable.message}"
+    if not unreadable:
+        return ""
+    names = ", ".join(sorted(unreadable)[:5])
+    more = f" and {len(unreadable) - 5} more" if len(unreadable) > 5 else ""
+    return f" {len(unreadable)} subscriptions can't be read ({names}{more}): their clusters count as unknown."

@@ -187,6 +187,17 @@ class Fleet(Protocol):
         """Return the subscriptions to be covered, from a source other than Resource Graph; lower case."""
         ...
 
+    def watches(self, subscription: str) -> bool:
+        """Say whether a subscription is the app's to look after; what is not is neither looked at nor changed."""
+        ...
+
+    def unreadable(self, subscription: str) -> Unreadable | None:
+        """Ask ARM whether the clusters of a subscription may be listed: None if so, else why not.
+
+        Resource Graph can't be asked: what the app may not read is missing from its answer without a word.
+        """
+        ...
+
     def clusters(self, subscriptions: Sequence[str]) -> Iterator[FleetHint]:
         """Yield the clusters that Resource Graph knows, grouped by subscription."""
         ...

@@ -4,7 +4,7 @@ It changes nothing and records nothing itself. A hint never becomes posture; abs
 lost on the way (an event, a message, a crashed worker) is found here at the latest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -45,6 +45,8 @@ class Resynced:
     """Seen in Resource Graph."""
     queued: int
     """Looks queued."""
+    unreadable: int = 0
+    """Subscriptions whose clusters ARM would not list: nobody knows what is in them."""
 
 
 def resync(ports: ResyncPorts) -> Resynced:
@@ -62,11 +64,22 @@ def resync(ports: ResyncPorts) -> Resynced:
         group = {hint.cluster.key: hint for hint in hints}
         clusters += len(group)
         queued += _queue(ports, _due(subscription, group, ports.postures, policy, now))
-    for subscription in sorted({*covered, *_known(ports.postures)} - seen):
+    known = {each for each in _known(ports.postures) if ports.fleet.watches(each)}
+    for subscription in sorted({*covered, *known} - seen):
         queued += _queue(ports, _due(subscription, {}, ports.postures, policy, now))
-    old = stale_reservations(ports.rollout, now - _STALE_RESERVATION)
+    stale = stale_reservations(ports.rollout, now - _STALE_RESERVATION)
+    old = (cluster for cluster in stale if ports.fleet.watches(cluster.subscription))
     queued += _queue(ports, ((cluster, "resync: an old reservation", timedelta()) for cluster in old))
-    return Resynced(len(covered), clusters, queued)
+    unreadable = unreadable_subscriptions(ports.fleet, covered)
+    for subscription, why in unreadable.items():
+        ports.alerts.send(_coverage_alert(subscription, why, now))
+    return Resynced(len(covered), clusters, queued, len(unreadable))
+
+
+def unreadable_subscriptions(fleet: Fleet, covered: Iterable[str]) -> dict[str, Unreadable]:
+    """Return which subscriptions ARM would not let the app read, and why; asks ARM once for each."""
+    answers = ((subscription, fleet.unreadable(subscription)) for subscription in covered)
+    return {subscription: why for subscription, why in answers if why}
 
 
 _Due = tuple[ClusterId, str, timedelta]
@@ -113,6 +126,19 @@ def _queue(ports: ResyncPorts, due: Iterator[_Due]) -> int:
 
 def _known(postures: Table) -> set[str]:
     return {row.partition for row in postures.rows(("armId",))}
+
+
+def _coverage_alert(subscription: str, why: Unreadable, now: datetime) -> Alert:
+    remedy = (
+        "Try again later: the next resync does."
+        if why.retry_after
+        else "Assign the role `fipswarden reader` to the app's identity on it, or take it out of the setting "
+        "FIPSWARDEN_SUBSCRIPTIONS."
+    )
+    text = f"{why.message} Whatever clusters it has count as unknown. {remedy}"
+    title = f"Subscription {subscription}: its clusters can't be read"
+    key = f"coverage:{subscription}:{now:%Y-%m-%d}"
+    return Alert(key, "", "", "warning", "CoverageUnknown", title, text, now)
 
 
 def _policy_alert(policy: Unreadable, now: datetime) -> Alert:

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from shared.adapters.arm import Arm
+from shared.adapters.arm import Arm, classified
 from shared.domain.ids import ClusterId
 from shared.domain.model import Unreadable
 from shared.domain.observe import read_cluster
@@ -25,6 +26,7 @@ QUERY = """resources
 """One query for the whole fleet."""
 _PROPERTIES = ("provisioningState", "powerState", "aadProfile", "agentPoolProfiles")
 _PAGE = 1000
+_TRANSPORT_RETRY = timedelta(seconds=30)
 _MAX_SUBSCRIPTIONS = 300
 """Resource Graph, "throttling": group fewer than 300 subscriptions a query."""
 
@@ -39,6 +41,23 @@ class GraphFleet:
     def subscriptions(self) -> tuple[str, ...]:
         """Return the configured subscriptions, or those that ARM (not Resource Graph) lists."""
         return self._configured or tuple(self._arm.subscriptions())
+
+    def watches(self, subscription: str) -> bool:
+        """Say whether a subscription is configured; without a configuration, all are watched."""
+        return not self._configured or subscription.lower() in self._configured
+
+    def unreadable(self, subscription: str) -> Unreadable | None:
+        """List the subscription's clusters, the first page alone: None if ARM answers, else why not."""
+        from azure.core.exceptions import AzureError, HttpResponseError
+
+        try:
+            next(self._arm.client(subscription).managed_clusters.list().by_page(), None)
+        except HttpResponseError as error:
+            found = classified(error)
+            return Unreadable(found.reason, found.message, found.retry_after)
+        except AzureError as error:
+            return Unreadable("Unreachable", f"ARM could not be reached: {error.message}", _TRANSPORT_RETRY)
+        return None
 
     def clusters(self, subscriptions: Sequence[str]) -> Iterator[FleetHint]:
         """Yield what Resource Graph knows of the clusters in some subscriptions, grouped by subscription."""

@@ -288,6 +288,27 @@ def test_a_fleet_of_more_than_one_page_is_read_whole(face: Face) -> None:
     assert len(keys) == len(set(keys)) >= 1200
 
 
+def test_a_subscription_that_may_be_read_is_not_unreadable(face: Face) -> None:
+    assert face.fleet.unreadable(seed.PAYMENTS) is None
+    assert face.fleet.watches(seed.PAYMENTS)
+
+
+def test_a_subscription_that_may_not_be_read_is_unreadable_for_good(face: Face) -> None:
+    face.world.access.revoke(APP, f"/subscriptions/{seed.PAYMENTS}")
+    found = face.fleet.unreadable(seed.PAYMENTS)
+    assert isinstance(found, Unreadable)
+    assert (found.reason, found.retry_after) == ("Forbidden", None)
+
+
+@pytest.mark.parametrize("effect", [Answer(429, "Throttled", "slow down", retry_after=17), Drop()])
+def test_a_subscription_that_cannot_be_listed_for_now_is_unreadable_for_now(face: Face, effect: Answer | Drop) -> None:
+    face.world.faults.add(Fault(effect, method="GET", kind="managedClusters", times=1))
+    found = face.fleet.unreadable(seed.PAYMENTS)
+    assert isinstance(found, Unreadable)
+    assert found.retry_after
+    assert face.fleet.unreadable(seed.PAYMENTS) is None
+
+
 def test_what_the_app_may_not_read_is_missing_from_the_fleet(face: Face) -> None:
     with face.world.entered():
         face.world.add_subscription(seed.PLATFORM, "Platform")

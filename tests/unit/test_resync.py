@@ -42,10 +42,20 @@ class Fleet:
     hints: list[FleetHint] = field(default_factory=list)
     covered: tuple[str, ...] = (SUBSCRIPTION,)
     asked: list[tuple[str, ...]] = field(default_factory=list)
+    configured: tuple[str, ...] = ()
+    closed: dict[str, Unreadable] = field(default_factory=dict)
 
     def subscriptions(self) -> tuple[str, ...]:
         """The subscriptions that ARM lists."""
         return self.covered
+
+    def watches(self, subscription: str) -> bool:
+        """As FIPSWARDEN_SUBSCRIPTIONS says."""
+        return not self.configured or subscription in self.configured
+
+    def unreadable(self, subscription: str) -> Unreadable | None:
+        """What ARM says to a list of the clusters."""
+        return self.closed.get(subscription)
 
     def clusters(self, subscriptions: Sequence[str]) -> Iterator[FleetHint]:
         """The rows of Resource Graph, ordered by subscription and id, as its query asks."""
@@ -325,6 +335,64 @@ def test_an_old_reservation_is_looked_into(bench: Bench) -> None:
     bench.run()
 
     assert bench.queued == [("rg-pay/aks-pay", "resync: an old reservation", NO_DELAY)]
+
+
+class TestCoverage:
+    """What can't be read is told, never merely missing."""
+
+    NO = Unreadable("Forbidden", "The app may not read it.", None)
+
+    def test_a_subscription_that_arm_will_not_list_is_counted_and_told_once_a_day(self, bench: Bench) -> None:
+        bench.fleet.covered = (SUBSCRIPTION, OTHER_SUBSCRIPTION)
+        bench.fleet.closed = {OTHER_SUBSCRIPTION: self.NO}
+
+        assert bench.run() == Resynced(2, 0, 0, 1)
+        bench.run()
+        bench.clock.advance(timedelta(days=1))
+        bench.run()
+
+        told = bench.alerts.sent
+        assert [alert.key for alert in told] == [
+            f"coverage:{OTHER_SUBSCRIPTION}:2026-11-{day}" for day in ("23", "23", "24")
+        ]
+        assert (told[0].reason, told[0].severity) == ("CoverageUnknown", "warning")
+        assert OTHER_SUBSCRIPTION in told[0].title
+        for said in ("The app may not read it.", "count as unknown", "`fipswarden reader`"):
+            assert said in told[0].text
+
+    def test_its_known_clusters_are_looked_at(self, bench: Bench) -> None:
+        bench.looked(cluster())
+        bench.fleet.closed = {SUBSCRIPTION: self.NO}
+
+        assert bench.run() == Resynced(1, 0, 1, 1)
+        assert bench.queued == [("rg-pay/aks-pay", "resync: not in Resource Graph", NO_DELAY)]
+
+    def test_what_passes_by_itself_asks_for_no_role(self, bench: Bench) -> None:
+        bench.fleet.closed = {SUBSCRIPTION: Unreadable("Throttled", "Slow down.", timedelta(seconds=9))}
+
+        bench.run()
+
+        assert "role" not in bench.alerts.sent[0].text
+
+
+class TestWatched:
+    """FIPSWARDEN_SUBSCRIPTIONS bounds what is looked at, whatever earlier settings left."""
+
+    def test_a_known_cluster_of_a_subscription_that_was_taken_out_is_left_alone(self, bench: Bench) -> None:
+        bench.looked(another(subscription=OTHER_SUBSCRIPTION))
+        bench.fleet.configured = (SUBSCRIPTION,)
+
+        assert bench.run() == Resynced(1, 0, 0)
+        assert bench.queued == []
+
+    def test_and_so_is_its_old_reservation(self, bench: Bench) -> None:
+        one = cluster_id(subscription=OTHER_SUBSCRIPTION)
+        reserve(bench.rollout, one, Reservation("i", "apps", NOW - timedelta(hours=4)), 5)
+        bench.fleet.configured = (SUBSCRIPTION,)
+
+        bench.run()
+
+        assert bench.queued == []
 
 
 def test_without_a_policy_nothing_is_queued_and_it_is_told_once_a_day(bench: Bench) -> None:
