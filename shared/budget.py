@@ -40,8 +40,13 @@ class Reservation:
 
 def read_budget(table: Table) -> Budget:
     """Return what the planner needs to know."""
-    head = _head(table.read(_PARTITION, _HEAD))
+    head = read_head(table)
     return Budget(head.active, head.paused)
+
+
+def read_head(table: Table) -> BudgetHead:
+    """Return the head: whether all is paused, and by whom, is for people to see."""
+    return _head(table.read(_PARTITION, _HEAD))
 
 
 def reservation(table: Table, cluster: ClusterId) -> Reservation | None:

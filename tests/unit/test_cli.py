@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,22 @@ from shared.domain.model import Gone, Memory, Posture, Unreadable
 from shared.domain.policy import Match, Policy
 from shared.domain.records import Head, RecordKind, make_record
 from shared.postures import StoredPosture, commit
-from tests.builders import ENFORCING, NOW, cluster, cluster_id, disabled, judged, memory, profile, proof
+from tests.builders import (
+    ENFORCING,
+    NOW,
+    OTHER_SUBSCRIPTION,
+    SUBSCRIPTION,
+    cluster,
+    cluster_id,
+    disabled,
+    judged,
+    memory,
+    profile,
+    proof,
+)
 
 BAD = judged(cluster(profile("apps"), disabled("batch")), memory(apps=proof()))
+GOOD = judged(cluster(), memory(apps=proof()))
 ID = cluster_id().arm_id
 
 
@@ -32,9 +46,16 @@ class App:
         self.tables = {name: MemoryTable(clock) for name in ("posture", "rollout")}
         self.queue, self.evidence = MemoryQueue(clock), MemoryEvidence()
 
-    def looked(self, posture: Posture, name: str = "aks-pay") -> None:
+    def looked(
+        self,
+        posture: Posture,
+        name: str = "aks-pay",
+        subscription: str = SUBSCRIPTION,
+        due: timedelta = timedelta(hours=1),
+    ) -> None:
         """A look has committed a posture."""
-        commit(self.tables["posture"], cluster_id(name), StoredPosture(Head(3), posture))
+        stored = StoredPosture(Head(3), posture, due=NOW + due)
+        commit(self.tables["posture"], cluster_id(name, subscription=subscription), stored)
 
 
 @pytest.fixture
@@ -44,6 +65,8 @@ def app(monkeypatch: pytest.MonkeyPatch) -> App:
     monkeypatch.setattr(bootstrap, "table", lambda name: made.tables[name])
     monkeypatch.setattr(bootstrap, "wake_ups", lambda: made.queue)
     monkeypatch.setattr(bootstrap, "evidence", lambda: made.evidence)
+    monkeypatch.setattr(bootstrap.SystemClock, "now", lambda _: NOW)
+    monkeypatch.delenv("FIPSWARDEN_SUBSCRIPTIONS", raising=False)
     monkeypatch.setenv("USER", "ana")
     monkeypatch.setenv("LOGNAME", "ana")
     return made
@@ -131,7 +154,46 @@ def test_what_is_no_cluster_is_one_clear_line(arguments: list[str], capsys: pyte
 
     printed = Printed(capsys)
     assert printed.out == ""
-    assert printed.err == f"fipswarden: {arguments[1]!r} is not the ARM id of an AKS cluster\n"
+    said = "is neither group/name, as `posture` prints it, nor a cluster's ARM id"
+    assert printed.err == f"fipswarden: {arguments[1]!r} {said}\n"
+
+
+@pytest.mark.usefixtures("app")
+def test_an_arm_id_of_something_else_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["look", "/subscriptions/x"]) == 2
+    assert Printed(capsys).err == "fipswarden: '/subscriptions/x' is not the ARM id of an AKS cluster\n"
+
+
+class TestGroupAndName:
+    """A cluster may be named as `posture` prints it."""
+
+    def test_it_is_the_cluster_of_the_posture_table(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        app.looked(BAD)
+
+        assert main(["look", "RG-Pay/aks-pay"]) == 0
+        assert app.queue.messages[0].request.cluster == cluster_id()
+        assert main(["posture", "rg-pay/aks-pay"]) == 0
+        assert "batch\tnon_compliant" in Printed(capsys).out
+
+    def test_one_that_nobody_knows_is_one_clear_line(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["look", "rg-pay/aks-typo"]) == 2
+        assert app.queue.messages == []
+        assert Printed(capsys).err == (
+            "fipswarden: 'rg-pay/aks-typo' has not been looked at: give its ARM id, or see `fipswarden posture`\n"
+        )
+
+    def test_one_that_is_two_is_one_clear_line_with_both_ids(
+        self, app: App, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        app.looked(BAD)
+        app.looked(BAD, subscription=OTHER_SUBSCRIPTION)
+
+        assert main(["look", "rg-pay/aks-pay"]) == 2
+        err = Printed(capsys).err
+        assert err.count("\n") == 1
+        assert "is not one cluster but 2" in err
+        assert ID in err
+        assert OTHER_SUBSCRIPTION in err
 
 
 @pytest.mark.usefixtures("unset")
@@ -141,7 +203,7 @@ def test_what_is_no_cluster_is_said_before_what_is_missing(
 ) -> None:
     main(arguments)
 
-    assert Printed(capsys).err == "fipswarden: 'x' is not the ARM id of an AKS cluster\n"
+    assert Printed(capsys).err.startswith("fipswarden: 'x' is neither group/name")
 
 
 @pytest.mark.usefixtures("unset")
@@ -150,9 +212,9 @@ def test_missing_settings_are_told_all_at_once(capsys: pytest.CaptureFixture[str
 
     lines = Printed(capsys).err.splitlines()
     assert lines[0] == "settings:"
-    assert len(lines) == 6
-    assert all("ServiceUri: missing" in line for line in lines[1:5])
-    assert "azd env get-values" in lines[5], "what to do comes last"
+    assert len(lines) == 5
+    assert all("AzureWebJobsStorage" in line and "ServiceUri: missing" in line for line in lines[1:4])
+    assert "azd env get-values" in lines[4], "what to do comes last"
 
 
 @pytest.mark.parametrize("error", [ServiceRequestError("no\n such host"), PermissionError(13, "no such host")])
@@ -200,9 +262,32 @@ class TestPosture:
 
         assert main(["posture"]) == 0
         assert Printed(capsys).out.splitlines() == [
-            "cluster\tstate\tnode pools\tevidence",
-            "rg-pay/aks-pay\tnon_compliant\t2\t3",
+            "cluster\tstate\tnode pools\tevidence\tas of (UTC)",
+            "rg-pay/aks-pay\tnon_compliant\t2\t3\t2026-11-23 09:30",
         ]
+
+    def test_what_nobody_renews_is_unknown(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        app.looked(GOOD, due=timedelta(days=-1))
+
+        assert main(["posture"]) == 0
+        assert "rg-pay/aks-pay\tunknown (overdue)\t" in Printed(capsys).out
+        assert main(["posture", "--json"]) == 0
+        (found,) = json.loads(Printed(capsys).out)
+        assert (found["state"], found["overdue"]) == ("unknown", True)
+        assert main(["posture", ID]) == 0
+        out = Printed(capsys).out
+        assert "apps\tunknown (overdue)\tNodesProven" in out
+        assert "the looks that were due have not come" in out
+
+    def test_a_pause_stands_at_the_top(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        app.looked(BAD)
+        main(["pause", "--reason", "incident 7"])
+        Printed(capsys)
+
+        main(["posture"])
+
+        first = Printed(capsys).out.splitlines()[0]
+        assert first == "paused by ana: incident 7; nothing new is begun until `fipswarden resume`"
 
     def test_of_all_clusters_it_is_json_for_programs(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
         app.looked(BAD)
@@ -210,6 +295,7 @@ class TestPosture:
         assert main(["posture", "--json"]) == 0
         (found,) = json.loads(Printed(capsys).out)
         assert (found["cluster"], found["state"], found["seq"]) == (ID, "non_compliant", 3)
+        assert found["overdue"] is False
 
     def test_of_one_cluster_it_says_why(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
         app.looked(BAD)
@@ -222,6 +308,7 @@ class TestPosture:
             "batch\tnon_compliant\tFipsDisabled\tenforce\tdefault",
         ]
         assert "  batch: enableFIPS is false: the pool runs a non-FIPS image." in lines
+        assert lines[-1] == "  as of 2026-11-23 09:30 (UTC)"
 
     def test_of_one_cluster_it_is_the_whole_posture_for_programs(
         self, app: App, capsys: pytest.CaptureFixture[str]
@@ -287,6 +374,10 @@ class TestEvidence:
         assert main(["evidence", ID, seq]) == 1
         assert Printed(capsys).out == f"there is no record {seq}\n"
 
+    def test_of_a_cluster_without_records_it_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["evidence", cluster_id("aks-typo").arm_id]) == 1
+        assert Printed(capsys).out == "there is no evidence of rg-pay/aks-typo: it has not been looked at\n"
+
 
 def test_a_look_is_queued_with_the_name_of_who_asked(app: App, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["look", ID]) == 0
@@ -294,6 +385,19 @@ def test_a_look_is_queued_with_the_name_of_who_asked(app: App, capsys: pytest.Ca
     (message,) = app.queue.messages
     assert (message.request.cluster, message.request.cause) == (cluster_id(), "cli: ana")
     assert "queued: rg-pay/aks-pay will be looked at" in Printed(capsys).out
+
+
+def test_a_look_outside_the_setting_is_refused(
+    app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FIPSWARDEN_SUBSCRIPTIONS", OTHER_SUBSCRIPTION)
+
+    assert main(["look", ID]) == 2
+
+    assert app.queue.messages == []
+    assert Printed(capsys).err == (
+        f"fipswarden: rg-pay/aks-pay is not looked at: FIPSWARDEN_SUBSCRIPTIONS leaves out {SUBSCRIPTION}\n"
+    )
 
 
 def test_who_has_no_name_may_ask_too(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,4 +418,33 @@ def test_a_pause_keeps_who_and_why_until_somebody_resumes(app: App, capsys: pyte
     assert typed(BudgetHead, row.doc) == BudgetHead(0, True, "ana: incident 7")
     assert main(["resume"]) == 0
     assert not read_budget(app.tables["rollout"]).paused
-    assert Printed(capsys).out.splitlines()[-1] == "resumed"
+    assert Printed(capsys).out.splitlines()[-1] == "resumed; 0 clusters will be looked at now"
+
+
+def test_resume_queues_a_look_at_what_may_have_waited(
+    app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FIPSWARDEN_SUBSCRIPTIONS", SUBSCRIPTION)
+    app.looked(BAD)
+    app.looked(GOOD, "aks-good")
+    app.looked(evaluate(Gone(), Memory(), ENFORCING, None, NOW), "aks-gone")
+    app.looked(BAD, subscription=OTHER_SUBSCRIPTION)
+
+    assert main(["resume"]) == 0
+
+    assert [(one.request.cluster, one.request.cause) for one in app.queue.messages] == [
+        (cluster_id(), "cli: ana resumed")
+    ]
+    assert Printed(capsys).out == "resumed; 1 cluster will be looked at now\n"
+
+
+@pytest.mark.parametrize(("reason", "said"), [("", "say why"), (" \n", "say why"), ("x" * 501, "too many")])
+def test_a_pause_without_a_usable_reason_is_refused(
+    reason: str, said: str, app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["pause", "--reason", reason])
+
+    assert caught.value.code == 2
+    assert said in Printed(capsys).err
+    assert not read_budget(app.tables["rollout"]).paused
