@@ -3,6 +3,7 @@
 Delivered and recorded are two steps: who dies in between tells again. So an alert may repeat, and is never lost.
 Of two messages with the same alert at the same time one delivers and the other is let go: the first stays in the
 queue until it is done, and if its worker dies, it comes back and goes on by itself.
+A channel that stays away is tried for a day: the alert goes back into the queue as a new message, later each time.
 """
 
 import json
@@ -15,7 +16,7 @@ from shared.domain.alerts import SEVERITIES, alert_id
 from shared.domain.codec import plain, typed
 from shared.domain.ids import ClusterId
 from shared.domain.model import Alert
-from shared.errors import FipswardenError, TerminalError
+from shared.errors import FipswardenError, TerminalError, TransientError
 from shared.ports import Channel, Clock, Put, Scalar, Table
 
 FLEET = "_fleet"
@@ -23,6 +24,7 @@ FLEET = "_fleet"
 _RACES = 8
 _HOLD = timedelta(minutes=10)
 """functionTimeout: longer than this no worker can be at a delivery."""
+_SOONEST, _LATEST, _GIVEN_UP = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
 _MAX_JSON = 40_000
 """Bytes of a queued alert: a message holds 64 KiB in base64, which makes 48 KiB of it."""
 
@@ -37,6 +39,8 @@ class Alerting:
     poison: Table
     """Table `poison`: messages that nobody could use, for people."""
     clock: Clock
+    faults: tuple[str, ...] = ()
+    """Why channels are missing that somebody meant to set up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,40 @@ class Delivery:
 class DeliveryError(FipswardenError):
     """Some channels could not be told; the message comes back for them alone."""
 
-    def __init__(self, alert: Alert, delivery: Delivery, failed: Mapping[str, Exception]) -> None:
+    def __init__(
+        self, alert: Alert, delivery: Delivery, failed: Mapping[str, Exception], *, held: bool = False
+    ) -> None:
         self.delivery = delivery
         """What went well."""
         self.failed = failed
         """Error by channel."""
+        self.held = held
+        """Whether the alert could not be let go: for 10 minutes no other message would be let to deliver it."""
         reasons = "; ".join(f"{name} ({type(error).__name__}: {error})" for name, error in failed.items())
         super().__init__(f"alert {alert.key} has not reached {len(failed)} channel(s): {reasons}")
+
+
+def come_back(alert_at: datetime, now: datetime, error: Exception) -> timedelta | None:
+    """Return how long an alert that could not be delivered waits as a new message; None once a day has passed.
+
+    That is half of its age, from a minute to an hour, and never less than a channel asked for, nor than the failed
+    delivery may still be holding the alert: a new message that came sooner would be let go as one too many.
+    """
+    age = now - alert_at
+    if age >= _GIVEN_UP:
+        return None
+    return max(_SOONEST, min(age / 2, _LATEST), _held(error), _asked(error))
+
+
+def _held(error: Exception) -> timedelta:
+    released = isinstance(error, DeliveryError) and not error.held
+    return timedelta() if released else _HOLD
+
+
+def _asked(error: Exception) -> timedelta:
+    failed = error.failed.values() if isinstance(error, DeliveryError) else ()
+    waits = (one.retry_after for one in failed if isinstance(one, TransientError))
+    return max((wait for wait in waits if wait), default=timedelta())
 
 
 def alert_json(alert: Alert) -> str:
@@ -136,10 +167,9 @@ def deliver(alert: Alert, channels: Sequence[Channel], memory: Table, now: datet
         else:
             sent.append(channel.name)
     if failed:
-        if due[-1].name in failed:
-            _let_go(row)
+        held = due[-1].name in failed and not _let_go(row)
         delivery = Delivery(tuple(sent), already)
-        raise DeliveryError(alert, delivery, failed) from ExceptionGroup("channels", list(failed.values()))
+        raise DeliveryError(alert, delivery, failed, held=held) from ExceptionGroup("channels", list(failed.values()))
     return Delivery(tuple(sent), already)
 
 
@@ -190,10 +220,12 @@ def _hold(memory: Table, alert: Alert, channels: Sequence[Channel], message: str
     raise OSError("the alert memory's row kept changing: try again")
 
 
-def _let_go(hold: _Hold) -> None:
+def _let_go(hold: _Hold) -> bool:
     # If this fails too, the message that comes back is the holder, and every other waits for its time.
     with suppress(Exception):
         hold.record({}, last=True)
+        return True
+    return False
 
 
 def _read(memory: Table, alert: Alert) -> tuple[_Memory, str] | None:

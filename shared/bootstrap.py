@@ -1,5 +1,10 @@
-"""The one place where adapters are chosen: settings in, ports out, made once per process and where first needed."""
+"""The one place where adapters are chosen: settings in, ports out, made once per process and where first needed.
 
+Each port asks for the settings that it needs: what keeps and tells a message that nobody could use must not fail by
+the very setting that made it so.
+"""
+
+import logging
 import os
 import time
 from datetime import UTC, datetime
@@ -11,7 +16,7 @@ from shared.adapters.blobs import BlobEvidence
 from shared.adapters.queues import AlertQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
 from shared.alerting import Alerting
-from shared.config import Settings, Storage, read_settings
+from shared.config import Settings, Storage, read_app_storage, read_channels, read_settings
 from shared.ports import Channel, Policies
 from shared.reconciler import Ports
 from shared.resync import ResyncPorts
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from shared.adapters.arm import Arm
+
+log = logging.getLogger("fipswarden.bootstrap")
 
 
 class SystemClock:
@@ -50,7 +57,7 @@ def credential() -> "TokenCredential":
 
     if "IDENTITY_ENDPOINT" not in os.environ:
         return AzureCliCredential()
-    client_id = settings().client_id
+    client_id = os.environ.get("AZURE_CLIENT_ID", "")
     return ManagedIdentityCredential(client_id=client_id) if client_id else ManagedIdentityCredential()
 
 
@@ -61,7 +68,7 @@ def _storage_credential(storage: Storage) -> "TokenCredential | None":
 @cache
 def table(name: str) -> AzureTable:
     """Return a table of the app's storage account."""
-    storage = settings().app_storage
+    storage = read_app_storage(os.environ)
     return AzureTable(storage, _storage_credential(storage), name)
 
 
@@ -75,14 +82,14 @@ def evidence() -> BlobEvidence:
 @cache
 def wake_ups() -> WakeUpQueue:
     """Return the queue `reconcile`."""
-    storage = settings().app_storage
+    storage = read_app_storage(os.environ)
     return WakeUpQueue(storage, _storage_credential(storage))
 
 
 @cache
 def alert_queue() -> AlertQueue:
     """Return the queue `alerts`."""
-    storage = settings().app_storage
+    storage = read_app_storage(os.environ)
     return AlertQueue(storage, _storage_credential(storage))
 
 
@@ -136,12 +143,14 @@ def resync_ports() -> ResyncPorts:
 
 @cache
 def channels() -> tuple[Channel, ...]:
-    """Return the channels that are set up, each of which works without the others."""
+    """Return the channels that are set up soundly, each of which works without the others and the other settings."""
     from shared.adapters.mail import MailChannel
     from shared.adapters.teams import TeamsChannel
     from shared.adapters.topic import TopicChannel
 
-    given, found = settings(), list[Channel]()
+    given, found = read_channels(os.environ), list[Channel]()
+    for fault in given.faults:
+        log.error("channel left out: %s", fault)
     if given.teams_webhook:
         found.append(TeamsChannel(given.teams_webhook, given.cloud))
     if given.mail:
@@ -153,5 +162,6 @@ def channels() -> tuple[Channel, ...]:
 
 @cache
 def alerting() -> Alerting:
-    """Return what the functions need to tell people."""
-    return Alerting(channels(), table("alerts"), table("poison"), SystemClock())
+    """Return what the functions need to tell people; raises ConfigError only if the app's storage is not told."""
+    faults = read_channels(os.environ).faults
+    return Alerting(channels(), table("alerts"), table("poison"), SystemClock(), faults)

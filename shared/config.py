@@ -2,6 +2,9 @@
 
 Storage of the app is the Functions host's own `AzureWebJobsStorage`, as a connection string (local) or, with
 identity, as `AzureWebJobsStorage__queueServiceUri` and its siblings; the evidence account's likewise.
+
+A fault costs what it concerns and no more: that of a channel leaves the channel out, and what keeps and tells messages
+that nobody could use asks for the app's storage and the channels alone.
 """
 
 import re
@@ -16,6 +19,7 @@ from shared.errors import ConfigError
 from shared.rollout import Timing
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_APP_STORAGE = "AzureWebJobsStorage"
 _SERVICES = ("blob", "queue", "table")
 
 
@@ -41,12 +45,25 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """How people are told; a channel whose settings are at fault is as one that is not set up."""
+
+    cloud: Cloud
+    """For links and tokens; where FIPSWARDEN_CLOUD is at fault, the public cloud: wrong links beat silence."""
+    teams_webhook: str
+    """URL of a Teams Workflow; empty: no Teams. It is a secret: give it as a Key Vault reference."""
+    mail: Mail | None
+    topic_endpoint: str
+    """Event Grid topic that alerts are published to as CloudEvents; empty: none."""
+    faults: tuple[str, ...]
+    """Why a channel was left out, one line per fault; those of other settings are not among them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, typed."""
 
     cloud: Cloud
-    client_id: str
-    """Of the user-assigned identity; empty for the system-assigned one."""
     app_storage: Storage
     evidence_storage: Storage
     subscriptions: tuple[str, ...]
@@ -54,20 +71,23 @@ class Settings:
     policy: str
     """`file:<path in the package>` or `blob:<container>/<name>` in the app's storage."""
     timing: Timing
-    teams_webhook: str
-    """URL of a Teams Workflow; empty: no Teams. It is a secret: give it as a Key Vault reference."""
-    mail: Mail | None
-    topic_endpoint: str
-    """Event Grid topic that alerts are published to as CloudEvents; empty: none."""
+    channels: ChannelSettings
+
+    @property
+    def channel_faults(self) -> tuple[str, ...]:
+        """Why channels were left out: to be shown, never a reason to stop."""
+        return self.channels.faults
 
 
 def read_settings(env: Mapping[str, str]) -> Settings:
-    """Read the settings from the environment; raises ConfigError with one line per fault."""
+    """Read the settings from the environment; raises ConfigError with one line per fault.
+
+    Faults of channels alone raise nothing and are in `channel_faults`: who can't be told must not stop what is done.
+    """
     faults: list[str] = []
     settings = Settings(
         cloud=_cloud(env, faults),
-        client_id=env.get("AZURE_CLIENT_ID", ""),
-        app_storage=_storage(env, "AzureWebJobsStorage", _SERVICES, faults),
+        app_storage=_storage(env, _APP_STORAGE, _SERVICES, faults),
         evidence_storage=_storage(env, "EVIDENCE_STORAGE", ("blob",), faults),
         subscriptions=_guids(env, faults),
         policy=_policy(env, faults),
@@ -75,13 +95,32 @@ def read_settings(env: Mapping[str, str]) -> Settings:
             look_deadline=_seconds(env, "LOOK_DEADLINE_SECONDS", 240, (5, 480), faults),
             poll=_seconds(env, "OPERATION_POLL_SECONDS", 30, (1, 600), faults),
         ),
+        channels=read_channels(env),
+    )
+    if faults:
+        raise ConfigError("settings", (*faults, *settings.channel_faults))
+    return settings
+
+
+def read_channels(env: Mapping[str, str]) -> ChannelSettings:
+    """Read how people are told, whatever the other settings are; each channel stands or falls by itself."""
+    faults: list[str] = []
+    return ChannelSettings(
+        cloud=_cloud(env, []),
         teams_webhook=_url(env, "TEAMS_WEBHOOK_URL", faults),
         mail=_mail(env, faults),
         topic_endpoint=_url(env, "ALERT_TOPIC_ENDPOINT", faults),
+        faults=tuple(faults),
     )
+
+
+def read_app_storage(env: Mapping[str, str]) -> Storage:
+    """Read where the app's storage is, whatever the other settings are; raises ConfigError with its faults alone."""
+    faults: list[str] = []
+    storage = _storage(env, _APP_STORAGE, _SERVICES, faults)
     if faults:
         raise ConfigError("settings", tuple(faults))
-    return settings
+    return storage
 
 
 def _cloud(env: Mapping[str, str], faults: list[str]) -> Cloud:
@@ -104,8 +143,14 @@ def _is_https(value: str) -> bool:
 
 
 def _storage(env: Mapping[str, str], name: str, services: tuple[str, ...], faults: list[str]) -> Storage:
-    if env.get(name):
-        return Storage(env[name], {})
+    if given := env.get(name):
+        if not _is_connection_string(given, services):
+            # It holds a key: it is not repeated.
+            faults.append(
+                f"{name}: this is not a connection string; it must hold AccountName and AccountKey (or "
+                "SharedAccessSignature and the endpoints), as name=value, separated by semicolons"
+            )
+        return Storage(given, {})
     uris = {service: env.get(f"{name}__{service}ServiceUri", "") for service in services}
     for service, uri in uris.items():
         if not uri:
@@ -116,6 +161,18 @@ def _storage(env: Mapping[str, str], name: str, services: tuple[str, ...], fault
             # It may be a connection string that stands in the wrong setting, with its key: it is not repeated.
             faults.append(f"{name}__{service}ServiceUri: this is not an https URL")
     return Storage("", uris)
+
+
+def _is_connection_string(value: str, services: tuple[str, ...]) -> bool:
+    if re.fullmatch("(?i:UseDevelopmentStorage)=true", value):
+        return True
+    parts = [part.partition("=") for part in value.rstrip(";").split(";")]
+    found = {name.lower(): text for name, _, text in parts}
+    if len(found) < len(parts) or not all(name and equals for name, equals, _ in parts):
+        return False
+    signed = (found.get("accountname") and found.get("accountkey")) or found.get("sharedaccesssignature")
+    reached = found.get("accountname") or all(found.get(f"{service}endpoint") for service in services)
+    return bool(signed and reached)
 
 
 def _guids(env: Mapping[str, str], faults: list[str]) -> tuple[str, ...]:
@@ -151,18 +208,19 @@ def _url(env: Mapping[str, str], name: str, faults: list[str]) -> str:
     if value and not loopback and not _is_https(value):
         # The value itself may be a secret (a Workflow's URL is): it is not repeated.
         faults.append(f"{name}: this is not an https URL")
+        return ""
     return value
 
 
 def _mail(env: Mapping[str, str], faults: list[str]) -> Mail | None:
     host, sender, recipients = env.get("SMTP_HOST", ""), env.get("MAIL_FROM", ""), _list(env, "MAIL_TO")
+    before = len(faults)
     if not host:
         faults.extend(f"{name}: given, but SMTP_HOST is not" for name in ("MAIL_FROM", "MAIL_TO") if env.get(name))
         return None
     port = env.get("SMTP_PORT") or "587"
     if not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
         faults.append(f"SMTP_PORT: {port!r} is not a port")
-        port = "587"
     for name, values in (("MAIL_FROM", (sender,)), ("MAIL_TO", recipients or ("",))):
         faults.extend(
             f"{name}: {value!r} is not a mail address"
@@ -172,7 +230,7 @@ def _mail(env: Mapping[str, str], faults: list[str]) -> Mail | None:
     starttls = env.get("SMTP_STARTTLS", "true").lower()
     if starttls not in ("true", "false"):
         faults.append(f"SMTP_STARTTLS: {starttls!r} is neither true nor false")
-    return Mail(host, int(port), starttls != "false", sender, recipients)
+    return Mail(host, int(port), starttls != "false", sender, recipients) if len(faults) == before else None
 
 
 def _list(env: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -54,7 +54,8 @@ def changes(
         if not told(pool):
             continue
         alert = _worse(cluster, old_pool, pool, seq, new.at)
-        if alert is None and ((old_pool and old_pool.state in _SEVERITY) or pool.pool in remediated):
+        news = old_pool.state in _SEVERITY if old_pool else pool.pool in remediated
+        if alert is None and news:
             alert = _better(cluster, pool, seq, new.at)
         if alert:
             found.append(alert)

@@ -46,6 +46,8 @@ class Subject:
     memory: PoolMemory
     policy: Policy
     now: datetime
+    operating: bool = False
+    """Our own operation on the pool has not ended, whatever the pool's provisioning state says."""
 
     @property
     def empty(self) -> bool:
@@ -77,6 +79,11 @@ def evaluate(read: ClusterRead, memory: Memory, policy: Policy, previous: Postur
             return Posture(now, worst([pool.state for pool in pools]), pools)
 
 
+def _subject(cluster: Cluster, pool: Pool, memory: Memory, policy: Policy, now: datetime) -> Subject:
+    operating = memory.operation is not None and memory.operation.pool == pool.name
+    return Subject(pool, cluster, memory.pool(pool.name), policy, now, operating)
+
+
 def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:
     since = pool.since if (pool.state, pool.decisive.reason) == (finding.state, finding.reason) else now
     return replace(pool, state=finding.state, findings=(finding,), since=since)
@@ -90,7 +97,7 @@ def _judge(
     before: Mapping[str, PoolPosture],
     now: datetime,
 ) -> PoolPosture:
-    subject = Subject(pool, cluster, memory.pool(pool.name), policy, now)
+    subject = _subject(cluster, pool, memory, policy, now)
     rule = policy.rule_for(cluster, pool.name)
     findings = tuple(finding for check in CHECKS if (finding := check(subject)))
     state = worst([finding.state for finding in findings])
@@ -135,7 +142,11 @@ def _capable(subject: Subject) -> Finding | None:
 
 def _settled(subject: Subject) -> Finding | None:
     pool = subject.pool
-    if not pool.enable_fips or pool.provisioning_state == "Succeeded":
+    if not pool.enable_fips:
+        return None
+    if subject.operating:
+        return Finding("settled", _S.UNKNOWN, "OperationInProgress", "Our operation on the pool has not ended.")
+    if pool.provisioning_state == "Succeeded":
         return None
     if pool.provisioning_state in ("Failed", "Canceled"):
         return Finding(
@@ -231,6 +242,7 @@ def needs_proof(subject: Subject) -> bool:
     pool = subject.pool
     return (
         subject.policy.proof_level is not ProofLevel.CONTROL_PLANE
+        and not subject.operating
         and pool.enable_fips is True
         and pool.os_type == "Linux"
         and pool.provisioning_state == "Succeeded"
@@ -261,7 +273,7 @@ def pools_to_prove(cluster: Cluster, memory: Memory, policy: Policy, now: dateti
 
 
 def _askable(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> list[Subject]:
-    subjects = [Subject(pool, cluster, memory.pool(pool.name), policy, now) for pool in cluster.pools]
+    subjects = [_subject(cluster, pool, memory, policy, now) for pool in cluster.pools]
     return [subject for subject in subjects if needs_proof(subject) and not subject.empty]
 
 
