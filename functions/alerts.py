@@ -1,15 +1,21 @@
 """Queue `alerts` → people: Teams, mail, the Event Grid topic."""
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import azure.functions as func
 
 from functions.logs import logger
 from functions.poison import poison_message
-from shared.alerting import deliver, read_alert
-from shared.errors import TerminalError
-from shared.poison import unreadable
+from shared.alerting import Alerting, come_back, deliver, read_alert
+from shared.domain.model import Alert
+from shared.errors import ConfigError, TerminalError
+from shared.poison import PoisonMessage, unreadable
 
 bp = func.Blueprint()
 log = logger("alerts")
+_QUICK_TRIES = 3
+"""Of one message, half a minute apart (host.json), before it waits as a new one; fewer than maxDequeueCount."""
 
 
 @bp.function_name("alerts")
@@ -24,7 +30,24 @@ def alerts(message: func.QueueMessage) -> None:
     except TerminalError as error:
         unreadable(taken, bootstrap.alerting, error)
         return
-    alerting = bootstrap.alerting()
+    tell(taken, alert, bootstrap.alerting(), bootstrap.alert_queue().send)
+
+
+def tell(taken: PoisonMessage, alert: Alert, alerting: Alerting, again: Callable[[Alert, timedelta], None]) -> None:
+    """Deliver an alert; after a few tries it waits in the queue as a new message, and after a day this raises."""
+    try:
+        _deliver(taken, alert, alerting)
+    except Exception as error:
+        delay = come_back(alert.at, alerting.clock.now(), error)
+        if taken.dequeued <= _QUICK_TRIES or delay is None:
+            raise
+        again(alert, delay)
+        log.warning("alert not told yet", extra={"key": alert.key, "again": str(delay), "detail": str(error)[:1_000]})
+
+
+def _deliver(taken: PoisonMessage, alert: Alert, alerting: Alerting) -> None:
+    if alerting.faults and not alerting.channels:
+        raise ConfigError("settings", alerting.faults)
     delivery = deliver(alert, alerting.channels, alerting.memory, alerting.clock.now(), message=taken.key)
     fields = {"key": alert.key, "reason": alert.reason, "sent": delivery.sent, "already": delivery.already}
     if delivery.elsewhere:
