@@ -13,7 +13,7 @@ bp = func.Blueprint()
 @bp.function_name("health")
 @bp.route(route="health", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 (the binding's name)
-    """Answer 200 when settings and policy can be used, 503 with every fault otherwise."""
+    """Answer 200 when settings, those of the channels too, and policy can be used, 503 with every fault otherwise."""
     from shared import bootstrap
     from shared.config import read_settings
     from shared.domain.model import Unreadable
@@ -22,7 +22,7 @@ def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 (the bin
     faults: list[str] = []
     policy_hash = ""
     try:
-        read_settings(os.environ)
+        faults.extend(read_settings(os.environ).channel_faults)
         policy = bootstrap.policies().load()
         if isinstance(policy, Unreadable):
             faults.append(f"{policy.reason}: {policy.message}")

@@ -106,7 +106,7 @@ def test_the_sample_holds_every_setting_of_the_product() -> None:
 
 def test_the_sample_can_be_read_as_it_is() -> None:
     settings = read_settings(json_file("local.settings.sample.json")["Values"])
-    assert settings.mail is None
+    assert settings.channels.mail is None
     assert settings.app_storage.connection_string
 
 

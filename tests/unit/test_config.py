@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.config import Mail, Settings, Storage, read_settings
+from shared.config import Mail, Settings, Storage, read_app_storage, read_channels, read_settings
 from shared.domain.clouds import CLOUDS, Cloud
 from shared.errors import ConfigError
 from tests.builders import OTHER_SUBSCRIPTION, SUBSCRIPTION
@@ -20,6 +20,7 @@ def read(**env: str) -> Settings:
 
 
 def faults(**env: str) -> tuple[str, ...]:
+    """The faults that stop the app."""
     with pytest.raises(ConfigError) as caught:
         read(**env)
     assert caught.value.subject == "settings"
@@ -31,10 +32,11 @@ def test_storage_alone_is_enough() -> None:
 
     assert settings.cloud is CLOUDS["AzureCloud"]
     assert settings.app_storage == Storage("UseDevelopmentStorage=true", {})
-    assert (settings.client_id, settings.subscriptions, settings.policy) == ("", (), "file:policy.yaml")
+    assert (settings.subscriptions, settings.policy) == ((), "file:policy.yaml")
     assert settings.timing.look_deadline == timedelta(minutes=4)
     assert settings.timing.poll == timedelta(seconds=30)
-    assert (settings.teams_webhook, settings.mail, settings.topic_endpoint) == ("", None, "")
+    channels = settings.channels
+    assert (channels.teams_webhook, channels.mail, channels.topic_endpoint, channels.faults) == ("", None, "", ())
 
 
 def test_with_identity_storage_is_reached_by_its_uris() -> None:
@@ -49,7 +51,6 @@ def test_with_identity_storage_is_reached_by_its_uris() -> None:
 
 def test_all_that_can_be_set_is_read() -> None:
     settings = read(
-        AZURE_CLIENT_ID="c1",
         FIPSWARDEN_CLOUD="AzureUSGovernment",
         FIPSWARDEN_SUBSCRIPTIONS=f" {OTHER_SUBSCRIPTION.upper()}, {SUBSCRIPTION},",
         FIPSWARDEN_POLICY="blob:policy/fleet.yaml",
@@ -68,8 +69,8 @@ def test_all_that_can_be_set_is_read() -> None:
     assert settings.subscriptions == (SUBSCRIPTION, OTHER_SUBSCRIPTION)
     assert settings.timing.look_deadline == timedelta(minutes=2)
     assert settings.timing.poll == timedelta(seconds=5)
-    assert settings.topic_endpoint == "http://localhost:8080/topic"
-    assert settings.mail == Mail(
+    assert settings.channels.topic_endpoint == "http://localhost:8080/topic"
+    assert settings.channels.mail == Mail(
         "smtp.example.com", 25, False, "fipswarden@example.com", ("a@example.com", "b@example.com")
     )
 
@@ -96,6 +97,29 @@ def test_a_cloud_of_its_own_is_an_endpoint_and_falls_back_to_no_public_scope() -
         ("LOOK_DEADLINE_SECONDS", "1e2", "LOOK_DEADLINE_SECONDS: '1e2'"),
         ("LOOK_DEADLINE_SECONDS", "9" * 5_000, "LOOK_DEADLINE_SECONDS: "),
         ("OPERATION_POLL_SECONDS", "0", "OPERATION_POLL_SECONDS: '0' is not a whole number of seconds from 1 to 600"),
+        (
+            "AzureWebJobsStorage",
+            "https://app.blob.core.windows.net",
+            "AzureWebJobsStorage: this is not a connection string",
+        ),
+        (
+            "EVIDENCE_STORAGE",
+            "AccountName=a",
+            "EVIDENCE_STORAGE: this is not a connection string; it must hold AccountName",
+        ),
+    ],
+    ids=lambda value: value[:40] if value else "empty",
+)
+def test_each_fault_names_its_setting(name: str, value: str, fault: str) -> None:
+    (found,) = faults(**{name: value})
+
+    assert fault in found
+    assert found.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
         ("TEAMS_WEBHOOK_URL", "http://teams.example.com", "TEAMS_WEBHOOK_URL: this is not an https URL"),
         ("TEAMS_WEBHOOK_URL", "http://localhost.evil.example", "TEAMS_WEBHOOK_URL: this is not an https URL"),
         ("TEAMS_WEBHOOK_URL", "https://[", "TEAMS_WEBHOOK_URL: this is not an https URL"),
@@ -105,8 +129,8 @@ def test_a_cloud_of_its_own_is_an_endpoint_and_falls_back_to_no_public_scope() -
     ],
     ids=lambda value: value[:40] if value else "empty",
 )
-def test_each_fault_names_its_setting(name: str, value: str, fault: str) -> None:
-    (found,) = faults(**{name: value})
+def test_each_fault_of_a_channel_names_its_setting_and_stops_nothing(name: str, value: str, fault: str) -> None:
+    (found,) = read(**{name: value}).channel_faults
 
     assert fault in found
     assert found.startswith(f"{name}: ")
@@ -130,9 +154,78 @@ def test_each_fault_names_its_setting(name: str, value: str, fault: str) -> None
 def test_each_fault_of_the_mail_names_its_setting(name: str, value: str, fault: str) -> None:
     good = {"SMTP_HOST": "smtp.example.com", "MAIL_FROM": "f@example.com", "MAIL_TO": "a@example.com"}
 
-    (found,) = faults(**{**good, name: value})
+    settings = read(**{**good, "TEAMS_WEBHOOK_URL": "https://teams.example", name: value})
 
+    (found,) = settings.channel_faults
     assert found.startswith(fault)
+    assert settings.channels.mail is None, "it is left out"
+    assert settings.channels.teams_webhook == "https://teams.example", "the others stay"
+
+
+def test_a_channel_at_fault_is_left_out() -> None:
+    settings = read(TEAMS_WEBHOOK_URL="http://x.example", ALERT_TOPIC_ENDPOINT="x", SMTP_HOST="")
+
+    assert (settings.channels.teams_webhook, settings.channels.topic_endpoint) == ("", "")
+    assert len(settings.channel_faults) == 2
+
+
+def test_the_apps_storage_and_the_channels_are_read_whatever_else_is_wrong() -> None:
+    env = {**LOCAL, "EVIDENCE_STORAGE": "", "FIPSWARDEN_CLOUD": "x", "FIPSWARDEN_SUBSCRIPTIONS": "x"}
+
+    assert read_app_storage(env) == Storage("UseDevelopmentStorage=true", {})
+    assert read_channels({**env, "TEAMS_WEBHOOK_URL": "https://t.example"}).teams_webhook == "https://t.example"
+    assert read_channels(env).faults == ()
+
+
+def test_a_fault_of_the_apps_storage_is_told_alone() -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_app_storage({"AzureWebJobsStorage": "x", "FIPSWARDEN_CLOUD": "x"})
+
+    assert [fault.split(":")[0] for fault in caught.value.faults] == ["AzureWebJobsStorage"]
+
+
+ENDPOINTS = ";".join(f"{service}Endpoint=http://127.0.0.1:1/a" for service in ("Blob", "Queue", "Table"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "UseDevelopmentStorage=true",
+        "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=YQ==;EndpointSuffix=core.windows.net;",
+        f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;{ENDPOINTS}",
+        f"{ENDPOINTS};SharedAccessSignature=sv=1&sig=x",
+    ],
+)
+def test_a_connection_string_that_is_taken_is_one_for_the_sdks_too(value: str) -> None:
+    from azure.data.tables import TableClient
+    from azure.storage.blob import ContainerClient
+    from azure.storage.queue import QueueClient
+
+    assert read(AzureWebJobsStorage=value).app_storage == Storage(value, {})
+    for client in (QueueClient, ContainerClient, TableClient):
+        client.from_connection_string(value, "things").close()
+
+
+@pytest.mark.parametrize("name", ["AzureWebJobsStorage", "EVIDENCE_STORAGE"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "S3cr3t",
+        ";",
+        "=S3cr3t",
+        "UseDevelopmentStorage=false",
+        "AccountKey=S3cr3t==",
+        "AccountName=;AccountKey=S3cr3t==",
+        "AccountName=a;AccountName=b;AccountKey=S3cr3t==",
+        "AccountName=a;AccountKey=S3cr3t==;S3cr3t",
+        "TableEndpoint=http://x/y;SharedAccessSignature=sig=S3cr3t",
+    ],
+)
+def test_what_is_no_connection_string_is_a_fault_that_repeats_nothing_of_it(name: str, value: str) -> None:
+    (found,) = faults(**{name: value})
+
+    assert found.startswith(f"{name}: this is not a connection string; it must hold")
+    assert "S3cr3t" not in found
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -170,7 +263,11 @@ def test_missing_storage_says_what_to_give() -> None:
 @pytest.mark.parametrize("value", [f"http://x.example/y?{SECRET}", f"DefaultEndpointsProtocol=https;{SECRET}"])
 def test_a_value_that_may_hold_a_secret_is_never_repeated(name: str, value: str) -> None:
     """The health page shows the faults."""
-    (found,) = faults(**{"EVIDENCE_STORAGE": "", "EVIDENCE_STORAGE__blobServiceUri": "https://e.example", name: value})
+    env = {**LOCAL, "EVIDENCE_STORAGE": "", "EVIDENCE_STORAGE__blobServiceUri": "https://e.example", name: value}
+    try:
+        (found,) = read_settings(env).channel_faults
+    except ConfigError as error:
+        (found,) = error.faults
 
     assert found.startswith(name)
     assert "S3cr3t" not in found
