@@ -103,7 +103,7 @@ class Job:
             [
                 one
                 for one in self.world.requests
-                if one.method == "GET" and one.kind == "managedClusters" and one.principal == APP.name
+                if one.method == "GET" and one.path.lower() == CLUSTER.arm_id.lower() and one.principal == APP.name
             ]
         )
 

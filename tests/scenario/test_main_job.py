@@ -273,6 +273,7 @@ def test_a_request_that_nobody_can_read_is_kept_and_told(job: Job) -> None:
         "no request " + secrets.token_hex(4)
     )
     eventually(lambda: any("no request" in row for row in poison(job)), "the message is kept", lambda: poison(job))
+    eventually(lambda: tells(job.stack.teams.cards, "a reconcile request can't be read"), "Teams is told")
     assert job.looks() == 0
 
 
