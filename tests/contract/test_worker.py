@@ -52,6 +52,13 @@ def test_what_is_no_event_is_kept_as_rejected_and_not_failed(data: str) -> None:
     assert list(answer["outputs"]) == ["rejected"]
 
 
+@pytest.mark.parametrize("data", ["not json", '{"v": 1, "cluster": "aks-prod", "cause": "test"}'])
+def test_a_reconcile_request_that_cannot_be_read_is_poison_and_not_failed(data: str) -> None:
+    answer = run("reconcile", "message", "string", data)
+    assert answer["failed"] == ""
+    assert answer["outputs"] == {"poison": {"string": data}}
+
+
 def test_the_functions_and_their_bindings_are_the_deployed_ones() -> None:
     functions = run("pool_events", "event", "json", "{}")["functions"]
     triggers = {name: next(one for one in found if one["direction"] == "IN") for name, found in functions.items()}
