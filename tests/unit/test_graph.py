@@ -1,10 +1,13 @@
 """What Resource Graph's rows become."""
 
 import logging
+from typing import Any
 
 import pytest
 
-from shared.adapters.graph import hints
+from shared.adapters.arm import Arm
+from shared.adapters.graph import GraphFleet, hints
+from shared.domain.clouds import CLOUDS
 from shared.domain.model import Cluster, Unreadable
 
 GOOD = (
@@ -31,3 +34,14 @@ def test_a_row_without_a_usable_id_is_told_and_ends_nothing(caplog: pytest.LogCa
         found = list(hints([{"id": "/subscriptions/x"}, {}, {"id": GOOD}]))
     assert [hint.cluster.name for hint in found] == ["aks"]
     assert len(caplog.records) == 2
+
+
+def test_what_is_configured_is_watched_and_without_a_configuration_everything_is() -> None:
+    nobody: Any = None
+    arm = Arm(CLOUDS["AzureCloud"], nobody)
+    one, other = GOOD.split("/")[2], "20000000-0000-4000-8000-00000000000A"
+    some = GraphFleet(arm, nobody, (other.lower(),))
+
+    assert (some.watches(other), some.watches(one)) == (True, False)
+    assert some.subscriptions() == (other.lower(),)
+    assert GraphFleet(arm, nobody, ()).watches(one)
