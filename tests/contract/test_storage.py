@@ -231,6 +231,17 @@ def test_a_delayed_request_stays_hidden(storage: Storage) -> None:
         queue.delete_queue()
 
 
+def test_an_alert_that_waits_stays_hidden(storage: Storage) -> None:
+    from azure.storage.queue import QueueClient
+
+    alert = Alert("k", CLUSTER.arm_id, "np", "info", "R", "title", "text", NOW)
+    AlertQueue(storage, None).send(alert, timedelta(hours=1))
+    with QueueClient.from_connection_string(storage.connection_string, "alerts") as queue:
+        assert list(queue.receive_messages()) == []
+        assert queue.get_queue_properties().approximate_message_count == 1
+        queue.delete_queue()
+
+
 class LosesAnswers(RequestsTransport):  # type: ignore[misc]  # azure-core exports it lazily, so mypy sees Any
     """Delivers requests, and turns the answers of the first few that change something into a gateway's 503."""
 
