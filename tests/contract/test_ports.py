@@ -205,14 +205,14 @@ def test_an_update_that_aks_forbids_is_refused_for_good(face: Face) -> None:
     assert "Changing property 'x'" in answer.message
 
 
-def test_an_update_that_the_role_does_not_allow_is_refused_for_good(face: Face) -> None:
+def test_an_update_that_the_role_does_not_allow_is_refused_and_tried_again_in_an_hour(face: Face) -> None:
     scope = f"/subscriptions/{seed.PAYMENTS}"
     found = pool(face)
     face.world.access.revoke(APP, scope)
     face.world.access.assign(APP, seed.READER, scope)
     answer = face.clusters.begin(CLUSTER, enable(found), "intent-1")
     assert isinstance(answer, Refused)
-    assert (answer.reason, answer.retry_after) == ("Forbidden", None)
+    assert (answer.reason, answer.retry_after) == ("Forbidden", timedelta(hours=1))
 
 
 @pytest.mark.parametrize(
