@@ -85,7 +85,6 @@ def arm(credential: Credential) -> Iterator[Arm]:
         "https://evil.example\\.management.azure.com",
         "https://evil.example\\@management.azure.com",
         "@evil.example",
-        "//evil.example",
     ],
 )
 def test_no_token_goes_to_a_host_that_is_not_arms(base: str, arm: Arm, wire: Wire, credential: Credential) -> None:
