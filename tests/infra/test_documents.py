@@ -38,7 +38,7 @@ def test_the_policy_reference_has_examples() -> None:
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_an_example_of_the_policy_reference_is_a_policy(text: str) -> None:
-    read_policy(text)
+    assert read_policy(text).hash
 
 
 @pytest.mark.parametrize(("text", "shown"), FAULTY)
