@@ -107,27 +107,32 @@ class Job:
             ]
         )
 
-    def chain(self) -> list[Record]:
-        """The cluster's evidence, checked: no gap, no fork, every intent with exactly one answer."""
+    def records(self) -> list[Record]:
+        """The cluster's evidence as it is now, perhaps in the middle of a look; without a gap or a fork."""
         from shared import bootstrap
 
         records: list[Record] = []
         while record := bootstrap.evidence().read(CLUSTER, len(records) + 1):
             assert record.payload["previous"] == (records[-1].head.hash if records else GENESIS)
             records.append(record)
+        return records
+
+    def chain(self) -> list[Record]:
+        """The cluster's evidence when all is quiet: every intent has exactly one answer, and at most one end."""
+        records = self.records()
         for intent in (record for record in records if record.kind is RecordKind.INTENT):
             answers = [
                 record.payload["outcome"]
                 for record in records
                 if record.kind is RecordKind.OUTCOME and record.payload["intent"] == intent.id
             ]
-            assert answers[0] in ("accepted", "refused", "not_begun", "unknown"), answers
+            assert answers[:1] in (["accepted"], ["refused"], ["not_begun"], ["unknown"]), answers
             assert answers[1:] in ([], ["succeeded"], ["failed"], ["canceled"]), answers
         return records
 
     def outcomes(self) -> list[str]:
         """Outcomes in the cluster's evidence."""
-        return [str(one.payload["outcome"]) for one in self.chain() if one.kind is RecordKind.OUTCOME]
+        return [str(one.payload["outcome"]) for one in self.records() if one.kind is RecordKind.OUTCOME]
 
     def queued(self) -> int:
         """How many messages the queue `reconcile` holds, hidden ones included."""
