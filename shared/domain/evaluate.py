@@ -1,287 +1,187 @@
-"""Judges an observed cluster by the policy: an ordered list of small checks, each giving one finding.
+"""Judges an observed cluster by the rulebook: the checks on each pool, then exemptions, then the worst state wins.
 
 Pure. A field that could not be read gives `unknown`; nothing here turns missing knowledge into compliance.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 
-from shared.domain.capability import KNOWN_OS_SKUS, fips_enabled_by_default, incapable
+from shared.domain import checks, proofs
+from shared.domain.checks import Check, Subject
+from shared.domain.exemptions import Exemption
 from shared.domain.model import (
     Cluster,
     ClusterRead,
-    ComplianceState,
     Finding,
     Gone,
     Memory,
     Mode,
     Pool,
-    PoolMemory,
     PoolPosture,
     Posture,
-    Proof,
-    ProofLevel,
     Unreadable,
     worst,
 )
-from shared.domain.policy import Policy
+from shared.domain.model import ComplianceState as State
+from shared.domain.policy import ExemptionRules, Policy
+from shared.domain.rulebook import Rulebook
+from shared.domain.settings import Fips, Settings
 
-SETTLE = timedelta(minutes=5)
-"""How long after the end of our operation nodes may still differ before that counts as inconsistent: the
-label of a new node and the disappearance of an old one reach the Kubernetes API a little later than ARM."""
-
-NODES_UNREADABLE = "NodesUnreadable"
-"""Reason of a proof that failed for a cause that may pass."""
-
-_S = ComplianceState
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """All that a check may look at."""
-
-    pool: Pool
-    cluster: Cluster
-    memory: PoolMemory
-    policy: Policy
-    now: datetime
-    operating: bool = False
-    """Our own operation on the pool has not ended, whatever the pool's provisioning state says."""
-
-    @property
-    def empty(self) -> bool:
-        """No node exists that could prove anything."""
-        return self.cluster.stopped or self.pool.stopped or self.pool.count == 0
-
-
-Check = Callable[[Subject], Finding | None]
-
-
-def evaluate(read: ClusterRead, memory: Memory, policy: Policy, previous: Posture | None, now: datetime) -> Posture:
-    """Judge one cluster; `previous` only tells since when a verdict has stood."""
-    match read:
-        case Unreadable():
-            finding = Finding("readable", _S.UNKNOWN, read.reason, read.message)
-            known = previous.pools if previous else ()
-            return Posture(now, _S.UNKNOWN, tuple(_unread(pool, finding, now) for pool in known), (finding,))
-        case Gone():
-            finding = Finding("exists", _S.NOT_APPLICABLE, "ClusterGone", "ARM says that it does not exist.")
-            return Posture(now, _S.NOT_APPLICABLE, (), (finding,))
-        case Cluster():
-            if not policy.covers(read.id, dict(read.tags)):
-                return Posture(now, _S.NOT_APPLICABLE, (), (), in_scope=False)
-            if not read.pools:
-                message = "ARM shows no node pool of the cluster: whatever nodes it has are not judged."
-                return Posture(now, _S.UNKNOWN, (), (Finding("readable", _S.UNKNOWN, "NoNodePools", message),))
-            before = {pool.pool: pool for pool in previous.pools} if previous else {}
-            pools = tuple(_judge(read, pool, memory, policy, before, now) for pool in read.pools)
-            return Posture(now, worst([pool.state for pool in pools]), pools)
-
-
-def _subject(cluster: Cluster, pool: Pool, memory: Memory, policy: Policy, now: datetime) -> Subject:
-    operating = memory.operation is not None and memory.operation.pool == pool.name
-    return Subject(pool, cluster, memory.pool(pool.name), policy, now, operating)
-
-
-def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:
-    since = pool.since if (pool.state, pool.decisive.reason) == (finding.state, finding.reason) else now
-    return replace(pool, state=finding.state, findings=(finding,), since=since)
-
-
-def _judge(
-    cluster: Cluster,
-    pool: Pool,
-    memory: Memory,
-    policy: Policy,
-    before: Mapping[str, PoolPosture],
-    now: datetime,
-) -> PoolPosture:
-    subject = _subject(cluster, pool, memory, policy, now)
-    rule = policy.rule_for(cluster, pool.name)
-    findings = tuple(finding for check in CHECKS if (finding := check(subject)))
-    state = worst([finding.state for finding in findings])
-    verdict = PoolPosture(pool.name, state, findings, rule.mode, rule.name, now)
-    old = before.get(pool.name)
-    if old and (old.state, old.decisive.reason) == (state, verdict.decisive.reason):
-        return PoolPosture(pool.name, state, findings, rule.mode, rule.name, old.since)
-    return verdict
-
-
-def _flag(subject: Subject) -> Finding | None:
-    pool = subject.pool
-    if fips_enabled_by_default(pool):
-        return Finding(
-            "flag",
-            _S.UNKNOWN,
-            "WindowsProofMissing",
-            f"{pool.os_sku} images have FIPS on whatever enableFIPS says; only the registry of the nodes "
-            "proves it, and it has not been read.",
-        )
-    if pool.os_type not in ("Linux", "Windows"):
-        return Finding(
-            "flag", _S.UNKNOWN, "OsTypeUnknown", f"ARM calls the pool's OS type {pool.os_type!r}: not judged."
-        )
-    if pool.os_sku.lower() not in KNOWN_OS_SKUS:
-        return Finding("flag", _S.UNKNOWN, "OsSkuUnknown", f"OS SKU {pool.os_sku!r} is not known to this version.")
-    if pool.enable_fips is None:
-        return Finding("flag", _S.UNKNOWN, "FlagUnreadable", "ARM gave no true or false for enableFIPS: not judged.")
-    if not pool.enable_fips:
-        return Finding("flag", _S.NON_COMPLIANT, "FipsDisabled", "enableFIPS is false: the pool runs a non-FIPS image.")
-    return Finding("flag", _S.COMPLIANT, "FipsEnabled", "enableFIPS is true.")
-
-
-def _capable(subject: Subject) -> Finding | None:
-    if subject.pool.enable_fips or fips_enabled_by_default(subject.pool):
-        return None
-    found = incapable(subject.pool)
-    if found is None:
-        return None
-    return Finding("capable", _S.NON_COMPLIANT, found.reason, found.message)
-
-
-def _settled(subject: Subject) -> Finding | None:
-    pool = subject.pool
-    if not pool.enable_fips:
-        return None
-    if subject.operating:
-        return Finding("settled", _S.UNKNOWN, "OperationInProgress", "Our operation on the pool has not ended.")
-    if pool.provisioning_state == "Succeeded":
-        return None
-    if pool.provisioning_state in ("Failed", "Canceled"):
-        return Finding(
-            "settled",
-            _S.UNKNOWN,
-            f"Provisioning{pool.provisioning_state}",
-            f"The pool's provisioning state is {pool.provisioning_state}: some of its nodes may run another "
-            "image. Find the error in the activity log, mend it and update the pool.",
-        )
-    # The flag shows the target as soon as AKS has accepted a change, before any node has it
-    # (recorded: test_aks_update_agentpool_os_sku).
-    return Finding(
-        "settled",
-        _S.UNKNOWN,
-        "OperationInProgress",
-        f"The pool's provisioning state is {pool.provisioning_state or 'missing'}: judged when it has ended.",
-    )
-
-
-def _image(subject: Subject) -> Finding | None:
-    pool = subject.pool
-    if not pool.enable_fips or pool.os_type != "Linux":
-        return None
-    if not pool.node_image:
-        return Finding("image", _S.UNKNOWN, "ImageMissing", "ARM gave no nodeImageVersion: not judged.")
-    if "fips" not in pool.node_image.lower():
-        return Finding(
-            "image",
-            _S.NON_COMPLIANT,
-            "ImageNotFips",
-            f"enableFIPS is true but the node image {pool.node_image} is no FIPS image: upgrade the node image.",
-        )
-    return Finding("image", _S.COMPLIANT, "ImageFips", f"The node image {pool.node_image} is a FIPS image.")
-
-
-def _proof(subject: Subject) -> Finding | None:
-    if subject.pool.os_type == "Windows" and subject.pool.enable_fips and not fips_enabled_by_default(subject.pool):
-        message = "Only the registry of Windows nodes proves FIPS, and it has not been read."
-        return Finding("proof", _S.UNKNOWN, "WindowsProofMissing", message)
-    if not needs_proof(subject):
-        return None
-    if subject.empty:
-        return Finding("proof", _S.COMPLIANT, "NoNodes", "There are no nodes: this is the control plane's word alone.")
-    proof = subject.memory.proof
-    if proof is None or (proof.node_image, proof.etag) != (subject.pool.node_image, subject.pool.etag or ""):
-        return Finding(
-            "proof", _S.UNKNOWN, "ProofMissing", "The nodes have not been asked since the pool last changed."
-        )
-    if subject.now - proof.at > subject.policy.proof_max_age:
-        return Finding(
-            "proof",
-            _S.UNKNOWN,
-            "ProofExpired",
-            f"The nodes were last asked at {proof.at:%Y-%m-%d %H:%M} UTC.",
-        )
-    return _proof_verdict(subject, proof)
-
-
-def _proof_verdict(subject: Subject, proof: Proof) -> Finding:
-    if proof.unreadable:
-        reason, _, message = proof.unreadable.partition(": ")
-        return Finding("proof", _S.UNKNOWN, reason, message)
-    if proof.disagreeing:
-        names = ", ".join(proof.disagreeing[:10]) + (" ..." if len(proof.disagreeing) > 10 else "")
-        ended = subject.memory.ended
-        if ended and proof.at - ended < SETTLE:
-            return Finding("proof", _S.UNKNOWN, "ProofSettling", f"Not all nodes show the new image yet: {names}.")
-        return Finding(
-            "proof",
-            _S.INCONSISTENT,
-            "NodesDisagree",
-            f"ARM says that FIPS is on; {len(proof.disagreeing)} of {proof.nodes} nodes don't show it: {names}. "
-            "Treat them as not FIPS-enabled; reimage or delete them.",
-        )
-    count = subject.pool.count
-    if count is None:
-        message = f"{proof.nodes} nodes show FIPS, but ARM gave no count: whether some are missing isn't known."
-        return Finding("proof", _S.UNKNOWN, "CountUnreadable", message)
-    # A pool may have grown since: the nodes that came later are as unproven as those that were missing.
-    if missing := max(proof.missing, count - proof.nodes):
-        message = f"{missing} of {max(count, proof.nodes)} nodes have not been seen in the cluster: they are unproven."
-        return Finding("proof", _S.UNKNOWN, "NodesMissing", message)
-    return Finding(
-        "proof",
-        _S.COMPLIANT,
-        "NodesProven",
-        f"All {proof.nodes} nodes carry fips_enabled=true and the image.",
-    )
-
-
-def needs_proof(subject: Subject) -> bool:
-    """Say whether the nodes' word can still settle a pool that the control plane calls FIPS-enabled."""
-    pool = subject.pool
-    return (
-        subject.policy.proof_level is not ProofLevel.CONTROL_PLANE
-        and not subject.operating
-        and pool.enable_fips is True
-        and pool.os_type == "Linux"
-        and pool.provisioning_state == "Succeeded"
-        and "fips" in pool.node_image.lower()
-    )
-
-
-def _remediation(subject: Subject) -> Finding | None:
-    still = subject.memory.blocked_on == subject.pool.configuration
-    blocked = (subject.memory.blocked if still else "") or subject.memory.refused
-    if not blocked:
-        return None
-    if subject.pool.enable_fips and subject.pool.provisioning_state == "Succeeded":
-        return None
-    return Finding("remediation", _S.NON_COMPLIANT, "RemediationFailed", blocked)
-
-
-CHECKS: tuple[Check, ...] = (_flag, _capable, _settled, _image, _proof, _remediation)
+CHECKS: tuple[Check, ...] = (
+    checks.decided,
+    checks.flag,
+    checks.capable,
+    checks.cluster_setting,
+    checks.settled,
+    checks.image,
+    proofs.proof,
+    checks.modules,
+    checks.retiring,
+    checks.monitoring,
+    checks.smb_volumes,
+    checks.remediation,
+    checks.contested,
+)
 """In the order in which their findings are shown; the worst one decides."""
 
 
-def pools_to_prove(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> tuple[Pool, ...]:
+def evaluate(read: ClusterRead, memory: Memory, rules: Rulebook, previous: Posture | None, now: datetime) -> Posture:
+    """Judge one cluster; `previous` only tells since when a verdict has stood."""
+    match read:
+        case Unreadable():
+            finding = Finding("readable", State.UNKNOWN, read.reason, read.message)
+            known = previous.pools if previous else ()
+            return Posture(now, State.UNKNOWN, tuple(_unread(pool, finding, now) for pool in known), (finding,))
+        case Gone():
+            finding = Finding("exists", State.NOT_APPLICABLE, "ClusterGone", "ARM says that it does not exist.")
+            return Posture(now, State.NOT_APPLICABLE, (), (finding,))
+        case Cluster():
+            if not rules.policy.covers(read):
+                return Posture(now, State.NOT_APPLICABLE, (), (), in_scope=False)
+            return _judged(read, memory, rules, previous, now)
+
+
+def _judged(read: Cluster, memory: Memory, rules: Rulebook, previous: Posture | None, now: datetime) -> Posture:
+    before = {pool.pool: pool for pool in previous.pools} if previous else {}
+    pools = tuple(
+        _dated(_pool_posture(subject, rules), before.get(subject.pool.name))
+        for subject in subjects(read, memory, rules.policy, now)
+    )
+    found = _cluster_findings(read, memory, cluster_settings(rules.policy, read), now)
+    states = [*(pool.state for pool in pools), *(finding.state for finding in found)]
+    return Posture(now, worst(states), pools, _since(found, previous.cluster_findings if previous else (), now))
+
+
+def _cluster_findings(read: Cluster, memory: Memory, settings: Settings, now: datetime) -> tuple[Finding, ...]:
+    if not read.pools and not read.unlisted:
+        message = "ARM shows no node pool of the cluster: whatever nodes it has are not judged."
+        return (Finding("readable", State.UNKNOWN, "NoNodePools", message),)
+    outside = proofs.strays(read, memory.strays, settings, now)
+    return (outside,) if outside else ()
+
+
+def cluster_settings(policy: Policy, cluster: Cluster) -> Settings:
+    """Return what holds for nodes that are in no node pool: the first rule that asks nothing of pools, or the top."""
+    for rule in policy.rules:
+        if rule.match.only_cluster and rule.match.fits_cluster(cluster):
+            return rule.settings
+    return policy.defaults
+
+
+def subjects(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> Iterator[Subject]:
+    """Yield what the checks look at, pool by pool."""
+    for pool in cluster.pools:
+        operating = memory.operation is not None and memory.operation.pool == pool.name
+        rule = policy.rule_for(cluster, pool)
+        yield Subject(pool, cluster, memory.pool(pool.name), rule, now, operating, memory.agent)
+
+
+def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:
+    return _dated(replace(pool, state=finding.state, findings=(finding,), since=now), pool)
+
+
+def _pool_posture(subject: Subject, rules: Rulebook) -> PoolPosture:
+    found = _excused(subject, rules) if subject.settings.fips is not Fips.ANY else (_nothing_asked(),)
+    ring = rules.policy.ring_for(subject.cluster, subject.pool)
+    return PoolPosture(
+        subject.pool.name,
+        worst([finding.state for finding in found]),
+        found,
+        subject.settings.mode,
+        subject.rule.name,
+        subject.rule.line,
+        ring.name if ring else "",
+        subject.now,
+    )
+
+
+def _nothing_asked() -> Finding:
+    return Finding("rule", State.NOT_APPLICABLE, "NothingAsked", "The policy asks nothing of the pool (fips: any).")
+
+
+def _excused(subject: Subject, rules: Rulebook) -> tuple[Finding, ...]:
+    found = tuple(finding for check in CHECKS if (finding := check(subject)))
+    terms = rules.policy.exemptions
+    for exemption in rules.exemptions.matching(subject.cluster, subject.pool):
+        if exemption.created <= subject.now < exemption.ends(terms):
+            found = tuple(_excuse(finding, exemption, terms) for finding in found)
+        if told := _exemption_told(exemption, terms, subject.now):
+            found = (*found, told)
+    return found
+
+
+def _excuse(finding: Finding, exemption: Exemption, terms: ExemptionRules) -> Finding:
+    if not exemption.excuses(finding):
+        return finding
+    until = f"{exemption.ends(terms):%Y-%m-%d}"
+    message = f"{finding.message} Exempt until {until} by `{exemption.name}` ({exemption.category}, {exemption.owner})."
+    return replace(finding, state=State.EXEMPT, message=message)
+
+
+def _exemption_told(exemption: Exemption, terms: ExemptionRules, now: datetime) -> Finding | None:
+    """A finding of its own for an exemption that has ended or soon will: it never changes the verdict."""
+    ends = exemption.ends(terms)
+    if now >= ends:
+        message = f"Exemption `{exemption.name}` of {exemption.owner} ended on {ends:%Y-%m-%d}: renew or remove it."
+        return Finding("exemption", State.NOT_APPLICABLE, "ExemptionExpired", message)
+    if exemption.created <= now and ends - now <= terms.expiring:
+        message = f"Exemption `{exemption.name}` of {exemption.owner} ends on {ends:%Y-%m-%d}."
+        return Finding("exemption", State.NOT_APPLICABLE, "ExemptionExpiring", message)
+    return None
+
+
+def _dated(pool: PoolPosture, old: PoolPosture | None) -> PoolPosture:
+    """Return a verdict with the times since when it and its findings have stood."""
+    same = old is not None and (old.state, old.decisive.reason) == (pool.state, pool.decisive.reason)
+    findings = _since(pool.findings, old.findings if old else (), pool.since)
+    return replace(pool, findings=findings, since=old.since if old and same else pool.since)
+
+
+def _since(found: tuple[Finding, ...], old: tuple[Finding, ...], now: datetime) -> tuple[Finding, ...]:
+    before = {(one.check, one.reason): one.since for one in old}
+    return tuple(replace(one, since=before.get((one.check, one.reason)) or now) for one in found)
+
+
+def pools_to_prove(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> tuple[Pool, ...]:
     """Return the pools whose nodes must be asked now: no proof, an old one, or one that settles nothing."""
-    if not policy.covers(cluster.id, dict(cluster.tags)):
+    if not rules.policy.covers(cluster):
         return ()
-    findings = ((subject.pool, _proof(subject)) for subject in _askable(cluster, memory, policy, now))
-    return tuple(pool for pool, finding in findings if finding and finding.state is not _S.COMPLIANT)
+    return tuple(subject.pool for subject in subjects(cluster, memory, rules.policy, now) if proofs.due(subject))
 
 
-def _askable(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> list[Subject]:
-    subjects = [_subject(cluster, pool, memory, policy, now) for pool in cluster.pools]
-    return [subject for subject in subjects if needs_proof(subject) and not subject.empty]
+def strays_due(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> bool:
+    """Say whether the nodes outside every pool must be asked: nobody did lately, or they are not as they should be."""
+    if not rules.policy.covers(cluster):
+        return False
+    finding = proofs.strays(cluster, memory.strays, cluster_settings(rules.policy, cluster), now)
+    return finding is not None and finding.state is not State.COMPLIANT
 
 
 def proof_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> datetime | None:
     """Return when the first of the proofs that still count for something will be too old; None if there is none."""
-    proofs = [subject.memory.proof for subject in _askable(cluster, memory, policy, now)]
-    taken = [proof.at for proof in proofs if proof and not proof.unreadable]
-    return min(taken) + policy.proof_max_age if taken else None
+    ends = [end for subject in subjects(cluster, memory, policy, now) if (end := proofs.expiry(subject))]
+    return min(ends, default=None)
 
 
 def told(posture: PoolPosture) -> bool:

@@ -46,8 +46,15 @@ class Mode(StrEnum):
     """Judge and record."""
     ALERT = "alert"
     """And tell."""
+    APPROVE = "approve"
+    """And act, once a person has agreed to exactly that."""
     ENFORCE = "enforce"
     """And act."""
+
+    @property
+    def acts(self) -> bool:
+        """Say whether anything may be changed."""
+        return self in (Mode.APPROVE, Mode.ENFORCE)
 
 
 class ProofLevel(StrEnum):
@@ -57,6 +64,15 @@ class ProofLevel(StrEnum):
     """What ARM says: the flag, the operation's end, the name of the image."""
     NODE = "node"
     """And every node carries the label `kubernetes.azure.com/fips_enabled=true` and the pool's image."""
+    KERNEL = "kernel"
+    """And every node's kernel says so (`/proc/sys/crypto/fips_enabled`; on Windows the registry)."""
+    HOST = "host"
+    """And the host's OpenSSL has an active FIPS provider."""
+
+    def reaches(self, wanted: "ProofLevel") -> bool:
+        """Say whether this level is as deep as another one, or deeper."""
+        order = tuple(ProofLevel)
+        return order.index(self) >= order.index(wanted)
 
 
 _VOLATILE = frozenset(
@@ -91,6 +107,10 @@ class Pool:
     """`currentOrchestratorVersion`, or `orchestratorVersion` where ARM gives no other."""
     vm_size: str
     """Size of the machines."""
+    mode: str
+    """`System`, `User`, `Gateway` or whatever ARM said."""
+    tags: Mapping[str, str] = field(hash=False)
+    """Azure tags of the pool."""
     body: Mapping[str, Any] = field(repr=False, hash=False)
     """The pool's raw properties from the same read: what a PUT is made of."""
 
@@ -115,6 +135,12 @@ class Cluster:
     """The cluster's power state is `Stopped`."""
     entra: bool
     """The API server accepts Microsoft Entra tokens (`aadProfile` is there)."""
+    created: datetime | None
+    """`systemData.createdAt`; None if ARM gave none."""
+    fips: bool | None
+    """`enableFIPS` of the cluster itself (preview, API 2026-07-01): every pool must then have FIPS; None if missing."""
+    unlisted: str
+    """What makes nodes that ARM's list of pools doesn't show, such as node auto-provisioning; empty if nothing does."""
     pools: tuple[Pool, ...]
     """In ARM's order."""
 
@@ -174,6 +200,20 @@ class Proof:
     """Why the nodes could not be read, as `Reason: message`; empty if they could."""
     etag: str = ""
     """The pool's eTag when the proof was taken: any operation on the pool since then makes it worthless."""
+    level: ProofLevel = ProofLevel.NODE
+    """How deep the nodes were asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strays:
+    """Nodes of a cluster that belong to no node pool of ARM's list, as they were when the nodes were last asked."""
+
+    at: datetime
+    nodes: int
+    disabled: int = 0
+    """How many of them don't carry the FIPS label."""
+    names: tuple[str, ...] = ()
+    """Some of those, or else some of all: ten at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +227,8 @@ class Finding:
     """CamelCase code."""
     message: str
     """A sentence that says what was seen and what to do."""
+    since: datetime | None = None
+    """Since when the check has had this reason; None where nobody compared it with an earlier verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +243,10 @@ class PoolPosture:
     mode: Mode
     rule: str
     """Name of the policy's rule that applied; `default` if none did."""
+    line: int
+    """Where that rule stands in the policy; 0 for what is at its top."""
+    ring: str
+    """Name of the pool's ring; empty if it is in none."""
     since: datetime
     """When the pool's state and reason became what they are."""
 
@@ -229,6 +275,11 @@ class ActionKind(StrEnum):
     """The remediation steps."""
 
     ENABLE_FIPS = "enable_fips"
+    DISABLE_FIPS = "disable_fips"
+    CHANGE_OS_SKU = "change_os_sku"
+    """To an image whose modules are validated; FIPS stays on."""
+    REPLACE = "replace"
+    """By a new pool, where the old one can't be switched in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +290,8 @@ class Action:
     pool: str
     etag: str
     """The pool's eTag in the read: goes into If-Match."""
+    changes: Mapping[str, Any] = field(hash=False)
+    """What it changes, by ARM's names, such as `{"enableFIPS": true}`."""
     body: Mapping[str, Any] = field(repr=False, hash=False)
     """The whole PUT body, made from the same read."""
 
@@ -252,6 +305,21 @@ class Deferral:
     message: str
     until: datetime | None = None
     """When to look again for it; None if only somebody's change will help."""
+    approval: str = ""
+    """Fingerprint of what a person would approve; empty where that is not what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An owner is to be told that a reimage comes."""
+
+    pool: str
+    owner: str
+    """Mail address; empty if nobody is named: then only the channels are told."""
+    until: datetime
+    """When it may begin."""
+    objection: str
+    """The tag by which the owner objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +330,8 @@ class Plan:
     deferrals: tuple[Deferral, ...]
     requeue_after: timedelta | None
     """When the cluster should be looked at again; None: resync is soon enough."""
+    notices: tuple[Notice, ...] = ()
+    """Owners who are to be told now that a reimage comes."""
 
 
 class OutcomeState(StrEnum):
@@ -288,6 +358,8 @@ class Operation:
     """The pool's eTag before the PUT."""
     at: datetime
     """When it was decided."""
+    changes: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What the PUT changes, by ARM's names; a pool that has these values shows the change."""
     outcome: OutcomeState | None = None
     """The last outcome that is recorded for it; None: not sent, or sent and not answered, only the world knows."""
     intent_seq: int | None = None
@@ -319,6 +391,12 @@ class PoolMemory:
     """Why not, as `Reason: message`."""
     remediated: int = 0
     """How often we switched FIPS on in the last days: more than once means that somebody switches it off."""
+    first_seen: datetime | None = None
+    """When a look first saw it on a cluster that was known without it; None if it may be older."""
+    noticed: datetime | None = None
+    """When its owner was told of the reimage that is due; None if that has not happened."""
+    smb: tuple[str, ...] = ()
+    """Workloads on it that mount SMB volumes: mounting fails on a FIPS node (enable-fips-nodes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +407,10 @@ class Memory:
     pools: Mapping[str, PoolMemory] = field(default_factory=dict, hash=False)
     unreadable_since: datetime | None = None
     """Since when transient errors keep the cluster from being read."""
+    strays: Strays | None = None
+    """Nodes outside every pool; None if the nodes were never asked."""
+    agent: str = ""
+    """Version of the monitoring agent's image; empty if it is not known."""
 
     def with_pool(self, name: str, pool: "PoolMemory") -> "Memory":
         """Return a memory in which one pool is remembered differently."""
@@ -407,3 +489,7 @@ class Alert:
     title: str
     text: str
     at: datetime
+    owner: str = ""
+    """Mail address of one more reader; empty if there is none."""
+    channels: tuple[str, ...] = ()
+    """Names of the channels that are told; none: all."""

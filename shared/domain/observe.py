@@ -5,6 +5,8 @@ is refused.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.domain.ids import ClusterId, pool_name
@@ -24,22 +26,31 @@ def read_cluster(body: Mapping[str, Any]) -> Cluster:
     return Cluster(
         id=ClusterId.parse(str(body.get("id"))),
         location=_str(body.get("location")),
-        tags={str(name): str(value) for name, value in _dict(body.get("tags")).items()},
+        tags=_tags(body.get("tags")),
         provisioning_state=_str(properties.get("provisioningState")),
         stopped=_stopped(properties),
         entra=isinstance(properties.get("aadProfile"), dict),
+        created=_time(_dict(body.get("systemData")).get("createdAt")),
+        fips=_bool(properties.get("enableFIPS")),
+        unlisted=_unlisted(properties),
         pools=tuple(_pool(profile) for profile in _list(properties.get("agentPoolProfiles"))),
     )
+
+
+def _unlisted(properties: Mapping[str, Any]) -> str:
+    # ARM's list of pools leaves both out (AKS, "node auto-provisioning" and "managed system node pools").
+    if _str(_dict(properties.get("nodeProvisioningProfile")).get("mode")).lower() == "auto":
+        return "node auto-provisioning"
+    return "managed system node pools" if _dict(properties.get("hostedSystemProfile")).get("enabled") is True else ""
 
 
 def _pool(profile: Any) -> Pool:
     if not isinstance(profile, dict):
         raise ValueError(f"an agent pool profile is a {type(profile).__name__}, not an object")  # noqa: TRY004 (bad input)
-    flag = profile.get("enableFIPS")
     return Pool(
         name=pool_name(_str(profile.get("name"))),
         etag=_str(profile.get("eTag")) or None,
-        enable_fips=flag if isinstance(flag, bool) else None,
+        enable_fips=_bool(profile.get("enableFIPS")),
         os_type=_str(profile.get("osType")),
         os_sku=_str(profile.get("osSKU")),
         node_image=_str(profile.get("nodeImageVersion")),
@@ -48,6 +59,8 @@ def _pool(profile: Any) -> Pool:
         count=_count(profile),
         kubernetes_version=_str(profile.get("currentOrchestratorVersion") or profile.get("orchestratorVersion")),
         vm_size=_str(profile.get("vmSize")),
+        mode=_str(profile.get("mode")),
+        tags=_tags(profile.get("tags")),
         body=profile,
     )
 
@@ -80,6 +93,21 @@ def read_node(item: Mapping[str, Any]) -> Node:
 
 def _stopped(properties: Mapping[str, Any]) -> bool:
     return _str(_dict(properties.get("powerState")).get("code")).lower() == "stopped"
+
+
+def _tags(value: Any) -> Mapping[str, str]:
+    return {str(name): str(text) for name, text in _dict(value).items()}
+
+
+def _bool(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _time(value: Any) -> datetime | None:
+    with suppress(ValueError):
+        found = datetime.fromisoformat(_str(value))
+        return found.astimezone(UTC) if found.tzinfo else None
+    return None
 
 
 def _dict(value: Any) -> Mapping[str, Any]:

@@ -1,53 +1,15 @@
 """The policy: what must be true of which node pools, and how far the product may go to make it true.
 
-It is read from YAML; every fault is reported at once with its line. The default mode is `audit`.
+The types are the language (shared/domain/settings.py says how); the default mode is `audit`.
 """
 
-import hashlib
-import re
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from enum import StrEnum
-from fnmatch import fnmatchcase
-from typing import Any, TypeVar
 
-from shared.domain.ids import ClusterId
-from shared.domain.model import Cluster, Mode, ProofLevel
-from shared.domain.yaml_source import Faults, Located, mapping, parse, shown
-from shared.errors import ConfigError
-
-E = TypeVar("E", bound=StrEnum)
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
-_LEAST_AGE = timedelta(hours=1)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_MATCH_KEYS = ("subscriptions", "resource_groups", "clusters", "pools", "tags")
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Which pools a rule or an exclusion is about: every given part must fit; globs, without case."""
-
-    subscriptions: tuple[str, ...] = ("*",)
-    resource_groups: tuple[str, ...] = ("*",)
-    clusters: tuple[str, ...] = ("*",)
-    pools: tuple[str, ...] = ("*",)
-    tags: tuple[tuple[str, str], ...] = ()
-    """Name and glob of the value, of the cluster's tags."""
-
-    def fits_cluster(self, cluster: ClusterId, tags: "dict[str, str]") -> bool:
-        """Say whether the parts that concern a cluster fit; tag names compare without case, as in ARM."""
-        have = {name.lower(): value for name, value in tags.items()}
-        return (
-            _any(self.subscriptions, cluster.subscription)
-            and _any(self.resource_groups, cluster.resource_group)
-            and _any(self.clusters, cluster.name)
-            and all(name.lower() in have and _any((glob,), have[name.lower()]) for name, glob in self.tags)
-        )
-
-    def fits(self, cluster: Cluster, pool: str) -> bool:
-        """Say whether everything fits one pool of a cluster."""
-        return self.fits_cluster(cluster.id, dict(cluster.tags)) and _any(self.pools, pool)
+from shared.domain.limits import Limit
+from shared.domain.matching import ClusterMatch, Match
+from shared.domain.model import Cluster, Mode, Pool
+from shared.domain.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,204 +17,125 @@ class Rule:
     """What holds for the pools that it matches; the first rule that matches wins."""
 
     name: str
-    match: Match
-    mode: Mode
-    line: int
-    """Where it stands in the file; 0 for the default rule."""
+    """Stands in findings and evidence."""
+    match: Match = Match()
+    settings: Settings = Settings()
+    line: int = 0
+    """Where it stands in the file; 0 for what is at the top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is judged at all."""
+
+    management_groups: tuple[str, ...] = ()
+    """Ids of management groups: their subscriptions, at any depth."""
+    subscriptions: tuple[str, ...] = ()
+    """Subscription ids; with neither these nor management groups, all that the app can read."""
+    exclude: tuple[ClusterMatch, ...] = ()
+    """Clusters that are out of scope: they have no state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """One stage of the roll-out."""
+
+    name: str
+    match: Match = Match()
+    """Which pools; the first ring that matches wins, and a pool in no ring waits for none."""
+    after: str = ""
+    """The ring that has to be done before this one opens; empty: the one above, if there is one."""
+    soak: timedelta = timedelta()
+    """How long this ring must have been without an unproven or failing pool before the next one opens."""
+    canary: bool = True
+    """Whether the first pool must be proven before the second is begun."""
+    concurrent: Limit | None = None
+    """How many of its pools may be remediated at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """Stops everything when remediations keep failing, until a person resets it."""
+
+    failures: int = field(default=50, metadata={"least": 1})
+    """Share of failures, in percent, from which on it is open."""
+    within: timedelta = field(default=timedelta(days=1), metadata={"least": timedelta(minutes=1)})
+    """How far back remediations count."""
+    least: int = field(default=3, metadata={"least": 1})
+    """How many remediations must have ended in that time for a share to mean anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disruption:
+    """How much may be disrupted at once."""
+
+    concurrent: Limit = Limit(count=1)
+    """Node pools of the whole fleet under remediation at once."""
+    per_subscription: Limit | None = None
+    """Node pools of one subscription under remediation at once."""
+    nodes: int | None = None
+    """Nodes of all pools under remediation together."""
+    spacing: timedelta = timedelta()
+    """Shortest time between the beginnings of two remediations."""
+    breaker: Breaker = Breaker()
+
+
+@dataclass(frozen=True, slots=True)
+class ExemptionRules:
+    """What holds for every exemption, whoever owns their file."""
+
+    max_age: timedelta = field(default=timedelta(days=365), metadata={"least": timedelta(days=1)})
+    """How long after its creation an exemption counts at most, whatever its expiry says."""
+    expiring: timedelta = timedelta(days=30)
+    """How long before its end an exemption is reported as expiring."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A whole policy, typed and checked."""
 
-    mode: Mode = Mode.AUDIT
-    """For pools that no rule matches."""
-    scope: tuple[str, ...] = ("*",)
-    """Subscriptions that are in scope: GUIDs, or `*`."""
-    exclude: tuple[Match, ...] = ()
-    """Clusters that are out of scope: they have no state."""
+    defaults: Settings = Settings()
+    """For pools that no rule matches, and for what a rule leaves out."""
+    scope: Scope = Scope()
     rules: tuple[Rule, ...] = ()
-    proof_level: ProofLevel = ProofLevel.NODE
-    proof_max_age: timedelta = timedelta(days=3)
-    """FedRAMP 20x asks to verify machines every 3 days for class C, 7 for class B (VDR-TFR-MVX)."""
-    concurrent: int = 1
-    """How many pools of the fleet may be remediated at once."""
+    """In the order of the file."""
+    rings: tuple[Ring, ...] = ()
+    """In the order of the file."""
+    disruption: Disruption = Disruption()
+    exemptions: ExemptionRules = ExemptionRules()
+    require_approved_policy: bool = False
+    """Whether this text must have been approved, by its hash, before `enforce` and `approve` apply."""
     hash: str = field(default="", compare=False)
     """SHA-256 of the file's text: evidence names the policy by it."""
 
-    def covers(self, cluster: ClusterId, tags: "dict[str, str]") -> bool:
-        """Say whether a cluster is in scope."""
-        return _any(self.scope, cluster.subscription) and not any(
-            excluded.fits_cluster(cluster, tags) for excluded in self.exclude
-        )
+    def covers(self, cluster: Cluster) -> bool:
+        """Say whether a cluster is in scope; management groups must have been resolved into subscriptions."""
+        wanted = {each.lower() for each in self.scope.subscriptions}
+        if wanted and "*" not in wanted and cluster.id.subscription.lower() not in wanted:
+            return False
+        return not any(excluded.fits_cluster(cluster) for excluded in self.scope.exclude)
 
-    def rule_for(self, cluster: Cluster, pool: str) -> Rule:
-        """Return the first rule that matches a pool, or the default one."""
+    def rule_for(self, cluster: Cluster, pool: Pool) -> Rule:
+        """Return the first rule that matches a pool, or the default one.
+
+        Where a rule asks for a Kubernetes version and the pool's can't be read, nobody knows which rule holds: the
+        pool is then judged by that rule's place, and nothing is done to it.
+        """
         for rule in self.rules:
+            if rule.match.undecided(cluster, pool):
+                held = Mode.AUDIT if rule.settings.mode is Mode.AUDIT else Mode.ALERT
+                return replace(rule, settings=replace(rule.settings, mode=held))
             if rule.match.fits(cluster, pool):
                 return rule
-        return Rule("default", Match(), self.mode, 0)
+        return Rule("default", settings=self.defaults)
 
+    def ring_for(self, cluster: Cluster, pool: Pool) -> Ring | None:
+        """Return the first ring that matches a pool; None if it is in none."""
+        return next((ring for ring in self.rings if ring.match.fits(cluster, pool)), None)
 
-def _any(globs: tuple[str, ...], value: str) -> bool:
-    return any(fnmatchcase(value.lower(), glob.lower()) for glob in globs)
-
-
-def read_policy(text: str, name: str = "policy") -> Policy:
-    """Read a policy from YAML.
-
-    Raises ConfigError with one line per fault (`line L, column C: what, what to do`); never returns
-    half a policy.
-    """
-    faults = Faults()
-    root = parse(text, faults)
-    policy = _policy(root, faults, hashlib.sha256(text.encode()).hexdigest())
-    if faults.lines():
-        raise ConfigError(name, faults.lines())
-    return policy
-
-
-def _policy(root: Located, faults: Faults, digest: str) -> Policy:
-    if root.value is None and faults.lines():
-        return Policy()
-    if not isinstance(root.value, dict):
-        faults.add(root, "a policy is a mapping that begins with `version: 1`")
-        return Policy()
-    faults.unknown_keys(root, ("version", "mode", "scope", "rules", "proof", "disruption"), "the policy")
-    top = mapping(root)
-    version = top.get("version", root)
-    if version.value != 1 or isinstance(version.value, bool):
-        faults.add(version, "`version: 1` must stand in the policy: this app reads no other version")
-    scope, proof, disruption = (_section(top, key, faults) for key in ("scope", "proof", "disruption"))
-    faults.unknown_keys(scope, ("subscriptions", "exclude"), "`scope`")
-    faults.unknown_keys(proof, ("level", "max_age"), "`proof`")
-    faults.unknown_keys(disruption, ("concurrent",), "`disruption`")
-    base = Policy()
-    return Policy(
-        mode=_enum(Mode, top.get("mode"), base.mode, faults),
-        scope=_subscriptions(mapping(scope).get("subscriptions"), faults),
-        exclude=tuple(
-            _match(item, faults, "an exclusion", tuple(key for key in _MATCH_KEYS if key != "pools"))
-            for item in _list(mapping(scope).get("exclude"), faults, "`exclude`")
-        ),
-        rules=_rules(top.get("rules"), faults),
-        proof_level=_enum(ProofLevel, mapping(proof).get("level"), base.proof_level, faults),
-        proof_max_age=_max_age(mapping(proof).get("max_age"), base.proof_max_age, faults),
-        concurrent=_count(mapping(disruption).get("concurrent"), base.concurrent, faults),
-        hash=digest,
-    )
-
-
-def _section(top: Any, key: str, faults: Faults) -> Located:
-    node: Located = top.get(key, Located({}, 1, 1))
-    if not isinstance(node.value, dict):
-        faults.add(node, f"`{key}` must be a mapping")
-    return node
-
-
-def _rules(node: Located | None, faults: Faults) -> tuple[Rule, ...]:
-    rules: list[Rule] = []
-    names: set[str] = {"default"}
-    for item in _list(node, faults, "`rules`"):
-        if not isinstance(item.value, dict):
-            faults.add(item, "a rule is a mapping with `name`, `match` and `mode`")
-            continue
-        faults.unknown_keys(item, ("name", "match", "mode"), "a rule")
-        name = _text(item.value.get("name", item), faults, "a rule's `name`")
-        if name in names:
-            faults.add(item, f"the rule name `{name}` is taken: names must be unique")
-        names.add(name)
-        if "mode" not in item.value:
-            faults.add(item, f"rule `{name}` has no `mode`: say audit, alert or enforce")
-        match = _match(item.value.get("match", Located({}, item.line, item.column)), faults, "`match`")
-        rules.append(Rule(name, match, _enum(Mode, item.value.get("mode"), Mode.AUDIT, faults), item.line))
-    return tuple(rules)
-
-
-def _match(node: Located, faults: Faults, where: str, allowed: tuple[str, ...] = _MATCH_KEYS) -> Match:
-    if not isinstance(node.value, dict):
-        faults.add(node, f"{where} must be a mapping of {', '.join(allowed)}")
-        return Match()
-    faults.unknown_keys(node, allowed, where)
-    if where == "an exclusion" and not node.value:
-        faults.add(node, "an exclusion that names nothing would exclude the whole fleet")
-    globs: dict[str, Any] = {
-        key: tuple(_text(item, faults, f"`{key}`") for item in _list(node.value[key], faults, f"`{key}`"))
-        for key in allowed
-        if key in node.value and key != "tags"
-    }
-    for key in globs:
-        if node.value[key].value == []:
-            faults.add(node.value[key], f"`{key}` is empty and would match nothing: leave it out or fill it")
-    tags = node.value.get("tags", Located({}, node.line, node.column))
-    if not isinstance(tags.value, dict):
-        faults.add(tags, "`tags` must be a mapping of tag names to values")
-        return Match()
-    if "tags" in node.value and not tags.value:
-        faults.add(tags, "`tags` is empty and would match everything: leave it out or fill it")
-    pairs = tuple((name, _text(value, faults, f"tag `{name}`")) for name, value in tags.value.items())
-    return replace(Match(**globs), tags=pairs)
-
-
-def _subscriptions(node: Located | None, faults: Faults) -> tuple[str, ...]:
-    found = tuple(_text(item, faults, "a subscription") for item in _list(node, faults, "`subscriptions`"))
-    for value in found:
-        if value != "*" and not _GUID.fullmatch(value):
-            at = node or Located(None, 1, 1)
-            faults.add(at, f"`{value}` is not a subscription id: write its GUID, or `*` for all")
-    if node is not None and node.value == []:
-        faults.add(node, "`subscriptions` is empty, nothing would be in scope: leave it out for all")
-    return found or ("*",)
-
-
-def _list(node: Located | None, faults: Faults, what: str) -> list[Located]:
-    if node is None:
-        return []
-    if not isinstance(node.value, list):
-        faults.add(node, f"{what} must be a list")
-        return []
-    return node.value
-
-
-def _text(node: Located, faults: Faults, what: str) -> str:
-    if not isinstance(node.value, str) or not node.value:
-        faults.add(node, f"{what} must be a text (quote it if it looks like a number)")
-        return "?"
-    return node.value
-
-
-def _enum(kind: type[E], node: Located | None, default: E, faults: Faults) -> E:
-    if node is None:
-        return default
-    try:
-        return kind(node.value)
-    except ValueError:
-        faults.add(node, f"{shown(node)} is not one of {', '.join(kind)}")
-        return default
-
-
-def _max_age(node: Located | None, default: timedelta, faults: Faults) -> timedelta:
-    found = _duration(node, default, faults)
-    if node is not None and found < _LEAST_AGE:
-        faults.add(node, f"`{node.value}` is too short: nodes are asked at most once an hour, so write `1h` or more")
-        return default
-    return found
-
-
-def _duration(node: Located | None, default: timedelta, faults: Faults) -> timedelta:
-    if node is None:
-        return default
-    found = _DURATION.fullmatch(node.value) if isinstance(node.value, str) else None
-    if not found or not int(found[1]):
-        faults.add(node, f"{shown(node)} is not a duration: write a number and s, m, h or d, like `3d`")
-        return default
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def _count(node: Located | None, default: int, faults: Faults) -> int:
-    if node is None:
-        return default
-    if not isinstance(node.value, int) or isinstance(node.value, bool) or node.value < 0:
-        faults.add(node, f"{shown(node)} is not a count: write a whole number, 0 to hold everything back")
-        return default
-    return node.value
+    def before(self, ring: Ring) -> Ring | None:
+        """Return the ring that has to be done before this one opens."""
+        if ring.after:
+            return next((each for each in self.rings if each.name == ring.after), None)
+        place = [each.name for each in self.rings].index(ring.name)
+        return self.rings[place - 1] if place else None

@@ -1,0 +1,244 @@
+"""The disruption budget: who may be remediated now, by counts, rings, spacing, breaker, pause and approvals.
+
+One document for the whole fleet. The planner asks it, and the reservation asks the same question again of the
+document as it then is, before it writes: no path has another rule.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from shared.domain.policy import Breaker, Disruption, Policy, Ring
+
+_ENDS_KEPT = 200
+COUNTS_LAST = timedelta(hours=3)
+"""How old the counts of the fleet may be: a ring that nobody has counted since is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place in the budget: a remediation that was reserved, and may be running."""
+
+    intent: str
+    pool: str
+    subscription: str
+    ring: str
+    """Empty if the pool is in none."""
+    nodes: int
+    at: datetime
+    approvals: Mapping[str, "Approval"] = field(default_factory=dict, hash=False)
+    """The approval that it uses up, by fingerprint; given back if nothing was begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One remediation that has ended."""
+
+    at: datetime
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's word for exactly one thing."""
+
+    by: str
+    at: datetime
+    until: datetime
+    what: str
+    """In words: the action and the pool, or the policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """The first pool of a ring: it must be proven before the second is begun."""
+
+    cluster: str
+    """Key of its cluster."""
+    pool: str
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RingCount:
+    """What the resync counted in one ring."""
+
+    pools: int = 0
+    unproven: int = 0
+    """Pools that are not compliant, exempt or not applicable, and those that nobody has looked at."""
+    clean_since: datetime | None = None
+    """Since when there has been none of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the resync counted in the whole fleet; shares and rings hang on it."""
+
+    at: datetime
+    pools: int
+    subscriptions: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Node pools by subscription, lower case."""
+    rings: Mapping[str, RingCount] = field(default_factory=dict, hash=False)
+    """By name of the ring."""
+    policy: str = ""
+    """Hash of the policy whose rings were counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The document of the budget's row."""
+
+    places: Mapping[str, Place] = field(default_factory=dict, hash=False)
+    """By key of the cluster: AKS runs one operation per cluster."""
+    paused: bool = False
+    paused_by: str = ""
+    """Who paused, and why."""
+    last_begun: datetime | None = None
+    ended: tuple[Ended, ...] = ()
+    """The last ones, oldest first."""
+    broken: str = ""
+    """Why the breaker is open; empty if it is closed."""
+    counts: Counts | None = None
+    canaries: Mapping[str, Canary] = field(default_factory=dict, hash=False)
+    """By name of the ring."""
+    approvals: Mapping[str, Approval] = field(default_factory=dict, hash=False)
+    """By fingerprint; a policy's by its hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A place that somebody wants."""
+
+    cluster: str
+    """Key of the cluster."""
+    pool: str
+    subscription: str
+    ring: Ring | None
+    nodes: int
+    skip_soak: bool = False
+    """The pool is new, and the policy lets new pools into a closed ring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no place now."""
+
+    reason: str
+    message: str
+    after: timedelta | None = None
+    """When to ask again; None: soon, places come free at any time."""
+
+
+def refusal(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refusal | None:
+    """Say why a pool may not be remediated now, or None if it may."""
+    if budget.paused:
+        return Refusal("Paused", f"A person has paused every remediation, so {wanted.pool} waits.", timedelta(hours=1))
+    if budget.broken:
+        message = f"{budget.broken} Find out why, then reset it with `fipswarden breaker reset`."
+        return Refusal("BreakerOpen", message, timedelta(hours=1))
+    return (
+        _full(budget, policy.disruption, wanted)
+        or _spaced(budget, policy.disruption.spacing, now)
+        or (_ring_closed(budget, policy, wanted.ring, wanted, now) if wanted.ring else None)
+    )
+
+
+def _full(budget: Budget, disruption: Disruption, wanted: Wanted) -> Refusal | None:
+    others = [place for key, place in budget.places.items() if key != wanted.cluster]
+    counts = budget.counts
+    limits = [("the fleet", len(others), disruption.concurrent.of(counts.pools if counts else None))]
+    if disruption.per_subscription:
+        total = counts.subscriptions.get(wanted.subscription, 0) if counts else None
+        mine = sum(place.subscription == wanted.subscription for place in others)
+        limits.append(("its subscription", mine, disruption.per_subscription.of(total)))
+    if wanted.ring and wanted.ring.concurrent:
+        total = counts.rings.get(wanted.ring.name, RingCount()).pools if counts else None
+        mine = sum(place.ring == wanted.ring.name for place in others)
+        limits.append((f"ring {wanted.ring.name}", mine, wanted.ring.concurrent.of(total)))
+    for where, used, limit in limits:
+        if used >= limit:
+            return Refusal("BudgetExhausted", f"{used} remediations run in {where}; the policy allows {limit}.")
+    nodes = sum(place.nodes for place in others)
+    if disruption.nodes is not None and nodes + wanted.nodes > disruption.nodes:
+        message = (
+            f"{wanted.pool} has {wanted.nodes} nodes and {nodes} are under remediation; "
+            f"the policy allows {disruption.nodes} at once."
+        )
+        return Refusal("TooManyNodes", message)
+    return None
+
+
+def _spaced(budget: Budget, spacing: timedelta, now: datetime) -> Refusal | None:
+    if budget.last_begun is None or now - budget.last_begun >= spacing:
+        return None
+    left = budget.last_begun + spacing - now
+    return Refusal("Spacing", f"The last remediation began at {budget.last_begun:%H:%M} UTC: the next waits.", left)
+
+
+def _ring_closed(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted, now: datetime) -> Refusal | None:
+    previous = policy.before(ring)
+    if previous and not wanted.skip_soak and (closed := _not_done(budget, policy, previous, now)):
+        return closed
+    canary = budget.canaries.get(ring.name)
+    if not ring.canary or canary is None or canary.proven or (canary.cluster, canary.pool) == _who(wanted):
+        return None
+    message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is not proven yet."
+    return Refusal("CanaryUnproven", message)
+
+
+def _not_done(budget: Budget, policy: Policy, ring: Ring, now: datetime) -> Refusal | None:
+    """Say what keeps the ring after this one closed."""
+    counts = budget.counts
+    if counts is None or counts.policy != policy.hash or now - counts.at > COUNTS_LAST:
+        return Refusal("RingClosed", f"Ring {ring.name} comes first, and has not been counted lately.")
+    count = counts.rings.get(ring.name, RingCount())
+    if count.unproven or count.clean_since is None:
+        message = f"Ring {ring.name} comes first, and {count.unproven} of its {count.pools} pools are not proven."
+        return Refusal("RingClosed", message)
+    left = count.clean_since + ring.soak - now
+    if left > timedelta():
+        return Refusal("RingSoaking", f"Ring {ring.name} soaks until {now + left:%Y-%m-%d %H:%M} UTC.", left)
+    return None
+
+
+def _who(wanted: Wanted) -> tuple[str, str]:
+    return wanted.cluster, wanted.pool
+
+
+def reserved(budget: Budget, wanted: Wanted, place: Place) -> Budget:
+    """Return the budget in which a place is taken and its approval used up."""
+    approvals = {key: value for key, value in budget.approvals.items() if key not in place.approvals}
+    canaries = dict(budget.canaries)
+    if wanted.ring and wanted.ring.canary and wanted.ring.name not in canaries:
+        canaries[wanted.ring.name] = Canary(wanted.cluster, wanted.pool)
+    return replace(
+        budget,
+        places={**budget.places, wanted.cluster: place},
+        last_begun=place.at,
+        approvals=approvals,
+        canaries=canaries,
+    )
+
+
+def released(budget: Budget, cluster: str, *, begun: bool) -> Budget:
+    """Return the budget without a cluster's place; what it used up is given back if nothing was begun."""
+    place = budget.places.get(cluster)
+    if place is None:
+        return budget
+    places = {key: one for key, one in budget.places.items() if key != cluster}
+    approvals = budget.approvals if begun else {**budget.approvals, **place.approvals}
+    return replace(budget, places=places, approvals=approvals)
+
+
+def learnt(budget: Budget, ended: Ended, breaker: Breaker) -> Budget:
+    """Return the budget that knows of one more end; the breaker opens, and stays open until a person resets it."""
+    kept = (*budget.ended, ended)[-_ENDS_KEPT:]
+    return replace(budget, ended=kept, broken=budget.broken or _broken(kept, breaker, ended.at))
+
+
+def _broken(ended: Iterable[Ended], breaker: Breaker, now: datetime) -> str:
+    recent = [one for one in ended if now - one.at <= breaker.within]
+    failed = sum(one.failed for one in recent)
+    if len(recent) < breaker.least or failed * 100 < breaker.failures * len(recent):
+        return ""
+    return f"{failed} of the last {len(recent)} remediations failed: everything is stopped."

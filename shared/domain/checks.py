@@ -1,0 +1,246 @@
+"""The checks: small functions on one node pool, in order, each giving one finding or none.
+
+Pure. A field that could not be read gives `unknown`; nothing here turns missing knowledge into compliance.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.domain.capability import KNOWN_OS_SKUS, fips_enabled_by_default, incapable
+from shared.domain.model import Cluster, Finding, Pool, PoolMemory
+from shared.domain.model import ComplianceState as State
+from shared.domain.modules import modules_of
+from shared.domain.policy import Rule
+from shared.domain.settings import Fips, Modules, OsSku, Settings
+from shared.domain.support import Release, release_of, release_with_fips, retirement
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """All that a check may look at."""
+
+    pool: Pool
+    cluster: Cluster
+    memory: PoolMemory
+    rule: Rule
+    now: datetime
+    operating: bool = False
+    """Our own operation on the pool has not ended, whatever the pool's provisioning state says."""
+    agent: str = ""
+    """Version of the cluster's monitoring agent; empty if it is not known."""
+
+    @property
+    def settings(self) -> Settings:
+        """What the policy asks of the pool."""
+        return self.rule.settings
+
+    @property
+    def required(self) -> bool:
+        """Say whether FIPS has to be on."""
+        return self.settings.fips is Fips.REQUIRED
+
+    @property
+    def empty(self) -> bool:
+        """No node exists that could prove anything."""
+        return self.cluster.stopped or self.pool.stopped or self.pool.count == 0
+
+
+Check = Callable[[Subject], Finding | None]
+
+
+def decided(subject: Subject) -> Finding | None:
+    """Say whether it is known which rule holds."""
+    if not subject.rule.match.undecided(subject.cluster, subject.pool):
+        return None
+    message = (
+        f"Rule {subject.rule.name} asks for a Kubernetes version, and {subject.pool.kubernetes_version!r} reads as "
+        "none: which rule holds is not known."
+    )
+    return Finding("rule", State.UNKNOWN, "VersionUnreadable", message)
+
+
+def flag(subject: Subject) -> Finding | None:
+    """Compare the flag with what the policy asks for."""
+    pool = subject.pool
+    if pool.os_type not in ("Linux", "Windows"):
+        message = f"ARM calls the pool's OS type {pool.os_type!r}: not judged."
+        return Finding("flag", State.UNKNOWN, "OsTypeUnknown", message)
+    if pool.os_sku.lower() not in KNOWN_OS_SKUS:
+        return Finding("flag", State.UNKNOWN, "OsSkuUnknown", f"OS SKU {pool.os_sku!r} is not known to this version.")
+    if not subject.required:
+        return _forbidden(pool)
+    if fips_enabled_by_default(pool):
+        message = f"{pool.os_sku} images have FIPS on whatever enableFIPS says: it settles nothing."
+        return Finding("flag", State.NOT_APPLICABLE, "FlagSettlesNothing", message)
+    if pool.enable_fips is None:
+        return Finding("flag", State.UNKNOWN, "FlagUnreadable", "ARM gave no true or false for enableFIPS: not judged.")
+    if not pool.enable_fips:
+        message = "enableFIPS is false: the pool runs a non-FIPS image."
+        return Finding("flag", State.NON_COMPLIANT, "FipsDisabled", message)
+    return Finding("flag", State.COMPLIANT, "FipsEnabled", "enableFIPS is true.")
+
+
+def _forbidden(pool: Pool) -> Finding:
+    if fips_enabled_by_default(pool):
+        message = f"The policy forbids FIPS, and {pool.os_sku} images have it on: use another OS SKU."
+        return Finding("flag", State.NON_COMPLIANT, "FipsByDefault", message)
+    if pool.enable_fips is None:
+        return Finding("flag", State.UNKNOWN, "FlagUnreadable", "ARM gave no true or false for enableFIPS: not judged.")
+    if pool.enable_fips:
+        return Finding("flag", State.NON_COMPLIANT, "FipsForbidden", "The policy forbids FIPS, and enableFIPS is true.")
+    return Finding("flag", State.COMPLIANT, "FipsOff", "enableFIPS is false, as the policy asks.")
+
+
+def capable(subject: Subject) -> Finding | None:
+    """Say why a pool that needs FIPS can't have it as it is configured."""
+    if not subject.required or subject.pool.enable_fips or fips_enabled_by_default(subject.pool):
+        return None
+    found = incapable(subject.pool)
+    return Finding("capable", State.NON_COMPLIANT, found.reason, found.message) if found else None
+
+
+def cluster_setting(subject: Subject) -> Finding | None:
+    """Compare the pool with the FIPS setting of its cluster (preview: every pool must then have FIPS)."""
+    if not subject.cluster.fips or subject.pool.enable_fips is not False or fips_enabled_by_default(subject.pool):
+        return None
+    message = "The cluster has enableFIPS of its own, which asks it of every pool, and this pool's is false."
+    return Finding("cluster_setting", State.NON_COMPLIANT, "ClusterFipsContradicted", message)
+
+
+def settled(subject: Subject) -> Finding | None:
+    """Say whether the flag can be believed: it shows the target before any node has it."""
+    pool = subject.pool
+    if subject.required and not pool.enable_fips:
+        return None
+    if subject.operating:
+        return Finding("settled", State.UNKNOWN, "OperationInProgress", "Our operation on the pool has not ended.")
+    if pool.provisioning_state == "Succeeded":
+        return None
+    if pool.provisioning_state in ("Failed", "Canceled"):
+        message = (
+            f"The pool's provisioning state is {pool.provisioning_state}: some of its nodes may run another image. "
+            "Find the error in the activity log, mend it and update the pool."
+        )
+        return Finding("settled", State.UNKNOWN, f"Provisioning{pool.provisioning_state}", message)
+    # The flag shows the target as soon as AKS has accepted a change, before any node has it
+    # (recorded: test_aks_update_agentpool_os_sku).
+    message = f"The pool's provisioning state is {pool.provisioning_state or 'missing'}: judged when it has ended."
+    return Finding("settled", State.UNKNOWN, "OperationInProgress", message)
+
+
+def image(subject: Subject) -> Finding | None:
+    """Compare the name of the node image with the flag."""
+    pool = subject.pool
+    if pool.os_type != "Linux" or not subject.required or not pool.enable_fips:
+        return None
+    if not pool.node_image:
+        return Finding("image", State.UNKNOWN, "ImageMissing", "ARM gave no nodeImageVersion: not judged.")
+    if "fips" not in pool.node_image.lower():
+        message = f"enableFIPS is true but the node image {pool.node_image} is no FIPS image: upgrade the node image."
+        return Finding("image", State.NON_COMPLIANT, "ImageNotFips", message)
+    return Finding("image", State.COMPLIANT, "ImageFips", f"The node image {pool.node_image} is a FIPS image.")
+
+
+def modules(subject: Subject) -> Finding | None:
+    """Say how NIST's certificates of the image's cryptographic modules stand: another question than `enabled`."""
+    if not subject.required:
+        return None
+    release, when = _release(subject), ("has" if subject.pool.enable_fips else "would get")
+    demanded = subject.settings.modules is Modules.REQUIRED
+    if release is None:
+        message = f"Which OS release the pool {when} is not known, so neither are its modules."
+        return Finding("modules", _if(State.UNKNOWN, demanded), "ModulesUnknown", message)
+    found = modules_of(release, subject.now.date())
+    message = f"The pool {when} {release.name}. {found.summary}"
+    match found.standing:
+        case "active":
+            return Finding("modules", _if(State.COMPLIANT, demanded), "ModulesValidated", message)
+        case "historical":
+            return Finding("modules", _if(State.NON_COMPLIANT, demanded), "ModulesHistorical", message)
+        case _:
+            return Finding("modules", _if(State.UNKNOWN, demanded), "ModulesUnknown", message)
+
+
+def _release(subject: Subject) -> Release | None:
+    pool = subject.pool
+    if pool.enable_fips or fips_enabled_by_default(pool):
+        return release_of(pool)
+    return release_with_fips(target_os_sku(subject) or pool.os_sku, pool.kubernetes_version)
+
+
+def _if(state: State, demanded: bool) -> State:  # noqa: FBT001 (reads as a sentence)
+    return state if demanded else State.NOT_APPLICABLE
+
+
+def target_os_sku(subject: Subject) -> str:
+    """Return the OS SKU that the policy moves a pool to; empty if it keeps its own.
+
+    That is where the policy names one, the pool is Linux and not on it, and either it can't have FIPS as it is and
+    could then, or its modules are historical and would not be.
+    """
+    pool, target = subject.pool, subject.settings.os_sku
+    if target is OsSku.KEEP or pool.os_type != "Linux" or pool.os_sku.lower() == target.lower():
+        return ""
+    if incapable(pool, target.value):
+        return ""
+    return target.value if incapable(pool) or _leaves_history(subject, target.value) else ""
+
+
+def _leaves_history(subject: Subject, target: str) -> bool:
+    pool, today = subject.pool, subject.now.date()
+    has = release_of(pool) if pool.enable_fips else release_with_fips(pool.os_sku, pool.kubernetes_version)
+    gets = release_with_fips(target, pool.kubernetes_version)
+    if has is None or gets is None or has == gets:
+        return False
+    return modules_of(has, today).standing == "historical" != modules_of(gets, today).standing
+
+
+def retiring(subject: Subject) -> Finding | None:
+    """Report an OS release whose support or images end: no matter of FIPS, so never part of the verdict."""
+    release = release_of(subject.pool)
+    text = retirement(release, subject.now.date()) if release else None
+    return Finding("retiring", State.NOT_APPLICABLE, "ReleaseRetiring", text) if text else None
+
+
+def monitoring(subject: Subject) -> Finding | None:
+    """Report a monitoring agent that is too old for FIPS nodes (enable-fips-nodes: 3.1.17)."""
+    if not subject.required or not subject.agent or _numbers(subject.agent) >= (3, 1, 17):
+        return None
+    message = f"The monitoring agent is {subject.agent}: on FIPS nodes it needs 3.1.17 or later."
+    return Finding("monitoring", State.NOT_APPLICABLE, "MonitoringAgentOld", message)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = version.lower().removeprefix("win-").split("-")[0].split(".")
+    return tuple(int(part) for part in parts if part.isdecimal())
+
+
+def smb_volumes(subject: Subject) -> Finding | None:
+    """Report workloads that would fail on FIPS nodes: SMB volumes can't be mounted there."""
+    if not subject.required or not subject.memory.smb:
+        return None
+    names = ", ".join(subject.memory.smb[:10]) + (" ..." if len(subject.memory.smb) > 10 else "")
+    message = f"Workloads mount SMB volumes, which fails on FIPS nodes: {names}. Move them to NFS or blob storage."
+    return Finding("smb_volumes", State.NOT_APPLICABLE, "SmbVolumes", message)
+
+
+def remediation(subject: Subject) -> Finding | None:
+    """Say that an earlier attempt failed."""
+    still = subject.memory.blocked_on == subject.pool.configuration
+    blocked = (subject.memory.blocked if still else "") or subject.memory.refused
+    if not blocked or (subject.pool.enable_fips and subject.pool.provisioning_state == "Succeeded"):
+        return None
+    return Finding("remediation", State.NON_COMPLIANT, "RemediationFailed", blocked)
+
+
+def contested(subject: Subject) -> Finding | None:
+    """Say that somebody keeps undoing what we do."""
+    times = subject.memory.remediated
+    if times < 2 or subject.pool.enable_fips is subject.required:
+        return None
+    message = (
+        f"FIPS was switched {times} times within days, and somebody keeps switching it back. Find out who does "
+        "(Terraform with fips_enabled = false does)."
+    )
+    return Finding("contested", State.NON_COMPLIANT, "Contested", message)

@@ -1,0 +1,131 @@
+"""Which clusters and node pools a part of the policy is about: every part that is given must fit."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+from shared.domain.model import Cluster, Pool
+
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.\d{1,6})?")
+_BOUND = re.compile(r"(>=|<=|>|<|=)?(\d{1,4})\.(\d{1,4})")
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
+
+
+def minor(version: str) -> tuple[int, int] | None:
+    """Return a Kubernetes version as (major, minor), or None if it reads as none."""
+    found = _VERSION.fullmatch(version.strip().removeprefix("v"))
+    return (int(found[1]), int(found[2])) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRange:
+    """Kubernetes versions by their minor, for example `>=1.30 <1.35`; the patch does not count."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is no range; raises ValueError."""
+        if not self.text.split() or not all(_BOUND.fullmatch(part) for part in self.text.split()):
+            raise ValueError(f"`{self.text}` is no range of Kubernetes versions: write it like `>=1.30 <1.35`")
+
+    def holds(self, version: str) -> bool:
+        """Say whether a version lies in the range; one that can't be read lies in none."""
+        known = minor(version)
+        return known is not None and all(_within(known, part) for part in self.text.split())
+
+
+def _within(version: tuple[int, int], part: str) -> bool:
+    found = _BOUND.fullmatch(part)
+    if found is None:
+        return False
+    bound = (int(found[2]), int(found[3]))
+    match found[1]:
+        case ">=":
+            return version >= bound
+        case "<=":
+            return version <= bound
+        case ">":
+            return version > bound
+        case "<":
+            return version < bound
+    return version == bound
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterMatch:
+    """Which clusters; globs (`*`, `?`, `[ab]`), compared without case; a part that is left out fits everything."""
+
+    subscriptions: tuple[str, ...] = ()
+    """Subscription ids."""
+    resource_groups: tuple[str, ...] = ()
+    """Names of resource groups."""
+    clusters: tuple[str, ...] = ()
+    """Names of clusters."""
+    locations: tuple[str, ...] = ()
+    """Azure regions, such as `usgovvirginia`."""
+    tags: Mapping[str, str] = field(default=NO_TAGS, hash=False)
+    """Tags of the cluster: name, and glob of the value; all must fit."""
+
+    def fits_cluster(self, cluster: Cluster) -> bool:
+        """Say whether the parts that concern a cluster fit."""
+        return (
+            _any(self.subscriptions, cluster.id.subscription)
+            and _any(self.resource_groups, cluster.id.resource_group)
+            and _any(self.clusters, cluster.id.name)
+            and _any(self.locations, cluster.location)
+            and _tagged(self.tags, cluster.tags)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Match(ClusterMatch):
+    """Which node pools."""
+
+    pools: tuple[str, ...] = ()
+    """Names of node pools."""
+    pool_tags: Mapping[str, str] = field(default=NO_TAGS, hash=False)
+    """Tags of the node pool: name, and glob of the value; all must fit."""
+    os_types: tuple[str, ...] = ()
+    """`Linux`, `Windows`."""
+    os_skus: tuple[str, ...] = ()
+    """For example `Ubuntu2204`, `AzureLinux*`."""
+    pool_modes: tuple[str, ...] = ()
+    """`System`, `User`, `Gateway`."""
+    kubernetes: VersionRange | None = None
+    """Versions of the pool; one that can't be read fits no range."""
+
+    def fits(self, cluster: Cluster, pool: Pool) -> bool:
+        """Say whether everything fits one pool of a cluster."""
+        return (
+            self.fits_cluster(cluster)
+            and _any(self.pools, pool.name)
+            and _any(self.os_types, pool.os_type)
+            and _any(self.os_skus, pool.os_sku)
+            and _any(self.pool_modes, pool.mode)
+            and _tagged(self.pool_tags, pool.tags)
+            and (self.kubernetes is None or self.kubernetes.holds(pool.kubernetes_version))
+        )
+
+    @property
+    def only_cluster(self) -> bool:
+        """Say whether nothing is asked of node pools."""
+        return replace(
+            self, subscriptions=(), resource_groups=(), clusters=(), locations=(), tags=NO_TAGS
+        ) == Match()
+
+    def undecided(self, cluster: Cluster, pool: Pool) -> bool:
+        """Say whether the pool's Kubernetes version alone would decide, and can't be read."""
+        asks = self.kubernetes is not None and minor(pool.kubernetes_version) is None
+        return asks and replace(self, kubernetes=None).fits(cluster, pool)
+
+
+def _any(globs: tuple[str, ...], value: str) -> bool:
+    return not globs or any(fnmatchcase(value.lower(), glob.lower()) for glob in globs)
+
+
+def _tagged(wanted: Mapping[str, str], have: Mapping[str, str]) -> bool:
+    # Tag names compare without case, as in ARM.
+    lower = {name.lower(): value for name, value in have.items()}
+    return all(name.lower() in lower and _any((glob,), lower[name.lower()]) for name, glob in wanted.items())

@@ -1,0 +1,126 @@
+"""What the policy asks of a node pool and how far the product may go for it: one record that rules fill in parts.
+
+The types are the language: the reader, the JSON Schema and the reference in docs/ are made from them. A field's
+`least` is the smallest value that the reader takes.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from shared.domain.model import Mode, ProofLevel
+from shared.domain.windows import Blackout, Window
+
+
+class Fips(StrEnum):
+    """What must be true of a pool."""
+
+    REQUIRED = "required"
+    """FIPS on, and proven."""
+    FORBIDDEN = "forbidden"
+    """FIPS off."""
+    ANY = "any"
+    """Either: the pool is not applicable."""
+
+
+class OsSku(StrEnum):
+    """What may happen to the OS SKU of a Linux pool."""
+
+    KEEP = "keep"
+    UBUNTU2204 = "Ubuntu2204"
+    AZURELINUX3 = "AzureLinux3"
+
+
+class Modules(StrEnum):
+    """Whether the certificates of an image's cryptographic modules count for the verdict."""
+
+    REPORT = "report"
+    """Shown, and never part of the verdict."""
+    REQUIRED = "required"
+    """A pool on modules without an active certificate is not compliant."""
+
+
+class Strategy(StrEnum):
+    """What becomes of a pool that can't be switched in place."""
+
+    REPORT = "report"
+    REPLACE = "replace"
+
+
+class Skip(StrEnum):
+    """What a new pool need not wait for."""
+
+    WINDOW = "window"
+    SOAK = "soak"
+
+
+@dataclass(frozen=True, slots=True)
+class ProofSettings:
+    """How a pool has to be proven."""
+
+    level: ProofLevel = ProofLevel.NODE
+    """How deep."""
+    max_age: timedelta = field(default=timedelta(days=3), metadata={"least": timedelta(hours=1)})
+    """How old a proof may be; FedRAMP 20x asks to verify machines every 3 days for class C, 7 for class B
+    (VDR-TFR-MVX). Any operation on the pool ends it sooner."""
+    joined_nodes: timedelta = timedelta()
+    """How long nodes that joined since the proof are covered by it; at 0s they are unproven until asked."""
+    sampling: bool = False
+    """Whether it is enough to ask some of the nodes; the record then says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPools:
+    """What holds for a pool that was created a moment ago: nothing runs on it yet."""
+
+    within: timedelta = timedelta(hours=1)
+    """How long a pool counts as new, since a look first saw it on a cluster that is known."""
+    enforce_after: timedelta = timedelta()
+    """How soon it is remediated."""
+    skip: tuple[Skip, ...] = ()
+    """What it need not wait for; budget, exemption and approval hold all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Telling the owner before a reimage."""
+
+    before: timedelta = timedelta()
+    """How long before; 0s tells nobody."""
+    owner: str = ""
+    """Mail address of the owner where the tag gives none."""
+    owner_tag: str = "owner"
+    """Tag of the node pool, or else of the cluster, that holds the owner's mail address."""
+    objection_tag: str = "fips-objection"
+    """Tag of the node pool or cluster by which an owner objects: any value holds the reimage back until removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that can be said of a node pool; what a rule leaves out is as at the top of the policy."""
+
+    fips: Fips = Fips.REQUIRED
+    """What must be true."""
+    mode: Mode = Mode.AUDIT
+    """How far the product may go."""
+    proof: ProofSettings = ProofSettings()
+    """How it has to be proven."""
+    new_pools: NewPools = NewPools()
+    """What holds in a pool's first hour."""
+    os_sku: OsSku = OsSku.KEEP
+    """The OS SKU that a pool may be moved to, in place, where that makes it FIPS-capable or takes it off modules
+    whose certificates are historical."""
+    modules: Modules = Modules.REPORT
+    """Whether validated modules are demanded."""
+    notice: Notice = Notice()
+    """Who is told before a reimage."""
+    strategy: Strategy = Strategy.REPORT
+    """What becomes of a pool that can't be switched in place."""
+    windows: tuple[Window, ...] = ()
+    """When a reimage may begin; none: at any time."""
+    blackouts: tuple[Blackout, ...] = ()
+    """When none may begin, whatever the windows say."""
+    cluster_maintenance: bool = False
+    """Whether the cluster's own maintenance configuration has to be open as well."""
+    alerts: tuple[str, ...] = ()
+    """Names of the channels that are told; none: all."""

@@ -1,0 +1,30 @@
+"""All that a plan is made from."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.domain.budget import Budget
+from shared.domain.maintenance import MaintenanceRead
+from shared.domain.model import Cluster, Memory, Posture
+from shared.domain.rulebook import Rulebook
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a plan is made from."""
+
+    cluster: Cluster
+    posture: Posture
+    memory: Memory
+    rules: Rulebook
+    budget: Budget
+    maintenance: MaintenanceRead
+    """The cluster's own maintenance configurations; None where the policy doesn't ask for them."""
+    now: datetime
+    poll: timedelta
+    """How soon to come back while an operation of ours runs."""
+
+    @property
+    def slow_poll(self) -> timedelta:
+        """How soon to come back for what others do: their operations, their places in the budget, lagging nodes."""
+        return self.poll * 4

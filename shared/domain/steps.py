@@ -1,0 +1,103 @@
+"""The remediation steps that are due, the safest first, with what each would change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain.capability import incapable
+from shared.domain.checks import Subject, target_os_sku
+from shared.domain.codec import fingerprint
+from shared.domain.evaluate import subjects
+from shared.domain.model import ActionKind, Cluster, ComplianceState, Pool, PoolPosture
+from shared.domain.settings import Fips, Strategy
+from shared.domain.situation import Situation
+
+READ_ONLY = ("eTag", "currentOrchestratorVersion", "provisioningState", "nodeImageVersion", "status")
+"""Properties of a pool that ARM gives and a PUT must not carry: read-only in API 2026-08-01, and
+`nodeImageVersion`, which is writable since 2026-04-01 and would trigger a rollback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A remediation step that is due."""
+
+    subject: Subject
+    verdict: PoolPosture
+    kind: ActionKind
+    changes: Mapping[str, Any]
+    """What it changes, by ARM's names; empty where it is no update in place."""
+
+    @property
+    def pool(self) -> Pool:
+        """The pool that it is about."""
+        return self.subject.pool
+
+
+def put_body(pool: Pool, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the body of a PUT that changes only what is named: the pool as read, without what is read-only.
+
+    PUT of an agent pool is a full replace: what is left out would be reset. `type` stays: in a cluster's
+    `agentPoolProfiles` it is the property (VirtualMachineScaleSets), not the resource's type.
+    """
+    kept = {key: value for key, value in pool.body.items() if key not in (*READ_ONLY, "name")}
+    return {"properties": kept | dict(changes)}
+
+
+def due(situation: Situation) -> list[Step]:
+    """Return the steps that are due, the safest first: by ring, then fewest nodes, user pools before system pools."""
+    verdicts = {verdict.pool: verdict for verdict in situation.posture.pools}
+    policy = situation.rules.policy
+    found = [
+        step
+        for subject in subjects(situation.cluster, situation.memory, policy, situation.now)
+        if (verdict := verdicts.get(subject.pool.name)) and (step := _step(subject, verdict))
+    ]
+    rings = {ring.name: place for place, ring in enumerate(policy.rings)}
+    return sorted(found, key=lambda step: _safety(step, rings))
+
+
+def _safety(step: Step, rings: Mapping[str, int]) -> tuple[int, bool, int, str]:
+    unknown_size = step.pool.count is None
+    return (
+        rings.get(step.verdict.ring, len(rings)),
+        unknown_size,
+        # A pool of the same size without system pods is the safer one.
+        (step.pool.count or 0) * 2 + (step.pool.mode != "User"),
+        step.pool.name,
+    )
+
+
+def _step(subject: Subject, verdict: PoolPosture) -> Step | None:
+    """Return what would mend a pool; None if nothing is wrong with it that the product can change."""
+    reasons = {
+        found.reason
+        for found in verdict.findings
+        if found.state in (ComplianceState.NON_COMPLIANT, ComplianceState.EXEMPT)
+    }
+    if subject.settings.fips is Fips.FORBIDDEN:
+        changes = {"enableFIPS": False}
+        return Step(subject, verdict, ActionKind.DISABLE_FIPS, changes) if "FipsForbidden" in reasons else None
+    target = target_os_sku(subject)
+    moved = {"osSKU": target} if target else {}
+    if "FipsDisabled" in reasons:
+        replaced = subject.settings.strategy is Strategy.REPLACE and not target and incapable(subject.pool)
+        if replaced:
+            return Step(subject, verdict, ActionKind.REPLACE, {})
+        return Step(subject, verdict, ActionKind.ENABLE_FIPS, {"enableFIPS": True, **moved})
+    if "ModulesHistorical" in reasons and target:
+        return Step(subject, verdict, ActionKind.CHANGE_OS_SKU, moved)
+    return None
+
+
+def describe(step: Step) -> str:
+    """Return a step in words."""
+    changes = ", ".join(f"{key} = {value}" for key, value in sorted(step.changes.items()))
+    return f"{step.kind.value.replace('_', ' ')} on {step.pool.name} ({changes}; {step.pool.count} nodes)"
+
+
+def approval_fingerprint(cluster: Cluster, step: Step) -> str:
+    """Return what a person approves: exactly this action on exactly such a pool; the eTag may change."""
+    pool = step.pool
+    band = (pool.count or 0).bit_length()
+    what = [cluster.id.key, pool.name, step.kind, dict(step.changes), pool.os_sku, pool.kubernetes_version]
+    return fingerprint([*what, pool.enable_fips, pool.node_image, pool.vm_size, pool.mode, band])

@@ -1,0 +1,203 @@
+"""Why a step that is due is not taken: every limit of the policy, in one order, each with a reason and an end."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.domain.budget import Refusal, Wanted, refusal
+from shared.domain.capability import incapable
+from shared.domain.checks import Subject
+from shared.domain.maintenance import opening_by_cluster
+from shared.domain.model import ActionKind, Cluster, ComplianceState, Mode, Notice
+from shared.domain.settings import Skip
+from shared.domain.situation import Situation
+from shared.domain.steps import Step, approval_fingerprint, describe
+from shared.domain.windows import Closed, opening
+
+_REREAD = timedelta(hours=1)
+"""How soon to ask again for what a person may change at any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a step is not taken now."""
+
+    reason: str
+    message: str
+    after: timedelta | None = None
+    """When to look again for it; None: only somebody's change will help."""
+    approval: str = ""
+    notice: Notice | None = None
+
+
+def waits(situation: Situation, step: Step) -> Wait | None:
+    """Say why a step has to wait: the first reason that holds, what only a person can lift before what passes."""
+    return (
+        _forbidden(situation, step)
+        or _impossible(situation, step)
+        or _not_yet(situation, step)
+        or _closed(situation, step)
+        or _no_place(situation, step)
+        or _not_agreed(situation, step)
+    )
+
+
+def _forbidden(situation: Situation, step: Step) -> Wait | None:
+    """What the people who wrote the rules do not want."""
+    if not step.verdict.mode.acts:
+        return Wait("ModeDoesNotAct", f"Rule {step.verdict.rule} has mode {step.verdict.mode}: nothing is changed.")
+    if any(found.state is ComplianceState.EXEMPT for found in step.verdict.findings):
+        return Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.")
+    if situation.rules.trouble:
+        return Wait("RulesUnreadable", situation.rules.trouble, _REREAD)
+    if step.kind is ActionKind.REPLACE:
+        return Wait("ReplaceNotSupported", "This version can't replace pools: create a FIPS pool and move to it.")
+    tag = step.subject.settings.notice.objection_tag
+    if tag and _tag(step.subject, tag) is not None:
+        return Wait("OwnerObjects", f"The owner objects by tag `{tag}`: talk to them, the pool waits.", _REREAD)
+    return None
+
+
+def _impossible(situation: Situation, step: Step) -> Wait | None:
+    """What AKS would refuse, and what would harm."""
+    pool, remembered = step.pool, step.subject.memory
+    if step.kind is ActionKind.ENABLE_FIPS and (cannot := incapable(pool, step.changes.get("osSKU"))):
+        return Wait(cannot.reason, cannot.message)
+    if step.kind is ActionKind.DISABLE_FIPS and situation.cluster.fips:
+        return Wait("ClusterFips", "The cluster has enableFIPS of its own, which asks it of every pool.")
+    if not pool.etag:
+        return Wait("NoETag", "ARM gave no eTag for the pool: a PUT could overwrite somebody's change.")
+    if situation.cluster.stopped or pool.stopped:
+        return Wait("Stopped", "A stopped cluster or pool can't be updated: start it, or delete it.")
+    if pool.provisioning_state in ("Failed", "Canceled"):
+        message = f"Provisioning state {pool.provisioning_state}: mend the pool first, a PUT would resume that."
+        return Wait(f"Provisioning{pool.provisioning_state}", message)
+    if remembered.blocked and remembered.blocked_on == pool.configuration:
+        return Wait("Blocked", f"{remembered.blocked} It is tried again when the pool's configuration changes.")
+    if remembered.smb and step.kind is ActionKind.ENABLE_FIPS:
+        return Wait("SmbVolumes", f"Workloads mount SMB volumes: {', '.join(remembered.smb[:10])}.", _REREAD)
+    return None
+
+
+def _not_yet(situation: Situation, step: Step) -> Wait | None:
+    """What passes by itself."""
+    remembered = step.subject.memory
+    if remembered.not_before and remembered.not_before > situation.now:
+        code, _, message = remembered.waiting.partition(": ")
+        return Wait(code, message, remembered.not_before - situation.now)
+    if operation := situation.memory.operation:
+        return Wait("OperationInProgress", f"Our operation on {operation.pool} has not ended.", situation.poll)
+    if busy := _busy(situation.cluster):
+        return Wait("ClusterBusy", f"AKS runs another operation: {busy}.", situation.slow_poll)
+    if left := _too_new(step, situation.now):
+        return Wait("NewPool", "The pool was created a moment ago: the policy waits.", left)
+    return None
+
+
+def _busy(cluster: Cluster) -> str:
+    """Name what AKS is doing to the cluster, or nothing."""
+    ended = ("Succeeded", "Failed", "Canceled")
+    if cluster.provisioning_state not in ended:
+        return f"the cluster is {cluster.provisioning_state or 'in an unknown state'}"
+    for pool in cluster.pools:
+        if pool.provisioning_state not in ended:
+            return f"{pool.name} is {pool.provisioning_state or 'in an unknown state'}"
+    return ""
+
+
+def _age(subject: Subject) -> timedelta | None:
+    """Return how long ago a pool was created, as far as that is known."""
+    known = [at for at in (subject.memory.first_seen, subject.cluster.created) if at]
+    return subject.now - max(known) if known else None
+
+
+def _is_new(subject: Subject) -> bool:
+    age = _age(subject)
+    return age is not None and age < subject.settings.new_pools.within
+
+
+def _too_new(step: Step, now: datetime) -> timedelta | None:
+    age = _age(step.subject)
+    if age is None or not _is_new(step.subject):
+        return None
+    left = step.subject.settings.new_pools.enforce_after - age
+    return left if left > timedelta() else None
+
+
+def _skips(subject: Subject, what: Skip) -> bool:
+    return _is_new(subject) and what in subject.settings.new_pools.skip
+
+
+def _closed(situation: Situation, step: Step) -> Wait | None:
+    """Whether a reimage may begin at this time."""
+    if _skips(step.subject, Skip.WINDOW):
+        return None
+    settings, now = step.subject.settings, situation.now
+    if isinstance(closed := opening(settings.windows, settings.blackouts, now), Closed):
+        after = closed.until - now if closed.until else None
+        return Wait("OutsideWindow", closed.reason, after)
+    if not settings.cluster_maintenance:
+        return None
+    own = opening_by_cluster(situation.maintenance, now, has_windows=bool(settings.windows))
+    if isinstance(own, Closed):
+        return Wait("OutsideMaintenance", own.reason, own.until - now if own.until else _REREAD)
+    return None
+
+
+def _no_place(situation: Situation, step: Step) -> Wait | None:
+    """Whether the budget has a place."""
+    found = refusal(situation.budget, situation.rules.policy, wanted(situation, step), situation.now)
+    return _refused(found, situation) if found else None
+
+
+def _refused(found: Refusal, situation: Situation) -> Wait:
+    return Wait(found.reason, found.message, found.after or situation.slow_poll)
+
+
+def wanted(situation: Situation, step: Step) -> Wanted:
+    """Return the place in the budget that a step needs."""
+    ring = situation.rules.policy.ring_for(situation.cluster, step.pool)
+    cluster = situation.cluster.id
+    skip = _skips(step.subject, Skip.SOAK)
+    nodes = step.pool.count if step.pool.count is not None else 1
+    return Wanted(cluster.key, step.pool.name, cluster.subscription, ring, nodes, skip)
+
+
+def _not_agreed(situation: Situation, step: Step) -> Wait | None:
+    """Whether everybody who is to be asked or told has been."""
+    policy, approvals = situation.rules.policy, situation.budget.approvals
+    if policy.require_approved_policy:
+        approved = approvals.get(policy.hash)
+        if approved is None or approved.until <= situation.now:
+            message = "The policy has changed and is not approved: see `fipswarden policy diff`."
+            return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
+    if step.verdict.mode is Mode.APPROVE:
+        print_ = approval_fingerprint(situation.cluster, step)
+        approved = approvals.get(print_)
+        if approved is None or approved.until <= situation.now:
+            message = f"{describe(step)} waits for a person's approval: `fipswarden approve`."
+            return Wait("ApprovalMissing", message, _REREAD, print_)
+    return _unnoticed(situation, step)
+
+
+def _unnoticed(situation: Situation, step: Step) -> Wait | None:
+    notice, at = step.subject.settings.notice, step.subject.memory.noticed
+    if not notice.before:
+        return None
+    if at is None:
+        until = situation.now + notice.before
+        owner = _tag(step.subject, notice.owner_tag) or notice.owner
+        told = Notice(step.pool.name, owner, until, notice.objection_tag)
+        return Wait("NoticeGiven", "The owner is told now, and the pool waits.", notice.before, notice=told)
+    left = at + notice.before - situation.now
+    if left > timedelta():
+        return Wait("NoticeRunning", f"The owner was told at {at:%Y-%m-%d %H:%M} UTC, and the pool waits.", left)
+    return None
+
+
+def _tag(subject: Subject, name: str) -> str | None:
+    """Return the value of a tag of the pool, or else of its cluster; names compare without case, as in ARM."""
+    for tags in (subject.pool.tags, subject.cluster.tags):
+        for key, value in tags.items():
+            if key.lower() == name.lower():
+                return value
+    return None
