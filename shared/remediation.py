@@ -7,10 +7,12 @@ row → posture row. Whatever step was a worker's last one, the next look can te
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
-from shared.budget import Reservation, read_budget, release, reserve
+from shared.budget import change, read_budget, release
 from shared.chain import Chain
 from shared.domain.arm_errors import LASTING
+from shared.domain.budget import Ended, Place, Wanted, learnt, taken
 from shared.domain.model import (
     Accepted,
     Action,
@@ -29,9 +31,9 @@ from shared.domain.model import (
     Unanswered,
     Unreadable,
 )
-from shared.domain.policy import Policy
 from shared.domain.records import Record, RecordKind
 from shared.domain.requests import ReconcileRequest
+from shared.domain.rulebook import Rulebook
 from shared.errors import LeaseLostError
 from shared.ports import Clock, Clusters, Policies, Table
 from shared.rollout import Hold
@@ -54,6 +56,8 @@ class Remediation:
 
     clusters: Clusters
     policies: Policies
+    rules: Rulebook
+    """What the look judges by."""
     budget: Table
     clock: Clock
     request: ReconcileRequest
@@ -71,7 +75,10 @@ class Remediation:
         if operation is None:
             # What took the place may still be going on, if the rollout row was lost: it counts until the pool rests.
             release(
-                self.budget, self.request.cluster, lambda one: _rests(_find(read, one.pool)) and self._still_holds(one)
+                self.budget,
+                self.request.cluster,
+                lambda one: _rests(_find(read, one.pool)) and self._still_holds(one),
+                begun=True,
             )
             return
         pool = _find(read, operation.pool)
@@ -110,7 +117,7 @@ class Remediation:
         if operation.intent_seq is None:
             # The intent was never written, so nothing was sent, and there is nothing to record an outcome for.
             return replace(operation, outcome=OutcomeState.NOT_BEGUN)
-        if pool and pool.enable_fips:
+        if pool and _shows(operation, pool):
             state, message = OutcomeState.ACCEPTED, "No answer is known; the pool shows the change."
         elif pool and pool.etag == operation.etag:
             state, message = OutcomeState.NOT_BEGUN, "No answer is known; the pool is as it was."
@@ -130,17 +137,26 @@ class Remediation:
         memory = replace(self.hold.memory, operation=None)
         if pool and operation.outcome in _ENDS.values():
             failed = operation.outcome is not OutcomeState.SUCCEEDED
-            blocked = f"Switching FIPS on ended as {operation.outcome}. {operation.message}".strip() if failed else ""
+            words = operation.kind.value.replace("_", " ")
+            blocked = f"The operation ({words}) ended as {operation.outcome}. {operation.message}".strip()
+            self._learn(operation, failed=failed)
             remembered = replace(
                 self._contested(memory.pool(pool.name), pool) if not failed else memory.pool(pool.name),
                 ended=self.clock.now(),
                 proof=None,
-                blocked=blocked,
+                noticed=None,
+                blocked=blocked if failed else "",
                 blocked_on=pool.configuration if failed else "",
             )
             memory = memory.with_pool(pool.name, remembered)
         self.hold.save(memory)
-        release(self.budget, self.request.cluster, self._still_holds)
+        begun = operation.outcome in (*_ENDS.values(), OutcomeState.UNKNOWN)
+        release(self.budget, self.request.cluster, self._still_holds, begun=begun)
+
+    def _learn(self, operation: Operation, *, failed: bool) -> None:
+        """Tell the breaker how an operation ended, before it is forgotten; a repetition counts once."""
+        ended = Ended(operation.intent, self.clock.now(), failed)
+        change(self.budget, lambda budget: learnt(budget, ended, self.rules.policy.disruption.breaker))
 
     def _contested(self, remembered: PoolMemory, pool: Pool) -> PoolMemory:
         """Remember a success: a pool that somebody keeps switching back is remediated ever more slowly."""
@@ -151,55 +167,66 @@ class Remediation:
             return replace(remembered, remediated=1, not_before=None, waiting="")
         pause = min(_FIRST_PAUSE * 2 ** min(times - 2, 10), _LONGEST_PAUSE)
         message = (
-            f"{pool.name} had FIPS switched on {times} times within days: somebody keeps switching it off. Find out "
+            f"{pool.name} had FIPS switched {times} times within days: somebody keeps switching it back. Find out "
             "who does (Terraform with fips_enabled = false does)."
         )
         return replace(remembered, remediated=times, not_before=now + pause, waiting=f"Contested: {message}")
 
-    def _still_holds(self, _: Reservation) -> bool:
+    def _still_holds(self, _: Place) -> bool:
         self.hold.check()
         return True
 
-    def act(self, action: Action, cluster: Cluster, posture: Posture, policy: Policy) -> BeginResult | None:
+    def act(self, action: Action, cluster: Cluster, posture: Posture) -> BeginResult | None:
         """Begin the planned action; None if a fence or the budget stopped it before anything was sent."""
         now = self.clock.now()
-        operation = Operation(secrets.token_hex(16), action.kind, action.pool, action.etag, now)
+        operation = Operation(secrets.token_hex(16), action.kind, action.pool, action.etag, now, action.changes)
         self.hold.save(replace(self.hold.memory, operation=operation))
-        wanted = Reservation(operation.intent, action.pool, now)
         try:
-            ready = reserve(self.budget, self.request.cluster, wanted, policy.concurrent) and self._open(policy)
+            place = self._reserve(operation, action)
+            ready = place is not None and self._open(action)
         except LeaseLostError:
             # Whoever took over saw no reservation yet: this one is ours alone.
-            release(self.budget, self.request.cluster, lambda found: found.intent == operation.intent)
+            release(self.budget, self.request.cluster, lambda found: found.intent == operation.intent, begun=False)
             raise
-        if not ready:
+        if place is None or not ready:
             self._finish(operation, None)
             return None
-        operation = replace(operation, intent_seq=self._intent(operation, action, cluster, posture, policy).seq)
+        operation = replace(operation, intent_seq=self._intent(operation, action, cluster, posture, place).seq)
         try:
-            is_open = self._open(policy)
+            is_open = self._open(action)
         except LeaseLostError:
             # Whoever took over may have forgotten this intent before it was written: only we know that it ends here.
             self._record_outcome(operation, OutcomeState.NOT_BEGUN, "The lease was lost before the PUT.")
             raise
         if not is_open:
-            message = "Paused, or the policy changed, before the PUT."
+            message = "Before the PUT everything was stopped, the rules changed, or the window closed."
             self._finish(self._outcome(operation, OutcomeState.NOT_BEGUN, message), None)
             return None
         result = self.clusters.begin(self.request.cluster, action, operation.intent)
         self._answer(operation, result, _find(cluster, action.pool))
         return result
 
-    def _open(self, policy: Policy) -> bool:
-        """The fence: nothing is paused, the policy is the one judged by, and, last of all, the lease is ours.
+    def _reserve(self, operation: Operation, action: Action) -> Place | None:
+        """Take a place in the budget, using up the approvals that the action needs; None if there is none any more."""
+        policy, cluster = self.rules.policy, self.request.cluster
+        ring = next((ring for ring in policy.rings if ring.name == action.ring), None)
+        wanted = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
+        place = Place(operation.intent, action.pool, cluster.subscription, action.ring, action.nodes, operation.at)
+        decide = partial(taken, policy=policy, wanted=wanted, place=place, needs=action.approvals, now=operation.at)
+        found = change(self.budget, decide)
+        return found.places[cluster.key] if found else None
 
-        The PUT that follows gives up (40 s) before the lease's margin (60 s) is over.
+    def _open(self, action: Action) -> bool:
+        """The fence: nothing is stopped, the rules are those judged by, the window is open, and the lease is ours.
+
+        The PUT that follows gives up before the lease's margin (60 s) is over.
         """
         current = self.policies.load()
-        same = not isinstance(current, Unreadable) and current.hash == policy.hash
-        paused = read_budget(self.budget).paused
+        same = not isinstance(current, Unreadable) and not current.trouble and current.hash == self.rules.hash
+        budget = read_budget(self.budget)
+        late = action.before is not None and self.clock.now() >= action.before
         self.hold.check()
-        return same and not paused
+        return same and not late and not budget.paused and not budget.broken
 
     def _answer(self, operation: Operation, result: BeginResult, pool: Pool | None) -> None:
         match result:
@@ -231,7 +258,7 @@ class Remediation:
         return replace(remembered, refused=lasting, refusals=refusals, not_before=until, waiting=waiting)
 
     def _intent(
-        self, operation: Operation, action: Action, cluster: Cluster, posture: Posture, policy: Policy
+        self, operation: Operation, action: Action, cluster: Cluster, posture: Posture, place: Place
     ) -> Record:
         verdict = next(pool for pool in posture.pools if pool.pool == action.pool)
         body = {
@@ -240,8 +267,12 @@ class Remediation:
             "ifMatch": action.etag,
             "body": action.body,
             "clientRequestId": operation.intent,
-            "policy": policy.hash,
+            "changes": action.changes,
+            "policy": self.rules.policy.hash,
+            "exemptions": self.rules.exemptions.hash,
+            "approvals": place.approvals,
             "rule": verdict.rule,
+            "line": verdict.line,
             "mode": verdict.mode,
             "location": cluster.location,
         }
@@ -295,7 +326,12 @@ def _is_on(operation: Operation, pool: Pool | None) -> bool:
     if operation.outcome is OutcomeState.ACCEPTED:
         return True
     refused = operation.outcome is OutcomeState.REFUSED
-    return refused and bool(pool and pool.enable_fips) and not _rests(pool)
+    return refused and bool(pool and _shows(operation, pool)) and not _rests(pool)
+
+
+def _shows(operation: Operation, pool: Pool) -> bool:
+    """Say whether a pool has the values that our PUT gives it."""
+    return all(pool.body.get(name) == value for name, value in operation.changes.items())
 
 
 def _find(read: ClusterRead, name: str) -> Pool | None:

@@ -4,7 +4,7 @@ One document for the whole fleet. The planner asks it, and the reservation asks 
 document as it then is, before it writes: no path has another rule.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -13,6 +13,17 @@ from shared.domain.policy import Breaker, Disruption, Policy, Ring
 _ENDS_KEPT = 200
 COUNTS_LAST = timedelta(hours=3)
 """How old the counts of the fleet may be: a ring that nobody has counted since is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's word for exactly one thing."""
+
+    by: str
+    at: datetime
+    until: datetime
+    what: str
+    """In words: the action and the pool, or the policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +37,18 @@ class Place:
     """Empty if the pool is in none."""
     nodes: int
     at: datetime
-    approvals: Mapping[str, "Approval"] = field(default_factory=dict, hash=False)
-    """The approval that it uses up, by fingerprint; given back if nothing was begun."""
+    approvals: Mapping[str, Approval] = field(default_factory=dict, hash=False)
+    """The approvals that it uses up, by fingerprint; given back if nothing was begun."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """One remediation that has ended."""
 
+    intent: str
+    """A repeated look counts it once."""
     at: datetime
     failed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """A person's word for exactly one thing."""
-
-    by: str
-    at: datetime
-    until: datetime
-    what: str
-    """In words: the action and the pool, or the policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,19 +207,34 @@ def _who(wanted: Wanted) -> tuple[str, str]:
     return wanted.cluster, wanted.pool
 
 
-def reserved(budget: Budget, wanted: Wanted, place: Place) -> Budget:
-    """Return the budget in which a place is taken and its approval used up."""
-    approvals = {key: value for key, value in budget.approvals.items() if key not in place.approvals}
+def taken(
+    budget: Budget, policy: Policy, wanted: Wanted, place: Place, needs: Sequence[str], now: datetime
+) -> Budget | None:
+    """Return the budget in which a place is taken and its approvals are used up; None if it may not be, any more.
+
+    `needs` are the fingerprints of those approvals. The same intent may take its place twice: it counts once.
+    """
+    mine = budget.places.get(wanted.cluster)
+    if mine:
+        return budget if mine.intent == place.intent else None
+    if refusal(budget, policy, wanted, now) or not all(agreed(budget, each, now) for each in needs):
+        return None
+    used = {key: budget.approvals[key] for key in needs}
     canaries = dict(budget.canaries)
     if wanted.ring and wanted.ring.canary and wanted.ring.name not in canaries:
         canaries[wanted.ring.name] = Canary(wanted.cluster, wanted.pool)
     return replace(
         budget,
-        places={**budget.places, wanted.cluster: place},
+        places={**budget.places, wanted.cluster: replace(place, approvals=used)},
         last_begun=place.at,
-        approvals=approvals,
+        approvals={key: value for key, value in budget.approvals.items() if key not in used},
         canaries=canaries,
     )
+
+
+def agreed(budget: Budget, fingerprint: str, now: datetime) -> bool:
+    """Say whether a person has agreed to something, and the word still holds."""
+    return fingerprint in budget.approvals and budget.approvals[fingerprint].until > now
 
 
 def released(budget: Budget, cluster: str, *, begun: bool) -> Budget:
@@ -232,8 +249,39 @@ def released(budget: Budget, cluster: str, *, begun: bool) -> Budget:
 
 def learnt(budget: Budget, ended: Ended, breaker: Breaker) -> Budget:
     """Return the budget that knows of one more end; the breaker opens, and stays open until a person resets it."""
+    if any(one.intent == ended.intent for one in budget.ended):
+        return budget
     kept = (*budget.ended, ended)[-_ENDS_KEPT:]
     return replace(budget, ended=kept, broken=budget.broken or _broken(kept, breaker, ended.at))
+
+
+def seen(budget: Budget, cluster: str, pool: str, *, proven: bool, there: bool = True) -> Budget:
+    """Return the budget after a look at a pool: a canary that is proven opens its ring, one that is gone leaves it."""
+    canaries = {}
+    for ring, canary in budget.canaries.items():
+        if (canary.cluster, canary.pool) != (cluster, pool):
+            canaries[ring] = canary
+        elif there:
+            canaries[ring] = replace(canary, proven=canary.proven or proven)
+    return budget if canaries == budget.canaries else replace(budget, canaries=canaries)
+
+
+def counted(budget: Budget, counts: Counts) -> Budget:
+    """Return the budget with fresh counts; a ring in which nothing is left to do chooses its next canary anew."""
+    before = budget.counts.rings if budget.counts else {}
+    rings = {
+        name: replace(ring, clean_since=_clean_since(ring, before.get(name), counts.at))
+        for name, ring in counts.rings.items()
+    }
+    done = {name for name, ring in rings.items() if not ring.unproven}
+    canaries = {name: canary for name, canary in budget.canaries.items() if name not in done}
+    return replace(budget, counts=replace(counts, rings=rings), canaries=canaries)
+
+
+def _clean_since(ring: RingCount, before: RingCount | None, at: datetime) -> datetime | None:
+    if ring.unproven:
+        return None
+    return before.clean_since if before and before.clean_since else at
 
 
 def _broken(ended: Iterable[Ended], breaker: Breaker, now: datetime) -> str:

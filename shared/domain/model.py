@@ -294,6 +294,16 @@ class Action:
     """What it changes, by ARM's names, such as `{"enableFIPS": true}`."""
     body: Mapping[str, Any] = field(repr=False, hash=False)
     """The whole PUT body, made from the same read."""
+    nodes: int = 0
+    """Nodes that it disrupts, for the budget."""
+    ring: str = ""
+    """Name of the pool's ring; empty if it is in none."""
+    skip_soak: bool = False
+    """The pool is new, and the policy lets new pools into a ring that is closed."""
+    approvals: tuple[str, ...] = ()
+    """Fingerprints of the approvals that it uses up."""
+    before: datetime | None = None
+    """When the window closes: it must have begun before that; None if none closes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +368,7 @@ class Operation:
     """The pool's eTag before the PUT."""
     at: datetime
     """When it was decided."""
-    changes: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    changes: Mapping[str, Any] = field(hash=False)
     """What the PUT changes, by ARM's names; a pool that has these values shows the change."""
     outcome: OutcomeState | None = None
     """The last outcome that is recorded for it; None: not sent, or sent and not answered, only the world knows."""

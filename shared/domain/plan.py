@@ -10,8 +10,8 @@ from shared.domain.evaluate import proof_due
 from shared.domain.model import Action, Deferral, Notice, Plan
 from shared.domain.proofs import NODES_UNREADABLE
 from shared.domain.situation import Situation
-from shared.domain.steps import due, put_body
-from shared.domain.waits import Wait, waits
+from shared.domain.steps import Step, due, put_body
+from shared.domain.waits import Wait, approvals_needed, closes, waits, wanted
 
 
 def plan(situation: Situation) -> Plan:
@@ -28,14 +28,29 @@ def plan(situation: Situation) -> Plan:
             message = f"{action.pool} comes first: AKS runs one operation per cluster at a time."
             wait = Wait("OneOperationPerCluster", message, situation.poll)
         if wait is None:
-            body = put_body(step.pool, step.changes)
-            action = Action(step.kind, step.pool.name, step.pool.etag or "", step.changes, body)
+            action = _action(situation, step)
             continue
         until = situation.now + wait.after if wait.after is not None else None
         deferrals.append(Deferral(step.pool.name, wait.reason, wait.message, until, wait.approval))
         if wait.notice:
             notices.append(wait.notice)
     return Plan(action, tuple(deferrals), _requeue_after(situation, deferrals), tuple(notices))
+
+
+def _action(situation: Situation, step: Step) -> Action:
+    place = wanted(situation, step)
+    return Action(
+        step.kind,
+        step.pool.name,
+        step.pool.etag or "",
+        step.changes,
+        put_body(step.pool, step.changes),
+        place.nodes,
+        step.verdict.ring,
+        place.skip_soak,
+        approvals_needed(situation, step),
+        closes(situation, step),
+    )
 
 
 def _requeue_after(situation: Situation, deferrals: list[Deferral]) -> timedelta | None:

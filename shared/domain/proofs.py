@@ -78,10 +78,14 @@ def _missing() -> Finding:
 
 
 def _no_nodes(subject: Subject) -> Finding:
-    level = subject.settings.proof.level
+    """Without nodes to ask the control plane's word is all there is; it is worth less than what nodes said before."""
+    level, taken = subject.settings.proof.level, subject.memory.proof
+    why, said = ("NoNodes", "There are no nodes") if subject.pool.count == 0 else ("Stopped", "The nodes don't run")
+    if why == "Stopped" and taken and taken.disagreeing and taken.node_image == subject.pool.node_image:
+        return _disagreement(subject, taken)
     if level.reaches(ProofLevel.KERNEL):
-        return Finding("proof", _S.UNKNOWN, "NoNodes", f"There are no nodes, and the policy asks for level {level}.")
-    return Finding("proof", _S.COMPLIANT, "NoNodes", "There are no nodes: this is the control plane's word alone.")
+        return Finding("proof", _S.UNKNOWN, why, f"{said}, and the policy asks for level {level}.")
+    return Finding("proof", _S.COMPLIANT, why, f"{said}: this is the control plane's word alone.")
 
 
 def _stale(subject: Subject, taken: Proof) -> Finding | None:

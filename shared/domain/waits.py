@@ -1,17 +1,18 @@
 """Why a step that is due is not taken: every limit of the policy, in one order, each with a reason and an end."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.budget import Refusal, Wanted, refusal
+from shared.domain.budget import Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable
 from shared.domain.checks import Subject
-from shared.domain.maintenance import opening_by_cluster
+from shared.domain.maintenance import cluster_opening
 from shared.domain.model import ActionKind, Cluster, ComplianceState, Mode, Notice
 from shared.domain.settings import Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, approval_fingerprint, describe
-from shared.domain.windows import Closed, opening
+from shared.domain.windows import Closed, Open, opening
 
 _REREAD = timedelta(hours=1)
 """How soon to ask again for what a person may change at any time."""
@@ -129,18 +130,26 @@ def _skips(subject: Subject, what: Skip) -> bool:
 
 def _closed(situation: Situation, step: Step) -> Wait | None:
     """Whether a reimage may begin at this time."""
-    if _skips(step.subject, Skip.WINDOW):
-        return None
-    settings, now = step.subject.settings, situation.now
-    if isinstance(closed := opening(settings.windows, settings.blackouts, now), Closed):
-        after = closed.until - now if closed.until else None
-        return Wait("OutsideWindow", closed.reason, after)
-    if not settings.cluster_maintenance:
-        return None
-    own = opening_by_cluster(situation.maintenance, now, has_windows=bool(settings.windows))
-    if isinstance(own, Closed):
-        return Wait("OutsideMaintenance", own.reason, own.until - now if own.until else _REREAD)
+    for opening_ in _openings(situation, step):
+        if isinstance(opening_, Closed):
+            after = opening_.until - situation.now if opening_.until else _REREAD
+            return Wait(opening_.reason, opening_.message, after)
     return None
+
+
+def closes(situation: Situation, step: Step) -> datetime | None:
+    """Return when the first of the windows that are open closes; None if none does."""
+    ends = [one.until for one in _openings(situation, step) if isinstance(one, Open) and one.until]
+    return min(ends, default=None)
+
+
+def _openings(situation: Situation, step: Step) -> Iterator[Open | Closed]:
+    settings = step.subject.settings
+    if _skips(step.subject, Skip.WINDOW):
+        return
+    yield opening(settings.windows, settings.blackouts, situation.now)
+    if settings.cluster_maintenance:
+        yield cluster_opening(situation.maintenance, situation.now, has_windows=bool(settings.windows))
 
 
 def _no_place(situation: Situation, step: Step) -> Wait | None:
@@ -162,20 +171,21 @@ def wanted(situation: Situation, step: Step) -> Wanted:
     return Wanted(cluster.key, step.pool.name, cluster.subscription, ring, nodes, skip)
 
 
+def approvals_needed(situation: Situation, step: Step) -> tuple[str, ...]:
+    """Return the fingerprints of the approvals that a step uses up; that of a policy is no such: it goes on to hold."""
+    return (approval_fingerprint(situation.cluster, step),) if step.verdict.mode is Mode.APPROVE else ()
+
+
 def _not_agreed(situation: Situation, step: Step) -> Wait | None:
     """Whether everybody who is to be asked or told has been."""
-    policy, approvals = situation.rules.policy, situation.budget.approvals
-    if policy.require_approved_policy:
-        approved = approvals.get(policy.hash)
-        if approved is None or approved.until <= situation.now:
-            message = "The policy has changed and is not approved: see `fipswarden policy diff`."
-            return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
-    if step.verdict.mode is Mode.APPROVE:
-        print_ = approval_fingerprint(situation.cluster, step)
-        approved = approvals.get(print_)
-        if approved is None or approved.until <= situation.now:
-            message = f"{describe(step)} waits for a person's approval: `fipswarden approve`."
-            return Wait("ApprovalMissing", message, _REREAD, print_)
+    policy, budget, now = situation.rules.policy, situation.budget, situation.now
+    if policy.require_approved_policy and not agreed(budget, policy.hash, now):
+        message = "The policy has changed and is not approved: see `fipswarden policy diff`."
+        return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
+    for needed in approvals_needed(situation, step):
+        if not agreed(budget, needed, now):
+            message = f"{describe(step)} waits for a person: `fipswarden approve`."
+            return Wait("ApprovalMissing", message, _REREAD, needed)
     return _unnoticed(situation, step)
 
 
