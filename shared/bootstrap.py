@@ -16,8 +16,8 @@ from shared.adapters.blobs import BlobEvidence
 from shared.adapters.queues import AlertQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
 from shared.alerting import Alerting
-from shared.config import Settings, Storage, read_app_storage, read_channels, read_settings
-from shared.ports import Channel, Policies
+from shared.config import Settings, Storage, read_app_storage, read_channels, read_reach, read_settings
+from shared.ports import Channel, Clusters, Fleet, Policies
 from shared.reconciler import Ports
 from shared.resync import ResyncPorts
 
@@ -139,6 +139,17 @@ def resync_ports() -> ResyncPorts:
 
     fleet = GraphFleet(_arm(), credential(), settings().subscriptions)
     return ResyncPorts(SystemClock(), fleet, policies(), table("posture"), table("rollout"), wake_ups(), alert_queue())
+
+
+def standalone_fleet() -> tuple[Fleet, Clusters]:
+    """Return the fleet as whoever is signed in sees it, and its clusters; no storage, so no deployed app is needed."""
+    from shared.adapters.aks import AksClusters
+    from shared.adapters.arm import Arm
+    from shared.adapters.graph import GraphFleet
+
+    cloud, subscriptions = read_reach(os.environ)
+    arm = Arm(cloud, credential())
+    return GraphFleet(arm, credential(), subscriptions), AksClusters(arm)
 
 
 @cache

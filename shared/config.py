@@ -123,6 +123,15 @@ def read_app_storage(env: Mapping[str, str]) -> Storage:
     return storage
 
 
+def read_reach(env: Mapping[str, str]) -> tuple[Cloud, tuple[str, ...]]:
+    """Read which cloud and which subscriptions (none: all), whatever the other settings are; raises ConfigError."""
+    faults: list[str] = []
+    reach = _cloud(env, faults), _guids(env, faults)
+    if faults:
+        raise ConfigError("settings", tuple(faults))
+    return reach
+
+
 def _cloud(env: Mapping[str, str], faults: list[str]) -> Cloud:
     name = env.get("FIPSWARDEN_CLOUD", "AzureCloud")
     if name in CLOUDS:

@@ -33,3 +33,7 @@ class TransientError(FipswardenError):
 
 class LeaseLostError(FipswardenError):
     """Somebody else may work on this cluster now: the look must end without another write."""
+
+
+class InputError(FipswardenError):
+    """What a person gave (an argument, a file) can't be used; the text says what, where and what to do."""

@@ -1,31 +1,79 @@
 """Which pools can have FIPS as they are configured, so that no update is begun that AKS will refuse.
 
-Source of every row: AKS, "Enable FIPS for AKS node pools" (enable-fips-nodes), as of 2026-06-16, unless the
-row names another page.
+Source of every rule: AKS, "Enable FIPS for AKS node pools" (enable-fips-nodes), as of 2026-06-16, unless the
+rule names another page. What differs by OS SKU, release or date is in the support matrix (shared/domain/support.py).
 """
 
 import re
 from dataclasses import dataclass
+from datetime import date
 
 from shared.domain.model import Pool
+from shared.domain.support import (
+    FipsSupport,
+    Minor,
+    OsSku,
+    Release,
+    TrustedLaunch,
+    is_gone,
+    matrix,
+    minor_version,
+    os_sku_named,
+    release_with_fips,
+    releases_with_fips,
+    retirement,
+)
 
 KNOWN_OS_SKUS = frozenset(
     {
-        *("ubuntu", "ubuntu2204", "ubuntu2404", "azurelinux", "azurelinux3", "azurelinuxosguard"),
+        *("ubuntu", "ubuntu2204", "ubuntu2404", "ubuntu2604", "azurelinux", "azurelinux3", "azurelinuxosguard"),
         *("azurecontainerlinux", "cblmariner", "mariner", "flatcar"),
         *("windows2019", "windows2022", "windows2025", "windowsannual"),
     }
 )
-"""OS SKUs (lower case) of API 2026-08-01 and those that older pools still carry; another one is judged unknown."""
+"""OS SKUs (lower case) of API 2026-08-01, of previews, and those that older pools still carry: the matrix has a row
+for each. Another one is judged unknown."""
 _WINDOWS_BY_DEFAULT = ("windows2022", "windows2025")
+_FIRST_WITH_FIPS: Minor = (1, 19)
+_FIRST_ARM64_WITH_FIPS: Minor = (1, 31)
+"""AKS, use-arm64-vms: FIPS on Arm64 needs Kubernetes 1.31 or later."""
+_UBUNTU_FIRST = ("Ubuntu2204", "Ubuntu", "AzureLinux3", "AzureLinux")
+_AZURE_LINUX_FIRST = ("AzureLinux3", "AzureLinux", "Ubuntu2204", "Ubuntu")
+"""The OS SKUs that a cure may be, in the order of preference: the nearest to what runs, and the one that says which
+release it is before the one that follows the Kubernetes version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incapable:
-    """Why a pool can't be switched as it is."""
+    """Why a pool can't be switched as it is, or as it was asked about."""
 
     reason: str
     message: str
+    """Why, and what to do."""
+    cure: str
+    """The OS SKU that makes the pool FIPS-capable by a change in place; empty if none is known to."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Objection:
+    reason: str
+    why: str
+    advice: str = "No change of the OS SKU in place is known to cure that: replace the pool."
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A pool, and the OS SKU that it has or might have."""
+
+    pool: Pool
+    sku: OsSku | None
+    minor: Minor | None
+    releases: tuple[Release, ...]
+    """What the pool would get with FIPS: one, or all that the OS SKU gives if the version doesn't say which."""
+    changed: bool
+    """The OS SKU isn't the pool's own."""
+    trusted: bool
+    today: date
 
 
 def fips_enabled_by_default(pool: Pool) -> bool:
@@ -51,36 +99,120 @@ def is_confidential(vm_size: str) -> bool:
     return found is not None and bool({"a", "e"} & set(found[1]))
 
 
-def incapable(pool: Pool) -> Incapable | None:
-    """Say why a pool can't be switched to FIPS in place; None if nothing is known against it."""
-    sku = pool.os_sku.lower()
-    if pool.os_type == "Windows":
-        return Incapable(
-            "WindowsNotUpdatable",
-            f"{pool.os_sku} pools can't be switched: replace the pool by one with Windows2022 or later.",
-        )
-    if sku == "ubuntu2404":
-        return Incapable("OsSkuIncapable", "Ubuntu 24.04 has no FIPS image: set the OS SKU to Ubuntu2204.")
-    if sku == "flatcar":
-        return Incapable("OsSkuIncapable", "Flatcar has no FIPS image: replace the pool.")
-    if sku in ("cblmariner", "mariner"):
-        return Incapable("OsSkuIncapable", "CBL-Mariner is retired: set the OS SKU to AzureLinux3.")
-    return _by_machine(pool, sku)
-
-
-def _by_machine(pool: Pool, sku: str) -> Incapable | None:
-    if is_arm64(pool.vm_size) and sku not in ("azurelinux", "azurelinux3", "azurecontainerlinux"):
-        return Incapable("Arm64Incapable", "On Arm64 only Azure Linux 3 has FIPS: set the OS SKU to AzureLinux3.")
+def has_trusted_launch(pool: Pool) -> bool:
+    """Say whether a pool has a vTPM or Secure Boot; anything but a clear no counts as a yes."""
     security = pool.body.get("securityProfile")
-    trusted = isinstance(security, dict) and (security.get("enableVTPM") or security.get("enableSecureBoot"))
-    # node-images: Azure Container Linux and OS Guard come with Trusted Launch alone, and have FIPS images.
-    if trusted and sku not in ("ubuntu2204", "ubuntu", "azurecontainerlinux", "azurelinuxosguard"):
-        return Incapable("TrustedLaunchIncapable", "Trusted Launch has FIPS only with OS SKU Ubuntu2204.")
-    if is_confidential(pool.vm_size):
+    return isinstance(security, dict) and bool(security.get("enableVTPM") or security.get("enableSecureBoot"))
+
+
+def release_if_switched(pool: Pool, os_sku: str | None = None) -> Release | None:
+    """Say which release a pool would get with FIPS, as it is or with another OS SKU; None: not known."""
+    return release_with_fips(os_sku or pool.os_sku, pool.kubernetes_version, trusted_launch=has_trusted_launch(pool))
+
+
+def incapable(pool: Pool, os_sku: str | None = None, *, today: date | None = None) -> Incapable | None:
+    """Say why a pool can't be switched to FIPS in place; None if nothing is known against it.
+
+    `os_sku` asks: and if it had that OS SKU? `today` decides which releases are gone; without it, the day on which
+    the support matrix was compiled.
+    """
+    on = today or matrix().as_of
+    objection = _objection(pool, os_sku, on)
+    if objection is None:
+        return None
+    cure = _cure(pool, os_sku or pool.os_sku, on)
+    advice = f"Set the OS SKU to {cure}, which can be done in place." if cure else objection.advice
+    return Incapable(objection.reason, f"{objection.why} {advice}", cure)
+
+
+def _cure(pool: Pool, os_sku: str, today: date) -> str:
+    """Name the first OS SKU that is known to be offered and against which nothing is known."""
+    if pool.os_type != "Linux":
+        return ""
+    for candidate in _UBUNTU_FIRST if os_sku.lower().startswith("ubuntu") else _AZURE_LINUX_FIRST:
+        if release_if_switched(pool, candidate) and _objection(pool, candidate, today) is None:
+            return candidate
+    return ""
+
+
+def _objection(pool: Pool, os_sku: str | None, today: date) -> _Objection | None:
+    if pool.os_type == "Windows":
+        advice = "Replace the pool by one with Windows2022 or later."
+        return _Objection("WindowsNotUpdatable", f"{pool.os_sku} pools can't be switched.", advice)
+    name = os_sku or pool.os_sku
+    changed = name.lower() != pool.os_sku.lower()
+    if changed and (found := _not_changeable(pool, name)):
+        return found
+    release = release_if_switched(pool, name)
+    question = _Question(
+        pool=pool,
+        sku=os_sku_named(name),
+        minor=minor_version(pool.kubernetes_version),
+        releases=(release,) if release else releases_with_fips(name),
+        changed=changed,
+        trusted=has_trusted_launch(pool),
+        today=today,
+    )
+    return _by_version(question) or _by_release(question) or _by_machine(question) or _by_feature(question)
+
+
+def _not_changeable(pool: Pool, name: str) -> _Objection | None:
+    own, sku = os_sku_named(pool.os_sku), os_sku_named(name)
+    another = "Choose another OS SKU."
+    if own and not own.in_place:
+        # flatcar-container-linux-for-aks: "no in-place migration path".
+        return _Objection("OsSkuNotChangeable", f"{own.name} pools can't get another OS SKU in place.")
+    if sku is None:
+        return _Objection("OsSkuUnknown", f"OS SKU {name!r} is not known to this version.", another)
+    if sku.os_type != "Linux" or not sku.in_place:
+        return _Objection("OsSkuNotChangeable", f"Pools can't get {sku.name} in place.", another)
+    if minor_version(pool.kubernetes_version) and sku.with_fips and release_if_switched(pool, name) is None:
+        why = f"AKS doesn't offer {sku.name} with Kubernetes {pool.kubernetes_version}."
+        return _Objection("OsSkuNotOffered", why, another)
+    return None
+
+
+def _by_version(asked: _Question) -> _Objection | None:
+    if asked.minor and asked.minor < _FIRST_WITH_FIPS:
+        why = f"FIPS needs Kubernetes 1.19 or later, and the pool has {asked.pool.kubernetes_version}."
+        return _Objection("KubernetesTooOld", why, "Upgrade Kubernetes.")
+    return None
+
+
+def _by_release(asked: _Question) -> _Objection | None:
+    if asked.sku and asked.sku.retired:
+        return _Objection("OsSkuIncapable", asked.sku.retired)
+    if not asked.releases:
+        return None
+    newest = asked.releases[-1]
+    if all(it.fips is FipsSupport.NONE for it in asked.releases):
+        return _Objection("OsSkuIncapable", f"{newest.name} has no FIPS image.")
+    if all(is_gone(it, asked.today) for it in asked.releases):
+        why = f"With FIPS the pool would get {newest.name}. {retirement(newest, asked.today)}"
+        return _Objection("OsRetired", why)
+    return None
+
+
+def _by_machine(asked: _Question) -> _Objection | None:
+    if is_arm64(asked.pool.vm_size) and asked.sku:
+        if not asked.sku.arm64:
+            return _Objection("Arm64Incapable", "On Arm64 only Azure Linux has FIPS.")
+        if asked.minor and asked.minor < _FIRST_ARM64_WITH_FIPS:
+            return _Objection("Arm64Incapable", "On Arm64 FIPS needs Kubernetes 1.31 or later.", "Upgrade Kubernetes.")
+    if is_confidential(asked.pool.vm_size):
         # use-cvm: "You can't use FIPS, ARM64, Trusted Launch, or Pod Sandboxing" with confidential VMs.
-        return Incapable("ConfidentialVmIncapable", "Confidential VMs can't have FIPS: replace the pool.")
-    runtime = pool.body.get("workloadRuntime")
-    if runtime in ("KataMshvVmIsolation", "KataVmIsolation"):
+        return _Objection("ConfidentialVmIncapable", "Confidential VMs can't have FIPS.")
+    return None
+
+
+def _by_feature(asked: _Question) -> _Objection | None:
+    if asked.trusted and asked.sku and asked.sku.trusted_launch is TrustedLaunch.REFUSED:
+        return _Objection("TrustedLaunchIncapable", "Trusted Launch has FIPS only with Ubuntu 22.04.")
+    if not asked.trusted and asked.changed and asked.sku and asked.sku.trusted_launch is TrustedLaunch.REQUIRED:
+        # A pool that has such an OS SKU has Trusted Launch, whatever the read shows.
+        why = f"{asked.sku.name} needs Trusted Launch, which the pool doesn't have."
+        return _Objection("TrustedLaunchMissing", why, "Enable Trusted Launch with the same change.")
+    if asked.pool.body.get("workloadRuntime") in ("KataMshvVmIsolation", "KataVmIsolation"):
         # AKS release 2026-06-19: the API rejects the combination.
-        return Incapable("PodSandboxingIncapable", "Pod Sandboxing can't be combined with FIPS: replace the pool.")
+        return _Objection("PodSandboxingIncapable", "Pod Sandboxing can't be combined with FIPS.")
     return None

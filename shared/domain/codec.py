@@ -1,8 +1,8 @@
 """Frozen records to JSON values and back: rows, messages and evidence all go through here.
 
-Names of fields become camelCase, times ISO 8601 in UTC, enums their values. Reading is strict: a missing field
-takes its default or fails, a value of another type fails, and an unknown field is ignored, so that rows written
-by a newer version can be read by an older one during a deployment.
+Names of fields become camelCase, times ISO 8601 in UTC, days ISO 8601, enums their values. Reading is strict: a
+missing field takes its default or fails, a value of another type fails, and an unknown field is ignored, so that
+rows written by a newer version can be read by an older one during a deployment.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ import json
 import types
 import typing
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
@@ -24,8 +24,8 @@ T = TypeVar("T")
 def plain(value: Any) -> Any:
     """Turn a record, and what is in it, into JSON values."""
     match value:
-        case datetime():
-            return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        case date():
+            return _iso(value)
         case timedelta():
             return value.total_seconds()
         case ClusterId():
@@ -40,6 +40,12 @@ def plain(value: Any) -> Any:
             return {_camel(field.name): plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         case _:
             return value
+
+
+def _iso(value: date) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return value.isoformat()
 
 
 def canonical(value: Mapping[str, Any]) -> bytes:
@@ -67,7 +73,8 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
             return None
         return _typed(next(arg for arg in typing.get_args(kind) if arg is not type(None)), value, where)
     if origin is tuple:
-        return tuple(_typed(typing.get_args(kind)[0], item, where) for item in _is(list, value, where))
+        inner = typing.get_args(kind)[0]
+        return tuple(_typed(inner, item, f"{where}[{at}]") for at, item in enumerate(_is(list, value, where)))
     if origin is not None and issubclass(origin, Mapping):
         inner = typing.get_args(kind)[1]
         return {key: _typed(inner, item, f"{where}.{key}") for key, item in _is(dict, value, where).items()}
@@ -77,7 +84,7 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
 
 
 def _typed_class(kind: Any, value: Any, where: str) -> Any:
-    if kind in (ClusterId, datetime) or issubclass(kind, StrEnum):
+    if kind in (ClusterId, date, datetime) or issubclass(kind, StrEnum):
         return _leaf(kind, _is(str, value, where), where)
     if dataclasses.is_dataclass(kind):
         return _record(kind, _is(dict, value, where), where)
@@ -88,7 +95,7 @@ def _leaf(kind: Any, text: str, where: str) -> Any:
     try:
         if kind is ClusterId:
             return ClusterId.parse(text)
-        found = datetime.fromisoformat(text) if kind is datetime else kind(text)
+        found = kind.fromisoformat(text) if kind in (date, datetime) else kind(text)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
     if isinstance(found, datetime) and found.tzinfo is None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from shared.domain.evaluate import evaluate
 from shared.domain.model import Gone, Memory, Posture, Unreadable
 from shared.domain.policy import Match, Policy
 from shared.domain.records import Head, RecordKind, make_record
+from shared.errors import TransientError
 from shared.postures import StoredPosture, commit
 from tests.builders import (
     ENFORCING,
@@ -107,7 +110,7 @@ class TestPolicyValidate:
     ) -> None:
         path = self.write(tmp_path, "version: 1\nmode: enforc\nruls: []\n")
 
-        assert main(["policy", "validate", path]) == 1
+        assert main(["policy", "validate", path]) == 64
         assert Printed(capsys).out.splitlines() == [
             f"{path}: 2 faults",
             "  line 2, column 7: `enforc` is not one of audit, alert, enforce",
@@ -115,7 +118,7 @@ class TestPolicyValidate:
         ]
 
     def test_one_fault_is_one_fault(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["policy", "validate", self.write(tmp_path, "")]) == 1
+        assert main(["policy", "validate", self.write(tmp_path, "")]) == 64
         assert ": 1 fault\n" in Printed(capsys).out
 
     def test_the_policy_of_the_repository_is_valid(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,11 +128,11 @@ class TestPolicyValidate:
         assert "mode audit" in Printed(capsys).out
 
     def test_a_file_that_is_not_there_is_one_clear_line(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["policy", "validate", "nowhere.yaml"]) == 2
+        assert main(["policy", "validate", "nowhere.yaml"]) == 64
         assert Printed(capsys).err == "fipswarden: nowhere.yaml can't be read: No such file or directory\n"
 
     def test_a_folder_is_one_clear_line(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["policy", "validate", str(tmp_path)]) == 2
+        assert main(["policy", "validate", str(tmp_path)]) == 64
         assert Printed(capsys).err == f"fipswarden: {tmp_path} can't be read: Is a directory\n"
 
     def test_a_file_of_another_encoding_is_one_clear_line(
@@ -138,7 +141,7 @@ class TestPolicyValidate:
         path = tmp_path / "policy.yaml"
         path.write_bytes("version: 1 # ä".encode("latin-1"))
 
-        assert main(["policy", "validate", str(path)]) == 2
+        assert main(["policy", "validate", str(path)]) == 64
         printed = Printed(capsys)
         assert printed.err.startswith(f"fipswarden: {path} is not UTF-8")
         assert printed.err.count("\n") == 1
@@ -150,7 +153,7 @@ class TestPolicyValidate:
     [["posture", "aks-pay"], ["posture", ""], ["evidence", "aks-pay"], ["look", "aks-pay"], ["look", "../../x"]],
 )
 def test_what_is_no_cluster_is_one_clear_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == 2
+    assert main(arguments) == 64
 
     printed = Printed(capsys)
     assert printed.out == ""
@@ -160,7 +163,7 @@ def test_what_is_no_cluster_is_one_clear_line(arguments: list[str], capsys: pyte
 
 @pytest.mark.usefixtures("app")
 def test_an_arm_id_of_something_else_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["look", "/subscriptions/x"]) == 2
+    assert main(["look", "/subscriptions/x"]) == 64
     assert Printed(capsys).err == "fipswarden: '/subscriptions/x' is not the ARM id of an AKS cluster\n"
 
 
@@ -172,11 +175,11 @@ class TestGroupAndName:
 
         assert main(["look", "RG-Pay/aks-pay"]) == 0
         assert app.queue.messages[0].request.cluster == cluster_id()
-        assert main(["posture", "rg-pay/aks-pay"]) == 0
+        assert main(["posture", "rg-pay/aks-pay"]) == 1
         assert "batch\tnon_compliant" in Printed(capsys).out
 
     def test_one_that_nobody_knows_is_one_clear_line(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["look", "rg-pay/aks-typo"]) == 2
+        assert main(["look", "rg-pay/aks-typo"]) == 64
         assert app.queue.messages == []
         assert Printed(capsys).err == (
             "fipswarden: 'rg-pay/aks-typo' has not been looked at: give its ARM id, or see `fipswarden posture`\n"
@@ -188,7 +191,7 @@ class TestGroupAndName:
         app.looked(BAD)
         app.looked(BAD, subscription=OTHER_SUBSCRIPTION)
 
-        assert main(["look", "rg-pay/aks-pay"]) == 2
+        assert main(["look", "rg-pay/aks-pay"]) == 64
         err = Printed(capsys).err
         assert err.count("\n") == 1
         assert "is not one cluster but 2" in err
@@ -208,7 +211,7 @@ def test_what_is_no_cluster_is_said_before_what_is_missing(
 
 @pytest.mark.usefixtures("unset")
 def test_missing_settings_are_told_all_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["posture"]) == 2
+    assert main(["posture"]) == 64
 
     lines = Printed(capsys).err.splitlines()
     assert lines[0] == "settings:"
@@ -217,7 +220,14 @@ def test_missing_settings_are_told_all_at_once(capsys: pytest.CaptureFixture[str
     assert "azd env get-values" in lines[4], "what to do comes last"
 
 
-@pytest.mark.parametrize("error", [ServiceRequestError("no\n such host"), PermissionError(13, "no such host")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServiceRequestError("no\n such host"),
+        PermissionError(13, "no such host"),
+        TransientError("\x1b]0;no such host"),
+    ],
+)
 def test_storage_that_cannot_be_reached_is_one_clear_line(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -226,11 +236,71 @@ def test_storage_that_cannot_be_reached_is_one_clear_line(
 
     monkeypatch.setattr(bootstrap, "table", table)
 
-    assert main(["posture"]) == 3
+    assert main(["posture"]) == 69
     err = Printed(capsys).err
     assert err.startswith("fipswarden: ")
     assert "no such host" in err
     assert err.count("\n") == 1
+    assert "\x1b" not in err
+
+
+class TestEnds:
+    """How a command ends that was broken off, from inside or from outside."""
+
+    def failing(self, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+        def table(_: str) -> None:
+            raise error
+
+        monkeypatch.setattr(bootstrap, "table", table)
+        monkeypatch.delenv("FIPSWARDEN_DEBUG", raising=False)
+
+    @pytest.mark.parametrize("error", [KeyError("pools"), ValueError("a bug\nof ours"), AssertionError()])
+    def test_a_crash_is_one_line_that_says_how_to_see_more(
+        self, error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.failing(monkeypatch, error)
+
+        assert main(["posture"]) == 70
+
+        err = Printed(capsys).err
+        assert err.startswith(f"fipswarden: crashed, {type(error).__name__}: ")
+        assert "FIPSWARDEN_DEBUG=1" in err
+        assert err.count("\n") == 1
+
+    def test_a_crash_shows_its_traceback_to_who_asks(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.failing(monkeypatch, KeyError("pools"))
+        monkeypatch.setenv("FIPSWARDEN_DEBUG", "1")
+
+        assert main(["posture"]) == 70
+
+        assert "Traceback (most recent call last)" in Printed(capsys).err
+
+    def test_ctrl_c_is_130_and_says_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.failing(monkeypatch, KeyboardInterrupt())
+
+        assert main(["posture"]) == 130
+        assert Printed(capsys).err == ""
+
+    def test_a_reader_that_goes_away_is_no_error(self, tmp_path: Path) -> None:
+        program = "import sys; from cli.main import main; sys.exit(main())"
+        read, write = os.pipe()
+        os.close(read)
+        path = tmp_path / "policy.yaml"
+        path.write_text("version: 1", encoding="utf-8")
+
+        done = subprocess.run(
+            [sys.executable, "-c", program, "policy", "validate", str(path)],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+
+        os.close(write)
+        assert (done.returncode, done.stderr) == (141, b"")
 
 
 @pytest.mark.parametrize("arguments", [[], ["polcy"], ["policy"], ["pause"], ["evidence"], ["evidence", ID, "one"]])
@@ -238,7 +308,7 @@ def test_wrong_arguments_say_what_is_possible(arguments: list[str], capsys: pyte
     with pytest.raises(SystemExit) as caught:
         main(arguments)
 
-    assert caught.value.code == 2
+    assert caught.value.code == 64
     err = Printed(capsys).err
     assert err.startswith("usage: fipswarden")
     assert "Traceback" not in err
@@ -260,7 +330,7 @@ class TestPosture:
         app.looked(evaluate(Gone(), Memory(), ENFORCING, None, NOW), "aks-gone")
         app.looked(judged(cluster(), policy=Policy(exclude=(Match(clusters=("*",)),))), "aks-out")
 
-        assert main(["posture"]) == 0
+        assert main(["posture"]) == 1
         assert Printed(capsys).out.splitlines() == [
             "cluster\tstate\tnode pools\tevidence\tas of (UTC)",
             "rg-pay/aks-pay\tnon_compliant\t2\t3\t2026-11-23 09:30",
@@ -269,12 +339,12 @@ class TestPosture:
     def test_what_nobody_renews_is_unknown(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
         app.looked(GOOD, due=timedelta(days=-1))
 
-        assert main(["posture"]) == 0
+        assert main(["posture"]) == 2
         assert "rg-pay/aks-pay\tunknown (overdue)\t" in Printed(capsys).out
-        assert main(["posture", "--json"]) == 0
+        assert main(["posture", "--json"]) == 2
         (found,) = json.loads(Printed(capsys).out)
         assert (found["state"], found["overdue"]) == ("unknown", True)
-        assert main(["posture", ID]) == 0
+        assert main(["posture", ID]) == 2
         out = Printed(capsys).out
         assert "apps\tunknown (overdue)\tNodesProven" in out
         assert "the looks that were due have not come" in out
@@ -292,7 +362,7 @@ class TestPosture:
     def test_of_all_clusters_it_is_json_for_programs(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
         app.looked(BAD)
 
-        assert main(["posture", "--json"]) == 0
+        assert main(["posture", "--json"]) == 1
         (found,) = json.loads(Printed(capsys).out)
         assert (found["cluster"], found["state"], found["seq"]) == (ID, "non_compliant", 3)
         assert found["overdue"] is False
@@ -300,7 +370,7 @@ class TestPosture:
     def test_of_one_cluster_it_says_why(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
         app.looked(BAD)
 
-        assert main(["posture", ID]) == 0
+        assert main(["posture", ID]) == 1
         lines = Printed(capsys).out.splitlines()
         assert lines[:3] == [
             "node pool\tstate\treason\tmode\trule",
@@ -315,34 +385,43 @@ class TestPosture:
     ) -> None:
         app.looked(BAD)
 
-        assert main(["posture", ID, "--json"]) == 0
+        assert main(["posture", ID, "--json"]) == 1
         assert typed(Posture, json.loads(Printed(capsys).out)) == BAD
 
+    def test_what_is_well_is_zero_and_so_is_nothing(self, app: App) -> None:
+        assert main(["posture"]) == 0
+        app.looked(GOOD)
+
+        assert main(["posture"]) == 0
+        assert main(["posture", ID]) == 0
+
     @pytest.mark.parametrize(
-        ("posture", "said"),
+        ("posture", "said", "code"),
         [
             (
-                evaluate(Unreadable("Forbidden", "Assign the role.", None), Memory(), ENFORCING, None, NOW),
-                "  Assign the role.",
+                evaluate(Unreadable("Forbidden", "Assign\x1b[2J the role.", None), Memory(), ENFORCING, None, NOW),
+                "  Assign?[2J the role.",
+                2,
             ),
             (
                 judged(cluster(), policy=Policy(exclude=(Match(clusters=("*",)),))),
                 "  the policy excludes this cluster: it has no state",
+                0,
             ),
         ],
     )
     def test_of_a_cluster_without_verdicts_it_says_why(
-        self, app: App, posture: Posture, said: str, capsys: pytest.CaptureFixture[str]
+        self, app: App, posture: Posture, said: str, code: int, capsys: pytest.CaptureFixture[str]
     ) -> None:
         app.looked(posture)
 
-        main(["posture", ID])
+        assert main(["posture", ID]) == code
 
         assert said in Printed(capsys).out.splitlines()
 
     @pytest.mark.usefixtures("app")
     def test_of_a_cluster_that_nobody_looked_at_it_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["posture", ID]) == 1
+        assert main(["posture", ID]) == 2
         assert Printed(capsys).out == "this cluster has not been looked at; `fipswarden look` asks for it\n"
 
 
@@ -371,11 +450,12 @@ class TestEvidence:
 
     @pytest.mark.parametrize("seq", ["3", "0", "-1"])
     def test_a_record_that_is_not_there_is_said_not_to_be(self, seq: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["evidence", ID, seq]) == 1
-        assert Printed(capsys).out == f"there is no record {seq}\n"
+        assert main(["evidence", ID, seq]) == 64
+        said = f"there is no record {seq} of rg-pay/aks-pay: `fipswarden evidence` lists them"
+        assert Printed(capsys).err == f"fipswarden: {said}\n"
 
     def test_of_a_cluster_without_records_it_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["evidence", cluster_id("aks-typo").arm_id]) == 1
+        assert main(["evidence", cluster_id("aks-typo").arm_id]) == 2
         assert Printed(capsys).out == "there is no evidence of rg-pay/aks-typo: it has not been looked at\n"
 
 
@@ -392,7 +472,7 @@ def test_a_look_outside_the_setting_is_refused(
 ) -> None:
     monkeypatch.setenv("FIPSWARDEN_SUBSCRIPTIONS", OTHER_SUBSCRIPTION)
 
-    assert main(["look", ID]) == 2
+    assert main(["look", ID]) == 64
 
     assert app.queue.messages == []
     assert Printed(capsys).err == (
@@ -445,6 +525,6 @@ def test_a_pause_without_a_usable_reason_is_refused(
     with pytest.raises(SystemExit) as caught:
         main(["pause", "--reason", reason])
 
-    assert caught.value.code == 2
+    assert caught.value.code == 64
     assert said in Printed(capsys).err
     assert not read_budget(app.tables["rollout"]).paused

@@ -128,7 +128,7 @@ def test_a_missing_field_takes_its_default() -> None:
         ({"at": "2026-11-23T08:30:04"}, r"Proof\.at: .* has no time zone"),
         ({"at": "2026-11-23"}, r"Proof\.at: .* has no time zone"),
         ({"disagreeing": "n1"}, r"Proof\.disagreeing: expected list, found str"),
-        ({"disagreeing": [1]}, r"Proof\.disagreeing: expected str, found int"),
+        ({"disagreeing": [1]}, r"Proof\.disagreeing\[0\]: expected str, found int"),
     ],
 )
 def test_a_value_of_another_type_is_refused_by_the_name_of_its_field(change: dict[str, Any], where: str) -> None:

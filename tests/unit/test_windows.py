@@ -215,7 +215,7 @@ class TestBlackouts:
         assert found == Closed(utc("2026-11-27T09:00"), OUTSIDE_WINDOW, "No maintenance window is open.")
 
     def test_the_blackout_that_ends_last_is_the_one_that_is_told(self) -> None:
-        dark = (blackout("2026-11-20", "2026-11-23", reason="short"), blackout("2026-11-23", "2026-11-30"))
+        dark = (blackout("2026-11-20", "2026-11-30"), blackout("2026-11-23", "2026-11-24", reason="short"))
         found = opening((), dark, utc("2026-11-23T12:00"))
         assert isinstance(found, Closed)
         assert found.message == "Blackout: freeze"
@@ -259,6 +259,16 @@ class TestClocksThatChange:
     def test_a_window_on_a_day_that_the_zone_left_out_starts_with_the_next_day(self) -> None:
         friday = (window("09:00", 2, Weekday.FRIDAY, zone="Pacific/Apia"),)
         assert opening(friday, (), utc("2011-12-29T12:00")).until == utc("2011-12-30T10:00")
+
+    def test_a_window_stays_open_where_the_clocks_go_back_into_the_day_before(self) -> None:
+        sunday = (window("00:00", 0.5, Weekday.SUNDAY, zone="America/St_Johns"),)
+        at_2315_on_saturday = utc("2010-11-07T02:45")
+        assert opening(sunday, (), at_2315_on_saturday) == Open(utc("2010-11-07T03:00"))
+
+    def test_a_window_stays_open_over_a_day_that_the_zone_left_out(self) -> None:
+        thursday = (window("23:00", 36, Weekday.THURSDAY, zone="Pacific/Apia"),)
+        at_1000_on_sunday = utc("2011-12-31T20:00")
+        assert opening(thursday, (), at_1000_on_sunday) == Open(utc("2011-12-31T21:00"))
 
 
 class TestNonsense:

@@ -1,0 +1,43 @@
+"""How people name a cluster on the command line."""
+
+import os
+
+from shared.domain.events import watched
+from shared.domain.ids import ClusterId
+from shared.errors import InputError
+
+CLUSTER = "a cluster: group/name, as `posture` prints it, or its ARM id"
+"""For --help."""
+
+
+def named_cluster(text: str) -> ClusterId:
+    """Return the cluster of an ARM id, or of `group/name` as the posture table knows it; raises InputError."""
+    if text.startswith("/"):
+        try:
+            return ClusterId.parse(text)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+    if text.count("/") != 1:
+        raise InputError(f"{text[:200]!r} is neither group/name, as `posture` prints it, nor a cluster's ARM id")
+    from shared import bootstrap
+    from shared.postures import summaries
+
+    table = bootstrap.table("posture")
+    found = [each.cluster for each in summaries(table) if str(each.cluster).lower() == text.lower()]
+    if not found:
+        raise InputError(f"{text[:200]!r} has not been looked at: give its ARM id, or see `fipswarden posture`")
+    if len(found) > 1:
+        ids = ", ".join(each.arm_id for each in found)
+        raise InputError(f"{text[:200]!r} is not one cluster but {len(found)}: give the ARM id, one of {ids}")
+    return found[0]
+
+
+def is_watched(cluster: ClusterId) -> bool:
+    """Say whether the app looks after a cluster's subscription."""
+    subscriptions = watched(os.environ.get("FIPSWARDEN_SUBSCRIPTIONS", ""))
+    return not subscriptions or cluster.subscription in subscriptions
+
+
+def count(number: int, what: str) -> str:
+    """Return `1 pool`, `2 pools`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,122 @@
+"""`fipswarden posture`: the verdicts that the app has stored, of the fleet or of one cluster."""
+
+import argparse
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from cli.exits import MEANING, UNKNOWN, cut_short, of_states
+from cli.naming import CLUSTER, named_cluster
+from cli.show import plain_text, print_table
+from shared.domain.ids import ClusterId
+from shared.domain.model import ComplianceState
+
+if TYPE_CHECKING:
+    from shared.domain.model import Posture
+    from shared.ports import Table
+    from shared.postures import PostureSummary
+
+_OVERDUE = "unknown (overdue)"
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    words = "the verdicts: of all clusters, or of one cluster's node pools"
+    posture = commands.add_parser("posture", help=words, description=words, epilog=MEANING)
+    posture.add_argument("cluster", nargs="?", help=CLUSTER)
+    posture.add_argument("--json", action="store_true", help="for programs")
+    posture.set_defaults(run=_posture)
+
+
+def _posture(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+
+    cluster = None if chosen.cluster is None else named_cluster(chosen.cluster)
+    table, now = bootstrap.table("posture"), bootstrap.SystemClock().now()
+    return _fleet(table, now, chosen.json) if cluster is None else _one(table, cluster, now, chosen.json)
+
+
+def _fleet(table: "Table", now: datetime, as_json: bool) -> int:
+    from shared.postures import summaries
+
+    clusters = [summary for summary in summaries(table) if summary.in_scope and not summary.gone]
+    with cut_short():
+        if as_json:
+            print(json.dumps([_plain(summary, now) for summary in clusters], indent=2))
+        else:
+            _print_fleet(clusters, now)
+    return of_states(_state(summary, now) for summary in clusters)
+
+
+def _print_fleet(clusters: "list[PostureSummary]", now: datetime) -> None:
+    from shared import bootstrap
+    from shared.budget import read_head
+
+    head = read_head(bootstrap.table("rollout"))
+    if head.paused:
+        by = plain_text(head.paused_by or "somebody")
+        print(f"paused by {by}; nothing new is begun until `fipswarden resume`")
+    rows = [
+        (
+            str(item.cluster),
+            _OVERDUE if item.overdue(now) else item.state.value,
+            str(item.pools),
+            str(item.seq),
+            _time(item.at),
+        )
+        for item in clusters
+    ]
+    print_table(("cluster", "state", "node pools", "evidence", "as of (UTC)"), rows)
+
+
+def _state(summary: "PostureSummary", now: datetime) -> ComplianceState:
+    """What nobody has renewed in time is unknown, whatever it was."""
+    return ComplianceState.UNKNOWN if summary.overdue(now) else summary.state
+
+
+def _plain(summary: "PostureSummary", now: datetime) -> dict[str, Any]:
+    from shared.domain.codec import plain
+
+    return {**plain(summary), "state": _state(summary, now).value, "overdue": summary.overdue(now)}
+
+
+def _time(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%d %H:%M") if at else ""
+
+
+def _one(table: "Table", cluster: ClusterId, now: datetime, as_json: bool) -> int:
+    from shared.domain.codec import plain
+    from shared.postures import read_posture, summaries
+
+    posture = read_posture(table, cluster).posture
+    if posture is None:
+        print("this cluster has not been looked at; `fipswarden look` asks for it")
+        return UNKNOWN
+    rows = (each for each in summaries(table, cluster.subscription) if each.cluster == cluster)
+    overdue = any(row.overdue(now) for row in rows)
+    with cut_short():
+        if as_json:
+            print(json.dumps(plain(posture), indent=2))
+        else:
+            _print_pools(posture, overdue)
+    if not posture.in_scope:
+        return of_states(())
+    return UNKNOWN if overdue else of_states((posture.state,))
+
+
+def _print_pools(posture: "Posture", overdue: bool) -> None:
+    cells = [
+        (each.pool, _OVERDUE if overdue else each.state.value, each.decisive.reason, each.mode.value, each.rule)
+        for each in posture.pools
+    ]
+    print_table(("node pool", "state", "reason", "mode", "rule"), cells)
+    for found in posture.cluster_findings:
+        print(f"  {plain_text(found.message)}")
+    if not posture.in_scope:
+        print("  the policy excludes this cluster: it has no state")
+    for item in posture.pools:
+        for finding in item.findings:
+            print(f"  {item.pool}: {plain_text(finding.message)}")
+    print(f"  as of {_time(posture.at)} (UTC)")
+    if overdue:
+        print("  the looks that were due have not come: what was true then counts as unknown")

@@ -1,0 +1,134 @@
+"""What `check` prints: a table for people, CSV for spreadsheets, JSON for programs."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from cli.naming import count
+from cli.show import plain_text, print_aligned
+from cli.verdicts import ClusterRow, PoolRow, Verdicts
+from shared.domain.codec import plain
+from shared.domain.model import WORST_FIRST, Finding
+
+_HEADER = ("cluster", "node pool", "state", "reason", "message")
+_COLUMNS = ("id", *_HEADER, "mode", "rule")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for a formula at the beginning of a cell."""
+
+
+def print_report(verdicts: Verdicts, output: str) -> None:
+    """Print the verdicts as `table`, `csv` or `json`."""
+    match output:
+        case "json":
+            for part in _json_lines(verdicts):
+                print(part)
+        case "csv":
+            _print_csv(verdicts)
+        case _:
+            _print_table(verdicts)
+
+
+def _decisive(row: ClusterRow) -> Finding:
+    return next(finding for finding in row.findings if finding.state is row.state)
+
+
+def _cells(verdicts: Verdicts) -> Iterator[tuple[PoolRow | ClusterRow, tuple[str, ...]]]:
+    """Yield pools and clusters together, the worst first, with the cells that people see."""
+    rows: list[PoolRow | ClusterRow] = [*verdicts.clusters, *verdicts.pools]
+    for row in sorted(rows, key=lambda one: WORST_FIRST.index(one.state)):
+        match row:
+            case PoolRow():
+                found = row.posture.decisive
+                yield row, (str(row.cluster), row.posture.pool, row.state.value, found.reason, found.message)
+            case ClusterRow():
+                found = _decisive(row)
+                yield row, (row.name, "", row.state.value, found.reason, found.message)
+
+
+def _print_table(verdicts: Verdicts) -> None:
+    rows = [cells for _, cells in _cells(verdicts)]
+    if rows:
+        print_aligned(_HEADER, rows)
+    for cluster in verdicts.excluded:
+        print(f"excluded by the policy: {plain_text(str(cluster))}")
+    print(_counts(verdicts))
+
+
+def _counts(verdicts: Verdicts) -> str:
+    judged = ", ".join(f"{number} {state}" for state, number in verdicts.summary.items() if number)
+    parts = [count(len(verdicts.pools), "node pool")]
+    if verdicts.clusters:
+        parts.append(f"{count(len(verdicts.clusters), 'cluster')} with findings of no pool")
+    if verdicts.excluded:
+        parts.append(f"{count(len(verdicts.excluded), 'cluster')} excluded")
+    if verdicts.gaps:
+        parts.append(f"{count(len(verdicts.gaps), 'part')} of the fleet not seen")
+    return f"{'; '.join(parts)}: {judged or 'nothing was judged'}"
+
+
+def _print_csv(verdicts: Verdicts) -> None:
+    """Print RFC 4180: CRLF, quotes where needed; a gap is a row of its own, so that no list looks whole that isn't."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(newline="")
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    writer.writerow(_COLUMNS)
+    for row, cells in _cells(verdicts):
+        match row:
+            case PoolRow():
+                made = (row.id, *cells, row.posture.mode.value, row.posture.rule)
+            case ClusterRow():
+                made = (row.cluster.arm_id if row.cluster else "", *cells, "", "")
+        writer.writerow(map(_guarded, made))
+    for gap in verdicts.gaps:
+        writer.writerow(map(_guarded, ("", gap.source, "", "unknown", gap.reason, gap.message, "", "")))
+    for cluster in verdicts.excluded:
+        message = "The policy excludes this cluster: it has no state."
+        writer.writerow(map(_guarded, (cluster.arm_id, str(cluster), "", "", "Excluded", message, "", "")))
+
+
+def _guarded(cell: str) -> str:
+    return f"'{plain_text(cell)}" if cell.startswith(_FORMULA) else plain_text(cell)
+
+
+def _json_lines(verdicts: Verdicts) -> Iterator[str]:
+    """Yield one JSON object, a line for each pool: 100,000 of them are neither built nor indented as a whole."""
+    yield f'{{"at": {json.dumps(plain(verdicts.at))}, "pools": ['
+    last = len(verdicts.pools) - 1
+    for number, row in enumerate(verdicts.pools):
+        yield json.dumps(_pool(row)) + ("," if number < last else "")
+    rest = {
+        "clusters": [_cluster(row) for row in verdicts.clusters],
+        "excluded": [{"id": cluster.arm_id, "cluster": str(cluster)} for cluster in verdicts.excluded],
+        "coverage": plain(verdicts.gaps),
+        "notes": list(verdicts.notes),
+        "summary": dict(verdicts.summary),
+    }
+    yield "], " + json.dumps(rest)[1:]
+
+
+def _pool(row: PoolRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "cluster": row.cluster.arm_id,
+        "pool": row.posture.pool,
+        "state": row.state.value,
+        "mode": row.posture.mode.value,
+        "rule": row.posture.rule,
+        "findings": [_finding(finding) for finding in row.posture.findings],
+    }
+
+
+def _cluster(row: ClusterRow) -> dict[str, Any]:
+    return {
+        "id": row.cluster.arm_id if row.cluster else None,
+        "where": row.where,
+        "state": row.state.value,
+        "findings": [_finding(finding) for finding in row.findings],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return {"reason": finding.reason, "state": finding.state.value, "message": finding.message}

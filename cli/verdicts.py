@@ -1,0 +1,181 @@
+"""The verdicts on a fleet as `check` reports them: made by the product's own `evaluate`, the worst first."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from cli.exits import of_states
+from cli.naming import count
+from shared.domain.evaluate import evaluate
+from shared.domain.ids import ClusterId
+from shared.domain.model import (
+    WORST_FIRST,
+    ComplianceState,
+    Finding,
+    Memory,
+    PoolPosture,
+    Posture,
+    Unreadable,
+    worst,
+)
+from shared.domain.policy import Policy
+from shared.domain.saved import Entry, Gap
+
+R = TypeVar("R", "PoolRow", "ClusterRow")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRow:
+    """The verdict on one node pool."""
+
+    cluster: ClusterId
+    posture: PoolPosture
+
+    @property
+    def state(self) -> ComplianceState:
+        """The worst of the pool's findings."""
+        return self.posture.state
+
+    @property
+    def id(self) -> str:
+        """The pool's ARM id."""
+        return f"{self.cluster.arm_id}/agentPools/{self.posture.pool}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRow:
+    """What is to be said of a cluster and belongs to none of its pools, such as that it can't be read."""
+
+    cluster: ClusterId | None
+    """None if nobody can tell which cluster it is."""
+    where: str
+    """Where it stands, for people."""
+    findings: tuple[Finding, ...]
+    """At least one."""
+
+    @property
+    def state(self) -> ComplianceState:
+        """The worst of the findings."""
+        return worst([finding.state for finding in self.findings])
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return str(self.cluster) if self.cluster else self.where
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """A whole fleet, judged at one time."""
+
+    at: datetime
+    pools: tuple[PoolRow, ...]
+    """The worst first."""
+    clusters: tuple[ClusterRow, ...]
+    """The worst first."""
+    excluded: tuple[ClusterId, ...]
+    """Out of the policy's scope: they have no state."""
+    gaps: tuple[Gap, ...]
+    """What nobody has seen: it counts as unknown."""
+    notes: tuple[str, ...]
+    """What people should know, and what changes no verdict."""
+
+    @property
+    def states(self) -> tuple[ComplianceState, ...]:
+        """Of every pool and of every cluster with something to say of its own."""
+        return (*(row.state for row in self.pools), *(row.state for row in self.clusters))
+
+    @property
+    def summary(self) -> Mapping[str, int]:
+        """How many rows are in each state, the worst first; every state is there."""
+        counted = Counter(self.states)
+        return {state.value: counted[state] for state in WORST_FIRST}
+
+    @property
+    def exit_code(self) -> int:
+        """1 for anything bad, else 2 for anything unknown or unseen, else 0."""
+        return of_states((*self.states, *([ComplianceState.UNKNOWN] if self.gaps else [])))
+
+
+@dataclass(slots=True)
+class Judge:
+    """Judges entry after entry and keeps the verdicts alone.
+
+    A cluster that comes twice counts once: which of the two is fresher can't be known, so each of its pools gets the
+    worse of its verdicts.
+    """
+
+    policy: Policy
+    now: datetime
+    gaps: list[Gap] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _pools: dict[tuple[str, str], PoolRow] = field(default_factory=dict)
+    _clusters: dict[str, ClusterRow] = field(default_factory=dict)
+    _excluded: dict[str, ClusterId] = field(default_factory=dict)
+    _seen: dict[str, int] = field(default_factory=dict)
+
+    def judge(self, entries: Iterable[Entry]) -> None:
+        """Judge some clusters; what can't be judged becomes unknown."""
+        for entry in entries:
+            self._keep(entry, self._posture(entry))
+
+    def _posture(self, entry: Entry) -> Posture:
+        try:
+            return evaluate(entry.read, Memory(), self.policy, None, self.now)
+        except RecursionError:
+            deep = Unreadable("Unintelligible", f"{entry.where} is nested too deeply to be judged.", None)
+            return evaluate(deep, Memory(), self.policy, None, self.now)
+
+    def _keep(self, entry: Entry, posture: Posture) -> None:
+        cluster = entry.cluster
+        key = cluster.key if cluster else entry.where
+        self._seen[key] = self._seen.get(key, 0) + 1
+        if cluster and not posture.in_scope:
+            self._excluded[key] = cluster
+            return
+        if findings := (*posture.cluster_findings, *entry.faults):
+            row = ClusterRow(cluster, entry.where, findings)
+            self._clusters[key] = _worse(self._clusters.get(key), row)
+        if cluster:
+            for pool in posture.pools:
+                self._pools[key, pool.pool] = _worse(self._pools.get((key, pool.pool)), PoolRow(cluster, pool))
+
+    def verdicts(self) -> Verdicts:
+        """Return what was judged so far."""
+        judged = {key for key, _ in self._pools} | self._clusters.keys()
+        return Verdicts(
+            self.now,
+            tuple(sorted(self._pools.values(), key=_pool_order)),
+            tuple(sorted(self._clusters.values(), key=_cluster_order)),
+            tuple(cluster for key, cluster in sorted(self._excluded.items()) if key not in judged),
+            tuple(self.gaps),
+            (*self.notes, *self._twice()),
+        )
+
+    def _twice(self) -> list[str]:
+        clusters = sum(1 for number in self._seen.values() if number > 1)
+        if not clusters:
+            return []
+        names = sorted(key for key, number in self._seen.items() if number > 1)[:3]
+        shown = ", ".join(name.partition("|")[2].replace("|", "/") for name in names)
+        more = " ..." if clusters > len(names) else ""
+        which = f"{count(clusters, 'cluster')} came more than once ({shown}{more})"
+        return [f"{which}: which is fresher can't be known, so the worse verdict counts"]
+
+
+def _worse(old: R | None, new: R) -> R:
+    return old if old is not None and _badness(old) <= _badness(new) else new
+
+
+def _badness(row: PoolRow | ClusterRow) -> int:
+    return WORST_FIRST.index(row.state)
+
+
+def _pool_order(row: PoolRow) -> tuple[int, str, str]:
+    return _badness(row), row.cluster.key, row.posture.pool
+
+
+def _cluster_order(row: ClusterRow) -> tuple[int, str]:
+    return _badness(row), row.cluster.key if row.cluster else row.where

@@ -1,0 +1,144 @@
+"""Whether the cryptographic modules of an operating system are validated, by a dated list of NIST's certificates.
+
+Pure. Never speaks about whether FIPS is on: enabled and validated are two things. What could not be verified is
+unknown, never active.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import cache
+
+from shared.domain.data_file import load
+from shared.domain.support import Release
+
+FILE = "certificates.json"
+"""The data file, in `shared/domain/data`; each of its rows names its source."""
+END_OF_140_2 = date(2026, 9, 21)
+"""From this day on every certificate of FIPS 140-2 is historical (NIST, FIPS 140-3 transition effort)."""
+
+
+class Standard(StrEnum):
+    """The edition of FIPS 140 that a module was validated against."""
+
+    FIPS_140_2 = "140-2"
+    FIPS_140_3 = "140-3"
+
+
+class Status(StrEnum):
+    """What NIST's lists said at the date of the data."""
+
+    ACTIVE = "active"
+    HISTORICAL = "historical"
+    IN_PROGRESS = "in_progress"
+    """Submitted, no certificate yet."""
+    UNKNOWN = "unknown"
+    """No source says it, or the source is not verified."""
+
+
+class Renewal(StrEnum):
+    """What is known of a longer life than the sunset date gives."""
+
+    NONE = "none"
+    ANNOUNCED = "announced"
+    """The vendor works on it; whether NIST granted it was not verified."""
+    GRANTED = "granted"
+    """NIST granted it: the sunset date in the row no longer holds."""
+
+
+class Standing(StrEnum):
+    """What a certificate is worth today; the order is from worst to best."""
+
+    HISTORICAL = "historical"
+    """Not to be relied on for new procurement: the module is no longer validated."""
+    UNKNOWN = "unknown"
+    ACTIVE = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One certificate of NIST's Cryptographic Module Validation Program (CMVP)."""
+
+    release: str
+    """Name of the operating system's release."""
+    module: str
+    """Name of the module, with its version."""
+    number: str
+    """Such as `#4794`."""
+    standard: Standard
+    status: Status
+    """As listed at the date of the data."""
+    source: str
+    """Where the row is from."""
+    sunset: date | None = None
+    """The day on which it becomes historical; None: not known."""
+    renewal: Renewal = Renewal.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """The whole data file."""
+
+    as_of: date
+    """The day of the lists that it was taken from."""
+    certificates: tuple[Certificate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleStanding:
+    """What is known of the modules of one release."""
+
+    standing: Standing
+    """The worst of its certificates; unknown if none is known."""
+    certificates: tuple[Certificate, ...]
+    as_of: date
+    """The edition of the data."""
+    summary: str
+    """One sentence."""
+
+
+@cache
+def edition() -> Certificates:
+    """Return the list of certificates, read on first use; raises DataFileError."""
+    return load(Certificates, FILE)
+
+
+def standing(certificate: Certificate, today: date) -> Standing:
+    """Say what a certificate is worth on a day.
+
+    Past a sunset that the vendor works on to extend, nobody here knows whether NIST did: unknown.
+    """
+    if certificate.status is Status.HISTORICAL:
+        return Standing.HISTORICAL
+    if certificate.standard is Standard.FIPS_140_2 and today >= END_OF_140_2:
+        return Standing.HISTORICAL
+    past = certificate.sunset is not None and certificate.sunset <= today
+    if past and certificate.renewal is Renewal.NONE:
+        return Standing.HISTORICAL
+    if certificate.status is not Status.ACTIVE or (past and certificate.renewal is Renewal.ANNOUNCED):
+        return Standing.UNKNOWN
+    return Standing.ACTIVE
+
+
+def modules_of(release: Release, today: date) -> ModuleStanding:
+    """Say whether the modules of a release are validated on a day."""
+    found = tuple(item for item in edition().certificates if item.release == release.name)
+    each = [standing(item, today) for item in found]
+    worst = min(each, key=tuple(Standing).index, default=Standing.UNKNOWN)
+    return ModuleStanding(worst, found, edition().as_of, _summary(release, found, each))
+
+
+def _summary(release: Release, found: tuple[Certificate, ...], each: list[Standing]) -> str:
+    by_list = f"by the list of {edition().as_of}"
+    if not found:
+        return f"No certificate for the modules of {release.name} is known, {by_list}: ask its vendor or NIST."
+    count = Counter(each)
+    parts = [f"{count[state]} {state}" for state in Standing if count[state]]
+    worst = min(each, key=tuple(Standing).index)
+    named = [f"{item.module} {item.number}" for item, state in zip(found, each, strict=True) if state is worst]
+    certificates = "certificate" if len(found) == 1 else "certificates"
+    return (
+        f"Of {len(found)} known {certificates} for the modules of {release.name}, {by_list}: "
+        f"{', '.join(parts)}; {worst} on this day: {', '.join(named)}."
+    )

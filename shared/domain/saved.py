@@ -1,0 +1,224 @@
+"""Reads what people saved of their fleet, so that it can be judged without signing in.
+
+Accepted is JSON as Azure's own tools write it (`ACCEPTED`). Nothing that may be a cluster is dropped: an entry that
+can't be read becomes an unreadable cluster, and a list that says that it is not whole says so here.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain.casing import arm_properties
+from shared.domain.ids import ClusterId, pool_name
+from shared.domain.model import ClusterRead, ComplianceState, Finding, Unreadable
+from shared.domain.observe import read_cluster
+from shared.errors import InputError
+
+ACCEPTED = (
+    "`az aks list -o json`, `az aks show -o json`, ARM's answer for a managed cluster or a list of them, or a Resource "
+    "Graph export in JSON whose rows have `id` and either `properties` or `agentPoolProfiles`"
+)
+"""What is read, for people."""
+_TYPE = "microsoft.containerservice/managedclusters"
+_SHOWN = 8
+"""How many keys of something unknown are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One cluster as it was saved, or what stands in the place of one."""
+
+    cluster: ClusterId | None
+    """None if the entry has no id of a cluster."""
+    where: str
+    """File and number of the entry, for people."""
+    read: ClusterRead
+    faults: tuple[Finding, ...] = ()
+    """Node pools of the cluster that could not be read: the others are in `read`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of the fleet that nobody has seen: what is in it counts as unknown."""
+
+    source: str
+    """A file or a subscription."""
+    reason: str
+    """CamelCase code."""
+    message: str
+    """What is missing and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One file, opened but not yet read entry by entry."""
+
+    source: str
+    """Name of the file."""
+    items: tuple[tuple[int, Any], ...]
+    """What may be clusters, as JSON values, with the number of the entry in the file."""
+    gaps: tuple[Gap, ...] = ()
+    others: int = 0
+    """How many resources of other types were left out."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Read the entries one by one: a fleet of 100,000 pools need not be in memory twice."""
+        for number, item in self.items:
+            yield _entry(item, f"{self.source}, entry {number}")
+
+
+def read_saved(content: bytes, source: str) -> Saved:
+    """Open a saved file; raises InputError if it is not one of `ACCEPTED`.
+
+    JSON in UTF-8, UTF-16 or UTF-32, with or without a byte order mark (Windows PowerShell's `>` writes UTF-16).
+    """
+    if not content.strip():
+        raise InputError(f"{source} is empty: the command that wrote it may have failed. Accepted are {ACCEPTED}")
+    try:
+        value = json.loads(content, parse_constant=_nothing, parse_float=_finite)
+    except RecursionError as error:
+        raise InputError(f"{source} is nested too deeply for a list of clusters. Accepted are {ACCEPTED}") from error
+    except ValueError as error:
+        raise InputError(f"{source} is not JSON ({error}). Accepted are {ACCEPTED}") from error
+    items, gaps = _shape(value, source)
+    numbered = tuple((number, item) for number, item in enumerate(items, 1) if not _is_other(item))
+    if items and not any(_is_clusterlike(item) for _, item in numbered):
+        first = _looks(items[0])
+        raise InputError(f"{source} holds no AKS cluster; its first entry is {first}. Accepted are {ACCEPTED}")
+    return Saved(source, numbered, gaps, len(items) - len(numbered))
+
+
+def _nothing(_: str) -> None:
+    """Read NaN and Infinity, which JSON doesn't know, as missing."""
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _shape(value: Any, source: str) -> tuple[list[Any], tuple[Gap, ...]]:
+    match value:
+        case list():
+            return value, ()
+        case {"value": list(items)}:
+            # ARM, "paging": a list that goes on has `nextLink`.
+            return items, _incomplete(source, bool(value.get("nextLink")), "ask for the page that `nextLink` names")
+        case {"data": list(rows)}:
+            return rows, _graph_gaps(value, rows, source)
+        case {"agentPoolProfiles": _} | {"properties": _}:
+            return [value], ()
+        case _:
+            raise InputError(f"{source} holds {_looks(value)}. Accepted are {ACCEPTED}")
+
+
+def _graph_gaps(answer: Mapping[str, Any], rows: list[Any], source: str) -> tuple[Gap, ...]:
+    # `az graph query` prints skip_token and total_records, the REST API $skipToken, totalRecords and resultTruncated
+    # (azure.mgmt.resourcegraph.models.QueryResponse); the CLI asks for 100 rows unless told otherwise.
+    more = any(answer.get(name) for name in ("skip_token", "$skipToken", "skipToken"))
+    total = answer.get("total_records", answer.get("totalRecords"))
+    fewer = isinstance(total, int) and total > len(rows)
+    cut = str(answer.get("resultTruncated", "false")).lower() == "true"
+    return _incomplete(source, more or fewer or cut, "ask for all rows (`--first 1000`) and for every page")
+
+
+def _incomplete(source: str, so: bool, remedy: str) -> tuple[Gap, ...]:
+    message = f"It says of itself that it is not the whole list: {remedy}."
+    return (Gap(source, "ListIncomplete", message),) if so else ()
+
+
+def _is_other(item: Any) -> bool:
+    """Say whether an entry is plainly a resource of another type, as in a query without `where type`."""
+    if not isinstance(item, dict) or not isinstance(item.get("type"), str) or _id(item):
+        return False
+    found = item["type"].lower()
+    return "/" in found and found != _TYPE
+
+
+def _is_clusterlike(item: Any) -> bool:
+    """Say whether an entry was meant to be a cluster: it shows pools, or names itself one (ARM's bare lists do)."""
+    if not isinstance(item, dict):
+        return False
+    kind = item.get("type")
+    of_type = isinstance(kind, str) and kind.lower() == _TYPE
+    properties = item.get("properties")
+    shows_pools = "agentPoolProfiles" in item or (isinstance(properties, dict) and "agentPoolProfiles" in properties)
+    return shows_pools or of_type or (bool(_id(item)) and "properties" in item)
+
+
+def _id(item: Mapping[str, Any]) -> ClusterId | None:
+    """Return the cluster that an entry names; an agent pool's id is none."""
+    try:
+        found = ClusterId.parse(str(item.get("id")))
+    except ValueError:
+        return None
+    return found if str(item["id"]).count("/") == 8 else None
+
+
+def _entry(item: Any, where: str) -> Entry:
+    if not isinstance(item, dict):
+        return _unread(None, where, f"{where} is {_looks(item)}, not a cluster")
+    cluster = _id(item)
+    if cluster is None:
+        return _unread(None, where, f"{where}: {str(item.get('id'))[:200]!r} is not the ARM id of an AKS cluster")
+    try:
+        return _cluster(cluster, item, where)
+    except (ValueError, RecursionError) as error:
+        return _unread(cluster, where, f"{where} can't be read: {error}")
+
+
+def _cluster(cluster: ClusterId, item: Mapping[str, Any], where: str) -> Entry:
+    properties = item.get("properties")
+    if not isinstance(properties, dict):
+        if "agentPoolProfiles" not in item:
+            return _unread(cluster, where, f"{where} has no `agentPoolProfiles`: its node pools are not in the file")
+        properties = arm_properties(item)
+    profiles = properties.get("agentPoolProfiles")
+    if not isinstance(profiles, list):
+        found = _looks(profiles) if "agentPoolProfiles" in properties else "missing"
+        return _unread(cluster, where, f"{where}: `agentPoolProfiles` should be a list, and is {found}")
+    judged = [(pool, _pool_fault(pool, number, where)) for number, pool in enumerate(profiles, 1)]
+    good = [pool for pool, fault in judged if fault is None]
+    read = read_cluster({**item, "properties": {**properties, "agentPoolProfiles": good}})
+    return Entry(cluster, where, read, tuple(fault for _, fault in judged if fault))
+
+
+def _pool_fault(profile: Any, number: int, where: str) -> Finding | None:
+    fault = f"it is {_looks(profile)}"
+    if isinstance(profile, dict):
+        try:
+            pool_name(str(profile.get("name")))
+        except ValueError as error:
+            fault = str(error)
+        else:
+            return None
+    message = f"{where}: its node pool number {number} can't be read and is not judged: {fault}"
+    return Finding("readable", ComplianceState.UNKNOWN, "Unintelligible", message)
+
+
+def _unread(cluster: ClusterId | None, where: str, message: str) -> Entry:
+    return Entry(cluster, where, Unreadable("Unintelligible", message, None))
+
+
+def _looks(value: Any) -> str:
+    """Describe a JSON value by what it is, never by its content: a file may hold secrets."""
+    match value:
+        case {"error": _}:
+            return "an error of Azure instead of an answer"
+        case {"data": {"columns": _, "rows": _}}:
+            return "a Resource Graph answer as a table: ask for `resultFormat` objectArray"
+        case {"apiVersion": _, "kind": _}:
+            return "a Kubernetes object"
+        case {"type": str(kind)} if kind.lower().endswith("/agentpools"):
+            return "an agent pool: `az aks nodepool list` shows no cluster, `az aks list` shows all pools"
+        case dict() if value:
+            names = ", ".join(repr(str(name)[:40]) for name in list(value)[:_SHOWN])
+            return f"an object with {names}{' ...' if len(value) > _SHOWN else ''}"
+        case list():
+            return "a list"
+        case str():
+            return "a text"
+        case _:
+            return f"{json.dumps(value)[:40]}"
