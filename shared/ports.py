@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from shared.domain.ids import ClusterId
 from shared.domain.model import Action, Alert, BeginResult, ClusterRead, NodesRead, OperationRead, Unreadable
-from shared.domain.policy import Policy
 from shared.domain.records import Record
 from shared.domain.requests import ReconcileRequest
+from shared.domain.rulebook import Rulebook
 
 Scalar = str | int | bool | datetime
 
@@ -164,11 +164,24 @@ class Channel(Protocol):
         ...
 
 
-class Policies(Protocol):
-    """Where the policy lies."""
+class Text(Protocol):
+    """Where a file that people write lies: the policy, the exemptions."""
 
-    def load(self) -> Policy | Unreadable:
-        """Return the policy as it is now, or why it can't be had; then nothing may be disrupted."""
+    @property
+    def name(self) -> str:
+        """What faults call it."""
+        ...
+
+    def read(self) -> str | Unreadable:
+        """Return the text as it is now."""
+        ...
+
+
+class Policies(Protocol):
+    """What people decide: the policy and the exemptions."""
+
+    def load(self) -> Rulebook | Unreadable:
+        """Return what holds now, or why it can't be had; then nothing may be judged or disrupted."""
         ...
 
 

@@ -3,16 +3,17 @@
 Writing it is the commit of a look.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared.domain.codec import fingerprint, plain, typed
+from shared.domain.codec import canonical, fingerprint, plain, typed
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
-from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Memory, Plan, Posture
-from shared.domain.policy import Policy
+from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Deferral, Memory, Plan, Posture
 from shared.domain.records import Head
+from shared.domain.rulebook import Rulebook
 from shared.errors import LeaseLostError
 from shared.ports import Put, Row, Scalar, Table
 
@@ -23,8 +24,14 @@ class StoredPosture:
 
     head: Head = field(default_factory=Head)
     posture: Posture | None = None
+    deferrals: tuple[Deferral, ...] = ()
+    """Why what is due was not done, as the last commit planned it."""
+    rules: str = ""
+    """Hash of the rulebook that it was judged by."""
     pending: tuple[Alert, ...] = ()
     """Alerts of commits up to now that may not have reached the queue."""
+    begun: str = ""
+    """Intent of the last operation whose beginning was told."""
     digest: str = ""
     """Fingerprint of verdicts and plan: an observation is recorded when it changes."""
     control: str = ""
@@ -54,6 +61,8 @@ def commit(table: Table, cluster: ClusterId, stored: StoredPosture) -> StoredPos
         "hash": stored.head.hash,
         "control": stored.control,
         "armId": cluster.arm_id,
+        "rules": stored.rules,
+        "rings": canonical(_rings(posture)).decode() if posture and posture.in_scope else "{}",
     }
     if stored.due:
         columns["due"] = stored.due
@@ -66,20 +75,35 @@ def commit(table: Table, cluster: ClusterId, stored: StoredPosture) -> StoredPos
     return replace(stored, etag=written.etag)
 
 
-def control_digest(read: ClusterRead, policy: Policy, now: datetime) -> str:
+_DONE = (ComplianceState.COMPLIANT, ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
+
+
+def _rings(posture: Posture) -> dict[str, list[int]]:
+    """Return the pools of each ring, and how many of them are not proven; a pool in no ring counts under no name."""
+    counts: dict[str, list[int]] = {}
+    for pool in posture.pools:
+        count = counts.setdefault(pool.ring, [0, 0])
+        count[0] += 1
+        count[1] += pool.state not in _DONE
+    return counts
+
+
+def control_digest(read: ClusterRead, rules: Rulebook, now: datetime) -> str:
     """Return a fingerprint of what the control plane alone says of a cluster, judged without any memory.
 
     A look keeps it; resync computes it from Resource Graph's hint: a difference is worth a fresh look.
     """
     # The image and the number of nodes: other nodes than those that were asked are a reason to ask again.
     images = [[pool.name, pool.node_image, pool.count] for pool in read.pools] if isinstance(read, Cluster) else []
-    proof = [policy.proof_level, policy.proof_max_age]
-    return fingerprint([_verdicts(evaluate(read, Memory(), policy, None, now)), images, proof])
+    return fingerprint([_verdicts(evaluate(read, Memory(), rules, None, now)), images, rules.hash])
 
 
 def _verdicts(posture: Posture) -> str:
     return fingerprint(
-        [[pool.pool, pool.state, pool.mode, [found.reason for found in pool.findings]] for pool in posture.pools]
+        [
+            [pool.pool, pool.state, pool.mode, pool.rule, pool.ring, [found.reason for found in pool.findings]]
+            for pool in posture.pools
+        ]
         + [[found.reason] for found in posture.cluster_findings]
         + [posture.in_scope]
     )
@@ -91,7 +115,7 @@ def digest(posture: Posture, plan: Plan) -> str:
     return fingerprint([_verdicts(posture), action, [[item.pool, item.reason] for item in plan.deferrals]])
 
 
-_COLUMNS = ("armId", "state", "inScope", "gone", "pools", "seq", "control", "due", "at")
+_COLUMNS = ("armId", "state", "inScope", "gone", "pools", "seq", "control", "due", "at", "rules", "rings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +134,10 @@ class PostureSummary:
     """When the next look was due, as of the last commit."""
     at: datetime | None
     """When the verdicts were last written; at rest once a day."""
+    rules: str = ""
+    """Hash of the rulebook that it was judged by."""
+    rings: Mapping[str, tuple[int, int]] = field(default_factory=dict, hash=False)
+    """By ring: its pools in the cluster, and how many of them are not proven."""
 
     def overdue(self, now: datetime) -> bool:
         """Say whether the looks that were due have not come: the verdicts are then no knowledge any more."""
@@ -138,4 +166,6 @@ def _summary(row: Row) -> PostureSummary:
         str(columns["control"]),
         due if isinstance(due := columns.get("due"), datetime) else None,
         at if isinstance(at := columns.get("at"), datetime) else None,
+        str(columns.get("rules", "")),
+        {ring: (count[0], count[1]) for ring, count in json.loads(str(columns.get("rings", "{}"))).items()},
     )

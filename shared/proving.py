@@ -1,15 +1,19 @@
 """Asks the nodes: whether each node of a pool shows what the control plane says, with a record of what was seen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.chain import Chain
-from shared.domain.evaluate import NODES_UNREADABLE, pools_to_prove
-from shared.domain.model import Cluster, Memory, Node, NodesRead, Pool, Proof, Unreadable
-from shared.domain.policy import Policy
+from shared.domain.evaluate import pools_to_prove, strays_due
+from shared.domain.model import Cluster, Memory, Node, NodesRead, Pool, Proof, Strays, Unreadable
+from shared.domain.proofs import NODES_UNREADABLE
 from shared.domain.records import RecordKind
+from shared.domain.rulebook import Rulebook
 from shared.ports import Nodes
+
+
+_METHOD = "Kubernetes API: labels of the nodes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +24,13 @@ class Proving:
     chain: Chain
     now: datetime
 
-    def prove(self, cluster: Cluster, memory: Memory, policy: Policy) -> Memory:
-        """Return the memory with a fresh proof of every pool that needs one."""
-        due = pools_to_prove(cluster, memory, policy, self.now)
-        if not due:
+    def prove(self, cluster: Cluster, memory: Memory, rules: Rulebook) -> Memory:
+        """Return the memory with a fresh proof of every pool that needs one, and of the nodes outside every pool."""
+        due = pools_to_prove(cluster, memory, rules, self.now)
+        if not due and not strays_due(cluster, memory, rules, self.now):
             return memory
         read = self.nodes.read(cluster.id)
+        memory = self._outside(cluster, memory, read)
         for pool in due:
             remembered = memory.pool(pool.name)
             proof = take_proof(pool, read, self.now)
@@ -34,17 +39,37 @@ class Proving:
             memory = memory.with_pool(pool.name, replace(remembered, proof=proof))
         return memory
 
+    def _outside(self, cluster: Cluster, memory: Memory, read: NodesRead) -> Memory:
+        """Remember, and record, the nodes that belong to no pool of ARM's list."""
+        if isinstance(read, Unreadable):
+            return memory
+        names = {pool.name for pool in cluster.pools}
+        outside = [node for node in read if node.pool not in names]
+        found = take_strays(outside, self.now)
+        known = memory.strays
+        if outside and (known is None or replace(known, at=found.at) != found):
+            body = {"level": "node", "method": _METHOD, "strays": found, "nodes": outside}
+            self.chain.append(RecordKind.PROOF, self.now, body)
+        return replace(memory, strays=found)
+
     def _record(self, pool: Pool, read: NodesRead, proof: Proof) -> None:
         body = {
             "pool": pool.name,
             "level": "node",
-            "method": "Kubernetes API: labels of the nodes",
+            "method": _METHOD,
             "nodeImageVersion": pool.node_image,
             "expectedNodes": pool.count,
             "proof": proof,
             "nodes": [] if isinstance(read, Unreadable) else _of(read, pool),
         }
         self.chain.append(RecordKind.PROOF, self.now, body)
+
+
+def take_strays(outside: Sequence[Node], now: datetime) -> Strays:
+    """Judge nodes outside every pool by their labels; the names kept are of those without FIPS, if there are any."""
+    disabled = [node.name for node in outside if node.fips_label != "true"]
+    names = disabled or [node.name for node in outside]
+    return Strays(now, len(outside), len(disabled), tuple(sorted(names)[:10]))
 
 
 def take_proof(pool: Pool, read: NodesRead, now: datetime) -> Proof:

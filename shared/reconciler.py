@@ -4,13 +4,16 @@ Level-triggered: a request only says which cluster to look at. Every step may be
 the next look finds out from the world, the rollout row and the evidence what was done, and goes on from there.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from shared import __version__
-from shared.budget import read_budget
+from shared.budget import change, read_budget
 from shared.chain import Chain
 from shared.domain import alerts
+from shared.domain.budget import Budget, seen
 from shared.domain.evaluate import evaluate
 from shared.domain.model import (
     Accepted,
@@ -24,15 +27,18 @@ from shared.domain.model import (
     Memory,
     OutcomeState,
     Plan,
+    PoolMemory,
+    PoolPosture,
     Posture,
     Refused,
     Unanswered,
     Unreadable,
 )
-from shared.domain.plan import Situation, plan
-from shared.domain.policy import Policy
+from shared.domain.plan import plan
 from shared.domain.records import RecordKind
 from shared.domain.requests import ReconcileRequest
+from shared.domain.rulebook import Rulebook
+from shared.domain.situation import Situation
 from shared.ports import Alerts, Clock, Clusters, Evidence, Nodes, Policies, Table, WakeUps
 from shared.postures import StoredPosture, commit, control_digest, digest, read_posture
 from shared.proving import Proving
@@ -64,6 +70,8 @@ class Ports:
     wake_ups: WakeUps
     alerts: Alerts
     timing: Timing
+    watches: Callable[[str], bool] = lambda _: True
+    """Whether a subscription is the app's to look after; elsewhere nothing new is begun, only ended what was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,32 +111,44 @@ class _Look:
         self.ports, self.request, self.hold = ports, request, hold
         self.stored = read_posture(ports.postures, request.cluster)
         self.chain = Chain(ports.evidence, request.cluster, self.stored.head)
-        self.remediation = Remediation(
-            ports.clusters, ports.policies, ports.rollout, ports.clock, request, hold, self.chain
-        )
 
     def run(self) -> Looked:
-        policy = self.ports.policies.load()
-        if isinstance(policy, Unreadable):
-            again = policy.retry_after or POLICY_RETRY
-            return self._settle(None, "", (Deferral("", policy.reason, policy.message),), again)
+        rules = self.ports.policies.load()
+        if isinstance(rules, Unreadable):
+            again = rules.retry_after or POLICY_RETRY
+            return self._settle(None, "", (Deferral("", rules.reason, rules.message),), again)
+        if not self.ports.watches(self.request.cluster.subscription):
+            rules = rules.of_nothing()
+        self.remediation = Remediation(
+            self.ports.clusters,
+            self.ports.policies,
+            rules,
+            self.ports.rollout,
+            self.ports.clock,
+            self.request,
+            self.hold,
+            self.chain,
+        )
         read = self._observe()
         if isinstance(read, Unreadable) and read.retry_after and not self._grace_is_over():
             return self._settle(None, "", (Deferral("", read.reason, read.message),), read.retry_after)
-        memory = self._prove(read, policy)
+        memory = self._prove(read, rules)
         if isinstance(read, Gone) and self.stored.etag is None:
             # Nobody has ever seen this cluster: an event or a person named one that does not exist.
             return self._settle(None, "", (Deferral("", "NoSuchCluster", "ARM says that it does not exist."),), None)
         now = self.ports.clock.now()
-        posture = evaluate(read, memory, policy, self.stored.posture, now)
-        planned = self._plan(read, posture, memory, policy, now)
-        self._record(read, posture, planned, policy)
-        told, answer = self._act(read, posture, planned.action, policy)
+        posture = evaluate(read, memory, rules, self.stored.posture, now)
+        budget = read_budget(self.ports.rollout)
+        planned = self._plan(read, posture, memory, rules, budget, now)
+        self._record(read, posture, planned, rules)
+        answer = self._act(read, posture, planned.action)
         waits = (planned.requeue_after, self.ports.timing.poll if answer else None)
         requeue_after = min((wait for wait in waits if wait is not None), default=None)
         due = now + min(requeue_after or HEARTBEAT, HEARTBEAT)
-        self._commit(posture, planned, told, control_digest(read, policy, now), due)
+        self._commit(posture, planned, rules, control_digest(read, rules, now), due)
         self._send_alerts()
+        self._remember_notices(planned, now)
+        self._tell_rings(posture, budget)
         return self._settle(posture.state, answer, planned.deferrals, requeue_after)
 
     def _observe(self) -> ClusterRead:
@@ -147,28 +167,39 @@ class _Look:
             self.hold.save(replace(self.hold.memory, unreadable_since=now))
         return since is not None and now - since > UNREADABLE_GRACE
 
-    def _prove(self, read: ClusterRead, policy: Policy) -> Memory:
+    def _prove(self, read: ClusterRead, rules: Rulebook) -> Memory:
         memory = self.hold.memory
         if isinstance(read, Gone) and memory != Memory():
             # Another cluster may come by this name: nothing that is known of this one holds for it.
             self.hold.save(Memory())
         if not isinstance(read, Cluster):
             return self.hold.memory
-        names = {pool.name for pool in read.pools}
-        kept = {name: pool for name, pool in memory.pools.items() if name in names}
-        memory = replace(memory, pools=kept, unreadable_since=None)
-        proven = Proving(self.ports.nodes, self.chain, self.ports.clock.now()).prove(read, memory, policy)
+        now = self.ports.clock.now()
+        memory = replace(memory, pools=self._pools_remembered(read, now), unreadable_since=None)
+        proven = Proving(self.ports.nodes, self.chain, now).prove(read, memory, rules)
         if proven != self.hold.memory:
             self.hold.save(proven)
         return proven
 
-    def _plan(self, read: ClusterRead, posture: Posture, memory: Memory, policy: Policy, now: datetime) -> Plan:
+    def _pools_remembered(self, read: Cluster, now: datetime) -> dict[str, PoolMemory]:
+        """What is remembered of the pools that exist; one that an earlier look did not see is new."""
+        before, memory = self.stored.posture, self.hold.memory
+        known = {pool.pool for pool in before.pools} if before and before.pools else None
+        names = [pool.name for pool in read.pools]
+        kept = {name: memory.pools[name] for name in names if name in memory.pools}
+        new = [name for name in names if name not in kept and known is not None and name not in known]
+        return kept | {name: PoolMemory(first_seen=now) for name in new}
+
+    def _plan(
+        self, read: ClusterRead, posture: Posture, memory: Memory, rules: Rulebook, budget: Budget, now: datetime
+    ) -> Plan:
         if not isinstance(read, Cluster):
             return Plan(None, (), read.retry_after if isinstance(read, Unreadable) else None)
-        budget = read_budget(self.ports.rollout)
-        return plan(Situation(read, posture, memory, policy, budget, now, self.ports.timing.poll))
+        asked = rules.policy.asks_maintenance(read)
+        maintenance = self.ports.clusters.maintenance(read.id) if asked else ()
+        return plan(Situation(read, posture, memory, rules, budget, maintenance, now, self.ports.timing.poll))
 
-    def _record(self, read: ClusterRead, posture: Posture, planned: Plan, policy: Policy) -> None:
+    def _record(self, read: ClusterRead, posture: Posture, planned: Plan, rules: Rulebook) -> None:
         """Write an observation if it says anything new; a decision to do nothing is recorded too, once."""
         if digest(posture, planned) == self.stored.digest:
             return
@@ -176,50 +207,86 @@ class _Look:
         body = {
             "cause": self.request.cause,
             "app": __version__,
-            "policy": policy.hash,
+            "policy": rules.policy.hash,
+            "exemptions": rules.exemptions.hash,
             "observed": read,
             "posture": posture,
             "plan": planned,
         }
         self.chain.append(RecordKind.OBSERVATION, posture.at, body)
 
-    def _act(
-        self, read: ClusterRead, posture: Posture, action: Action | None, policy: Policy
-    ) -> tuple[tuple[Alert, ...], str]:
+    def _act(self, read: ClusterRead, posture: Posture, action: Action | None) -> str:
         if action is None or not isinstance(read, Cluster):
-            return (), ""
-        match self.remediation.act(action, read, posture, policy):
+            return ""
+        match self.remediation.act(action, read, posture):
             case Accepted():
-                told = alerts.begun(self.request.cluster, action, self.chain.head.seq, self.ports.clock.now())
-                return (told,), f"{action.pool}: accepted"
+                return f"{action.pool}: accepted"
             case Refused(reason):
-                return (), f"{action.pool}: refused, {reason}"
+                return f"{action.pool}: refused, {reason}"
             case Unanswered():
-                return (), f"{action.pool}: no answer"
+                return f"{action.pool}: no answer"
             case None:
-                return (), f"{action.pool}: held back"
+                return f"{action.pool}: held back"
 
-    def _commit(
-        self, posture: Posture, planned: Plan, told: tuple[Alert, ...], control: str, due: datetime | None
-    ) -> None:
-        seen = digest(posture, planned)
-        same = (self.chain.head, seen, control) == (self.stored.head, self.stored.digest, self.stored.control)
-        if same and self.stored.due and self.stored.due > posture.at:
+    def _commit(self, posture: Posture, planned: Plan, rules: Rulebook, control: str, due: datetime | None) -> None:
+        news = self._news(posture, planned)
+        digested = digest(posture, planned)
+        same = (self.chain.head, digested, control) == (self.stored.head, self.stored.digest, self.stored.control)
+        if same and not news and self.stored.due and self.stored.due > posture.at:
             return
         self.hold.check()
         self.remediation.remember_passed()
         if self.remediation.close_foreign_intents():
             self.hold.check()
-        before = self.stored.posture
+        operation = self.hold.memory.operation
+        begun = operation.intent if operation and operation.outcome is OutcomeState.ACCEPTED else self.stored.begun
+        stored = StoredPosture(
+            head=self.chain.head,
+            posture=posture,
+            deferrals=planned.deferrals,
+            rules=rules.hash,
+            pending=(*self.stored.pending, *news),
+            begun=begun,
+            digest=digested,
+            control=control,
+            due=due,
+            etag=self.stored.etag,
+        )
+        self.stored = commit(self.ports.postures, self.request.cluster, stored)
+
+    def _news(self, posture: Posture, planned: Plan) -> tuple[Alert, ...]:
+        """Return what to tell about this look."""
+        cluster, before, seq = self.request.cluster, self.stored.posture, self.chain.head.seq
         ended = {name: pool.ended for name, pool in self.hold.memory.pools.items() if pool.ended}
         remediated = frozenset(name for name, at in ended.items() if before is None or at > before.at)
-        changed = alerts.changes(self.request.cluster, before, posture, self.chain.head.seq, remediated)
-        begun = {alert.pool for alert in told}
+        changed = alerts.changes(cluster, before, posture, seq, remediated)
+        told = list(alerts.notices(cluster, planned))
+        operation = self.hold.memory.operation
+        if operation and operation.outcome is OutcomeState.ACCEPTED and operation.intent != self.stored.begun:
+            # From what is remembered, not from what this look did: whoever began it may have died before he told it.
+            told.append(alerts.begun(cluster, operation, posture.at))
         # That a pool is non-compliant and that it is being remediated is one thing to tell, not two.
-        changed = tuple(alert for alert in changed if not alert.pool or alert.pool not in begun)
-        pending = (*self.stored.pending, *changed, *told)
-        stored = StoredPosture(self.chain.head, posture, pending, seen, control, due, self.stored.etag)
-        self.stored = commit(self.ports.postures, self.request.cluster, stored)
+        pools = {alert.pool for alert in told}
+        return (*(alert for alert in changed if not alert.pool or alert.pool not in pools), *told)
+
+    def _remember_notices(self, planned: Plan, now: datetime) -> None:
+        """Let the notice run from now on: only once the owner's message is queued."""
+        memory = self.hold.memory
+        for notice in planned.notices:
+            memory = memory.with_pool(notice.pool, replace(memory.pool(notice.pool), noticed=now))
+        if memory != self.hold.memory:
+            self.hold.save(memory)
+
+    def _tell_rings(self, posture: Posture, budget: Budget) -> None:
+        """Tell the budget how the canaries of this cluster are: a proven one opens its ring, one that is gone leaves."""
+        key = self.request.cluster.key
+        mine = [canary for canary in budget.canaries.values() if canary.cluster == key]
+        verdicts = {pool.pool: pool for pool in posture.pools}
+        for canary in mine:
+            found = verdicts.get(canary.pool)
+            proven = found is not None and found.state is ComplianceState.COMPLIANT
+            tell = partial(seen, cluster=key, pool=canary.pool, proven=proven, there=_stays(found))
+            change(self.ports.rollout, tell)
 
     def _send_alerts(self) -> None:
         if not self.stored.pending:
@@ -237,3 +304,9 @@ class _Look:
     ) -> Looked:
         self.hold.settle(self.ports.wake_ups, self.hold.memory, requeue_after)
         return Looked(state, action, deferrals, requeue_after)
+
+
+def _stays(canary: PoolPosture | None) -> bool:
+    """Say whether a canary still can be one: a pool that is gone, excused or no longer acted on holds nothing back."""
+    excused = (ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
+    return canary is not None and canary.state not in excused and canary.mode.acts

@@ -257,9 +257,7 @@ class Remediation:
         until, waiting = self.clock.now() + pause, f"{result.reason}: {said}"
         return replace(remembered, refused=lasting, refusals=refusals, not_before=until, waiting=waiting)
 
-    def _intent(
-        self, operation: Operation, action: Action, cluster: Cluster, posture: Posture, place: Place
-    ) -> Record:
+    def _intent(self, operation: Operation, action: Action, cluster: Cluster, posture: Posture, place: Place) -> Record:
         verdict = next(pool for pool in posture.pools if pool.pool == action.pool)
         body = {
             "pool": action.pool,

@@ -1,11 +1,22 @@
 """Which changes people are told about: one alert per change, none for a state that merely goes on."""
 
 import hashlib
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from shared.domain.evaluate import told
 from shared.domain.ids import ClusterId
-from shared.domain.model import Action, Alert, ComplianceState, PoolPosture, Posture
+from shared.domain.model import (
+    ActionKind,
+    Alert,
+    ComplianceState,
+    Finding,
+    Notice,
+    Operation,
+    Plan,
+    PoolPosture,
+    Posture,
+)
 
 _SEVERITY = {
     ComplianceState.INCONSISTENT: "critical",
@@ -13,7 +24,9 @@ _SEVERITY = {
     ComplianceState.UNKNOWN: "warning",
 }
 _TRANSIENT = frozenset({"OperationInProgress", "ProofSettling", "ProofMissing", "ProofExpired", "NodesMissing"})
-"""Reasons that the next look usually clears: not worth a message of their own."""
+"""Reasons that the next look usually clears: not worth a message of their own, unless they last."""
+LASTS = timedelta(hours=1)
+"""How long a transient reason may last before people are told."""
 
 SEVERITIES = ("critical", "warning", "info", "good")
 """What an alert's severity may be, from worst to best."""
@@ -32,48 +45,82 @@ def changes(
     `remediated` names the pools whose remediation ended since `old`: that they are compliant now is news, even if
     a worker died before it could commit that they were not.
     """
+    if unread := _unreadable(new):
+        cares = any(told(pool) for pool in new.pools) or not new.pools
+        if cares and (old is None or _unreadable(old) is None):
+            return (_cluster_alert(cluster, unread, seq, new.at, "warning"),)
+        return ()
     found: list[Alert] = []
-    # What was found while nobody was to be told is news when a policy says to tell.
-    before = {pool.pool: pool for pool in old.pools if told(pool)} if old else {}
-    was_unreadable = any(finding.state is ComplianceState.UNKNOWN for finding in old.cluster_findings) if old else False
-    nobody_cares = bool(new.pools) and not any(told(pool) for pool in new.pools)
-    for finding in new.cluster_findings:
-        if finding.state is ComplianceState.UNKNOWN and not was_unreadable and not nobody_cares:
-            title = f"{cluster}: can't be read"
-            key = f"{cluster.key}:{seq}::{finding.reason}"
-            text = f"{finding.message} Its pools count as unknown."
-            found.append(Alert(key, cluster.arm_id, "", "warning", finding.reason, title, text, new.at))
-    if new.cluster_findings:
-        return tuple(found)
+    was_unreadable = old is not None and _unreadable(old) is not None
     if was_unreadable:
-        title, text = f"{cluster}: can be read again", "Its pools are judged again."
-        key = f"{cluster.key}:{seq}::ClusterReadable"
-        found.append(Alert(key, cluster.arm_id, "", "good", "ClusterReadable", title, text, new.at))
+        text = "Its pools are judged again."
+        readable = Finding("readable", ComplianceState.COMPLIANT, "ClusterReadable", text)
+        found.append(_cluster_alert(cluster, readable, seq, new.at, "good"))
+    found.extend(_cluster_news(cluster, old, new, seq))
+    # What was found while nobody was to be told is news when a policy says to tell.
+    before = {pool.pool: pool for pool in old.pools if told(pool)} if old and not was_unreadable else {}
     for pool in new.pools:
-        old_pool = None if was_unreadable else before.get(pool.pool)
-        if not told(pool):
-            continue
-        alert = _worse(cluster, old_pool, pool, seq, new.at)
-        news = old_pool.state in _SEVERITY if old_pool else pool.pool in remediated
-        if alert is None and news:
-            alert = _better(cluster, pool, seq, new.at)
-        if alert:
-            found.append(alert)
+        if told(pool):
+            found.extend(_pool_news(cluster, before.get(pool.pool), pool, seq, new.at, pool.pool in remediated, old))
     return tuple(found)
 
 
-def _worse(cluster: ClusterId, old: PoolPosture | None, new: PoolPosture, seq: int, at: datetime) -> Alert | None:
-    if new.state not in _SEVERITY:
-        return None
-    worst = tuple(finding for finding in new.findings if finding.state == new.state)
-    if {finding.reason for finding in worst} <= _TRANSIENT | (_reasons(old) if old else frozenset()):
-        return None
-    text = " ".join(finding.message for finding in worst)
-    return _pool_alert(cluster, new, seq, at, _SEVERITY[new.state], text)
+def _unreadable(posture: Posture) -> Finding | None:
+    """Return why a cluster's pools are not judged at all, if so."""
+    unknown = ComplianceState.UNKNOWN
+    return next((one for one in posture.cluster_findings if one.check == "readable" and one.state is unknown), None)
 
 
-def _better(cluster: ClusterId, new: PoolPosture, seq: int, at: datetime) -> Alert | None:
-    return None if new.state in _SEVERITY else _pool_alert(cluster, new, seq, at, "good", new.findings[-1].message)
+def _cluster_news(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> Iterator[Alert]:
+    """What is new of the cluster as a whole, such as nodes outside every pool; nobody is told what nobody asks for."""
+    if not any(told(pool) for pool in new.pools) and new.pools:
+        return
+    before = {(one.check, one.reason) for one in old.cluster_findings} if old else set()
+    for finding in new.cluster_findings:
+        if finding.state in _SEVERITY and (finding.check, finding.reason) not in before:
+            yield _cluster_alert(cluster, finding, seq, new.at, _SEVERITY[finding.state])
+
+
+def _cluster_alert(cluster: ClusterId, finding: Finding, seq: int, at: datetime, severity: str) -> Alert:
+    if finding.check == "readable":
+        good = severity == "good"
+        title = f"{cluster}: {'can be read again' if good else 'cannot be read'}"
+        text = finding.message if good else f"{finding.message} Its pools count as unknown."
+    else:
+        title, text = f"{cluster}: {finding.state.value.replace('_', '-')}", finding.message
+    key = f"{cluster.key}:{seq}::{finding.reason}"
+    return Alert(key, cluster.arm_id, "", severity, finding.reason, title, text, at)
+
+
+def _pool_news(
+    cluster: ClusterId,
+    old: PoolPosture | None,
+    new: PoolPosture,
+    seq: int,
+    at: datetime,
+    remediated: bool,  # noqa: FBT001 (positional like its siblings)
+    previous: Posture | None,
+) -> Iterator[Alert]:
+    if new.state in _SEVERITY:
+        lasts = previous is not None and previous.at - new.since < LASTS <= at - new.since
+        if _is_news(old, new) or (lasts and _only_transient(new)):
+            text = " ".join(finding.message for finding in new.findings if finding.state == new.state)
+            yield _pool_alert(cluster, new, seq, at, _SEVERITY[new.state], text)
+    elif remediated or (old and old.state in _SEVERITY and _was_told(old, previous)):
+        yield _pool_alert(cluster, new, seq, at, "good", new.decisive.message)
+
+
+def _is_news(old: PoolPosture | None, new: PoolPosture) -> bool:
+    return not _reasons(new) <= _TRANSIENT | (_reasons(old) if old else frozenset())
+
+
+def _only_transient(pool: PoolPosture) -> bool:
+    return _reasons(pool) <= _TRANSIENT
+
+
+def _was_told(old: PoolPosture, previous: Posture | None) -> bool:
+    """Say whether people know that the pool was not well: who was told nothing bad needs nothing good."""
+    return not _only_transient(old) or (previous is not None and previous.at - old.since >= LASTS)
 
 
 def _pool_alert(cluster: ClusterId, pool: PoolPosture, seq: int, at: datetime, severity: str, text: str) -> Alert:
@@ -86,15 +133,40 @@ def _reasons(pool: PoolPosture) -> frozenset[str]:
     return frozenset(finding.reason for finding in pool.findings if finding.state == pool.state)
 
 
-def begun(cluster: ClusterId, action: Action, seq: int, at: datetime) -> Alert:
-    """Return the alert for a remediation that AKS has accepted."""
+_BEGUN = {
+    ActionKind.ENABLE_FIPS: "It was not FIPS-enabled. FIPS is being switched on",
+    ActionKind.DISABLE_FIPS: "The policy forbids FIPS. FIPS is being switched off",
+    ActionKind.CHANGE_OS_SKU: "Its modules are historical. Its OS SKU is being changed",
+    ActionKind.REPLACE: "It can't have FIPS in place. It is being replaced",
+}
+
+
+def begun(cluster: ClusterId, operation: Operation, at: datetime) -> Alert:
+    """Return the alert for a remediation that AKS has accepted; the same one whoever tells it."""
     return Alert(
-        f"{cluster.key}:{seq}:{action.pool}:RemediationBegun",
+        f"{cluster.key}:{operation.intent}:RemediationBegun",
         cluster.arm_id,
-        action.pool,
+        operation.pool,
         "info",
         "RemediationBegun",
-        f"{cluster}/{action.pool}: remediation begun",
-        "It was not FIPS-enabled. FIPS is being switched on: AKS reimages its nodes, one surge at a time.",
+        f"{cluster}/{operation.pool}: remediation begun",
+        f"{_BEGUN[operation.kind]}: AKS reimages its nodes, one surge at a time.",
         at,
     )
+
+
+def notices(cluster: ClusterId, plan: Plan) -> Iterator[Alert]:
+    """Yield what owners are told before a reimage."""
+    yield from (_notice(cluster, one) for one in plan.notices)
+
+
+def _notice(cluster: ClusterId, one: Notice) -> Alert:
+    text = (
+        f"From {one.until:%Y-%m-%d %H:%M} UTC on AKS will reimage the nodes of node pool {one.pool} to bring it to the "
+        f"policy on FIPS: its pods are drained, one surge of nodes at a time. To object, set the tag `{one.objection}` "
+        "on the node pool or its cluster; nothing is done while it is there."
+    )
+    # The time is part of the key: a later remediation of the pool is announced anew.
+    key = f"{cluster.key}:{one.until:%Y-%m-%dT%H:%M}:{one.pool}:RemediationAnnounced"
+    title = f"{cluster}/{one.pool}: remediation announced"
+    return Alert(key, cluster.arm_id, one.pool, "info", "RemediationAnnounced", title, text, one.until, one.owner)

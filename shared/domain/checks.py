@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain.capability import KNOWN_OS_SKUS, fips_enabled_by_default, incapable
+from shared.domain.capability import KNOWN_OS_SKUS, fips_enabled_by_default, incapable, release_if_switched
 from shared.domain.model import Cluster, Finding, Pool, PoolMemory
 from shared.domain.model import ComplianceState as State
-from shared.domain.modules import modules_of
+from shared.domain.modules import Standing, modules_of
 from shared.domain.policy import Rule
 from shared.domain.settings import Fips, Modules, OsSku, Settings
-from shared.domain.support import Release, release_of, release_with_fips, retirement
+from shared.domain.support import Release, release_of, retirement
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def capable(subject: Subject) -> Finding | None:
     """Say why a pool that needs FIPS can't have it as it is configured."""
     if not subject.required or subject.pool.enable_fips or fips_enabled_by_default(subject.pool):
         return None
-    found = incapable(subject.pool)
+    found = incapable(subject.pool, today=subject.now.date())
     return Finding("capable", State.NON_COMPLIANT, found.reason, found.message) if found else None
 
 
@@ -154,11 +154,11 @@ def modules(subject: Subject) -> Finding | None:
     found = modules_of(release, subject.now.date())
     message = f"The pool {when} {release.name}. {found.summary}"
     match found.standing:
-        case "active":
+        case Standing.ACTIVE:
             return Finding("modules", _if(State.COMPLIANT, demanded), "ModulesValidated", message)
-        case "historical":
+        case Standing.HISTORICAL:
             return Finding("modules", _if(State.NON_COMPLIANT, demanded), "ModulesHistorical", message)
-        case _:
+        case Standing.UNKNOWN:
             return Finding("modules", _if(State.UNKNOWN, demanded), "ModulesUnknown", message)
 
 
@@ -166,7 +166,7 @@ def _release(subject: Subject) -> Release | None:
     pool = subject.pool
     if pool.enable_fips or fips_enabled_by_default(pool):
         return release_of(pool)
-    return release_with_fips(target_os_sku(subject) or pool.os_sku, pool.kubernetes_version)
+    return release_if_switched(pool, target_os_sku(subject) or None)
 
 
 def _if(state: State, demanded: bool) -> State:  # noqa: FBT001 (reads as a sentence)
@@ -179,21 +179,22 @@ def target_os_sku(subject: Subject) -> str:
     That is where the policy names one, the pool is Linux and not on it, and either it can't have FIPS as it is and
     could then, or its modules are historical and would not be.
     """
-    pool, target = subject.pool, subject.settings.os_sku
+    pool, target, today = subject.pool, subject.settings.os_sku, subject.now.date()
     if target is OsSku.KEEP or pool.os_type != "Linux" or pool.os_sku.lower() == target.lower():
         return ""
-    if incapable(pool, target.value):
+    if incapable(pool, target.value, today=today):
         return ""
-    return target.value if incapable(pool) or _leaves_history(subject, target.value) else ""
+    return target.value if incapable(pool, today=today) or _leaves_history(subject, target.value) else ""
 
 
 def _leaves_history(subject: Subject, target: str) -> bool:
     pool, today = subject.pool, subject.now.date()
-    has = release_of(pool) if pool.enable_fips else release_with_fips(pool.os_sku, pool.kubernetes_version)
-    gets = release_with_fips(target, pool.kubernetes_version)
+    has = release_of(pool) if pool.enable_fips else release_if_switched(pool)
+    gets = release_if_switched(pool, target)
     if has is None or gets is None or has == gets:
         return False
-    return modules_of(has, today).standing == "historical" != modules_of(gets, today).standing
+    before, after = (modules_of(release, today).standing for release in (has, gets))
+    return before is Standing.HISTORICAL is not after
 
 
 def retiring(subject: Subject) -> Finding | None:

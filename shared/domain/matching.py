@@ -11,6 +11,8 @@ from shared.domain.model import Cluster, Pool
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.\d{1,6})?")
 _BOUND = re.compile(r"(>=|<=|>|<|=)?(\d{1,4})\.(\d{1,4})")
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
+_GLOBS = {"longest": 256, "empty": "and would match nothing: leave it out or fill it"}
+_TAGS = {"longest": 256, "empty": "and would match everything: leave it out or fill it"}
 
 
 def minor(version: str) -> tuple[int, int] | None:
@@ -57,16 +59,18 @@ def _within(version: tuple[int, int], part: str) -> bool:
 class ClusterMatch:
     """Which clusters; globs (`*`, `?`, `[ab]`), compared without case; a part that is left out fits everything."""
 
-    subscriptions: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = field(default=(), metadata=_GLOBS)
     """Subscription ids."""
-    resource_groups: tuple[str, ...] = ()
+    resource_groups: tuple[str, ...] = field(default=(), metadata=_GLOBS)
     """Names of resource groups."""
-    clusters: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = field(default=(), metadata=_GLOBS)
     """Names of clusters."""
-    locations: tuple[str, ...] = ()
+    locations: tuple[str, ...] = field(default=(), metadata=_GLOBS)
     """Azure regions, such as `usgovvirginia`."""
-    tags: Mapping[str, str] = field(default=NO_TAGS, hash=False)
+    tags: Mapping[str, str] = field(default_factory=lambda: NO_TAGS, hash=False, metadata=_TAGS)
     """Tags of the cluster: name, and glob of the value; all must fit."""
+    line: int = field(default=0, compare=False, kw_only=True, metadata={"place": True})
+    """Where it stands in the file; 0 where nothing is written."""
 
     def fits_cluster(self, cluster: Cluster) -> bool:
         """Say whether the parts that concern a cluster fit."""
@@ -83,15 +87,15 @@ class ClusterMatch:
 class Match(ClusterMatch):
     """Which node pools."""
 
-    pools: tuple[str, ...] = ()
+    pools: tuple[str, ...] = field(default=(), metadata=_GLOBS)
     """Names of node pools."""
-    pool_tags: Mapping[str, str] = field(default=NO_TAGS, hash=False)
+    pool_tags: Mapping[str, str] = field(default_factory=lambda: NO_TAGS, hash=False, metadata=_TAGS)
     """Tags of the node pool: name, and glob of the value; all must fit."""
-    os_types: tuple[str, ...] = ()
+    os_types: tuple[str, ...] = field(default=(), metadata=_GLOBS)
     """`Linux`, `Windows`."""
-    os_skus: tuple[str, ...] = ()
+    os_skus: tuple[str, ...] = field(default=(), metadata=_GLOBS)
     """For example `Ubuntu2204`, `AzureLinux*`."""
-    pool_modes: tuple[str, ...] = ()
+    pool_modes: tuple[str, ...] = field(default=(), metadata=_GLOBS)
     """`System`, `User`, `Gateway`."""
     kubernetes: VersionRange | None = None
     """Versions of the pool; one that can't be read fits no range."""
@@ -111,9 +115,7 @@ class Match(ClusterMatch):
     @property
     def only_cluster(self) -> bool:
         """Say whether nothing is asked of node pools."""
-        return replace(
-            self, subscriptions=(), resource_groups=(), clusters=(), locations=(), tags=NO_TAGS
-        ) == Match()
+        return replace(self, subscriptions=(), resource_groups=(), clusters=(), locations=(), tags=NO_TAGS) == Match()
 
     def undecided(self, cluster: Cluster, pool: Pool) -> bool:
         """Say whether the pool's Kubernetes version alone would decide, and can't be read."""

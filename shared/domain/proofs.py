@@ -166,5 +166,3 @@ def strays(cluster: Cluster, found: Strays | None, settings: Settings, now: date
         return Finding("strays", _S.UNKNOWN, "ProofLevelMissing", message)
     message = f"{found.nodes} nodes outside every node pool carry the FIPS label: {names}."
     return Finding("strays", _S.COMPLIANT, "NodesOutsidePoolsProven", message)
-
-

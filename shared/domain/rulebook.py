@@ -1,8 +1,9 @@
 """Everything that people decide: the policy and the exemptions, as they hold for one look."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
+from shared.domain.matching import ClusterMatch
 from shared.domain.policy import Policy
 
 
@@ -16,6 +17,11 @@ class Rulebook:
     """Why one of the two is the last good one rather than today's; nothing is disrupted until it is mended."""
     warnings: tuple[str, ...] = ()
     """What is probably not meant."""
+
+    def of_nothing(self) -> "Rulebook":
+        """Return the rulebook that has nothing in its scope: for a cluster that is not the app's to look after."""
+        scope = replace(self.policy.scope, exclude=(ClusterMatch(),))
+        return replace(self, policy=replace(self.policy, scope=scope))
 
     @property
     def hash(self) -> str:

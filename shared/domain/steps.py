@@ -80,8 +80,8 @@ def _step(subject: Subject, verdict: PoolPosture) -> Step | None:
     target = target_os_sku(subject)
     moved = {"osSKU": target} if target else {}
     if "FipsDisabled" in reasons:
-        replaced = subject.settings.strategy is Strategy.REPLACE and not target and incapable(subject.pool)
-        if replaced:
+        stuck = not target and incapable(subject.pool, today=subject.now.date())
+        if subject.settings.strategy is Strategy.REPLACE and stuck:
             return Step(subject, verdict, ActionKind.REPLACE, {})
         return Step(subject, verdict, ActionKind.ENABLE_FIPS, {"enableFIPS": True, **moved})
     if "ModulesHistorical" in reasons and target:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
-from shared.domain.capability import incapable
+from shared.domain.capability import Incapable, incapable
 from shared.domain.checks import Subject
 from shared.domain.maintenance import cluster_opening
 from shared.domain.model import ActionKind, Cluster, ComplianceState, Mode, Notice
@@ -61,7 +61,7 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
 def _impossible(situation: Situation, step: Step) -> Wait | None:
     """What AKS would refuse, and what would harm."""
     pool, remembered = step.pool, step.subject.memory
-    if step.kind is ActionKind.ENABLE_FIPS and (cannot := incapable(pool, step.changes.get("osSKU"))):
+    if step.kind is ActionKind.ENABLE_FIPS and (cannot := _incapable(step)):
         return Wait(cannot.reason, cannot.message)
     if step.kind is ActionKind.DISABLE_FIPS and situation.cluster.fips:
         return Wait("ClusterFips", "The cluster has enableFIPS of its own, which asks it of every pool.")
@@ -77,6 +77,10 @@ def _impossible(situation: Situation, step: Step) -> Wait | None:
     if remembered.smb and step.kind is ActionKind.ENABLE_FIPS:
         return Wait("SmbVolumes", f"Workloads mount SMB volumes: {', '.join(remembered.smb[:10])}.", _REREAD)
     return None
+
+
+def _incapable(step: Step) -> Incapable | None:
+    return incapable(step.pool, step.changes.get("osSKU"), today=step.subject.now.date())
 
 
 def _not_yet(situation: Situation, step: Step) -> Wait | None:

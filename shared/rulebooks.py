@@ -1,0 +1,91 @@
+"""The rulebook as it is now, or the last good one: a broken policy or exemptions file disrupts nothing.
+
+The last pair of texts that could be used is kept in the app's tables, for the time in which today's can't be.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.domain.codec import plain, typed
+from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
+from shared.domain.model import Unreadable
+from shared.domain.policy import Policy
+from shared.domain.policy_reader import read_exemptions, read_policy
+from shared.domain.rulebook import Rulebook
+from shared.errors import ConfigError
+from shared.ports import Put, Table, Text
+
+_KEY = "rulebook"
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """The document of the row that keeps the last good pair."""
+
+    policy: str
+    exemptions: str
+
+
+class Rulebooks:
+    """shared.ports.Policies: reads both files, and falls back to the last good ones."""
+
+    def __init__(
+        self,
+        policy: Text,
+        exemptions: Text | None,
+        table: Table,
+        resolve: Callable[[Policy], Policy | Unreadable] = lambda policy: policy,
+    ) -> None:
+        """`exemptions` is None where there are none; `resolve` turns management groups into subscriptions."""
+        self._policy, self._exemptions, self._table, self._resolve = policy, exemptions, table, resolve
+        self._kept = ""
+
+    def load(self) -> Rulebook | Unreadable:
+        """Return what holds now; Unreadable if today's texts can't be used and there never were good ones."""
+        texts = self._read()
+        found = texts if isinstance(texts, Unreadable) else self._book(texts)
+        if isinstance(found, Unreadable):
+            return self._last_good(found)
+        if isinstance(texts, _Texts) and found.hash != self._kept:
+            self._keep(texts)
+            self._kept = found.hash
+        return found
+
+    def _read(self) -> _Texts | Unreadable:
+        policy = self._policy.read()
+        exemptions = self._exemptions.read() if self._exemptions else ""
+        for text in (policy, exemptions):
+            if isinstance(text, Unreadable):
+                return text
+        return _Texts(str(policy), str(exemptions))
+
+    def _book(self, texts: _Texts) -> Rulebook | Unreadable:
+        try:
+            policy = read_policy(texts.policy, self._policy.name)
+            exemptions = NO_EXEMPTIONS
+            if self._exemptions:
+                exemptions = self._read_exemptions(texts.exemptions, policy)
+        except ConfigError as error:
+            return Unreadable("PolicyInvalid", str(error), None)
+        resolved = self._resolve(policy)
+        return resolved if isinstance(resolved, Unreadable) else Rulebook(resolved, exemptions)
+
+    def _read_exemptions(self, text: str, policy: Policy) -> Exemptions:
+        name = self._exemptions.name if self._exemptions else ""
+        return read_exemptions(text, name, policy.exemptions)
+
+    def _last_good(self, why: Unreadable) -> Rulebook | Unreadable:
+        row = self._table.read(_KEY, _KEY)
+        if row is None:
+            return why
+        found = self._book(typed(_Texts, row.doc))
+        if isinstance(found, Unreadable):
+            return why
+        trouble = f"{why.message} Judged by the last good policy and exemptions; nothing is changed until it is mended."
+        return Rulebook(found.policy, found.exemptions, trouble)
+
+    def _keep(self, texts: _Texts) -> None:
+        row = self._table.read(_KEY, _KEY)
+        if row is None or row.doc != plain(texts):
+            # A lost race leaves another worker's good pair.
+            self._table.write(_KEY, Put(_KEY, row.etag if row else None, {}, plain(texts)))
