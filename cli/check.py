@@ -17,11 +17,11 @@ from cli.verdicts import Judge
 from shared.domain.model import ClusterRead, Unreadable
 from shared.domain.policy import Policy, read_policy
 from shared.domain.saved import ACCEPTED, Entry, Gap, read_saved
-from shared.errors import InputError
+from shared.errors import InputError, TransientError
 
 if TYPE_CHECKING:
     from shared.domain.ids import ClusterId
-    from shared.ports import Clusters
+    from shared.ports import Clusters, Fleet
 
 T = TypeVar("T")
 
@@ -32,6 +32,8 @@ _DESCRIPTION = (
     "subscriptions of FIPSWARDEN_SUBSCRIPTIONS or all that can be read. Nodes are not asked: where a policy wants "
     "their proof, pools are unknown (ProofMissing); `fipswarden posture` shows what the app has proven."
 )
+_AWAY = frozenset({"Unreachable", "Unauthenticated"})
+"""Why nothing at all could be read: no network, no sign-in."""
 _PATIENCE = 5
 """How often one cluster is asked for while ARM throttles."""
 _LONGEST_WAIT = 60.0
@@ -99,22 +101,32 @@ def _content(name: str) -> bytes:
 
 def _judge_live(judge: Judge, *, fresh: bool) -> None:
     from shared import bootstrap
-    from shared.resync import unreadable_subscriptions
 
     fleet, clusters = bootstrap.standalone_fleet()
-    subscriptions = fleet.subscriptions()
-    if not subscriptions:
-        judge.gaps.append(Gap("ARM", "NoSubscriptions", "Whoever is signed in sees no subscription: check `az login`."))
-        return
-    hints = list(fleet.clusters(subscriptions))
-    asked = _counted("asking ARM about subscription", subscriptions)
-    for subscription, why in unreadable_subscriptions(fleet, asked).items():
-        judge.gaps.append(Gap(f"subscription {subscription}", why.reason, why.message))
+    readable = _readable(fleet, judge)
+    hints = list(fleet.clusters(readable)) if readable else []
     if fresh:
         ids = _counted("reading cluster", [hint.cluster for hint in hints])
         judge.judge(Entry(cluster, "ARM", read_patiently(clusters, cluster)) for cluster in ids)
     else:
         judge.judge(Entry(hint.cluster, "Resource Graph", hint.read) for hint in hints)
+
+
+def _readable(fleet: "Fleet", judge: Judge) -> list[str]:
+    """Return the subscriptions that ARM lets be listed; the others are gaps. Raises TransientError if ARM is away.
+
+    ARM is asked since Resource Graph leaves out without a word what may not be read.
+    """
+    from shared.resync import unreadable_subscriptions
+
+    subscriptions = fleet.subscriptions()
+    if not subscriptions:
+        judge.gaps.append(Gap("ARM", "NoSubscriptions", "Whoever is signed in sees no subscription: check `az login`."))
+    unreadable = unreadable_subscriptions(fleet, _counted("asking about subscription", subscriptions))
+    if unreadable and all(one in unreadable and unreadable[one].reason in _AWAY for one in subscriptions):
+        raise TransientError(unreadable[subscriptions[0]].message)
+    judge.gaps.extend(Gap(f"subscription {one}", why.reason, why.message) for one, why in unreadable.items())
+    return [one for one in subscriptions if one not in unreadable]
 
 
 def read_patiently(

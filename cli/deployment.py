@@ -1,4 +1,4 @@
-"""Where a deployed app's storage is: from the settings themselves, or from what `azd env get-values` prints."""
+"""Where a deployed app is and what it looks after: from its settings, or from what `azd env get-values` prints."""
 
 from collections.abc import MutableMapping
 
@@ -17,7 +17,11 @@ HINT = "for a deployed app: eval \"$(azd env get-values | sed 's/^/export /')\""
 
 
 def complete(env: MutableMapping[str, str]) -> None:
-    """Fill in the storage settings that are missing where azd's outputs name the accounts."""
+    """Fill in the settings that are missing where azd's outputs tell them: the accounts and what is watched."""
+    watched = env.get("FIPSWARDEN_WATCHED")
+    # azd's own value of that name is what a person asked for: empty means the subscription deployed to.
+    if watched and not env.get("FIPSWARDEN_SUBSCRIPTIONS"):
+        env["FIPSWARDEN_SUBSCRIPTIONS"] = watched
     suffix = _SUFFIXES.get(env.get("FIPSWARDEN_CLOUD", "AzureCloud"))
     for output, (setting, services) in _ACCOUNTS.items():
         account = env.get(output)

@@ -3,6 +3,7 @@
 64, 69 and 70 are those of sysexits.h (EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE); 130 and 141 are 128 plus the signal.
 """
 
+import logging
 import os
 import sys
 import traceback
@@ -36,6 +37,8 @@ def of_states(states: Iterable[ComplianceState]) -> int:
 
 def guarded(run: Callable[[], int]) -> int:
     """Run a command; whatever it raises becomes one line on standard error and an exit code."""
+    # What the SDK logs before it raises would be told twice.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
     try:
         code = run()
         sys.stdout.flush()

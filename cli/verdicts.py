@@ -24,6 +24,8 @@ from shared.domain.policy import Policy
 from shared.domain.saved import Entry, Gap
 
 R = TypeVar("R", "PoolRow", "ClusterRow")
+_NAMED = 3
+"""How many clusters a note names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ class Judge:
     _pools: dict[tuple[str, str], PoolRow] = field(default_factory=dict)
     _clusters: dict[str, ClusterRow] = field(default_factory=dict)
     _excluded: dict[str, ClusterId] = field(default_factory=dict)
-    _seen: dict[str, int] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
+    _again: dict[str, ClusterId] = field(default_factory=dict)
 
     def judge(self, entries: Iterable[Entry]) -> None:
         """Judge some clusters; what can't be judged becomes unknown."""
@@ -131,7 +134,9 @@ class Judge:
     def _keep(self, entry: Entry, posture: Posture) -> None:
         cluster = entry.cluster
         key = cluster.key if cluster else entry.where
-        self._seen[key] = self._seen.get(key, 0) + 1
+        if cluster and key in self._seen:
+            self._again[key] = cluster
+        self._seen.add(key)
         if cluster and not posture.in_scope:
             self._excluded[key] = cluster
             return
@@ -155,13 +160,11 @@ class Judge:
         )
 
     def _twice(self) -> list[str]:
-        clusters = sum(1 for number in self._seen.values() if number > 1)
-        if not clusters:
+        if not self._again:
             return []
-        names = sorted(key for key, number in self._seen.items() if number > 1)[:3]
-        shown = ", ".join(name.partition("|")[2].replace("|", "/") for name in names)
-        more = " ..." if clusters > len(names) else ""
-        which = f"{count(clusters, 'cluster')} came more than once ({shown}{more})"
+        shown = ", ".join(str(cluster) for _, cluster in sorted(self._again.items())[:_NAMED])
+        more = " ..." if len(self._again) > _NAMED else ""
+        which = f"{count(len(self._again), 'cluster')} came more than once ({shown}{more})"
         return [f"{which}: which is fresher can't be known, so the worse verdict counts"]
 
 

@@ -285,6 +285,7 @@ output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP_NAME string = app.outputs.appName
 output FIPSWARDEN_FUNCTION_APP_ID string = app.outputs.appId
 output FIPSWARDEN_HEALTH_URL string = 'https://${app.outputs.hostName}/api/health'
+output FIPSWARDEN_CLOUD string = environment().name
 output FIPSWARDEN_WATCHED string = join(watched, ',')
 output FIPSWARDEN_PACKAGE_URL string = '${appStorage.outputs.blobEndpoint}${packageContainer}/app.zip'
 output FIPSWARDEN_STORAGE_ACCOUNT string = storageName

@@ -7,10 +7,11 @@ the very setting that made it so.
 import logging
 import os
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.adapters.blobs import BlobEvidence
 from shared.adapters.queues import AlertQueue, WakeUpQueue
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from shared.adapters.arm import Arm
 
 log = logging.getLogger("fipswarden.bootstrap")
+
+
+_TOKEN_LIMITS: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 10}
+"""Seconds, for the platform's token endpoint: azure-core's own are 300 and three retries, in the middle of a look."""
 
 
 class SystemClock:
@@ -57,8 +62,8 @@ def credential() -> "TokenCredential":
 
     if "IDENTITY_ENDPOINT" not in os.environ:
         return AzureCliCredential()
-    client_id = os.environ.get("AZURE_CLIENT_ID", "")
-    return ManagedIdentityCredential(client_id=client_id) if client_id else ManagedIdentityCredential()
+    client_id = os.environ.get("AZURE_CLIENT_ID")
+    return ManagedIdentityCredential(client_id=client_id or None, **_TOKEN_LIMITS)
 
 
 def _storage_credential(storage: Storage) -> "TokenCredential | None":

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from shared.domain.casing import CLUSTER, POOL, POOL_SECURITY, STORAGE
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.model import (
@@ -82,6 +83,24 @@ def arm_cluster(*profiles: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
     for name, value in changes.items():
         (top if name in top else properties)[name] = value
     return {**top, "properties": properties}
+
+
+def printed_by_az(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A managed cluster of ARM as `az aks list` prints it: without `properties`, in the CLI's spelling."""
+
+    def spelled(value: Any, names: Mapping[str, str]) -> Any:
+        ours = {arms: name for name, arms in names.items()}
+        return {ours.get(name, name): item for name, item in value.items()} if isinstance(value, dict) else value
+
+    top = {name: value for name, value in body.items() if name != "properties"}
+    flat = {**top, **spelled(body["properties"], CLUSTER)}
+    if "storageProfile" in flat:
+        flat["storageProfile"] = spelled(flat["storageProfile"], STORAGE)
+    pools = [spelled(pool, POOL) for pool in flat["agentPoolProfiles"]]
+    for pool in pools:
+        if "securityProfile" in pool:
+            pool["securityProfile"] = spelled(pool["securityProfile"], POOL_SECURITY)
+    return {**flat, "agentPoolProfiles": pools}
 
 
 def cluster(*profiles: Mapping[str, Any], **changes: Any) -> Cluster:

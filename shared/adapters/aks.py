@@ -24,10 +24,14 @@ from shared.domain.model import (
 from shared.domain.observe import read_cluster
 
 if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError
     from azure.core.pipeline import PipelineResponse
 
 _GONE = frozenset({"resourcenotfound", "resourcegroupnotfound"})
 _TRANSPORT_RETRY = timedelta(seconds=30)
+_SEND_WITHIN = 20.0
+"""Seconds from the call to the PUT's way out, a token included. With 10 s each to connect and for TLS, it is out
+before the lease's margin (60 s) is over, whatever becomes of its answer."""
 
 
 class AksClusters:
@@ -56,38 +60,41 @@ class AksClusters:
             return Unreadable("Unintelligible", f"ARM's answer is not a managed cluster: {error}", None)
 
     def begin(self, cluster: ClusterId, action: Action, intent: str) -> BeginResult:
-        """PUT the pool, once, and return what is known of it; never waits for the operation."""
-        from azure.core import MatchConditions
-        from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError
+        """PUT the pool, once, and return what is known of it; never waits for the operation.
 
-        answered: dict[str, str] = {}
+        The caller's fence was the last thing before: what is not ready to be sent soon after it is not sent at all.
+        """
+        from azure.core.exceptions import AzureError
 
-        def keep_headers(response: "PipelineResponse[Any, Any]") -> None:
-            answered.update({name.lower(): value for name, value in response.http_response.headers.items()})
+        from shared.adapters.deadline import SentTooLateError
 
+        answer = _Answer()
         try:
-            self._arm.client(cluster.subscription).agent_pools.begin_create_or_update(
-                cluster.resource_group,
-                cluster.name,
-                action.pool,
-                BytesIO(json.dumps(action.body).encode()),
-                etag=action.etag,
-                match_condition=MatchConditions.IfNotModified,
-                headers={"x-ms-client-request-id": intent},
-                polling=False,
-                raw_response_hook=keep_headers,
-            )
-        except HttpResponseError as error:
-            found = classified(error)
-            if found.status in UNDECIDED:
-                return Unanswered(found.message)
-            return Refused(found.reason, found.message, found.retry_write_after)
-        except ServiceRequestError as error:
-            return Refused("Unreachable", f"Nothing was sent, ARM could not be reached: {error}", _TRANSPORT_RETRY)
+            self._put(cluster, action, intent, answer)
+        except SentTooLateError as error:
+            return Refused("TooLate", f"The PUT was not sent: {error}.", _TRANSPORT_RETRY)
         except AzureError as error:
-            return Unanswered(f"The connection broke after the PUT was sent: {error.message}")
-        url = answered.get("azure-asyncoperation", "")
-        return Accepted(url, answered.get("x-ms-correlation-request-id", ""))
+            if not answer.is_success:
+                return _refused(error)
+            if not answer.operation:
+                return Unanswered(f"AKS said {answer.status}, and the rest could not be read: {error.message}")
+        return Accepted(answer.operation, answer.headers.get("x-ms-correlation-request-id", ""))
+
+    def _put(self, cluster: ClusterId, action: Action, intent: str, answer: "_Answer") -> None:
+        from azure.core import MatchConditions
+
+        self._arm.client(cluster.subscription).agent_pools.begin_create_or_update(
+            cluster.resource_group,
+            cluster.name,
+            action.pool,
+            BytesIO(json.dumps(action.body).encode()),
+            etag=action.etag,
+            match_condition=MatchConditions.IfNotModified,
+            headers={"x-ms-client-request-id": intent},
+            polling=False,
+            raw_response_hook=answer.keep,
+            send_by=self._arm.monotonic() + _SEND_WITHIN,
+        )
 
     def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:
         """GET the operation's URL (opaque, up to 4 kB); unreadable where AKS no longer knows it."""
@@ -103,6 +110,42 @@ class AksClusters:
             return Unreadable("Unreachable", f"ARM could not be reached: {error.message}", _TRANSPORT_RETRY)
         except ValueError as error:
             return Unreadable("Unintelligible", str(error), None)
+
+
+class _Answer:
+    """What came back for a PUT before its body was read: enough to know that AKS took it."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+
+    def keep(self, response: "PipelineResponse[Any, Any]") -> None:
+        """Keep an answer; of several (a challenge comes first), the last one."""
+        self.status = int(response.http_response.status_code)
+        self.headers = {name.lower(): value for name, value in response.http_response.headers.items()}
+
+    @property
+    def is_success(self) -> bool:
+        """Whether AKS took the request, whatever else it meant to say."""
+        return 200 <= self.status < 300
+
+    @property
+    def operation(self) -> str:
+        """The URL of the operation that AKS began; empty if it named none."""
+        return self.headers.get("azure-asyncoperation", "")
+
+
+def _refused(error: "AzureError") -> Refused | Unanswered:
+    from azure.core.exceptions import HttpResponseError, ServiceRequestError
+
+    if isinstance(error, HttpResponseError):
+        found = classified(error)
+        if found.status in UNDECIDED:
+            return Unanswered(found.message)
+        return Refused(found.reason, found.message, found.retry_write_after)
+    if isinstance(error, ServiceRequestError):
+        return Refused("Unreachable", f"Nothing was sent, ARM could not be reached: {error}", _TRANSPORT_RETRY)
+    return Unanswered(f"The connection broke after the PUT was sent: {error.message}")
 
 
 def _raw(response: "PipelineResponse[Any, Any]", _model: object, _headers: Mapping[str, Any]) -> Any:

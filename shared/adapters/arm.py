@@ -1,7 +1,8 @@
 """What all clients of ARM share: credentials, the SDK's client per subscription, and errors as classified values."""
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,15 +26,21 @@ _METADATA_API = "api-version=2022-09-01"
 class Arm:
     """ARM of one cloud."""
 
-    def __init__(self, cloud: Cloud, credential: "TokenCredential") -> None:
+    def __init__(
+        self, cloud: Cloud, credential: "TokenCredential", monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.cloud = cloud if cloud.arm_scope else _discover(cloud)
         """Where everything is, with the scope of its tokens."""
+        self.monotonic = monotonic
+        """Seconds that never jump."""
         self._credential = credential
         self._clients: dict[str, ContainerServiceClient] = {}
 
     def client(self, subscription: str) -> "ContainerServiceClient":
         """Return the SDK's client of a subscription; it is kept, with its connections."""
         from azure.mgmt.containerservice import ContainerServiceClient
+
+        from shared.adapters.deadline import SendBy
 
         found = self._clients.get(subscription)
         if found is None:
@@ -42,6 +49,7 @@ class Arm:
                 subscription,
                 base_url=self.cloud.arm_endpoint,
                 credential_scopes=[self.cloud.arm_scope],
+                custom_hook_policy=SendBy(self.monotonic),
                 **_NO_RETRY,
             )
         return found

@@ -26,10 +26,11 @@ class PolicyFile:
     def load(self) -> Policy | Unreadable:
         """Read the file."""
         try:
-            text = self._path.read_text(encoding="utf-8")
+            with self._path.open("rb") as file:
+                content = file.read(_MAX_BYTES + 1)
+            return _read(content, self._path.name)
         except (OSError, UnicodeDecodeError) as error:
             return Unreadable("PolicyUnreadable", f"{self._path}: {error}", None)
-        return _read(text, self._path.name)
 
 
 class PolicyBlob:
@@ -54,14 +55,18 @@ class PolicyBlob:
                     self._storage.uris["blob"], self._container, self._name, credential=self._credential, **RETRY
                 )
             with blob:
-                text = blob.download_blob(length=_MAX_BYTES, offset=0).readall().decode()
+                content = blob.download_blob(length=_MAX_BYTES + 1, offset=0).readall()
+            return _read(content, self._name)
         except (AzureError, UnicodeDecodeError) as error:
             return Unreadable("PolicyUnreadable", f"{self._container}/{self._name}: {error}", _RETRY)
-        return _read(text, self._name)
 
 
-def _read(text: str, name: str) -> Policy | Unreadable:
+def _read(content: bytes, name: str) -> Policy | Unreadable:
+    """Read a policy of which at most one byte more than may be was fetched: a part of it would be another policy."""
+    if len(content) > _MAX_BYTES:
+        said = f"{name}: more than {_MAX_BYTES // 1024} kB; a policy must be smaller. Nothing of it is used."
+        return Unreadable("PolicyInvalid", said, None)
     try:
-        return read_policy(text, name)
+        return read_policy(content.decode(), name)
     except ConfigError as error:
         return Unreadable("PolicyInvalid", str(error), None)

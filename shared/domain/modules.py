@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 
 from shared.domain.data_file import load
 from shared.domain.support import Release
@@ -121,6 +121,7 @@ def standing(certificate: Certificate, today: date) -> Standing:
     return Standing.ACTIVE
 
 
+@lru_cache(maxsize=256)
 def modules_of(release: Release, today: date) -> ModuleStanding:
     """Say whether the modules of a release are validated on a day."""
     found = tuple(item for item in edition().certificates if item.release == release.name)

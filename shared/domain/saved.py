@@ -6,13 +6,14 @@ can't be read becomes an unreadable cluster, and a list that says that it is not
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.casing import arm_properties
 from shared.domain.ids import ClusterId, pool_name
-from shared.domain.model import ClusterRead, ComplianceState, Finding, Unreadable
+from shared.domain.model import Cluster, ClusterRead, ComplianceState, Finding, Unreadable
 from shared.domain.observe import read_cluster
 from shared.errors import InputError
 
@@ -182,18 +183,26 @@ def _cluster(cluster: ClusterId, item: Mapping[str, Any], where: str) -> Entry:
     judged = [(pool, _pool_fault(pool, number, where)) for number, pool in enumerate(profiles, 1)]
     good = [pool for pool, fault in judged if fault is None]
     read = read_cluster({**item, "properties": {**properties, "agentPoolProfiles": good}})
-    return Entry(cluster, where, read, tuple(fault for _, fault in judged if fault))
+    faults = tuple(fault for _, fault in judged if fault)
+    return Entry(cluster, where, read, (*faults, *_repeated(read, where)))
+
+
+def _repeated(cluster: Cluster, where: str) -> Iterator[Finding]:
+    for name, times in Counter(pool.name for pool in cluster.pools).items():
+        if times > 1:
+            message = f"{where}: node pool {name} stands there {times} times: the worst verdict of them is shown"
+            yield Finding("readable", ComplianceState.UNKNOWN, "Contradictory", message)
 
 
 def _pool_fault(profile: Any, number: int, where: str) -> Finding | None:
-    fault = f"it is {_looks(profile)}"
-    if isinstance(profile, dict):
-        try:
-            pool_name(str(profile.get("name")))
-        except ValueError as error:
-            fault = str(error)
-        else:
+    try:
+        if isinstance(profile, dict):
+            name = profile.get("name")
+            pool_name(name if isinstance(name, str) else "")
             return None
+        fault = f"it is {_looks(profile)}"
+    except ValueError as error:
+        fault = str(error)
     message = f"{where}: its node pool number {number} can't be read and is not judged: {fault}"
     return Finding("readable", ComplianceState.UNKNOWN, "Unintelligible", message)
 

@@ -43,6 +43,26 @@ def test_a_blob_that_is_no_policy_is_unreadable(azurite: Azurite, text: bytes) -
     assert "policy.yaml" in found.message
 
 
+# Cut anywhere, this is a sound policy: only that it goes on tells.
+TOO_LONG = ENFORCING.encode() + b"#" * (1024 * 1024 - len(ENFORCING)) + b"\n"
+
+
+def test_a_blob_that_is_too_long_is_not_used_in_part(azurite: Azurite) -> None:
+    assert isinstance(write(azurite, TOO_LONG[:-1]).load(), Policy)
+    found = write(azurite, TOO_LONG).load()
+    assert isinstance(found, Unreadable)
+    assert (found.reason, found.retry_after) == ("PolicyInvalid", None)
+    assert "policy.yaml: more than 1024 kB" in found.message
+
+
+def test_a_file_that_is_too_long_is_not_used_in_part(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_bytes(TOO_LONG)
+    found = PolicyFile(path).load()
+    assert isinstance(found, Unreadable)
+    assert found.reason == "PolicyInvalid"
+
+
 def test_a_blob_that_is_not_there_is_unreadable_for_now(azurite: Azurite) -> None:
     found = PolicyBlob(Storage(azurite.connection_string, {}), None, "nowhere/policy.yaml").load()
     assert isinstance(found, Unreadable)

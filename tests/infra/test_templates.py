@@ -110,6 +110,14 @@ def test_outputs_of_main_are_upper_snake() -> None:
     assert not [name for name in names if not re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", name)]
 
 
+def test_the_command_finds_a_deployed_app_in_its_cloud_by_what_main_puts_out() -> None:
+    names = set(re.findall(r"\bFIPSWARDEN_[A-Z_]+\b", (ROOT / "cli" / "deployment.py").read_text()))
+    chosen = set(re.findall(r"\$\{(\w+)", (INFRA / "main.parameters.json").read_text()))
+    outputs = set(part(MAIN, "outputs"))
+    assert names <= outputs | chosen
+    assert {"FIPSWARDEN_CLOUD", "FIPSWARDEN_WATCHED"} <= names & outputs
+
+
 @pytest.mark.parametrize("hook", ["postdeploy.sh", "postdeploy.ps1"])
 def test_the_hook_gives_events_bicep_what_it_needs_from_what_main_puts_out(hook: str) -> None:
     text = (INFRA / "hooks" / hook).read_text()

@@ -86,7 +86,7 @@ def test_a_second_reason_beside_one_that_was_told_is_told() -> None:
     assert [alert.text for alert in changes(cluster_id(), BAD, other, 7)] == [
         (
             "enableFIPS is false: the pool runs a non-FIPS image. "
-            "Ubuntu 24.04 has no FIPS image: set the OS SKU to Ubuntu2204."
+            "Ubuntu 24.04 has no FIPS image. Set the OS SKU to Ubuntu2204, which can be done in place."
         )
     ]
 

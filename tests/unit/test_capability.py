@@ -56,6 +56,7 @@ TRUSTED = {"enableVTPM": True}
         ({"workloadRuntime": "KataMshvVmIsolation"}, "PodSandboxingIncapable"),
         ({"osSKU": "Ubuntu2604"}, "OsSkuIncapable"),
         ({"currentOrchestratorVersion": "1.18.20"}, "KubernetesTooOld"),
+        ({"currentOrchestratorVersion": "1.19.0"}, None),
         ({"osSKU": "AzureLinux", "currentOrchestratorVersion": "1.31.9"}, "OsRetired"),
         ({"osSKU": "Ubuntu", "currentOrchestratorVersion": "1.26.3"}, "OsRetired"),
         ({"osSKU": "Ubuntu", "currentOrchestratorVersion": "1.27.3"}, None),
@@ -208,6 +209,16 @@ def test_a_release_counts_as_retired_from_the_day_on_which_its_images_go() -> No
         "2027-03-17: its pools can't be scaled or reimaged. Set the OS SKU to Ubuntu2204, which can be done in place.",
         "Ubuntu2204",
     )
+
+
+def test_without_a_readable_version_an_os_sku_is_retired_when_all_that_it_may_give_is() -> None:
+    ubuntu = pool(osSKU="Ubuntu", currentOrchestratorVersion="?")
+
+    assert incapable(ubuntu, today=date(2028, 4, 29)) is None
+    found = incapable(ubuntu, today=date(2028, 4, 30))
+    assert found is not None
+    assert (found.reason, found.cure) == ("OsRetired", "")
+    assert found.message.startswith("With FIPS the pool would get Ubuntu 22.04. AKS removed")
 
 
 def test_no_cure_has_lost_its_images() -> None:

@@ -22,6 +22,18 @@ def test_the_cloud_decides_where_they_are() -> None:
     assert env["EVIDENCE_STORAGE__blobServiceUri"] == "https://stev.blob.core.usgovcloudapi.net"
 
 
+def test_what_was_deployed_to_be_watched_is_watched() -> None:
+    env = {"FIPSWARDEN_WATCHED": "11111111-1111-1111-1111-111111111111", "FIPSWARDEN_SUBSCRIPTIONS": ""}
+    complete(env)
+    assert env["FIPSWARDEN_SUBSCRIPTIONS"] == "11111111-1111-1111-1111-111111111111"
+
+
+def test_subscriptions_that_somebody_named_stay() -> None:
+    env = {"FIPSWARDEN_WATCHED": "11111111-1111-1111-1111-111111111111", "FIPSWARDEN_SUBSCRIPTIONS": "2222"}
+    complete(env)
+    assert env["FIPSWARDEN_SUBSCRIPTIONS"] == "2222"
+
+
 def test_a_cloud_without_a_name_is_not_guessed() -> None:
     env = {**ACCOUNTS, "FIPSWARDEN_CLOUD": "https://localhost:8443"}
     complete(env)

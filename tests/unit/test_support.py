@@ -213,6 +213,10 @@ class TestRetirement:
         assert is_gone(ended, TODAY)
         assert not is_gone(ended, TODAY - timedelta(days=1))
 
+    def test_a_release_without_support_is_not_gone_while_it_has_images(self) -> None:
+        assert not is_gone(named("Azure Linux 2.0"), date(2026, 3, 30))
+        assert is_gone(named("Azure Linux 2.0"), date(2026, 3, 31))
+
     def test_without_any_day_nothing_is_gone(self) -> None:
         assert not is_gone(named("Ubuntu 24.04"), date.max)
 
