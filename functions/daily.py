@@ -20,9 +20,11 @@ log = logger("daily")
 def daily(timer: func.TimerRequest) -> None:
     """Send the digest of the day."""
     from shared import bootstrap
+    from shared.budget import read_budget
     from shared.digest import daily_digest
 
-    digest = daily_digest(bootstrap.table("posture"), _coverage(), datetime.now(UTC))
+    counts = read_budget(bootstrap.table("rollout")).counts
+    digest = daily_digest(bootstrap.table("posture"), _coverage(), counts, bootstrap.watches, datetime.now(UTC))
     bootstrap.alert_queue().send(digest)
     log.info("daily digest queued", extra={"text": digest.text, "pastDue": timer.past_due})
 

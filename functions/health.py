@@ -23,11 +23,12 @@ def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 (the bin
     policy_hash = ""
     try:
         faults.extend(read_settings(os.environ).channel_faults)
-        policy = bootstrap.policies().load()
-        if isinstance(policy, Unreadable):
-            faults.append(f"{policy.reason}: {policy.message}")
+        rules = bootstrap.policies().load()
+        if isinstance(rules, Unreadable):
+            faults.append(f"{rules.reason}: {rules.message}")
         else:
-            policy_hash = policy.hash
+            policy_hash = rules.policy.hash
+            faults.extend([rules.trouble] if rules.trouble else [])
     except ConfigError as error:
         faults.extend(error.faults)
     body = {"status": "unhealthy" if faults else "healthy", "version": __version__, "policy": policy_hash}

@@ -1,12 +1,10 @@
-"""Queue `reconcile` → one look at one cluster, if its subscription is the app's to look after."""
+"""Queue `reconcile` → one look at one cluster."""
 
-import os
 from datetime import UTC, datetime
 
 import azure.functions as func
 
 from functions.logs import logger
-from shared.domain.events import watched
 from shared.domain.requests import ReconcileRequest
 from shared.errors import TerminalError
 from shared.rollout import LetGo
@@ -29,11 +27,6 @@ def reconcile(message: func.QueueMessage, poison: func.Out[str]) -> None:
     except TerminalError as error:
         log.error("not a reconcile request", extra={"detail": str(error)})  # noqa: TRY400 (it is the input's fault)
         poison.set(text)
-        return
-    ours = watched(os.environ.get("FIPSWARDEN_SUBSCRIPTIONS", ""))
-    if ours and request.cluster.subscription not in ours:
-        # Nothing outside the setting is changed, whoever queued it: an older setting, a person, a forged message.
-        log.warning("request out of scope", extra={"cluster": request.cluster.arm_id, "cause": request.cause})
         return
     inserted = message.insertion_time or datetime.now(UTC)
     result = look(bootstrap.reconciler_ports(), request, _utc(inserted))

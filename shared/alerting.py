@@ -151,6 +151,8 @@ def deliver(alert: Alert, channels: Sequence[Channel], memory: Table, now: datet
     Each is recorded as soon as it has the alert, so that the next try takes only those that failed. `message` is
     the id of the queue message: the same in every try, and another one for a second message with this alert.
     """
+    # A rule may name channels; where none of them is set up (any more), everybody is told rather than nobody.
+    channels = [channel for channel in channels if channel.name in alert.channels] or channels
     hold = _hold(memory, alert, channels, message, now)
     if isinstance(hold, Delivery):
         return hold

@@ -18,7 +18,7 @@ from shared.adapters.queues import AlertQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
 from shared.alerting import Alerting
 from shared.config import Settings, Storage, read_app_storage, read_channels, read_reach, read_settings
-from shared.ports import Channel, Clusters, Fleet, Policies
+from shared.ports import Channel, Clusters, Fleet, Policies, Text
 from shared.reconciler import Ports
 from shared.resync import ResyncPorts
 
@@ -100,14 +100,22 @@ def alert_queue() -> AlertQueue:
 
 @cache
 def policies() -> Policies:
-    """Return where the policy lies."""
-    from shared.adapters.policies import PolicyBlob, PolicyFile
+    """Return what people decide: the policy and the exemptions, or the last good ones."""
+    from shared.rulebooks import Rulebooks
 
-    kind, _, location = settings().policy.partition(":")
+    exemptions = settings().exemptions
+    return Rulebooks(text(settings().policy), text(exemptions) if exemptions else None, table("rollout"))
+
+
+def text(where: str) -> Text:
+    """Return the file at a place such as `file:policy.yaml` or `blob:policy/exemptions.yaml`."""
+    from shared.adapters.policies import TextBlob, TextFile
+
+    kind, _, location = where.partition(":")
     if kind == "file":
-        return PolicyFile(Path(__file__).resolve().parent.parent / location)
+        return TextFile(Path(__file__).resolve().parent.parent / location)
     storage = settings().app_storage
-    return PolicyBlob(storage, _storage_credential(storage), location)
+    return TextBlob(storage, _storage_credential(storage), location)
 
 
 @cache
@@ -134,7 +142,13 @@ def reconciler_ports() -> Ports:
         wake_ups(),
         alert_queue(),
         settings().timing,
+        watches,
     )
+
+
+def watches(subscription: str) -> bool:
+    """Say whether a subscription is the app's to look after; without a setting, all are."""
+    return not settings().subscriptions or subscription.lower() in settings().subscriptions
 
 
 @cache

@@ -70,6 +70,8 @@ class Settings:
     """The subscriptions that the app looks after; empty: all that its identity can read."""
     policy: str
     """`file:<path in the package>` or `blob:<container>/<name>` in the app's storage."""
+    exemptions: str
+    """Where the exemptions lie, in the same way; empty: there are none."""
     timing: Timing
     channels: ChannelSettings
 
@@ -90,7 +92,8 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         app_storage=_storage(env, _APP_STORAGE, _SERVICES, faults),
         evidence_storage=_storage(env, "EVIDENCE_STORAGE", ("blob",), faults),
         subscriptions=_guids(env, faults),
-        policy=_policy(env, faults),
+        policy=_location(env, "FIPSWARDEN_POLICY", "file:policy.yaml", faults),
+        exemptions=_location(env, "FIPSWARDEN_EXEMPTIONS", "", faults),
         timing=Timing(
             look_deadline=_seconds(env, "LOOK_DEADLINE_SECONDS", 240, (5, 480), faults),
             poll=_seconds(env, "OPERATION_POLL_SECONDS", 30, (1, 600), faults),
@@ -194,11 +197,11 @@ def _guids(env: Mapping[str, str], faults: list[str]) -> tuple[str, ...]:
     return found
 
 
-def _policy(env: Mapping[str, str], faults: list[str]) -> str:
-    value = env.get("FIPSWARDEN_POLICY", "file:policy.yaml")
-    if not re.fullmatch(r"file:.+|blob:[a-z0-9-]{3,63}/.+", value):
+def _location(env: Mapping[str, str], name: str, default: str, faults: list[str]) -> str:
+    value = env.get(name, default)
+    if value != default and not re.fullmatch(r"file:.+|blob:[a-z0-9-]{3,63}/.+", value):
         # It may be a blob's URL with its signature: it is not repeated.
-        faults.append("FIPSWARDEN_POLICY: this is neither file:<path> nor blob:<container>/<name>")
+        faults.append(f"{name}: this is neither file:<path> nor blob:<container>/<name>")
     return value
 
 
@@ -234,12 +237,17 @@ def _mail(env: Mapping[str, str], faults: list[str]) -> Mail | None:
         faults.extend(
             f"{name}: {value!r} is not a mail address"
             for value in values
-            if not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", value)
+            if not is_mail_address(value)
         )
     starttls = env.get("SMTP_STARTTLS", "true").lower()
     if starttls not in ("true", "false"):
         faults.append(f"SMTP_STARTTLS: {starttls!r} is neither true nor false")
     return Mail(host, int(port), starttls != "false", sender, recipients) if len(faults) == before else None
+
+
+def is_mail_address(value: str) -> bool:
+    """Say whether a text is one mail address, well enough for a relay to judge the rest."""
+    return re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", value) is not None
 
 
 def _list(env: Mapping[str, str], name: str) -> tuple[str, ...]:

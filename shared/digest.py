@@ -1,36 +1,54 @@
 """The daily word on the fleet: how many clusters are in which state, as one alert a day."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from shared.domain.budget import COUNTS_LAST, Counts
 from shared.domain.model import WORST_FIRST, Alert, ComplianceState, Unreadable
 from shared.ports import Table
 from shared.postures import summaries
 
 
-def daily_digest(postures: Table, unreadable: Mapping[str, Unreadable] | Unreadable, now: datetime) -> Alert:
+def daily_digest(
+    postures: Table,
+    unreadable: Mapping[str, Unreadable] | Unreadable,
+    counts: Counts | None,
+    watches: Callable[[str], bool],
+    now: datetime,
+) -> Alert:
     """Count the clusters in scope by state; sent twice on one day, it is told once.
 
-    `unreadable` is why subscriptions can't be read, by subscription, or why nobody could be asked for that. It is
-    never good while there is something that is not known: a verdict that nobody renews counts as unknown.
+    `unreadable` is why subscriptions can't be read, by subscription, or why nobody could be asked for that; `counts`
+    what the last resync saw; `watches` says which subscriptions are the app's to look after. It is never good while
+    there is something that is not known: a verdict that nobody renews counts as unknown.
     """
     states: Counter[ComplianceState] = Counter()
     overdue = 0
     for summary in summaries(postures):
-        if summary.in_scope and not summary.gone:
+        if summary.in_scope and not summary.gone and watches(summary.cluster.subscription):
             late = summary.overdue(now)
             overdue += late
             states[ComplianceState.UNKNOWN if late else summary.state] += 1
-    counts = [f"{states[state]} {state.value.replace('_', '-')}" for state in WORST_FIRST if states[state]]
+    by_state = [f"{states[state]} {state.value.replace('_', '-')}" for state in WORST_FIRST if states[state]]
     total = sum(states.values())
     bad = (ComplianceState.INCONSISTENT, ComplianceState.NON_COMPLIANT, ComplianceState.UNKNOWN)
-    blind = _blind(unreadable)
+    blind = _blind(unreadable) + _unseen(counts, now)
     severity = "warning" if blind or any(states[state] for state in bad) else "good" if total else "info"
-    text = f"{total} clusters in scope: {', '.join(counts) or 'none has been looked at yet'}."
+    text = f"{total} clusters in scope: {', '.join(by_state) or 'none has been looked at yet'}."
     if overdue:
         text += f" {overdue} of them count as unknown because the looks that were due have not come."
     return Alert(f"daily:{now:%Y-%m-%d}", "", "", severity, "DailyDigest", "FIPS on AKS, daily", text + blind, now)
+
+
+def _unseen(counts: Counts | None, now: datetime) -> str:
+    """Say what the last resync saw that nobody has judged, or that there was none lately."""
+    if counts is None or now - counts.at > COUNTS_LAST:
+        when = f" since {counts.at:%Y-%m-%d %H:%M} UTC" if counts else ""
+        return f" There has been no resync{when}: whether there are more clusters is not known."
+    if not counts.blind:
+        return ""
+    return f" {counts.blind} clusters or subscriptions could not be judged at all: they count as unknown."
 
 
 def _blind(unreadable: Mapping[str, Unreadable] | Unreadable) -> str:

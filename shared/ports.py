@@ -190,7 +190,8 @@ class FleetHint:
     """What Resource Graph says of one cluster: a hint, never posture or evidence."""
 
     read: ClusterRead
-    cluster: ClusterId
+    cluster: ClusterId | None
+    """None for a row that names no cluster that can be looked at: it is counted, never dropped."""
 
 
 class Fleet(Protocol):

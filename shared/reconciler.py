@@ -14,7 +14,9 @@ from shared.budget import change, read_budget
 from shared.chain import Chain
 from shared.domain import alerts
 from shared.domain.budget import Budget, seen
+from shared.domain.codec import typed
 from shared.domain.evaluate import evaluate
+from shared.domain.ids import ClusterId
 from shared.domain.model import (
     Accepted,
     Action,
@@ -43,7 +45,7 @@ from shared.ports import Alerts, Clock, Clusters, Evidence, Nodes, Policies, Tab
 from shared.postures import StoredPosture, commit, control_digest, digest, read_posture
 from shared.proving import Proving
 from shared.remediation import Remediation
-from shared.rollout import Hold, LetGo, Timing, claim
+from shared.rollout import Hold, LetGo, RolloutRow, Timing, claim
 
 UNREADABLE_GRACE = timedelta(minutes=15)
 """How long transient errors may keep a cluster from being read before it counts as unknown."""
@@ -87,11 +89,13 @@ class Looked:
 
 
 def reconcile(ports: Ports, request: ReconcileRequest, inserted: datetime) -> Looked | LetGo:
-    """Look at a cluster, or let the message go because another look answers it.
+    """Look at a cluster, or let the message go because another look answers it, or the cluster is not ours.
 
     `inserted` is when the message was put into the queue, by the queue server's clock. Raises LeaseLostError
     when somebody else took over, and whatever the storage raises: the host then brings the message again.
     """
+    if not ports.watches(request.cluster.subscription) and not _unfinished(ports.rollout, request.cluster):
+        return LetGo.NOT_OURS
     hold = claim(ports.rollout, ports.wake_ups, request, inserted, ports.clock, ports.timing)
     if isinstance(hold, LetGo):
         return hold
@@ -104,6 +108,13 @@ def reconcile(ports: Ports, request: ReconcileRequest, inserted: datetime) -> Lo
         except Exception as second:  # noqa: BLE001 (the first error is the one to be told; the lease will expire)
             error.add_note(f"the lease could not be released either: {second}")
         raise
+
+
+def _unfinished(rollout: Table, cluster: ClusterId) -> bool:
+    """Say whether something of ours may still be going on there, or holds a place in the budget."""
+    row = rollout.read(cluster.key, cluster.key)
+    running = row is not None and typed(RolloutRow, row.doc).memory.operation is not None
+    return running or cluster.key in read_budget(rollout).places
 
 
 class _Look:

@@ -307,7 +307,8 @@ class Remediation:
         foreign = [record for record in self.chain.open_intents() if own is None or record.id != own.intent]
         for record in foreign:
             kind, pool = ActionKind(record.payload["action"]), str(record.payload["pool"])
-            lost = Operation(record.id, kind, pool, str(record.payload["ifMatch"]), self.clock.now(), None, record.seq)
+            etag, changes = str(record.payload["ifMatch"]), record.payload["changes"]
+            lost = Operation(record.id, kind, pool, etag, self.clock.now(), changes, intent_seq=record.seq)
             self._record_outcome(lost, OutcomeState.UNKNOWN, "Its worker lost the lease; nothing else is known.")
         return bool(foreign)
 

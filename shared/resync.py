@@ -5,16 +5,17 @@ lost on the way (an event, a message, a crashed worker) is found here at the lat
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from shared.budget import stale_reservations
+from shared.budget import change, stale_places
+from shared.domain.budget import Counts, RingCount, counted
 from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
 from shared.domain.model import Alert, Cluster, ComplianceState, Unreadable
-from shared.domain.policy import Policy
 from shared.domain.requests import ReconcileRequest
+from shared.domain.rulebook import Rulebook
 from shared.ports import Alerts, Clock, Fleet, FleetHint, Policies, Table, WakeUps
 from shared.postures import PostureSummary, control_digest, summaries
 from shared.rollout import HORIZON
@@ -45,6 +46,8 @@ class Resynced:
     """Seen in Resource Graph."""
     queued: int
     """Looks queued."""
+    unaddressed: int = 0
+    """Rows of Resource Graph that name no cluster that can be looked at."""
     unreadable: int = 0
     """Subscriptions whose clusters ARM would not list: nobody knows what is in them."""
 
@@ -52,28 +55,84 @@ class Resynced:
 def resync(ports: ResyncPorts) -> Resynced:
     """Queue a look for every cluster that needs one; raises what the fleet's source raises."""
     now = ports.clock.now()
-    policy = ports.policies.load()
-    if isinstance(policy, Unreadable):
-        ports.alerts.send(_policy_alert(policy, now))
+    rules = ports.policies.load()
+    if isinstance(rules, Unreadable):
+        ports.alerts.send(_policy_alert(rules.reason, rules.message, now))
         return Resynced(0, 0, 0)
+    if rules.trouble:
+        ports.alerts.send(_policy_alert("PolicyInvalid", rules.trouble, now))
     covered = tuple(subscription for subscription in ports.fleet.subscriptions())
+    count = _Count(rules.hash)
     seen: set[str] = set()
-    clusters = queued = 0
-    for subscription, hints in groupby(ports.fleet.clusters(covered), lambda hint: hint.cluster.subscription):
+    queued = 0
+    for subscription, hints in groupby(count.addressed(ports.fleet.clusters(covered)), lambda it: it[0].subscription):
         seen.add(subscription)
-        group = {hint.cluster.key: hint for hint in hints}
-        clusters += len(group)
-        queued += _queue(ports, _due(subscription, group, ports.postures, policy, now))
+        group = {cluster.key: (cluster, hint) for cluster, hint in hints}
+        queued += _queue(ports, _due(subscription, group, ports.postures, rules, now, count))
     known = {each for each in _known(ports.postures) if ports.fleet.watches(each)}
     for subscription in sorted({*covered, *known} - seen):
-        queued += _queue(ports, _due(subscription, {}, ports.postures, policy, now))
-    stale = stale_reservations(ports.rollout, now - _STALE_RESERVATION)
-    old = (cluster for cluster in stale if ports.fleet.watches(cluster.subscription))
-    queued += _queue(ports, ((cluster, "resync: an old reservation", timedelta()) for cluster in old))
+        queued += _queue(ports, _due(subscription, {}, ports.postures, rules, now, count))
+    # A place is given back wherever it is: a subscription that is not looked after any more must not keep it.
+    stale = stale_places(ports.rollout, now - _STALE_RESERVATION)
+    queued += _queue(ports, ((cluster, "resync: an old reservation", timedelta()) for cluster in stale))
     unreadable = unreadable_subscriptions(ports.fleet, covered)
     for subscription, why in unreadable.items():
         ports.alerts.send(_coverage_alert(subscription, why, now))
-    return Resynced(len(covered), clusters, queued, len(unreadable))
+    found = count.result(rules, now, unreadable=len(unreadable))
+    change(ports.rollout, lambda budget: counted(budget, found))
+    return Resynced(len(covered), count.clusters, queued, count.unaddressed, len(unreadable))
+
+
+class _Count:
+    """Adds up the fleet's pools, by subscription and by ring, from what the postures say."""
+
+    def __init__(self, rules: str) -> None:
+        self._rules = rules
+        self.clusters = 0
+        self.unaddressed = 0
+        self._unseen = 0
+        self._subscriptions: dict[str, int] = {}
+        self._rings: dict[str, tuple[int, int]] = {}
+
+    def addressed(self, hints: Iterable[FleetHint]) -> Iterator[tuple[ClusterId, FleetHint]]:
+        """Yield the hints that name a cluster, with it, and count the others."""
+        for hint in hints:
+            if hint.cluster is None:
+                self.unaddressed += 1
+            else:
+                yield hint.cluster, hint
+
+    def posture(self, summary: PostureSummary, now: datetime) -> None:
+        """Count a cluster by its posture; what was judged by other rules, or long ago, is unproven."""
+        if summary.gone or not summary.in_scope:
+            return
+        subscription = summary.cluster.subscription
+        self._subscriptions[subscription] = self._subscriptions.get(subscription, 0) + summary.pools
+        old = summary.rules != self._rules or summary.overdue(now)
+        for ring, (pools, unproven) in summary.rings.items():
+            self._add(ring, pools, pools if old else unproven)
+
+    def unseen(self, hint: FleetHint, rules: Rulebook) -> None:
+        """Count a cluster that nobody has looked at: all of its pools are unproven."""
+        self._unseen += 1
+        if isinstance(hint.read, Cluster):
+            for pool in hint.read.pools:
+                ring = rules.policy.ring_for(hint.read, pool)
+                self._add(ring.name if ring else "", 1, 1)
+
+    def _add(self, ring: str, pools: int, unproven: int) -> None:
+        before = self._rings.get(ring, (0, 0))
+        self._rings[ring] = (before[0] + pools, before[1] + unproven)
+
+    def result(self, rules: Rulebook, now: datetime, unreadable: int) -> Counts:
+        """Return the counts; what could not be read at all may be in any ring, and keeps every one closed."""
+        blind = unreadable + self.unaddressed
+        names = [ring.name for ring in rules.policy.rings]
+        rings = {name: RingCount(*self._rings.get(name, (0, 0))) for name in names}
+        if blind:
+            rings = {name: replace(ring, unproven=ring.unproven + blind) for name, ring in rings.items()}
+        total = sum(self._subscriptions.values())
+        return Counts(now, total, self._subscriptions, rings, rules.policy.hash, self._unseen + blind)
 
 
 def unreadable_subscriptions(fleet: Fleet, covered: Iterable[str]) -> dict[str, Unreadable]:
@@ -87,26 +146,31 @@ _Due = tuple[ClusterId, str, timedelta]
 
 
 def _due(
-    subscription: str, hints: dict[str, FleetHint], postures: Table, policy: Policy, now: datetime
+    subscription: str, hints: dict[str, tuple[ClusterId, FleetHint]], postures: Table, rules: Rulebook, now: datetime, count: _Count
 ) -> Iterator[_Due]:
     known = {summary.cluster.key: summary for summary in summaries(postures, subscription)}
-    for key, hint in hints.items():
-        reason = _reason(hint, known.get(key), policy, now)
+    count.clusters += len(hints)
+    for summary in known.values():
+        count.posture(summary, now)
+    for key, (cluster, hint) in hints.items():
+        reason = _reason(hint, known.get(key), rules, now)
         if reason:
-            yield hint.cluster, f"resync: {reason[0]}", reason[1]
+            yield cluster, f"resync: {reason[0]}", reason[1]
+        if reason and key not in known:
+            count.unseen(hint, rules)
     for key, summary in known.items():
         if key not in hints and not summary.gone:
             yield summary.cluster, "resync: not in Resource Graph", timedelta()
 
 
 def _reason(
-    hint: FleetHint, known: PostureSummary | None, policy: Policy, now: datetime
+    hint: FleetHint, known: PostureSummary | None, rules: Rulebook, now: datetime
 ) -> tuple[str, timedelta] | None:
     read = hint.read
     if known is None:
-        covered = not isinstance(read, Cluster) or policy.covers(read.id, dict(read.tags))
+        covered = not isinstance(read, Cluster) or rules.policy.covers(read)
         return ("never looked at", timedelta()) if covered else None
-    if known.control != control_digest(read, policy, now):
+    if known.control != control_digest(read, rules, now):
         return "drift", timedelta()
     if known.state in (ComplianceState.UNKNOWN, ComplianceState.INCONSISTENT):
         # Only the nodes can tell whether it is so any more.
@@ -141,7 +205,7 @@ def _coverage_alert(subscription: str, why: Unreadable, now: datetime) -> Alert:
     return Alert(key, "", "", "warning", "CoverageUnknown", title, text, now)
 
 
-def _policy_alert(policy: Unreadable, now: datetime) -> Alert:
-    text = f"{policy.message} Until it can be read, nothing is judged and nothing is remediated."
-    key = f"policy:{fingerprint(policy.message)}:{now:%Y-%m-%d}"
-    return Alert(key, "", "", "critical", policy.reason, "The policy can't be used", text, now)
+def _policy_alert(reason: str, message: str, now: datetime) -> Alert:
+    text = f"{message} Until it is mended, nothing is remediated."
+    key = f"policy:{fingerprint(message)}:{now:%Y-%m-%d}"
+    return Alert(key, "", "", "critical", reason, "The policy can't be used", text, now)

@@ -67,6 +67,7 @@ class LetGo(StrEnum):
     ANSWERED = "a look that completed began after it was inserted"
     WOKEN = "a later wake-up is in the queue"
     COPIED = "the cluster is busy: a copy comes back when it is free"
+    NOT_OURS = "its subscription is not the app's to look after, and nothing of ours is going on there"
 
 
 class Hold:

@@ -21,10 +21,14 @@ QUERY = """resources
 | where type =~ 'microsoft.containerservice/managedclusters'
 | project id, subscriptionId, location, tags, provisioningState = properties.provisioningState,
   powerState = properties.powerState, aadProfile = properties.aadProfile,
-  agentPoolProfiles = properties.agentPoolProfiles
+  agentPoolProfiles = properties.agentPoolProfiles, enableFIPS = properties.enableFIPS, systemData,
+  nodeProvisioningProfile = properties.nodeProvisioningProfile, hostedSystemProfile = properties.hostedSystemProfile
 | order by subscriptionId asc, id asc"""
 """One query for the whole fleet."""
-_PROPERTIES = ("provisioningState", "powerState", "aadProfile", "agentPoolProfiles")
+_PROPERTIES = (
+    *("provisioningState", "powerState", "aadProfile", "agentPoolProfiles", "enableFIPS"),
+    *("nodeProvisioningProfile", "hostedSystemProfile"),
+)
 _PAGE = 1000
 _TRANSPORT_RETRY = timedelta(seconds=30)
 _MAX_SUBSCRIPTIONS = 300
@@ -87,14 +91,15 @@ def _pages(client: Any, subscriptions: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def hints(rows: Iterable[dict[str, Any]]) -> Iterator[FleetHint]:
-    """Read rows; one that names no cluster that we can address is told in the log, and ends nothing."""
+    """Read rows; one that names no cluster that we can address is passed on as such, and ends nothing."""
     for row in rows:
         try:
             cluster = ClusterId.parse(str(row.get("id")))
         except ValueError as error:
-            log.warning("row of Resource Graph without a usable id, not covered: %s", error)
-            continue
-        yield _hint(cluster, row)
+            log.warning("row of Resource Graph without a usable id", extra={"detail": str(error)})
+            yield FleetHint(Unreadable("Unintelligible", f"Resource Graph's row names no cluster: {error}", None), None)
+        else:
+            yield _hint(cluster, row)
 
 
 def _hint(cluster: ClusterId, row: dict[str, Any]) -> FleetHint:

@@ -37,13 +37,16 @@ class MailChannel:
         another try would only repeat the mail for the rest.
         """
         to = self._settings
-        message = mail.message(alert, self._portal, to.sender, to.recipients)
+        # The owner's address comes from a tag: whatever is no address reaches nobody.
+        owner = (alert.owner,) if is_mail_address(alert.owner) and alert.owner not in to.recipients else ()
+        recipients = (*to.recipients, *owner)
+        message = mail.message(alert, self._portal, to.sender, recipients)
         try:
             with smtplib.SMTP(to.host, to.port, timeout=_TIMEOUT) as relay:
                 if to.starttls:
                     # Raises where the relay does not offer it: the mail never goes out in the clear instead.
                     relay.starttls(context=self._tls)
-                refused = relay.send_message(message, to.sender, to.recipients)
+                refused = relay.send_message(message, to.sender, recipients)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise _failure(error) from error
         if refused:

@@ -1,4 +1,4 @@
-"""Where the policy lies: a file in the package, or a versioned blob in the app's storage."""
+"""Where the policy and the exemptions lie: a file in the package, or a versioned blob in the app's storage."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from shared.adapters.storage import RETRY
 from shared.config import Storage
 from shared.domain.model import Unreadable
-from shared.domain.policy import Policy, read_policy
-from shared.errors import ConfigError
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -17,30 +15,40 @@ _RETRY = timedelta(minutes=2)
 _MAX_BYTES = 1024 * 1024
 
 
-class PolicyFile:
-    """A policy that is deployed with the app."""
+class TextFile:
+    """A file that is deployed with the app."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def load(self) -> Policy | Unreadable:
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self._path.name
+
+    def read(self) -> str | Unreadable:
         """Read the file."""
         try:
             with self._path.open("rb") as file:
                 content = file.read(_MAX_BYTES + 1)
-            return _read(content, self._path.name)
+            return _text(content, self._path.name)
         except (OSError, UnicodeDecodeError) as error:
             return Unreadable("PolicyUnreadable", f"{self._path}: {error}", None)
 
 
-class PolicyBlob:
-    """A policy that people change without a deployment."""
+class TextBlob:
+    """A blob that people change without a deployment."""
 
     def __init__(self, storage: Storage, credential: "TokenCredential | None", location: str) -> None:
         self._storage, self._credential = storage, credential
         self._container, _, self._name = location.partition("/")
 
-    def load(self) -> Policy | Unreadable:
+    @property
+    def name(self) -> str:
+        """The blob's name."""
+        return self._name
+
+    def read(self) -> str | Unreadable:
         """Read the blob's current version."""
         from azure.core.exceptions import AzureError
         from azure.storage.blob import BlobClient
@@ -56,17 +64,14 @@ class PolicyBlob:
                 )
             with blob:
                 content = blob.download_blob(length=_MAX_BYTES + 1, offset=0).readall()
-            return _read(content, self._name)
+            return _text(content, self._name)
         except (AzureError, UnicodeDecodeError) as error:
             return Unreadable("PolicyUnreadable", f"{self._container}/{self._name}: {error}", _RETRY)
 
 
-def _read(content: bytes, name: str) -> Policy | Unreadable:
-    """Read a policy of which at most one byte more than may be was fetched: a part of it would be another policy."""
+def _text(content: bytes, name: str) -> str | Unreadable:
+    """Return a text of which at most one byte more than may be was fetched: a part of it would be another policy."""
     if len(content) > _MAX_BYTES:
-        said = f"{name}: more than {_MAX_BYTES // 1024} kB; a policy must be smaller. Nothing of it is used."
+        said = f"{name}: more than {_MAX_BYTES // 1024} kB; it must be smaller. Nothing of it is used."
         return Unreadable("PolicyInvalid", said, None)
-    try:
-        return read_policy(content.decode(), name)
-    except ConfigError as error:
-        return Unreadable("PolicyInvalid", str(error), None)
+    return content.decode()

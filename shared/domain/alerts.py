@@ -126,7 +126,8 @@ def _was_told(old: PoolPosture, previous: Posture | None) -> bool:
 def _pool_alert(cluster: ClusterId, pool: PoolPosture, seq: int, at: datetime, severity: str, text: str) -> Alert:
     reason, state = pool.decisive.reason, pool.state.value.replace("_", "-")
     key = f"{cluster.key}:{seq}:{pool.pool}:{reason}"
-    return Alert(key, cluster.arm_id, pool.pool, severity, reason, f"{cluster}/{pool.pool}: {state}", text, at)
+    title = f"{cluster}/{pool.pool}: {state}"
+    return Alert(key, cluster.arm_id, pool.pool, severity, reason, title, text, at, channels=pool.channels)
 
 
 def _reasons(pool: PoolPosture) -> frozenset[str]:

@@ -84,6 +84,8 @@ class Counts:
     """By name of the ring."""
     policy: str = ""
     """Hash of the policy whose rings were counted."""
+    blind: int = 0
+    """Clusters that nobody has looked at yet, rows that name none, and subscriptions that can't be read."""
 
 
 @dataclass(frozen=True, slots=True)

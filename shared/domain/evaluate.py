@@ -113,6 +113,7 @@ def _pool_posture(subject: Subject, rules: Rulebook) -> PoolPosture:
         subject.rule.line,
         ring.name if ring else "",
         subject.now,
+        subject.settings.alerts,
     )
 
 

@@ -10,6 +10,8 @@ from shared.domain.model import Cluster, Pool
 
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.\d{1,6})?")
 _BOUND = re.compile(r"(>=|<=|>|<|=)?(\d{1,4})\.(\d{1,4})")
+_LAST = 9999
+"""The greatest number in a version."""
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
 _GLOBS = {"longest": 256, "empty": "and would match nothing: leave it out or fill it"}
 _TAGS = {"longest": 256, "empty": "and would match everything: leave it out or fill it"}
@@ -36,6 +38,12 @@ class VersionRange:
         """Say whether a version lies in the range; one that can't be read lies in none."""
         known = minor(version)
         return known is not None and all(_within(known, part) for part in self.text.split())
+
+    def edges(self) -> tuple[str, ...]:
+        """Return the versions at its bounds and next to them: if it holds any version, it holds one of these."""
+        bounds = [(int(found[2]), int(found[3])) for part in self.text.split() if (found := _BOUND.fullmatch(part))]
+        near = [(one, two + step) for one, two in bounds for step in (-1, 0, 1) if 0 <= two + step <= _LAST]
+        return tuple(f"{one}.{two}" for one, two in [*near, (0, 0), *((one + 1, 0) for one, _ in bounds)])
 
 
 def _within(version: tuple[int, int], part: str) -> bool:

@@ -249,6 +249,8 @@ class PoolPosture:
     """Name of the pool's ring; empty if it is in none."""
     since: datetime
     """When the pool's state and reason became what they are."""
+    channels: tuple[str, ...] = ()
+    """Names of the channels that are told about it; none: all."""
 
     @property
     def decisive(self) -> Finding:
