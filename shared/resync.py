@@ -4,12 +4,13 @@ It changes nothing and records nothing itself. A hint never becomes posture; abs
 lost on the way (an event, a message, a crashed worker) is found here at the latest.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from shared.budget import stale_reservations
+from shared.coverage import unreadable_subscriptions as unreadable_subscriptions  # noqa: PLC0414 (cli/check.py has it from here)
 from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
 from shared.domain.model import Alert, Cluster, ComplianceState, Unreadable
@@ -74,12 +75,6 @@ def resync(ports: ResyncPorts) -> Resynced:
     for subscription, why in unreadable.items():
         ports.alerts.send(_coverage_alert(subscription, why, now))
     return Resynced(len(covered), clusters, queued, len(unreadable))
-
-
-def unreadable_subscriptions(fleet: Fleet, covered: Iterable[str]) -> dict[str, Unreadable]:
-    """Return which subscriptions ARM would not let the app read, and why; asks ARM once for each."""
-    answers = ((subscription, fleet.unreadable(subscription)) for subscription in covered)
-    return {subscription: why for subscription, why in answers if why}
 
 
 _Due = tuple[ClusterId, str, timedelta]
