@@ -32,8 +32,8 @@ def daily(timer: func.TimerRequest) -> None:
 def _coverage() -> "Mapping[str, Unreadable] | Unreadable":
     """Ask which subscriptions can't be read; that nobody could be asked is a value too, since the digest must come."""
     from shared import bootstrap
+    from shared.coverage import unreadable_subscriptions
     from shared.domain.model import Unreadable
-    from shared.resync import unreadable_subscriptions
 
     try:
         fleet = bootstrap.resync_ports().fleet

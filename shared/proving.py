@@ -79,8 +79,10 @@ def take_proof(pool: Pool, read: NodesRead, now: datetime) -> Proof:
         return Proof(now, pool.node_image, 0, unreadable=f"{reason}: {read.message}", etag=pool.etag or "")
     nodes = _of(read, pool)
     disagreeing = tuple(node.name for node in nodes if not _agrees(node, pool))
-    missing = max((pool.count or 0) - len(nodes), 0)
-    return Proof(now, pool.node_image, len(nodes), disagreeing, missing, etag=pool.etag or "")
+    # A node that is not ready may be long gone: what its labels say proves nothing, but it may well disagree.
+    ready = sum(node.ready for node in nodes)
+    missing = max((pool.count or 0) - ready, len(nodes) - ready, 0)
+    return Proof(now, pool.node_image, ready, disagreeing, missing, etag=pool.etag or "")
 
 
 def _agrees(node: Node, pool: Pool) -> bool:

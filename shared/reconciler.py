@@ -50,6 +50,9 @@ from shared.rollout import Hold, LetGo, RolloutRow, Timing, claim
 UNREADABLE_GRACE = timedelta(minutes=15)
 """How long transient errors may keep a cluster from being read before it counts as unknown."""
 
+GONE_SURE = timedelta(minutes=2)
+"""How long ARM must go on saying that a cluster does not exist, before its operation and places are given up."""
+
 POLICY_RETRY = timedelta(minutes=10)
 """How soon to come back when the policy can't be had; until then nothing is judged and nothing disrupted."""
 
@@ -143,6 +146,9 @@ class _Look:
         read = self._observe()
         if isinstance(read, Unreadable) and read.retry_after and not self._grace_is_over():
             return self._settle(None, "", (Deferral("", read.reason, read.message),), read.retry_after)
+        if isinstance(read, Gone) and not self._gone_is_sure():
+            said = "ARM says that it does not exist: asked again before that is believed."
+            return self._settle(None, "", (Deferral("", "GoneUnconfirmed", said),), GONE_SURE)
         memory = self._prove(read, rules)
         if isinstance(read, Gone) and self.stored.etag is None:
             # Nobody has ever seen this cluster: an event or a person named one that does not exist.
@@ -168,7 +174,8 @@ class _Look:
             # The operation is asked first: a cluster read after its end shows the end.
             progress = self.ports.clusters.operation(self.request.cluster, operation.url)
         read = self.ports.clusters.read(self.request.cluster)
-        self.remediation.follow(read, progress)
+        if not isinstance(read, Gone) or self._gone_is_sure():
+            self.remediation.follow(read, progress)
         return read
 
     def _grace_is_over(self) -> bool:
@@ -178,6 +185,14 @@ class _Look:
             self.hold.save(replace(self.hold.memory, unreadable_since=now))
         return since is not None and now - since > UNREADABLE_GRACE
 
+    def _gone_is_sure(self) -> bool:
+        """Remember since when ARM says that the cluster is gone; of one that nobody ever saw, once is enough."""
+        now, since = self.ports.clock.now(), self.hold.memory.gone_since
+        if since is None and (self.stored.etag or self.hold.memory != Memory()):
+            self.hold.save(replace(self.hold.memory, gone_since=now))
+            return False
+        return since is None or now - since >= GONE_SURE
+
     def _prove(self, read: ClusterRead, rules: Rulebook) -> Memory:
         memory = self.hold.memory
         if isinstance(read, Gone) and memory != Memory():
@@ -186,7 +201,7 @@ class _Look:
         if not isinstance(read, Cluster):
             return self.hold.memory
         now = self.ports.clock.now()
-        memory = replace(memory, pools=self._pools_remembered(read, now), unreadable_since=None)
+        memory = replace(memory, pools=self._pools_remembered(read, now), unreadable_since=None, gone_since=None)
         proven = Proving(self.ports.nodes, self.chain, now).prove(read, memory, rules)
         if proven != self.hold.memory:
             self.hold.save(proven)

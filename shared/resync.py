@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from shared.budget import change, stale_places
+from shared.coverage import unreadable_subscriptions
 from shared.domain.budget import Counts, RingCount, counted
 from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
@@ -133,12 +134,6 @@ class _Count:
             rings = {name: replace(ring, unproven=ring.unproven + blind) for name, ring in rings.items()}
         total = sum(self._subscriptions.values())
         return Counts(now, total, self._subscriptions, rings, rules.policy.hash, self._unseen + blind)
-
-
-def unreadable_subscriptions(fleet: Fleet, covered: Iterable[str]) -> dict[str, Unreadable]:
-    """Return which subscriptions ARM would not let the app read, and why; asks ARM once for each."""
-    answers = ((subscription, fleet.unreadable(subscription)) for subscription in covered)
-    return {subscription: why for subscription, why in answers if why}
 
 
 _Due = tuple[ClusterId, str, timedelta]

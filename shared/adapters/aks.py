@@ -149,7 +149,10 @@ def _refused(error: "AzureError") -> Refused | Unanswered:
 
 
 def _raw(response: "PipelineResponse[Any, Any]", _model: object, _headers: Mapping[str, Any]) -> Any:
-    return response.http_response.json()
+    body = response.http_response.json()
+    if not isinstance(body, dict):
+        raise ValueError(f"it is a {type(body).__name__}, not an object")  # noqa: TRY004 (bad input)
+    return body
 
 
 def _operation(body: Mapping[str, Any]) -> OperationRead:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,12 +88,22 @@ def _nodes(server: str, authority: bytes, token: str) -> Iterator[Node]:
                 page: Any = core.list_node(
                     limit=_PAGE, _continue=more, _preload_content=False, _request_timeout=_TIMEOUT
                 )
-                body: Any = json.loads(page.data)
-                for item in body.get("items", ()):
-                    yield read_node(item)
-                more = body.get("metadata", {}).get("continue")
+                items, more = _page(json.loads(page.data))
+                yield from map(read_node, items)
                 if not more:
                     return
+
+
+def _page(body: Any) -> tuple[Sequence[Mapping[str, Any]], str]:
+    """Return a page's items and where the next begins; raises ValueError for another shape.
+
+    What is not sure to be a whole list must not be taken for one: it could hide the nodes that prove the contrary.
+    """
+    found = body if isinstance(body, dict) else {}
+    items, metadata = found.get("items"), found.get("metadata")
+    if not isinstance(items, list) or not isinstance(metadata, dict) or not all(isinstance(one, dict) for one in items):
+        raise ValueError("the API server's answer is not a list of nodes")
+    return items, str(metadata.get("continue") or "")
 
 
 def _refused(status: int | None, reason: str | None) -> Unreadable:
@@ -105,5 +115,8 @@ def _refused(status: int | None, reason: str | None) -> Unreadable:
     if status == 403:
         message = "The app's identity may not list nodes: give it a role on the cluster (docs/security.md)."
         return Unreadable("KubernetesForbidden", message, None)
-    transient = status in (408, 410, 429) or (status or 500) >= 500
+    if not status:
+        # The client's word for a TLS failure (kubernetes.client.rest): no answer was had.
+        return Unreadable("Unreachable", f"The API server's certificate is not sound: {reason}"[:500], _RETRY)
+    transient = status in (408, 410, 429) or status >= 500
     return Unreadable("KubernetesError", f"The API server said {status} {reason}.", _RETRY if transient else None)

@@ -9,6 +9,13 @@ from shared.domain.model import Cluster, Finding, Pool
 from shared.domain.model import ComplianceState as State
 from shared.domain.policy import ExemptionRules
 
+_EXPIRY_MISSING = ": an exemption without an end would be a rule; give the day on which it ends"
+_REASONS = {
+    "pattern": "[A-Z][A-Za-z0-9]*",
+    "says": "is not the reason of a finding: reasons are in CamelCase, such as `FipsDisabled`",
+    "empty": "and would excuse nothing: leave it out for every finding that is non-compliant",
+}
+
 
 class Category(StrEnum):
     """Why a pool is excused (the words of Azure Policy's exemptions)."""
@@ -23,11 +30,12 @@ class Category(StrEnum):
 class Exemption:
     """One entry of the exemptions file."""
 
-    name: str
+    name: str = field(metadata={"longest": 100})
     """Unique; stands in findings and evidence."""
     match: Match
     """Which pools."""
     category: Category
+    """In which sense they are excused."""
     reason: str
     """Why, for an auditor."""
     owner: str
@@ -37,10 +45,12 @@ class Exemption:
     ticket: str
     """Where it was decided."""
     created: datetime
-    expires: datetime
-    covers: tuple[str, ...] = ()
+    """From when on it counts; a date means its first instant in UTC."""
+    expires: datetime = field(metadata={"end_of_day": True, "missing": _EXPIRY_MISSING})
+    """When it ends; a date means the end of that day in UTC."""
+    covers: tuple[str, ...] = field(default=(), metadata=_REASONS)
     """Reasons of the findings that are excused; none: every finding that is non-compliant."""
-    line: int = 0
+    line: int = field(default=0, compare=False, metadata={"place": True})
     """Where it stands in the file."""
 
     def ends(self, rules: ExemptionRules) -> datetime:
@@ -58,9 +68,9 @@ class Exemption:
 class Exemptions:
     """The whole file."""
 
-    entries: tuple[Exemption, ...] = ()
+    entries: tuple[Exemption, ...] = field(default=(), metadata={"key": "exemptions"})
     """In the order of the file."""
-    hash: str = field(default="", compare=False)
+    hash: str = field(default="", compare=False, metadata={"unread": True})
     """SHA-256 of the file's text."""
 
     def matching(self, cluster: Cluster, pool: Pool) -> tuple[Exemption, ...]:

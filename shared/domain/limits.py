@@ -1,15 +1,15 @@
 """How many of something may be disrupted at once: a count, a share, or the smaller of both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     """An upper bound; with both parts the smaller one holds."""
 
-    count: int | None = None
+    count: int | None = field(default=None, metadata={"least": 0})
     """So many."""
-    percent: int | None = None
+    percent: int | None = field(default=None, metadata={"least": 0, "most": 100})
     """That share of the node pools in scope, rounded down, but one as long as it is not 0."""
 
     def of(self, total: int | None) -> int:

@@ -178,6 +178,8 @@ class Node:
     """Label `kubernetes.azure.com/fips_enabled`, as it stands."""
     image_label: str
     """Label `kubernetes.azure.com/node-image-version`; empty if there is none."""
+    ready: bool
+    """Its condition `Ready` is true; the labels of another one may be those of a machine that is gone."""
 
 
 NodesRead = tuple[Node, ...] | Unreadable
@@ -195,7 +197,7 @@ class Proof:
     disagreeing: tuple[str, ...] = ()
     """Names of nodes whose label or image is not what the control plane says."""
     missing: int = 0
-    """Nodes that the pool should have and Kubernetes does not show."""
+    """Nodes that the pool should have and Kubernetes does not show, or shows as not ready."""
     unreadable: str = ""
     """Why the nodes could not be read, as `Reason: message`; empty if they could."""
     etag: str = ""
@@ -419,6 +421,8 @@ class Memory:
     pools: Mapping[str, PoolMemory] = field(default_factory=dict, hash=False)
     unreadable_since: datetime | None = None
     """Since when transient errors keep the cluster from being read."""
+    gone_since: datetime | None = None
+    """Since when ARM says that the cluster does not exist: one passing 404 is no deletion."""
     strays: Strays | None = None
     """Nodes outside every pool; None if the nodes were never asked."""
     agent: str = ""

@@ -66,9 +66,15 @@ def _pool(profile: Any) -> Pool:
 
 
 def _count(profile: Mapping[str, Any]) -> int | None:
-    """How many nodes a pool should have; a pool of single machines says so per VM size."""
-    sizes = profile.get("virtualMachineNodesStatus") if profile.get("type") == "VirtualMachines" else None
-    counts = [_dict(size).get("count") for size in _list(sizes)] or [profile.get("count")]
+    """How many nodes a pool should have, None if it is not known.
+
+    A pool of single machines says so per VM size (`virtualMachineNodesStatus`). Its `count` has a default of 1 in
+    the API's description, which says nothing of such pools: it is not believed.
+    """
+    if profile.get("type") == "VirtualMachines":
+        counts = [_dict(size).get("count") for size in _list(profile.get("virtualMachineNodesStatus"))] or [None]
+    else:
+        counts = [profile.get("count")]
     known = [count for count in counts if isinstance(count, int) and not isinstance(count, bool) and count >= 0]
     return sum(known) if len(known) == len(counts) else None
 
@@ -88,7 +94,12 @@ def read_node(item: Mapping[str, Any]) -> Node:
         pool=pool.lower(),
         fips_label=fips if isinstance(fips, str) else None,
         image_label=_str(labels.get(_IMAGE_LABEL)),
+        ready=any(_is_ready(condition) for condition in _list(_dict(item.get("status")).get("conditions"))),
     )
+
+
+def _is_ready(condition: Any) -> bool:
+    return isinstance(condition, dict) and (condition.get("type"), condition.get("status")) == ("Ready", "True")
 
 
 def _stopped(properties: Mapping[str, Any]) -> bool:

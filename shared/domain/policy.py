@@ -11,16 +11,28 @@ from shared.domain.matching import ClusterMatch, Match
 from shared.domain.model import Cluster, Mode, Pool
 from shared.domain.settings import Settings
 
+_MODE_MISSING = {"mode": ": say audit, alert, approve or enforce, so that no rule acts by surprise"}
+_MANAGEMENT_GROUPS = {
+    "pattern": r"[A-Za-z0-9_.()-]{1,90}",
+    "says": "is not the id of a management group: those are 1 to 90 letters, digits and `-_.()`",
+    "empty": "and nothing would be in scope: leave it out for all",
+}
+_SUBSCRIPTIONS = {
+    "pattern": r"\*|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+    "says": "is not a subscription id: write its GUID, or `*` for all",
+    "empty": "and nothing would be in scope: leave it out for all",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What holds for the pools that it matches; the first rule that matches wins."""
 
-    name: str
+    name: str = field(metadata={"longest": 100})
     """Stands in findings and evidence."""
-    match: Match = Match()
-    settings: Settings = Settings()
-    line: int = 0
+    match: Match = field(default=Match())
+    settings: Settings = field(default=Settings(), metadata={"flat": True, "missing": _MODE_MISSING})
+    line: int = field(default=0, compare=False, metadata={"place": True})
     """Where it stands in the file; 0 for what is at the top."""
 
 
@@ -28,11 +40,11 @@ class Rule:
 class Scope:
     """What is judged at all."""
 
-    management_groups: tuple[str, ...] = ()
+    management_groups: tuple[str, ...] = field(default=(), metadata=_MANAGEMENT_GROUPS)
     """Ids of management groups: their subscriptions, at any depth."""
-    subscriptions: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = field(default=(), metadata=_SUBSCRIPTIONS)
     """Subscription ids; with neither these nor management groups, all that the app can read."""
-    exclude: tuple[ClusterMatch, ...] = ()
+    exclude: tuple[ClusterMatch, ...] = field(default=(), metadata={"item": "an exclusion"})
     """Clusters that are out of scope: they have no state."""
 
 
@@ -40,8 +52,9 @@ class Scope:
 class Ring:
     """One stage of the roll-out."""
 
-    name: str
-    match: Match = Match()
+    name: str = field(metadata={"longest": 100})
+    """Unique; stands in deferrals and in the budget."""
+    match: Match = field(default=Match())
     """Which pools; the first ring that matches wins, and a pool in no ring waits for none."""
     after: str = ""
     """The ring that has to be done before this one opens; empty: the one above, if there is one."""
@@ -51,13 +64,15 @@ class Ring:
     """Whether the first pool must be proven before the second is begun."""
     concurrent: Limit | None = None
     """How many of its pools may be remediated at once."""
+    line: int = field(default=0, compare=False, kw_only=True, metadata={"place": True})
+    """Where it stands in the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
     """Stops everything when remediations keep failing, until a person resets it."""
 
-    failures: int = field(default=50, metadata={"least": 1})
+    failures: int = field(default=50, metadata={"least": 1, "most": 100, "percent": True})
     """Share of failures, in percent, from which on it is open."""
     within: timedelta = field(default=timedelta(days=1), metadata={"least": timedelta(minutes=1)})
     """How far back remediations count."""
@@ -69,11 +84,11 @@ class Breaker:
 class Disruption:
     """How much may be disrupted at once."""
 
-    concurrent: Limit = Limit(count=1)
+    concurrent: Limit = field(default=Limit(count=1))
     """Node pools of the whole fleet under remediation at once."""
     per_subscription: Limit | None = None
     """Node pools of one subscription under remediation at once."""
-    nodes: int | None = None
+    nodes: int | None = field(default=None, metadata={"least": 0})
     """Nodes of all pools under remediation together."""
     spacing: timedelta = timedelta()
     """Shortest time between the beginnings of two remediations."""
@@ -94,7 +109,7 @@ class ExemptionRules:
 class Policy:
     """A whole policy, typed and checked."""
 
-    defaults: Settings = Settings()
+    defaults: Settings = field(default=Settings(), metadata={"flat": True})
     """For pools that no rule matches, and for what a rule leaves out."""
     scope: Scope = Scope()
     rules: tuple[Rule, ...] = ()
@@ -105,7 +120,7 @@ class Policy:
     exemptions: ExemptionRules = ExemptionRules()
     require_approved_policy: bool = False
     """Whether this text must have been approved, by its hash, before `enforce` and `approve` apply."""
-    hash: str = field(default="", compare=False)
+    hash: str = field(default="", compare=False, metadata={"unread": True})
     """SHA-256 of the file's text: evidence names the policy by it."""
 
     def covers(self, cluster: Cluster) -> bool:

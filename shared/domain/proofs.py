@@ -129,7 +129,8 @@ def _incomplete(subject: Subject, taken: Proof) -> Finding | None:
     covered = subject.now - taken.at <= subject.settings.proof.joined_nodes
     missing = max(taken.missing, 0 if covered else count - taken.nodes)
     if missing > 0:
-        message = f"{missing} of {max(count, taken.nodes)} nodes have not been seen in the cluster: they are unproven."
+        total = max(count, taken.nodes + taken.missing)
+        message = f"{missing} of {total} nodes are not there, or not ready: they are unproven."
         return Finding("proof", _S.UNKNOWN, "NodesMissing", message)
     return None
 
@@ -137,10 +138,11 @@ def _incomplete(subject: Subject, taken: Proof) -> Finding | None:
 def _proven(subject: Subject, taken: Proof) -> Finding:
     level = subject.settings.proof.level
     if not taken.level.reaches(level):
-        message = f"All {taken.nodes} nodes carry the FIPS label; the policy asks for level {level}: not asked yet."
+        message = f"All {taken.nodes} nodes carry the FIPS label; the policy asks for level {level}: not asked."
         return Finding("proof", _S.UNKNOWN, "ProofLevelMissing", message)
-    said = "carry fips_enabled=true and the image" if taken.level is ProofLevel.NODE else f"say so at level {level}"
-    return Finding("proof", _S.COMPLIANT, "NodesProven", f"All {taken.nodes} nodes {said}.")
+    said = "carried fips_enabled=true and the image" if taken.level is ProofLevel.NODE else f"said so at level {level}"
+    message = f"All {taken.nodes} nodes {said} when they were asked, {taken.at:%Y-%m-%d %H:%M} UTC."
+    return Finding("proof", _S.COMPLIANT, "NodesProven", message)
 
 
 def strays(cluster: Cluster, found: Strays | None, settings: Settings, now: datetime) -> Finding | None:

@@ -1,7 +1,7 @@
 """What the policy asks of a node pool and how far the product may go for it: one record that rules fill in parts.
 
-The types are the language: the reader, the JSON Schema and the reference in docs/ are made from them. A field's
-`least` is the smallest value that the reader takes.
+The types are the language: the reader and the JSON Schema are made from them, and the reference in docs/ is held to
+them. What a field's metadata may say is told in `language`.
 """
 
 from dataclasses import dataclass, field
@@ -10,6 +10,12 @@ from enum import StrEnum
 
 from shared.domain.model import Mode, ProofLevel
 from shared.domain.windows import Blackout, Window
+
+_MAIL = {
+    "blank": True,
+    "pattern": r"[^\s@]+@[^\s@]+\.[^\s@]+",
+    "says": "is not a mail address: write it like `team@example.com`",
+}
 
 
 class Fips(StrEnum):
@@ -87,10 +93,10 @@ class Notice:
 
     before: timedelta = timedelta()
     """How long before; 0s tells nobody."""
-    owner: str = ""
-    """Mail address of the owner where the tag gives none."""
-    owner_tag: str = "owner"
-    """Tag of the node pool, or else of the cluster, that holds the owner's mail address."""
+    owner: str = field(default="", metadata=_MAIL)
+    """Mail address of the owner where the tag gives none; empty: none."""
+    owner_tag: str = field(default="owner", metadata={"blank": True})
+    """Tag of the node pool, or else of the cluster, that holds the owner's mail address; empty: no tag does."""
     objection_tag: str = "fips-objection"
     """Tag of the node pool or cluster by which an owner objects: any value holds the reimage back until removed."""
 
@@ -122,5 +128,7 @@ class Settings:
     """When none may begin, whatever the windows say."""
     cluster_maintenance: bool = False
     """Whether the cluster's own maintenance configuration has to be open as well."""
-    alerts: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = field(
+        default=(), metadata={"empty": "and would tell nobody: leave it out for all channels"}
+    )
     """Names of the channels that are told; none: all."""

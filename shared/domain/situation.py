@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.budget import Budget
-from shared.domain.maintenance import MaintenanceRead
-from shared.domain.model import Cluster, Memory, Posture
+from shared.domain.maintenance import MaintenanceConfiguration
+from shared.domain.model import Cluster, Memory, Posture, Unreadable
 from shared.domain.rulebook import Rulebook
 
 
@@ -18,8 +18,8 @@ class Situation:
     memory: Memory
     rules: Rulebook
     budget: Budget
-    maintenance: MaintenanceRead
-    """The cluster's own maintenance configurations; None where the policy doesn't ask for them."""
+    maintenance: tuple[MaintenanceConfiguration, ...] | Unreadable
+    """The cluster's own maintenance configurations; none where the policy doesn't ask for them."""
     now: datetime
     poll: timedelta
     """How soon to come back while an operation of ours runs."""

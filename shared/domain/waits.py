@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
 from shared.domain.capability import Incapable, incapable
 from shared.domain.checks import Subject
-from shared.domain.maintenance import cluster_opening
+from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import ActionKind, Cluster, ComplianceState, Mode, Notice
 from shared.domain.settings import Skip
 from shared.domain.situation import Situation
@@ -153,7 +153,12 @@ def _openings(situation: Situation, step: Step) -> Iterator[Open | Closed]:
         return
     yield opening(settings.windows, settings.blackouts, situation.now)
     if settings.cluster_maintenance:
-        yield cluster_opening(situation.maintenance, situation.now, has_windows=bool(settings.windows))
+        own = opening_by_cluster(situation.maintenance, situation.now)
+        if not isinstance(own, NoMaintenanceConfiguration):
+            yield own
+        elif not settings.windows:
+            message = "The policy asks for the cluster's own maintenance window, and none is configured for its nodes."
+            yield Closed(None, "NoMaintenanceConfiguration", message)
 
 
 def _no_place(situation: Situation, step: Step) -> Wait | None:

@@ -4,7 +4,7 @@ How a window behaves when the clocks change is told in `openings`: the start is 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from shared.domain.zones import zone_fault
 __all__ = ["WEEK", "Blackout", "Closed", "Open", "Weekday", "Window", "opening", "zone_fault"]
 
 _LONGEST = timedelta(days=7)
+_DAYS = {"optional": (), "empty": "and would never begin: leave it out for every day"}
 
 
 class Weekday(StrEnum):
@@ -37,13 +38,13 @@ WEEK = tuple(Weekday)
 class Window:
     """A maintenance window that recurs weekly or daily; raises ValueError for what can't be one."""
 
-    days: tuple[Weekday, ...]
+    days: tuple[Weekday, ...] = field(metadata=_DAYS)
     """Days on which it starts; empty: every day."""
     start: time
     """Local time of day, in whole minutes, without a time zone of its own."""
-    length: timedelta
+    length: timedelta = field(metadata={"least": timedelta(minutes=1), "most": _LONGEST})
     """Elapsed time, more than nothing and at most 7 days: it may cross midnight, and overlap itself."""
-    zone: str = "UTC"
+    zone: str = field(default="UTC", metadata={"check": zone_fault})
     """IANA name of the time zone that `start` and `days` are local to."""
 
     def __post_init__(self) -> None:
@@ -74,7 +75,7 @@ class Blackout:
     """The last day of it, which it includes."""
     reason: str
     """Why, for people."""
-    zone: str = "UTC"
+    zone: str = field(default="UTC", metadata={"check": zone_fault})
     """IANA name of the time zone whose days these are."""
 
     def __post_init__(self) -> None:

@@ -1,11 +1,19 @@
-"""YAML with its positions, so that every fault of a policy can name its line and column."""
+"""YAML with its positions, so that every fault of a policy can name its line and column.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+No text makes it raise: what is no YAML, nested without end or not meant for people becomes a fault.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 import yaml
+
+_SHOWN = 100
+"""Characters of a value or key that a fault shows: a text of a megabyte is no help to anybody."""
+_ADVISED = 100
+"""So many faults come with a search for what was meant: it is slow, and more of them mean another kind of file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,10 @@ class Located:
     """A scalar, a list of Located, or a dict of plain keys to Located."""
     line: int
     column: int
+    key: "Located | None" = field(default=None, compare=False, repr=False)
+    """The key of a mapping that it stands under; None for the document itself and for items of a list."""
+    raw: str = field(default="", compare=False, repr=False)
+    """A scalar as it is written, before YAML made a number, a truth value or a time of it."""
 
 
 class Faults:
@@ -24,28 +36,44 @@ class Faults:
     def __init__(self) -> None:
         self._found: list[tuple[int, int, str]] = []
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._found)
+
     def add(self, at: Located, text: str) -> None:
         """Note a fault at a place."""
         self._found.append((at.line, at.column, text))
 
     def unknown_keys(self, node: Located, allowed: tuple[str, ...], where: str) -> None:
-        """Note every key that is not allowed, with the one that was probably meant."""
+        """Note every key that is not allowed, at the key, with the one that was probably meant."""
         for key, value in mapping(node).items():
             if key not in allowed:
-                close = get_close_matches(key, allowed, n=1)
-                hint = f"did you mean `{close[0]}`?" if close else f"allowed are {', '.join(allowed)}"
-                self.add(value, f"unknown key `{key}` in {where}: {hint}")
+                self.add(value.key or value, f"unknown key {quoted(key)} in {where}: {self.advice(key, allowed)}")
+
+    def advice(self, written: str, allowed: tuple[str, ...]) -> str:
+        """Say which of the allowed words was probably meant, or else which there are."""
+        close = get_close_matches(written[:_SHOWN], allowed, n=1) if self.count < _ADVISED else []
+        return f"did you mean `{close[0]}`?" if close else f"allowed are {', '.join(allowed)}"
 
     def lines(self) -> tuple[str, ...]:
         """Return the faults in the order of the document, as `line L, column C: text`."""
         return tuple(f"line {line}, column {column}: {text}" for line, column, text in sorted(self._found))
 
 
+def quoted(text: str) -> str:
+    """Return how a fault shows a text: in one line and not at any length."""
+    short = text[:_SHOWN] + "…" * (len(text) > _SHOWN)
+    return "`" + "".join(each if each.isprintable() else " " for each in short) + "`"
+
+
 def shown(node: Located) -> str:
-    """Return how a fault names a value: a scalar as it reads, anything else by its kind."""
+    """Return how a fault names a value: a scalar as it is written, anything else by its kind."""
     if isinstance(node.value, dict):
         return "a mapping"
-    return "a list" if isinstance(node.value, list) else f"`{node.value}`"
+    if isinstance(node.value, list):
+        return "a list"
+    return "an empty value" if node.value is None else quoted(node.raw or str(node.value))
 
 
 def mapping(node: Located) -> Mapping[str, Located]:
@@ -53,50 +81,62 @@ def mapping(node: Located) -> Mapping[str, Located]:
     return node.value if isinstance(node.value, dict) else {}
 
 
+class _Loader(yaml.SafeLoader):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        # A document of aliases within aliases would grow without end: policies have no use for them.
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases (`*name`) are not supported: write it out", mark)
+        return super().compose_node(parent, index)
+
+
 def parse(text: str, faults: Faults) -> Located:
     """Parse one YAML document; a syntax error or a key given twice becomes a fault, never an exception."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
+        return Located({}, 1, 1) if root is None else _locate(root, faults)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = Located(None, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)
         faults.add(at, f"this is not valid YAML: {error.problem or error.context}")
-        return at
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
-        # PyYAML lets through what `chr` and `int` raise, and what nesting without end does.
+    except RecursionError:
+        at = Located(None, 1, 1)
+        faults.add(at, "this is not valid YAML: it is nested too deeply")
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        # PyYAML lets through what `chr` and `int` raise.
         at = Located(None, 1, 1)
         faults.add(at, f"this is not valid YAML: {' '.join(str(error).split())}")
-        return at
-    if root is None:
-        return Located({}, 1, 1)
-    # A document of aliases within aliases would grow without end: policies have no use for them.
-    if any(isinstance(event, yaml.AliasEvent) for event in _events(text)):
-        faults.add(Located(None, 1, 1), "aliases (`*name`) are not supported: write the value out")
-        return Located({}, 1, 1)
-    return _locate(root, faults)
+    return at
 
 
-def _events(text: str) -> Iterator[yaml.Event]:
-    yield from yaml.parse(text, Loader=yaml.SafeLoader)
-
-
-def _locate(node: yaml.Node, faults: Faults) -> Located:
+def _locate(node: yaml.Node, faults: Faults, key: Located | None = None) -> Located:
     line, column = node.start_mark.line + 1, node.start_mark.column + 1
     if isinstance(node, yaml.MappingNode):
-        found: dict[str, Located] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
-            value = _locate(value_node, faults)
-            if key in found:
-                faults.add(Located(None, key_node.start_mark.line + 1, 1), f"key `{key}` is given twice")
-            found[key] = value
-        return Located(found, line, column)
+        return Located(_pairs(node, faults), line, column, key)
     if isinstance(node, yaml.SequenceNode):
-        return Located([_locate(item, faults) for item in node.value], line, column)
+        return Located([_locate(item, faults) for item in node.value], line, column, key)
+    return Located(_scalar(node, faults), line, column, key, node.value)
+
+
+def _pairs(node: yaml.MappingNode, faults: Faults) -> dict[str, Located]:
+    found: dict[str, Located] = {}
+    for key_node, value_node in node.value:
+        at = Located(None, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        value = _locate(value_node, faults, at)
+        if not isinstance(key_node, yaml.ScalarNode):
+            faults.add(at, "a key must be a text, not a list or a mapping")
+            continue
+        if key_node.value in found:
+            faults.add(at, f"key {quoted(key_node.value)} is given twice")
+        found[key_node.value] = value
+    return found
+
+
+def _scalar(node: yaml.Node, faults: Faults) -> Any:
     try:
-        scalar = yaml.SafeLoader("").construct_object(node)
+        return yaml.SafeLoader("").construct_object(node)
     except (yaml.YAMLError, ValueError, LookupError, AttributeError):
         # An explicit tag on a text that doesn't fit it (`!!bool x`, `!!timestamp x`) fails in many ways.
-        scalar = None
-        faults.add(Located(None, line, column), f"`{node.value}` can't be read as {node.tag.rpartition(':')[2]}")
-    return Located(scalar, line, column)
+        at = Located(None, node.start_mark.line + 1, node.start_mark.column + 1)
+        faults.add(at, f"{quoted(node.value)} can't be read as {node.tag.rpartition(':')[2]}")
+        return None

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
-from local import seed
+from local import seed, tls
 from local.clock import ManualClock
 from local.server import LocalAzure
+from local.serving import Server, localhost_tls
 from local.world import World
 from local.world.faults import Answer, Drop, Fault
 from shared.adapters.arm import Arm
@@ -135,9 +137,49 @@ def test_a_kubeconfig_that_is_none_is_unintelligible(value: bytes) -> None:
     assert (found.reason, found.retry_after) == ("Unintelligible", None)
 
 
-def test_a_certificate_that_is_none_sends_no_token() -> None:
-    found = failed(reader(kubeconfig("https://127.0.0.1:9")).read(CLUSTER))
-    assert found.reason in ("Unreachable", "Unintelligible")
+class ApiServer:
+    """An API server behind TLS that says one thing, and keeps the tokens that it got."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body, self.tokens = body, list[str]()
+        self._server = Server("api", [web.get("/{path:.*}", self._answer)], tls=localhost_tls())
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.tokens.append(request.headers.get("Authorization", ""))
+        return web.Response(body=self.body, content_type="application/json")
+
+    def read(self, authority: bytes) -> NodesRead:
+        """Read its nodes, trusting an authority."""
+        with self._server:
+            return reader(kubeconfig(self._server.url, base64.b64encode(authority).decode())).read(CLUSTER)
+
+
+@pytest.mark.parametrize("authority", [b"no certificate", tls.Authority().certificate_pem])
+def test_a_server_that_the_cluster_s_authority_does_not_vouch_for_gets_no_token(authority: bytes) -> None:
+    server = ApiServer(b'{"items": [], "metadata": {}}')
+    found = failed(server.read(authority))
+    assert (found.reason, found.retry_after is not None) == ("Unreachable", True)
+    assert server.tokens == []
+
+
+def test_a_server_that_it_vouches_for_gets_the_token() -> None:
+    """Guards the test before: its server would have noticed a token."""
+    server = ApiServer(b'{"items": [], "metadata": {}}')
+    assert server.read(tls.authority().certificate_pem) == ()
+    assert server.tokens == ["Bearer token"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("null", "[1]", '"x"', "{}", "<html>", '{"items": []}', '{"items": [], "metadata": null}'),
+        *('{"items": null, "metadata": {}}', '{"items": {}, "metadata": {}}', '{"items": ["x"], "metadata": {}}'),
+        '{"items": [{}], "metadata": {}}',
+    ],
+)
+def test_an_answer_that_is_no_list_of_nodes_is_unintelligible(body: str) -> None:
+    found = failed(ApiServer(body.encode()).read(tls.authority().certificate_pem))
+    assert (found.reason, found.retry_after) == ("Unintelligible", None)
 
 
 def reader(value: bytes) -> KubernetesNodes:

@@ -114,8 +114,8 @@ class TestPoolsOfSingleMachines:
         assert pool(type="VirtualMachines", virtualMachineNodesStatus=[{"count": 2}, {"size": "x"}]).count is None
 
     @pytest.mark.parametrize("status", [None, [], "x"])
-    def test_without_sizes_the_count_is_what_arm_says(self, status: object) -> None:
-        assert pool(type="VirtualMachines", count=2, virtualMachineNodesStatus=status).count == 2
+    def test_without_sizes_it_is_not_known_whatever_the_count_says(self, status: object) -> None:
+        assert pool(type="VirtualMachines", count=2, virtualMachineNodesStatus=status).count is None
 
     def test_a_scale_set_counts_as_ever(self) -> None:
         assert pool(count=2, virtualMachineNodesStatus=[{"count": 7}]).count == 2

@@ -1,4 +1,4 @@
-"""What becomes of one PUT: it leaves soon after the fence or not at all, and a success is never taken for a refusal."""
+"""What becomes of one request to AKS: a PUT leaves soon after the fence or not at all, a success is no refusal."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from shared import bootstrap
 from shared.adapters.aks import AksClusters
 from shared.adapters.arm import Arm
 from shared.domain.clouds import CLOUDS
-from shared.domain.model import Accepted, Action, ActionKind, Refused, Unanswered
+from shared.domain.model import Accepted, Action, ActionKind, Refused, Unanswered, Unreadable
 from tests.builders import cluster_id
 
 OPERATION = "https://management.azure.com/operations/1"
@@ -136,6 +136,13 @@ def test_a_refusal_that_cannot_be_read_is_no_success(clusters: AksClusters, here
     here.answers = [(409, {**STARTED, "Content-Length": "1000"}, b'{"co')]
 
     assert not isinstance(clusters.begin(cluster_id(), ACTION, "intent-1"), Accepted)
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"null", b'"x"', b"<html", b""])
+def test_a_read_that_is_answered_with_no_object_is_unreadable(clusters: AksClusters, here: Here, body: bytes) -> None:
+    here.answers = [(200, {"Content-Type": "application/json"}, body)]
+
+    assert isinstance(clusters.read(cluster_id()), Unreadable)
 
 
 def test_the_identity_endpoint_is_asked_once_and_not_for_minutes(monkeypatch: pytest.MonkeyPatch, here: Here) -> None:
