@@ -12,6 +12,11 @@ class Limit:
     percent: int | None = field(default=None, metadata={"least": 0, "most": 100})
     """That share of the node pools in scope, rounded down, but one as long as it is not 0."""
 
+    def __post_init__(self) -> None:
+        """Refuse a limit without a bound; raises ValueError."""
+        if self.count is None and self.percent is None:
+            raise ValueError("a limit needs `count`, `percent` or both")
+
     def of(self, total: int | None) -> int:
         """Return how many that is of `total` node pools; a share of an unknown total is one."""
         bounds = [] if self.count is None else [self.count]

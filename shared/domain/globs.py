@@ -1,0 +1,68 @@
+"""Whether two globs can be about the same text, so that exemptions that contradict each other are found in advance.
+
+Globs are those of `fnmatch` on lower case: `*`, `?`, `[ab]`, `[!ab]`; a bracket without its end is a bracket.
+"""
+
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+_ANY = "*"
+_SOME = "aA0-_. ~\U0010fffe"
+"""Characters of every kind, for two parts that each take nearly all."""
+
+
+@lru_cache(maxsize=4096)
+def meet(one: str, other: str) -> bool:
+    """Say whether some text matches both globs; errs, if at all, on the side of yes."""
+    first, second = _parts(one.lower()), _parts(other.lower())
+    # How far both may have come, as (parts of the one, parts of the other) that are behind.
+    reached, todo = {(0, 0)}, [(0, 0)]
+    while todo:
+        at, there = todo.pop()
+        if (at, there) == (len(first), len(second)):
+            return True
+        for step in _steps(first[at : at + 1], second[there : there + 1]):
+            place = (at + step[0], there + step[1])
+            if place not in reached:
+                reached.add(place)
+                todo.append(place)
+    return False
+
+
+def _steps(one: tuple[str, ...], other: tuple[str, ...]) -> list[tuple[int, int]]:
+    """How both may go on: a star takes nothing and is left behind, or takes what the other one takes."""
+    if (_ANY,) in (one, other):
+        return [(int(one == (_ANY,)), 0), (0, int(other == (_ANY,))), *_taken(one, other)]
+    return [(1, 1)] if one and other and _share(one[0], other[0]) else []
+
+
+def _taken(one: tuple[str, ...], other: tuple[str, ...]) -> list[tuple[int, int]]:
+    if not one or not other:
+        return []
+    return [(int(one != (_ANY,)), int(other != (_ANY,)))]
+
+
+def _share(one: str, other: str) -> bool:
+    """Say whether one character fits both parts: if any does, then one at the edge of a range of theirs."""
+    edges = {chr(code) for each in one + other for code in range(ord(each) - 1, ord(each) + 2) if 0 <= code < 0x110000}
+    return any(fnmatchcase(each, one) and fnmatchcase(each, other) for each in edges | set(_SOME))
+
+
+def _parts(glob: str) -> tuple[str, ...]:
+    """Split a glob into parts that match one character each, and stars."""
+    parts: list[str] = []
+    at = 0
+    while at < len(glob):
+        size = _bracket(glob, at) if glob[at] == "[" else 1
+        part = glob[at : at + size]
+        # A bracket without its end is put into brackets, so that it can be matched on its own.
+        parts.append("[[]" if part == "[" else part)
+        at += size
+    return tuple(parts)
+
+
+def _bracket(glob: str, at: int) -> int:
+    """The length of a set of characters; 1 if its end is missing. An end that comes first is a member."""
+    first = at + 1 + (glob[at + 1 : at + 2] == "!")
+    end = glob.find("]", first + 1)
+    return end - at + 1 if end >= 0 else 1

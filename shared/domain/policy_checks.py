@@ -1,0 +1,135 @@
+"""What is wrong with a policy or its exemptions only when its parts are seen together: names, rings, overlaps."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from difflib import get_close_matches
+from itertools import combinations
+
+from shared.domain.exemptions import Exemption
+from shared.domain.globs import meet
+from shared.domain.matching import Match, VersionRange
+from shared.domain.policy import ExemptionRules
+from shared.domain.yaml_source import Faults, Located, mapping, quoted
+
+Placed = tuple[Located, Exemption]
+_GLOBS = ("subscriptions", "resource_groups", "clusters", "locations", "pools", "os_types", "os_skus", "pool_modes")
+
+
+def names_differ(nodes: Sequence[Located], what: str, faults: Faults, taken: str = "") -> None:
+    """Note every name that stands twice in a list, or that the product uses itself."""
+    seen: dict[str, int] = {}
+    for node in nodes:
+        if (name := _text(node, "name")) is None:
+            continue
+        if name.value == taken:
+            faults.add(name, f"the {what} name {quoted(taken)} is the product's own: choose another one")
+        elif name.value in seen:
+            first = seen[name.value]
+            faults.add(name, f"the {what} name {quoted(name.value)} is taken (line {first}): names must be unique")
+        seen.setdefault(name.value, name.line)
+
+
+def rings_lead_on(nodes: Sequence[Located], faults: Faults) -> None:
+    """Note rings that come after one that is not there, and rings that wait for each other in a circle."""
+    named = {name.value: node for node in nodes if (name := _text(node, "name"))}
+    before: dict[str, str] = {}
+    above = ""
+    for name, node in named.items():
+        after = _text(node, "after")
+        if after and after.value == name:
+            faults.add(after, f"ring {quoted(name)} comes after itself: name another ring")
+        elif after and after.value not in named:
+            close = get_close_matches(after.value, [other for other in named if other != name], n=1)
+            hint = f"did you mean `{close[0]}`?" if close else "give the name of a ring"
+            faults.add(after, f"ring {quoted(name)} comes after {quoted(after.value)}, which is no ring: {hint}")
+        else:
+            before[name] = after.value if after else above
+        above = name
+    for circle in _circles(before):
+        node = named[circle[0]]
+        way = " → ".join((*circle, circle[0]))
+        hint = "give one of them another `after` (without it, a ring comes after the one above)"
+        faults.add(_text(node, "after") or node, f"rings wait for each other in a circle, {way}: {hint}")
+
+
+def _circles(before: Mapping[str, str]) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    done: set[str] = set()
+    for start in before:
+        way: list[str] = []
+        at = start
+        while at in before and at not in done:
+            done.add(at)
+            way.append(at)
+            at = before[at]
+        if at in way:
+            found.append(tuple(way[way.index(at) :]))
+    return found
+
+
+def all_is_alone(nodes: Sequence[Located], faults: Faults) -> None:
+    """Note a `*` that stands next to subscription ids: they would say nothing."""
+    for node in nodes:
+        if node.value == "*" and len(nodes) > 1:
+            faults.add(node, "`*` already means all subscriptions: leave the others out, or leave out the `*`")
+
+
+def exemption_ends_after_it_begins(node: Located, exemption: Exemption, faults: Faults) -> None:
+    """Note an exemption that was over before it was made."""
+    if exemption.expires <= exemption.created:
+        name = quoted(exemption.name)
+        faults.add(mapping(node)["expires"], f"exemption {name} ends before it begins: `expires` comes after `created`")
+
+
+def somebody_else_agreed(node: Located, faults: Faults) -> None:
+    """Note an exemption whose owner approved it."""
+    owner, approver = _text(node, "owner"), _text(node, "approver")
+    if owner and approver and owner.value.strip().casefold() == approver.value.strip().casefold():
+        faults.add(approver, f"{quoted(approver.value)} is the exemption's owner: somebody else has to approve it")
+
+
+def exemptions_are_apart(placed: Sequence[Placed], rules: ExemptionRules, faults: Faults) -> None:
+    """Note every two exemptions that can excuse the same finding of the same pool at the same time."""
+    for (_, one), (node, other) in combinations(placed, 2):
+        if _same_time(one, other, rules) and _same_reasons(one, other) and can_share(one.match, other.match):
+            both = f"exemption {quoted(other.name)} overlaps {quoted(one.name)} (line {one.line})"
+            faults.add(node, f"{both}: both can excuse one pool at one time; narrow one, or end it sooner")
+
+
+def can_share(one: Match, other: Match) -> bool:
+    """Say whether two matches can be about the same pool; errs, if at all, on the side of yes."""
+    return (
+        all(_globs_share(getattr(one, part), getattr(other, part)) for part in _GLOBS)
+        and all(_tags_share(getattr(one, part), getattr(other, part)) for part in ("tags", "pool_tags"))
+        and _versions_share(one.kubernetes, other.kubernetes)
+    )
+
+
+def _globs_share(one: Sequence[str], other: Sequence[str]) -> bool:
+    return not one or not other or any(meet(left, right) for left in one for right in other)
+
+
+def _tags_share(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    theirs = {name.lower(): glob for name, glob in other.items()}
+    return all(meet(glob, theirs.get(name.lower(), "*")) for name, glob in one.items())
+
+
+def _versions_share(one: VersionRange | None, other: VersionRange | None) -> bool:
+    if one is None or other is None:
+        return True
+    both = VersionRange(f"{one.text} {other.text}")
+    return any(both.holds(version) for version in both.edges())
+
+
+def _same_time(one: Exemption, other: Exemption, rules: ExemptionRules) -> bool:
+    shared = min(one.ends(rules), other.ends(rules)) - max(one.created, other.created)
+    return shared > timedelta()
+
+
+def _same_reasons(one: Exemption, other: Exemption) -> bool:
+    return not one.covers or not other.covers or bool({*one.covers} & {*other.covers})
+
+
+def _text(node: Located, key: str) -> Located | None:
+    found = mapping(node).get(key)
+    return found if found is not None and isinstance(found.value, str) and found.value else None

@@ -1,0 +1,115 @@
+"""Reads the policy and the exemptions: text in, typed and checked records or every fault at once out.
+
+Never returns half a policy: what has any fault raises ConfigError.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import TypeVar
+
+from shared.domain import policy_checks as checks
+from shared.domain.exemptions import Exemptions
+from shared.domain.language import Key, keys, names
+from shared.domain.policy import ExemptionRules, Policy, Rule
+from shared.domain.reading import Reader
+from shared.domain.settings import Settings
+from shared.domain.yaml_source import Faults, Located, mapping, parse
+from shared.errors import ConfigError
+
+T = TypeVar("T", Policy, Exemptions)
+VERSION = 1
+"""The only version of the language that there has been."""
+_EXCLUSION = "an exclusion that names nothing would exclude the whole fleet: name clusters"
+_EXEMPTION = "an exemption that names nothing would excuse the whole fleet: name clusters or node pools"
+
+
+def read_policy(text: str, name: str = "policy") -> Policy:
+    """Read a policy from YAML.
+
+    Raises ConfigError with `name` and one line per fault (`line L, column C: what, what to do`).
+    """
+    faults = Faults()
+    root = parse(text, faults)
+    policy = Policy(hash=_hash(text))
+    if _is_document(root, Policy, "policy", faults):
+        policy = _policy(root, Reader(faults), policy)
+    return _sound(policy, name, faults)
+
+
+def read_exemptions(text: str, name: str = "exemptions", rules: ExemptionRules = ExemptionRules()) -> Exemptions:  # noqa: B008 (frozen)
+    """Read the exemptions from YAML; the policy's `rules` say until when each counts.
+
+    Raises ConfigError like `read_policy`.
+    """
+    faults = Faults()
+    root = parse(text, faults)
+    exemptions = Exemptions(hash=_hash(text))
+    if _is_document(root, Exemptions, "exemptions file", faults):
+        exemptions = _exemptions(root, Reader(faults), exemptions, rules)
+    return _sound(exemptions, name, faults)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _sound(found: T, name: str, faults: Faults) -> T:
+    if faults.count:
+        raise ConfigError(name, faults.lines())
+    return found
+
+
+def _is_document(root: Located, kind: type, what: str, faults: Faults) -> bool:
+    if root.value is None and faults.count:
+        return False
+    if not isinstance(root.value, dict):
+        faults.add(root, f"the {what} is a mapping that begins with `version: {VERSION}`")
+        return False
+    faults.unknown_keys(root, ("version", *names(kind)), f"the {what}")
+    version = mapping(root).get("version", root)
+    if type(version.value) is not int or version.value != VERSION:
+        faults.add(version, f"`version: {VERSION}` must stand in the {what}: this app reads no other version")
+    return True
+
+
+def _policy(root: Located, reader: Reader, base: Policy) -> Policy:
+    defaults = reader.fill(Settings, root, "the policy", base.defaults) or base.defaults
+    rules: list[tuple[Located, Rule]] = []
+    if written := mapping(root).get("rules"):
+        # What a rule leaves out is as at the top.
+        rules = reader.items(_key(Policy, "rules"), written, Rule("", settings=defaults))
+    known = {"defaults": defaults, "rules": tuple(rule for _, rule in rules)}
+    policy = reader.fill(Policy, root, "the policy", base, known) or base
+    checks.names_differ(_list(root, "rules"), "rule", reader.faults, taken="default")
+    checks.names_differ(_list(root, "rings"), "ring", reader.faults)
+    checks.rings_lead_on(_list(root, "rings"), reader.faults)
+    if scope := mapping(root).get("scope"):
+        checks.all_is_alone(_list(scope, "subscriptions"), reader.faults)
+        for node in _list(scope, "exclude"):
+            if node.value == {}:
+                reader.faults.add(node, _EXCLUSION)
+    return policy
+
+
+def _exemptions(root: Located, reader: Reader, base: Exemptions, rules: ExemptionRules) -> Exemptions:
+    written = mapping(root).get("exemptions")
+    placed = reader.items(_key(Exemptions, "exemptions"), written) if written else []
+    checks.names_differ(_list(root, "exemptions"), "exemption", reader.faults)
+    for node, exemption in placed:
+        checks.exemption_ends_after_it_begins(node, exemption, reader.faults)
+    for node in _list(root, "exemptions"):
+        checks.somebody_else_agreed(node, reader.faults)
+        match = mapping(node).get("match")
+        if match is not None and match.value == {}:
+            reader.faults.add(match, _EXEMPTION)
+    checks.exemptions_are_apart(placed, rules, reader.faults)
+    return Exemptions(tuple(exemption for _, exemption in placed), base.hash)
+
+
+def _key(kind: type, name: str) -> Key:
+    return next(key for key in keys(kind) if key.name == name)
+
+
+def _list(node: Located, key: str) -> Sequence[Located]:
+    found = mapping(node).get(key)
+    return found.value if found is not None and isinstance(found.value, list) else ()
