@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from shared.domain.budget import Budget
 from shared.domain.casing import CLUSTER, POOL, POOL_SECURITY, STORAGE
 from shared.domain.evaluate import evaluate
+from shared.domain.exemptions import Category, Exemption, Exemptions
 from shared.domain.ids import ClusterId
+from shared.domain.matching import ClusterMatch, Match
 from shared.domain.model import (
     ActionKind,
     Alert,
@@ -23,8 +26,10 @@ from shared.domain.model import (
     Proof,
 )
 from shared.domain.observe import read_cluster
-from shared.domain.plan import Budget, Situation
-from shared.domain.policy import Match, Policy, Rule
+from shared.domain.policy import Disruption, Policy, Ring, Rule, Scope
+from shared.domain.rulebook import Rulebook
+from shared.domain.settings import ProofSettings, Settings
+from shared.domain.situation import Situation
 
 DATA = Path(__file__).parent / "data"
 NOW = datetime(2026, 11, 23, 9, 30, 4, tzinfo=UTC)
@@ -32,8 +37,51 @@ SUBSCRIPTION = "10000000-0000-4000-8000-000000000001"
 OTHER_SUBSCRIPTION = "20000000-0000-4000-8000-000000000002"
 IMAGE = "AKSAzureLinux-V3gen2fips-202611.03.0"
 PLAIN_IMAGE = "AKSAzureLinux-V3gen2-202611.03.0"
-ENFORCING = Policy(mode=Mode.ENFORCE, hash="p1")
 POLL = timedelta(seconds=30)
+
+
+def book(
+    mode: Mode = Mode.ENFORCE,
+    *,
+    exclude: tuple[ClusterMatch, ...] = (),
+    rules: tuple[Rule, ...] = (),
+    rings: tuple[Ring, ...] = (),
+    exemptions: tuple[Exemption, ...] = (),
+    disruption: Disruption = Disruption(),  # noqa: B008 (frozen)
+    proof: ProofSettings = ProofSettings(),  # noqa: B008 (frozen)
+    trouble: str = "",
+    **settings: Any,
+) -> Rulebook:
+    """A rulebook: enforce everywhere, one remediation at a time, unless a test says otherwise."""
+    policy = Policy(
+        defaults=Settings(mode=mode, proof=proof, **settings),
+        scope=Scope(exclude=exclude),
+        rules=rules,
+        rings=rings,
+        disruption=disruption,
+        hash="p1",
+    )
+    return Rulebook(policy, Exemptions(exemptions, hash="e1"), trouble)
+
+
+ENFORCING = book()
+OUT_OF_SCOPE = book(exclude=(ClusterMatch(clusters=("*",)),))
+
+
+def exemption(name: str = "legacy", **changes: Any) -> Exemption:
+    """An exemption of every pool, valid for a month to come."""
+    made = Exemption(
+        name,
+        Match(),
+        Category.WAIVER,
+        "the vendor's driver does not load",
+        "ana@example.com",
+        "bob@example.com",
+        "RISK-17",
+        NOW - timedelta(days=10),
+        NOW + timedelta(days=60),
+    )
+    return replace(made, **changes)
 
 
 def cluster_id(name: str = "aks-pay", group: str = "rg-pay", subscription: str = SUBSCRIPTION) -> ClusterId:
@@ -115,7 +163,7 @@ def pool(name: str = "apps", **properties: Any) -> Pool:
 
 def node(name: str = "aks-apps-vmss000000", **changes: Any) -> Node:
     """A node that shows what it should."""
-    return replace(Node(name, f"uid-{name}", "apps", "true", IMAGE), **changes)
+    return replace(Node(name, f"uid-{name}", "apps", "true", IMAGE, ready=True), **changes)
 
 
 def nodes(count: int = 3, **changes: Any) -> tuple[Node, ...]:
@@ -140,30 +188,35 @@ def memory(operation: Operation | None = None, /, **pools: PoolMemory | Proof) -
 def operation(pool_name: str = "apps", **changes: Any) -> Operation:
     """Our own operation on a pool."""
     return replace(
-        Operation("intent-1", ActionKind.ENABLE_FIPS, pool_name, f"etag-{pool_name}", NOW - timedelta(minutes=2)),
+        Operation(
+            "intent-1",
+            ActionKind.ENABLE_FIPS,
+            pool_name,
+            f"etag-{pool_name}",
+            NOW - timedelta(minutes=2),
+            {"enableFIPS": True},
+        ),
         **changes,
     )
 
 
 def rule(name: str, mode: Mode, **match: Any) -> Rule:
     """A rule of a policy."""
-    return Rule(name, Match(**match), mode, 1)
+    return Rule(name, Match(**match), Settings(mode=mode), 1)
 
 
-def judged(read: Cluster, remembered: Memory | None = None, policy: Policy = ENFORCING) -> Posture:
+def judged(read: Cluster, remembered: Memory | None = None, rules: Rulebook = ENFORCING) -> Posture:
     """The posture of a cluster now."""
-    return evaluate(read, remembered or Memory(), policy, None, NOW)
+    return evaluate(read, remembered or Memory(), rules, None, NOW)
 
 
 def situation(read: Cluster, **changes: Any) -> Situation:
     """What a plan is made from: the posture is that of the cluster unless it is given."""
-    made = Situation(
-        read, Posture(NOW, judged(read).state, ()), Memory(), ENFORCING, Budget(0, paused=False), NOW, POLL
-    )
+    made = Situation(read, Posture(NOW, judged(read).state, ()), Memory(), ENFORCING, Budget(), (), NOW, POLL)
     made = replace(made, **changes)
     if "posture" in changes:
         return made
-    return replace(made, posture=judged(read, made.memory, made.policy))
+    return replace(made, posture=judged(read, made.memory, made.rules))
 
 
 def alert(**changes: Any) -> Alert:

@@ -5,10 +5,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from shared.domain.limits import Limit
 from shared.domain.model import Cluster, Memory, Mode, PoolMemory, Proof, ProofLevel
 from shared.domain.observe import read_cluster
-from shared.domain.policy import Policy
-from tests.builders import IMAGE, NOW, PLAIN_IMAGE, arm_cluster, operation, profile, rule
+from shared.domain.policy import Disruption
+from shared.domain.settings import ProofSettings
+from tests.builders import IMAGE, NOW, PLAIN_IMAGE, arm_cluster, book, operation, profile, rule
 
 any_text = st.text(st.characters(codec=None), max_size=30)
 """Any text at all, halves of surrogate pairs included: JSON can hold them."""
@@ -94,15 +96,18 @@ def memories(draw: st.DrawFn, read: Cluster) -> Memory:
     return Memory(running, found)
 
 
-policies = st.builds(
-    Policy,
-    mode=st.sampled_from([Mode.ENFORCE, Mode.ENFORCE, Mode.ALERT, Mode.AUDIT]),
+rulebooks = st.builds(
+    book,
+    st.sampled_from([Mode.ENFORCE, Mode.ENFORCE, Mode.ALERT, Mode.AUDIT]),
     rules=st.lists(
         st.builds(rule, st.just("r"), st.sampled_from(Mode), pools=st.sampled_from([("apps",), ("sys*",), ("*",)])),
         max_size=2,
     ).map(tuple),
-    proof_level=st.sampled_from(ProofLevel),
-    proof_max_age=st.sampled_from([timedelta(hours=2), timedelta(days=3)]),
-    concurrent=st.integers(0, 3),
+    proof=st.builds(
+        ProofSettings,
+        level=st.sampled_from([ProofLevel.CONTROL_PLANE, ProofLevel.NODE]),
+        max_age=st.sampled_from([timedelta(hours=2), timedelta(days=3)]),
+    ),
+    disruption=st.builds(Disruption, st.builds(Limit, st.integers(0, 3))),
 )
 aware = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 (hypothesis adds it)

@@ -35,7 +35,7 @@ def told(old: Posture | None, new: Posture) -> list[tuple[str, str, str]]:
 
 
 def with_mode(read: Cluster, mode: Mode) -> Posture:
-    return judged(read, policy=Policy(mode=mode))
+    return judged(read, rules=book(mode))
 
 
 @pytest.mark.parametrize(

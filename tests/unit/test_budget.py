@@ -64,7 +64,7 @@ class BusyTable(MemoryTable):
 
 
 def test_nothing_is_reserved_at_first(table: MemoryTable) -> None:
-    assert read_budget(table) == Budget(0, paused=False)
+    assert read_budget(table) == budget(0, paused=False)
     assert reservation(table, ONE) is None
 
 
@@ -148,7 +148,7 @@ def test_a_pause_stops_new_reservations_and_leaves_the_old_ones(table: MemoryTab
 
     pause(table, "ana: incident", paused=True)
 
-    assert read_budget(table) == Budget(1, paused=True)
+    assert read_budget(table) == budget(1, paused=True)
     assert not reserve(table, TWO, wanted("i2"), 5)
     pause(table, "", paused=False)
     assert reserve(table, TWO, wanted("i2"), 5)
@@ -162,7 +162,7 @@ def test_a_lost_race_is_tried_again() -> None:
     assert release(table, ONE, holding)
     table.races = 3
     pause(table, "ana", paused=True)
-    assert read_budget(table) == Budget(0, paused=True)
+    assert read_budget(table) == budget(0, paused=True)
 
 
 def test_who_loses_every_race_gets_no_place_and_keeps_his_own() -> None:

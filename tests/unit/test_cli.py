@@ -328,7 +328,7 @@ class TestPosture:
     def test_of_all_clusters_it_is_a_table(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
         app.looked(BAD)
         app.looked(evaluate(Gone(), Memory(), ENFORCING, None, NOW), "aks-gone")
-        app.looked(judged(cluster(), policy=Policy(exclude=(Match(clusters=("*",)),))), "aks-out")
+        app.looked(judged(cluster(), rules=OUT_OF_SCOPE), "aks-out")
 
         assert main(["posture"]) == 1
         assert Printed(capsys).out.splitlines() == [
@@ -404,7 +404,7 @@ class TestPosture:
                 2,
             ),
             (
-                judged(cluster(), policy=Policy(exclude=(Match(clusters=("*",)),))),
+                judged(cluster(), rules=OUT_OF_SCOPE),
                 "  the policy excludes this cluster: it has no state",
                 0,
             ),

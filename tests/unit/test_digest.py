@@ -19,7 +19,7 @@ SPLIT = judged(cluster(), memory(apps=proof(disagreeing=("n1",))))
 UNPROVEN = judged(cluster())
 GONE = evaluate(Gone(), Memory(), ENFORCING, None, NOW)
 UNREAD = evaluate(Unreadable("Forbidden", "no", None), Memory(), ENFORCING, None, NOW)
-OUT = judged(cluster(), policy=Policy(exclude=(Match(clusters=("*",)),)))
+OUT = judged(cluster(), rules=OUT_OF_SCOPE)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.capability import KNOWN_OS_SKUS
-from shared.domain.evaluate import SETTLE, Subject, evaluate, needs_proof, pools_to_prove, proof_due, told
+from shared.domain.evaluate import evaluate, pools_to_prove, proof_due, told
+from shared.domain.matching import ClusterMatch
 from shared.domain.model import (
     Cluster,
     ComplianceState,
@@ -25,12 +26,15 @@ from shared.domain.model import (
     Unreadable,
     worst,
 )
-from shared.domain.policy import Match, Policy
+from shared.domain.proofs import SETTLE
+from shared.domain.rulebook import Rulebook
+from shared.domain.settings import ProofSettings
 from tests.builders import (
     ENFORCING,
     IMAGE,
     NOW,
     PLAIN_IMAGE,
+    book,
     cluster,
     disabled,
     judged,
@@ -39,11 +43,11 @@ from tests.builders import (
     proof,
     rule,
 )
-from tests.unit.strategies import clusters, memories, policies
+from tests.unit.strategies import clusters, memories, rulebooks
 
 COMPLIANT, NON_COMPLIANT = ComplianceState.COMPLIANT, ComplianceState.NON_COMPLIANT
 UNKNOWN, INCONSISTENT = ComplianceState.UNKNOWN, ComplianceState.INCONSISTENT
-CONTROL_PLANE = Policy(proof_level=ProofLevel.CONTROL_PLANE)
+CONTROL_PLANE = book(Mode.AUDIT, proof=ProofSettings(level=ProofLevel.CONTROL_PLANE))
 WINDOWS = {"osType": "Windows", "nodeImageVersion": "AKSWindows-2022-containerd-20348.1787.230614"}
 FORBIDDEN = Unreadable("Forbidden", "Assign the app's role on this subscription.", None)
 
@@ -57,12 +61,12 @@ class Row:
     check: str
     properties: dict[str, Any] = field(default_factory=dict)
     remembered: PoolMemory | Proof | None = field(default_factory=proof)
-    policy: Policy = ENFORCING
+    rules: Rulebook = ENFORCING
 
 
 ROWS = {
     "all is well": Row(COMPLIANT, "NodesProven", "proof"),
-    "the control plane's word is enough": Row(COMPLIANT, "ImageFips", "image", remembered=None, policy=CONTROL_PLANE),
+    "the control plane's word is enough": Row(COMPLIANT, "ImageFips", "image", remembered=None, rules=CONTROL_PLANE),
     "the flag is off": Row(NON_COMPLIANT, "FipsDisabled", "flag", {"enableFIPS": False}),
     "the flag is missing": Row(UNKNOWN, "FlagUnreadable", "flag", {"enableFIPS": ...}),
     "the flag is null": Row(UNKNOWN, "FlagUnreadable", "flag", {"enableFIPS": None}),
@@ -73,15 +77,15 @@ ROWS = {
     "the OS SKU is missing": Row(UNKNOWN, "OsSkuUnknown", "flag", {"osSKU": ...}),
     "the OS SKU is new": Row(UNKNOWN, "OsSkuUnknown", "flag", {"osSKU": "Ubuntu2804"}),
     "Windows 2022, flag off": Row(
-        UNKNOWN, "WindowsProofMissing", "flag", {**WINDOWS, "osSKU": "Windows2022", "enableFIPS": False}
+        UNKNOWN, "WindowsProofMissing", "proof", {**WINDOWS, "osSKU": "Windows2022", "enableFIPS": False}
     ),
-    "Windows 2022, flag on": Row(UNKNOWN, "WindowsProofMissing", "flag", {**WINDOWS, "osSKU": "Windows2022"}),
+    "Windows 2022, flag on": Row(UNKNOWN, "WindowsProofMissing", "proof", {**WINDOWS, "osSKU": "Windows2022"}),
     "Windows 2025, no flag": Row(
-        UNKNOWN, "WindowsProofMissing", "flag", {**WINDOWS, "osSKU": "Windows2025", "enableFIPS": ...}
+        UNKNOWN, "WindowsProofMissing", "proof", {**WINDOWS, "osSKU": "Windows2025", "enableFIPS": ...}
     ),
     "Windows 2019, flag on": Row(UNKNOWN, "WindowsProofMissing", "proof", {**WINDOWS, "osSKU": "Windows2019"}),
     "Windows 2019, flag on, control plane": Row(
-        UNKNOWN, "WindowsProofMissing", "proof", {**WINDOWS, "osSKU": "Windows2019"}, policy=CONTROL_PLANE
+        UNKNOWN, "WindowsProofMissing", "proof", {**WINDOWS, "osSKU": "Windows2019"}, rules=CONTROL_PLANE
     ),
     "Windows 2019, flag off": Row(
         NON_COMPLIANT, "FipsDisabled", "flag", {**WINDOWS, "osSKU": "Windows2019", "enableFIPS": False}
@@ -133,7 +137,7 @@ ROWS = {
     "the count is a text": Row(UNKNOWN, "CountUnreadable", "proof", {"count": "3"}),
     "no node was seen": Row(UNKNOWN, "NodesMissing", "proof", remembered=proof(nodes=0)),
     "there are no nodes": Row(COMPLIANT, "NoNodes", "proof", {"count": 0}, None),
-    "the pool is stopped": Row(COMPLIANT, "NoNodes", "proof", {"powerState": {"code": "Stopped"}}, None),
+    "the pool is stopped": Row(COMPLIANT, "Stopped", "proof", {"powerState": {"code": "Stopped"}}, None),
     "our last try failed": Row(
         NON_COMPLIANT,
         "RemediationFailed",
@@ -152,7 +156,7 @@ def test_each_check_says_what_it_found(row: Row) -> None:
         remembered = replace(remembered, blocked_on=read.pools[0].configuration)
     pools = {"apps": remembered} if remembered else {}
 
-    posture = evaluate(read, memory(**pools), row.policy, None, NOW)
+    posture = evaluate(read, memory(**pools), row.rules, None, NOW)
 
     verdict = posture.pools[0]
     decisive = verdict.decisive
@@ -167,9 +171,9 @@ def test_only_a_pool_that_is_known_to_be_good_is_compliant(data: st.DataObject) 
     """The other way round is not asked: a good pool that is called unknown costs a look, nothing more."""
     read = data.draw(clusters)
     remembered = data.draw(memories(read))
-    policy = data.draw(policies)
+    rules = data.draw(rulebooks)
 
-    posture = evaluate(read, remembered, policy, None, NOW)
+    posture = evaluate(read, remembered, rules, None, NOW)
 
     for pool, verdict in zip(read.pools, posture.pools, strict=True):
         if verdict.state is not COMPLIANT:
@@ -179,13 +183,13 @@ def test_only_a_pool_that_is_known_to_be_good_is_compliant(data: st.DataObject) 
         assert pool.body["osSKU"].lower() in KNOWN_OS_SKUS
         assert pool.body["provisioningState"] == "Succeeded"
         assert "fips" in pool.body["nodeImageVersion"].lower()
-        if policy.proof_level is ProofLevel.CONTROL_PLANE:
+        if rules.policy.defaults.proof.level is ProofLevel.CONTROL_PLANE:
             continue
         if pool.count == 0 or pool.stopped or read.stopped:
             continue
         taken = remembered.pool(pool.name).proof
         assert taken is not None
-        assert NOW - taken.at <= policy.proof_max_age
+        assert NOW - taken.at <= rules.policy.defaults.proof.max_age
         assert taken.node_image == pool.node_image
         assert (taken.disagreeing, taken.missing, taken.unreadable) == ((), 0, "")
         assert pool.count is not None
@@ -195,7 +199,7 @@ def test_only_a_pool_that_is_known_to_be_good_is_compliant(data: st.DataObject) 
 @given(st.data())
 def test_the_worst_state_of_a_pool_wins_and_a_state_has_a_finding_that_made_it(data: st.DataObject) -> None:
     read = data.draw(clusters)
-    posture = evaluate(read, data.draw(memories(read)), data.draw(policies), None, NOW)
+    posture = evaluate(read, data.draw(memories(read)), data.draw(rulebooks), None, NOW)
 
     assert posture.state is worst([verdict.state for verdict in posture.pools])
     for verdict in posture.pools:
@@ -232,13 +236,15 @@ def test_a_windows_2022_pool_without_the_flag_is_not_called_non_compliant() -> N
     """Its image has FIPS on whatever the flag says; Cloud Custodian flags a hundred of a hundred."""
     posture = judged(cluster(profile("win", **WINDOWS, osSKU="Windows2022", enableFIPS=False)))
 
-    assert [finding.state for finding in posture.pools[0].findings] == [UNKNOWN]
+    assert posture.pools[0].state is UNKNOWN
+    assert NON_COMPLIANT not in {finding.state for finding in posture.pools[0].findings}
 
 
 def test_a_windows_pool_that_needs_replacing_says_so_beside_the_flag() -> None:
     posture = judged(cluster(profile("win", **WINDOWS, osSKU="Windows2019", enableFIPS=False)))
 
-    assert [finding.reason for finding in posture.pools[0].findings] == ["FipsDisabled", "WindowsNotUpdatable"]
+    bad = [finding.reason for finding in posture.pools[0].findings if finding.state is NON_COMPLIANT]
+    assert bad == ["FipsDisabled", "WindowsNotUpdatable"]
 
 
 @pytest.mark.parametrize("profiles", [None, [], {}, "none"])
@@ -276,7 +282,7 @@ class TestSince:
     def test_a_pool_of_the_same_name_in_the_policy_only_changes_rule_and_mode(self) -> None:
         before = judged(cluster(disabled()))
 
-        posture = evaluate(cluster(disabled()), Memory(), Policy(), before, self.LATER)
+        posture = evaluate(cluster(disabled()), Memory(), book(Mode.AUDIT), before, self.LATER)
 
         assert (posture.pools[0].mode, posture.pools[0].since) == (Mode.AUDIT, NOW)
 
@@ -323,9 +329,9 @@ class TestClusters:
         assert posture.cluster_findings[0].reason == "ClusterGone"
 
     def test_a_cluster_out_of_scope_has_no_state(self) -> None:
-        policy = Policy(exclude=(Match(tags=(("ENV", "prod"),)),))
+        policy = book(Mode.AUDIT, exclude=(ClusterMatch(tags={"ENV": "prod"}),))
 
-        posture = judged(cluster(disabled()), policy=policy)
+        posture = judged(cluster(disabled()), rules=policy)
 
         assert not posture.in_scope
         assert (posture.state, posture.pools) == (ComplianceState.NOT_APPLICABLE, ())
@@ -333,12 +339,12 @@ class TestClusters:
     def test_the_nodes_of_a_stopped_cluster_prove_nothing_and_disprove_nothing(self) -> None:
         posture = judged(cluster(profile(), powerState={"code": "Stopped"}))
 
-        assert posture.pools[0].decisive.reason == "NoNodes"
+        assert posture.pools[0].decisive.reason == "Stopped"
 
     def test_each_pool_gets_the_rule_that_matches_it(self) -> None:
-        policy = Policy(rules=(rule("batch only", Mode.ENFORCE, pools=("ba*",)),))
+        policy = book(Mode.AUDIT, rules=(rule("batch only", Mode.ENFORCE, pools=("ba*",)),))
 
-        posture = judged(cluster(profile("apps"), disabled("batch")), policy=policy)
+        posture = judged(cluster(profile("apps"), disabled("batch")), rules=policy)
 
         assert [(pool.rule, pool.mode) for pool in posture.pools] == [
             ("default", Mode.AUDIT),
@@ -347,7 +353,7 @@ class TestClusters:
 
     @pytest.mark.parametrize(("mode", "expected"), [(Mode.AUDIT, False), (Mode.ALERT, True), (Mode.ENFORCE, True)])
     def test_people_are_told_in_every_mode_but_audit(self, mode: Mode, *, expected: bool) -> None:
-        assert told(judged(cluster(), policy=Policy(mode=mode)).pools[0]) is expected
+        assert told(judged(cluster(), rules=book(mode)).pools[0]) is expected
 
 
 class TestBlocks:
@@ -363,15 +369,16 @@ class TestBlocks:
 
         verdict = self.verdict(read, read.pools[0].configuration)
 
-        assert [finding.reason for finding in verdict.findings] == ["FipsDisabled", "RemediationFailed"]
-        assert "QuotaExceeded" in verdict.findings[-1].message
+        bad = [finding for finding in verdict.findings if finding.state is NON_COMPLIANT]
+        assert [finding.reason for finding in bad] == ["FipsDisabled", "RemediationFailed"]
+        assert "QuotaExceeded" in bad[-1].message
 
     def test_another_configuration_lifts_it(self) -> None:
         read = cluster(disabled(vmSize="Standard_D2s_v5"))
 
         verdict = self.verdict(read, cluster(disabled()).pools[0].configuration)
 
-        assert [finding.reason for finding in verdict.findings] == ["FipsDisabled"]
+        assert [one.reason for one in verdict.findings if one.state is NON_COMPLIANT] == ["FipsDisabled"]
 
     def test_it_means_nothing_once_the_pool_is_switched(self) -> None:
         read = cluster(profile())
@@ -444,35 +451,37 @@ class TestAskingTheNodes:
         read, remembered = cluster(profile(**properties)), memory(apps=self.OLD)
 
         assert pools_to_prove(read, remembered, ENFORCING, NOW) == ()
-        assert proof_due(read, remembered, ENFORCING, NOW) is None
+        assert proof_due(read, remembered, ENFORCING.policy, NOW) is None
 
     @pytest.mark.parametrize(
-        ("read", "policy"),
+        ("read", "rules"),
         [
             (cluster(powerState={"code": "Stopped"}), ENFORCING),
             (cluster(), CONTROL_PLANE),
         ],
     )
     def test_nor_are_those_of_a_stopped_cluster_or_where_the_policy_asks_for_none(
-        self, read: Cluster, policy: Policy
+        self, read: Cluster, rules: Rulebook
     ) -> None:
-        assert pools_to_prove(read, Memory(), policy, NOW) == ()
-        assert proof_due(read, memory(apps=self.OLD), policy, NOW) is None
+        assert pools_to_prove(read, Memory(), rules, NOW) == ()
+        assert proof_due(read, memory(apps=self.OLD), rules.policy, NOW) is None
 
     def test_nor_are_those_of_an_excluded_cluster(self) -> None:
-        policy = Policy(exclude=(Match(clusters=("aks-*",)),))
+        policy = book(Mode.AUDIT, exclude=(ClusterMatch(clusters=("aks-*",)),))
 
         assert pools_to_prove(cluster(), Memory(), policy, NOW) == ()
 
     def test_a_proof_falls_due_when_the_oldest_will_be_too_old(self) -> None:
         older = proof(at=NOW - timedelta(days=1))
 
-        due = proof_due(cluster(profile("apps"), profile("batch")), memory(apps=proof(), batch=older), ENFORCING, NOW)
+        due = proof_due(
+            cluster(profile("apps"), profile("batch")), memory(apps=proof(), batch=older), ENFORCING.policy, NOW
+        )
 
         assert due == NOW + timedelta(days=2)
 
     def test_no_proof_makes_nothing_due(self) -> None:
-        assert proof_due(cluster(), Memory(), ENFORCING, NOW) is None
+        assert proof_due(cluster(), Memory(), ENFORCING.policy, NOW) is None
 
 
 @given(st.data())
@@ -486,9 +495,10 @@ def test_what_is_asked_is_what_is_not_proven(data: st.DataObject) -> None:
 
     posture = evaluate(read, remembered, ENFORCING, None, NOW)
 
-    reasons = {finding.reason for verdict in posture.pools for finding in verdict.findings}
+    asked = [verdict for pool, verdict in zip(read.pools, posture.pools, strict=True) if not (read.stopped or pool.stopped)]
+    reasons = {finding.reason for verdict in asked for finding in verdict.findings}
     assert not reasons & {"ProofMissing", "ProofExpired", "NodesMissing", "NodesDisagree"}
-    due = proof_due(read, remembered, ENFORCING, NOW)
+    due = proof_due(read, remembered, ENFORCING.policy, NOW)
     assert due is None or due >= NOW
 
 
@@ -504,14 +514,6 @@ def test_judging_the_same_again_says_the_same(data: st.DataObject) -> None:
 
 def test_the_posture_says_when_it_was_taken() -> None:
     assert judged(cluster()) == Posture(NOW, UNKNOWN, judged(cluster()).pools)
-
-
-def test_a_proof_is_needed_only_where_the_control_plane_is_content() -> None:
-    read = cluster()
-    subject = Subject(read.pools[0], read, PoolMemory(), ENFORCING, NOW)
-
-    assert needs_proof(subject)
-    assert not needs_proof(replace(subject, policy=CONTROL_PLANE))
 
 
 @pytest.mark.parametrize("changes", [{"eTag": "another"}, {"eTag": ...}, {"nodeImageVersion": IMAGE + ".1"}])

@@ -171,7 +171,9 @@ def test_whatever_arm_says_is_read_or_refused_and_never_compliant_by_accident(pr
     except ValueError:
         return
 
-    posture = evaluate(found, Memory(), Policy(proof_level=ProofLevel.CONTROL_PLANE), None, NOW)
+    posture = evaluate(
+        found, Memory(), book(Mode.AUDIT, proof=ProofSettings(level=ProofLevel.CONTROL_PLANE)), None, NOW
+    )
 
     assert posture.state is not ComplianceState.COMPLIANT
 

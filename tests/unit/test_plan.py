@@ -9,15 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.budget import Budget, Place
 from shared.domain.capability import incapable
 from shared.domain.evaluate import evaluate
+from shared.domain.limits import Limit
 from shared.domain.model import ActionKind, Cluster, Mode, Plan, PoolMemory
-from shared.domain.plan import READ_ONLY, Budget, Situation, plan, put_body
-from shared.domain.policy import Match, Policy
+from shared.domain.plan import plan
+from shared.domain.policy import Disruption
+from shared.domain.situation import Situation
+from shared.domain.steps import READ_ONLY, put_body
 from tests.builders import (
-    ENFORCING,
     NOW,
+    OUT_OF_SCOPE,
     POLL,
+    book,
     cluster,
     disabled,
     memory,
@@ -28,9 +33,15 @@ from tests.builders import (
     rule,
     situation,
 )
-from tests.unit.strategies import clusters, memories, policies
+from tests.unit.strategies import clusters, memories, rulebooks
 
-FREE = Budget(0, paused=False)
+FREE = Budget()
+
+
+def budget(active: int, *, paused: bool) -> Budget:
+    """A budget in which other clusters have places."""
+    places = {f"s|g|{number}": Place(f"i{number}", "p", "s", "", 3, NOW) for number in range(active)}
+    return Budget(places, paused=paused)
 
 
 def test_a_pool_without_fips_is_switched_on_with_the_read_that_it_was_decided_on() -> None:
@@ -76,8 +87,8 @@ def _blocked(it: Situation) -> Situation:
 
 OFF = cluster(disabled())
 ROWS = [
-    Row("ModeDoesNotAct", None, OFF, lambda it: situation(it.cluster, policy=Policy(mode=Mode.AUDIT))),
-    Row("ModeDoesNotAct", None, OFF, lambda it: situation(it.cluster, policy=Policy(mode=Mode.ALERT))),
+    Row("ModeDoesNotAct", None, OFF, lambda it: situation(it.cluster, rules=book(Mode.AUDIT))),
+    Row("ModeDoesNotAct", None, OFF, lambda it: situation(it.cluster, rules=book(Mode.ALERT))),
     Row("OsSkuIncapable", None, cluster(disabled(osSKU="Ubuntu2404"))),
     Row("WindowsNotUpdatable", None, cluster(disabled(osType="Windows", osSKU="Windows2019"))),
     Row("NoETag", None, cluster(disabled(eTag=...))),
@@ -93,9 +104,14 @@ ROWS = [
     Row("ClusterBusy", 4 * POLL, cluster(disabled(provisioningState="Scaling"))),
     Row("ClusterBusy", 4 * POLL, cluster(disabled(), profile("batch", provisioningState="Deleting"))),
     Row("ClusterBusy", 4 * POLL, cluster(disabled(), profile("batch", provisioningState=...))),
-    Row("Paused", timedelta(hours=1), OFF, lambda it: replace(it, budget=Budget(0, paused=True))),
-    Row("BudgetExhausted", 4 * POLL, OFF, lambda it: replace(it, budget=Budget(1, paused=False))),
-    Row("BudgetExhausted", 4 * POLL, OFF, lambda it: situation(it.cluster, policy=replace(ENFORCING, concurrent=0))),
+    Row("Paused", timedelta(hours=1), OFF, lambda it: replace(it, budget=budget(0, paused=True))),
+    Row("BudgetExhausted", 4 * POLL, OFF, lambda it: replace(it, budget=budget(1, paused=False))),
+    Row(
+        "BudgetExhausted",
+        4 * POLL,
+        OFF,
+        lambda it: situation(it.cluster, rules=book(disruption=Disruption(concurrent=Limit(0)))),
+    ),
 ]
 
 
@@ -137,9 +153,9 @@ def test_a_block_of_another_configuration_holds_nothing_back() -> None:
 
 
 def test_each_pool_has_its_own_rule() -> None:
-    policy = Policy(rules=(rule("only batch", Mode.ENFORCE, pools=("batch",)),))
+    policy = book(Mode.AUDIT, rules=(rule("only batch", Mode.ENFORCE, pools=("batch",)),))
 
-    planned = plan(situation(cluster(disabled("apps"), disabled("batch")), policy=policy))
+    planned = plan(situation(cluster(disabled("apps"), disabled("batch")), rules=policy))
 
     assert planned.action is not None
     assert planned.action.pool == "batch"
@@ -166,24 +182,24 @@ def test_nothing_is_due_where_the_flag_was_not_seen_to_be_off(read: Cluster) -> 
 
 
 def test_nothing_is_planned_out_of_scope() -> None:
-    policy = replace(ENFORCING, exclude=(Match(clusters=("*",)),))
+    policy = OUT_OF_SCOPE
 
-    assert plan(situation(OFF, policy=policy)) == Plan(None, (), None)
+    assert plan(situation(OFF, rules=policy)) == Plan(None, (), None)
 
 
 def test_an_operation_of_ours_is_followed_out_of_scope_too() -> None:
     """Otherwise its place in the budget would stay taken for hours."""
-    policy = replace(ENFORCING, exclude=(Match(clusters=("*",)),))
+    policy = OUT_OF_SCOPE
 
-    assert plan(situation(OFF, policy=policy, memory=memory(operation()))) == Plan(None, (), POLL)
+    assert plan(situation(OFF, rules=policy, memory=memory(operation()))) == Plan(None, (), POLL)
 
 
 class TestRequeue:
     """When a look is worth repeating."""
 
     def test_resync_is_soon_enough_for_a_cluster_without_a_proof_to_renew(self) -> None:
-        policy = replace(ENFORCING, mode=Mode.AUDIT)
-        assert plan(situation(OFF, policy=policy)).requeue_after is None
+        policy = book(Mode.AUDIT)
+        assert plan(situation(OFF, rules=policy)).requeue_after is None
 
     def test_a_running_operation_of_ours_is_polled(self) -> None:
         read = cluster(profile(provisioningState="Upgrading"))
@@ -225,17 +241,17 @@ class TestRequeue:
 @settings(max_examples=400)
 def test_nothing_is_done_that_the_policy_and_the_world_do_not_allow(data: st.DataObject) -> None:
     read = data.draw(clusters)
-    policy = data.draw(policies)
+    rules = data.draw(rulebooks)
     remembered = data.draw(memories(read))
-    budget = Budget(data.draw(st.integers(0, 3)), paused=data.draw(st.booleans()))
-    posture = evaluate(read, remembered, policy, None, NOW)
+    used = budget(data.draw(st.integers(0, 3)), paused=data.draw(st.booleans()))
+    posture = evaluate(read, remembered, rules, None, NOW)
 
-    planned = plan(Situation(read, posture, remembered, policy, budget, NOW, POLL))
+    planned = plan(Situation(read, posture, remembered, rules, used, (), NOW, POLL))
 
     if planned.action:
         chosen = next(pool for pool in read.pools if pool.name == planned.action.pool)
         assert posture.in_scope
-        assert policy.rule_for(read, chosen.name).mode is Mode.ENFORCE
+        assert rules.policy.rule_for(read, chosen).settings.mode is Mode.ENFORCE
         assert chosen.body["enableFIPS"] is False
         assert chosen.os_type == "Linux"
         assert incapable(chosen) is None
@@ -244,8 +260,8 @@ def test_nothing_is_done_that_the_policy_and_the_world_do_not_allow(data: st.Dat
         assert not read.stopped
         assert not chosen.stopped
         assert remembered.operation is None
-        assert not budget.paused
-        assert budget.active < policy.concurrent
+        assert not used.paused
+        assert len(used.places) < (rules.policy.disruption.concurrent.count or 0)
         block = remembered.pool(chosen.name)
         assert not (block.blocked and block.blocked_on == chosen.configuration)
         assert read.provisioning_state in ("Succeeded", "Failed", "Canceled")
@@ -256,11 +272,11 @@ def test_nothing_is_done_that_the_policy_and_the_world_do_not_allow(data: st.Dat
 @given(st.data())
 @settings(max_examples=200)
 def test_every_due_pool_is_acted_on_or_deferred_with_a_reason(data: st.DataObject) -> None:
-    read, policy = data.draw(clusters), data.draw(policies)
+    read, rules = data.draw(clusters), data.draw(rulebooks)
     remembered = data.draw(memories(read))
-    posture = evaluate(read, remembered, policy, None, NOW)
+    posture = evaluate(read, remembered, rules, None, NOW)
 
-    planned = plan(Situation(read, posture, remembered, policy, FREE, NOW, POLL))
+    planned = plan(Situation(read, posture, remembered, rules, FREE, (), NOW, POLL))
 
     due = [
         verdict.pool
@@ -278,7 +294,7 @@ def test_every_due_pool_is_acted_on_or_deferred_with_a_reason(data: st.DataObjec
 def test_a_put_changes_the_flag_and_nothing_else(read: Cluster) -> None:
     """A PUT of an agent pool is a full replace: what it leaves out is reset."""
     for one in read.pools:
-        properties = put_body(one, enableFIPS=True)["properties"]
+        properties = put_body(one, {"enableFIPS": True})["properties"]
 
         expected: dict[str, Any] = {key: value for key, value in one.body.items() if key not in (*READ_ONLY, "name")}
         assert properties == {**expected, "enableFIPS": True}
@@ -289,7 +305,7 @@ def test_a_put_changes_the_flag_and_nothing_else(read: Cluster) -> None:
 def test_a_put_leaves_what_was_read_as_it_was() -> None:
     read = pool("apps", enableFIPS=False)
 
-    put_body(read, enableFIPS=True)
+    put_body(read, {"enableFIPS": True})
 
     assert read.body["enableFIPS"] is False
 

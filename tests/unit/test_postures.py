@@ -82,7 +82,7 @@ def test_the_second_of_two_commits_on_one_read_has_lost(table: MemoryTable) -> N
         (BAD, (ComplianceState.NON_COMPLIANT, True, False, 1)),
         (evaluate(Gone(), Memory(), ENFORCING, None, NOW), (ComplianceState.NOT_APPLICABLE, True, True, 0)),
         (
-            judged(cluster(), policy=Policy(exclude=(Match(clusters=("*",)),))),
+            judged(cluster(), rules=OUT_OF_SCOPE),
             (ComplianceState.NOT_APPLICABLE, False, False, 0),
         ),
         (None, (ComplianceState.UNKNOWN, True, False, 0)),
@@ -137,8 +137,8 @@ class TestControlDigest:
         assert control_digest(read, ENFORCING, NOW) != control_digest(cluster(), ENFORCING, NOW)
 
     def test_another_policy_is_a_difference(self) -> None:
-        assert control_digest(cluster(), Policy(mode=Mode.ALERT), NOW) != control_digest(cluster(), ENFORCING, NOW)
-        excluded = Policy(exclude=(Match(clusters=("*",)),))
+        assert control_digest(cluster(), book(Mode.ALERT), NOW) != control_digest(cluster(), ENFORCING, NOW)
+        excluded = OUT_OF_SCOPE
         assert control_digest(cluster(), excluded, NOW) != control_digest(cluster(), ENFORCING, NOW)
 
     @pytest.mark.parametrize("read", [cluster(profile(eTag="other")), cluster(tags={"x": "y"})])
@@ -167,7 +167,7 @@ class TestDigest:
 
     def test_a_decision_to_do_nothing_is_one_too(self) -> None:
         doing = plan(situation(cluster(disabled())))
-        waiting = plan(situation(cluster(disabled()), policy=Policy()))
+        waiting = plan(situation(cluster(disabled()), rules=book(Mode.AUDIT)))
 
         assert len({digest(BAD, one) for one in (doing, waiting, self.NOTHING)}) == 3
 

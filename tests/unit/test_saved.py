@@ -29,7 +29,7 @@ def entries(value: Any) -> list[Entry]:
 
 
 def judged(entry: Entry) -> Posture:
-    return evaluate(entry.read, Memory(), Policy(), None, NOW)
+    return evaluate(entry.read, Memory(), book(Mode.AUDIT), None, NOW)
 
 
 def graph_row(body: dict[str, Any]) -> dict[str, Any]:
