@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from shared.domain.ids import ClusterId
+from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import Action, Alert, BeginResult, ClusterRead, NodesRead, OperationRead, Unreadable
 from shared.domain.policy import Policy
 from shared.domain.records import Record
@@ -106,6 +107,10 @@ class Clusters(Protocol):
 
     def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:
         """Ask how far an operation is; `url` is opaque and was given by AKS."""
+        ...
+
+    def maintenance(self, cluster: ClusterId) -> tuple[MaintenanceConfiguration, ...] | Unreadable:
+        """List all of the cluster's maintenance configurations; one that can't be understood is one with a fault."""
         ...
 
 
