@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from shared.budget import stale_reservations
-from shared.coverage import unreadable_subscriptions as unreadable_subscriptions  # noqa: PLC0414 (cli/check.py has it from here)
+from shared.coverage import unreadable_subscriptions
 from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
 from shared.domain.model import Alert, Cluster, ComplianceState, Unreadable
