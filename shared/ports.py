@@ -153,8 +153,11 @@ class WakeUps(Protocol):
 class Alerts(Protocol):
     """The queue `alerts`."""
 
-    def send(self, alert: Alert) -> None:
-        """Queue an alert."""
+    def send(self, alert: Alert, delay: timedelta = timedelta(), failing: datetime | None = None) -> None:
+        """Queue an alert, to be told after `delay` (at most 7 days).
+
+        `failing` is since when it could not be delivered, for one that was tried; None for a new one.
+        """
         ...
 
 
