@@ -117,7 +117,7 @@ def _readable(fleet: "Fleet", judge: Judge) -> list[str]:
 
     ARM is asked since Resource Graph leaves out without a word what may not be read.
     """
-    from shared.resync import unreadable_subscriptions
+    from shared.coverage import unreadable_subscriptions
 
     subscriptions = fleet.subscriptions()
     if not subscriptions:

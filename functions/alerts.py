@@ -1,16 +1,14 @@
 """Queue `alerts` → people: Teams, mail, the Event Grid topic."""
 
-from collections.abc import Callable
-from datetime import timedelta
-
 import azure.functions as func
 
 from functions.logs import logger
 from functions.poison import poison_message
-from shared.alerting import Alerting, come_back, deliver, read_alert
+from shared.alerting import Alerting, come_back, deliver, failing_since, read_alert
 from shared.domain.model import Alert
 from shared.errors import ConfigError, TerminalError
 from shared.poison import PoisonMessage, unreadable
+from shared.ports import Alerts
 
 bp = func.Blueprint()
 log = logger("alerts")
@@ -30,18 +28,20 @@ def alerts(message: func.QueueMessage) -> None:
     except TerminalError as error:
         unreadable(taken, bootstrap.alerting, error)
         return
-    tell(taken, alert, bootstrap.alerting(), bootstrap.alert_queue().send)
+    tell(taken, alert, bootstrap.alerting(), bootstrap.alert_queue())
 
 
-def tell(taken: PoisonMessage, alert: Alert, alerting: Alerting, again: Callable[[Alert, timedelta], None]) -> None:
+def tell(taken: PoisonMessage, alert: Alert, alerting: Alerting, queue: Alerts) -> None:
     """Deliver an alert; after a few tries it waits in the queue as a new message, and after a day this raises."""
     try:
         _deliver(taken, alert, alerting)
     except Exception as error:
-        delay = come_back(alert.at, alerting.clock.now(), error)
+        now = alerting.clock.now()
+        failing = failing_since(taken.text) or now
+        delay = come_back(failing, now, error)
         if taken.dequeued <= _QUICK_TRIES or delay is None:
             raise
-        again(alert, delay)
+        queue.send(alert, delay, failing)
         log.warning("alert not told yet", extra={"key": alert.key, "again": str(delay), "detail": str(error)[:1_000]})
 
 

@@ -161,7 +161,11 @@ class MemoryAlerts:
     def __init__(self) -> None:
         self.sent: list[Alert] = []
         """In the order of sending, repeats included."""
+        self.waiting: list[tuple[Alert, timedelta, datetime | None]] = []
+        """Those of them that are to be told later: with the delay, and since when they could not be delivered."""
 
-    def send(self, alert: Alert) -> None:
+    def send(self, alert: Alert, delay: timedelta = timedelta(), failing: datetime | None = None) -> None:
         """Keep an alert."""
         self.sent.append(alert)
+        if delay:
+            self.waiting.append((alert, delay, failing))

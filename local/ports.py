@@ -16,6 +16,7 @@ from local.world import World
 from local.world.access import APP
 from shared.domain.arm_errors import UNDECIDED, ArmError, classify
 from shared.domain.ids import ClusterId
+from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import (
     Accepted,
     Action,
@@ -30,6 +31,7 @@ from shared.domain.model import (
     Unreadable,
 )
 from shared.domain.observe import read_cluster, read_node
+from shared.domain.observe_maintenance import read_page
 from shared.ports import FleetHint
 
 _API = "2026-08-01"
@@ -108,6 +110,25 @@ class WorldClusters:
         status = next((end for end in OperationStatus if end.value == body["status"]), OperationStatus.IN_PROGRESS)
         error_body = body.get("error", {})
         return OperationRead(status, error_body.get("code", ""), error_body.get("message", ""))
+
+    def maintenance(self, cluster: ClusterId) -> tuple[MaintenanceConfiguration, ...] | Unreadable:
+        """List the maintenance configurations, page by page."""
+        found: tuple[MaintenanceConfiguration, ...] = ()
+        url = f"{cluster.arm_id}/maintenanceConfigurations?api-version={_API}"
+        while url:
+            parts = urlsplit(url)
+            response = self._client.send("GET", f"{parts.path}?{parts.query}")
+            if response.drop:
+                return Unreadable("Unreachable", "the connection was reset", timedelta(seconds=30))
+            if response.status != 200:
+                error = self._client.error(response)
+                return Unreadable(error.reason, error.message, error.retry_after)
+            try:
+                page, url = read_page(response.json())
+            except ValueError as fault:
+                return Unreadable("Unintelligible", str(fault), None)
+            found += page
+        return found
 
 
 class WorldNodes:

@@ -71,16 +71,17 @@ class DeliveryError(FipswardenError):
         super().__init__(f"alert {alert.key} has not reached {len(failed)} channel(s): {reasons}")
 
 
-def come_back(alert_at: datetime, now: datetime, error: Exception) -> timedelta | None:
-    """Return how long an alert that could not be delivered waits as a new message; None once a day has passed.
+def come_back(failing: datetime, now: datetime, error: Exception) -> timedelta | None:
+    """Return how long an alert that could not be delivered waits as a new message; None once that went on for a day.
 
-    That is half of its age, from a minute to an hour, and never less than a channel asked for, nor than the failed
-    delivery may still be holding the alert: a new message that came sooner would be let go as one too many.
+    That is half of the time since it first failed, from a minute to an hour, and never less than a channel asked
+    for, nor than the failed delivery may still be holding the alert: a new message that came sooner would be let go
+    as one too many. The alert's own age says nothing: it may have lain in the queue while the app was down.
     """
-    age = now - alert_at
-    if age >= _GIVEN_UP:
+    since = now - failing
+    if since >= _GIVEN_UP:
         return None
-    return max(_SOONEST, min(age / 2, _LATEST), _held(error), _asked(error))
+    return max(_SOONEST, min(since / 2, _LATEST), _held(error), _asked(error))
 
 
 def _held(error: Exception) -> timedelta:
@@ -94,11 +95,19 @@ def _asked(error: Exception) -> timedelta:
     return max((wait for wait in waits if wait), default=timedelta())
 
 
-def alert_json(alert: Alert) -> str:
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What a queue message says besides its alert."""
+
+    failing: datetime | None = None
+    """Since when the alert could not be delivered; None: it was not tried before this message."""
+
+
+def alert_json(alert: Alert, failing: datetime | None = None) -> str:
     """Return the text of the queue message, of at most 40 kB: a longer text is cut, with a note."""
     limit = len(alert.text)
     short = replace(alert, title=alert.title[:500])
-    while len(found := json.dumps({"v": 1, **plain(short)})) > _MAX_JSON and limit:
+    while len(found := json.dumps({"v": 1, **plain(short), **plain(_Tried(failing))})) > _MAX_JSON and limit:
         limit //= 2
         short = replace(short, text=f"{alert.text[:limit]}… (cut: the text has {len(alert.text)} characters)")
     return found
@@ -106,11 +115,23 @@ def alert_json(alert: Alert) -> str:
 
 def read_alert(text: str) -> Alert:
     """Read a queue message; raises TerminalError for one that no repetition can make readable."""
+    return _read_message(text)[0]
+
+
+def failing_since(text: str) -> datetime | None:
+    """Return since when the alert of a queue message could not be delivered; None if it was not tried before.
+
+    A message of an older version does not tell, and counts as not tried. Raises as `read_alert` does.
+    """
+    return _read_message(text)[1].failing
+
+
+def _read_message(text: str) -> tuple[Alert, _Tried]:
     try:
         message = json.loads(text)
         if not isinstance(message, dict) or message.get("v") != 1:
             raise ValueError("it is not an object with v = 1")
-        return _checked(typed(Alert, message))
+        return _checked(typed(Alert, message)), typed(_Tried, message)
     except (ValueError, RecursionError) as error:
         raise TerminalError(f"not an alert: {error}: {text[:300]}") from error
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from shared.domain.ids import ClusterId
+from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import Action, Alert, BeginResult, ClusterRead, NodesRead, OperationRead, Unreadable
 from shared.domain.records import Record
 from shared.domain.requests import ReconcileRequest
@@ -108,6 +109,10 @@ class Clusters(Protocol):
         """Ask how far an operation is; `url` is opaque and was given by AKS."""
         ...
 
+    def maintenance(self, cluster: ClusterId) -> tuple[MaintenanceConfiguration, ...] | Unreadable:
+        """List all of the cluster's maintenance configurations; one that can't be understood is one with a fault."""
+        ...
+
 
 class Nodes(Protocol):
     """The Kubernetes API of a cluster."""
@@ -148,8 +153,11 @@ class WakeUps(Protocol):
 class Alerts(Protocol):
     """The queue `alerts`."""
 
-    def send(self, alert: Alert) -> None:
-        """Queue an alert."""
+    def send(self, alert: Alert, delay: timedelta = timedelta(), failing: datetime | None = None) -> None:
+        """Queue an alert, to be told after `delay` (at most 7 days).
+
+        `failing` is since when it could not be delivered, for one that was tried; None for a new one.
+        """
         ...
 
 

@@ -1,6 +1,6 @@
 """The AKS resource provider as routes of ARM: path, action that has to be allowed, who answers."""
 
-from local.faces import aks_clusters, aks_pools
+from local.faces import aks_clusters, aks_maintenance, aks_pools
 from local.faces.arm import Route
 from local.world import ids
 
@@ -9,7 +9,8 @@ _IN_GROUP = "/subscriptions/{s}/resourceGroups/{g}"
 _CLUSTER = f"{_IN_GROUP}/providers/Microsoft.ContainerService/managedClusters/{{c}}"
 _POOL = f"{_CLUSTER}/agentPools/{{p}}"
 _LOCATION = f"{_IN_SUBSCRIPTION}/providers/Microsoft.ContainerService/locations/{{l}}"
-_C, _P = ids.CLUSTERS, ids.POOLS
+_C, _P, _M = ids.CLUSTERS, ids.POOLS, "maintenanceConfigurations"
+_MAINTENANCE = f"{_CLUSTER}/{_M}/{{m}}"
 _LIST = "providers/Microsoft.ContainerService/managedClusters"
 
 ROUTES: tuple[Route, ...] = (
@@ -75,22 +76,10 @@ ROUTES: tuple[Route, ...] = (
         "managedClusters",
         aks_clusters.pool_versions,
     ),
-    Route(
-        "maintenance.list",
-        "GET",
-        f"{_CLUSTER}|/maintenanceConfigurations",
-        f"{_C}/maintenanceConfigurations/read",
-        "managedClusters",
-        aks_clusters.list_maintenance,
-    ),
-    Route(
-        "maintenance.get",
-        "GET",
-        f"{_CLUSTER}/maintenanceConfigurations/{{m}}",
-        f"{_C}/maintenanceConfigurations/read",
-        "managedClusters",
-        aks_clusters.get_maintenance,
-    ),
+    Route("maintenance.list", "GET", f"{_CLUSTER}|/{_M}", f"{_C}/{_M}/read", _M, aks_maintenance.list_maintenance),
+    Route("maintenance.get", "GET", _MAINTENANCE, f"{_C}/{_M}/read", _M, aks_maintenance.get_maintenance),
+    Route("maintenance.put", "PUT", _MAINTENANCE, f"{_C}/{_M}/write", _M, aks_maintenance.put_maintenance),
+    Route("maintenance.delete", "DELETE", _MAINTENANCE, f"{_C}/{_M}/delete", _M, aks_maintenance.delete_maintenance),
     Route("pools.list", "GET", f"{_CLUSTER}|/agentPools", f"{_P}/read", "agentPools", aks_pools.list_pools),
     Route("pools.get", "GET", _POOL, f"{_P}/read", "agentPools", aks_pools.get_pool),
     Route("pools.put", "PUT", _POOL, f"{_P}/write", "agentPools", aks_pools.put_pool),

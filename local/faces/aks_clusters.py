@@ -1,4 +1,4 @@
-"""Managed clusters, their kubeconfigs, versions and maintenance windows, as AKS answers them."""
+"""Managed clusters, their kubeconfigs and versions, as AKS answers them."""
 
 import base64
 from typing import Any
@@ -114,29 +114,6 @@ def kubernetes_versions(_: Context) -> Response:
         for name, patches in by_minor.items()
     ]
     return answer({"values": values})
-
-
-def list_maintenance(context: Context) -> Response:
-    """Answer a cluster's maintenance configurations."""
-    cluster = cluster_of(context)
-    return page(context, [_maintenance(cluster, name) for name in cluster.maintenance])
-
-
-def get_maintenance(context: Context) -> Response:
-    """Answer one maintenance configuration."""
-    cluster, name = cluster_of(context), context.params["m"]
-    if name not in cluster.maintenance:  # the code is AKS's general one; the text is not captured
-        raise ArmError(404, "NotFound", f"Could not find the maintenance configuration: {name}.")
-    return answer(_maintenance(cluster, name))
-
-
-def _maintenance(cluster: Cluster, name: str) -> Json:
-    return {
-        "id": f"{ids.answered_id(cluster.id)}/maintenanceConfigurations/{name}",
-        "name": name,
-        "type": f"{ids.CLUSTERS}/maintenanceConfigurations",
-        "properties": cluster.maintenance[name],
-    }
 
 
 def user_credential(context: Context) -> Response:

@@ -79,7 +79,8 @@ class Fault:
     resource: str | None = None
     """A part of the path, compared without regard to case: an ARM id, a cluster's name."""
     kind: str | None = None
-    """managedClusters, agentPools, operations, resourceGraph, subscriptions, kubernetes, token."""
+    """managedClusters, agentPools, maintenanceConfigurations, operations, resourceGraph, subscriptions, kubernetes,
+    token."""
     times: int | None = 1
     """How often; None for ever."""
     after: int = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shared.adapters.arm import Arm, classified
 from shared.domain.arm_errors import UNDECIDED
 from shared.domain.ids import ClusterId
+from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import (
     Accepted,
     Action,
@@ -22,6 +23,7 @@ from shared.domain.model import (
     Unreadable,
 )
 from shared.domain.observe import read_cluster
+from shared.domain.observe_maintenance import read_page
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _GONE = frozenset({"resourcenotfound", "resourcegroupnotfound"})
 _TRANSPORT_RETRY = timedelta(seconds=30)
+_MAINTENANCE_API = "2026-08-01"
 _SEND_WITHIN = 20.0
 """Seconds from the call to the PUT's way out, a token included. With 10 s each to connect and for TLS, it is out
 before the lease's margin (60 s) is over, whatever becomes of its answer."""
@@ -110,6 +113,26 @@ class AksClusters:
             return Unreadable("Unreachable", f"ARM could not be reached: {error.message}", _TRANSPORT_RETRY)
         except ValueError as error:
             return Unreadable("Unintelligible", str(error), None)
+
+    def maintenance(self, cluster: ClusterId) -> tuple[MaintenanceConfiguration, ...] | Unreadable:
+        """List the cluster's maintenance configurations, every page of them."""
+        from azure.core.exceptions import AzureError, HttpResponseError
+
+        found: tuple[MaintenanceConfiguration, ...] = ()
+        # Not by the SDK's pager: it sends a token to whatever host a link names, and takes no list for an empty one.
+        url = f"{cluster.arm_id}/maintenanceConfigurations?api-version={_MAINTENANCE_API}"
+        try:
+            while url:
+                page, url = read_page(self._arm.get_json(cluster.subscription, url))
+                found += page
+        except HttpResponseError as error:
+            refused = classified(error)
+            return Unreadable(refused.reason, refused.message, refused.retry_after)
+        except AzureError as error:
+            return Unreadable("Unreachable", f"ARM could not be reached: {error.message}", _TRANSPORT_RETRY)
+        except ValueError as error:
+            return Unreadable("Unintelligible", f"ARM's answer lists no maintenance configurations: {error}", None)
+        return found
 
 
 class _Answer:

@@ -71,6 +71,6 @@ class AlertQueue:
     def __init__(self, storage: Storage, credential: "TokenCredential | None") -> None:
         self._queue = TextQueue(storage, credential, "alerts")
 
-    def send(self, alert: Alert, delay: timedelta = timedelta()) -> None:
+    def send(self, alert: Alert, delay: timedelta = timedelta(), failing: datetime | None = None) -> None:
         """Queue an alert, to be told after a delay."""
-        self._queue.put(alert_json(alert), delay)
+        self._queue.put(alert_json(alert, failing), delay)

@@ -91,6 +91,15 @@ expect "a deleted pool is gone" $'apps\nfips\nplain\nsystem' \
   "$(az aks nodepool list -g "$group" --cluster-name "$cluster" --query 'sort([].name)' -o tsv)"
 expect_like "and not found any more" 'Could not find the agentpool' "$(refused pool name win22)"
 
+windows() { az aks maintenanceconfiguration "$1" -g "$group" --cluster-name "$cluster" "${@:2}"; }
+windows add -n aksManagedNodeOSUpgradeSchedule --schedule-type RelativeMonthly --interval-months 2 --week-index Last \
+  --day-of-week Friday --duration 8 --utc-offset +05:30 --start-date 2030-01-16 --start-time 09:30 --output none
+windows add -n default --schedule-type Weekly --day-of-week Monday --duration 4 --start-time 01:00 --output none
+expect "maintenance windows can be added" $'aksManagedNodeOSUpgradeSchedule\t2030-01-16\tLast\ndefault\t'"$(date -u +%F)"$'\tNone' \
+  "$(windows list --query '[].[name, maintenanceWindow.startDate, maintenanceWindow.schedule.relativeMonthly.weekIndex]' -o tsv)"
+windows delete -n default
+expect "and taken away" aksManagedNodeOSUpgradeSchedule "$(windows list --query '[].name' -o tsv)"
+
 az aks get-credentials -g "$group" -n "$cluster" --output none
 expect "get-credentials writes the kubeconfig that is named" "$cluster" "$(kubectl config current-context)"
 fips_nodes=$(kubectl get nodes -l kubernetes.azure.com/fips_enabled=true -o jsonpath='{.items[*].metadata.name}')

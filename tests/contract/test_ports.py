@@ -14,7 +14,7 @@ from local import seed
 from local.clock import ManualClock
 from local.ports import WorldClusters, WorldFleet, WorldNodes
 from local.server import LocalAzure
-from local.world import World
+from local.world import World, maintenance
 from local.world.access import APP
 from local.world.faults import DRAIN_FAILURE, Answer, Drop, FailOperation, Fault, LostAnswer
 from shared.adapters.aks import AksClusters
@@ -23,6 +23,7 @@ from shared.adapters.graph import GraphFleet
 from shared.adapters.kubernetes import KubernetesNodes
 from shared.domain.clouds import Cloud
 from shared.domain.ids import ClusterId
+from shared.domain.maintenance import opening_by_cluster
 from shared.domain.model import (
     Accepted,
     Action,
@@ -36,6 +37,7 @@ from shared.domain.model import (
     Unanswered,
     Unreadable,
 )
+from shared.domain.openings import Closed, Open
 from shared.domain.plan import put_body
 from shared.ports import Clusters, Fleet, Nodes
 
@@ -241,6 +243,103 @@ def test_an_operation_that_arm_no_longer_knows_is_unreadable(face: Face) -> None
     assert isinstance(answer, Accepted)
     face.world.faults.add(Fault(Answer(404, "NotFound", "no such operation"), kind="operations", times=1))
     assert isinstance(face.clusters.operation(CLUSTER, answer.url), Unreadable)
+
+
+NODE_OS = "aksManagedNodeOSUpgradeSchedule"
+
+
+def configure(face: Face, name: str = NODE_OS, **window: object) -> None:
+    """Let the cluster have a maintenance configuration, at 10:00 UTC every Monday unless it says otherwise."""
+    given = {"schedule": {"weekly": {"intervalWeeks": 1, "dayOfWeek": "Monday"}}, "startTime": "10:00", **window}
+    with face.world.entered():
+        cluster = face.world.cluster_by_id(CLUSTER.arm_id)
+        maintenance.put(
+            cluster, name, {"properties": {"maintenanceWindow": {"durationHours": 4, **given}}}, face.world.now
+        )
+
+
+def test_a_cluster_without_maintenance_configurations_has_none(face: Face) -> None:
+    assert face.clusters.maintenance(CLUSTER) == ()
+
+
+def test_maintenance_configurations_are_read_and_are_windows(face: Face) -> None:
+    configure(face)
+    configure(face, "default", startTime="20:00")
+    found = face.clusters.maintenance(CLUSTER)
+    assert not isinstance(found, Unreadable)
+    assert [(one.name, one.fault) for one in found] == [(NODE_OS, ""), ("default", "")]
+    assert opening_by_cluster(found, seed.EPOCH) == Closed(
+        seed.EPOCH.replace(hour=10), "OutsideWindow", f"{NODE_OS}: No maintenance window is open."
+    )
+    assert opening_by_cluster(found, seed.EPOCH.replace(hour=11)) == Open(seed.EPOCH.replace(hour=14))
+
+
+def test_every_page_of_maintenance_configurations_is_read(face: Face) -> None:
+    face.world.page_size = 1
+    names = ["aksManagedAutoUpgradeSchedule", "default", NODE_OS]
+    for name in names:
+        configure(face, name)
+    found = face.clusters.maintenance(CLUSTER)
+    assert not isinstance(found, Unreadable)
+    assert [one.name for one in found] == names
+
+
+def test_a_maintenance_configuration_that_cannot_be_understood_keeps_the_others(face: Face) -> None:
+    configure(face, durationHours="four")
+    configure(face, "default")
+    found = face.clusters.maintenance(CLUSTER)
+    assert not isinstance(found, Unreadable)
+    assert [(one.name, "durationHours is 'four'" in one.fault) for one in found] == [
+        (NODE_OS, True),
+        ("default", False),
+    ]
+
+
+def test_a_list_that_is_none_of_maintenance_configurations_is_unreadable(face: Face) -> None:
+    configure(face, name="")
+    found = face.clusters.maintenance(CLUSTER)
+    assert isinstance(found, Unreadable)
+    assert (found.reason, found.retry_after) == ("Unintelligible", None)
+    assert "has no name" in found.message
+
+
+def test_maintenance_configurations_that_may_not_be_read_are_unreadable_for_good(face: Face) -> None:
+    scope = f"/subscriptions/{seed.PAYMENTS}"
+    face.world.access.revoke(APP, scope)
+    face.world.access.assign(APP, seed.REMEDIATOR, scope)
+    found = face.clusters.maintenance(CLUSTER)
+    assert isinstance(found, Unreadable)
+    assert (found.reason, found.retry_after) == ("Forbidden", None)
+
+
+def test_maintenance_configurations_of_a_cluster_that_is_gone_are_unreadable(face: Face) -> None:
+    found = face.clusters.maintenance(ClusterId(seed.PAYMENTS, "rg-payments", "nobody"))
+    assert isinstance(found, Unreadable)
+    assert (found.reason, found.retry_after) == ("NotFound", None)
+
+
+@pytest.mark.parametrize(
+    ("effect", "reason", "seconds"),
+    [
+        (Answer(429, "Throttled", "slow down", retry_after=17), "Throttled", 17),
+        (Answer(503, "ServiceUnavailable", "later", gateway=True), "ServerError", 30),
+        (Drop(), "Unreachable", 30),
+    ],
+)
+def test_maintenance_configurations_that_cannot_be_read_for_now_say_when_to_come_back(
+    face: Face, effect: Answer | Drop, reason: str, seconds: int
+) -> None:
+    face.world.page_size = 1
+    configure(face, "default")
+    configure(face)
+    second_page = Fault(effect, method="GET", kind="maintenanceConfigurations", after=1)
+    face.world.faults.add(second_page)
+    found = face.clusters.maintenance(CLUSTER)
+    assert isinstance(found, Unreadable), "half of a list is none"
+    assert (found.reason, found.retry_after) == (reason, timedelta(seconds=seconds))
+    again = face.clusters.maintenance(CLUSTER)
+    assert not isinstance(again, Unreadable)
+    assert len(again) == 2
 
 
 def test_nodes_of_a_cluster_that_may_not_be_listed_are_unreadable(face: Face) -> None:

@@ -14,10 +14,11 @@ from azure.storage.blob import ContainerClient
 
 from local.azurite import Azurite
 from local.clock import SystemClock
-from local.memory import MemoryEvidence, MemoryTable
+from local.memory import MemoryAlerts, MemoryEvidence, MemoryTable
 from shared.adapters.blobs import BlobEvidence
 from shared.adapters.queues import AlertQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
+from shared.alerting import failing_since, read_alert
 from shared.chain import Chain
 from shared.config import Storage
 from shared.domain.ids import ClusterId
@@ -25,7 +26,7 @@ from shared.domain.model import Alert
 from shared.domain.records import Head, RecordKind, make_record
 from shared.domain.requests import ReconcileRequest
 from shared.errors import TerminalError
-from shared.ports import Delete, Evidence, Put, Table
+from shared.ports import Alerts, Delete, Evidence, Put, Table
 
 CLUSTER = ClusterId("10000000-0000-4000-8000-000000000001", "rg-a", "aks-a")
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -231,14 +232,56 @@ def test_a_delayed_request_stays_hidden(storage: Storage) -> None:
         queue.delete_queue()
 
 
-def test_an_alert_that_waits_stays_hidden(storage: Storage) -> None:
-    from azure.storage.queue import QueueClient
+class AlertsFace:
+    """One way to the queue `alerts`, and what a reader finds in it now."""
+
+    def __init__(self, queue: AlertQueue | MemoryAlerts, storage: Storage | None) -> None:
+        self.queue: Alerts = queue
+        self._memory = queue if isinstance(queue, MemoryAlerts) else None
+        self._storage = storage
+
+    def now(self) -> list[Alert]:
+        """The alerts that are to be told now."""
+        from azure.storage.queue import QueueClient, TextBase64DecodePolicy
+
+        if self._memory:
+            later = [alert for alert, _, _ in self._memory.waiting]
+            return [alert for alert in self._memory.sent if alert not in later]
+        assert self._storage
+        with QueueClient.from_connection_string(
+            self._storage.connection_string, "alerts", message_decode_policy=TextBase64DecodePolicy()
+        ) as queue:
+            assert queue.get_queue_properties().approximate_message_count == 2
+            found = [read_alert(message.content) for message in queue.receive_messages()]
+            queue.delete_queue()
+            return found
+
+
+@pytest.fixture(params=["azurite", "memory"])
+def alerts(request: pytest.FixtureRequest) -> AlertsFace:
+    if request.param == "memory":
+        return AlertsFace(MemoryAlerts(), None)
+    storage: Storage = request.getfixturevalue("storage")
+    return AlertsFace(AlertQueue(storage, None), storage)
+
+
+def test_an_alert_that_waits_stays_hidden_and_another_does_not(alerts: AlertsFace) -> None:
+    first, second = (Alert(key, CLUSTER.arm_id, "np", "info", "R", "title", "täxt", NOW) for key in "ab")
+    alerts.queue.send(first, timedelta(hours=1), NOW)
+    alerts.queue.send(second)
+    assert alerts.now() == [second]
+
+
+def test_an_alert_that_is_tried_again_says_since_when_it_failed(storage: Storage) -> None:
+    from azure.storage.queue import QueueClient, TextBase64DecodePolicy
 
     alert = Alert("k", CLUSTER.arm_id, "np", "info", "R", "title", "text", NOW)
-    AlertQueue(storage, None).send(alert, timedelta(hours=1))
-    with QueueClient.from_connection_string(storage.connection_string, "alerts") as queue:
-        assert list(queue.receive_messages()) == []
-        assert queue.get_queue_properties().approximate_message_count == 1
+    AlertQueue(storage, None).send(alert, failing=NOW)
+    with QueueClient.from_connection_string(
+        storage.connection_string, "alerts", message_decode_policy=TextBase64DecodePolicy()
+    ) as queue:
+        (message,) = queue.receive_messages()
+        assert failing_since(message.content) == NOW
         queue.delete_queue()
 
 

@@ -14,6 +14,7 @@ REASONS = {
         "Microsoft.Resources/subscriptions/read": "coverage is checked against the list of subscriptions",
         "Microsoft.Resources/subscriptions/resourceGroups/read": "tells a group that is gone from one out of sight",
         f"{AKS}/read": "the GET of a look, the list of a subscription, Resource Graph's rows",
+        f"{AKS}/maintenanceConfigurations/read": "the cluster's own maintenance windows",
         f"{AKS}/listClusterUserCredential/action": "address and CA of the API server",
         "Microsoft.ContainerService/locations/operations/read": "how far an operation is",
         "Microsoft.ContainerService/locations/operationresults/read": "what became of it",

@@ -288,6 +288,8 @@ def test_a_queued_alert_fits_into_a_message(char: str) -> None:
         (alert_json(alert(cluster="/not/a/cluster")), "not the ARM id"),
         (alert_json(alert()).replace("Z", ""), "time zone"),
         (alert_json(alert()).replace('"npsys"', "7"), r"Alert.pool: expected str, found int"),
+        (alert_json(alert(), NOW).replace("2026-11-23T09:30:04.000000Z", "soon"), "soon"),
+        (alert_json(alert()).replace("null", "7"), "failing: expected str, found int"),
         ("[" * 100_000, "not an alert"),
     ],
 )

@@ -1,5 +1,6 @@
 """An alert outlives an outage of a day: it waits in its queue, later each time, and is told once where it was not."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
@@ -8,8 +9,8 @@ import pytest
 
 from functions.alerts import tell
 from local.clock import ManualClock
-from local.memory import MemoryTable
-from shared.alerting import Alerting, Delivery, DeliveryError, alert_json, come_back, deliver
+from local.memory import MemoryAlerts, MemoryTable
+from shared.alerting import Alerting, Delivery, DeliveryError, alert_json, come_back, deliver, failing_since
 from shared.domain.model import Alert
 from shared.errors import ConfigError, TerminalError, TransientError
 from shared.poison import PoisonMessage
@@ -39,7 +40,9 @@ def failed(*errors: Exception, held: bool = False) -> DeliveryError:
         (100 * HOUR, None),
     ],
 )
-def test_an_alert_waits_half_of_its_age_within_bounds_for_a_day(age: timedelta, wait: timedelta | None) -> None:
+def test_an_alert_waits_half_as_long_as_it_failed_within_bounds_for_a_day(
+    age: timedelta, wait: timedelta | None
+) -> None:
     assert come_back(NOW, NOW + age, failed(TransientError("down"))) == wait
 
 
@@ -76,26 +79,30 @@ class Host:
     def __init__(self, clock: ManualClock, alerting: Alerting) -> None:
         self._clock, self._alerting, self._ids = clock, alerting, count(1)
         self.queued: list[datetime] = []
+        """When each message becomes visible."""
+        self.texts: list[str] = []
         self.poison: list[str] = []
 
-    def again(self, _alert: Alert, delay: timedelta) -> None:
+    def send(self, alert: Alert, delay: timedelta = timedelta(), failing: datetime | None = None) -> None:
         """Queue a message."""
         self.queued.append(self._clock.now() + delay)
+        self.texts.append(alert_json(alert, failing))
 
-    def run(self) -> None:
-        """Take messages until there is none."""
-        self.again(ALERT, timedelta())
+    def run(self, text: str = "") -> None:
+        """Take messages until there is none, from an alert, or a text that somebody left in the queue."""
+        self.send(ALERT)
+        self.texts[0] = text or self.texts[0]
         taken = 0
         while taken < len(self.queued):
             self._clock.advance(max(timedelta(), self.queued[taken] - self._clock.now()))
             taken += 1
-            self._take(f"m{next(self._ids)}")
+            self._take(f"m{next(self._ids)}", self.texts[taken - 1])
 
-    def _take(self, name: str) -> None:
+    def _take(self, name: str, text: str) -> None:
         for dequeued in range(1, MAX_DEQUEUE + 1):
-            message = PoisonMessage("alerts", name, alert_json(ALERT), dequeued, self._clock.now())
+            message = PoisonMessage("alerts", name, text, dequeued, self._clock.now())
             try:
-                tell(message, ALERT, self._alerting, self.again)
+                tell(message, ALERT, self._alerting, self)
             except Exception:  # noqa: BLE001 - the host's rule: whatever is raised brings the message again
                 self._clock.advance(30 * SECOND)
             else:
@@ -136,6 +143,38 @@ def test_after_a_day_the_alert_is_poison(clock: ManualClock) -> None:
     assert len(host.queued) < 50, "an outage is no load"
 
 
+def test_an_alert_that_lay_in_the_queue_for_days_is_tried_for_a_day_like_any_other(clock: ManualClock) -> None:
+    """The app was down, or the queue full: that says nothing of the channel."""
+    clock.advance(72 * HOUR)
+    teams = Sink("teams", clock, 77 * HOUR)
+    host = Host(clock, desk(clock, [teams]))
+
+    host.run()
+
+    assert (teams.got, host.poison) == ([ALERT], [])
+
+
+def test_a_message_of_a_version_that_did_not_tell_since_when_is_tried_for_a_day_too(clock: ManualClock) -> None:
+    clock.advance(72 * HOUR)
+    old = {name: value for name, value in json.loads(alert_json(ALERT)).items() if name != "failing"}
+    teams = Sink("teams", clock, 77 * HOUR)
+    host = Host(clock, desk(clock, [teams]))
+
+    host.run(json.dumps(old))
+
+    assert (teams.got, host.poison) == ([ALERT], [])
+
+
+def test_since_when_an_alert_failed_stays_with_it_from_message_to_message(clock: ManualClock) -> None:
+    host = Host(clock, desk(clock, [Sink("teams", clock, 5 * HOUR)]))
+
+    host.run()
+
+    assert len(host.texts) > 3
+    assert len({failing_since(text) for text in host.texts[1:]}) == 1
+    assert failing_since(host.texts[0]) is None
+
+
 class Stuck(MemoryTable):
     """A table that takes no write while storage is away: from the second write on, for five minutes."""
 
@@ -171,14 +210,13 @@ def test_a_delivery_that_could_not_let_go_says_so(clock: ManualClock) -> None:
 
 def test_while_every_channels_settings_are_at_fault_the_alert_waits(clock: ManualClock) -> None:
     alerting = Alerting((), MemoryTable(clock), MemoryTable(clock), clock, ("TEAMS_WEBHOOK_URL: x",))
-    sent: list[timedelta] = []
-    message = PoisonMessage("alerts", "m1", alert_json(ALERT), 4, NOW)
+    queue, text = MemoryAlerts(), alert_json(ALERT)
 
-    tell(message, ALERT, alerting, lambda _alert, delay: sent.append(delay))
+    tell(PoisonMessage("alerts", "m1", text, 4, NOW), ALERT, alerting, queue)
     with pytest.raises(ConfigError, match="TEAMS_WEBHOOK_URL"):
-        tell(PoisonMessage("alerts", "m1", "", 3, NOW), ALERT, alerting, lambda _alert, delay: sent.append(delay))
+        tell(PoisonMessage("alerts", "m1", text, 3, NOW), ALERT, alerting, queue)
 
-    assert sent == [10 * MINUTE]
+    assert queue.waiting == [(ALERT, 10 * MINUTE, NOW)]
 
 
 def test_without_any_channel_an_alert_is_acknowledged_and_logged(

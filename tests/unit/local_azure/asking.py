@@ -21,7 +21,7 @@ READS_MORE = Role(
     "what tests ask for and the product's roles leave out",
     tuple(
         f"Microsoft.ContainerService/managedClusters/{action}"
-        for action in ("agentPools/read", "agentPools/abort/action", "maintenanceConfigurations/read")
+        for action in ("agentPools/read", "agentPools/abort/action")
     ),
 )
 

@@ -1,10 +1,14 @@
 """Managed clusters over ARM, and the events that operations end with."""
 
+import json
 from typing import Any
+
+import pytest
 
 from local import seed
 from local.events import ResourceEvent
 from local.world.access import APP, OPERATOR
+from tests.builders import DATA
 from tests.unit.local_azure.asking import CLUSTERS, OPERATION, PROD, Azure, operator
 
 NEW = f"{CLUSTERS}/aks-new"
@@ -85,8 +89,33 @@ def test_maintenance_configurations_are_shown(azure: Azure) -> None:
     azure.world.cluster_by_id(PROD).maintenance["aksManagedNodeOSUpgradeSchedule"] = window
     (shown,) = azure.get(f"{PROD}/maintenanceConfigurations").json()["value"]
     assert shown["properties"] == window
-    assert azure.get(f"{PROD}/maintenanceConfigurations/{shown['name']}").json() == shown
+    assert azure.get(f"{PROD}/maintenanceConfigurations/{shown['name'].lower()}").json() == shown
     assert azure.get(f"{PROD}/maintenanceConfigurations/default").status == 404
+
+
+@pytest.mark.parametrize("name", ["put_without_start_date", "put_default_one_hour"])
+def test_a_maintenance_configuration_is_written_as_it_was_recorded(azure: Azure, name: str) -> None:
+    recorded = json.loads((DATA / "arm" / "recorded.maintenanceConfigurations.json").read_text())["exchanges"][name]
+    put_on_that_day = azure.clock.now().date().isoformat()
+    expected = json.loads(json.dumps(recorded["response"]["body"]).replace("2023-07-25", put_on_that_day))
+    path = f"{PROD}/maintenanceConfigurations/{expected['name']}"
+    answered = operator(azure).ask("PUT", path, recorded["request"]["body"])
+    assert answered.status == recorded["response"]["status"] == 200
+    assert answered.json() == expected | {"id": path}
+    assert azure.get(path).json() == answered.json()
+
+
+def test_a_maintenance_configuration_is_replaced_and_taken_away(azure: Azure) -> None:
+    owner, path = operator(azure), f"{PROD}/maintenanceConfigurations"
+    for hours in (4, 8):
+        owner.ask("PUT", f"{path}/default", {"properties": {"maintenanceWindow": {"durationHours": hours}}})
+    owner.ask("PUT", f"{path}/DEFAULT", {"properties": {"maintenanceWindow": {"durationHours": 12}, "x": None}})
+    (shown,) = azure.get(path).json()["value"]
+    started = azure.clock.now().date().isoformat()
+    assert shown["properties"] == {"maintenanceWindow": {"durationHours": 12, "startDate": started}}
+    assert azure.ask("DELETE", f"{path}/default").status == 403, "the app may only look"
+    assert [owner.ask("DELETE", f"{path}/Default").status for _ in range(2)] == [200, 204]
+    assert azure.get(path).json() == {"value": []}
 
 
 def test_a_write_is_told_when_the_operation_ends(azure: Azure) -> None:
