@@ -1,14 +1,25 @@
-"""`fipswarden look`, `pause`, `resume`: what people ask of the app; a look does it."""
+"""`fipswarden look`, `pause`, `resume`, `breaker reset`, `approve`: what people ask of the app; a look does it.
+
+Who stops or allows something is kept, and everybody is told.
+"""
 
 import argparse
 import getpass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from cli.exits import OK
 from cli.naming import CLUSTER, count, is_watched, named_cluster
+from cli.show import plain_text
+from shared.domain.ids import ClusterId, pool_name
 from shared.errors import InputError
 
+if TYPE_CHECKING:
+    from shared.domain.model import Deferral
+
 _REASON_LENGTH = 500
+_HOLDS = timedelta(days=7)
+"""How long an approval holds if nobody says otherwise."""
 
 
 def add(commands: Any) -> None:
@@ -21,10 +32,19 @@ def add(commands: Any) -> None:
     pause.set_defaults(run=_pause)
     resume = commands.add_parser("resume", help="let remediations go on")
     resume.set_defaults(run=_resume)
+    breaker = commands.add_parser("breaker", help="the breaker that stops everything when remediations fail")
+    reset = breaker.add_subparsers(required=True, metavar="what").add_parser("reset", help="let remediations go on")
+    reset.add_argument("--reason", required=True, type=_reason, help="what was wrong, told with your name")
+    reset.set_defaults(run=_reset)
+    approve = commands.add_parser("approve", help="agree to what waits for a person's approval on a node pool")
+    approve.add_argument("cluster", help=CLUSTER)
+    approve.add_argument("pool", help="name of the node pool")
+    approve.add_argument("--days", type=int, default=_HOLDS.days, help="how long it holds; default: 7")
+    approve.set_defaults(run=_approve)
 
 
 def _reason(text: str) -> str:
-    words = " ".join(text.split())
+    words = plain_text(" ".join(text.split()))
     if not words:
         raise argparse.ArgumentTypeError("say why: whoever finds everything paused has to know")
     if len(words) > _REASON_LENGTH:
@@ -32,7 +52,8 @@ def _reason(text: str) -> str:
     return words
 
 
-def _who() -> str:
+def who() -> str:
+    """Return the name of whoever runs the command, for the record."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -40,36 +61,87 @@ def _who() -> str:
         return "somebody without a name"
 
 
+def tell(reason: str, title: str, text: str) -> None:
+    """Queue an alert about what a person did to the whole fleet."""
+    from shared import bootstrap
+    from shared.domain.model import Alert
+
+    now = bootstrap.SystemClock().now()
+    key = f"person:{reason}:{now.isoformat()}"
+    bootstrap.alert_queue().send(Alert(key, "", "", "info", reason, title, text, now))
+
+
 def _look(chosen: argparse.Namespace) -> int:
+    cluster = _ours(named_cluster(chosen.cluster))
+    _queue(cluster, f"cli: {who()}")
+    print(f"queued: {cluster} will be looked at; `fipswarden posture {cluster.arm_id}` shows the verdicts")
+    print("nodes are asked again only where their last word no longer counts: the verdict says when that was")
+    return OK
+
+
+def _ours(cluster: ClusterId) -> ClusterId:
+    if not is_watched(cluster):
+        raise InputError(f"{cluster} is not looked at: FIPSWARDEN_SUBSCRIPTIONS leaves out {cluster.subscription}")
+    return cluster
+
+
+def _queue(cluster: ClusterId, cause: str) -> None:
     from shared import bootstrap
     from shared.domain.requests import ReconcileRequest
 
-    cluster = named_cluster(chosen.cluster)
-    if not is_watched(cluster):
-        raise InputError(f"{cluster} is not looked at: FIPSWARDEN_SUBSCRIPTIONS leaves out {cluster.subscription}")
-    bootstrap.wake_ups().send(ReconcileRequest(cluster, f"cli: {_who()}"))
-    print(f"queued: {cluster} will be looked at; `fipswarden posture {cluster.arm_id}` shows the verdicts")
-    return OK
+    bootstrap.wake_ups().send(ReconcileRequest(cluster, cause))
 
 
 def _pause(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
     from shared.budget import pause
 
-    pause(bootstrap.table("rollout"), f"{_who()}: {chosen.reason}", paused=True)
+    mine = f"{who()}: {chosen.reason}"
+    budget = pause(bootstrap.table("rollout"), mine)
+    if budget.paused_by != mine:
+        print(f"it was paused already, by {plain_text(budget.paused_by)}; `fipswarden resume` ends that")
+        return OK
+    tell("Paused", "Every remediation is paused", f"Paused by {mine}. What runs goes on to its end.")
     print("paused: nothing new is begun until `fipswarden resume`")
     return OK
 
 
 def _resume(_: argparse.Namespace) -> int:
     from shared import bootstrap
-    from shared.budget import pause
+    from shared.budget import read_budget, resume
+
+    table = bootstrap.table("rollout")
+    before = read_budget(table)
+    if not before.paused:
+        print("it was not paused")
+        return OK
+    resume(table)
+    tell("Resumed", "Remediations go on", f"Resumed by {who()}; paused by {before.paused_by}.")
+    print(f"resumed (it was paused by {plain_text(before.paused_by)}); {_look_at_waiting()} will be looked at now")
+    return OK
+
+
+def _reset(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+    from shared.budget import read_budget, reset_breaker
+
+    table = bootstrap.table("rollout")
+    before = read_budget(table)
+    if not before.broken:
+        print("the breaker is closed: nothing was stopped by it")
+        return OK
+    reset_breaker(table)
+    tell("BreakerReset", "Remediations go on", f"The breaker was reset by {who()}: {chosen.reason}. {before.broken}")
+    print(f"reset; {_look_at_waiting()} will be looked at now")
+    return OK
+
+
+def _look_at_waiting() -> str:
+    """Queue looks at what waited: it would come back by itself, but only in an hour or so."""
+    from shared import bootstrap
     from shared.domain.model import ComplianceState
-    from shared.domain.requests import ReconcileRequest
     from shared.postures import summaries
 
-    pause(bootstrap.table("rollout"), "", paused=False)
-    # What waited would come back by itself, but only in an hour or so.
     wanting = (ComplianceState.NON_COMPLIANT, ComplianceState.INCONSISTENT)
     waiting = [
         summary.cluster
@@ -77,6 +149,43 @@ def _resume(_: argparse.Namespace) -> int:
         if summary.in_scope and not summary.gone and summary.state in wanting and is_watched(summary.cluster)
     ]
     for cluster in waiting:
-        bootstrap.wake_ups().send(ReconcileRequest(cluster, f"cli: {_who()} resumed"))
-    print(f"resumed; {count(len(waiting), 'cluster')} will be looked at now")
+        _queue(cluster, f"cli: {who()} let remediations go on")
+    return count(len(waiting), "cluster")
+
+
+def _approve(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+    from shared.budget import approve
+    from shared.domain.budget import Approval
+
+    cluster, now = _ours(named_cluster(chosen.cluster)), bootstrap.SystemClock().now()
+    until = _until(now, chosen.days)
+    waiting = _waiting(cluster, chosen.pool)
+    what = f"{cluster}/{waiting.pool}: {waiting.message}"
+    approve(bootstrap.table("rollout"), waiting.approval, Approval(who(), now, until, what))
+    _queue(cluster, f"cli: {who()} approved")
+    tell("Approved", f"{cluster}/{waiting.pool}: approved", f"Approved by {who()} until {until:%Y-%m-%d}: {what}")
+    print(f"approved until {until:%Y-%m-%d %H:%M} UTC, for exactly this: {plain_text(waiting.message)}")
     return OK
+
+
+def _until(now: datetime, days: int) -> datetime:
+    if not 1 <= days <= 90:
+        raise InputError(f"--days {days}: an approval holds 1 to 90 days")
+    return now + timedelta(days=days)
+
+
+def _waiting(cluster: ClusterId, pool: str) -> "Deferral":
+    from shared import bootstrap
+    from shared.postures import read_posture
+
+    try:
+        name = pool_name(pool)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    deferrals = read_posture(bootstrap.table("posture"), cluster).deferrals
+    found = next((one for one in deferrals if (one.pool, one.reason) == (name, "ApprovalMissing")), None)
+    if found is None:
+        said = next((f": {one.reason}, {one.message}" for one in deferrals if one.pool == name), "")
+        raise InputError(f"nothing on {cluster}/{name} waits for an approval{said}; see `fipswarden posture`")
+    return found

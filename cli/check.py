@@ -15,7 +15,8 @@ from cli.report import print_report
 from cli.show import plain_text
 from cli.verdicts import Judge
 from shared.domain.model import ClusterRead, Unreadable
-from shared.domain.policy import Policy, read_policy
+from shared.domain.policy_reader import read_policy
+from shared.domain.rulebook import Rulebook
 from shared.domain.saved import ACCEPTED, Entry, Gap, read_saved
 from shared.errors import InputError, TransientError
 
@@ -48,6 +49,7 @@ def add(commands: Any) -> None:
     saved = f"judge what was saved, without signing in; - is standard input. Accepted are {ACCEPTED}"
     check.add_argument("--from", dest="files", nargs="+", action="extend", metavar="FILE", help=saved)
     check.add_argument("--policy", type=Path, help="without it: FIPS required everywhere, control-plane proof, audit")
+    check.add_argument("--exemptions", type=Path, help="the exemptions that go with the policy")
     check.add_argument("--output", choices=("table", "json", "csv"), default="table", help="default: table")
     check.add_argument("--fresh", action="store_true", help="read every cluster from ARM: Resource Graph lags behind")
     check.set_defaults(run=_check)
@@ -56,7 +58,7 @@ def add(commands: Any) -> None:
 def _check(chosen: argparse.Namespace) -> int:
     if chosen.files and chosen.fresh:
         raise InputError("--fresh reads from ARM and --from reads files: give one of the two")
-    judge = Judge(_policy(chosen.policy), datetime.now(UTC))
+    judge = Judge(_rules(chosen.policy, chosen.exemptions), datetime.now(UTC))
     if chosen.files:
         _judge_files(chosen.files, judge)
     else:
@@ -75,8 +77,10 @@ def _tell(text: str) -> None:
     print(f"fipswarden: {plain_text(text)}", file=sys.stderr)
 
 
-def _policy(path: Path | None) -> Policy:
-    return load(path) if path else read_policy(BUILT_IN, "the built-in policy")
+def _rules(policy: Path | None, exemptions: Path | None) -> Rulebook:
+    if exemptions and not policy:
+        raise InputError("--exemptions go with a policy: give --policy as well")
+    return load(policy, exemptions) if policy else Rulebook(read_policy(BUILT_IN, "the built-in policy"))
 
 
 def _judge_files(files: list[str], judge: Judge) -> None:
@@ -106,8 +110,10 @@ def _judge_live(judge: Judge, *, fresh: bool) -> None:
     readable = _readable(fleet, judge)
     hints = list(fleet.clusters(readable)) if readable else []
     if fresh:
-        ids = _counted("reading cluster", [hint.cluster for hint in hints])
+        ids = _counted("reading cluster", [hint.cluster for hint in hints if hint.cluster])
         judge.judge(Entry(cluster, "ARM", read_patiently(clusters, cluster)) for cluster in ids)
+        hints = [hint for hint in hints if hint.cluster is None]
+        judge.judge(Entry(None, "Resource Graph", hint.read) for hint in hints)
     else:
         judge.judge(Entry(hint.cluster, "Resource Graph", hint.read) for hint in hints)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -50,12 +51,8 @@ def _fleet(table: "Table", now: datetime, as_json: bool) -> int:
 
 def _print_fleet(clusters: "list[PostureSummary]", now: datetime) -> None:
     from shared import bootstrap
-    from shared.budget import read_head
 
-    head = read_head(bootstrap.table("rollout"))
-    if head.paused:
-        by = plain_text(head.paused_by or "somebody")
-        print(f"paused by {by}; nothing new is begun until `fipswarden resume`")
+    _print_stops(bootstrap.table("rollout"))
     rows = [
         (
             str(item.cluster),
@@ -67,6 +64,17 @@ def _print_fleet(clusters: "list[PostureSummary]", now: datetime) -> None:
         for item in clusters
     ]
     print_table(("cluster", "state", "node pools", "evidence", "as of (UTC)"), rows)
+
+
+def _print_stops(rollout: "Table") -> None:
+    from shared.budget import read_budget
+
+    budget = read_budget(rollout)
+    if budget.paused:
+        by = plain_text(budget.paused_by or "somebody")
+        print(f"paused by {by}; nothing new is begun until `fipswarden resume`")
+    if budget.broken:
+        print(f"{plain_text(budget.broken)} It goes on after `fipswarden breaker reset`.")
 
 
 def _state(summary: "PostureSummary", now: datetime) -> ComplianceState:
@@ -88,7 +96,8 @@ def _one(table: "Table", cluster: ClusterId, now: datetime, as_json: bool) -> in
     from shared.domain.codec import plain
     from shared.postures import read_posture, summaries
 
-    posture = read_posture(table, cluster).posture
+    stored = read_posture(table, cluster)
+    posture = stored.posture
     if posture is None:
         print("this cluster has not been looked at; `fipswarden look` asks for it")
         return UNKNOWN
@@ -96,12 +105,23 @@ def _one(table: "Table", cluster: ClusterId, now: datetime, as_json: bool) -> in
     overdue = any(row.overdue(now) for row in rows)
     with cut_short():
         if as_json:
-            print(json.dumps(plain(posture), indent=2))
+            shown = _as_unknown(posture) if overdue else posture
+            print(json.dumps({**plain(shown), "overdue": overdue, "deferrals": plain(stored.deferrals)}, indent=2))
         else:
             _print_pools(posture, overdue)
+            for item in stored.deferrals:
+                until = f" Until {_time(item.until)} UTC." if item.until else ""
+                print(f"  {item.pool}: not remediated ({item.reason}): {plain_text(item.message)}{until}")
     if not posture.in_scope:
         return of_states(())
     return UNKNOWN if overdue else of_states((posture.state,))
+
+
+def _as_unknown(posture: "Posture") -> "Posture":
+    """What nobody has renewed in time is unknown, for programs as for people."""
+    unknown = ComplianceState.UNKNOWN
+    pools = tuple(replace(pool, state=unknown) for pool in posture.pools)
+    return replace(posture, state=unknown, pools=pools)
 
 
 def _print_pools(posture: "Posture", overdue: bool) -> None:

@@ -20,7 +20,7 @@ from shared.domain.model import (
     Unreadable,
     worst,
 )
-from shared.domain.policy import Policy
+from shared.domain.rulebook import Rulebook
 from shared.domain.saved import Entry, Gap
 
 R = TypeVar("R", "PoolRow", "ClusterRow")
@@ -109,7 +109,7 @@ class Judge:
     worse of its verdicts.
     """
 
-    policy: Policy
+    rules: Rulebook
     now: datetime
     gaps: list[Gap] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -126,10 +126,10 @@ class Judge:
 
     def _posture(self, entry: Entry) -> Posture:
         try:
-            return evaluate(entry.read, Memory(), self.policy, None, self.now)
+            return evaluate(entry.read, Memory(), self.rules, None, self.now)
         except RecursionError:
             deep = Unreadable("Unintelligible", f"{entry.where} is nested too deeply to be judged.", None)
-            return evaluate(deep, Memory(), self.policy, None, self.now)
+            return evaluate(deep, Memory(), self.rules, None, self.now)
 
     def _keep(self, entry: Entry, posture: Posture) -> None:
         cluster = entry.cluster

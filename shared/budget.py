@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain.budget import Budget, Place, released
+from shared.domain.budget import Approval, Budget, Place, released
 from shared.domain.codec import plain, typed
 from shared.domain.ids import ClusterId
 from shared.ports import Put, Row, Table
@@ -53,9 +53,30 @@ def release(table: Table, cluster: ClusterId, may: Callable[[Place], bool], *, b
     change(table, decide)
 
 
-def pause(table: Table, who: str, *, paused: bool) -> None:
-    """Stop every remediation, or let them go on; raises OSError if others keep writing the row."""
-    change(table, lambda budget: replace(budget, paused=paused, paused_by=who))
+def pause(table: Table, who: str) -> Budget:
+    """Stop every remediation; who was first stays named. Returns the budget as it was written."""
+    found = change(table, lambda budget: budget if budget.paused else replace(budget, paused=True, paused_by=who))
+    return found or read_budget(table)
+
+
+def resume(table: Table) -> None:
+    """Let remediations go on."""
+    change(table, lambda budget: replace(budget, paused=False, paused_by=""))
+
+
+def reset_breaker(table: Table) -> None:
+    """Close the breaker: what failed until now counts no more."""
+    change(table, lambda budget: replace(budget, broken="", ended=()))
+
+
+def approve(table: Table, fingerprint: str, approval: Approval) -> None:
+    """Keep a person's word; approvals that have ended are forgotten."""
+
+    def decide(budget: Budget) -> Budget:
+        live = {key: one for key, one in budget.approvals.items() if one.until > approval.at}
+        return replace(budget, approvals={**live, fingerprint: approval})
+
+    change(table, decide)
 
 
 def stale_places(table: Table, before: datetime) -> Iterator[ClusterId]:

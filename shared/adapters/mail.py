@@ -10,7 +10,7 @@ import smtplib
 import ssl
 from collections.abc import Mapping
 
-from shared.config import Mail
+from shared.config import Mail, is_mail_address
 from shared.domain.clouds import Cloud
 from shared.domain.model import Alert
 from shared.errors import FipswardenError, TerminalError, TransientError
