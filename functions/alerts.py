@@ -2,11 +2,11 @@
 
 import azure.functions as func
 
-from functions.logs import logger
 from functions.poison import poison_message
 from shared.alerting import Alerting, come_back, deliver, failing_since, read_alert
 from shared.domain.model import Alert
 from shared.errors import ConfigError, TerminalError
+from shared.logs import logger
 from shared.poison import PoisonMessage, unreadable
 from shared.ports import Alerts
 
@@ -51,8 +51,9 @@ def _deliver(taken: PoisonMessage, alert: Alert, alerting: Alerting) -> None:
     delivery = deliver(alert, alerting.channels, alerting.memory, alerting.clock.now(), message=taken.key)
     fields = {"key": alert.key, "reason": alert.reason, "sent": delivery.sent, "already": delivery.already}
     if delivery.elsewhere:
-        log.info("alert let go: another message delivers it", extra=fields)
+        log.info("alert let go", extra={**fields, "because": "another message delivers it"})
     elif alerting.channels:
         log.info("alert told", extra=fields)
     else:
-        log.warning("alert told to nobody: no channel is set up", extra={**fields, "title": alert.title})
+        nobody = {**fields, "because": "no channel is set up", "title": alert.title}
+        log.warning("alert told to nobody", extra=nobody)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func
 
-from functions.logs import logger
+from shared.logs import logger
 
 if TYPE_CHECKING:
     from shared.domain.model import Unreadable
@@ -39,5 +39,5 @@ def _coverage() -> "Mapping[str, Unreadable] | Unreadable":
         fleet = bootstrap.resync_ports().fleet
         return unreadable_subscriptions(fleet, fleet.subscriptions())
     except Exception as error:
-        log.exception("the list of subscriptions can't be had")
+        log.exception("subscriptions not listed")
         return Unreadable("CoverageUnknown", f"their list can't be had ({type(error).__name__}).", None)

@@ -5,9 +5,9 @@ import os
 
 import azure.functions as func
 
-from functions.logs import logger
 from shared.domain.events import Hint, Ignored, Rejected, read_event, watched
 from shared.domain.requests import ReconcileRequest
+from shared.logs import logger
 
 bp = func.Blueprint()
 log = logger("pool_events")

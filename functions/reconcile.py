@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import azure.functions as func
 
-from functions.logs import logger
 from shared.domain.requests import ReconcileRequest
 from shared.errors import TerminalError
+from shared.logs import logger
 from shared.rollout import LetGo
 
 bp = func.Blueprint()

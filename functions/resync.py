@@ -4,7 +4,7 @@ import dataclasses
 
 import azure.functions as func
 
-from functions.logs import logger
+from shared.logs import logger
 
 bp = func.Blueprint()
 log = logger("resync")

@@ -4,7 +4,6 @@ Each port asks for the settings that it needs: what keeps and tells a message th
 the very setting that made it so.
 """
 
-import logging
 import os
 import time
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from shared.adapters.queues import AlertQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
 from shared.alerting import Alerting
 from shared.config import Settings, Storage, read_app_storage, read_channels, read_reach, read_settings
+from shared.logs import logger
 from shared.ports import Channel, Clusters, Fleet, Policies, Text
 from shared.reconciler import Ports
 from shared.resync import ResyncPorts
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from shared.adapters.arm import Arm
 
-log = logging.getLogger("fipswarden.bootstrap")
+log = logger("bootstrap")
 
 
 _TOKEN_LIMITS: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 10}
@@ -180,7 +180,7 @@ def channels() -> tuple[Channel, ...]:
 
     given, found = read_channels(os.environ), list[Channel]()
     for fault in given.faults:
-        log.error("channel left out: %s", fault)
+        log.error("channel left out", extra={"fault": fault})
     if given.teams_webhook:
         found.append(TeamsChannel(given.teams_webhook, given.cloud))
     if given.mail:

@@ -18,9 +18,10 @@ from shared.domain.alerts import alert_id
 from shared.domain.model import Alert
 from shared.domain.requests import ReconcileRequest
 from shared.errors import TerminalError, TransientError
+from shared.logs import logger
 from shared.ports import Channel, Put, Scalar, Table
 
-log = logging.getLogger("fipswarden.poison")
+log = logger("poison")
 _LOGGED = 8_000
 """Characters of a message in the log: Application Insights cuts a trace at 32 kB, a property at 8 kB."""
 _TRIES = 5
@@ -101,7 +102,7 @@ def _log(message: PoisonMessage, what: str, level: int = logging.ERROR) -> None:
         "characters": len(message.text),
         "message": message.text[:_LOGGED],
     }
-    log.log(level, "poison message: %s", json.dumps(line, ensure_ascii=False))
+    log.log(level, "poison message", extra=line)
 
 
 def _settle(
@@ -115,20 +116,21 @@ def _settle(
             done = _attempt("kept", lambda: _keep(desk, message, reason))
         done = _attempt("told", lambda: tell(desk)) and done
     except Exception:
-        log.exception("poison message: neither the table nor the channels can be had")
+        log.exception("poison message neither kept nor told")
         done = False
     if done:
         return
     if message.dequeued < _TRIES:
         raise TransientError(f"a message of {message.queue} could not be kept or told: it comes back")
-    log.error("poison message let go after %d tries: only the log has all of it: %s", _TRIES, message.id)
+    # Only the log has all of it.
+    log.error("poison message let go", extra={"queue": message.queue, "id": message.id, "tries": _TRIES})
 
 
 def _attempt(what: str, step: Callable[[], bool]) -> bool:
     try:
         return step()
     except Exception:
-        log.exception("poison message: could not be %s", what)
+        log.exception("poison message: a step failed", extra={"step": what})
         return False
 
 
@@ -150,7 +152,7 @@ def _count(table: Table, key: str, message: PoisonMessage, now: datetime) -> Non
         put = Put(key, row.etag if row else None, {"at": now, "count": count}, {"sample": message.text})
         if table.write(partition, put):
             return
-    log.warning("rejected event not counted: the row of %s kept changing", key)
+    log.warning("rejected event not counted", extra={"row": key})
 
 
 def _tell(desk: Alerting, message: PoisonMessage, alert: Alert) -> bool:
@@ -158,10 +160,10 @@ def _tell(desk: Alerting, message: PoisonMessage, alert: Alert) -> bool:
     try:
         deliver(alert, desk.channels, desk.memory, desk.clock.now(), message=message.key)
     except DeliveryError as error:
-        log.exception("poison alert: not every channel was told")
+        log.exception("poison alert not told everywhere", extra={"key": alert.key})
         return bool(error.delivery.sent or error.delivery.already)
     except Exception:
-        log.exception("poison alert: the alert memory can't be read, telling without it")
+        log.exception("poison alert told without the alert memory", extra={"key": alert.key})
         return _tell_without_memory(desk, alert)
     return True
 

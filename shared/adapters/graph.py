@@ -1,6 +1,5 @@
 """The fleet from Azure Resource Graph: one call per 1,000 clusters; hints alone, since it lags behind ARM."""
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,12 +8,13 @@ from shared.adapters.arm import Arm, classified
 from shared.domain.ids import ClusterId
 from shared.domain.model import Unreadable
 from shared.domain.observe import read_cluster
+from shared.logs import logger
 from shared.ports import FleetHint
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-log = logging.getLogger("fipswarden.graph")
+log = logger("graph")
 
 # Names of rows that `read_cluster` knows; `order by` with `id` keeps the paging stable (Resource Graph, "paging").
 QUERY = """resources

@@ -5,7 +5,6 @@ relay of yours, or one that knows the app by its outbound address (an Exchange O
 into SMTP_HOST.
 """
 
-import logging
 import smtplib
 import ssl
 from collections.abc import Mapping
@@ -14,9 +13,10 @@ from shared.config import Mail, is_mail_address
 from shared.domain.clouds import Cloud
 from shared.domain.model import Alert
 from shared.errors import FipswardenError, TerminalError, TransientError
+from shared.logs import logger
 from shared.reports import mail
 
-log = logging.getLogger("fipswarden.mail")
+log = logger("mail")
 _TIMEOUT = 20.0
 """Seconds to connect, and for each answer of the relay."""
 
@@ -50,7 +50,7 @@ class MailChannel:
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise _failure(error) from error
         if refused:
-            log.error("mail recipients refused: alert=%s %s", alert.key, _recipients(refused))
+            log.error("mail recipients refused", extra={"key": alert.key, "recipients": _recipients(refused)})
 
 
 def _failure(error: Exception) -> FipswardenError:

@@ -9,6 +9,7 @@ both. Closures beat everything.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from typing import Protocol
 
 HORIZON = timedelta(days=400)
@@ -144,6 +145,8 @@ def _next_start(one: Recurring, moment: datetime, horizon: datetime) -> datetime
     return None
 
 
+# A fleet is judged by few windows: the same days come up for every pool.
+@lru_cache(maxsize=8192)
 def instant(local: tzinfo, day: date, at: time) -> datetime:
     """Bring a wall time of whole minutes to UTC: the first of two, or the first instant after the gap it is in."""
     wall = datetime.combine(day, at, local)

@@ -46,6 +46,8 @@ expect "login finds the subscriptions" $'Payments\nPlatform\nResearch' "$(az acc
 
 expect "aks list shows the subscription's clusters" \
   $'aks-cards-prod\naks-ledger-prod\naks-payments-prod' "$(az aks list --query 'sort([].name)' -o tsv)"
+expect_like "the command judges what aks list prints" '^8 node pools: ' \
+  "$(az aks list -o json | "$(dirname "${BASH_SOURCE[0]}")/../../.venv/bin/fipswarden" check --from - | tail -n 1)"
 expect "aks list of a group shows the group's clusters" \
   $'aks-cards-prod' "$(az aks list -g rg-cards --query '[].name' -o tsv)"
 expect "aks show tells of each pool whether FIPS is on" \

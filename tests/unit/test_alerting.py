@@ -323,7 +323,7 @@ def message(text: str, queue: str = "reconcile-poison", number: int = 1, dequeue
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    prefix = "poison message: {"
+    prefix = "poison message {"
     return [json.loads(text[len(prefix) - 1 :]) for text in caplog.messages if text.startswith(prefix)]
 
 
@@ -387,7 +387,7 @@ def test_without_the_poison_table_people_are_told_once_and_the_message_is_let_go
 
     assert len(teams.got) == 1
     assert len(logged(caplog)) == 5
-    assert "let go after 5 tries" in caplog.text
+    assert 'poison message let go {"queue": "reconcile-poison", "id": "id-1", "tries": 5}' in caplog.messages
 
 
 def test_without_the_alert_memory_people_are_told_once_and_the_message_is_kept(clock: ManualClock) -> None:

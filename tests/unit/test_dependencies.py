@@ -42,6 +42,7 @@ def test_an_event_is_read_without_any_sdk_yaml_or_settings() -> None:
         "shared.domain.ids",
         "shared.domain.requests",
         "shared.errors",
+        "shared.logs",
     ]
     others = [name for name in below(loaded, "azure") if name != "azure" and not name.startswith("azure.functions")]
     assert others == []
