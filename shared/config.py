@@ -234,11 +234,7 @@ def _mail(env: Mapping[str, str], faults: list[str]) -> Mail | None:
     if not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
         faults.append(f"SMTP_PORT: {port!r} is not a port")
     for name, values in (("MAIL_FROM", (sender,)), ("MAIL_TO", recipients or ("",))):
-        faults.extend(
-            f"{name}: {value!r} is not a mail address"
-            for value in values
-            if not is_mail_address(value)
-        )
+        faults.extend(f"{name}: {value!r} is not a mail address" for value in values if not is_mail_address(value))
     starttls = env.get("SMTP_STARTTLS", "true").lower()
     if starttls not in ("true", "false"):
         faults.append(f"SMTP_STARTTLS: {starttls!r} is neither true nor false")

@@ -12,7 +12,6 @@ from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.ports import Nodes
 
-
 _METHOD = "Kubernetes API: labels of the nodes"
 
 

@@ -141,7 +141,12 @@ _Due = tuple[ClusterId, str, timedelta]
 
 
 def _due(
-    subscription: str, hints: dict[str, tuple[ClusterId, FleetHint]], postures: Table, rules: Rulebook, now: datetime, count: _Count
+    subscription: str,
+    hints: dict[str, tuple[ClusterId, FleetHint]],
+    postures: Table,
+    rules: Rulebook,
+    now: datetime,
+    count: _Count,
 ) -> Iterator[_Due]:
     known = {summary.cluster.key: summary for summary in summaries(postures, subscription)}
     count.clusters += len(hints)

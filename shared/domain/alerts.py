@@ -98,7 +98,7 @@ def _pool_news(
     new: PoolPosture,
     seq: int,
     at: datetime,
-    remediated: bool,  # noqa: FBT001 (positional like its siblings)
+    remediated: bool,
     previous: Posture | None,
 ) -> Iterator[Alert]:
     if new.state in _SEVERITY:

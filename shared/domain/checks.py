@@ -169,7 +169,7 @@ def _release(subject: Subject) -> Release | None:
     return release_if_switched(pool, target_os_sku(subject) or None)
 
 
-def _if(state: State, demanded: bool) -> State:  # noqa: FBT001 (reads as a sentence)
+def _if(state: State, demanded: bool) -> State:
     return state if demanded else State.NOT_APPLICABLE
 
 
