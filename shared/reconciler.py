@@ -7,7 +7,6 @@ the next look finds out from the world, the rollout row and the evidence what wa
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from shared import __version__
 from shared.budget import change, read_budget
@@ -20,7 +19,6 @@ from shared.domain.ids import ClusterId
 from shared.domain.model import (
     Accepted,
     Action,
-    Alert,
     Cluster,
     ClusterRead,
     ComplianceState,
@@ -30,7 +28,6 @@ from shared.domain.model import (
     OutcomeState,
     Plan,
     PoolMemory,
-    PoolPosture,
     Posture,
     Refused,
     Unanswered,
@@ -255,7 +252,10 @@ class _Look:
                 return f"{action.pool}: held back"
 
     def _commit(self, posture: Posture, planned: Plan, rules: Rulebook, control: str, due: datetime | None) -> None:
-        news = self._news(posture, planned)
+        before, memory = self.stored.posture, self.hold.memory
+        news = alerts.news(
+            self.request.cluster, before, posture, planned, memory, self.stored.begun, self.chain.head.seq
+        )
         digested = digest(posture, planned)
         same = (self.chain.head, digested, control) == (self.stored.head, self.stored.digest, self.stored.control)
         if same and not news and self.stored.due and self.stored.due > posture.at:
@@ -264,36 +264,20 @@ class _Look:
         self.remediation.remember_passed()
         if self.remediation.close_foreign_intents():
             self.hold.check()
-        operation = self.hold.memory.operation
-        begun = operation.intent if operation and operation.outcome is OutcomeState.ACCEPTED else self.stored.begun
+        begun = alerts.running(self.hold.memory)
         stored = StoredPosture(
             head=self.chain.head,
             posture=posture,
             deferrals=planned.deferrals,
             rules=rules.hash,
             pending=(*self.stored.pending, *news),
-            begun=begun,
+            begun=begun.intent if begun else self.stored.begun,
             digest=digested,
             control=control,
             due=due,
             etag=self.stored.etag,
         )
         self.stored = commit(self.ports.postures, self.request.cluster, stored)
-
-    def _news(self, posture: Posture, planned: Plan) -> tuple[Alert, ...]:
-        """Return what to tell about this look."""
-        cluster, before, seq = self.request.cluster, self.stored.posture, self.chain.head.seq
-        ended = {name: pool.ended for name, pool in self.hold.memory.pools.items() if pool.ended}
-        remediated = frozenset(name for name, at in ended.items() if before is None or at > before.at)
-        changed = alerts.changes(cluster, before, posture, seq, remediated)
-        told = list(alerts.notices(cluster, planned))
-        operation = self.hold.memory.operation
-        if operation and operation.outcome is OutcomeState.ACCEPTED and operation.intent != self.stored.begun:
-            # From what is remembered, not from what this look did: whoever began it may have died before he told it.
-            told.append(alerts.begun(cluster, operation, posture.at))
-        # That a pool is non-compliant and that it is being remediated is one thing to tell, not two.
-        pools = {alert.pool for alert in told}
-        return (*(alert for alert in changed if not alert.pool or alert.pool not in pools), *told)
 
     def _remember_notices(self, planned: Plan, now: datetime) -> None:
         """Let the notice run from now on: only once the owner's message is queued."""
@@ -304,15 +288,10 @@ class _Look:
             self.hold.save(memory)
 
     def _tell_rings(self, posture: Posture, budget: Budget) -> None:
-        """Tell the budget how the canaries of this cluster are: a proven one opens its ring, one that is gone leaves."""
+        """Tell the budget how the canaries of this cluster are."""
         key = self.request.cluster.key
-        mine = [canary for canary in budget.canaries.values() if canary.cluster == key]
-        verdicts = {pool.pool: pool for pool in posture.pools}
-        for canary in mine:
-            found = verdicts.get(canary.pool)
-            proven = found is not None and found.state is ComplianceState.COMPLIANT
-            tell = partial(seen, cluster=key, pool=canary.pool, proven=proven, there=_stays(found))
-            change(self.ports.rollout, tell)
+        if seen(budget, key, posture) != budget:
+            change(self.ports.rollout, lambda now: seen(now, key, posture))
 
     def _send_alerts(self) -> None:
         if not self.stored.pending:
@@ -330,9 +309,3 @@ class _Look:
     ) -> Looked:
         self.hold.settle(self.ports.wake_ups, self.hold.memory, requeue_after)
         return Looked(state, action, deferrals, requeue_after)
-
-
-def _stays(canary: PoolPosture | None) -> bool:
-    """Say whether a canary still can be one: a pool that is gone, excused or no longer acted on holds nothing back."""
-    excused = (ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
-    return canary is not None and canary.state not in excused and canary.mode.acts

@@ -11,8 +11,10 @@ from shared.domain.model import (
     Alert,
     ComplianceState,
     Finding,
+    Memory,
     Notice,
     Operation,
+    OutcomeState,
     Plan,
     PoolPosture,
     Posture,
@@ -25,6 +27,8 @@ _SEVERITY = {
 }
 _TRANSIENT = frozenset({"OperationInProgress", "ProofSettling", "ProofMissing", "ProofExpired", "NodesMissing"})
 """Reasons that the next look usually clears: not worth a message of their own, unless they last."""
+_NOBODY_ASKED = frozenset({"NoNodes", "Stopped"})
+"""Reasons of a verdict that rests on the control plane's word alone: told, but not as good news."""
 LASTS = timedelta(hours=1)
 """How long a transient reason may last before people are told."""
 
@@ -35,6 +39,29 @@ SEVERITIES = ("critical", "warning", "info", "good")
 def alert_id(key: str) -> str:
     """Return what identifies an alert outside: hexadecimal, the same for the same key, allowed in any header or key."""
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+
+
+def running(memory: Memory) -> Operation | None:
+    """Return our operation if AKS has accepted it."""
+    operation = memory.operation
+    return operation if operation and operation.outcome is OutcomeState.ACCEPTED else None
+
+
+def news(
+    cluster: ClusterId, old: Posture | None, new: Posture, plan: Plan, memory: Memory, begun_before: str, seq: int
+) -> tuple[Alert, ...]:
+    """Return what a look has to tell; `begun_before` is the intent of the last operation whose beginning was told."""
+    ended = {name: pool.ended for name, pool in memory.pools.items() if pool.ended}
+    remediated = frozenset(name for name, at in ended.items() if old is None or at > old.at)
+    told_now = list(notices(cluster, plan))
+    operation = running(memory)
+    if operation and operation.intent != begun_before:
+        # From what is remembered, not from what this look did: whoever began it may have died before he told it.
+        told_now.append(begun(cluster, operation, new.at))
+    # That a pool is non-compliant and that it is being remediated is one thing to tell, not two.
+    pools = {alert.pool for alert in told_now}
+    changed = changes(cluster, old, new, seq, remediated)
+    return (*(alert for alert in changed if not alert.pool or alert.pool not in pools), *told_now)
 
 
 def changes(
@@ -57,12 +84,23 @@ def changes(
         readable = Finding("readable", ComplianceState.COMPLIANT, "ClusterReadable", text)
         found.append(_cluster_alert(cluster, readable, seq, new.at, "good"))
     found.extend(_cluster_news(cluster, old, new, seq))
+    found.extend(_gone(cluster, old, new, seq))
     # What was found while nobody was to be told is news when a policy says to tell.
     before = {pool.pool: pool for pool in old.pools if told(pool)} if old and not was_unreadable else {}
     for pool in new.pools:
         if told(pool):
             found.extend(_pool_news(cluster, before.get(pool.pool), pool, seq, new.at, pool.pool in remediated, old))
     return tuple(found)
+
+
+def _gone(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> Iterator[Alert]:
+    """What people know to be bad, or being remediated, and is there no more: nothing is left to be done."""
+    there = {pool.pool for pool in new.pools}
+    for pool in old.pools if old else ():
+        if pool.pool not in there and told(pool) and pool.state in _SEVERITY:
+            key, title = f"{cluster.key}:{seq}:{pool.pool}:PoolGone", f"{cluster}/{pool.pool}: gone"
+            text = "The node pool does not exist any more, or its cluster doesn't. Nothing needs to be done."
+            yield Alert(key, cluster.arm_id, pool.pool, "info", "PoolGone", title, text, new.at, channels=pool.channels)
 
 
 def _unreadable(posture: Posture) -> Finding | None:
@@ -107,7 +145,8 @@ def _pool_news(
             text = " ".join(finding.message for finding in new.findings if finding.state == new.state)
             yield _pool_alert(cluster, new, seq, at, _SEVERITY[new.state], text)
     elif remediated or (old and old.state in _SEVERITY and _was_told(old, previous)):
-        yield _pool_alert(cluster, new, seq, at, "good", new.decisive.message)
+        severity = "info" if new.decisive.reason in _NOBODY_ASKED else "good"
+        yield _pool_alert(cluster, new, seq, at, severity, new.decisive.message)
 
 
 def _is_news(old: PoolPosture | None, new: PoolPosture) -> bool:

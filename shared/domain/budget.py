@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from shared.domain.model import ComplianceState, Posture
 from shared.domain.policy import Breaker, Disruption, Policy, Ring
 
 _ENDS_KEPT = 200
+_EXCUSED = (ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
 COUNTS_LAST = timedelta(hours=3)
 """How old the counts of the fleet may be: a ring that nobody has counted since is closed."""
 
@@ -257,14 +259,18 @@ def learnt(budget: Budget, ended: Ended, breaker: Breaker) -> Budget:
     return replace(budget, ended=kept, broken=budget.broken or _broken(kept, breaker, ended.at))
 
 
-def seen(budget: Budget, cluster: str, pool: str, *, proven: bool, there: bool = True) -> Budget:
-    """Return the budget after a look at a pool: a canary that is proven opens its ring, one that is gone leaves it."""
+def seen(budget: Budget, cluster: str, posture: Posture) -> Budget:
+    """Return the budget after a look at a cluster: a canary that is proven opens its ring, one that is none leaves.
+
+    Gone, excused or no longer to be acted on, it would hold the ring back for ever.
+    """
+    verdicts = {pool.pool: pool for pool in posture.pools}
     canaries = {}
     for ring, canary in budget.canaries.items():
-        if (canary.cluster, canary.pool) != (cluster, pool):
+        if canary.cluster != cluster:
             canaries[ring] = canary
-        elif there:
-            canaries[ring] = replace(canary, proven=canary.proven or proven)
+        elif (found := verdicts.get(canary.pool)) and found.mode.acts and found.state not in _EXCUSED:
+            canaries[ring] = replace(canary, proven=canary.proven or found.state is ComplianceState.COMPLIANT)
     return budget if canaries == budget.canaries else replace(budget, canaries=canaries)
 
 

@@ -93,7 +93,7 @@ def _not_yet(situation: Situation, step: Step) -> Wait | None:
         return Wait("OperationInProgress", f"Our operation on {operation.pool} has not ended.", situation.poll)
     if busy := _busy(situation.cluster):
         return Wait("ClusterBusy", f"AKS runs another operation: {busy}.", situation.slow_poll)
-    if left := _too_new(step, situation.now):
+    if left := _too_new(step):
         return Wait("NewPool", "The pool was created a moment ago: the policy waits.", left)
     return None
 
@@ -120,7 +120,7 @@ def _is_new(subject: Subject) -> bool:
     return age is not None and age < subject.settings.new_pools.within
 
 
-def _too_new(step: Step, now: datetime) -> timedelta | None:
+def _too_new(step: Step) -> timedelta | None:
     age = _age(step.subject)
     if age is None or not _is_new(step.subject):
         return None
