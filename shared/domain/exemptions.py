@@ -10,6 +10,7 @@ from shared.domain.model import ComplianceState as State
 from shared.domain.policy import ExemptionRules
 
 _EXPIRY_MISSING = ": an exemption without an end would be a rule; give the day on which it ends"
+_NAMELESS = "an exemption that names nothing would excuse the whole fleet: name clusters or node pools"
 _REASONS = {
     "pattern": "[A-Z][A-Za-z0-9]*",
     "says": "is not the reason of a finding: reasons are in CamelCase, such as `FipsDisabled`",
@@ -32,7 +33,7 @@ class Exemption:
 
     name: str = field(metadata={"longest": 100})
     """Unique; stands in findings and evidence."""
-    match: Match
+    match: Match = field(metadata={"nameless": _NAMELESS})
     """Which pools."""
     category: Category
     """In which sense they are excused."""

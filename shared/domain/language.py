@@ -12,6 +12,7 @@ metadata may say:
 | `blank` | a text may be empty |
 | `percent` | the number is written like `50%` |
 | `empty` | a list or mapping may not be empty, with what it would do |
+| `nameless` | a match may not be empty, with what is told then |
 | `item` | how faults call an item of the list; otherwise by its type |
 | `end_of_day` | a date means its end, not its beginning |
 | `key` | the key in the file, where it isn't the field's name |

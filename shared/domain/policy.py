@@ -17,6 +17,10 @@ _MANAGEMENT_GROUPS = {
     "says": "is not the id of a management group: those are 1 to 90 letters, digits and `-_.()`",
     "empty": "and nothing would be in scope: leave it out for all",
 }
+_EXCLUSIONS = {
+    "item": "an exclusion",
+    "nameless": "an exclusion that names nothing would exclude the whole fleet: name clusters",
+}
 _SUBSCRIPTIONS = {
     "pattern": r"\*|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     "says": "is not a subscription id: write its GUID, or `*` for all",
@@ -44,7 +48,7 @@ class Scope:
     """Ids of management groups: their subscriptions, at any depth."""
     subscriptions: tuple[str, ...] = field(default=(), metadata=_SUBSCRIPTIONS)
     """Subscription ids; with neither these nor management groups, all that the app can read."""
-    exclude: tuple[ClusterMatch, ...] = field(default=(), metadata={"item": "an exclusion"})
+    exclude: tuple[ClusterMatch, ...] = field(default=(), metadata=_EXCLUSIONS)
     """Clusters that are out of scope: they have no state."""
 
 

@@ -19,8 +19,6 @@ from shared.errors import ConfigError
 T = TypeVar("T", Policy, Exemptions)
 VERSION = 1
 """The only version of the language that there has been."""
-_EXCLUSION = "an exclusion that names nothing would exclude the whole fleet: name clusters"
-_EXEMPTION = "an exemption that names nothing would excuse the whole fleet: name clusters or node pools"
 
 
 def read_policy(text: str, name: str = "policy") -> Policy:
@@ -85,9 +83,6 @@ def _policy(root: Located, reader: Reader, base: Policy) -> Policy:
     checks.rings_lead_on(_list(root, "rings"), reader.faults)
     if scope := mapping(root).get("scope"):
         checks.all_is_alone(_list(scope, "subscriptions"), reader.faults)
-        for node in _list(scope, "exclude"):
-            if node.value == {}:
-                reader.faults.add(node, _EXCLUSION)
     return policy
 
 
@@ -99,9 +94,6 @@ def _exemptions(root: Located, reader: Reader, base: Exemptions, rules: Exemptio
         checks.exemption_ends_after_it_begins(node, exemption, reader.faults)
     for node in _list(root, "exemptions"):
         checks.somebody_else_agreed(node, reader.faults)
-        match = mapping(node).get("match")
-        if match is not None and match.value == {}:
-            reader.faults.add(match, _EXEMPTION)
     checks.exemptions_are_apart(placed, rules, reader.faults)
     return Exemptions(tuple(exemption for _, exemption in placed), base.hash)
 

@@ -90,13 +90,13 @@ class Reader:
             # Its parts belong together: none comes from elsewhere.
             return self.record(kind, node, what) if isinstance(node.value, dict) else self._scalar(kind, node, what, {})
         if _is_record(kind):
-            return self.record(kind, node, what, inherited)
+            return self._named(key, node, what, inherited, kind)
         return self._scalar(kind, node, what, key.notes)
 
     def items(self, key: Key, node: Located, base: Any = None) -> list[tuple[Located, Any]]:
         """Read a list, each item with its place; those at fault are left out."""
         if not isinstance(node.value, list):
-            hint = "" if isinstance(node.value, dict) or node.value is None else f": write `[{_plain(node)}]`"
+            hint = "" if isinstance(node.value, dict) or node.value is None else f': write `["{_plain(node)}"]`'
             self.faults.add(node, f"`{key.name}` must be a list{hint}")
             return []
         if not node.value and "empty" in key.notes:
@@ -106,12 +106,17 @@ class Reader:
         for item in node.value:
             before = self.faults.count
             if _is_record(kind):
-                read = self.record(kind, item, key.notes.get("item", called(kind)), base)
+                read = self._named(key, item, key.notes.get("item", called(kind)), base, kind)
             else:
                 read = self._scalar(kind, item, f"`{key.name}`", key.notes)
             if self.faults.count == before:
                 found.append((item, read))
         return found
+
+    def _named(self, key: Key, node: Located, what: str, base: Any, kind: type[T]) -> T | None:
+        if node.value == {} and "nameless" in key.notes:
+            self.faults.add(node, key.notes["nameless"])
+        return self.record(kind, node, what, base)
 
     def _texts(self, key: Key, node: Located) -> Mapping[str, str]:
         if not isinstance(node.value, dict):

@@ -128,32 +128,29 @@ def clock(node: Located, _: Notes) -> time:
 
 
 def day(node: Located, _: Notes) -> date:
-    """Read a date like `2026-12-20`."""
-    value = node.value
-    if isinstance(value, str) and re.fullmatch(DATE, value):
-        try:
-            value = date.fromisoformat(value)
-        except ValueError as error:
-            raise ValueError(f"{shown(node)} is in no calendar: {error}") from error
-    if type(value) is not date:
-        raise ValueError(f"{shown(node)} is not a date: write it like `2026-12-20`")
-    return _in_reach(value, node)
+    """Read a date like `2026-12-20`, quoted or not."""
+    return _in_reach(_dated(date, node, DATE, "a date: write it like `2026-12-20`"), node)
 
 
 def moment(node: Located, notes: Notes) -> datetime:
     """Read a date, or a time with its zone; a date is its first instant in UTC or, by metadata, its end."""
-    value = node.value
-    if isinstance(value, str) and re.fullmatch(MOMENT, value):
-        try:
-            value = datetime.fromisoformat(value.upper())
-        except ValueError as error:
-            raise ValueError(f"{shown(node)} is in no calendar: {error}") from error
-    if not isinstance(value, datetime):
+    if isinstance(node.value, str | date) and re.fullmatch(DATE, node.raw):
         first = datetime.combine(day(node, notes), time(), UTC)
         return first + timedelta(days=1) if notes.get("end_of_day") else first
-    if value.tzinfo is None:
+    if isinstance(node.value, datetime) and node.value.tzinfo is None:
         raise ValueError(f"{shown(node)} has no time zone: add `Z` for UTC, or write the date alone")
-    return _in_reach(value, node).astimezone(UTC)
+    read = _dated(datetime, node, MOMENT, "a date or a time with its zone: write it like `2026-12-20`")
+    return _in_reach(read, node).astimezone(UTC)
+
+
+def _dated(kind: type[D], node: Located, pattern: str, what: str) -> D:
+    # YAML makes dates of some texts and not of others: what is written counts.
+    if not isinstance(node.value, str | date) or not re.fullmatch(pattern, node.raw):
+        raise ValueError(f"{shown(node)} is not {what}")
+    try:
+        return kind.fromisoformat(node.raw.upper())
+    except ValueError as error:
+        raise ValueError(f"{shown(node)} is in no calendar: {error}") from error
 
 
 def _in_reach(value: D, node: Located) -> D:

@@ -12,13 +12,14 @@ from dataclasses import is_dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
+from itertools import pairwise
 from typing import Any, get_args, get_origin
 
 from shared.domain import scalars
 from shared.domain.exemptions import Exemptions
 from shared.domain.language import Key, keys
 from shared.domain.limits import Limit
-from shared.domain.matching import ClusterMatch, VersionRange
+from shared.domain.matching import VersionRange
 from shared.domain.policy import Policy
 from shared.domain.windows import Weekday
 
@@ -67,7 +68,9 @@ def _properties(kind: type, defs: dict[str, Schema]) -> tuple[dict[str, Schema],
     for key in keys(kind):
         if key.notes.get("flat"):
             inner, _ = _properties(key.kind, defs)
-            properties |= inner
+            # In a rule, what is left out is as at the top, and not as the type has it.
+            as_above = "missing" in key.notes
+            properties |= {name: _without_default(each) if as_above else each for name, each in inner.items()}
             required += key.notes.get("missing", ())
         elif key.written:
             properties[key.name] = _described(kind, key, defs)
@@ -80,6 +83,10 @@ def _described(kind: type, key: Key, defs: dict[str, Schema]) -> Schema:
     told = _told(kind).get(key.attribute)
     shown = _default(key)
     return found | ({"description": told} if told else {}) | ({} if shown is None else {"default": shown})
+
+
+def _without_default(schema: Schema) -> Schema:
+    return {name: value for name, value in schema.items() if name != "default"}
 
 
 def _default(key: Key) -> Any:
@@ -101,7 +108,7 @@ def _value(kind: Any, notes: Mapping[str, Any], defs: dict[str, Schema]) -> Sche
     if kind is Limit:
         return _defined(kind, defs, _limit)
     if is_dataclass(kind) and kind is not VersionRange:
-        return _defined(kind, defs, _record)  # type: ignore[arg-type]
+        return _defined(kind, defs, _record) | ({"minProperties": 1} if "nameless" in notes else {})
     if issubclass(kind, StrEnum):
         return _defined(kind, defs, _words)
     return _scalar(kind, notes)
@@ -109,13 +116,10 @@ def _value(kind: Any, notes: Mapping[str, Any], defs: dict[str, Schema]) -> Sche
 
 def _list(kind: Any, notes: Mapping[str, Any], defs: dict[str, Schema]) -> Schema:
     items = _value(kind, notes, defs)
-    if kind is ClusterMatch:
-        # What an exclusion leaves out fits everything: one that names nothing would exclude the fleet.
-        items = items | {"minProperties": 1}
     return {"type": "array", "items": items} | ({"minItems": 1} if "empty" in notes else {})
 
 
-def _defined(kind: type, defs: dict[str, Schema], make: Any) -> Schema:
+def _defined(kind: Any, defs: dict[str, Schema], make: Any) -> Schema:
     if kind.__name__ not in defs:
         defs[kind.__name__] = make(kind, defs)
     return {"$ref": f"#/$defs/{kind.__name__}"}
@@ -185,7 +189,7 @@ def _told(kind: type) -> Mapping[str, str]:
 
 def _lines(body: list[ast.stmt]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for field, after in zip(body, body[1:], strict=False):
+    for field, after in pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             found[ast.unparse(field.target)] = inspect.cleandoc(str(after.value.value)).replace("\n", " ")
     return found
