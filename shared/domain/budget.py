@@ -51,6 +51,10 @@ class Ended:
     """A repeated look counts it once."""
     at: datetime
     failed: bool
+    began: datetime | None = None
+    """When its place was taken; None if that is not known any more."""
+    nodes: int = 0
+    """How many nodes it reimaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +259,9 @@ def learnt(budget: Budget, ended: Ended, breaker: Breaker) -> Budget:
     """Return the budget that knows of one more end; the breaker opens, and stays open until a person resets it."""
     if any(one.intent == ended.intent for one in budget.ended):
         return budget
+    place = next((one for one in budget.places.values() if one.intent == ended.intent), None)
+    if place:
+        ended = replace(ended, began=place.at, nodes=place.nodes)
     kept = (*budget.ended, ended)[-_ENDS_KEPT:]
     return replace(budget, ended=kept, broken=budget.broken or _broken(kept, breaker, ended.at))
 

@@ -31,15 +31,15 @@ class Wait:
 
 
 def waits(situation: Situation, step: Step) -> Wait | None:
-    """Say why a step has to wait: the first reason that holds, what only a person can lift before what passes."""
-    return (
-        _forbidden(situation, step)
-        or _impossible(situation, step)
-        or _not_yet(situation, step)
-        or _closed(situation, step)
-        or _no_place(situation, step)
-        or _not_agreed(situation, step)
-    )
+    """Say why a step has to wait: the first reason that holds."""
+    return next(all_waits(situation, step), None)
+
+
+def all_waits(situation: Situation, step: Step) -> Iterator[Wait]:
+    """Yield every kind of reason that a step has to wait for: what only a person can lift before what passes."""
+    for reason in (_forbidden, _impossible, _not_yet, _closed, _no_place, _not_agreed):
+        if found := reason(situation, step):
+            yield found
 
 
 def _forbidden(situation: Situation, step: Step) -> Wait | None:
