@@ -38,6 +38,7 @@ from shared.domain.records import RecordKind
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
+from shared.domain.steps import due
 from shared.ports import Alerts, Clock, Clusters, Evidence, Nodes, Policies, Table, WakeUps
 from shared.postures import StoredPosture, commit, control_digest, digest, read_posture
 from shared.proving import Proving
@@ -218,9 +219,10 @@ class _Look:
     ) -> Plan:
         if not isinstance(read, Cluster):
             return Plan(None, (), read.retry_after if isinstance(read, Unreadable) else None)
-        asked = rules.policy.asks_maintenance(read)
-        maintenance = self.ports.clusters.maintenance(read.id) if asked else ()
-        return plan(Situation(read, posture, memory, rules, budget, maintenance, now, self.ports.timing.poll))
+        situation = Situation(read, posture, memory, rules, budget, (), now, self.ports.timing.poll)
+        if any(step.asks_maintenance for step in due(situation)):
+            situation = replace(situation, maintenance=self.ports.clusters.maintenance(read.id))
+        return plan(situation)
 
     def _record(self, read: ClusterRead, posture: Posture, planned: Plan, rules: Rulebook) -> None:
         """Write an observation if it says anything new; a decision to do nothing is recorded too, once."""

@@ -148,10 +148,6 @@ class Policy:
                 return rule
         return Rule("default", settings=self.defaults)
 
-    def asks_maintenance(self, cluster: Cluster) -> bool:
-        """Say whether the cluster's own maintenance configuration counts for any of its pools."""
-        return any(self.rule_for(cluster, pool).settings.cluster_maintenance for pool in cluster.pools)
-
     def ring_for(self, cluster: Cluster, pool: Pool) -> Ring | None:
         """Return the first ring that matches a pool; None if it is in none."""
         return next((ring for ring in self.rings if ring.match.fits(cluster, pool)), None)

@@ -32,6 +32,11 @@ class Step:
         """The pool that it is about."""
         return self.subject.pool
 
+    @property
+    def asks_maintenance(self) -> bool:
+        """Say whether the cluster's own maintenance configuration has a say in when it is taken."""
+        return self.verdict.mode.acts and self.subject.settings.cluster_maintenance
+
 
 def put_body(pool: Pool, changes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the body of a PUT that changes only what is named: the pool as read, without what is read-only.
