@@ -17,13 +17,14 @@ from local.memory import MemoryAlerts, MemoryEvidence, MemoryQueue, MemoryTable,
 from local.ports import WorldClusters, WorldNodes
 from local.seed import EPOCH, PAYMENTS, empty_world
 from local.world.model import Pool
-from shared.budget import read_budget, reservation, stale_reservations
+from shared.budget import read_budget, stale_places
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
-from shared.domain.model import ComplianceState, OutcomeState
-from shared.domain.policy import Policy, read_policy
+from shared.domain.model import ComplianceState, OutcomeState, Unreadable
+from shared.domain.policy_reader import read_policy
 from shared.domain.records import GENESIS, RecordKind
 from shared.domain.requests import ReconcileRequest
+from shared.domain.rulebook import Rulebook
 from shared.postures import read_posture
 from shared.reconciler import Ports, reconcile
 from shared.rollout import RolloutRow, Timing
@@ -66,15 +67,20 @@ class Tapped:
         return tapped
 
 
-class FixedPolicy:
-    """shared.ports.Policies with one policy."""
+def ruled(text: str = "mode: enforce\n") -> Rulebook:
+    """Return the rulebook of a policy's text (without its version), as it would be loaded."""
+    return Rulebook(read_policy(f"version: 1\n{text}"))
 
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
 
-    def load(self) -> Policy:
+class FixedRules:
+    """shared.ports.Policies with one rulebook, or why there is none."""
+
+    def __init__(self, rules: Rulebook | Unreadable) -> None:
+        self.rules = rules
+
+    def load(self) -> Rulebook | Unreadable:
         """Return it."""
-        return self.policy
+        return self.rules
 
 
 @dataclass
@@ -93,7 +99,7 @@ class Lab:
         self.rollout, self.postures = MemoryTable(self.clock), MemoryTable(self.clock)
         self.evidence, self.queue, self.alerts = MemoryEvidence(), MemoryQueue(self.clock), MemoryAlerts()
         self.clusters, self.nodes = WorldClusters(self.world), WorldNodes(self.world)
-        self.policies = FixedPolicy(read_policy("version: 1\nmode: enforce\n"))
+        self.policies = FixedRules(ruled())
         self.last_event = EPOCH
 
     def event(self) -> None:
@@ -146,8 +152,8 @@ class Lab:
         raise AssertionError(f"it is never quiet: {self.queue.messages}")
 
     def resync(self) -> None:
-        """Queue a look where a late worker left a reservation, as the resync does, and wait for it."""
-        for _ in stale_reservations(self.rollout, self.clock.now()):
+        """Queue a look where a late worker left a place in the budget, as the resync does, and wait for it."""
+        for _ in stale_places(self.rollout, self.clock.now()):
             self.event()
         self.until_quiet()
 
@@ -172,8 +178,9 @@ class Lab:
         assert state.memory.operation is None
         assert state.answered
         assert state.answered >= self.last_event.replace(microsecond=0), "a wake-up was lost"
-        assert read_budget(self.rollout).active == 0
-        assert reservation(self.rollout, CLUSTER) is None
+        budget = read_budget(self.rollout)
+        assert not budget.places, "a place was not given back"
+        assert [one.failed for one in budget.ended] == [False] * accepted, "the breaker counts every end once"
         self.assert_chain()
         self.assert_alerts()
 
