@@ -3,18 +3,26 @@
 Globs are those of `fnmatch` on lower case: `*`, `?`, `[ab]`, `[!ab]`; a bracket without its end is a bracket.
 """
 
+import re
 from fnmatch import fnmatchcase
-from functools import lru_cache
 
 _ANY = "*"
+_SPECIAL = re.compile(r"[*?\[]")
 _SOME = "aA0-_. ~\U0010fffe"
 """Characters of every kind, for two parts that each take nearly all."""
 
 
-@lru_cache(maxsize=4096)
 def meet(one: str, other: str) -> bool:
     """Say whether some text matches both globs; errs, if at all, on the side of yes."""
-    first, second = _parts(one.lower()), _parts(other.lower())
+    one, other = one.lower(), other.lower()
+    if not _SPECIAL.search(one):
+        return fnmatchcase(one, other) if _SPECIAL.search(other) else one == other
+    if not _SPECIAL.search(other):
+        return fnmatchcase(other, one)
+    return _walk(_parts(one), _parts(other))
+
+
+def _walk(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
     # How far both may have come, as (parts of the one, parts of the other) that are behind.
     reached, todo = {(0, 0)}, [(0, 0)]
     while todo:

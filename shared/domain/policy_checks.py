@@ -1,7 +1,6 @@
 """What is wrong with a policy or its exemptions only when its parts are seen together: names, rings, overlaps."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from difflib import get_close_matches
 from itertools import combinations
 
@@ -90,8 +89,10 @@ def somebody_else_agreed(node: Located, faults: Faults) -> None:
 
 def exemptions_are_apart(placed: Sequence[Placed], rules: ExemptionRules, faults: Faults) -> None:
     """Note every two exemptions that can excuse the same finding of the same pool at the same time."""
-    for (_, one), (node, other) in combinations(placed, 2):
-        if _same_time(one, other, rules) and _same_reasons(one, other) and can_share(one.match, other.match):
+    timed = [(node, exemption, exemption.ends(rules)) for node, exemption in placed]
+    for (_, one, end), (node, other, other_end) in combinations(timed, 2):
+        same_time = min(end, other_end) > max(one.created, other.created)
+        if same_time and _same_reasons(one, other) and can_share(one.match, other.match):
             both = f"exemption {quoted(other.name)} overlaps {quoted(one.name)} (line {one.line})"
             faults.add(node, f"{both}: both can excuse one pool at one time; narrow one, or end it sooner")
 
@@ -119,11 +120,6 @@ def _versions_share(one: VersionRange | None, other: VersionRange | None) -> boo
         return True
     both = VersionRange(f"{one.text} {other.text}")
     return any(both.holds(version) for version in both.edges())
-
-
-def _same_time(one: Exemption, other: Exemption, rules: ExemptionRules) -> bool:
-    shared = min(one.ends(rules), other.ends(rules)) - max(one.created, other.created)
-    return shared > timedelta()
 
 
 def _same_reasons(one: Exemption, other: Exemption) -> bool:

@@ -30,7 +30,7 @@ class _Seen:
 
 
 def policy_warnings(policy: Policy) -> tuple[str, ...]:
-    """Return contradictions within a policy, as `line L: what, what to do`; line 0 is the policy's top."""
+    """Return contradictions within a policy, as `line L: what, what to do`; of its top without a line."""
     found = [*_never_reached("rule", policy.rules), *_never_reached("ring", policy.rings)]
     found += [(0, text) for text in (*_held_back(policy), *_about_exemptions(policy))]
     at_the_top = tuple(_contradictions(policy.defaults, policy))
@@ -38,7 +38,7 @@ def policy_warnings(policy: Policy) -> tuple[str, ...]:
     for rule in policy.rules:
         own = [text for text in _contradictions(rule.settings, policy) if text not in at_the_top]
         found += [(rule.line, f"rule `{rule.name}`: {text}") for text in own]
-    return tuple(f"line {line}: {text}" for line, text in sorted(found))
+    return tuple(f"line {line}: {text}" if line else text for line, text in sorted(found))
 
 
 def glob_warnings(policy: Policy, exemptions: Exemptions, clusters: Iterable[Cluster]) -> tuple[str, ...]:

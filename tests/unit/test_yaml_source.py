@@ -56,9 +56,12 @@ def test_a_document_from_windows_begins_with_a_mark_and_has_other_line_ends() ->
         ('"\\UFFFFFFFF"', "line 1, column 1: this is not valid YAML"),
         ("%YAML 1." + "9" * 5_000 + "\n---", "line 1, column 1: this is not valid YAML"),
         ("a: 1\na: 2", "line 2, column 1: key `a` is given twice"),
-        ("a: &x 1\nb: *x", "line 1, column 1: aliases"),
-        ("a: &x [*x]", "line 1, column 1: aliases"),
-        ("a: *x", "line 1, column 4: this is not valid YAML"),
+        ("a: &x 1\nb: *x", "line 2, column 4: this is not valid YAML: aliases (`*name`) are not supported"),
+        ("a: &x [*x]", "line 1, column 8: this is not valid YAML: aliases"),
+        ("a: *x", "line 1, column 4: this is not valid YAML: aliases"),
+        ("a: *", "line 1, column 5: this is not valid YAML"),
+        ("? [a]\n: b", "line 1, column 3: a key must be a text, not a list or a mapping"),
+        ("a: =", "line 1, column 4: `=` can't be read as value"),
         ("a: !!bool x", "line 1, column 4: `x` can't be read as bool"),
         ("a: !!int ''", "line 1, column 4: `` can't be read as int"),
         ("a: !!float x", "line 1, column 4: `x` can't be read as float"),
@@ -67,7 +70,7 @@ def test_a_document_from_windows_begins_with_a_mark_and_has_other_line_ends() ->
         ("a: !!python/object:os.system x", "line 1, column 4: `x` can't be read as os.system"),
         ("a: !!binary ä", "line 1, column 4: `ä` can't be read as binary"),
     ],
-    ids=range(18),
+    ids=range(21),
 )
 def test_each_fault_names_its_place(text: str, fault: str) -> None:
     faults = read(text)[1]
@@ -85,7 +88,7 @@ def test_aliases_within_aliases_do_not_grow() -> None:
 
     root, faults = read("a: &a [x]\n" + levels)
 
-    assert root.value == {}
+    assert root.value is None
     assert len(faults) == 1
 
 
@@ -103,20 +106,47 @@ def test_an_unknown_key_gets_the_one_that_was_probably_meant_or_all_that_are_all
     faults.unknown_keys(read("rulez: 1\nzzz: 2\nmode: 3")[0], ("rules", "mode"), "the policy")
 
     assert faults.lines() == (
-        "line 1, column 8: unknown key `rulez` in the policy: did you mean `rules`?",
-        "line 2, column 6: unknown key `zzz` in the policy: allowed are rules, mode",
+        "line 1, column 1: unknown key `rulez` in the policy: did you mean `rules`?",
+        "line 2, column 1: unknown key `zzz` in the policy: allowed are rules, mode",
     )
 
 
-def test_a_fault_shows_a_scalar_as_it_reads_and_anything_else_by_its_kind() -> None:
-    values: tuple[object, ...] = ("x", 3, None, {}, [])
-    assert [shown(Located(value, 1, 1)) for value in values] == [
-        "`x`",
-        "`3`",
-        "`None`",
-        "a mapping",
-        "a list",
-    ]
+def test_a_key_has_a_place_of_its_own() -> None:
+    root, _ = read("a:\n  long key: [x]\n")
+    inner = mapping(mapping(root)["a"])["long key"]
+
+    assert inner.key == Located(None, 2, 3)
+    assert (inner.line, inner.column) == (2, 13)
+    assert inner.value[0].key is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x", "`x`"),
+        ("3", "`3`"),
+        ("off", "`off`"),
+        ("22:00", "`22:00`"),
+        ("'quoted'", "`quoted`"),
+        ("", "an empty value"),
+        ("~", "an empty value"),
+        ("{}", "a mapping"),
+        ("[]", "a list"),
+        ('"two\\nlines"', "`two lines`"),
+        ("x" * 101, f"`{'x' * 100}…`"),
+    ],
+)
+def test_a_fault_shows_a_scalar_as_it_is_written_and_anything_else_by_its_kind(text: str, expected: str) -> None:
+    assert shown(mapping(read(f"a: {text}")[0])["a"]) == expected
+
+
+def test_a_thousand_unknown_keys_are_told_without_searching_for_what_was_meant() -> None:
+    faults = Faults()
+    faults.unknown_keys(read("".join(f"rulez{number}: 1\n" for number in range(1000)))[0], ("rules",), "the policy")
+
+    assert faults.count == 1000
+    assert "did you mean" in faults.lines()[0]
+    assert "allowed are rules" in faults.lines()[999]
 
 
 @given(yaml_ish | st.text(max_size=60))
