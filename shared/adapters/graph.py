@@ -21,7 +21,7 @@ QUERY = """resources
 | where type =~ 'microsoft.containerservice/managedclusters'
 | project id, subscriptionId, location, tags, provisioningState = properties.provisioningState,
   powerState = properties.powerState, aadProfile = properties.aadProfile,
-  agentPoolProfiles = properties.agentPoolProfiles, enableFIPS = properties.enableFIPS, systemData,
+  agentPoolProfiles = properties.agentPoolProfiles, enableFIPS = properties.enableFIPS,
   nodeProvisioningProfile = properties.nodeProvisioningProfile, hostedSystemProfile = properties.hostedSystemProfile
 | order by subscriptionId asc, id asc"""
 """One query for the whole fleet."""
