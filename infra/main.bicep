@@ -84,6 +84,9 @@ param logRetentionDays int = 90
 @description('Where the policy lies: file:<path in the package> or blob:<container>/<name>.')
 param policy string = ''
 
+@description('Where the exemptions lie, in the same way; empty: there are none.')
+param exemptions string = ''
+
 @description('NCRONTAB of the look at the whole fleet, UTC.')
 param resyncSchedule string = ''
 
@@ -134,6 +137,7 @@ var teamsSecretUri = 'https://${teamsVaultName}${environment().suffixes.keyvault
 var productSettings = {
   ALERT_TOPIC_ENDPOINT: alertTopic ? topic.outputs.endpoint : ''
   DAILY_SCHEDULE: empty(dailySchedule) ? '0 0 6 * * *' : dailySchedule
+  FIPSWARDEN_EXEMPTIONS: exemptions
   FIPSWARDEN_POLICY: empty(policy) ? 'file:policy.yaml' : policy
   FIPSWARDEN_SUBSCRIPTIONS: join(watched, ',')
   LOOK_DEADLINE_SECONDS: empty(lookDeadlineSeconds) ? '240' : lookDeadlineSeconds
