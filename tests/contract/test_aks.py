@@ -21,7 +21,8 @@ from tests.builders import cluster_id
 OPERATION = "https://management.azure.com/operations/1"
 STARTED = {"Azure-AsyncOperation": OPERATION, "x-ms-correlation-request-id": "c-1"}
 CHALLENGE = {"WWW-Authenticate": 'Bearer authorization_uri="https://x", error="insufficient_claims", claims="e30="'}
-ACTION = Action(ActionKind.ENABLE_FIPS, "batch", "etag-1", {"properties": {"enableFIPS": True}})
+ON = {"enableFIPS": True}
+ACTION = Action(ActionKind.ENABLE_FIPS, "batch", "etag-1", ON, {"properties": ON})
 
 
 @dataclass

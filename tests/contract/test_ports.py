@@ -38,7 +38,7 @@ from shared.domain.model import (
     Unreadable,
 )
 from shared.domain.openings import Closed, Open
-from shared.domain.plan import put_body
+from shared.domain.steps import put_body
 from shared.ports import Clusters, Fleet, Nodes
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
@@ -94,7 +94,8 @@ def pool(face: Face, name: str = "batch") -> Pool:
 
 
 def enable(of: Pool, **other: str) -> Action:
-    return Action(ActionKind.ENABLE_FIPS, of.name, other.get("etag", of.etag or ""), put_body(of, enableFIPS=True))
+    changes = {"enableFIPS": True}
+    return Action(ActionKind.ENABLE_FIPS, of.name, other.get("etag", of.etag or ""), changes, put_body(of, changes))
 
 
 def wait_for_end(face: Face, url: str) -> OperationRead:
