@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cli.exits import OK
-from cli.naming import CLUSTER, count, is_watched, named_cluster
+from cli.naming import CLUSTER, count, is_watched, named_cluster, ours
 from cli.show import plain_text
 from shared.domain.ids import ClusterId, pool_name
 from shared.errors import InputError
@@ -72,17 +72,11 @@ def tell(reason: str, title: str, text: str) -> None:
 
 
 def _look(chosen: argparse.Namespace) -> int:
-    cluster = _ours(named_cluster(chosen.cluster))
+    cluster = ours(named_cluster(chosen.cluster))
     _queue(cluster, f"cli: {who()}")
     print(f"queued: {cluster} will be looked at; `fipswarden posture {cluster.arm_id}` shows the verdicts")
     print("nodes are asked again only where their last word no longer counts: the verdict says when that was")
     return OK
-
-
-def _ours(cluster: ClusterId) -> ClusterId:
-    if not is_watched(cluster):
-        raise InputError(f"{cluster} is not looked at: FIPSWARDEN_SUBSCRIPTIONS leaves out {cluster.subscription}")
-    return cluster
 
 
 def _queue(cluster: ClusterId, cause: str) -> None:
@@ -117,7 +111,7 @@ def _resume(_: argparse.Namespace) -> int:
         return OK
     resume(table)
     tell("Resumed", "Remediations go on", f"Resumed by {who()}; paused by {before.paused_by}.")
-    print(f"resumed (it was paused by {plain_text(before.paused_by)}); {_look_at_waiting()} will be looked at now")
+    print(f"resumed (it was paused by {plain_text(before.paused_by)}); {look_at_waiting()} will be looked at now")
     return OK
 
 
@@ -132,11 +126,11 @@ def _reset(chosen: argparse.Namespace) -> int:
         return OK
     reset_breaker(table)
     tell("BreakerReset", "Remediations go on", f"The breaker was reset by {who()}: {chosen.reason}. {before.broken}")
-    print(f"reset; {_look_at_waiting()} will be looked at now")
+    print(f"reset; {look_at_waiting()} will be looked at now")
     return OK
 
 
-def _look_at_waiting() -> str:
+def look_at_waiting() -> str:
     """Queue looks at what waited: it would come back by itself, but only in an hour or so."""
     from shared import bootstrap
     from shared.domain.model import ComplianceState
@@ -158,8 +152,8 @@ def _approve(chosen: argparse.Namespace) -> int:
     from shared.budget import approve
     from shared.domain.budget import Approval
 
-    cluster, now = _ours(named_cluster(chosen.cluster)), bootstrap.SystemClock().now()
-    until = _until(now, chosen.days)
+    cluster, now = ours(named_cluster(chosen.cluster)), bootstrap.SystemClock().now()
+    until = approved_until(now, chosen.days)
     waiting = _waiting(cluster, chosen.pool)
     what = f"{cluster}/{waiting.pool}: {waiting.message}"
     approve(bootstrap.table("rollout"), waiting.approval, Approval(who(), now, until, what))
@@ -169,7 +163,8 @@ def _approve(chosen: argparse.Namespace) -> int:
     return OK
 
 
-def _until(now: datetime, days: int) -> datetime:
+def approved_until(now: datetime, days: int) -> datetime:
+    """Return the end of an approval; raises InputError for one that would hold too long or not at all."""
     if not 1 <= days <= 90:
         raise InputError(f"--days {days}: an approval holds 1 to 90 days")
     return now + timedelta(days=days)

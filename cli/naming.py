@@ -38,6 +38,13 @@ def is_watched(cluster: ClusterId) -> bool:
     return not subscriptions or cluster.subscription in subscriptions
 
 
+def ours(cluster: ClusterId) -> ClusterId:
+    """Return a cluster that the app looks after; raises InputError for another one."""
+    if not is_watched(cluster):
+        raise InputError(f"{cluster} is not looked at: FIPSWARDEN_SUBSCRIPTIONS leaves out {cluster.subscription}")
+    return cluster
+
+
 def count(number: int, what: str) -> str:
     """Return `1 pool`, `2 pools`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from shared.domain.codec import plain, typed
+from shared.domain.ids import ClusterId
 from shared.domain.model import Memory
 from shared.domain.requests import ReconcileRequest
 from shared.errors import LeaseLostError
@@ -59,6 +60,12 @@ class RolloutRow:
     answered: datetime | None = None
     """When the last look that completed began, by the table server."""
     memory: Memory = field(default_factory=Memory)
+
+
+def read_memory(table: Table, cluster: ClusterId) -> Memory:
+    """Return what earlier looks left of a cluster; of one that nobody has looked at, nothing."""
+    row = table.read(cluster.key, cluster.key)
+    return typed(RolloutRow, row.doc).memory if row else Memory()
 
 
 class LetGo(StrEnum):

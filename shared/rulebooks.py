@@ -12,7 +12,7 @@ from shared.domain.model import Unreadable
 from shared.domain.policy import Policy
 from shared.domain.policy_reader import read_exemptions, read_policy
 from shared.domain.rulebook import Rulebook
-from shared.errors import ConfigError
+from shared.errors import ConfigError, InputError
 from shared.ports import Put, Table, Text
 
 _KEY = "rulebook"
@@ -24,6 +24,25 @@ class _Texts:
 
     policy: str
     exemptions: str
+
+
+def last_used(table: Table, resolve: Callable[[Policy], Policy | Unreadable] = lambda policy: policy) -> Rulebook:
+    """Return the pair that the app used last, from its table, for a command that explains what the app does.
+
+    Raises InputError if it never used one, or its scope can't be resolved, and ConfigError if this version can't
+    read it.
+    """
+    row = table.read(_KEY, _KEY)
+    if row is None:
+        raise InputError("the app has used no policy yet: wait for its first look, or name a policy's file")
+    texts = typed(_Texts, row.doc)
+    policy = read_policy(texts.policy, "the policy that the app used last")
+    named = "the exemptions that the app used last"
+    exemptions = read_exemptions(texts.exemptions, named, policy.exemptions) if texts.exemptions else NO_EXEMPTIONS
+    resolved = resolve(policy)
+    if isinstance(resolved, Unreadable):
+        raise InputError(resolved.message)
+    return Rulebook(resolved, exemptions)
 
 
 class Rulebooks:

@@ -42,6 +42,11 @@ def all_waits(situation: Situation, step: Step) -> Iterator[Wait]:
             yield found
 
 
+def barred(situation: Situation, step: Step) -> Wait | None:
+    """Say why a step is not taken however long one waits: somebody has to change the rules or the pool first."""
+    return _forbidden(situation, step) or _impossible(situation, step)
+
+
 def _forbidden(situation: Situation, step: Step) -> Wait | None:
     """What the people who wrote the rules do not want."""
     if not step.verdict.mode.acts:
