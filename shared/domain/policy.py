@@ -128,9 +128,13 @@ class Policy:
     """SHA-256 of the file's text: evidence names the policy by it."""
 
     def covers(self, cluster: Cluster) -> bool:
-        """Say whether a cluster is in scope; management groups must have been resolved into subscriptions."""
+        """Say whether a cluster is in scope; management groups must have been resolved into subscriptions.
+
+        Without subscriptions everything is in scope, but nothing if management groups are named: they hold none.
+        """
         wanted = {each.lower() for each in self.scope.subscriptions}
-        if wanted and "*" not in wanted and cluster.id.subscription.lower() not in wanted:
+        limited = bool(wanted or self.scope.management_groups) and "*" not in wanted
+        if limited and cluster.id.subscription.lower() not in wanted:
             return False
         return not any(excluded.fits_cluster(cluster) for excluded in self.scope.exclude)
 
