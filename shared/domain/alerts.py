@@ -96,7 +96,8 @@ def changes(
 def _gone(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> Iterator[Alert]:
     """What people know to be bad, or being remediated, and is there no more: nothing is left to be done."""
     there = {pool.pool for pool in new.pools}
-    for pool in old.pools if old else ():
+    # A cluster that has left the scope shows no pools either.
+    for pool in old.pools if old and new.in_scope else ():
         if pool.pool not in there and told(pool) and pool.state in _SEVERITY:
             key, title = f"{cluster.key}:{seq}:{pool.pool}:PoolGone", f"{cluster}/{pool.pool}: gone"
             text = "The node pool does not exist any more, or its cluster doesn't. Nothing needs to be done."
