@@ -1,25 +1,41 @@
 """Which changes people are told about: one alert per change, none for what merely goes on or passes by itself."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from shared.domain.alerts import SEVERITIES, alert_id, begun, changes
+from shared.domain.alerts import LASTS, SEVERITIES, alert_id, begun, changes, news, running
 from shared.domain.evaluate import evaluate
 from shared.domain.model import (
-    Action,
     ActionKind,
     Alert,
     Cluster,
     Gone,
     Memory,
     Mode,
+    Notice,
+    OutcomeState,
+    Plan,
+    PoolMemory,
     Posture,
+    Strays,
     Unreadable,
 )
-from shared.domain.policy import Policy
-from tests.builders import ENFORCING, NOW, cluster, cluster_id, disabled, judged, memory, profile, proof
+from tests.builders import (
+    ENFORCING,
+    NOW,
+    book,
+    cluster,
+    cluster_id,
+    disabled,
+    judged,
+    memory,
+    operation,
+    profile,
+    proof,
+)
 
 UNREADABLE = Unreadable("Forbidden", "Assign the app's role on this subscription.", None)
 GOOD = judged(cluster(), memory(apps=proof()))
@@ -91,6 +107,181 @@ def test_a_second_reason_beside_one_that_was_told_is_told() -> None:
     ]
 
 
+def at(read: Cluster, now: datetime, before: Posture | None = None, remembered: Memory | None = None) -> Posture:
+    """The posture of a cluster at a time."""
+    return evaluate(read, remembered or Memory(), ENFORCING, before, now)
+
+
+class TestWhatLasts:
+    """What the next look usually clears is told once it has lasted, and its end only if it was."""
+
+    BUSY = cluster(profile(provisioningState="Upgrading"))
+    PROVEN = memory(apps=proof())
+
+    def test_a_passing_reason_is_told_once_it_has_lasted_an_hour_and_never_again(self) -> None:
+        times = [NOW, NOW + LASTS - timedelta(seconds=1), NOW + LASTS, NOW + 2 * LASTS]
+        before, said = GOOD, []
+        for now in times:
+            after = at(self.BUSY, now, before)
+            said.append(told(before, after))
+            before = after
+
+        assert said == [[], [], [("apps", "warning", "OperationInProgress")], []]
+
+    def test_what_passed_in_time_ends_without_good_news(self) -> None:
+        busy = at(self.BUSY, NOW, GOOD)
+
+        assert told(busy, at(cluster(), NOW + timedelta(minutes=50), busy, self.PROVEN)) == []
+
+    def test_what_was_told_ends_with_good_news(self) -> None:
+        busy = at(self.BUSY, NOW, GOOD)
+        again = at(self.BUSY, NOW + LASTS, busy)
+
+        assert told(again, at(cluster(), NOW + 2 * LASTS, again, self.PROVEN)) == [("apps", "good", "NodesProven")]
+
+    def test_of_another_reason_meanwhile_it_begins_anew(self) -> None:
+        busy = at(self.BUSY, NOW, GOOD)
+        unproven = at(cluster(), NOW + timedelta(minutes=40), busy)
+
+        assert told(unproven, at(cluster(), NOW + timedelta(minutes=80), unproven)) == []
+        assert told(unproven, at(cluster(), NOW + timedelta(minutes=100), unproven)) == [
+            ("apps", "warning", "ProofMissing")
+        ]
+
+    def test_what_is_bad_beside_it_is_told_at_once(self) -> None:
+        assert told(at(self.BUSY, NOW, GOOD), BAD) == [("apps", "warning", "FipsDisabled")]
+
+    def test_a_first_look_at_what_passes_is_silent(self) -> None:
+        assert told(None, at(self.BUSY, NOW)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"), [({"count": 0}, "NoNodes"), ({"powerState": {"code": "Stopped"}}, "Stopped")]
+)
+def test_the_control_planes_word_alone_is_no_good_news(changes: dict[str, Any], reason: str) -> None:
+    assert told(BAD, judged(cluster(profile(**changes)))) == [("apps", "info", reason)]
+
+
+class TestNodePoolsThatAreGone:
+    """What people know to be bad and is there no more needs nobody."""
+
+    TWO = judged(cluster(profile("apps"), disabled("batch")), memory(apps=proof()))
+
+    def test_a_bad_pool_that_is_gone_is_told_once(self) -> None:
+        assert told(self.TWO, GOOD) == [("batch", "info", "PoolGone")]
+        assert told(GOOD, GOOD) == []
+
+    def test_a_good_one_leaves_in_silence(self) -> None:
+        two = judged(cluster(profile("apps"), profile("batch")), memory(apps=proof(), batch=proof()))
+
+        assert told(two, GOOD) == []
+
+    def test_and_so_does_one_of_which_nobody_was_told(self) -> None:
+        audited = judged(cluster(profile("apps"), disabled("batch")), rules=book(Mode.AUDIT))
+
+        assert told(audited, judged(cluster(), rules=book(Mode.AUDIT))) == []
+
+
+class TestNodesOutsidePools:
+    """Findings of the cluster itself are told like those of a pool, by the cluster's name alone."""
+
+    PROVEN = memory(apps=proof())
+    STRAY = judged(cluster(), replace(PROVEN, strays=Strays(NOW, 2, 1, ("n1",))))
+
+    def test_they_are_told_once(self) -> None:
+        assert told(GOOD, self.STRAY) == [("", "warning", "NodesOutsidePools")]
+        assert told(self.STRAY, self.STRAY) == []
+
+    def test_the_alert_does_not_say_that_the_cluster_cannot_be_read(self) -> None:
+        (alert,) = changes(cluster_id(), GOOD, self.STRAY, 7)
+
+        assert alert.title == "rg-pay/aks-pay: non-compliant"
+        assert "n1" in alert.text
+        assert "unknown" not in alert.text
+
+    def test_nobody_is_told_where_no_rule_tells_anybody(self) -> None:
+        remembered = replace(self.PROVEN, strays=Strays(NOW, 2, 1, ("n1",)))
+
+        assert told(None, judged(cluster(), remembered, book(Mode.AUDIT))) == []
+
+    def test_those_that_are_well_are_no_news(self) -> None:
+        well = judged(cluster(), replace(self.PROVEN, strays=Strays(NOW, 2, 0, ("n1",))))
+
+        assert told(GOOD, well) == []
+
+
+class TestNews:
+    """All that one look has to tell."""
+
+    NOTHING = Plan(None, (), None)
+    ACCEPTED = operation(outcome=OutcomeState.ACCEPTED)
+    NOTICE = Notice("apps", "team@example.com", NOW + timedelta(days=2), "fips-objection")
+
+    def told(
+        self,
+        old: Posture | None,
+        new: Posture,
+        plan: Plan = NOTHING,
+        remembered: Memory = Memory(),  # noqa: B008 (frozen)
+        begun_before: str = "",
+    ) -> list[tuple[str, str]]:
+        found = news(cluster_id(), old, new, plan, remembered, begun_before, 7)
+        return [(alert.pool, alert.reason) for alert in found]
+
+    def test_that_a_pool_is_bad_and_is_being_remediated_is_one_thing(self) -> None:
+        assert self.told(None, BAD, remembered=Memory(self.ACCEPTED)) == [("apps", "RemediationBegun")]
+
+    def test_what_is_bad_in_another_pool_is_another(self) -> None:
+        two = judged(cluster(disabled("apps"), disabled("batch")))
+
+        assert self.told(None, two, remembered=Memory(self.ACCEPTED)) == [
+            ("batch", "FipsDisabled"),
+            ("apps", "RemediationBegun"),
+        ]
+
+    def test_a_beginning_is_told_once(self) -> None:
+        assert self.told(BAD, BAD, remembered=Memory(self.ACCEPTED), begun_before="intent-1") == []
+
+    @pytest.mark.parametrize(
+        "outcome", [None, OutcomeState.REFUSED, OutcomeState.NOT_BEGUN, OutcomeState.UNKNOWN, OutcomeState.SUCCEEDED]
+    )
+    def test_what_aks_has_not_accepted_has_not_begun(self, outcome: OutcomeState | None) -> None:
+        assert self.told(BAD, BAD, remembered=Memory(operation(outcome=outcome))) == []
+        assert running(Memory(operation(outcome=outcome))) is None
+
+    def test_the_end_of_a_remediation_is_good_news_though_nobody_committed_that_it_was_bad(self) -> None:
+        remembered = memory(apps=PoolMemory(proof(), ended=NOW + timedelta(minutes=1)))
+        after = at(cluster(), NOW + timedelta(minutes=2), None, remembered)
+
+        assert self.told(GOOD, after, remembered=remembered) == [("apps", "NodesProven")]
+        assert self.told(None, after, remembered=remembered) == [("apps", "NodesProven")]
+        assert self.told(after, after, remembered=remembered) == []
+
+    def test_an_owner_is_told_before_a_reimage(self) -> None:
+        planned = Plan(None, (), None, (self.NOTICE,))
+
+        (alert,) = news(cluster_id(), BAD, BAD, planned, Memory(), "", 7)
+
+        assert (alert.pool, alert.severity, alert.reason) == ("apps", "info", "RemediationAnnounced")
+        assert alert.owner == "team@example.com"
+        for said in ("2026-11-25 09:30 UTC", "`fips-objection`", "node pool apps"):
+            assert said in alert.text
+
+    def test_the_announcement_takes_the_place_of_the_finding(self) -> None:
+        assert self.told(None, BAD, Plan(None, (), None, (self.NOTICE,))) == [("apps", "RemediationAnnounced")]
+
+    def test_a_later_remediation_is_announced_anew(self) -> None:
+        keys = {
+            alert.key
+            for until in (self.NOTICE.until, self.NOTICE.until + timedelta(days=9))
+            for alert in news(
+                cluster_id(), BAD, BAD, Plan(None, (), None, (replace(self.NOTICE, until=until),)), Memory(), "", 7
+            )
+        }
+
+        assert len(keys) == 2
+
+
 class TestModes:
     """`audit` records and tells nobody."""
 
@@ -122,8 +313,12 @@ class TestClusters:
         assert told(UNREAD, BAD) == [("", "good", "ClusterReadable"), ("apps", "warning", "FipsDisabled")]
         assert told(UNREAD, GOOD) == [("", "good", "ClusterReadable")]
 
-    def test_a_cluster_that_is_gone_is_no_alert_nor_is_its_return(self) -> None:
-        assert told(BAD, GONE) == []
+    def test_a_cluster_that_is_gone_ends_what_people_were_told_of_its_pools(self) -> None:
+        assert told(BAD, GONE) == [("apps", "info", "PoolGone")]
+        assert told(GOOD, GONE) == []
+        assert told(GONE, GONE) == []
+
+    def test_its_return_is_no_news_but_what_is_wrong_in_it(self) -> None:
         assert told(GONE, GOOD) == []
         assert told(GONE, BAD) == [("apps", "warning", "FipsDisabled")]
         assert told(GONE, UNREAD) == [("", "warning", "Forbidden")]
@@ -135,6 +330,7 @@ class TestClusters:
         out = Posture(NOW, GONE.state, (), (), in_scope=False)
 
         assert told(BAD, out) == []
+        assert told(GOOD, out) == []
 
 
 class TestAlerts:
@@ -165,13 +361,20 @@ class TestAlerts:
 
         assert len({alert.key for alert in changes(cluster_id(), None, new, 7)}) == 2
 
-    def test_a_remediation_that_has_begun_is_for_information(self) -> None:
-        action = Action(ActionKind.ENABLE_FIPS, "apps", "e", {})
-
-        alert = begun(cluster_id(), action, 9, NOW)
+    @pytest.mark.parametrize("kind", ActionKind)
+    def test_a_remediation_that_has_begun_is_for_information_and_the_same_whoever_tells_it(
+        self, kind: ActionKind
+    ) -> None:
+        alert = begun(cluster_id(), operation(kind=kind), NOW)
 
         assert (alert.severity, alert.reason, alert.pool) == ("info", "RemediationBegun", "apps")
-        assert alert.key == f"{cluster_id().key}:9:apps:RemediationBegun"
+        assert alert.key == f"{cluster_id().key}:intent-1:RemediationBegun"
+        assert "AKS reimages its nodes" in alert.text
+
+    def test_the_rules_channels_are_told(self) -> None:
+        (alert,) = changes(cluster_id(), None, judged(cluster(disabled()), rules=book(alerts=("ops",))), 7)
+
+        assert alert.channels == ("ops",)
 
     def test_every_severity_is_a_known_one(self) -> None:
         found = {

@@ -26,13 +26,15 @@ def test_a_row_is_read_like_a_get() -> None:
 def test_a_row_that_cannot_be_judged_is_an_unreadable_hint() -> None:
     (hint,) = hints([{"id": GOOD, "agentPoolProfiles": ["not an object"]}])
     assert isinstance(hint.read, Unreadable)
+    assert hint.cluster is not None
     assert hint.cluster.name == "aks"
 
 
-def test_a_row_without_a_usable_id_is_told_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_row_without_a_usable_id_names_no_cluster_is_told_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         found = list(hints([{"id": "/subscriptions/x"}, {}, {"id": GOOD}]))
-    assert [hint.cluster.name for hint in found] == ["aks"]
+    assert [hint.cluster and hint.cluster.name for hint in found] == [None, None, "aks"]
+    assert all(isinstance(hint.read, Unreadable) for hint in found[:2])
     assert len(caplog.records) == 2
 
 

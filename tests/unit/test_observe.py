@@ -1,6 +1,7 @@
 """What is read of ARM's and Kubernetes' JSON: another type than expected reads as missing, never as a yes."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -8,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.evaluate import evaluate
-from shared.domain.model import ComplianceState, Memory, Node, Pool, ProofLevel
+from shared.domain.model import ComplianceState, Memory, Mode, Node, Pool, ProofLevel
 from shared.domain.observe import read_cluster, read_node
-from shared.domain.policy import Policy
-from tests.builders import DATA, NOW, arm_cluster, cluster, cluster_id, pool, profile
+from shared.domain.settings import ProofSettings
+from tests.builders import DATA, NOW, arm_cluster, book, cluster, cluster_id, pool, profile
 from tests.unit.strategies import json_values
 
 LABELS = {
@@ -102,6 +103,50 @@ def test_the_raw_properties_are_kept_for_the_put() -> None:
     assert pool(somethingNew={"a": [1]}).body == profile(somethingNew={"a": [1]})
 
 
+class TestClusters:
+    """What a cluster as a whole says."""
+
+    @pytest.mark.parametrize(
+        ("value", "expected"), [(True, True), (False, False), (None, None), ("true", None), (1, None), (..., None)]
+    )
+    def test_its_own_fips_setting_is_a_boolean_or_missing(self, value: object, *, expected: bool | None) -> None:
+        changes = {} if value is ... else {"enableFIPS": value}
+
+        assert cluster(**changes).fips is expected
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({}, ""),
+            ({"nodeProvisioningProfile": {"mode": "Auto"}}, "node auto-provisioning"),
+            ({"nodeProvisioningProfile": {"mode": "AUTO"}}, "node auto-provisioning"),
+            ({"nodeProvisioningProfile": {"mode": "Manual"}}, ""),
+            ({"nodeProvisioningProfile": None}, ""),
+            ({"hostedSystemProfile": {"enabled": True}}, "managed system node pools"),
+            ({"hostedSystemProfile": {"enabled": False}}, ""),
+            ({"hostedSystemProfile": {"enabled": "true"}}, ""),
+            ({"hostedSystemProfile": []}, ""),
+        ],
+    )
+    def test_what_makes_nodes_that_no_pool_lists_is_named(self, changes: dict[str, Any], expected: str) -> None:
+        assert cluster(**changes).unlisted == expected
+
+    @pytest.mark.parametrize(
+        ("data", "expected"),
+        [
+            ({"createdAt": "2026-11-23T09:30:04Z"}, NOW),
+            ({"createdAt": "2026-11-23T10:30:04+01:00"}, NOW),
+            ({"createdAt": "2026-11-23T09:30:04"}, None),
+            ({"createdAt": "yesterday"}, None),
+            ({"createdAt": 7}, None),
+            ({}, None),
+            (None, None),
+        ],
+    )
+    def test_its_age_is_known_where_arm_gave_a_moment(self, data: object, expected: datetime | None) -> None:
+        assert read_cluster({**arm_cluster(), "systemData": data}).created == expected
+
+
 class TestPoolsOfSingleMachines:
     """A pool of type VirtualMachines counts its nodes by VM size."""
 
@@ -187,7 +232,27 @@ class TestNodes:
     def test_a_node_shows_its_pool_its_image_and_fips(self) -> None:
         found = read_node(self.item(LABELS))
 
-        assert found == Node("n1", "u1", "apps", "true", "AKSAzureLinux-V3gen2fips-1")
+        assert found == Node("n1", "u1", "apps", "true", "AKSAzureLinux-V3gen2fips-1", ready=False)
+
+    @pytest.mark.parametrize(
+        ("status", "ready"),
+        [
+            (
+                {"conditions": [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": "True"}]},
+                True,
+            ),
+            ({"conditions": [{"type": "Ready", "status": "False"}]}, False),
+            ({"conditions": [{"type": "Ready", "status": "Unknown"}]}, False),
+            ({"conditions": [{"type": "Ready", "status": True}]}, False),
+            ({"conditions": [{"type": "MemoryPressure", "status": "True"}]}, False),
+            ({"conditions": []}, False),
+            ({"conditions": None}, False),
+            ({"conditions": ["Ready"]}, False),
+            (None, False),
+        ],
+    )
+    def test_a_node_is_ready_only_where_kubernetes_says_so(self, status: object, *, ready: bool) -> None:
+        assert read_node({**self.item(LABELS), "status": status}).ready is ready
 
     def test_an_old_node_has_the_old_label_of_its_pool(self) -> None:
         assert read_node(self.item({"agentpool": "Apps"})).pool == "apps"
@@ -198,7 +263,7 @@ class TestNodes:
 
     @pytest.mark.parametrize("labels", [None, [], "x", {}])
     def test_a_node_without_labels_belongs_to_no_pool(self, labels: object) -> None:
-        assert read_node(self.item(labels)) == Node("n1", "u1", "", None, "")
+        assert read_node(self.item(labels)) == Node("n1", "u1", "", None, "", ready=False)
 
     @pytest.mark.parametrize("item", [{}, {"metadata": None}, {"metadata": {"name": 3}}, {"metadata": {}}])
     def test_a_node_without_a_name_is_refused(self, item: dict[str, Any]) -> None:

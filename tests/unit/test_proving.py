@@ -1,5 +1,7 @@
 """What the nodes say: every node must show FIPS and the pool's image, and what was seen is recorded."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +11,9 @@ from hypothesis import strategies as st
 from local.memory import MemoryEvidence
 from shared.chain import Chain
 from shared.domain.ids import ClusterId
-from shared.domain.model import Cluster, Memory, Node, NodesRead, Proof, Unreadable
+from shared.domain.model import Cluster, Memory, Node, NodesRead, Proof, Strays, Unreadable
 from shared.domain.records import Head, RecordKind
-from shared.proving import Proving, take_proof
+from shared.proving import Proving, take_proof, take_strays
 from tests.builders import (
     ENFORCING,
     IMAGE,
@@ -27,7 +29,7 @@ from tests.builders import (
     proof,
 )
 
-DOWN = Unreadable("Unreachable", "the API server said 503", NOW - NOW)
+MAX_AGE = ENFORCING.policy.defaults.proof.max_age
 
 
 class Asked:
@@ -59,6 +61,12 @@ def prove(
         (nodes(4), Proof(NOW, IMAGE, 4, etag="etag-apps")),
         (nodes(2), Proof(NOW, IMAGE, 2, missing=1, etag="etag-apps")),
         ((), Proof(NOW, IMAGE, 0, missing=3, etag="etag-apps")),
+        ((*nodes(2), node("late", ready=False)), Proof(NOW, IMAGE, 2, missing=1, etag="etag-apps")),
+        ((*nodes(3), node("surge", ready=False)), Proof(NOW, IMAGE, 3, missing=1, etag="etag-apps")),
+        (
+            (*nodes(2), node("late", ready=False, fips_label=None)),
+            Proof(NOW, IMAGE, 2, disagreeing=("late",), missing=1, etag="etag-apps"),
+        ),
         ((*nodes(3), node("other", pool="batch", fips_label=None)), Proof(NOW, IMAGE, 3, etag="etag-apps")),
         ((*nodes(3), node("nobodys", pool="", fips_label=None)), Proof(NOW, IMAGE, 3, etag="etag-apps")),
     ],
@@ -87,7 +95,7 @@ def test_nodes_that_could_not_be_read_say_whether_that_may_pass() -> None:
     lasting = Unreadable("KubernetesForbidden", "no role", None)
 
     assert take_proof(pool(), lasting, NOW).unreadable == "KubernetesForbidden: no role"
-    passing = Unreadable("Unreachable", "503", ENFORCING.proof_max_age)
+    passing = Unreadable("Unreachable", "503", timedelta(seconds=30))
     assert take_proof(pool(), passing, NOW).unreadable == "NodesUnreadable: 503"
 
 
@@ -98,6 +106,7 @@ labels = st.builds(
     pool=st.sampled_from(["apps", "batch", ""]),
     fips_label=st.sampled_from(["true", "true", "true", "false", "", None]),
     image_label=st.sampled_from([IMAGE, IMAGE, "", "AKSUbuntu-1"]),
+    ready=st.sampled_from([True, True, True, False]),
 )
 
 
@@ -106,9 +115,9 @@ def test_a_proof_without_a_flaw_needs_every_node(answer: tuple[Node, ...], count
     found = take_proof(pool(count=count), answer, NOW)
 
     mine = [one for one in answer if one.pool == "apps"]
-    assert found.nodes == len(mine)
+    assert found.nodes == sum(one.ready for one in mine)
     if not (found.disagreeing or found.missing):
-        assert all(one.fips_label == "true" for one in mine)
+        assert all(one.ready and one.fips_label == "true" for one in mine)
         assert all(one.image_label in ("", IMAGE) for one in mine)
         assert len(mine) >= (count or 0)
 
@@ -155,7 +164,7 @@ def test_the_same_flaw_is_recorded_once_and_every_good_proof_anew() -> None:
 
     assert prove(flaw, remembered=remembered)[1].blobs == {}
     assert len(prove(worse, remembered=remembered)[1].blobs) == 1
-    assert len(prove(nodes(3), remembered=memory(apps=proof(at=NOW - ENFORCING.proof_max_age * 2)))[1].blobs) == 1
+    assert len(prove(nodes(3), remembered=memory(apps=proof(at=NOW - MAX_AGE * 2)))[1].blobs) == 1
 
 
 def test_nodes_that_cannot_be_read_are_recorded_without_nodes() -> None:
@@ -167,3 +176,75 @@ def test_nodes_that_cannot_be_read_are_recorded_without_nodes() -> None:
     assert remembered.pool("apps").proof == Proof(
         NOW, IMAGE, 0, unreadable="KubernetesForbidden: no role", etag="etag-apps"
     )
+
+
+class TestNodesOutsideEveryPool:
+    """Nodes that no pool of ARM's list accounts for are judged by what they show, once they are asked."""
+
+    STRAY = node("aks-nap-1", pool="")
+    PLAIN = node("aks-nap-2", pool="other", fips_label=None)
+
+    @pytest.mark.parametrize(
+        ("outside", "expected"),
+        [
+            ((), Strays(NOW, 0)),
+            ((STRAY,), Strays(NOW, 1, 0, ("aks-nap-1",))),
+            ((STRAY, PLAIN), Strays(NOW, 2, 1, ("aks-nap-2",))),
+            ((node("a", pool="", fips_label="True"),), Strays(NOW, 1, 1, ("a",))),
+        ],
+    )
+    def test_those_without_the_label_are_counted_and_named(self, outside: tuple[Node, ...], expected: Strays) -> None:
+        assert take_strays(outside, NOW) == expected
+
+    def test_of_many_ten_are_named_in_order(self) -> None:
+        many = [node(f"n{number:02}", pool="", fips_label=None) for number in range(30)]
+
+        found = take_strays(many[::-1], NOW)
+
+        assert (found.nodes, found.disabled, found.names) == (30, 30, tuple(f"n{number:02}" for number in range(10)))
+
+    def test_they_are_remembered_and_recorded_with_what_they_show(self) -> None:
+        remembered, evidence, _ = prove((*nodes(3), self.PLAIN))
+
+        assert remembered.strays == Strays(NOW, 1, 1, ("aks-nap-2",))
+        outside, _ = evidence.chain(cluster_id())
+        assert outside.kind is RecordKind.PROOF
+        assert "pool" not in outside.payload
+        assert [one["name"] for one in outside.payload["nodes"]] == ["aks-nap-2"]
+        assert outside.payload["strays"]["disabled"] == 1
+
+    def test_the_same_are_recorded_once(self) -> None:
+        first, _, _ = prove((*nodes(3), self.PLAIN))
+        again = replace(first, strays=replace(first.strays, at=NOW - MAX_AGE)) if first.strays else first
+
+        after, evidence, _ = prove((*nodes(3), self.PLAIN), remembered=again)
+
+        assert after.strays == first.strays
+        assert evidence.blobs == {}
+
+    def test_that_there_are_none_is_remembered_and_no_record(self) -> None:
+        remembered, evidence, _ = prove(nodes(3))
+
+        assert remembered.strays == Strays(NOW, 0)
+        assert len(evidence.chain(cluster_id())) == 1
+
+    @pytest.mark.parametrize(
+        ("strays", "times"),
+        [(None, 1), (Strays(NOW - MAX_AGE * 2, 1, 0, ("n",)), 1), (Strays(NOW, 1, 1, ("n",)), 1), (Strays(NOW, 0), 0)],
+    )
+    def test_they_alone_are_reason_enough_to_ask(self, strays: Strays | None, times: int) -> None:
+        """Where a cluster makes nodes of its own, or some of them are not as they should be."""
+        read = cluster(nodeProvisioningProfile={"mode": "Auto"})
+        remembered = replace(memory(apps=proof()), strays=strays)
+
+        after, _, asked = prove(nodes(3), read, remembered)
+
+        assert asked.times == times
+        assert after.strays == (Strays(NOW, 0) if times else strays)
+
+    def test_what_was_known_stays_while_nobody_can_be_asked(self) -> None:
+        known = replace(memory(), strays=Strays(NOW, 1, 1, ("n",)))
+
+        after, _, _ = prove(Unreadable("KubernetesForbidden", "no role", None), remembered=known)
+
+        assert after.strays == known.strays

@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.evaluate import evaluate
-from shared.domain.model import Cluster, ComplianceState, Memory, Posture, Unreadable
-from shared.domain.policy import Policy
+from shared.domain.model import Cluster, ComplianceState, Memory, Mode, Posture, Unreadable
 from shared.domain.saved import Entry, Saved, read_saved
 from shared.errors import InputError
-from tests.builders import DATA, NOW, SUBSCRIPTION, arm_cluster, cluster_id, disabled, printed_by_az, profile
+from tests.builders import DATA, NOW, SUBSCRIPTION, arm_cluster, book, cluster_id, disabled, printed_by_az, profile
 from tests.unit.strategies import arm_clusters, json_values
 
 SAVED = DATA / "saved"
