@@ -5,11 +5,12 @@ relay of yours, or one that knows the app by its outbound address (an Exchange O
 into SMTP_HOST.
 """
 
+import re
 import smtplib
 import ssl
 from collections.abc import Mapping
 
-from shared.config import Mail, is_mail_address
+from shared.config import Mail
 from shared.domain.clouds import Cloud
 from shared.domain.model import Alert
 from shared.errors import FipswardenError, TerminalError, TransientError
@@ -19,6 +20,10 @@ from shared.reports import mail
 log = logger("mail")
 _TIMEOUT = 20.0
 """Seconds to connect, and for each answer of the relay."""
+_ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_PLAIN = re.compile(rf"(?=.{{1,64}}@.{{1,255}}$){_ATOM}(\.{_ATOM})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+"""An owner's address comes from a tag that anybody may write: what `email` or a relay might stumble over reaches
+nobody, so that it can't keep the mail from the usual recipients (RFC 5322: `dot-atom`; RFC 5321, 4.5.3.1: lengths)."""
 
 
 class MailChannel:
@@ -37,8 +42,7 @@ class MailChannel:
         another try would only repeat the mail for the rest.
         """
         to = self._settings
-        # The owner's address comes from a tag: whatever is no address reaches nobody.
-        owner = (alert.owner,) if is_mail_address(alert.owner) and alert.owner not in to.recipients else ()
+        owner = (alert.owner,) if _PLAIN.fullmatch(alert.owner) and alert.owner not in to.recipients else ()
         recipients = (*to.recipients, *owner)
         message = mail.message(alert, self._portal, to.sender, recipients)
         try:

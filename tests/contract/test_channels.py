@@ -16,12 +16,15 @@ from aiohttp import web
 from azure.core.credentials import AccessToken
 
 from local import tls
+from local.clock import SystemClock
+from local.memory import MemoryTable
 from local.serving import Server, localhost_tls
 from local.sinks import Failure, MailSink, TeamsSink
 from local.topic import Topic
 from shared.adapters.mail import MailChannel
 from shared.adapters.teams import TeamsChannel
 from shared.adapters.topic import TopicChannel
+from shared.alerting import deliver
 from shared.config import Mail
 from shared.domain.alerts import alert_id
 from shared.domain.clouds import CLOUDS, Cloud
@@ -278,6 +281,57 @@ def test_a_relay_that_cannot_be_reached_is_a_transient_error() -> None:
         MailChannel(settings, CLOUD).send(alert())
 
 
+def test_the_owner_of_a_pool_has_the_mail_beside_the_usual_recipients() -> None:
+    with PickyRelay() as relay:
+        mail_channel(relay, starttls=False).send(alert(owner="team@x.org"))
+
+    (mail,) = relay.messages
+    assert mail["To"] == "a@x.org, team@x.org"
+
+
+def test_an_owner_who_is_a_usual_recipient_is_no_second_one(relay: MailSink) -> None:
+    mail_channel(relay).send(alert(owner="a@x.org"))
+
+    (mail,) = relay.messages
+    assert mail["To"] == "a@x.org"
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        *("", "Team Payments", "a@x.org, everyone@x.org", "a@x.org\r\nBcc: everyone@x.org", "<a@x.org>"),
+        *("te\u00e4m@x.org", "team@\u00e4.org", "a\x00@x.org", "\ud800@x.org", '"@x.org', "team@[x"),
+        *("a;b@x.org", "a:b@x.org", "@x.org", "a@x.org:25"),
+        *("team@x.org,", "@", "a@b@c", "a..b@x.org", ".@x..org", "a@-", "x" * 300 + "@x.org", "a@x.org>"),
+    ],
+)
+def test_whatever_stands_in_an_owner_tag_the_usual_recipients_have_their_mail(relay: MailSink, owner: str) -> None:
+    mail_channel(relay).send(alert(owner=owner))
+
+    (mail,) = relay.messages
+    assert "a@x.org" in mail["To"]
+    assert "everyone" not in str(mail["To"])
+    assert mail["Bcc"] is None
+
+
+def test_an_owner_whom_the_relay_refuses_costs_nobody_else_the_mail(caplog: pytest.LogCaptureFixture) -> None:
+    with PickyRelay() as relay:
+        mail_channel(relay, starttls=False).send(alert(owner="550@x.org"))
+
+    assert len(relay.messages) == 1
+    assert "550@x.org: 550 not this one" in caplog.text
+
+
+def test_a_rule_that_names_its_channels_tells_nobody_else(teams: TeamsSink, relay: MailSink) -> None:
+    memory, channels = MemoryTable(SystemClock()), (channel(teams), mail_channel(relay))
+
+    deliver(alert(channels=("mail",)), channels, memory, NOW, message="m1")
+    assert (len(teams.cards), len(relay.messages)) == (0, 1)
+
+    deliver(alert(key="k2", channels=("pager",)), channels, memory, NOW, message="m2")
+    assert (len(teams.cards), len(relay.messages)) == (1, 2), "a channel that nobody set up leaves nobody untold"
+
+
 # Event Grid topic
 
 
@@ -321,6 +375,8 @@ def test_the_topic_gets_a_cloud_event_that_consumers_can_tell_from_a_repeat(capl
         "title": "rg-pay/aks-pay/npsys: non-compliant",
         "text": "FIPS is off. ünïcödé \U0001f600",
         "at": "2026-11-23T09:30:04.000000Z",
+        "owner": "",
+        "channels": [],
     }
     assert caplog.text == "", "the SDK has nothing to complain about"
 
