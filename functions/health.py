@@ -13,13 +13,17 @@ bp = func.Blueprint()
 @bp.function_name("health")
 @bp.route(route="health", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 (the binding's name)
-    """Answer 200 when settings, those of the channels too, and policy can be used, 503 with every fault otherwise."""
+    """Answer 200 when settings, those of the channels too, and policy can be used, 503 with every fault otherwise.
+
+    What is probably not meant stands in `warnings` and makes nothing unhealthy.
+    """
     from shared import bootstrap
     from shared.config import read_settings
     from shared.domain.model import Unreadable
     from shared.errors import ConfigError
 
     faults: list[str] = []
+    warnings: tuple[str, ...] = ()
     policy_hash = ""
     try:
         faults.extend(read_settings(os.environ).channel_faults)
@@ -27,10 +31,10 @@ def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 (the bin
         if isinstance(rules, Unreadable):
             faults.append(f"{rules.reason}: {rules.message}")
         else:
-            policy_hash = rules.policy.hash
+            policy_hash, warnings = rules.policy.hash, rules.warnings
             faults.extend([rules.trouble] if rules.trouble else [])
     except ConfigError as error:
         faults.extend(error.faults)
     body = {"status": "unhealthy" if faults else "healthy", "version": __version__, "policy": policy_hash}
-    answer = json.dumps({**body, "faults": faults}, indent=2)
+    answer = json.dumps({**body, "faults": faults, "warnings": warnings}, indent=2)
     return func.HttpResponse(answer, status_code=503 if faults else 200, mimetype="application/json")

@@ -17,6 +17,7 @@ from shared.adapters.queues import AlertQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
 from shared.alerting import Alerting
 from shared.config import Settings, Storage, read_app_storage, read_channels, read_reach, read_settings
+from shared.domain.model import Unreadable
 from shared.logs import logger
 from shared.ports import Channel, Clusters, Fleet, Policies, Text
 from shared.reconciler import Ports
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from shared.adapters.arm import Arm
+    from shared.domain.scope import SubscriptionsOf
 
 log = logger("bootstrap")
 
@@ -101,10 +103,28 @@ def alert_queue() -> AlertQueue:
 @cache
 def policies() -> Policies:
     """Return what people decide: the policy and the exemptions, or the last good ones."""
+    from shared.domain.scope import empty_groups, resolved
     from shared.rulebooks import Rulebooks
 
+    def below(group: str) -> tuple[str, ...] | Unreadable:
+        return _management_groups()(group)
+
     exemptions = settings().exemptions
-    return Rulebooks(text(settings().policy), text(exemptions) if exemptions else None, table("rollout"))
+    return Rulebooks(
+        text(settings().policy),
+        text(exemptions) if exemptions else None,
+        table("rollout"),
+        lambda policy: resolved(policy, below),
+        lambda policy: empty_groups(policy, below),
+    )
+
+
+@cache
+def _management_groups() -> "SubscriptionsOf":
+    """Made by the first policy that names one: a policy without needs no ARM."""
+    from shared.adapters.management import ManagementGroups, Remembered
+
+    return Remembered(ManagementGroups(_arm()))
 
 
 def text(where: str) -> Text:
@@ -169,6 +189,15 @@ def standalone_fleet() -> tuple[Fleet, Clusters]:
     cloud, subscriptions = read_reach(os.environ)
     arm = Arm(cloud, credential())
     return GraphFleet(arm, credential(), subscriptions), AksClusters(arm)
+
+
+def standalone_management_groups() -> "SubscriptionsOf":
+    """Return what management groups hold, as whoever is signed in sees it; no deployed app is needed."""
+    from shared.adapters.arm import Arm
+    from shared.adapters.management import ManagementGroups, Remembered
+
+    cloud, _ = read_reach(os.environ)
+    return Remembered(ManagementGroups(Arm(cloud, credential())))
 
 
 @cache

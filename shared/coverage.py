@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from shared.domain.model import Unreadable
+from shared.domain.policy import Policy
+from shared.domain.scope import outside
 from shared.ports import Fleet
 
 _AT_ONCE = 8
@@ -17,6 +19,13 @@ _BUDGET = 120.0
 """Seconds in which questions are begun; each has limits of its own (10 s to connect, 30 s to read)."""
 NOT_ASKED = Unreadable("NotAsked", "ARM was too slow: there was no time left to ask.", timedelta(hours=1))
 """What is known of a subscription that nobody got round to."""
+NOT_COVERED = Unreadable(
+    "NotCovered",
+    "It is in the policy's scope by a management group, and nobody looks at it: assign the role `fipswarden reader` "
+    "there, add it to FIPSWARDEN_SUBSCRIPTIONS where that is set, or exclude it in the policy's scope.",
+    None,
+)
+"""What is known of a subscription that is to be judged and is not among those that are looked at."""
 
 
 def unreadable_subscriptions(
@@ -30,3 +39,8 @@ def unreadable_subscriptions(
 
     with ThreadPoolExecutor(_AT_ONCE, "coverage") as threads:
         return {subscription: why for subscription, why in threads.map(ask, covered) if why}
+
+
+def uncovered(policy: Policy, covered: Iterable[str]) -> dict[str, Unreadable]:
+    """Return which subscriptions a policy has in its scope by management groups while nobody looks at them."""
+    return dict.fromkeys(outside(policy.scope, covered), NOT_COVERED)

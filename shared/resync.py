@@ -4,13 +4,13 @@ It changes nothing and records nothing itself. A hint never becomes posture; abs
 lost on the way (an event, a message, a crashed worker) is found here at the latest.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from shared.budget import change, stale_places
-from shared.coverage import unreadable_subscriptions
+from shared.coverage import NOT_COVERED, uncovered, unreadable_subscriptions
 from shared.domain.budget import Counts, RingCount, counted
 from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
@@ -22,6 +22,8 @@ from shared.postures import PostureSummary, control_digest, summaries
 from shared.rollout import HORIZON
 
 _STALE_RESERVATION = timedelta(hours=3)
+_NAMED = 20
+"""How many subscriptions an alert names that nobody looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Resynced:
     unaddressed: int = 0
     """Rows of Resource Graph that name no cluster that can be looked at."""
     unreadable: int = 0
-    """Subscriptions whose clusters ARM would not list: nobody knows what is in them."""
+    """Subscriptions that ARM would not list or nobody looks at: nobody knows what is in them."""
 
 
 def resync(ports: ResyncPorts) -> Resynced:
@@ -79,9 +81,13 @@ def resync(ports: ResyncPorts) -> Resynced:
     unreadable = unreadable_subscriptions(ports.fleet, covered)
     for subscription, why in unreadable.items():
         ports.alerts.send(_coverage_alert(subscription, why, now))
-    found = count.result(rules, now, unreadable=len(unreadable))
+    missed = uncovered(rules.policy, covered)
+    if missed:
+        ports.alerts.send(_missed_alert(missed, now))
+    blind = len(unreadable) + len(missed)
+    found = count.result(rules, now, unreadable=blind)
     change(ports.rollout, lambda budget: counted(budget, found))
-    return Resynced(len(covered), count.clusters, queued, count.unaddressed, len(unreadable))
+    return Resynced(len(covered), count.clusters, queued, count.unaddressed, blind)
 
 
 class _Count:
@@ -202,6 +208,14 @@ def _coverage_alert(subscription: str, why: Unreadable, now: datetime) -> Alert:
     text = f"{why.message} Whatever clusters it has count as unknown. {remedy}"
     title = f"Subscription {subscription}: its clusters can't be read"
     key = f"coverage:{subscription}:{now:%Y-%m-%d}"
+    return Alert(key, "", "", "warning", "CoverageUnknown", title, text, now)
+
+
+def _missed_alert(missed: Collection[str], now: datetime) -> Alert:
+    names = f"{', '.join(sorted(missed)[:_NAMED])}{' and more' if len(missed) > _NAMED else ''}"
+    text = f"{names}. Whatever clusters they have count as unknown. Of each: {NOT_COVERED.message}"
+    title = f"{len(missed)} subscriptions in the policy's scope are not looked at"
+    key = f"coverage:{fingerprint(sorted(missed))}:{now:%Y-%m-%d}"
     return Alert(key, "", "", "warning", "CoverageUnknown", title, text, now)
 
 

@@ -4,7 +4,7 @@ The last pair of texts that could be used is kept in the app's tables, for the t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.domain.codec import plain, typed
 from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
@@ -12,6 +12,7 @@ from shared.domain.model import Unreadable
 from shared.domain.policy import Policy
 from shared.domain.policy_reader import read_exemptions, read_policy
 from shared.domain.rulebook import Rulebook
+from shared.domain.scope import unresolved
 from shared.errors import ConfigError, InputError
 from shared.ports import Put, Table, Text
 
@@ -26,7 +27,7 @@ class _Texts:
     exemptions: str
 
 
-def last_used(table: Table, resolve: Callable[[Policy], Policy | Unreadable] = lambda policy: policy) -> Rulebook:
+def last_used(table: Table, resolve: Callable[[Policy], Policy | Unreadable] = unresolved) -> Rulebook:
     """Return the pair that the app used last, from its table, for a command that explains what the app does.
 
     Raises InputError if it never used one, or its scope can't be resolved, and ConfigError if this version can't
@@ -53,10 +54,15 @@ class Rulebooks:
         policy: Text,
         exemptions: Text | None,
         table: Table,
-        resolve: Callable[[Policy], Policy | Unreadable] = lambda policy: policy,
+        resolve: Callable[[Policy], Policy | Unreadable] = unresolved,
+        warn: Callable[[Policy], tuple[str, ...]] = lambda _: (),
     ) -> None:
-        """`exemptions` is None where there are none; `resolve` turns management groups into subscriptions."""
+        """`exemptions` is None where there are none; `resolve` turns management groups into subscriptions.
+
+        `warn` returns what is probably not meant, of a policy that was resolved.
+        """
         self._policy, self._exemptions, self._table, self._resolve = policy, exemptions, table, resolve
+        self._warn = warn
         self._kept = ""
 
     def load(self) -> Rulebook | Unreadable:
@@ -87,7 +93,9 @@ class Rulebooks:
         except ConfigError as error:
             return Unreadable("PolicyInvalid", str(error), None)
         resolved = self._resolve(policy)
-        return resolved if isinstance(resolved, Unreadable) else Rulebook(resolved, exemptions)
+        if isinstance(resolved, Unreadable):
+            return resolved
+        return Rulebook(resolved, exemptions, warnings=self._warn(policy))
 
     def _read_exemptions(self, text: str, policy: Policy) -> Exemptions:
         name = self._exemptions.name if self._exemptions else ""
@@ -101,7 +109,7 @@ class Rulebooks:
         if isinstance(found, Unreadable):
             return why
         trouble = f"{why.message} Judged by the last good policy and exemptions; nothing is changed until it is mended."
-        return Rulebook(found.policy, found.exemptions, trouble)
+        return replace(found, trouble=trouble)
 
     def _keep(self, texts: _Texts) -> None:
         row = self._table.read(_KEY, _KEY)
