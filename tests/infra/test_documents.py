@@ -5,61 +5,31 @@ import re
 import pytest
 import yaml
 
+from shared.domain.limits import Limit
 from shared.domain.model import Mode
-from shared.domain.policy import read_policy
-from shared.errors import ConfigError
+from shared.domain.policy_reader import read_policy
+from shared.domain.policy_warnings import policy_warnings
 from tests.infra.templates import ROOT
 
 DOCUMENTS = tuple(sorted((*(ROOT / "docs").rglob("*.md"), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md")))
-POLICY = (ROOT / "docs" / "policy.md").read_text()
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", POLICY, re.DOTALL)
-FAULTY = re.findall(r"```yaml faulty\n(.*?)```\n\ngives\n\n```text\n(.*?)```", POLICY, re.DOTALL)
 
 
 def test_the_first_policy_is_valid_and_changes_nothing() -> None:
     policy = read_policy((ROOT / "policy.yaml").read_text())
-    assert policy.mode is Mode.AUDIT
+    assert policy.defaults.mode is Mode.AUDIT
     assert not policy.rules
-    assert policy.concurrent == 1
+    assert policy.disruption.concurrent == Limit(1)
 
 
-def test_the_commented_parts_of_the_first_policy_are_valid_too() -> None:
+def test_the_commented_parts_of_the_first_policy_are_valid_too_and_contradict_nothing() -> None:
     text = (ROOT / "policy.yaml").read_text()
-    uncommented = re.sub(r"(?m)^# (?=scope:|rules:|  )", "", text)
+    uncommented = re.sub(r"(?m)^# (?=scope:|windows:|rules:|rings:|  )", "", text)
     policy = read_policy(uncommented)
     assert [rule.name for rule in policy.rules] == ["windows stays as it is", "production"]
-    assert policy.exclude
-
-
-def test_the_policy_reference_has_examples() -> None:
-    assert len(EXAMPLES) >= 4
-    assert FAULTY
-
-
-@pytest.mark.parametrize("text", EXAMPLES)
-def test_an_example_of_the_policy_reference_is_a_policy(text: str) -> None:
-    assert read_policy(text).hash
-
-
-@pytest.mark.parametrize(("text", "shown"), FAULTY)
-def test_the_faults_of_the_policy_reference_are_those_that_are_reported(text: str, shown: str) -> None:
-    with pytest.raises(ConfigError) as raised:
-        read_policy(text)
-    assert raised.value.faults == tuple(shown.splitlines())
-
-
-def test_the_policy_reference_names_every_mode_and_key() -> None:
-    for mode in Mode:
-        assert f"`{mode}`" in POLICY
-    # the example under "All of it" holds every key of the language: without them a fault would name the rest
-    keys = set(re.findall(r"\b(\w+):", EXAMPLES[0]))
-    source = (ROOT / "shared" / "domain" / "policy.py").read_text()
-    known = {
-        key for group in re.findall(r"unknown_keys\(\w+, \(([^)]*)\)", source) for key in re.findall(r'"(\w+)"', group)
-    }
-    match = re.search(r"_MATCH_KEYS = \(([^)]*)\)", source)
-    assert match
-    assert known | set(re.findall(r'"(\w+)"', match[1])) <= keys
+    assert [ring.name for ring in policy.rings] == ["test", "everything else"]
+    assert policy.scope.exclude
+    assert policy.defaults.windows
+    assert policy_warnings(policy) == ()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
