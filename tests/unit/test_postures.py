@@ -8,11 +8,14 @@ import pytest
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.domain.evaluate import evaluate
-from shared.domain.model import ClusterRead, ComplianceState, Gone, Memory, Mode, Plan, Posture, Unreadable
+from shared.domain.matching import Match
+from shared.domain.model import ClusterRead, ComplianceState, Deferral, Gone, Memory, Mode, Plan, Posture, Unreadable
 from shared.domain.plan import plan
-from shared.domain.policy import Match, Policy
+from shared.domain.policy import Ring
 from shared.domain.records import Head
+from shared.domain.settings import Fips
 from shared.errors import LeaseLostError
+from shared.ports import Put
 from shared.postures import (
     OVERDUE,
     PostureSummary,
@@ -27,11 +30,14 @@ from tests.builders import (
     ENFORCING,
     NOW,
     OTHER_SUBSCRIPTION,
+    OUT_OF_SCOPE,
     PLAIN_IMAGE,
     alert,
+    book,
     cluster,
     cluster_id,
     disabled,
+    exemption,
     judged,
     memory,
     profile,
@@ -48,7 +54,16 @@ def table() -> MemoryTable:
 
 
 def stored(posture: Posture | None = BAD, **changes: object) -> StoredPosture:
-    made = StoredPosture(Head(7, "h" * 64), posture, (), "d", "c", NOW + timedelta(hours=1))
+    made = StoredPosture(
+        Head(7, "h" * 64),
+        posture,
+        (Deferral("apps", "Paused", "A person paused.", NOW + timedelta(hours=1), "f1"),),
+        rules="p1:e1",
+        begun="intent-1",
+        digest="d",
+        control="c",
+        due=NOW + timedelta(hours=1),
+    )
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -95,8 +110,9 @@ def test_a_summary_says_state_scope_and_whether_the_cluster_is_gone(
 
     (found,) = summaries(table)
 
-    assert found == PostureSummary(cluster_id(), *expected, 7, "c", NOW + timedelta(hours=1), found.at)
-    assert found.at in (NOW, None)
+    rings = {"": (1, 1)} if posture is BAD else {}
+    at = posture.at if posture else None
+    assert found == PostureSummary(cluster_id(), *expected, 7, "c", NOW + timedelta(hours=1), at, "p1:e1", rings)
 
 
 def test_a_summary_without_a_due_time_has_none(table: MemoryTable) -> None:
@@ -112,6 +128,53 @@ def test_summaries_are_those_of_a_subscription_or_all(table: MemoryTable) -> Non
 
     assert [item.cluster for item in summaries(table, OTHER_SUBSCRIPTION)] == [other]
     assert len(list(summaries(table))) == 2
+
+
+class TestRings:
+    """What the resync counts, without reading documents."""
+
+    RULES = book(rings=(Ring("first", Match(pools=("a*",))), Ring("second", Match(pools=("b*",)))))
+
+    def counted(self, table: MemoryTable, posture: Posture) -> dict[str, tuple[int, int]]:
+        commit(table, cluster_id(), stored(posture))
+        return dict(next(summaries(table)).rings)
+
+    def test_each_has_its_pools_and_those_that_are_not_proven(self, table: MemoryTable) -> None:
+        read = cluster(profile("a1"), profile("a2"), disabled("b1"), profile("other"))
+
+        found = self.counted(table, judged(read, memory(a1=proof()), self.RULES))
+
+        assert found == {"first": (2, 1), "second": (1, 1), "": (1, 1)}
+
+    @pytest.mark.parametrize(
+        ("posture", "expected"),
+        [
+            (judged(cluster(disabled()), rules=book(exemptions=(exemption(),))), (1, 0)),
+            (judged(cluster(disabled()), rules=book(fips=Fips.ANY)), (1, 0)),
+            (judged(cluster(), memory(apps=proof())), (1, 0)),
+            (judged(cluster()), (1, 1)),
+            (judged(cluster(), memory(apps=proof(disagreeing=("n1",)))), (1, 1)),
+            (BAD, (1, 1)),
+        ],
+    )
+    def test_excused_is_done_and_unknown_is_not(
+        self, table: MemoryTable, posture: Posture, expected: tuple[int, int]
+    ) -> None:
+        assert self.counted(table, posture) == {"": expected}
+
+    def test_out_of_scope_there_are_none(self, table: MemoryTable) -> None:
+        assert self.counted(table, judged(cluster(), rules=OUT_OF_SCOPE)) == {}
+
+    def test_a_row_of_an_older_version_has_neither_rings_nor_rules(self, table: MemoryTable) -> None:
+        commit(table, cluster_id(), stored())
+        row = table.read(cluster_id().subscription, cluster_id().key)
+        assert row is not None
+        old = {name: value for name, value in row.columns.items() if name not in ("rings", "rules")}
+        table.write(cluster_id().subscription, Put(row.key, row.etag, old, row.doc))
+
+        (found,) = summaries(table)
+
+        assert (found.rules, found.rings) == ("", {})
 
 
 class TestControlDigest:
@@ -138,8 +201,17 @@ class TestControlDigest:
 
     def test_another_policy_is_a_difference(self) -> None:
         assert control_digest(cluster(), book(Mode.ALERT), NOW) != control_digest(cluster(), ENFORCING, NOW)
-        excluded = OUT_OF_SCOPE
-        assert control_digest(cluster(), excluded, NOW) != control_digest(cluster(), ENFORCING, NOW)
+        assert control_digest(cluster(), OUT_OF_SCOPE, NOW) != control_digest(cluster(), ENFORCING, NOW)
+
+    def test_so_are_other_exemptions_though_they_change_no_verdict(self) -> None:
+        other = replace(ENFORCING, exemptions=replace(ENFORCING.exemptions, hash="e2"))
+
+        assert control_digest(cluster(), other, NOW) != control_digest(cluster(), ENFORCING, NOW)
+
+    def test_the_last_good_rules_are_the_same_rules(self) -> None:
+        troubled = replace(ENFORCING, trouble="line 3: mend it")
+
+        assert control_digest(cluster(), troubled, NOW) == control_digest(cluster(), ENFORCING, NOW)
 
     @pytest.mark.parametrize("read", [cluster(profile(eTag="other")), cluster(tags={"x": "y"})])
     def test_what_nobody_judges_is_none(self, read: ClusterRead) -> None:
