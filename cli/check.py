@@ -9,6 +9,7 @@ from cli.exits import MEANING, cut_short
 from cli.fleet import FleetReading, add_from, say_unseen
 from cli.policy import load
 from cli.report import print_report
+from cli.scope import scope_gaps, with_scope
 from cli.verdicts import Judge
 from shared.domain.policy_reader import read_policy
 from shared.domain.rulebook import Rulebook
@@ -40,8 +41,11 @@ def _check(chosen: argparse.Namespace) -> int:
     if chosen.files and chosen.fresh:
         raise InputError("--fresh reads from ARM and --from reads files: give one of the two")
     fleet = FleetReading()
-    judge = Judge(_rules(chosen.policy, chosen.exemptions), datetime.now(UTC), fleet.gaps, fleet.notes)
+    rules = with_scope(_rules(chosen.policy, chosen.exemptions), signed_in=not chosen.files)
+    judge = Judge(rules, datetime.now(UTC), fleet.gaps, fleet.notes)
     judge.judge(fleet.entries(chosen.files, fresh=chosen.fresh))
+    fleet.gaps.extend(scope_gaps(rules, fleet.covered))
+    fleet.notes.extend(rules.warnings)
     verdicts = judge.verdicts()
     with cut_short():
         print_report(verdicts, chosen.output)

@@ -41,6 +41,8 @@ class FleetReading:
     """Parts of the fleet that nobody has seen: what is in them is unknown."""
     notes: list[str] = field(default_factory=list)
     """What people should know besides."""
+    covered: tuple[str, ...] = ()
+    """The subscriptions that were to be read, live."""
 
     def entries(self, files: Sequence[str] | None, *, fresh: bool = False) -> Iterator[Entry]:
         """Yield the clusters of files, or live where there are none; `fresh` reads each of them from ARM.
@@ -78,7 +80,7 @@ class FleetReading:
         """
         from shared.coverage import unreadable_subscriptions
 
-        subscriptions = fleet.subscriptions()
+        subscriptions = self.covered = fleet.subscriptions()
         if not subscriptions:
             nothing = "Whoever is signed in sees no subscription: check `az login`."
             self.gaps.append(Gap("ARM", "NoSubscriptions", nothing))
