@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 AZURITE := local/azurite/node_modules/.bin/azurite
 
-.PHONY: help setup check test test-az demo local clean
+.PHONY: help setup check test test-az properties bench demo local clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -50,3 +50,9 @@ local: setup ## keeps the local Azure and the app running; how to use it is prin
 test-az: setup .venv-az/.installed ## the Azure CLI and kubectl (if installed) against the local Azure
 	PATH="$(CURDIR)/.venv-az/bin:$$PATH" .venv/bin/python -m local.server -- tests/az/session.sh
 	PATH="$(CURDIR)/.venv-az/bin:$$PATH" tests/az/remediated.sh
+
+properties: setup ## the properties of the pure core, thousands of cases each
+	PROPERTIES=20 .venv/bin/pytest --numprocesses 2 --no-cov tests/properties
+
+bench: setup ## ratios against a stated baseline in the same run
+	@.venv/bin/python -m bench.judge

@@ -228,8 +228,9 @@ def smb_volumes(subject: Subject) -> Finding | None:
 
 def remediation(subject: Subject) -> Finding | None:
     """Say that an earlier attempt failed."""
-    still = subject.memory.blocked_on == subject.pool.configuration
-    blocked = (subject.memory.blocked if still else "") or subject.memory.refused
+    memory = subject.memory
+    still = memory.blocked and memory.blocked_on == subject.pool.configuration
+    blocked = (memory.blocked if still else "") or memory.refused
     if not blocked or (subject.pool.enable_fips and subject.pool.provisioning_state == "Succeeded"):
         return None
     return Finding("remediation", State.NON_COMPLIANT, "RemediationFailed", blocked)

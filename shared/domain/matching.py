@@ -136,6 +136,8 @@ def _any(globs: tuple[str, ...], value: str) -> bool:
 
 
 def _tagged(wanted: Mapping[str, str], have: Mapping[str, str]) -> bool:
+    if not wanted:
+        return True
     # Tag names compare without case, as in ARM.
     lower = {name.lower(): value for name, value in have.items()}
     return all(name.lower() in lower and _any((glob,), lower[name.lower()]) for name, glob in wanted.items())

@@ -1,0 +1,1 @@
+"""Properties of the pure core over random fleets, policies and times; `make properties` tries thousands."""
