@@ -14,6 +14,7 @@ from local.faces import handle, request
 from local.faces.http import Response
 from local.world import World
 from local.world.access import APP
+from shared.adapters.management import descendants_url, not_known, refused
 from shared.domain.arm_errors import UNDECIDED, ArmError, classify
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
@@ -32,6 +33,7 @@ from shared.domain.model import (
 )
 from shared.domain.observe import read_cluster, read_node
 from shared.domain.observe_maintenance import read_page
+from shared.domain.scope import read_descendants
 from shared.ports import FleetHint
 
 _API = "2026-08-01"
@@ -145,6 +147,28 @@ class WorldNodes:
             return tuple(read_node(item) for item in response.json()["items"])
         reason = {401: "KubernetesUnauthenticated", 403: "KubernetesForbidden"}.get(response.status, "KubernetesError")
         return Unreadable(reason, f"the API server said {response.status}", None)
+
+
+class WorldManagementGroups:
+    """shared.domain.scope.SubscriptionsOf on the world."""
+
+    def __init__(self, world: World) -> None:
+        self._client = _Client(world)
+
+    def __call__(self, group: str) -> tuple[str, ...] | Unreadable:
+        """List what is below a group, page by page."""
+        found: tuple[str, ...] = ()
+        url = descendants_url(group)
+        while url:
+            parts = urlsplit(url)
+            response = self._client.send("GET", f"{parts.path}?{parts.query}")
+            if response.drop:
+                return not_known(group, "ARM could not be reached", timedelta(seconds=30))
+            if response.status != 200:
+                return refused(group, self._client.error(response))
+            below, url = read_descendants(response.json())
+            found += below
+        return found
 
 
 class WorldFleet:

@@ -1,10 +1,10 @@
 """The faces of the world: what clients of Azure see of it, as pure functions of a request."""
 
-from local.faces import aks, arm, graph, identity, kubernetes, resources
+from local.faces import aks, arm, graph, identity, kubernetes, management, resources
 from local.faces.http import Request, Response, gateway_error, request
 from local.world import World
 
-ROUTES = (*resources.ROUTES, *graph.ROUTES, *aks.ROUTES)
+ROUTES = (*resources.ROUTES, *management.ROUTES, *graph.ROUTES, *aks.ROUTES)
 
 __all__ = ["ROUTES", "Request", "Response", "handle", "handle_identity", "request"]
 

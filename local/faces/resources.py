@@ -1,8 +1,7 @@
-"""What ARM itself answers: tenants, subscriptions, resource groups, resource providers, management groups."""
+"""What ARM itself answers: tenants, subscriptions, resource groups, resource providers."""
 
 from local.faces.arm import Context, Route
 from local.faces.http import Json, Response, answer
-from local.world.errors import ArmError
 from local.world.world import Group, Subscription
 
 LOCATIONS = ("westeurope", "northeurope", "eastus", "westus2", "usgovvirginia")
@@ -78,26 +77,6 @@ def list_locations(context: Context) -> Response:
             "value": [
                 {"id": f"{at}/{name}", "name": name, "displayName": name, "regionalDisplayName": name}
                 for name in LOCATIONS
-            ]
-        }
-    )
-
-
-def list_descendants(context: Context) -> Response:
-    """Answer every subscription below the tenant's root management group, readable or not."""
-    root = f"/providers/Microsoft.Management/managementGroups/{context.params['m']}"
-    if context.params["m"].lower() != context.world.access.tenant:
-        raise ArmError(404, "NotFound", f"'{root}' not found", gateway=True)
-    return answer(
-        {
-            "value": [
-                {
-                    "id": f"/subscriptions/{subscription.id}",
-                    "type": "Microsoft.Management/managementGroups/subscriptions",
-                    "name": subscription.id,
-                    "properties": {"displayName": subscription.name, "parent": {"id": root}},
-                }
-                for subscription in context.world.subscriptions.values()
             ]
         }
     )
@@ -192,7 +171,6 @@ _READ, _READ_GROUP = (
     "Microsoft.Resources/subscriptions/resourceGroups/read",
 )
 _WRITE_GROUP = "Microsoft.Resources/subscriptions/resourceGroups/write"
-_MANAGEMENT = "/providers/Microsoft.Management/managementGroups/{m}"
 _FEATURE = f"{_SUBSCRIPTION}|/providers/Microsoft.Features/providers/{{n}}/features/{{f}}"
 
 ROUTES = (
@@ -200,14 +178,6 @@ ROUTES = (
     Route("subscriptions.list", "GET", "/subscriptions", "", "subscriptions", list_subscriptions),
     Route("subscriptions.get", "GET", _SUBSCRIPTION, _READ, "subscriptions", get_subscription),
     Route("locations.list", "GET", f"{_SUBSCRIPTION}|/locations", _READ, "subscriptions", list_locations),
-    Route(
-        "managementGroups.descendants",
-        "GET",
-        f"{_MANAGEMENT}|/descendants",
-        "Microsoft.Management/managementGroups/descendants/read",
-        "subscriptions",
-        list_descendants,
-    ),
     Route("groups.list", "GET", f"{_SUBSCRIPTION}|/resourceGroups", _READ_GROUP, "subscriptions", list_groups),
     Route("groups.get", "GET", _GROUP, _READ_GROUP, "subscriptions", get_group),
     Route("groups.head", "HEAD", _GROUP, _READ_GROUP, "subscriptions", head_group),

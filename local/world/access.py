@@ -7,7 +7,7 @@ world's: clients compare them with their own clock.
 import fnmatch
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,8 @@ class Access:
         self.roles: Mapping[str, Role] = {role.name: role for role in roles}
         self.principals: list[Principal] = [APP, OPERATOR]
         self._roles: dict[str, dict[str, list[Role]]] = {}
+        self.parent_of: Callable[[str], str] = lambda _: ""
+        """The management group above a scope, lower case; empty: the path tells what is above."""
         self.assign(OPERATOR, OWNER, "/")
 
     def assign(self, principal: Principal, role: Role | str, scope: str) -> None:
@@ -131,7 +133,7 @@ class Access:
             yield from given.get(at, ())
             if not at:
                 return
-            at = at.rpartition("/")[0]
+            at = self.parent_of(at) or at.rpartition("/")[0]
 
     def by_header(self, header: str, client_id: str | None = None) -> Principal | None:
         """Return whose IDENTITY_HEADER this is, if the client id, where one is given, agrees."""

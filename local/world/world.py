@@ -18,6 +18,7 @@ from local.world.access import Access, Principal, load_roles
 from local.world.agenda import Agenda
 from local.world.errors import group_not_found, subscription_not_found
 from local.world.faults import Faults
+from local.world.management import ManagementGroups
 from local.world.model import Call, Cluster, Json, Node, Operation, Pool
 from local.world.throttles import DEFAULT_LIMITS, Limit, Throttles
 
@@ -85,6 +86,8 @@ class World(Agenda):
         """Seconds that answers about a running operation ask clients to wait. The API documents it, captured traffic
         has none: Azure's clients then ask every 30 seconds."""
         self.access = Access(load_roles())
+        self.management = ManagementGroups(self.access.tenant)
+        self.access.parent_of = self.management.parent_of
         self.faults = Faults()
         self.throttles = Throttles(limits)
         self.requests: deque[RequestRecord] = deque(maxlen=100_000)

@@ -61,8 +61,8 @@ class ManagementGroups:
             return self._pages(descendants_url(group))
         except HttpResponseError as error:
             return refused(group, classified(error))
-        except AzureError as error:
-            return not_known(group, f"ARM could not be reached, {type(error).__name__}", _TRANSPORT_RETRY)
+        except AzureError:
+            return not_known(group, "ARM could not be reached", _TRANSPORT_RETRY)
         except ValueError as error:
             return not_known(group, str(error), None)
 
