@@ -1,4 +1,4 @@
-"""A model of one remediation: at most one PUT, an answer for every intent, no operation outside the budget.
+"""A model of one remediation: one PUT at most, an answer for every intent, a place and a count for every operation.
 
 Looks may begin at any time (that they do is what wake_ups.py is about), die anywhere, and sleep until their lease
 has ended. Each step is one call of the real code:
@@ -6,13 +6,18 @@ has ended. Each step is one call of the real code:
 | step of the model | code |
 |---|---|
 | CLAIM, POSTURE, READ | `rollout.claim`, `postures.read_posture`, `Clusters.operation` and `Clusters.read` |
+| READ missing | ... and `_Look._gone_is_sure`: a 404 that passes ends the look |
 | HEAD_FENCE, RECALL, SAVE | `Remediation._recall` |
 | ANSWER, SAVE, END, SAVE | `_resolve`, `_end`, `_answer`: the record, then the row |
-| FORGET, FREE_READ, FREE_FENCE, FREE | `Remediation._finish`, `budget.release` |
-| BEGIN, RESERVE, FENCE, INTENT, LAST_FENCE, PUT | `Remediation.act` |
+| LEARN, FORGET | `Remediation._learn` (`budget.change`) and the row, in `_finish` |
+| FREE_READ, FREE_FENCE, FREE | `budget.release`: read, ask `_still_holds`, write on the eTag; after a lost race anew |
+| BEGIN, RESERVE, FENCE, INTENT, LAST_FENCE, PUT | `Remediation.act`; RESERVE is `budget.change` |
 | FREE_OWN, NOT_BEGUN | `act`, when the lease turns out to be lost |
 | OBSERVE, CLOSE_FENCE, CLOSE, COMMIT_FENCE, COMMIT | `_Look._record`, `close_foreign_intents`, `_Look._commit` |
 | SETTLE, GIVE_UP | `Hold.settle`, `Hold.release` |
+
+The budget is one row for the whole fleet, changed by compare-and-swap: RESERVE, LEARN and FREE_OWN depend on nothing
+but that row, so each is one step; what comes between FREE_READ and FREE is another row's fence.
 
 What the design takes for granted of time: a call right after a fence takes effect before the lease ends
 (`punctual`). Without it If-Match still sees to it that AKS accepts one PUT at most.
@@ -29,6 +34,7 @@ ONE_ANSWER = "an intent has one answer and one end"
 CLOSED = "no intent stays without an answer"
 TRUE = "the evidence says of an accepted PUT that it was accepted"
 IN_BUDGET = "no operation of ours runs without a reservation"
+COUNTED = "the breaker has counted every end of an operation that is forgotten"
 APPEND_ONLY = "the chain and its known head only grow"
 
 
@@ -45,25 +51,26 @@ class At(IntEnum):
     SAVE_ANSWER = 7
     END = 8
     SAVE_END = 9
-    FORGET = 10
-    FREE_READ = 11
-    FREE_FENCE = 12
-    FREE = 13
-    BEGIN = 14
-    RESERVE = 15
-    FENCE = 16
-    INTENT = 17
-    LAST_FENCE = 18
-    PUT = 19
-    FREE_OWN = 20
-    NOT_BEGUN = 21
-    OBSERVE = 22
-    CLOSE_FENCE = 23
-    CLOSE = 24
-    COMMIT_FENCE = 25
-    COMMIT = 26
-    SETTLE = 27
-    GIVE_UP = 28
+    LEARN = 10
+    FORGET = 11
+    FREE_READ = 12
+    FREE_FENCE = 13
+    FREE = 14
+    BEGIN = 15
+    RESERVE = 16
+    FENCE = 17
+    INTENT = 18
+    LAST_FENCE = 19
+    PUT = 20
+    FREE_OWN = 21
+    NOT_BEGUN = 22
+    OBSERVE = 23
+    CLOSE_FENCE = 24
+    CLOSE = 25
+    COMMIT_FENCE = 26
+    COMMIT = 27
+    SETTLE = 28
+    GIVE_UP = 29
 
 
 PUNCTUAL = frozenset({At.PUT, At.COMMIT})
@@ -106,6 +113,8 @@ class Worker(NamedTuple):
     acting: bool = False
     reservation: int = 0
     """The reservation that it read, or the foreign intent that it closes."""
+    budget: int = 0
+    """The budget's row as it read it."""
     says: str = ""
 
 
@@ -122,6 +131,10 @@ class State(NamedTuple):
     """`free`, `held` or `ended`."""
     operation: Operation | None
     reservation: int
+    budget: int
+    """How often the budget's row was written: its eTag."""
+    learnt: tuple[int, ...]
+    """Intents whose end the breaker has counted."""
     chain: tuple[Record, ...]
     head: int
     workers: tuple[Worker, ...]
@@ -136,6 +149,8 @@ class State(NamedTuple):
     changes: int
     """How often somebody else may change the pool."""
     unreadable: int
+    missing: int
+    """How often ARM may say that the cluster does not exist although it does."""
     observations: int
 
 
@@ -147,6 +162,8 @@ class Rules:
     intent_before_put: bool = True
     if_match: bool = True
     keep_place_after_refusal: bool = True
+    doubt_missing: bool = True
+    learn_before_forgetting: bool = True
     fence_head: bool = True
     fence_release: bool = True
     one_answer_id: bool = True
@@ -169,15 +186,16 @@ class Size:
     repeated_puts: int = 0
     changes: int = 0
     unreadable: int = 0
+    missing: int = 0
     observations: int = 0
     punctual: bool = True
 
 
 def initial(size: Size) -> State:
     """Return a pool without FIPS that nobody has looked at."""
-    budget = (size.crashes, size.slow, size.lost_answers, size.repeated_puts, size.changes, size.unreadable)
+    may = (size.crashes, size.slow, size.lost_answers, size.repeated_puts, size.changes, size.unreadable, size.missing)
     workers = (Worker(),) * size.workers
-    return State(1, False, 0, (), "free", None, 0, (), 0, workers, 0, *budget, size.observations)
+    return State(1, False, 0, (), "free", None, 0, 0, (), (), 0, workers, 0, *may, size.observations)
 
 
 def quiet(state: State) -> bool:
@@ -204,6 +222,10 @@ class Actions:
             return ""
         if state.running and not state.reservation:
             return IN_BUDGET
+        own = state.operation.intent if state.operation else 0
+        ended = {record.intent for record in state.chain if record.kind == "end"}
+        if ended - {own, *state.learnt} and before.operation != state.operation:
+            return COUNTED
         return self._evidence(state)
 
     def _evidence(self, state: State) -> str:
@@ -275,6 +297,12 @@ class Actions:
                 if state.unreadable:
                     blind = worker._replace(readable=False, at=At.HEAD_FENCE if worker.operation else At.OBSERVE)
                     yield " unreadable", _with(state, index, blind)._replace(unreadable=state.unreadable - 1)
+                if state.missing:
+                    # Believed, it would be a pool at rest that shows no change, and the cluster's place would be free.
+                    believed = seen._replace(at=At.HEAD_FENCE if worker.operation else At.FREE_READ)
+                    believed = believed._replace(etag=0, fips=False, rest=True)
+                    doubted = worker._replace(at=At.SETTLE) if self.rules.doubt_missing else believed
+                    yield " missing", _with(state, index, doubted)._replace(missing=state.missing - 1)
             case At.HEAD_FENCE if not _ours(state, worker) and self.rules.fence_head:
                 yield " lost", _with(state, index, Worker())
             case At.HEAD_FENCE:
@@ -303,7 +331,9 @@ class Actions:
         if operation.outcome or not operation.recorded:
             refused = operation.outcome == "refused" and self.rules.keep_place_after_refusal
             on = refused and worker.fips and not worker.rest
-            return _with(state, index, worker._replace(at=At.OBSERVE if on else At.FORGET))
+            ended = operation.outcome == "succeeded" and self.rules.learn_before_forgetting
+            over = At.LEARN if ended else At.FORGET
+            return _with(state, index, worker._replace(at=At.OBSERVE if on else over))
         unchanged = "not_begun" if worker.etag == operation.etag else "unknown"
         return _with(state, index, worker._replace(at=At.ANSWER, says="accepted" if worker.fips else unchanged))
 
@@ -351,6 +381,9 @@ class Actions:
         if not worker.acting and not worker.fips and worker.rest and state.intents < self.size.intents:
             then = worker._replace(at=At.BEGIN)
         match worker.at:
+            case At.LEARN:
+                assert worker.operation
+                yield "", _with(_learnt(state, worker.operation.intent), index, worker._replace(at=At.FORGET))
             case At.FORGET if _ours(state, worker):
                 yield "", _with(_saved(state, index, None), index, worker._replace(at=At.FREE_READ, operation=None))
             case At.FORGET:
@@ -359,13 +392,15 @@ class Actions:
                 yield " none", _with(state, index, then)
             case At.FREE_READ:
                 fence = At.FREE_FENCE if self.rules.fence_release else At.FREE
-                yield "", _with(state, index, worker._replace(at=fence, reservation=state.reservation))
+                read = worker._replace(at=fence, reservation=state.reservation, budget=state.budget)
+                yield "", _with(state, index, read)
             case At.FREE_FENCE:
                 yield "", _with(state, index, worker._replace(at=At.FREE) if _ours(state, worker) else Worker())
+            case _ if self.rules.fence_release and worker.budget != state.budget:
+                again = worker._replace(at=At.FREE_READ, reservation=0, budget=0)
+                yield " lost the race", _with(state, index, again)
             case _:
-                stale = self.rules.fence_release and worker.reservation != state.reservation
-                kept = state if stale else state._replace(reservation=0)
-                yield "", _with(kept, index, then._replace(reservation=0))
+                yield "", _with(_placed(state, 0), index, then._replace(reservation=0, budget=0))
 
     def _act(self, state: State, index: int, worker: Worker) -> Iterator[tuple[str, State]]:
         operation = worker.operation
@@ -382,7 +417,7 @@ class Actions:
             case At.RESERVE:
                 assert operation
                 then = worker._replace(at=At.FENCE)
-                yield "", _with(state, index, then)._replace(reservation=operation.intent)
+                yield "", _with(_placed(state, operation.intent), index, then)
             case At.FENCE:
                 following = At.INTENT if self.rules.intent_before_put else At.LAST_FENCE
                 following = following if _ours(state, worker) else At.FREE_OWN
@@ -406,8 +441,8 @@ class Actions:
             case At.PUT:
                 yield from self._put(state, index, worker)
             case At.FREE_OWN:
-                kept = 0 if state.reservation == operation.intent else state.reservation
-                yield "", _with(state._replace(reservation=kept), index, Worker())
+                freed = _placed(state, 0) if state.reservation == operation.intent else state
+                yield "", _with(freed, index, Worker())
             case _:
                 record = Record("answer", operation.intent, "not_begun")
                 for label, after in self._append(state, index, worker, record, 0):
@@ -504,6 +539,16 @@ def _recalled(operation: Operation, records: tuple[Record, ...]) -> Operation:
 
 def _with(state: State, index: int, worker: Worker) -> State:
     return state._replace(workers=(*state.workers[:index], worker, *state.workers[index + 1 :]))
+
+
+def _placed(state: State, reservation: int) -> State:
+    return state._replace(reservation=reservation, budget=state.budget + 1)
+
+
+def _learnt(state: State, intent: int) -> State:
+    if intent in state.learnt:
+        return state
+    return state._replace(learnt=(*state.learnt, intent), budget=state.budget + 1)
 
 
 def _written(state: State, index: int, worker: Worker) -> State:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.protocol.actions import (
     CLOSED,
+    COUNTED,
     IN_BUDGET,
     INTENT_FIRST,
     ONE_ANSWER,
@@ -25,6 +26,7 @@ SIZES = {
     "two sleepers": Size(slow=2),
     "a crash, a sleeper, an observation": Size(crashes=1, slow=1, observations=1),
     "a crash, a sleeper, an unreadable cluster": Size(crashes=1, slow=1, unreadable=1),
+    "a crash, a sleeper, a cluster that is missing for a moment": Size(crashes=1, slow=1, missing=1),
     "a sleeper, a lost answer, a changed pool": Size(slow=1, changes=1, lost_answers=1),
     "a crash, a sleeper, a PUT that is repeated on its way": Size(crashes=1, slow=1, repeated_puts=1),
     "a PUT that takes longer than the lease": Size(slow=1, changes=1, lost_answers=1, punctual=False),
@@ -35,6 +37,8 @@ LEFT_OUT = {
     "intent_before_put": (Size(1), INTENT_FIRST),
     "if_match": (Size(slow=1, punctual=False), ONE_PUT),
     "keep_place_after_refusal": (Size(1, repeated_puts=1), IN_BUDGET),
+    "doubt_missing": (Size(1, missing=1), IN_BUDGET),
+    "learn_before_forgetting": (Size(1), COUNTED),
     "fence_head": (Size(slow=1), ONE_ANSWER),
     "fence_release": (Size(slow=1), IN_BUDGET),
     "one_answer_id": (Size(slow=1, observations=1), ONE_ANSWER),
