@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import azure.functions as func
 import pytest
@@ -138,6 +139,9 @@ def answered() -> tuple[int, list[str]]:
 
 def test_health_shows_the_faults_of_channels(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
+    # The last good rulebook is kept in a table.
+    tables = MemoryTable(ManualClock(NOW))
+    monkeypatch.setattr(bootstrap, "table", lambda _: tables)
     sound = answered()
     monkeypatch.setenv("MAIL_FROM", "Fips Warden <f@x.example>")
     monkeypatch.setenv("ALERT_TOPIC_ENDPOINT", "x")
@@ -147,6 +151,27 @@ def test_health_shows_the_faults_of_channels(monkeypatch: pytest.MonkeyPatch, ca
     assert sound == (200, [])
     assert status == 503
     assert [fault.split(":")[0] for fault in faults] == ["MAIL_FROM", "ALERT_TOPIC_ENDPOINT"]
+
+
+def test_health_shows_that_the_rules_are_not_those_of_today(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last good ones judge, nothing is disrupted, and whoever asks is told to mend the file."""
+    caplog.set_level(logging.CRITICAL)
+    tables, policy = MemoryTable(ManualClock(NOW)), tmp_path / "policy.yaml"
+    monkeypatch.setattr(bootstrap, "table", lambda _: tables)
+    monkeypatch.setenv("FIPSWARDEN_POLICY", f"file:{policy}")
+    policy.write_text("version: 1\nmode: audit\n", encoding="utf-8")
+    sound = answered()
+    policy.write_text("version: 1\nmode: enforc\n", encoding="utf-8")
+
+    status, faults = answered()
+
+    assert sound == (200, [])
+    assert status == 503
+    assert len(faults) == 1
+    assert "`enforc`" in faults[0]
+    assert "last good policy" in faults[0]
 
 
 def test_health_shows_the_faults_of_channels_next_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
