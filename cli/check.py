@@ -7,8 +7,8 @@ from typing import Any
 
 from cli.exits import MEANING, cut_short
 from cli.fleet import FleetReading, add_from, say_unseen
-from cli.policy import load
 from cli.report import print_report
+from cli.rules import load
 from cli.scope import scope_gaps, with_scope
 from cli.verdicts import Judge
 from shared.domain.policy_reader import read_policy

@@ -1,41 +1,37 @@
-"""`fipswarden policy`: work with the policy; and reading one that a command was given."""
+"""`fipswarden policy`: work with the policy: its faults, what it would change, and a person's word for it."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
+from cli import difference
+from cli.asking import approved_until, look_at_waiting, tell, who
 from cli.exits import OK, USAGE
 from cli.naming import count
-from shared.domain.exemptions import NO_EXEMPTIONS
-from shared.domain.policy_reader import read_exemptions, read_policy
+from cli.rules import load
+from cli.show import plain_text
+from shared.domain.policy import Policy
 from shared.domain.policy_warnings import policy_warnings
-from shared.domain.rulebook import Rulebook
-from shared.errors import ConfigError, InputError
+from shared.errors import ConfigError
+
+_HOLDS = 90
+"""Days that an approval of a policy holds if nobody says otherwise: the longest that one may."""
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     policy = commands.add_parser("policy", help="work with the policy").add_subparsers(required=True, metavar="what")
-    validate = policy.add_parser("validate", help="report every fault of a policy file at once; 64 if there is one")
+    words = "report every fault of a policy file at once; 64 if there is one"
+    validate = policy.add_parser("validate", help=words, description=words)
     validate.add_argument("file", type=Path, help="the policy, YAML")
     validate.add_argument("--exemptions", type=Path, help="the exemptions that go with it, YAML")
     validate.set_defaults(run=_validate)
-
-
-def load(policy: Path, exemptions: Path | None = None) -> Rulebook:
-    """Read the files that people write; raises InputError if one can't be read, ConfigError with its faults."""
-    read = read_policy(_text(policy), str(policy))
-    excused = read_exemptions(_text(exemptions), str(exemptions), read.exemptions) if exemptions else NO_EXEMPTIONS
-    return Rulebook(read, excused)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8: {error}") from error
+    difference.add(policy)
+    words = "agree to exactly this text of the policy, for `require_approved_policy`"
+    approve = policy.add_parser("approve", help=words, description=words)
+    approve.add_argument("file", type=Path, metavar="NEW", help="the policy, YAML")
+    approve.add_argument("--days", type=int, default=_HOLDS, help=f"how long it holds, 1 to 90; default: {_HOLDS}")
+    approve.set_defaults(run=_approve)
 
 
 def _validate(chosen: argparse.Namespace) -> int:
@@ -46,8 +42,35 @@ def _validate(chosen: argparse.Namespace) -> int:
         return USAGE
     policy = rules.policy
     print(f"{chosen.file}: valid; {count(len(policy.rules), 'rule')}, mode {policy.defaults.mode} for everything else")
+    print(f"  sha256 {policy.hash}")
     if chosen.exemptions:
         print(f"{chosen.exemptions}: valid; {count(len(rules.exemptions.entries), 'exemption')}")
     for warning in policy_warnings(policy):
         print(f"  warning: {warning}")
     return OK
+
+
+def _approve(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+    from shared.budget import approve
+    from shared.domain.budget import Approval
+
+    policy, now = load(chosen.file).policy, bootstrap.SystemClock().now()
+    until = approved_until(now, chosen.days)
+    what = f"the policy with sha256 {policy.hash}: {_allows(policy)}"
+    approve(bootstrap.table("rollout"), policy.hash, Approval(who(), now, until, what))
+    tell("PolicyApproved", "A policy is approved", f"Approved by {who()} until {until:%Y-%m-%d}: {what}.")
+    print(plain_text(f"approved until {until:%Y-%m-%d %H:%M} UTC, exactly this text: sha256 {policy.hash}"))
+    print(plain_text(f"it allows: {_allows(policy)}"))
+    if not policy.require_approved_policy:
+        print("it doesn't say `require_approved_policy: true`: it holds without an approval, too")
+    print(f"{look_at_waiting()} will be looked at now; what the app reads must be this very text to be approved")
+    return OK
+
+
+def _allows(policy: Policy) -> str:
+    """Say what may be changed where the policy is used."""
+    acting = [f"rule `{rule.name}` ({rule.settings.mode})" for rule in policy.rules if rule.settings.mode.acts]
+    if policy.defaults.mode.acts:
+        acting.append(f"every pool that no rule matches ({policy.defaults.mode})")
+    return f"changes by {', '.join(acting)}" if acting else "no change: no rule acts"

@@ -27,11 +27,11 @@ class _Texts:
     exemptions: str
 
 
-def last_used(table: Table, resolve: Callable[[Policy], Policy | Unreadable] = unresolved) -> Rulebook:
-    """Return the pair that the app used last, from its table, for a command that explains what the app does.
+def last_used(table: Table) -> Rulebook:
+    """Return the pair that the app used last, for a command that explains what the app does.
 
-    Raises InputError if it never used one, or its scope can't be resolved, and ConfigError if this version can't
-    read it.
+    Its management groups are not resolved: until they are, they hold nothing. Raises InputError if the app never used
+    a pair, and ConfigError if this version can't read it.
     """
     row = table.read(_KEY, _KEY)
     if row is None:
@@ -40,10 +40,7 @@ def last_used(table: Table, resolve: Callable[[Policy], Policy | Unreadable] = u
     policy = read_policy(texts.policy, "the policy that the app used last")
     named = "the exemptions that the app used last"
     exemptions = read_exemptions(texts.exemptions, named, policy.exemptions) if texts.exemptions else NO_EXEMPTIONS
-    resolved = resolve(policy)
-    if isinstance(resolved, Unreadable):
-        raise InputError(resolved.message)
-    return Rulebook(resolved, exemptions)
+    return Rulebook(policy, exemptions)
 
 
 class Rulebooks:

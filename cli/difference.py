@@ -1,0 +1,146 @@
+"""`fipswarden policy diff`: what another policy would change in the real fleet; asks, compares, changes nothing."""
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cli.difference_report import Report, print_difference
+from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
+from cli.fleet import FleetReading, add_from, say_unseen
+from cli.rules import load
+from cli.scope import scope_gaps, with_scope
+from shared.domain.difference import difference
+from shared.domain.ids import ClusterId
+from shared.domain.model import Cluster, Memory, Unreadable
+from shared.domain.policy_warnings import glob_warnings
+from shared.domain.rulebook import Rulebook
+from shared.domain.saved import Entry, Gap
+from shared.errors import ConfigError
+
+_DESCRIPTION = (
+    "Shows what NEW would change against the policy and the exemptions that the app used last: which node pools would "
+    "now be reimaged, or no longer; be in scope, or out of it; be exempt, or not; be under another rule. Windows, "
+    "budget, notices and approvals only delay a reimage, and count for nothing here."
+)
+_EXIT = (
+    "exit codes: 1 it disrupts more (a step would be taken that was not, or another one); else 2 a part of the fleet "
+    "was not seen; else 0. 64 bad input or usage, 69 could not run (sign-in, network, storage)"
+)
+_LAST = "the last used"
+
+
+def add(what: Any) -> None:
+    """Add the command to the parser of `policy`."""
+    words = "what another policy would change in the fleet; 1 if it disrupts more"
+    diff = what.add_parser("diff", help=words, description=_DESCRIPTION, epilog=_EXIT)
+    diff.add_argument("new", type=Path, metavar="NEW", help="the policy that may come, YAML")
+    exempted = "the exemptions that go with NEW; without it, those that go with the old policy"
+    diff.add_argument("--exemptions", type=Path, help=exempted)
+    old = (
+        "compare with this policy rather than the last used one; needs no deployed app, and remembers nothing of pools"
+    )
+    diff.add_argument("--old", type=Path, help=old)
+    add_from(diff, "compare on")
+    diff.add_argument("--output", choices=("table", "json"), default="table", help="default: table")
+    diff.set_defaults(run=_diff)
+
+
+def _diff(chosen: argparse.Namespace) -> int:
+    old, new = _rulebooks(chosen)
+    fleet = _Fleet(FleetReading(), _memories(live=not chosen.files and not chosen.old))
+    found = difference(fleet.clusters(chosen.files), old, new, datetime.now(UTC))
+    fleet.close(new, found.unread)
+    names = (str(chosen.old) if chosen.old else _LAST, str(chosen.new))
+    report = Report(found, (old, new), names, fleet.gaps, (*fleet.notes, *new.warnings), fleet.warnings(new))
+    with cut_short():
+        print_difference(report, chosen.output)
+    say_unseen(report.gaps, report.notes)
+    if found.disrupts_more:
+        return NON_COMPLIANT
+    return UNKNOWN if report.gaps else OK
+
+
+def _rulebooks(chosen: argparse.Namespace) -> tuple[Rulebook, Rulebook]:
+    """Return the old and the new rulebook; where only policies are given, the same exemptions hold for both."""
+    new = load(chosen.new, chosen.exemptions)
+    old = Rulebook(load(chosen.old).policy, new.exemptions) if chosen.old else _last_used()
+    if not chosen.exemptions:
+        new = Rulebook(new.policy, old.exemptions)
+    return with_scope(old, signed_in=not chosen.files), with_scope(new, signed_in=not chosen.files)
+
+
+def _last_used() -> Rulebook:
+    from shared import bootstrap
+    from shared.rulebooks import last_used
+
+    try:
+        table = bootstrap.table("rollout")
+    except ConfigError as error:
+        hint = "or, without the app, name the policy to compare with: --old FILE"
+        raise ConfigError(error.subject, (*error.faults, hint)) from error
+    return last_used(table)
+
+
+def _memories(*, live: bool) -> Callable[[ClusterId], Memory]:
+    """Return what tells what the app remembers of a cluster; of a saved fleet, or beside the app, nobody does."""
+    if not live:
+        return lambda _: Memory()
+    from shared import bootstrap
+    from shared.rollout import read_memory
+
+    table = bootstrap.table("rollout")
+    return lambda cluster: read_memory(table, cluster)
+
+
+@dataclass(slots=True)
+class _Fleet:
+    """The fleet as it is compared: what was seen of it is kept for the globs, what was not as gaps."""
+
+    reading: FleetReading
+    memory: Callable[[ClusterId], Memory]
+    seen: list[Cluster] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        return tuple(self.reading.gaps)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(self.reading.notes)
+
+    def clusters(self, files: list[str] | None) -> Iterator[tuple[Cluster, Memory]]:
+        """Yield the clusters that could be read, each with what is remembered of it."""
+        for entry in self.reading.entries(files):
+            name = str(entry.cluster or entry.where)
+            self.reading.gaps.extend(_gaps(entry, name))
+            if isinstance(entry.read, Cluster):
+                self._keep(entry.read)
+                yield entry.read, self.memory(entry.read.id)
+
+    def _keep(self, read: Cluster) -> None:
+        if read.id.key in self.keys:
+            note = f"{read.id} came more than once: its pools count as they would be disrupted most"
+            self.reading.notes.append(note)
+        self.keys.add(read.id.key)
+        self.seen.append(read)
+
+    def close(self, new: Rulebook, unread: Iterable[ClusterId]) -> None:
+        """Add the gaps that show only when all has been read."""
+        deep = "Its properties are nested too deeply to be judged."
+        self.reading.gaps.extend(Gap(str(cluster), "Unintelligible", deep) for cluster in unread)
+        self.reading.gaps.extend(scope_gaps(new, self.reading.covered))
+
+    def warnings(self, new: Rulebook) -> tuple[str, ...]:
+        """Return the globs that match nothing; of a fleet that was seen in part that can't be said."""
+        return () if self.gaps else glob_warnings(new.policy, new.exemptions, self.seen)
+
+
+def _gaps(entry: Entry, name: str) -> Iterator[Gap]:
+    if isinstance(entry.read, Unreadable):
+        yield Gap(name, entry.read.reason, entry.read.message)
+    for fault in entry.faults:
+        yield Gap(name, fault.reason, fault.message)

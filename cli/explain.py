@@ -1,0 +1,184 @@
+"""`fipswarden explain`: why a node pool is judged and treated as it is; asks ARM now, and changes nothing."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.exits import MEANING, UNKNOWN, cut_short, of_states
+from cli.fleet import AWAY, read_patiently
+from cli.naming import CLUSTER, count, named_cluster, ours
+from cli.rules import load
+from cli.scope import with_scope
+from cli.show import plain_text, print_aligned
+from shared.domain.ids import ClusterId, pool_name
+from shared.domain.model import Cluster, Gone, Pool, Unreadable
+from shared.domain.rulebook import Rulebook
+from shared.errors import InputError, TransientError
+
+if TYPE_CHECKING:
+    from shared.domain.explain import Explanation, StepDue, Waiting
+    from shared.domain.situation import Situation
+    from shared.ports import Clusters
+
+_DESCRIPTION = (
+    "Shows the rule that applies to a node pool, every finding, the step that is due and all that it waits for. The "
+    "cluster is read from ARM now, what the app remembers of it (the nodes' proof, blocks, notices) from the app's "
+    "storage. By default the policy and the exemptions are those that the app used last."
+)
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    explain = commands.add_parser(
+        "explain",
+        help="why a node pool is judged so, and what its remediation waits for",
+        description=_DESCRIPTION,
+        epilog=MEANING,
+    )
+    explain.add_argument("cluster", help=CLUSTER)
+    explain.add_argument("pool", help="name of the node pool")
+    explain.add_argument("--policy", type=Path, help="explain by this policy rather than by what the app used last")
+    explain.add_argument("--exemptions", type=Path, help="the exemptions that go with the policy")
+    explain.add_argument("--json", action="store_true", help="for programs")
+    explain.set_defaults(run=_explain)
+
+
+def _explain(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+    from shared.domain.explain import explain
+
+    cluster, name = ours(named_cluster(chosen.cluster)), _pool_name(chosen.pool)
+    rules, source = _rules(chosen.policy, chosen.exemptions)
+    _, clusters = bootstrap.standalone_fleet()
+    read = _read(clusters, cluster)
+    if isinstance(read, Unreadable):
+        print(plain_text(f"{cluster} can't be read, so {name} is unknown: {read.reason}: {read.message}"))
+        return UNKNOWN
+    explained = explain(_situation(read, rules, clusters), _pool(read, name))
+    with cut_short():
+        if chosen.json:
+            print(json.dumps(_plain(explained, rules, source), indent=2))
+        else:
+            _print(explained, rules, source)
+    return of_states([explained.verdict.state] if explained.verdict else ())
+
+
+def _pool_name(text: str) -> str:
+    try:
+        return pool_name(text)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _rules(policy: Path | None, exemptions: Path | None) -> tuple[Rulebook, str]:
+    """Return by what is explained, and what people call that."""
+    from shared import bootstrap
+    from shared.rulebooks import last_used
+
+    if exemptions and not policy:
+        raise InputError("--exemptions go with a policy: give --policy as well")
+    if policy:
+        return with_scope(load(policy, exemptions), signed_in=True), str(policy)
+    return with_scope(last_used(bootstrap.table("rollout")), signed_in=True), "as the app used it last"
+
+
+def _read(clusters: "Clusters", cluster: ClusterId) -> Cluster | Unreadable:
+    read = read_patiently(clusters, cluster)
+    if isinstance(read, Gone):
+        raise InputError(f"ARM says that {cluster} does not exist")
+    if isinstance(read, Unreadable) and read.reason in AWAY:
+        raise TransientError(read.message)
+    return read
+
+
+def _pool(read: Cluster, name: str) -> Pool:
+    for pool in read.pools:
+        if pool.name == name:
+            return pool
+    names = ", ".join(sorted(pool.name for pool in read.pools)) or "none"
+    raise InputError(f"{read.id} has no node pool {name}; it has: {names}")
+
+
+def _situation(read: Cluster, rules: Rulebook, clusters: "Clusters") -> "Situation":
+    """Bring together what a look would plan from: its memory, the budget, and the cluster's windows if they count."""
+    from shared import bootstrap
+    from shared.budget import read_budget
+    from shared.domain.evaluate import evaluate
+    from shared.domain.situation import Situation
+    from shared.domain.steps import due
+    from shared.postures import read_posture
+    from shared.rollout import Timing, read_memory
+
+    rollout, now = bootstrap.table("rollout"), bootstrap.SystemClock().now()
+    memory = read_memory(rollout, read.id)
+    before = read_posture(bootstrap.table("posture"), read.id).posture
+    posture = evaluate(read, memory, rules, before, now)
+    found = Situation(read, posture, memory, rules, read_budget(rollout), (), now, Timing().poll)
+    # Also where the mode does not act: what else the step would wait for is part of the answer.
+    if any(step.subject.settings.cluster_maintenance for step in due(found)):
+        return replace(found, maintenance=clusters.maintenance(read.id))
+    return found
+
+
+def _plain(explained: "Explanation", rules: Rulebook, source: str) -> dict[str, Any]:
+    from shared.domain.codec import plain
+
+    policy = {"source": source, "hash": rules.policy.hash, "exemptions": rules.exemptions.hash}
+    found: dict[str, Any] = plain(explained)
+    return {**found, "begins": explained.begins, "policy": policy}
+
+
+def _print(explained: "Explanation", rules: Rulebook, source: str) -> None:
+    for line in _lines(explained, rules, source):
+        print(plain_text(line))
+    if explained.verdict:
+        print("\nfindings")
+        rows = [(f"  {found.state.value}", found.reason, found.message) for found in explained.verdict.findings]
+        print_aligned(("  state", "reason", "message"), rows)
+        print()
+        for line in _step_lines(explained):
+            print(plain_text(line))
+
+
+def _lines(explained: "Explanation", rules: Rulebook, source: str) -> Iterator[str]:
+    verdict, name = explained.verdict, f"{explained.cluster}/{explained.pool}"
+    policy = f"  policy    {source}, sha256 {rules.policy.hash}"
+    if verdict is None:
+        yield f"{name}: out of scope, so it has no state: {explained.outside}"
+        yield policy
+        return
+    yield f"{name}: {verdict.state.value} ({verdict.decisive.reason}) since {verdict.since:%Y-%m-%d %H:%M} UTC"
+    where = f"line {verdict.line}" if verdict.line else "the top of the policy"
+    yield f"  rule      {verdict.rule}, {where}: {'; '.join(explained.asks)}"
+    yield f"  ring      {verdict.ring}: {'; '.join(explained.ring)}" if verdict.ring else "  ring      none"
+    yield policy
+
+
+def _step_lines(explained: "Explanation") -> Iterator[str]:
+    if explained.step is None:
+        yield "nothing is due: there is nothing wrong with it that the product can change"
+        return
+    yield f"due: {_step(explained.step)}"
+    if explained.begins:
+        ends = f", before the window closes at {explained.before:%Y-%m-%d %H:%M} UTC" if explained.before else ""
+        yield f"it is begun at the next look{ends}; `fipswarden look` asks for one"
+        return
+    yield f"it waits for {count(len(explained.waits), 'thing')}"
+    for wait in explained.waits:
+        yield from _wait_lines(wait)
+
+
+def _wait_lines(wait: "Waiting") -> Iterator[str]:
+    until = f", looked at again at {wait.until:%Y-%m-%d %H:%M} UTC" if wait.until else ""
+    yield f"  {wait.reason}{until}"
+    yield f"    {wait.message}"
+    yield f"    ends with: {wait.ends}"
+
+
+def _step(step: "StepDue") -> str:
+    changes = ", ".join(f"{name} = {json.dumps(value)}" for name, value in sorted(step.changes.items()))
+    nodes = "an unknown number of nodes" if step.nodes is None else count(step.nodes, "node")
+    return f"{step.kind.value.replace('_', ' ')}{f' ({changes})' if changes else ''}, which reimages {nodes}"

@@ -1,0 +1,25 @@
+"""Reads the policy and the exemptions that a command was given as files."""
+
+from pathlib import Path
+
+from shared.domain.exemptions import NO_EXEMPTIONS
+from shared.domain.policy_reader import read_exemptions, read_policy
+from shared.domain.rulebook import Rulebook
+from shared.errors import InputError
+
+
+def load(policy: Path, exemptions: Path | None = None) -> Rulebook:
+    """Read the files that people write; raises InputError if one can't be read, ConfigError with its faults."""
+    read = read_policy(_text(policy), str(policy))
+    excused = read_exemptions(_text(exemptions), str(exemptions), read.exemptions) if exemptions else NO_EXEMPTIONS
+    return Rulebook(read, excused)
+
+
+def _text(path: Path) -> str:
+    try:
+        # The very bytes: the app hashes them, and an approval is of a hash.
+        return path.read_bytes().decode()
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8: {error}") from error

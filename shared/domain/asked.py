@@ -1,0 +1,54 @@
+"""What a rule and a ring ask of a node pool, in words."""
+
+from collections.abc import Iterator
+
+from shared.domain.policy import Policy, Ring
+from shared.domain.scalars import duration_text
+from shared.domain.settings import Fips, Modules, OsSku, Settings, Strategy
+from shared.domain.windows import Window
+
+
+def asked(settings: Settings) -> tuple[str, ...]:
+    """Return what is asked of a pool, one phrase for each thing; what is as if nobody had said it is left out."""
+    if settings.fips is Fips.ANY:
+        return ("nothing is asked (fips: any)",)
+    return tuple(_phrases(settings))
+
+
+def _phrases(settings: Settings) -> Iterator[str]:
+    yield f"FIPS {settings.fips}"
+    yield f"mode {settings.mode}"
+    if settings.fips is Fips.REQUIRED:
+        sampled = ", some nodes are enough" if settings.proof.sampling else ""
+        yield f"proof at level {settings.proof.level}, at most {duration_text(settings.proof.max_age)} old{sampled}"
+    if settings.modules is Modules.REQUIRED:
+        yield "validated modules"
+    if settings.os_sku is not OsSku.KEEP:
+        yield f"the OS SKU may become {settings.os_sku}"
+    if settings.strategy is Strategy.REPLACE:
+        yield "replaced where it can't be switched in place"
+    if settings.notice.before:
+        yield f"the owner is told {duration_text(settings.notice.before)} before"
+    yield from _times(settings)
+
+
+def _times(settings: Settings) -> Iterator[str]:
+    if settings.windows:
+        yield f"only {' or '.join(map(_window, settings.windows))}"
+    for blackout in settings.blackouts:
+        yield f"not from {blackout.first} to {blackout.last} ({blackout.reason}, {blackout.zone})"
+    if settings.cluster_maintenance:
+        yield "only in the cluster's own maintenance windows"
+
+
+def _window(window: Window) -> str:
+    days = ", ".join(window.days) or "every day"
+    return f"{days} {window.start:%H:%M} for {duration_text(window.length)} ({window.zone})"
+
+
+def ring_asked(policy: Policy, ring: Ring) -> tuple[str, ...]:
+    """Return what has to be so before the pools of a ring are begun."""
+    before = policy.before(ring)
+    soak = f" and has been for {duration_text(before.soak)}" if before and before.soak else ""
+    first = (f"opens when `{before.name}` is done{soak}",) if before else ("opens first",)
+    return (*first, "its first pool is a canary") if ring.canary else first
