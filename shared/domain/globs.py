@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 
 _ANY = "*"
 _SPECIAL = re.compile(r"[*?\[]")
+_HEAD = re.compile(r"^[^*?\[]*")
+_TAIL = re.compile(r"[^*?\[\]]*\Z")
 _SOME = "aA0-_. ~\U0010fffe"
 """Characters of every kind, for two parts that each take nearly all."""
 
@@ -19,7 +21,17 @@ def meet(one: str, other: str) -> bool:
         return fnmatchcase(one, other) if _SPECIAL.search(other) else one == other
     if not _SPECIAL.search(other):
         return fnmatchcase(other, one)
+    if not _ends_agree(one, other):
+        return False
     return _walk(_parts(one), _parts(other))
+
+
+def _ends_agree(one: str, other: str) -> bool:
+    """Compare what stands before the first and after the last special character: most globs differ there."""
+    heads: list[str] = [_HEAD.findall(glob)[0] for glob in (one, other)]
+    tails: list[str] = [_TAIL.findall(glob)[0] for glob in (one, other)]
+    head, tail = (min(len(text) for text in texts) for texts in (heads, tails))
+    return heads[0][:head] == heads[1][:head] and tails[0][len(tails[0]) - tail :] == tails[1][len(tails[1]) - tail :]
 
 
 def _walk(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
@@ -52,6 +64,10 @@ def _taken(one: tuple[str, ...], other: tuple[str, ...]) -> list[tuple[int, int]
 
 def _share(one: str, other: str) -> bool:
     """Say whether one character fits both parts: if any does, then one at the edge of a range of theirs."""
+    if "?" in (one, other) or one == other:
+        return True
+    if len(one) == 1 or len(other) == 1:
+        return fnmatchcase(one, other) if len(one) == 1 else fnmatchcase(other, one)
     edges = {chr(code) for each in one + other for code in range(ord(each) - 1, ord(each) + 2) if 0 <= code < 0x110000}
     return any(fnmatchcase(each, one) and fnmatchcase(each, other) for each in edges | set(_SOME))
 

@@ -1,7 +1,6 @@
 """What is wrong with a policy or its exemptions only when its parts are seen together: names, rings, overlaps."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from itertools import combinations
 
 from shared.domain.exemptions import Exemption
@@ -38,8 +37,7 @@ def rings_lead_on(nodes: Sequence[Located], faults: Faults) -> None:
         if after and after.value == name:
             faults.add(after, f"ring {quoted(name)} comes after itself: name another ring")
         elif after and after.value not in named:
-            close = get_close_matches(after.value, [other for other in named if other != name], n=1)
-            hint = f"did you mean `{close[0]}`?" if close else "give the name of a ring"
+            hint = faults.meant(after.value, (other for other in named if other != name)) or "give the name of a ring"
             faults.add(after, f"ring {quoted(name)} comes after {quoted(after.value)}, which is no ring: {hint}")
         else:
             before[name] = after.value if after else above

@@ -134,12 +134,9 @@ class Reader:
         except ValueError as error:
             self.faults.add(node, f"{what}: {error}")
         except LookupError:
-            self.faults.add(node, f"{what}: {shown(node)} is not one of {', '.join(kind)}{self._meant(kind, node)}")
+            meant = self.faults.meant(node.raw, kind)
+            self.faults.add(node, f"{what}: {shown(node)} is not one of {', '.join(kind)}{meant and f': {meant}'}")
         return None
-
-    def _meant(self, kind: type[StrEnum], node: Located) -> str:
-        advice = self.faults.advice(node.raw, tuple(kind))
-        return f": {advice}" if advice.startswith("did") else ""
 
 
 def _is_record(kind: Any) -> bool:

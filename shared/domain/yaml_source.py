@@ -3,7 +3,7 @@
 No text makes it raise: what is no YAML, nested without end or not meant for people becomes a fault.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -51,10 +51,14 @@ class Faults:
             if key not in allowed:
                 self.add(value.key or value, f"unknown key {quoted(key)} in {where}: {self.advice(key, allowed)}")
 
-    def advice(self, written: str, allowed: tuple[str, ...]) -> str:
+    def advice(self, written: str, allowed: Sequence[str]) -> str:
         """Say which of the allowed words was probably meant, or else which there are."""
-        close = get_close_matches(written[:_SHOWN], allowed, n=1) if self.count < _ADVISED else []
-        return f"did you mean `{close[0]}`?" if close else f"allowed are {', '.join(allowed)}"
+        return self.meant(written, allowed) or f"allowed are {', '.join(allowed)}"
+
+    def meant(self, written: str, allowed: Iterable[str]) -> str:
+        """Say which of some words was probably meant; empty if none is close."""
+        close = get_close_matches(written[:_SHOWN], list(allowed), n=1) if self.count < _ADVISED else []
+        return f"did you mean `{close[0]}`?" if close else ""
 
     def lines(self) -> tuple[str, ...]:
         """Return the faults in the order of the document, as `line L, column C: text`."""
