@@ -14,7 +14,7 @@ from shared.coverage import NOT_COVERED, uncovered, unreadable_subscriptions
 from shared.domain.budget import Counts, RingCount, counted
 from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
-from shared.domain.model import Alert, Cluster, ComplianceState, Unreadable
+from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Unreadable
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.ports import Alerts, Clock, Fleet, FleetHint, Policies, Table, WakeUps
@@ -65,7 +65,7 @@ def resync(ports: ResyncPorts) -> Resynced:
     if rules.trouble:
         ports.alerts.send(_policy_alert("PolicyInvalid", rules.trouble, now))
     covered = tuple(subscription for subscription in ports.fleet.subscriptions())
-    count = _Count(rules.hash)
+    count = _Count(rules)
     seen: set[str] = set()
     queued = 0
     for subscription, hints in groupby(count.addressed(ports.fleet.clusters(covered)), lambda it: it[0].subscription):
@@ -85,7 +85,7 @@ def resync(ports: ResyncPorts) -> Resynced:
     if missed:
         ports.alerts.send(_missed_alert(missed, now))
     blind = len(unreadable) + len(missed)
-    found = count.result(rules, now, unreadable=blind)
+    found = count.result(now, unreadable=blind)
     change(ports.rollout, lambda budget: counted(budget, found))
     return Resynced(len(covered), count.clusters, queued, count.unaddressed, blind)
 
@@ -93,11 +93,12 @@ def resync(ports: ResyncPorts) -> Resynced:
 class _Count:
     """Adds up the fleet's pools, by subscription and by ring, from what the postures say."""
 
-    def __init__(self, rules: str) -> None:
+    def __init__(self, rules: Rulebook) -> None:
         self._rules = rules
         self.clusters = 0
         self.unaddressed = 0
         self._unseen = 0
+        self._anywhere = 0
         self._subscriptions: dict[str, int] = {}
         self._rings: dict[str, tuple[int, int]] = {}
 
@@ -109,37 +110,46 @@ class _Count:
             else:
                 yield hint.cluster, hint
 
-    def posture(self, summary: PostureSummary, now: datetime) -> None:
-        """Count a cluster by its posture; what was judged by other rules, or long ago, is unproven."""
-        if summary.gone or not summary.in_scope:
+    def posture(self, summary: PostureSummary, read: ClusterRead | None, now: datetime) -> None:
+        """Count a cluster by its posture; `read` is what Resource Graph shows of it, None if nothing."""
+        if summary.gone and read is None:
             return
-        subscription = summary.cluster.subscription
-        self._subscriptions[subscription] = self._subscriptions.get(subscription, 0) + summary.pools
-        old = summary.rules != self._rules or summary.overdue(now)
+        if summary.in_scope:
+            subscription = summary.cluster.subscription
+            self._subscriptions[subscription] = self._subscriptions.get(subscription, 0) + summary.pools
+        if summary.gone or summary.rules != self._rules.hash:
+            self._unjudged(read)
+            return
         for ring, (pools, unproven) in summary.rings.items():
-            self._add(ring, pools, pools if old else unproven)
+            self._add(ring, pools, pools if summary.overdue(now) else unproven)
 
-    def unseen(self, hint: FleetHint, rules: Rulebook) -> None:
-        """Count a cluster that nobody has looked at: all of its pools are unproven."""
+    def unseen(self, read: ClusterRead) -> None:
+        """Count a cluster that nobody has looked at."""
         self._unseen += 1
-        if isinstance(hint.read, Cluster):
-            for pool in hint.read.pools:
-                ring = rules.policy.ring_for(hint.read, pool)
+        self._unjudged(read)
+
+    def _unjudged(self, read: ClusterRead | None) -> None:
+        """Count the pools of a cluster that today's rules have not judged: unproven, each in its ring of today."""
+        if not isinstance(read, Cluster):
+            self._anywhere += 1
+        elif self._rules.policy.covers(read):
+            for pool in read.pools:
+                ring = self._rules.policy.ring_for(read, pool)
                 self._add(ring.name if ring else "", 1, 1)
 
     def _add(self, ring: str, pools: int, unproven: int) -> None:
         before = self._rings.get(ring, (0, 0))
         self._rings[ring] = (before[0] + pools, before[1] + unproven)
 
-    def result(self, rules: Rulebook, now: datetime, unreadable: int) -> Counts:
+    def result(self, now: datetime, unreadable: int) -> Counts:
         """Return the counts; what could not be read at all may be in any ring, and keeps every one closed."""
         blind = unreadable + self.unaddressed
-        names = [ring.name for ring in rules.policy.rings]
-        rings = {name: RingCount(*self._rings.get(name, (0, 0))) for name in names}
-        if blind:
-            rings = {name: replace(ring, unproven=ring.unproven + blind) for name, ring in rings.items()}
+        policy = self._rules.policy
+        rings = {ring.name: RingCount(*self._rings.get(ring.name, (0, 0))) for ring in policy.rings}
+        if anywhere := blind + self._anywhere:
+            rings = {name: replace(ring, unproven=ring.unproven + anywhere) for name, ring in rings.items()}
         total = sum(self._subscriptions.values())
-        return Counts(now, total, self._subscriptions, rings, rules.policy.hash, self._unseen + blind)
+        return Counts(now, total, self._subscriptions, rings, policy.hash, self._unseen + blind)
 
 
 _Due = tuple[ClusterId, str, timedelta]
@@ -157,13 +167,14 @@ def _due(
     known = {summary.cluster.key: summary for summary in summaries(postures, subscription)}
     count.clusters += len(hints)
     for summary in known.values():
-        count.posture(summary, now)
+        shown = hints.get(summary.cluster.key)
+        count.posture(summary, shown[1].read if shown else None, now)
     for key, (cluster, hint) in hints.items():
         reason = _reason(hint, known.get(key), rules, now)
         if reason:
             yield cluster, f"resync: {reason[0]}", reason[1]
         if reason and key not in known:
-            count.unseen(hint, rules)
+            count.unseen(hint.read)
     for key, summary in known.items():
         if key not in hints and not summary.gone:
             yield summary.cluster, "resync: not in Resource Graph", timedelta()
