@@ -3,27 +3,33 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from local.clock import ManualClock
 from local.memory import MemoryAlerts, MemoryQueue, MemoryTable
-from shared.budget import Reservation, reserve
+from shared.budget import change, read_budget
+from shared.domain.budget import Budget, Counts, Place, RingCount
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
+from shared.domain.matching import ClusterMatch, Match
 from shared.domain.model import Cluster, ClusterRead, Gone, Memory, Unreadable
-from shared.domain.policy import Match, Policy
+from shared.domain.policy import Ring, Scope
 from shared.domain.records import Head
+from shared.domain.rulebook import Rulebook
 from shared.ports import FleetHint
-from shared.postures import StoredPosture, commit, control_digest
+from shared.postures import OVERDUE, StoredPosture, commit, control_digest
 from shared.resync import Resynced, ResyncPorts, resync
 from shared.rollout import HORIZON
 from tests.builders import (
     ENFORCING,
     NOW,
     OTHER_SUBSCRIPTION,
+    OUT_OF_SCOPE,
     SUBSCRIPTION,
     arm_cluster,
+    book,
     cluster,
     cluster_id,
     disabled,
@@ -60,18 +66,18 @@ class Fleet:
     def clusters(self, subscriptions: Sequence[str]) -> Iterator[FleetHint]:
         """The rows of Resource Graph, ordered by subscription and id, as its query asks."""
         self.asked.append(tuple(subscriptions))
-        yield from sorted(self.hints, key=lambda hint: (hint.cluster.subscription, hint.cluster.key))
+        yield from sorted(self.hints, key=lambda hint: hint.cluster.key if hint.cluster else "")
 
 
 @dataclass
 class Policies:
-    """A policy, or why there is none."""
+    """A rulebook, or why there is none."""
 
-    policy: Policy | Unreadable = ENFORCING
+    rules: Rulebook | Unreadable = ENFORCING
 
-    def load(self) -> Policy | Unreadable:
-        """The policy as it is now."""
-        return self.policy
+    def load(self) -> Rulebook | Unreadable:
+        """The rulebook as it is now."""
+        return self.rules
 
 
 class Bench:
@@ -100,12 +106,28 @@ class Bench:
         """A look has committed a posture of what it read."""
         found = one or (read.id if isinstance(read, Cluster) else cluster_id())
         remembered = memory(apps=proof(disagreeing=disagreeing)) if proven else Memory()
-        policy = self.policies.policy
-        assert isinstance(policy, Policy)
-        posture = evaluate(read, remembered, policy, None, NOW)
-        control = control_digest(read, policy, NOW)
-        stored = StoredPosture(Head(1), posture, (), "", control, NOW + due if due is not None else None)
+        rules = self.policies.rules
+        assert isinstance(rules, Rulebook)
+        stored = StoredPosture(
+            Head(1),
+            evaluate(read, remembered, rules, None, NOW),
+            rules=rules.hash,
+            control=control_digest(read, rules, NOW),
+            due=NOW + due if due is not None else None,
+        )
         commit(self.postures, found, stored)
+
+    def place(self, one: ClusterId, age: timedelta) -> None:
+        """A remediation has held its place for some time."""
+        made = Place("i", "apps", one.subscription, "", 3, NOW - age)
+        change(self.rollout, lambda budget: replace(budget, places={**budget.places, one.key: made}))
+
+    @property
+    def counts(self) -> Counts:
+        """What the last resync told the budget."""
+        found = read_budget(self.rollout).counts
+        assert found is not None
+        return found
 
     def run(self) -> Resynced:
         """Resync."""
@@ -269,10 +291,10 @@ class TestAbsence:
 class TestScope:
     """What the policy excludes costs nothing, until it no longer does."""
 
-    OUT = replace(ENFORCING, exclude=(Match(tags=(("env", "prod"),)),))
+    OUT = book(exclude=(ClusterMatch(tags={"env": "prod"}),))
 
     def test_an_excluded_cluster_gets_no_look_and_no_row(self, bench: Bench) -> None:
-        bench.policies.policy = self.OUT
+        bench.policies.rules = self.OUT
         bench.hint(cluster())
 
         bench.run()
@@ -282,13 +304,13 @@ class TestScope:
 
     def test_a_cluster_that_becomes_excluded_is_looked_at_once_more(self, bench: Bench) -> None:
         bench.looked(cluster())
-        bench.policies.policy = self.OUT
+        bench.policies.rules = self.OUT
         bench.hint(cluster())
         bench.run()
         assert bench.queued == [("rg-pay/aks-pay", "resync: drift", NO_DELAY)]
 
     def test_and_then_left_alone(self, bench: Bench) -> None:
-        bench.policies.policy = self.OUT
+        bench.policies.rules = self.OUT
         bench.looked(cluster())
         bench.hint(cluster())
 
@@ -330,7 +352,7 @@ def test_an_old_reservation_is_looked_into(bench: Bench) -> None:
     bench.looked(cluster())
     bench.hint(cluster())
     for one, age in ((cluster_id(), 4), (cluster_id("young"), 1)):
-        reserve(bench.rollout, one, Reservation("i", "apps", NOW - timedelta(hours=age)), 5)
+        bench.place(one, timedelta(hours=age))
 
     bench.run()
 
@@ -346,7 +368,7 @@ class TestCoverage:
         bench.fleet.covered = (SUBSCRIPTION, OTHER_SUBSCRIPTION)
         bench.fleet.closed = {OTHER_SUBSCRIPTION: self.NO}
 
-        assert bench.run() == Resynced(2, 0, 0, 1)
+        assert bench.run() == Resynced(2, 0, 0, unreadable=1)
         bench.run()
         bench.clock.advance(timedelta(days=1))
         bench.run()
@@ -364,7 +386,7 @@ class TestCoverage:
         bench.looked(cluster())
         bench.fleet.closed = {SUBSCRIPTION: self.NO}
 
-        assert bench.run() == Resynced(1, 0, 1, 1)
+        assert bench.run() == Resynced(1, 0, 1, unreadable=1)
         assert bench.queued == [("rg-pay/aks-pay", "resync: not in Resource Graph", NO_DELAY)]
 
     def test_what_passes_by_itself_asks_for_no_role(self, bench: Bench) -> None:
@@ -385,20 +407,207 @@ class TestWatched:
         assert bench.run() == Resynced(1, 0, 0)
         assert bench.queued == []
 
-    def test_and_so_is_its_old_reservation(self, bench: Bench) -> None:
+    def test_but_its_place_in_the_budget_is_looked_into(self, bench: Bench) -> None:
+        """A subscription that is not looked after any more must not keep one."""
         one = cluster_id(subscription=OTHER_SUBSCRIPTION)
-        reserve(bench.rollout, one, Reservation("i", "apps", NOW - timedelta(hours=4)), 5)
+        bench.place(one, timedelta(hours=4))
         bench.fleet.configured = (SUBSCRIPTION,)
 
         bench.run()
 
-        assert bench.queued == []
+        assert [(message.request.cluster, message.request.cause) for message in bench.queue.messages] == [
+            (one, "resync: an old reservation")
+        ]
+
+
+FIRST, SECOND = Ring("first", Match(clusters=("aks-a*",))), Ring("second", Match(clusters=("aks-b*",)))
+RINGED = book(rings=(FIRST, SECOND))
+
+
+class TestCounts:
+    """What the budget is told of the fleet: shares and rings hang on it."""
+
+    @pytest.fixture(autouse=True)
+    def rings(self, bench: Bench) -> None:
+        """A policy with two rings."""
+        bench.policies.rules = RINGED
+
+    def both(self, bench: Bench, read: Cluster, **looked: Any) -> None:
+        """A cluster that was looked at and is as it was."""
+        bench.looked(read, due=timedelta(days=1), **looked)
+        bench.hint(read)
+
+    def test_pools_are_counted_by_subscription_and_by_ring(self, bench: Bench) -> None:
+        bench.fleet.covered = (SUBSCRIPTION, OTHER_SUBSCRIPTION)
+        self.both(bench, replace(cluster(profile("apps"), disabled("batch")), id=cluster_id("aks-a1")))
+        self.both(bench, another("aks-b1", OTHER_SUBSCRIPTION))
+        self.both(bench, another("aks-c1", OTHER_SUBSCRIPTION), proven=False)
+
+        bench.run()
+
+        assert bench.counts == Counts(
+            NOW,
+            4,
+            {SUBSCRIPTION: 2, OTHER_SUBSCRIPTION: 2},
+            {"first": RingCount(2, 1), "second": RingCount(1, 0, NOW)},
+            "p1",
+        )
+
+    def test_a_ring_without_pools_is_done(self, bench: Bench) -> None:
+        bench.run()
+
+        assert bench.counts.rings == {"first": RingCount(0, 0, NOW), "second": RingCount(0, 0, NOW)}
+
+    def test_a_cluster_that_nobody_has_looked_at_is_unproven_in_its_ring(self, bench: Bench) -> None:
+        bench.hint(replace(cluster(profile("apps"), profile("batch")), id=cluster_id("aks-a1")))
+
+        bench.run()
+
+        assert bench.counts.rings["first"] == RingCount(2, 2)
+        assert bench.counts.rings["second"].unproven == 0
+        assert bench.counts.blind == 1
+
+    def test_one_that_cannot_even_be_read_may_be_in_any(self, bench: Bench) -> None:
+        bench.hint(UNREADABLE, cluster_id("aks-a1"))
+
+        bench.run()
+
+        assert [ring.unproven for ring in bench.counts.rings.values()] == [1, 1]
+        assert bench.counts.blind == 1
+
+    def test_a_row_that_names_no_cluster_is_counted_and_keeps_every_ring_closed(self, bench: Bench) -> None:
+        self.both(bench, another("aks-a1"))
+        bench.fleet.hints.append(FleetHint(UNREADABLE, None))
+
+        assert bench.run() == Resynced(1, 1, 0, unaddressed=1)
+        assert [ring.unproven for ring in bench.counts.rings.values()] == [1, 1]
+        assert bench.counts.blind == 1
+
+    def test_so_does_a_subscription_that_cannot_be_read(self, bench: Bench) -> None:
+        bench.fleet.closed = {SUBSCRIPTION: Unreadable("Forbidden", "no", None)}
+
+        bench.run()
+
+        assert [ring.unproven for ring in bench.counts.rings.values()] == [1, 1]
+        assert bench.counts.blind == 1
+
+    def by_other_rules(self, bench: Bench, rules: Rulebook = ENFORCING) -> None:
+        """A cluster whose posture another rulebook made, when its ring had another name or none."""
+        bench.policies.rules = rules
+        bench.looked(another("aks-a1"), due=timedelta(days=1))
+        bench.policies.rules = RINGED
+
+    @pytest.mark.parametrize("before", [book(rings=(Ring("old"),)), ENFORCING, OUT_OF_SCOPE])
+    def test_what_was_judged_by_other_rules_is_unproven_in_its_ring_of_today(
+        self, bench: Bench, before: Rulebook
+    ) -> None:
+        """A ring that is new or renamed must not look done."""
+        self.by_other_rules(bench, replace(before, exemptions=replace(before.exemptions, hash="e0")))
+        bench.hint(another("aks-a1"))
+
+        bench.run()
+
+        assert bench.counts.rings == {"first": RingCount(1, 1), "second": RingCount(0, 0, NOW)}
+        assert bench.counts.blind == 0
+
+    @pytest.mark.parametrize("read", [UNREADABLE, None])
+    def test_where_nobody_shows_what_it_is_it_may_be_in_any_ring(self, bench: Bench, read: Unreadable | None) -> None:
+        self.by_other_rules(bench, OUT_OF_SCOPE)
+        bench.policies.rules = replace(RINGED, exemptions=replace(RINGED.exemptions, hash="e2"))
+        if read:
+            bench.hint(read, cluster_id("aks-a1"))
+
+        bench.run()
+
+        assert [ring.unproven for ring in bench.counts.rings.values()] == [1, 1]
+
+    def test_what_todays_rules_leave_out_counts_in_no_ring(self, bench: Bench) -> None:
+        self.by_other_rules(bench)
+        bench.policies.rules = book(rings=RINGED.policy.rings, exclude=(ClusterMatch(clusters=("aks-a1",)),))
+        bench.policies.rules = replace(bench.policies.rules, exemptions=replace(RINGED.exemptions, hash="e2"))
+        bench.hint(another("aks-a1"))
+
+        bench.run()
+
+        assert [ring.unproven for ring in bench.counts.rings.values()] == [0, 0]
+
+    def test_a_cluster_that_was_gone_and_is_there_again_is_unproven(self, bench: Bench) -> None:
+        bench.looked(Gone(), cluster_id("aks-a1"))
+        bench.hint(another("aks-a1"))
+
+        bench.run()
+
+        assert bench.counts.rings["first"] == RingCount(1, 1)
+
+    def test_verdicts_that_nobody_renews_are_no_proof(self, bench: Bench) -> None:
+        self.both(bench, another("aks-a1"))
+        bench.clock.advance(timedelta(days=1) + OVERDUE + timedelta(seconds=1))
+
+        bench.run()
+
+        assert bench.counts.rings["first"] == RingCount(1, 1)
+
+    def test_neither_what_is_gone_nor_what_is_excluded_counts(self, bench: Bench) -> None:
+        bench.policies.rules = book(rings=RINGED.policy.rings, exclude=(ClusterMatch(clusters=("aks-a1",)),))
+        self.both(bench, another("aks-a1"))
+        bench.looked(Gone(), cluster_id("aks-a2"))
+
+        bench.run()
+
+        assert (bench.counts.pools, bench.counts.rings["first"]) == (0, RingCount(0, 0, NOW))
+
+    def test_the_rest_of_the_budget_stays(self, bench: Bench) -> None:
+        bench.place(cluster_id(), timedelta(hours=1))
+        change(bench.rollout, lambda budget: replace(budget, paused=True, paused_by="ana"))
+
+        bench.run()
+
+        budget = read_budget(bench.rollout)
+        assert replace(budget, counts=None) == Budget(budget.places, paused=True, paused_by="ana")
+        assert list(budget.places) == [cluster_id().key]
+
+
+class TestManagementGroups:
+    """A subscription that a management group brings into scope and nobody looks at is told."""
+
+    def scope(self, bench: Bench, *subscriptions: str) -> None:
+        rules = book()
+        scope = Scope(management_groups=("mg-prod",), subscriptions=subscriptions)
+        bench.policies.rules = replace(rules, policy=replace(rules.policy, scope=scope))
+
+    def test_it_counts_as_not_readable(self, bench: Bench) -> None:
+        self.scope(bench, SUBSCRIPTION, OTHER_SUBSCRIPTION)
+
+        assert bench.run().unreadable == 1
+
+        (alert,) = bench.alerts.sent
+        assert (alert.reason, alert.severity) == ("CoverageUnknown", "warning")
+        assert OTHER_SUBSCRIPTION in alert.text
+        assert bench.counts.blind == 1
+
+    def test_what_is_looked_at_is_not_told(self, bench: Bench) -> None:
+        self.scope(bench, SUBSCRIPTION)
+
+        assert bench.run().unreadable == 0
+        assert bench.alerts.sent == []
+
+
+def test_by_the_last_good_rules_the_fleet_is_looked_at_all_the_same_and_the_trouble_is_told(bench: Bench) -> None:
+    bench.hint(cluster())
+    bench.policies.rules = replace(ENFORCING, trouble="line 3: `enforc` is not one of audit, alert.")
+
+    assert bench.run() == Resynced(1, 1, 1)
+
+    (alert,) = bench.alerts.sent
+    assert (alert.reason, alert.severity) == ("PolicyInvalid", "critical")
+    assert "line 3" in alert.text
+    assert "nothing is remediated" in alert.text
 
 
 def test_without_a_policy_nothing_is_queued_and_it_is_told_once_a_day(bench: Bench) -> None:
     bench.hint(cluster())
     bench.looked(another())
-    bench.policies.policy = Unreadable("PolicyInvalid", "line 3, column 1: `enforc` is not one of", None)
+    bench.policies.rules = Unreadable("PolicyInvalid", "line 3, column 1: `enforc` is not one of", None)
 
     assert bench.run() == Resynced(0, 0, 0)
     bench.run()
@@ -408,7 +617,8 @@ def test_without_a_policy_nothing_is_queued_and_it_is_told_once_a_day(bench: Ben
     assert bench.queued == []
     assert [alert.severity for alert in bench.alerts.sent] == ["critical"] * 3
     assert len({alert.key for alert in bench.alerts.sent}) == 2
-    assert "nothing is judged and nothing is remediated" in bench.alerts.sent[0].text
+    assert "`enforc`" in bench.alerts.sent[0].text
+    assert "nothing is remediated" in bench.alerts.sent[0].text
 
 
 def test_what_the_fleets_source_raises_is_the_hosts_to_see(bench: Bench) -> None:
