@@ -287,6 +287,7 @@ module watchedSubscriptions 'modules/watched-subscription.bicep' = [for id in wa
 output AZURE_LOCATION string = location
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP_NAME string = app.outputs.appName
+output FIPSWARDEN_APP_PRINCIPAL_ID string = identities.outputs.appPrincipalId
 output FIPSWARDEN_FUNCTION_APP_ID string = app.outputs.appId
 output FIPSWARDEN_HEALTH_URL string = 'https://${app.outputs.hostName}/api/health'
 output FIPSWARDEN_CLOUD string = environment().name

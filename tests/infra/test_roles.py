@@ -24,6 +24,9 @@ REASONS = {
         f"{AKS}/agentPools/write": "the PUT that switches FIPS on",
         "Microsoft.Network/virtualNetworks/subnets/join/action": "AKS checks it on a PUT of a pool in a custom subnet",
     },
+    "fipswarden-scope-reader": {
+        "Microsoft.Management/managementGroups/descendants/read": "which subscriptions a group in the scope holds",
+    },
     "fipswarden-evidence-writer": {
         f"{BLOBS}/read": "the chain is read forward; a taken number is compared",
         f"{BLOBS}/add/action": "creates a record; blobs/write would overwrite one",
@@ -104,13 +107,29 @@ def test_the_evidence_writer_can_neither_overwrite_nor_delete() -> None:
     }
 
 
-def test_every_role_file_is_defined_by_the_template() -> None:
+def test_every_role_file_is_defined_by_a_template() -> None:
     loaded = {
         value["value"]["function"]["parameters"]["file_path"]
-        for value in part(INFRA / "modules" / "roles.bicep", "variables").values()
+        for file in ("roles.bicep", "scope-reader.bicep")
+        for value in part(INFRA / "modules" / file, "variables").values()
         if "function" in value["value"]
     }
     assert loaded == {f"../roles/{name}.json" for name in REASONS}
+
+
+def test_what_reads_a_management_group_is_deployed_at_the_group_by_a_template_of_its_own() -> None:
+    users = {
+        file.name
+        for file in INFRA.glob("*.bicep")
+        for used in part(file, "modules").values()
+        if used["detail"]["path"] == "modules/scope-reader.bicep"
+    }
+    assert users == {"scope.bicep"}, "main.bicep is deployed at a subscription, and never reaches a group"
+    for file in (INFRA / "scope.bicep", INFRA / "modules" / "scope-reader.bicep"):
+        assert "targetScope = 'managementGroup'" in file.read_text()
+    (given,) = [each for each in resources() if each.name == "scopeReaderAssignment"]
+    assert given.file.name == "scope-reader.bicep"
+    assert "scopeReaderRole" in str(given.properties["roleDefinitionId"])
 
 
 def test_the_remediator_is_defined_and_assigned_only_when_it_is_allowed() -> None:
