@@ -1,7 +1,8 @@
 // Lets the app see which subscriptions are below one management group: needed only where the policy's scope names
 // it. Deployed at that group by whoever may assign roles there, with `az deployment mg create` (docs/security.md):
 // infra/main.bicep is a deployment of a subscription, from which Azure Resource Manager reaches management groups
-// by way of the tenant alone (Azure/bicep#13612), and that wants rights at the root.
+// by way of the tenant alone (azure-docs: azure-resource-manager/bicep/deploy-to-subscription.md, "deployment scopes"),
+// and that wants rights at the root.
 
 targetScope = 'managementGroup'
 
