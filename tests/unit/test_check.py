@@ -19,7 +19,8 @@ from azure.core.exceptions import ClientAuthenticationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.check import BUILT_IN, read_patiently
+from cli.check import BUILT_IN
+from cli.fleet import read_patiently
 from cli.main import main
 from cli.report import print_report
 from cli.verdicts import Judge, Verdicts
@@ -29,7 +30,8 @@ from shared import bootstrap
 from shared.domain.ids import ClusterId
 from shared.domain.model import ClusterRead, ComplianceState, Gone, Unreadable
 from shared.domain.observe import read_cluster
-from shared.domain.policy import read_policy
+from shared.domain.policy_reader import read_policy
+from shared.domain.rulebook import Rulebook
 from shared.domain.saved import Gap, read_saved
 from shared.ports import Clusters, FleetHint
 from tests.builders import (
@@ -80,7 +82,7 @@ def as_csv(capsys: Capture, *arguments: str) -> list[dict[str, str]]:
 
 def verdicts(*bodies: dict[str, Any]) -> Verdicts:
     """The verdicts on some saved clusters by the built-in policy."""
-    judge = Judge(read_policy(BUILT_IN), NOW)
+    judge = Judge(Rulebook(read_policy(BUILT_IN)), NOW)
     judge.judge(read_saved(json.dumps({"value": bodies}).encode(), "fleet.json").entries())
     return judge.verdicts()
 
@@ -292,7 +294,7 @@ class TestPolicy:
 
         assert main(["check", "--from", save([GOOD]), "--policy", policy]) == 64
         err = capsys.readouterr().err
-        assert err.startswith(f"{policy}:\n  line 2, column 7: unknown key `ruls`")
+        assert err.startswith(f"{policy}:\n  line 2, column 1: unknown key `ruls`")
         assert "azd" not in err
 
 
@@ -385,7 +387,7 @@ class TestCsv:
         ],
     )
     def test_no_cell_is_a_formula(self, text: str, cell: str) -> None:
-        judge = Judge(read_policy(BUILT_IN), NOW)
+        judge = Judge(Rulebook(read_policy(BUILT_IN)), NOW)
         judge.gaps.append(Gap(text, text, text))
 
         (row,) = csv.DictReader(io.StringIO(printed(judge.verdicts(), "csv"), newline=""))

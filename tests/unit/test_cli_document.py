@@ -13,7 +13,8 @@ from cli import exits
 from cli.main import _parser
 from cli.report import print_report
 from cli.verdicts import Judge
-from shared.domain.policy import read_policy
+from shared.domain.policy_reader import read_policy
+from shared.domain.rulebook import Rulebook
 from shared.domain.saved import read_saved
 from tests.builders import NOW, arm_cluster, cluster_id, disabled
 
@@ -54,7 +55,8 @@ def test_the_exit_codes_are_those_of_the_command() -> None:
 
 def test_the_json_has_the_fields_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     (shown,) = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
-    judge = Judge(read_policy("version: 1\nscope: { exclude: [{ clusters: [lab-1] }] }\n"), NOW)
+    rules = Rulebook(read_policy("version: 1\nscope: { exclude: [{ clusters: [lab-1] }] }\n"))
+    judge = Judge(rules, NOW)
     lab = {**arm_cluster(), "id": cluster_id("lab-1").arm_id}
     saved = read_saved(json.dumps({"value": [arm_cluster(disabled()), None, lab], "nextLink": "x"}).encode(), "f.json")
     judge.gaps.extend(saved.gaps)

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.budget import BudgetHead, Reservation
+from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place, RingCount
 from shared.domain.codec import canonical, fingerprint, plain, typed
 from shared.domain.ids import ClusterId
 from shared.domain.model import (
     Alert,
+    Deferral,
     Finding,
     Memory,
     Mode,
@@ -22,6 +23,7 @@ from shared.domain.model import (
     PoolPosture,
     Posture,
     Proof,
+    Strays,
 )
 from shared.domain.records import Head
 from shared.postures import StoredPosture
@@ -33,7 +35,25 @@ st.register_type_strategy(datetime, aware)
 st.register_type_strategy(str, any_text)
 st.register_type_strategy(ClusterId, st.just(cluster_id()))
 
-memories = st.builds(Memory, pools=st.dictionaries(any_text, st.builds(PoolMemory), max_size=2))
+
+def named(kind: type, **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Some records of a type by name."""
+    return st.dictionaries(any_text, st.builds(kind, **parts), max_size=2)
+
+
+operations = st.builds(Operation, changes=st.dictionaries(any_text, json_values, max_size=2))
+memories = st.builds(
+    Memory, operation=st.none() | operations, pools=named(PoolMemory, smb=..., first_seen=...), strays=..., agent=...
+)
+budgets = st.builds(
+    Budget,
+    places=named(Place, approvals=named(Approval)),
+    last_begun=...,
+    ended=st.lists(st.builds(Ended, began=...), max_size=2).map(tuple),
+    counts=st.none() | st.builds(Counts, subscriptions=..., rings=named(RingCount, clean_since=...)),
+    canaries=named(Canary, proven=...),
+    approvals=named(Approval),
+)
 
 
 @pytest.mark.parametrize(
@@ -41,9 +61,11 @@ memories = st.builds(Memory, pools=st.dictionaries(any_text, st.builds(PoolMemor
     [
         st.builds(StoredPosture, etag=st.none()),
         st.builds(RolloutRow, memory=memories),
+        budgets,
+        operations,
         *map(
             st.builds,
-            (Alert, BudgetHead, Finding, Head, Lease, Operation, PoolMemory, PoolPosture, Posture, Proof, Reservation),
+            (Alert, Deferral, Finding, Head, Lease, PoolMemory, PoolPosture, Posture, Proof),
         ),
     ],
     ids=str,
@@ -89,6 +111,7 @@ def test_names_become_camel_case_and_times_end_in_z() -> None:
         "missing": 0,
         "unreadable": "",
         "etag": "etag-apps",
+        "level": "node",
     }
 
 
