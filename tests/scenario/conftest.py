@@ -13,6 +13,8 @@ from local.stack import ROOT, LocalStack, Options
 from local.world import World, rollout
 from local.world.access import APP
 from local.world.model import Pool
+from shared import reconciler
+from shared.domain.budget import Budget
 from shared.domain.ids import ClusterId
 from shared.domain.model import Posture
 from shared.domain.records import GENESIS, Record, RecordKind
@@ -155,12 +157,12 @@ class Job:
             nodes = rollout.nodes(cluster, cluster.pools[pool])
             return sum(node.fips_label for node in nodes), len(nodes)
 
-    def active_reservations(self) -> int:
-        """Places taken in the disruption budget."""
+    def budget(self) -> Budget:
+        """The disruption budget as it is now."""
         from shared import bootstrap
         from shared.budget import read_budget
 
-        return read_budget(bootstrap.table("rollout")).active
+        return read_budget(bootstrap.table("rollout"))
 
 
 Start = Callable[..., Job]
@@ -171,6 +173,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start the stack with one healthy cluster that the policy enforces."""
     # A dead worker's lease is waited out: a minute's margin would be a minute a test.
     monkeypatch.setattr(Timing, "lease", property(lambda self: self.look_deadline + timedelta(seconds=1)))
+    # And so would be what a cluster that is gone is given to come back.
+    monkeypatch.setattr(reconciler, "GONE_SURE", timedelta(seconds=1))
     stacks: list[LocalStack] = []
 
     def begin(schema: Schema = Schema.EVENT_GRID, **settings: str) -> Job:

@@ -20,18 +20,17 @@ from local.world.access import APP
 from shared.adapters.blobs import BlobEvidence
 from shared.adapters.queues import TextQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
-from shared.budget import read_budget, reservation
+from shared.budget import read_budget
 from shared.config import Storage
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
-from shared.domain.policy import read_policy
 from shared.domain.records import GENESIS, Record, RecordKind
 from shared.domain.requests import ReconcileRequest
 from shared.ports import Queued
 from shared.postures import read_posture
 from shared.reconciler import Ports, reconcile
 from shared.rollout import Timing
-from tests.protocol.lab import FixedPolicy, Tap, Tapped, WorkerDied
+from tests.protocol.lab import FixedRules, Tap, Tapped, WorkerDied, ruled
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
 CALLS = 130
@@ -98,7 +97,7 @@ class Plant:
             message_encode_policy=TextBase64EncodePolicy(),
             message_decode_policy=TextBase64DecodePolicy(),
         )
-        self.policies = FixedPolicy(read_policy("version: 1\nmode: enforce\n"))
+        self.policies = FixedRules(ruled())
 
     def ports(self, tap: Tap) -> Ports:
         """Return one worker's ports."""
@@ -189,6 +188,8 @@ def check(run: Plant, death: int) -> None:
     for intent in intents[:-1]:
         assert [said for of, said in outcomes if of == intent] == ["not_begun"], death
     assert [said for of, said in outcomes if of == intents[-1]] == ["accepted", "succeeded"], death
-    assert (read_budget(run.rollout).active, reservation(run.rollout, CLUSTER)) == (0, None), death
+    budget = read_budget(run.rollout)
+    assert not budget.places, death
+    assert [one.failed for one in budget.ended] == [False], death
     told = {alert.reason for alert in run.alerts.sent if alert.severity == "good"}
     assert told == {"NodesProven"}, death

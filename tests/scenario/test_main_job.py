@@ -40,7 +40,7 @@ def test_a_pool_created_without_fips_is_remediated_proven_recorded_and_told(star
     eventually(lambda: tells(job.stack.teams.cards, "batch: compliant"), "Teams is told")
     eventually(lambda: tells(job.stack.mail.messages, "batch: compliant"), "the mailbox is told")
     eventually(lambda: tells(job.stack.topic.received, "batch: compliant"), "the topic is told")
-    assert job.active_reservations() == 0
+    assert not job.budget().places
 
 
 def test_a_lost_event_is_caught_by_the_resync(job: Job) -> None:
@@ -122,7 +122,7 @@ def test_a_worker_that_dies_between_put_and_outcome_leaves_one_put_and_a_whole_c
     assert died
     assert job.puts() == [200]
     assert job.outcomes() == ["accepted", "succeeded"]
-    assert job.active_reservations() == 0
+    assert not job.budget().places
     eventually(lambda: job.queued() == 0, "the queue is empty", job.queued)
 
 
@@ -149,7 +149,7 @@ def test_a_refusal_that_passes_is_waited_out(job: Job, fault: Answer, puts: list
     job.becomes(PROVEN)
     assert job.puts() == puts
     assert job.outcomes() == ["refused", "accepted", "succeeded"]
-    assert job.active_reservations() == 0
+    assert not job.budget().places
 
 
 def test_a_put_whose_answer_is_lost_is_found_in_the_world(job: Job) -> None:
@@ -171,7 +171,7 @@ def test_an_operation_that_fails_is_told_and_not_tried_again_until_the_configura
     job.stack.host.idle(60)
     assert job.puts() == [200]
     assert job.state().startswith(("non_compliant", "unknown", "inconsistent"))
-    assert job.active_reservations() == 0
+    assert not job.budget().places
     with job.world.entered():
         # Somebody mends the pool: AKS has rolled it back, and its budgets allow evictions now.
         pool.provisioning_state = "Succeeded"
@@ -222,14 +222,14 @@ def test_an_unreadable_policy_disrupts_nothing_and_is_told(start: Start) -> None
 
 def test_a_pause_holds_everything_back_until_it_is_lifted(job: Job) -> None:
     from shared import bootstrap
-    from shared.budget import pause
+    from shared.budget import pause, resume
 
-    pause(bootstrap.table("rollout"), "test: an incident", paused=True)
+    pause(bootstrap.table("rollout"), "test: an incident")
     job.add_pool()
     job.becomes("non_compliant: FipsDisabled")
     job.stack.host.idle(30)
     assert job.puts() == []
-    pause(bootstrap.table("rollout"), "", paused=False)
+    resume(bootstrap.table("rollout"))
     job.request("resumed")
     job.becomes(PROVEN)
     assert job.puts() == [200]
