@@ -15,8 +15,9 @@ from cli.report import print_report
 from cli.show import plain_text
 from cli.verdicts import Judge
 from shared.domain.model import ClusterRead, Unreadable
+from shared.domain.pages import Gap, gaps
 from shared.domain.policy import Policy, read_policy
-from shared.domain.saved import ACCEPTED, Entry, Gap, read_saved
+from shared.domain.saved import ACCEPTED, Entry, read_saved
 from shared.errors import InputError, TransientError
 
 if TYPE_CHECKING:
@@ -82,12 +83,14 @@ def _policy(path: Path | None) -> Policy:
 def _judge_files(files: list[str], judge: Judge) -> None:
     if files.count("-") > 1:
         raise InputError("standard input (-) can be read only once")
+    pages = []
     for name in files:
         saved = read_saved(_content(name), "standard input" if name == "-" else name)
-        judge.gaps.extend(saved.gaps)
+        pages.append(saved.page)
         if saved.others:
             judge.notes.append(f"{saved.source}: {count(saved.others, 'resource')} of other types left out")
         judge.judge(saved.entries())
+    judge.gaps.extend(gaps(pages))
 
 
 def _content(name: str) -> bytes:
@@ -140,7 +143,7 @@ def read_patiently(
         if read.retry_after.total_seconds() > _LONGEST_WAIT:
             return read
         wait(read.retry_after.total_seconds())
-    return read
+    return clusters.read(cluster)
 
 
 def _counted(what: str, items: Sequence[T]) -> Iterator[T]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cli.exits import OK, USAGE
 from cli.naming import count
+from cli.show import plain_text
 from shared.domain.policy import Policy, read_policy
 from shared.errors import ConfigError, InputError
 
@@ -32,7 +33,7 @@ def _validate(chosen: argparse.Namespace) -> int:
     try:
         policy = load(chosen.file)
     except ConfigError as error:
-        print(f"{chosen.file}: {count(len(error.faults), 'fault')}", *error.faults, sep="\n  ")
+        print(f"{chosen.file}: {count(len(error.faults), 'fault')}", *map(plain_text, error.faults), sep="\n  ")
         return USAGE
     print(f"{chosen.file}: valid; {count(len(policy.rules), 'rule')}, mode {policy.mode} for everything else")
     return OK

@@ -29,8 +29,9 @@ from shared import bootstrap
 from shared.domain.ids import ClusterId
 from shared.domain.model import ClusterRead, ComplianceState, Gone, Unreadable
 from shared.domain.observe import read_cluster
+from shared.domain.pages import Gap
 from shared.domain.policy import read_policy
-from shared.domain.saved import Gap, read_saved
+from shared.domain.saved import read_saved
 from shared.ports import Clusters, FleetHint
 from tests.builders import (
     DATA,
@@ -338,7 +339,7 @@ class TestTable:
         assert max(map(len, rows)) <= max(columns, 48), "five columns of eight are the least"
 
     def test_what_would_steer_a_terminal_does_not_reach_it(self, save: Save, capsys: Capture) -> None:
-        hostile = "AKS-fips\x1b[2J\u202e\x07\ud800\n"
+        hostile = "AKS-fips\x7f\x1b[2J\u202e\x07\ud800\n"
         path = save([arm_cluster(profile(nodeImageVersion=hostile, osSKU="\x1b]0;x"), disabled(osSKU="\x9b7m"))])
 
         for output in ("table", "csv", "json"):
