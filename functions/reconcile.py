@@ -1,11 +1,9 @@
 """Queue `reconcile` → one look at one cluster, if its subscription is the app's to look after."""
 
-import os
 from datetime import UTC, datetime
 
 import azure.functions as func
 
-from shared.domain.events import watched
 from shared.domain.requests import ReconcileRequest
 from shared.errors import TerminalError
 from shared.logs import logger
@@ -30,7 +28,8 @@ def reconcile(message: func.QueueMessage, poison: func.Out[str]) -> None:
         log.error("not a reconcile request", extra={"detail": str(error)})  # noqa: TRY400 (it is the input's fault)
         poison.set(text)
         return
-    ours = watched(os.environ.get("FIPSWARDEN_SUBSCRIPTIONS", ""))
+    # Validated: by a setting with a typo in it every request would be let go without a word.
+    ours = bootstrap.settings().subscriptions
     if ours and request.cluster.subscription not in ours:
         # Nothing outside the setting is changed, whoever queued it: an older setting, a person, a forged message.
         log.warning("request out of scope", extra={"cluster": request.cluster.arm_id, "cause": request.cause})

@@ -1,6 +1,7 @@
 """The function `reconcile`: what is not the app's to look after is let go, whoever asked for it."""
 
 import logging
+import os
 from typing import Any
 
 import azure.functions as func
@@ -8,7 +9,9 @@ import pytest
 
 from functions import reconcile as module
 from shared import bootstrap, reconciler
+from shared.config import read_settings
 from shared.domain.requests import ReconcileRequest
+from shared.errors import ConfigError
 from shared.rollout import LetGo
 from tests.builders import OTHER_SUBSCRIPTION, SUBSCRIPTION, cluster_id
 
@@ -38,7 +41,10 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[ReconcileRequest]:
         return next(iter(LetGo))
 
     monkeypatch.setattr(bootstrap, "reconciler_ports", lambda: None)
+    monkeypatch.setattr(bootstrap, "settings", lambda: read_settings(os.environ))
     monkeypatch.setattr(reconciler, "reconcile", look)
+    for name in ("AzureWebJobsStorage", "EVIDENCE_STORAGE"):
+        monkeypatch.setenv(name, "UseDevelopmentStorage=true")
     return asked
 
 
@@ -74,6 +80,18 @@ def test_a_cluster_of_another_subscription_is_not_looked_at_and_that_is_logged(
     fields = str(line.__dict__)
     assert cluster_id().arm_id in fields
     assert "cli: ana" in fields
+
+
+def test_with_a_typo_in_the_setting_a_request_comes_back_and_says_so(
+    looks: list[ReconcileRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must not be let go: then nothing would be looked at, without a word."""
+    monkeypatch.setenv("FIPSWARDEN_SUBSCRIPTIONS", f"{SUBSCRIPTION[:-1]}")
+
+    with pytest.raises(ConfigError, match="FIPSWARDEN_SUBSCRIPTIONS"):
+        receive(ReconcileRequest(cluster_id(), "test").to_json())
+
+    assert looks == []
 
 
 def test_what_is_no_request_goes_to_the_poison_queue(looks: list[ReconcileRequest]) -> None:
