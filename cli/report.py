@@ -98,7 +98,7 @@ def _json_lines(verdicts: Verdicts) -> Iterator[str]:
     yield f'{{"at": {json.dumps(plain(verdicts.at))}, "pools": ['
     last = len(verdicts.pools) - 1
     for number, row in enumerate(verdicts.pools):
-        yield _dumped(_pool(row)) + ("," if number < last else "")
+        yield json.dumps(_pool(row)) + ("," if number < last else "")
     rest = {
         "clusters": [_cluster(row) for row in verdicts.clusters],
         "excluded": [{"id": cluster.arm_id, "cluster": str(cluster)} for cluster in verdicts.excluded],
@@ -106,12 +106,7 @@ def _json_lines(verdicts: Verdicts) -> Iterator[str]:
         "notes": list(verdicts.notes),
         "summary": dict(verdicts.summary),
     }
-    yield "], " + _dumped(rest)[1:]
-
-
-def _dumped(value: Any) -> str:
-    # The one control character that JSON lets through.
-    return json.dumps(value).replace("\x7f", "\\u007f")
+    yield "], " + json.dumps(rest)[1:]
 
 
 def _pool(row: PoolRow) -> dict[str, Any]:
