@@ -48,7 +48,9 @@ def add(commands: Any) -> None:
     )
     saved = f"judge what was saved, without signing in; - is standard input. Accepted are {ACCEPTED}"
     check.add_argument("--from", dest="files", nargs="+", action="extend", metavar="FILE", help=saved)
-    check.add_argument("--policy", type=Path, help="without it: FIPS required everywhere, control-plane proof, audit")
+    check.add_argument(
+        "--policy", type=Path, metavar="FILE", help="without it: FIPS required everywhere, control-plane proof, audit"
+    )
     check.add_argument("--output", choices=("table", "json", "csv"), default="table", help="default: table")
     check.add_argument("--fresh", action="store_true", help="read every cluster from ARM: Resource Graph lags behind")
     check.set_defaults(run=_check)

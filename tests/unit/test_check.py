@@ -26,6 +26,7 @@ from cli.verdicts import Judge, Verdicts
 from local import seed
 from local.ports import WorldClusters, WorldFleet
 from shared import bootstrap
+from shared.adapters.graph import GraphFleet
 from shared.domain.ids import ClusterId
 from shared.domain.model import ClusterRead, ComplianceState, Gone, Unreadable
 from shared.domain.observe import read_cluster
@@ -588,6 +589,20 @@ class TestLive:
 
         assert main(["check"]) == 69
         assert capsys.readouterr().err == "fipswarden: Please run 'az login' to set up an account\n"
+
+    def test_the_real_fleet_is_that_of_the_cloud_and_the_subscriptions(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("AzureWebJobsStorage", "EVIDENCE_STORAGE", "FIPSWARDEN_WATCHED", "IDENTITY_ENDPOINT"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("FIPSWARDEN_CLOUD", "AzureUSGovernment")
+        monkeypatch.setenv("FIPSWARDEN_SUBSCRIPTIONS", SUBSCRIPTION)
+        bootstrap.credential.cache_clear()
+
+        fleet, _ = bootstrap.standalone_fleet()
+
+        assert isinstance(fleet, GraphFleet)
+        assert fleet.subscriptions() == (SUBSCRIPTION,)
+        assert fleet._arm.cloud.arm_endpoint == "https://management.usgovcloudapi.net"
+        bootstrap.credential.cache_clear()
 
     def test_it_needs_no_storage_but_a_cloud_that_exists(
         self, monkeypatch: pytest.MonkeyPatch, capsys: Capture
