@@ -15,9 +15,10 @@ from cli.scope import scope_gaps, with_scope
 from shared.domain.difference import difference
 from shared.domain.ids import ClusterId
 from shared.domain.model import Cluster, Memory, Unreadable
+from shared.domain.pages import Gap
 from shared.domain.policy_warnings import glob_warnings
 from shared.domain.rulebook import Rulebook
-from shared.domain.saved import Entry, Gap
+from shared.domain.saved import Entry
 from shared.errors import ConfigError
 
 _DESCRIPTION = (

@@ -10,8 +10,8 @@ from cli.naming import count
 from cli.show import plain_text, print_aligned
 from shared.domain.codec import plain
 from shared.domain.difference import Change, Difference, DueStep, PoolDifference, Side
+from shared.domain.pages import Gap
 from shared.domain.rulebook import Rulebook
-from shared.domain.saved import Gap
 
 _TITLES = {
     Change.REIMAGED: "would now be reimaged",

@@ -52,7 +52,7 @@ def guarded(run: Callable[[], int]) -> int:
         return USAGE
     except ConfigError as error:
         hint = (HINT,) if error.subject == "settings" else ()
-        print(f"{error.subject}:", *map(plain_text, error.faults), *hint, sep="\n  ", file=sys.stderr)
+        print(f"{plain_text(error.subject)}:", *map(plain_text, error.faults), *hint, sep="\n  ", file=sys.stderr)
         return USAGE
     except Exception as error:  # noqa: BLE001 (the last one to hear of it)
         return _failed(error)

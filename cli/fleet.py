@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cli.naming import count
 from cli.show import plain_text
 from shared.domain.model import ClusterRead, Unreadable
-from shared.domain.saved import ACCEPTED, Entry, Gap, read_saved
+from shared.domain.pages import Gap, gaps
+from shared.domain.saved import ACCEPTED, Entry, read_saved
 from shared.errors import InputError, TransientError
 
 if TYPE_CHECKING:
@@ -54,12 +55,14 @@ class FleetReading:
     def _saved(self, files: Sequence[str]) -> Iterator[Entry]:
         if files.count("-") > 1:
             raise InputError("standard input (-) can be read only once")
+        pages = []
         for name in files:
             saved = read_saved(_content(name), "standard input" if name == "-" else name)
-            self.gaps.extend(saved.gaps)
+            pages.append(saved.page)
             if saved.others:
                 self.notes.append(f"{saved.source}: {count(saved.others, 'resource')} of other types left out")
             yield from saved.entries()
+        self.gaps.extend(gaps(pages))
 
     def _live(self, *, fresh: bool) -> Iterator[Entry]:
         from shared import bootstrap
@@ -121,7 +124,7 @@ def read_patiently(
         if read.retry_after.total_seconds() > _LONGEST_WAIT:
             return read
         wait(read.retry_after.total_seconds())
-    return read
+    return clusters.read(cluster)
 
 
 def counted(what: str, items: Sequence[T]) -> Iterator[T]:

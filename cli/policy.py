@@ -38,7 +38,7 @@ def _validate(chosen: argparse.Namespace) -> int:
     try:
         rules = load(chosen.file, chosen.exemptions)
     except ConfigError as error:
-        print(f"{error.subject}: {count(len(error.faults), 'fault')}", *error.faults, sep="\n  ")
+        print(f"{error.subject}: {count(len(error.faults), 'fault')}", *map(plain_text, error.faults), sep="\n  ")
         return USAGE
     policy = rules.policy
     print(f"{chosen.file}: valid; {count(len(policy.rules), 'rule')}, mode {policy.defaults.mode} for everything else")

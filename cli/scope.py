@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from shared.domain.model import Unreadable
+from shared.domain.pages import Gap
 from shared.domain.policy import Policy
 from shared.domain.rulebook import Rulebook
-from shared.domain.saved import Gap
 from shared.domain.scope import SubscriptionsOf, empty_groups, resolved
 from shared.errors import InputError, TransientError
 

@@ -20,8 +20,9 @@ from shared.domain.model import (
     Unreadable,
     worst,
 )
+from shared.domain.pages import Gap
 from shared.domain.rulebook import Rulebook
-from shared.domain.saved import Entry, Gap
+from shared.domain.saved import Entry
 
 R = TypeVar("R", "PoolRow", "ClusterRow")
 _NAMED = 3

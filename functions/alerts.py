@@ -7,7 +7,7 @@ from shared.alerting import Alerting, come_back, deliver, failing_since, read_al
 from shared.domain.model import Alert
 from shared.errors import ConfigError, TerminalError
 from shared.logs import logger
-from shared.poison import PoisonMessage, unreadable
+from shared.poison import PoisonMessage, unreadable_alert
 from shared.ports import Alerts
 
 bp = func.Blueprint()
@@ -26,7 +26,7 @@ def alerts(message: func.QueueMessage) -> None:
     try:
         alert = read_alert(taken.text)
     except TerminalError as error:
-        unreadable(taken, bootstrap.alerting, error)
+        unreadable_alert(taken, bootstrap.alerting, error)
         return
     tell(taken, alert, bootstrap.alerting(), bootstrap.alert_queue())
 

@@ -13,16 +13,17 @@ bp = func.Blueprint()
 @bp.function_name("health")
 @bp.route(route="health", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 (the binding's name)
-    """Answer 200 when settings, those of the channels too, and policy can be used, 503 with every fault otherwise.
+    """Answer 200 when settings, those of channels and timers too, and policy can be used, else 503 with every fault.
 
     What is probably not meant stands in `warnings` and makes nothing unhealthy.
     """
     from shared import bootstrap
+    from shared.cadence import resync_faults
     from shared.config import read_settings
     from shared.domain.model import Unreadable
     from shared.errors import ConfigError
 
-    faults: list[str] = []
+    faults = list(resync_faults(os.environ.get("RESYNC_SCHEDULE", "")))
     warnings: tuple[str, ...] = ()
     policy_hash = ""
     try:

@@ -5,7 +5,7 @@ import os
 
 import azure.functions as func
 
-from shared.domain.events import Hint, Ignored, Rejected, read_event, watched
+from shared.domain.events import Hint, Ignored, Rejected, not_subscriptions, read_event, watched
 from shared.domain.requests import ReconcileRequest
 from shared.logs import logger
 
@@ -22,7 +22,11 @@ def pool_events(event: str, request: func.Out[str], rejected: func.Out[str]) -> 
 
     Annotated `str`: the worker's EventGridEvent fails on a CloudEvent and on bad input before we could keep it.
     """
-    match read_event(event, watched(os.environ.get("FIPSWARDEN_SUBSCRIPTIONS", ""))):
+    ours = watched(os.environ.get("FIPSWARDEN_SUBSCRIPTIONS", ""))
+    if not_subscriptions(ours):
+        # With a typo in the setting every event would be out of scope. The looks say what is wrong with it.
+        ours = frozenset()
+    match read_event(event, ours):
         case Hint(cluster, cause):
             request.set(ReconcileRequest(cluster, cause).to_json())
             log.info("event queued a look", extra={"cluster": cluster.arm_id, "cause": cause})

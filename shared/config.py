@@ -14,11 +14,10 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from shared.domain.clouds import CLOUDS, Cloud
-from shared.domain.events import watched
+from shared.domain.events import not_subscriptions, watched
 from shared.errors import ConfigError
 from shared.rollout import Timing
 
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _APP_STORAGE = "AzureWebJobsStorage"
 _SERVICES = ("blob", "queue", "table")
 
@@ -191,8 +190,7 @@ def _guids(env: Mapping[str, str], faults: list[str]) -> tuple[str, ...]:
     found = tuple(sorted(watched(env.get("FIPSWARDEN_SUBSCRIPTIONS", ""))))
     faults.extend(
         f"FIPSWARDEN_SUBSCRIPTIONS: {value!r} is not a subscription id (GUIDs, separated by commas)"
-        for value in found
-        if not _GUID.fullmatch(value)
+        for value in not_subscriptions(found)
     )
     return found
 

@@ -19,7 +19,11 @@ class ConfigError(FipswardenError):
 
 
 class TerminalError(FipswardenError):
-    """Trying again will not help: the message belongs into the poison queue at once."""
+    """Trying again will not help, and the text says what would.
+
+    It shortens nothing by itself: only who reads a message takes it out at once; raised elsewhere, it brings the
+    message again as any error does, until the Functions host has had enough.
+    """
 
 
 class TransientError(FipswardenError):

@@ -70,10 +70,13 @@ def alerts_poison(message: PoisonMessage, alerting: Maker) -> None:
     _settle(message, alerting, "AlertNotDelivered", lambda _desk: True)
 
 
-def unreadable(message: PoisonMessage, alerting: Maker, error: Exception) -> None:
-    """Keep a message that can't be read, wherever it was found, so that it need not come back."""
-    _log(message, str(error)[:1_000])
-    _settle(message, alerting, "Unreadable", lambda _desk: True)
+def unreadable_alert(message: PoisonMessage, alerting: Maker, error: Exception) -> None:
+    """Keep an alert that can't be read, and tell: once an hour, past the queue, where it would be met again."""
+    said = str(error)[:1_000]
+    _log(message, said)
+    _settle(
+        message, alerting, "Unreadable", lambda desk: _tell(desk, message, _unread(message, said, desk.clock.now()))
+    )
 
 
 def rejected_event(message: PoisonMessage, alerting: Maker) -> None:
@@ -201,6 +204,16 @@ def _failed_look(message: PoisonMessage, now: datetime) -> Alert:
     )
     title = f"fipswarden: looks are failing, last at {request.cluster}"
     return Alert(f"poison:{hour}:look", "", "", "critical", "LookFailed", title, text, now)
+
+
+def _unread(message: PoisonMessage, said: str, now: datetime) -> Alert:
+    text = (
+        f"{said} Somebody or something else wrote it, or a version of the app that this one does not know. What it "
+        f"said was told to nobody. Every such message is in the table `poison`, partition `{message.queue}` (this one: "
+        f"row `{message.key}`)."
+    )
+    title = "fipswarden: an alert can't be read"
+    return Alert(f"poison:{now:%Y-%m-%dT%H}:alert", "", "", "warning", "UnreadableAlert", title, text, now)
 
 
 def _malformed(message: PoisonMessage, reason: str, detail: str, now: datetime) -> Alert:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from shared.adapters.blobs import BlobEvidence
+from shared.config import Storage
 from shared.domain.budget import Budget
 from shared.domain.casing import CLUSTER, POOL, POOL_SECURITY, STORAGE
 from shared.domain.evaluate import evaluate
@@ -198,6 +200,15 @@ def operation(pool_name: str = "apps", **changes: Any) -> Operation:
         ),
         **changes,
     )
+
+
+def blob_evidence(storage: Storage, container: str) -> BlobEvidence:
+    """Evidence in a container that is made first: where it is deployed, the template makes it, and the app may not."""
+    from azure.storage.blob import ContainerClient
+
+    with ContainerClient.from_connection_string(storage.connection_string, container) as client:
+        client.create_container()
+    return BlobEvidence(storage, None, container)
 
 
 def rule(name: str, mode: Mode, **match: Any) -> Rule:

@@ -84,6 +84,7 @@ class AksClusters:
         return Accepted(answer.operation, answer.headers.get("x-ms-correlation-request-id", ""))
 
     def _put(self, cluster: ClusterId, action: Action, intent: str, answer: "_Answer") -> None:
+        send_by = self._arm.monotonic() + _SEND_WITHIN
         from azure.core import MatchConditions
 
         self._arm.client(cluster.subscription).agent_pools.begin_create_or_update(
@@ -96,7 +97,7 @@ class AksClusters:
             headers={"x-ms-client-request-id": intent},
             polling=False,
             raw_response_hook=answer.keep,
-            send_by=self._arm.monotonic() + _SEND_WITHIN,
+            send_by=send_by,
         )
 
     def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:

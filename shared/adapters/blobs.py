@@ -1,6 +1,5 @@
 """The evidence account behind shared.ports.Evidence: blobs that are created and read, never overwritten."""
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from shared.adapters.storage import RETRY
@@ -61,13 +60,6 @@ class BlobEvidence:
             return read_record(self._client().download_blob(_path(cluster, seq)).readall())
         except ResourceNotFoundError:
             return None
-
-    def ensure_container(self) -> None:
-        """Create the container where nothing deploys it (locally)."""
-        from azure.core.exceptions import ResourceExistsError
-
-        with suppress(ResourceExistsError):
-            self._client().create_container()
 
 
 def _path(cluster: ClusterId, seq: int) -> str:

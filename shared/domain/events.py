@@ -5,12 +5,14 @@ only its cluster's id is used, and only after it was validated.
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.ids import ClusterId
 
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _WRITES = ("Microsoft.Resources.ResourceWriteSuccess", "Microsoft.Resources.ResourceDeleteSuccess")
 _ROLLING = (
     "Microsoft.ContainerService.NodePoolRollingStarted",
@@ -53,6 +55,11 @@ class Rejected:
 def watched(setting: str) -> frozenset[str]:
     """Read FIPSWARDEN_SUBSCRIPTIONS: GUIDs separated by commas, in lower case; empty means all."""
     return frozenset(part.strip().lower() for part in setting.split(",") if part.strip())
+
+
+def not_subscriptions(found: Iterable[str]) -> tuple[str, ...]:
+    """Return what of that setting is no subscription id; while there is any, nothing can be said to be out of scope."""
+    return tuple(sorted(each for each in found if not _GUID.fullmatch(each)))
 
 
 def read_event(raw: str, subscriptions: frozenset[str]) -> Hint | Ignored | Rejected:

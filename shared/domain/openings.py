@@ -149,7 +149,7 @@ def _next_start(one: Recurring, moment: datetime, horizon: datetime) -> datetime
 @lru_cache(maxsize=8192)
 def instant(local: tzinfo, day: date, at: time) -> datetime:
     """Bring a wall time of whole minutes to UTC: the first of two, or the first instant after the gap it is in."""
-    wall = datetime.combine(day, at, local)
+    wall = datetime.combine(day, at, local).replace(fold=0)
     found = wall.astimezone(UTC)
     if found.astimezone(local).replace(tzinfo=None) == wall.replace(tzinfo=None):
         return found

@@ -15,6 +15,7 @@ from shared.domain.casing import arm_properties
 from shared.domain.ids import ClusterId, pool_name
 from shared.domain.model import Cluster, ClusterRead, ComplianceState, Finding, Unreadable
 from shared.domain.observe import read_cluster
+from shared.domain.pages import Page, arm_page, graph_page
 from shared.errors import InputError
 
 ACCEPTED = (
@@ -41,18 +42,6 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """A part of the fleet that nobody has seen: what is in it counts as unknown."""
-
-    source: str
-    """A file or a subscription."""
-    reason: str
-    """CamelCase code."""
-    message: str
-    """What is missing and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
 class Saved:
     """One file, opened but not yet read entry by entry."""
 
@@ -60,7 +49,8 @@ class Saved:
     """Name of the file."""
     items: tuple[tuple[int, Any], ...]
     """What may be clusters, as JSON values, with the number of the entry in the file."""
-    gaps: tuple[Gap, ...] = ()
+    page: Page
+    """Whether it is the whole list."""
     others: int = 0
     """How many resources of other types were left out."""
 
@@ -83,12 +73,12 @@ def read_saved(content: bytes, source: str) -> Saved:
         raise InputError(f"{source} is nested too deeply for a list of clusters. Accepted are {ACCEPTED}") from error
     except ValueError as error:
         raise InputError(f"{source} is not JSON ({error}). Accepted are {ACCEPTED}") from error
-    items, gaps = _shape(value, source)
+    items, page = _shape(value, source)
     numbered = tuple((number, item) for number, item in enumerate(items, 1) if not _is_other(item))
     if items and not any(_is_clusterlike(item) for _, item in numbered):
         first = _looks(items[0])
         raise InputError(f"{source} holds no AKS cluster; its first entry is {first}. Accepted are {ACCEPTED}")
-    return Saved(source, numbered, gaps, len(items) - len(numbered))
+    return Saved(source, numbered, page, len(items) - len(numbered))
 
 
 def _nothing(_: str) -> None:
@@ -100,34 +90,18 @@ def _finite(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _shape(value: Any, source: str) -> tuple[list[Any], tuple[Gap, ...]]:
+def _shape(value: Any, source: str) -> tuple[list[Any], Page]:
     match value:
         case list():
-            return value, ()
+            return value, Page(source)
         case {"value": list(items)}:
-            # ARM, "paging": a list that goes on has `nextLink`.
-            return items, _incomplete(source, bool(value.get("nextLink")), "ask for the page that `nextLink` names")
+            return items, arm_page(value, source)
         case {"data": list(rows)}:
-            return rows, _graph_gaps(value, rows, source)
+            return rows, graph_page(value, rows, source)
         case {"agentPoolProfiles": _} | {"properties": _}:
-            return [value], ()
+            return [value], Page(source)
         case _:
             raise InputError(f"{source} holds {_looks(value)}. Accepted are {ACCEPTED}")
-
-
-def _graph_gaps(answer: Mapping[str, Any], rows: list[Any], source: str) -> tuple[Gap, ...]:
-    # `az graph query` prints skip_token and total_records, the REST API $skipToken, totalRecords and resultTruncated
-    # (azure.mgmt.resourcegraph.models.QueryResponse); the CLI asks for 100 rows unless told otherwise.
-    more = any(answer.get(name) for name in ("skip_token", "$skipToken", "skipToken"))
-    total = answer.get("total_records", answer.get("totalRecords"))
-    fewer = isinstance(total, int) and total > len(rows)
-    cut = str(answer.get("resultTruncated", "false")).lower() == "true"
-    return _incomplete(source, more or fewer or cut, "ask for all rows (`--first 1000`) and for every page")
-
-
-def _incomplete(source: str, so: bool, remedy: str) -> tuple[Gap, ...]:
-    message = f"It says of itself that it is not the whole list: {remedy}."
-    return (Gap(source, "ListIncomplete", message),) if so else ()
 
 
 def _is_other(item: Any) -> bool:

@@ -15,7 +15,6 @@ from azure.storage.blob import ContainerClient
 from local.azurite import Azurite
 from local.clock import SystemClock
 from local.memory import MemoryAlerts, MemoryEvidence, MemoryTable
-from shared.adapters.blobs import BlobEvidence
 from shared.adapters.queues import AlertQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
 from shared.alerting import failing_since, read_alert
@@ -27,6 +26,7 @@ from shared.domain.records import Head, RecordKind, make_record
 from shared.domain.requests import ReconcileRequest
 from shared.errors import TerminalError
 from shared.ports import Alerts, Delete, Evidence, Put, Table
+from tests.builders import blob_evidence
 
 CLUSTER = ClusterId("10000000-0000-4000-8000-000000000001", "rg-a", "aks-a")
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -49,9 +49,7 @@ def table(request: pytest.FixtureRequest) -> Table:
 def evidence(request: pytest.FixtureRequest) -> Evidence:
     if request.param == "memory":
         return MemoryEvidence()
-    made = BlobEvidence(request.getfixturevalue("storage"), None, f"c{secrets.token_hex(8)}")
-    made.ensure_container()
-    return made
+    return blob_evidence(request.getfixturevalue("storage"), f"c{secrets.token_hex(8)}")
 
 
 def put(key: str = "row", etag: str | None = None, **doc: object) -> Put:
@@ -324,8 +322,7 @@ def test_a_write_whose_answer_was_lost_counts_as_ours(storage: Storage) -> None:
 
 
 def test_a_record_whose_answer_was_lost_is_recognised_and_the_chain_goes_on(storage: Storage) -> None:
-    evidence = BlobEvidence(storage, None, f"c{secrets.token_hex(8)}")
-    evidence.ensure_container()
+    evidence = blob_evidence(storage, f"c{secrets.token_hex(8)}")
     evidence._made = ContainerClient.from_connection_string(
         storage.connection_string,
         evidence._container,
@@ -353,8 +350,7 @@ class CreatesOnly(RequestsTransport):  # type: ignore[misc]  # azure-core export
 
 
 def test_a_role_that_may_not_overwrite_finds_numbers_taken_too(storage: Storage) -> None:
-    evidence = BlobEvidence(storage, None, f"c{secrets.token_hex(8)}")
-    evidence.ensure_container()
+    evidence = blob_evidence(storage, f"c{secrets.token_hex(8)}")
     evidence._made = ContainerClient.from_connection_string(
         storage.connection_string, evidence._container, transport=CreatesOnly()
     )

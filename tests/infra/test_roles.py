@@ -12,7 +12,6 @@ BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 REASONS = {
     "fipswarden-reader": {
         "Microsoft.Resources/subscriptions/read": "coverage is checked against the list of subscriptions",
-        "Microsoft.Resources/subscriptions/resourceGroups/read": "tells a group that is gone from one out of sight",
         f"{AKS}/read": "the GET of a look, the list of a subscription, Resource Graph's rows",
         f"{AKS}/maintenanceConfigurations/read": "the cluster's own maintenance windows",
         f"{AKS}/listClusterUserCredential/action": "address and CA of the API server",

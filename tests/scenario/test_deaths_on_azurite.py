@@ -17,7 +17,6 @@ from local.azurite import Azurite
 from local.memory import MemoryAlerts
 from local.ports import WorldClusters, WorldNodes
 from local.world.access import APP
-from shared.adapters.blobs import BlobEvidence
 from shared.adapters.queues import TextQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
 from shared.budget import read_budget
@@ -30,6 +29,7 @@ from shared.ports import Queued
 from shared.postures import read_posture
 from shared.reconciler import Ports, reconcile
 from shared.rollout import Timing
+from tests.builders import blob_evidence
 from tests.protocol.lab import FixedRules, Tap, Tapped, WorkerDied, ruled
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
@@ -86,8 +86,7 @@ class Plant:
             )
         self.rollout = AzureTable(self.storage, None, f"r{name}")
         self.postures = AzureTable(self.storage, None, f"p{name}")
-        self.evidence = BlobEvidence(self.storage, None, f"e{name}")
-        self.evidence.ensure_container()
+        self.evidence = blob_evidence(self.storage, f"e{name}")
         self.wake_ups = WakeUpQueue(self.storage, None)
         self.wake_ups._queue = TextQueue(self.storage, None, f"q{name}")
         self.alerts = MemoryAlerts()

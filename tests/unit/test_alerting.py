@@ -17,7 +17,7 @@ from shared.alerting import FLEET, Alerting, Delivery, DeliveryError, alert_json
 from shared.domain.alerts import alert_id
 from shared.domain.model import Alert
 from shared.errors import TerminalError, TransientError
-from shared.poison import PoisonMessage, alerts_poison, reconcile_poison, rejected_event, unreadable
+from shared.poison import PoisonMessage, alerts_poison, reconcile_poison, rejected_event, unreadable_alert
 from shared.ports import Delete, Put, Row, Written
 
 NOW = datetime(2026, 11, 23, 9, 30, 4, tzinfo=UTC)
@@ -438,14 +438,30 @@ def test_an_alert_that_could_not_be_delivered_is_kept_and_not_told(clock: Manual
     assert teams.got == []
 
 
-def test_an_unreadable_alert_is_kept_and_acknowledged(clock: ManualClock) -> None:
-    desk = Desk(clock)
+def test_unreadable_alerts_are_kept_and_acknowledged_and_told_once_an_hour(clock: ManualClock) -> None:
+    teams = Sink("teams")
+    desk = Desk(clock, teams)
 
-    unreadable(message("\ufffd", "alerts"), desk, TerminalError("not an alert"))
+    for number in range(3):
+        unreadable_alert(message("\ufffd", "alerts", number), desk, TerminalError("not an alert: x"))
 
-    row = desk.poison.read("alerts", "id-1")
-    assert row is not None
-    assert row.columns["reason"] == "Unreadable"
+    rows = list(desk.poison.rows(("reason",), "alerts"))
+    assert [row.columns["reason"] for row in rows] == ["Unreadable"] * 3
+    (told,) = teams.got
+    assert (told.severity, told.reason) == ("warning", "UnreadableAlert")
+    assert "not an alert: x" in told.text
+    assert "partition `alerts` (this one: row `id-0`)" in told.text
+
+
+def test_an_unreadable_alert_that_no_channel_takes_comes_to_an_end(clock: ManualClock) -> None:
+    desk = Desk(clock, Sink("teams", failures=9))
+
+    for dequeued in range(1, 5):
+        with pytest.raises(TransientError):
+            unreadable_alert(message("x", "alerts", dequeued=dequeued), desk, TerminalError("x"))
+    unreadable_alert(message("x", "alerts", dequeued=5), desk, TerminalError("x"))
+
+    assert len(list(desk.poison.rows((), "alerts"))) == 1
 
 
 def test_the_log_holds_the_beginning_of_a_large_message_and_the_table_all_of_it(

@@ -30,7 +30,14 @@ SOUND = {
     "MAIL_TO": "a@x.example",
     "ALERT_TOPIC_ENDPOINT": "https://topic.example/api/events",
 }
-OTHERS = ("FIPSWARDEN_CLOUD", "FIPSWARDEN_SUBSCRIPTIONS", "FIPSWARDEN_POLICY", "AZURE_CLIENT_ID", "IDENTITY_ENDPOINT")
+OTHERS = (
+    "FIPSWARDEN_CLOUD",
+    "FIPSWARDEN_SUBSCRIPTIONS",
+    "FIPSWARDEN_POLICY",
+    "AZURE_CLIENT_ID",
+    "IDENTITY_ENDPOINT",
+    "RESYNC_SCHEDULE",
+)
 MADE_ONCE = [made for made in vars(bootstrap).values() if hasattr(made, "cache_clear")]
 
 
@@ -172,6 +179,18 @@ def test_health_shows_that_the_rules_are_not_those_of_today(
     assert len(faults) == 1
     assert "`enforc`" in faults[0]
     assert "last good policy" in faults[0]
+
+
+def test_health_says_when_the_resync_comes_too_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESYNC_SCHEDULE", "0 0 */2 * * *")
+    sound = answered()
+    monkeypatch.setenv("RESYNC_SCHEDULE", "0 0 6 * * *")
+
+    status, faults = answered()
+
+    assert sound == (200, [])
+    assert status == 503
+    assert [fault.split(":")[0] for fault in faults] == ["RESYNC_SCHEDULE"]
 
 
 def test_health_shows_the_faults_of_channels_next_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,12 +27,14 @@ from cli.verdicts import Judge, Verdicts
 from local import seed
 from local.ports import WorldClusters, WorldFleet
 from shared import bootstrap
+from shared.adapters.graph import GraphFleet
 from shared.domain.ids import ClusterId
 from shared.domain.model import ClusterRead, ComplianceState, Gone, Unreadable
 from shared.domain.observe import read_cluster
+from shared.domain.pages import Gap
 from shared.domain.policy_reader import read_policy
 from shared.domain.rulebook import Rulebook
-from shared.domain.saved import Gap, read_saved
+from shared.domain.saved import read_saved
 from shared.ports import Clusters, FleetHint
 from tests.builders import (
     DATA,
@@ -289,6 +291,14 @@ class TestPolicy:
         (row,) = as_csv(capsys, *arguments)
         assert (row["id"], row["state"], row["reason"]) == (ID, "", "Excluded")
 
+    def test_a_cluster_that_is_excluded_in_one_file_alone_is_judged(self, save: Save, capsys: Capture) -> None:
+        policy = save("version: 1\nscope: { exclude: [{ tags: { env: lab } }] }\n", "policy.yaml")
+        one, other = save([{**BAD, "tags": {"env": "lab"}}]), save([BAD], "other.json")
+
+        found = as_json(capsys, "--from", one, other, "--policy", policy)
+
+        assert (found["excluded"], found["summary"]["non_compliant"]) == ([], 1)
+
     def test_its_faults_are_told_without_a_hint_to_settings(self, save: Save, capsys: Capture) -> None:
         policy = save("version: 1\nruls: []\n", "policy.yaml")
 
@@ -319,10 +329,17 @@ class TestTable:
         assert capsys.readouterr().out == "0 node pools: nothing was judged\n"
 
     def test_the_counts_name_what_is_no_pool(self, save: Save, capsys: Capture) -> None:
-        main(["check", "--from", save({"value": [GOOD, None], "nextLink": "x"})])
+        main(["check", "--from", save({"value": [BAD, None], "nextLink": "x"})])
 
-        assert capsys.readouterr().out.splitlines()[-1] == (
-            "1 node pool; 1 cluster with findings of no pool; 1 part of the fleet not seen: 1 unknown, 1 compliant"
+        _, *rows, counts = capsys.readouterr().out.splitlines()
+        assert [re.findall("non_compliant|unknown|compliant", row)[0] for row in rows] == [
+            "non_compliant",
+            "unknown",
+            "compliant",
+        ], "pools and clusters in one order"
+        assert counts == (
+            "2 node pools; 1 cluster with findings of no pool; 1 part of the fleet not seen: "
+            "1 non_compliant, 1 unknown, 1 compliant"
         )
 
     @pytest.mark.parametrize("columns", [20, 60, 100, 400])
@@ -339,8 +356,22 @@ class TestTable:
         assert len(rows) == 5
         assert max(map(len, rows)) <= max(columns, 48), "five columns of eight are the least"
 
+    def test_a_terminal_that_lacks_a_letter_gets_its_escape(self, save: Save) -> None:
+        path = save([{**BAD, "id": cluster_id(group="rg-zürich").arm_id}])
+        program = "import sys; from cli.main import main; sys.exit(main())"
+
+        done = subprocess.run(
+            [sys.executable, "-c", program, "check", "--from", path],
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            capture_output=True,
+            check=False,
+        )
+
+        assert (done.returncode, done.stderr) == (1, b"")
+        assert b"rg-z\\xfcrich/aks-pay" in done.stdout
+
     def test_what_would_steer_a_terminal_does_not_reach_it(self, save: Save, capsys: Capture) -> None:
-        hostile = "AKS-fips\x1b[2J\u202e\x07\ud800\n"
+        hostile = "AKS-fips\x7f\x1b[2J\u202e\x07\ud800\n"
         path = save([arm_cluster(profile(nodeImageVersion=hostile, osSKU="\x1b]0;x"), disabled(osSKU="\x9b7m"))])
 
         for output in ("table", "csv", "json"):
@@ -560,6 +591,20 @@ class TestLive:
 
         assert main(["check"]) == 69
         assert capsys.readouterr().err == "fipswarden: Please run 'az login' to set up an account\n"
+
+    def test_the_real_fleet_is_that_of_the_cloud_and_the_subscriptions(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("AzureWebJobsStorage", "EVIDENCE_STORAGE", "FIPSWARDEN_WATCHED", "IDENTITY_ENDPOINT"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("FIPSWARDEN_CLOUD", "AzureUSGovernment")
+        monkeypatch.setenv("FIPSWARDEN_SUBSCRIPTIONS", SUBSCRIPTION)
+        bootstrap.credential.cache_clear()
+
+        fleet, _ = bootstrap.standalone_fleet()
+
+        assert isinstance(fleet, GraphFleet)
+        assert fleet.subscriptions() == (SUBSCRIPTION,)
+        assert fleet._arm.cloud.arm_endpoint == "https://management.usgovcloudapi.net"
+        bootstrap.credential.cache_clear()
 
     def test_it_needs_no_storage_but_a_cloud_that_exists(
         self, monkeypatch: pytest.MonkeyPatch, capsys: Capture

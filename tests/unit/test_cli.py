@@ -388,6 +388,16 @@ class TestPosture:
         assert main(["posture", ID, "--json"]) == 1
         assert typed(Posture, json.loads(Printed(capsys).out)) == BAD
 
+    def test_nodes_that_disagree_are_bad(self, app: App) -> None:
+        app.looked(judged(cluster(), memory(apps=proof(disagreeing=("n1",)))))
+
+        assert main(["posture"]) == 1
+
+    def test_what_is_out_of_scope_is_never_overdue(self, app: App) -> None:
+        app.looked(judged(cluster(), policy=Policy(exclude=(Match(clusters=("*",)),))), due=timedelta(days=-1))
+
+        assert main(["posture", ID]) == 0
+
     def test_what_is_well_is_zero_and_so_is_nothing(self, app: App) -> None:
         assert main(["posture"]) == 0
         app.looked(GOOD)

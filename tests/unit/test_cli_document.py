@@ -13,6 +13,7 @@ from cli import exits
 from cli.main import _parser
 from cli.report import print_report
 from cli.verdicts import Judge
+from shared.domain.pages import gaps
 from shared.domain.policy_reader import read_policy
 from shared.domain.rulebook import Rulebook
 from shared.domain.saved import read_saved
@@ -59,7 +60,7 @@ def test_the_json_has_the_fields_of_the_command(capsys: pytest.CaptureFixture[st
     judge = Judge(rules, NOW)
     lab = {**arm_cluster(), "id": cluster_id("lab-1").arm_id}
     saved = read_saved(json.dumps({"value": [arm_cluster(disabled()), None, lab], "nextLink": "x"}).encode(), "f.json")
-    judge.gaps.extend(saved.gaps)
+    judge.gaps.extend(gaps([saved.page]))
     judge.judge(saved.entries())
 
     print_report(judge.verdicts(), "json")

@@ -1,6 +1,7 @@
 """The function `reconcile`: what is not the app's to look after is let go, whoever asked for it."""
 
 import logging
+import os
 from datetime import timedelta
 from typing import Any, cast
 
@@ -11,11 +12,13 @@ from functions import reconcile as module
 from local.clock import ManualClock
 from local.memory import MemoryQueue, MemoryTable
 from shared import bootstrap, reconciler
+from shared.config import read_settings
 from shared.domain.budget import Budget, Place
 from shared.domain.codec import plain
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, Deferral
 from shared.domain.requests import ReconcileRequest
+from shared.errors import ConfigError
 from shared.ports import Put
 from shared.reconciler import Looked, Ports
 from shared.rollout import Lease, LetGo, RolloutRow, Timing
@@ -50,7 +53,10 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[ReconcileRequest]:
         return Looked(ComplianceState.NON_COMPLIANT, "apps: accepted", (waiting,), timedelta(seconds=30))
 
     monkeypatch.setattr(bootstrap, "reconciler_ports", lambda: None)
+    monkeypatch.setattr(bootstrap, "settings", lambda: read_settings(os.environ))
     monkeypatch.setattr(reconciler, "reconcile", look)
+    for name in ("AzureWebJobsStorage", "EVIDENCE_STORAGE"):
+        monkeypatch.setenv(name, "UseDevelopmentStorage=true")
     return asked
 
 
@@ -138,6 +144,18 @@ def test_a_look_is_logged_with_what_it_did(looks: list[ReconcileRequest], caplog
     (line,) = [record for record in caplog.records if record.getMessage().startswith("looked ")]
     for said in ("non_compliant", "apps: accepted", "batch: OneOperationPerCluster", "0:00:30"):
         assert said in line.getMessage()
+
+
+def test_with_a_typo_in_the_setting_a_request_comes_back_and_says_so(
+    looks: list[ReconcileRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must not be let go: then nothing would be looked at, without a word."""
+    monkeypatch.setenv("FIPSWARDEN_SUBSCRIPTIONS", f"{SUBSCRIPTION[:-1]}")
+
+    with pytest.raises(ConfigError, match="FIPSWARDEN_SUBSCRIPTIONS"):
+        receive(ReconcileRequest(cluster_id(), "test").to_json())
+
+    assert looks == []
 
 
 def test_what_is_no_request_goes_to_the_poison_queue(looks: list[ReconcileRequest]) -> None:

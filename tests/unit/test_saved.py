@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shared.domain.evaluate import evaluate
 from shared.domain.model import Cluster, ComplianceState, Memory, Mode, Posture, Unreadable
+from shared.domain.pages import Page, gaps
 from shared.domain.saved import Entry, Saved, read_saved
 from shared.errors import InputError
 from tests.builders import DATA, NOW, SUBSCRIPTION, arm_cluster, book, cluster_id, disabled, printed_by_az, profile
@@ -71,7 +72,7 @@ class TestShapes:
         (entry,) = saved.entries()
         assert isinstance(entry.read, Cluster)
         assert (entry.cluster, entry.where, entry.faults) == (cluster_id(), "fleet.json, entry 1", ())
-        assert (saved.gaps, saved.others) == ((), 0)
+        assert (gaps([saved.page]), saved.others) == ((), 0)
         assert dict(entry.read.tags) == {"env": "prod"}
         assert [pool.enable_fips for pool in entry.read.pools] == [True, False]
 
@@ -189,9 +190,39 @@ class TestGaps:
         ],
     )
     def test_it_is_a_gap(self, value: Any) -> None:
-        (gap,) = opened(value).gaps
+        (gap,) = gaps([opened(value).page])
 
         assert (gap.source, gap.reason) == ("fleet.json", "ListIncomplete")
+
+    def page(self, numbers: range, *, total: int = 5, more: bool = True) -> Page:
+        rows = [{**BODY, "id": cluster_id(f"aks-{number}").arm_id} for number in numbers]
+        return opened({"data": rows, "skip_token": "next" if more else None, "total_records": total}).page
+
+    def test_the_pages_of_one_answer_complete_each_other(self) -> None:
+        pages = [self.page(range(2)), self.page(range(2, 4)), self.page(range(4, 5), more=False)]
+
+        assert gaps(pages) == gaps(pages[::-1]) == ()
+
+    def test_a_page_that_is_not_there_is_missed(self) -> None:
+        first, middle, last = self.page(range(2)), self.page(range(2, 4)), self.page(range(4, 5), more=False)
+
+        for some in ([first, last], [first, middle], [middle], [last], [first, first, last], [first, middle, middle]):
+            assert len(gaps(some)) == len(some), "each of them says that it is not all"
+
+    def test_the_pages_of_two_answers_do_not_complete_each_other(self) -> None:
+        one, other = self.page(range(3)), self.page(range(3, 5))
+        whole = self.page(range(5), more=False)
+
+        assert len(gaps([one, other])) == 2, "neither is the last"
+        assert len(gaps([self.page(range(3), more=False), self.page(range(3, 5), more=False)])) == 2
+        assert len(gaps([one, self.page(range(3, 5), total=6, more=False)])) == 2
+        assert gaps([whole, self.page(range(9, 14), more=False)]) == ()
+
+    def test_what_was_cut_off_is_completed_by_nothing(self) -> None:
+        cut = opened({"data": [BODY], "totalRecords": 2, "resultTruncated": "true"}).page
+        rest = opened({"data": [{**BODY, "id": cluster_id("b").arm_id}], "totalRecords": 2}).page
+
+        assert [gap.source for gap in gaps([cut, rest])] == ["fleet.json"] * 2
 
 
 class TestMalformed:

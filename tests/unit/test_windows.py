@@ -247,6 +247,10 @@ class TestClocksThatChange:
         assert opening(night, (), utc("2026-10-25T00:00")).until == utc("2026-10-25T00:30")
         assert isinstance(opening(night, (), utc("2026-10-25T01:30")), Closed), "and not the second"
 
+    def test_a_start_that_says_it_means_the_second_is_the_first_all_the_same(self) -> None:
+        night = (Window((), time(2, 30, fold=1), timedelta(minutes=30), "Europe/Berlin"),)
+        assert opening(night, (), utc("2027-10-31T00:00")).until == utc("2027-10-31T00:30")
+
     def test_a_length_is_elapsed_time(self) -> None:
         night = (window("22:00", 8),)
         assert opening(night, (), utc("2026-10-24T22:00")) == Open(utc("2026-10-25T04:00"))

@@ -1,0 +1,93 @@
+"""What a cluster will look like once something has gone well: the assumptions of a forecast, as functions.
+
+They are for forecasts alone: nothing here may be taken for an observation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from shared.domain import proofs
+from shared.domain.capability import release_if_switched
+from shared.domain.evaluate import subjects
+from shared.domain.model import Cluster, Memory, Operation, Pool, PoolMemory, Proof
+from shared.domain.rulebook import Rulebook
+from shared.domain.support import release_of
+
+_ENDED = ("Succeeded", "Failed", "Canceled")
+_IMAGES = (
+    "AKSUbuntu-2204gen2fipscontainerd-forecast",
+    "AKSUbuntu-2004gen2fipscontainerd-forecast",
+    "AKSAzureLinux-V3gen2fips-forecast",
+    "AKSAzureLinux-OSGuardV3gen2fipsTL-forecast",
+    "AKSAzureLinux-V2gen2fips-forecast",
+    "AKSCBLMariner-V2gen2fips-forecast",
+)
+"""Names of FIPS images, as the releases of AKS spell them, with no version that exists."""
+_UNASKED = frozenset({"ProofMissing", "ProofExpired", "ProofSettling"})
+"""Reasons of proofs that the next look takes."""
+
+
+def switched(cluster: Cluster, operation: Operation, number: int) -> Cluster:
+    """Return the cluster after our operation has succeeded; `number` makes the pool's new eTag another one."""
+    pools = tuple(
+        _switched(pool, operation.changes, number) if pool.name == operation.pool else pool for pool in cluster.pools
+    )
+    return replace(cluster, pools=pools)
+
+
+def _switched(pool: Pool, changes: Mapping[str, Any], number: int) -> Pool:
+    os_sku = str(changes.get("osSKU", pool.os_sku))
+    enabled = bool(changes.get("enableFIPS", pool.enable_fips))
+    return replace(
+        pool,
+        enable_fips=enabled,
+        os_sku=os_sku,
+        node_image=_image(pool, os_sku) if enabled else pool.node_image.lower().replace("fips", ""),
+        etag=f"forecast-{number}",
+        provisioning_state="Succeeded",
+        body={**pool.body, **changes},
+    )
+
+
+def _image(pool: Pool, os_sku: str) -> str:
+    """Return a name that reads as an image of the release that the pool gets with FIPS."""
+    release = release_if_switched(pool, os_sku)
+    for name in _IMAGES:
+        if release and release_of(replace(pool, node_image=name)) == release:
+            return name
+    return f"{pool.node_image}-fips"
+
+
+def remembered(memory: Memory, pool: str, at: datetime) -> Memory:
+    """Return the memory after our operation on a pool has ended well: what it asked for is forgotten."""
+    before = memory.pool(pool)
+    after = PoolMemory(ended=at, remediated=before.remediated + 1, first_seen=before.first_seen, smb=before.smb)
+    return replace(memory, operation=None).with_pool(pool, after)
+
+
+def settled(cluster: Cluster) -> Cluster:
+    """Return the cluster once what others do to it has succeeded."""
+    pools = tuple(replace(pool, provisioning_state=_ended(pool.provisioning_state)) for pool in cluster.pools)
+    return replace(cluster, provisioning_state=_ended(cluster.provisioning_state), pools=pools)
+
+
+def _ended(state: str) -> str:
+    return state if state in _ENDED else "Succeeded"
+
+
+def asked(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> tuple[Memory, int]:
+    """Return the memory after a look has asked the nodes and all of them agreed, and of how many pools that is.
+
+    Only pools are asked whose proof is missing or too old; what nodes did say is never improved upon.
+    """
+    names = [
+        subject.pool
+        for subject in subjects(cluster, memory, rules.policy, now)
+        if proofs.asks_nodes(subject) and (found := proofs.proof(subject)) and found.reason in _UNASKED
+    ]
+    for pool in names:
+        proof = Proof(now, pool.node_image, pool.count or 0, etag=pool.etag or "")
+        memory = memory.with_pool(pool.name, replace(memory.pool(pool.name), proof=proof))
+    return memory, len(names)

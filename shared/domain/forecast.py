@@ -1,0 +1,258 @@
+"""The forecast: when each ring and the fleet will be done, what is reimaged when, and what never will be and why.
+
+Pure, and no promise: it is what the policy brings about if everything goes as the assumptions say, which stand in it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from shared.domain.evaluate import subjects
+from shared.domain.fates import Fate, PoolFate, fates
+from shared.domain.model import Memory
+from shared.domain.openings import Open
+from shared.domain.rehearsal import Rehearsal
+from shared.domain.stage import Known, Remediation, Start
+from shared.domain.windows import Blackout, Window, opening
+
+__all__ = ["Blocker", "Day", "Forecast", "Known", "Progress", "Start", "forecast"]
+
+_EXAMPLES = 3
+_TIMETABLES = 20
+"""Of how many different sets of windows a ring shows the times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a ring comes, or the fleet."""
+
+    ring: str
+    """Name of the ring; empty for the pools in none, and for the fleet."""
+    pools: int
+    done_now: int
+    """Pools for which nothing is left to do at the start."""
+    done: int
+    """Pools for which nothing is left to do at the end, those of the start among them."""
+    later: int
+    """Pools that come by themselves after the end."""
+    person: int
+    """Pools that wait for somebody's word."""
+    never: int
+    """Pools that don't come until somebody changes something."""
+    nodes: int
+    """Nodes that are reimaged in the time."""
+    finished: datetime | None
+    """When the last of the pools is done; None if one is not by the end."""
+    open: tuple[tuple[datetime, datetime], ...] = ()
+    """When a window of pools that are due is open; empty where none restricts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What happens on one day, in UTC."""
+
+    day: date
+    pools: int
+    """Remediations that begin."""
+    nodes: int
+    """Nodes of those."""
+    rings: Mapping[str, int] = field(hash=False)
+    """Nodes by ring; the empty name is for pools in none."""
+    pools_at_once: int
+    """The most remediations that run at the same time."""
+    nodes_at_once: int
+    """The most nodes that are under remediation at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """What keeps pools from being done, and how many."""
+
+    fate: Fate
+    reason: str
+    message: str
+    """What is said of the first of them."""
+    pools: int
+    nodes: int
+    examples: tuple[str, ...]
+    """`group/cluster/pool` of some of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """A whole forecast."""
+
+    now: datetime
+    until: datetime
+    fleet: Progress
+    rings: tuple[Progress, ...]
+    """In the policy's order; pools in no ring at the end."""
+    days: tuple[Day, ...]
+    """Those on which something runs."""
+    blockers: tuple[Blocker, ...]
+    """Those that concern most pools first, by fate."""
+    remediations: tuple[Remediation, ...]
+    """In the order in which they begin."""
+    pools: tuple[PoolFate, ...]
+    """By cluster and name."""
+    assumptions: tuple[str, ...]
+    """What it holds for true that nobody knows."""
+    unread: int
+    """Clusters that can't be read: their pools are in no number."""
+
+
+def forecast(start: Start) -> Forecast:
+    """Play the policy forward; the same for the same input, in whatever order its clusters come."""
+    play = Rehearsal(start)
+    play.run()
+    found = fates(play)
+    rings = [ring.name for ring in start.rules.policy.rings]
+    if any(not pool.ring for pool in found):
+        rings.append("")
+    return Forecast(
+        start.now,
+        start.until,
+        _fleet(start, found, play),
+        tuple(_of_ring(start, play, ring, found) for ring in rings),
+        tuple(_days(play.remediations, start.until)),
+        tuple(_blockers(found)),
+        tuple(play.remediations),
+        found,
+        tuple(_assumptions(start, play)),
+        start.unread,
+    )
+
+
+def _fleet(start: Start, found: Sequence[PoolFate], play: Rehearsal) -> Progress:
+    whole = _progress(start, "", found, play.remediations)
+    # Of what nobody has read nobody knows that it is done.
+    return replace(whole, finished=None) if start.unread or start.blind else whole
+
+
+def _of_ring(start: Start, play: Rehearsal, ring: str, found: Sequence[PoolFate]) -> Progress:
+    mine = [pool for pool in found if pool.ring == ring]
+    made = [each for each in play.remediations if each.ring == ring]
+    waiting = {(pool.cluster.key, pool.pool) for pool in mine if pool.done != start.now}
+    return _progress(start, ring, mine, made, _open_times(start, waiting))
+
+
+def _progress(
+    start: Start,
+    ring: str,
+    found: Sequence[PoolFate],
+    made: Iterable[Remediation],
+    spans: tuple[tuple[datetime, datetime], ...] = (),
+) -> Progress:
+    number = {fate: sum(pool.fate is fate for pool in found) for fate in Fate}
+    ends = [pool.done for pool in found if pool.done]
+    return Progress(
+        ring,
+        len(found),
+        sum(end == start.now for end in ends),
+        number[Fate.DONE],
+        number[Fate.LATER],
+        number[Fate.PERSON],
+        number[Fate.NEVER],
+        sum(each.nodes for each in made),
+        max(ends, default=start.now) if len(ends) == len(found) else None,
+        spans,
+    )
+
+
+def _open_times(start: Start, wanted: set[tuple[str, str]]) -> tuple[tuple[datetime, datetime], ...]:
+    """Return when a window is open for some pool; nothing if one of them needs no window, or there are too many."""
+    tables: set[tuple[tuple[Window, ...], tuple[Blackout, ...]]] = set()
+    clusters = {cluster for cluster, _ in wanted}
+    for known in (each for each in start.fleet if each.cluster.id.key in clusters):
+        for subject in subjects(known.cluster, Memory(), start.rules.policy, start.now):
+            if subject.settings.mode.acts and (known.cluster.id.key, subject.pool.name) in wanted:
+                tables.add((subject.settings.windows, subject.settings.blackouts))
+    if len(tables) > _TIMETABLES or any(not windows and not blackouts for windows, blackouts in tables):
+        return ()
+    return _joined(sorted(span for table in tables for span in _spans(*table, start.now, start.until)))
+
+
+def _spans(
+    windows: tuple[Window, ...], blackouts: tuple[Blackout, ...], now: datetime, until: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    at = now
+    while at < until:
+        found = opening(windows, blackouts, at)
+        end = min(found.until or until, until)
+        if isinstance(found, Open):
+            yield at, end
+        at = end
+
+
+def _joined(spans: Iterable[tuple[datetime, datetime]]) -> tuple[tuple[datetime, datetime], ...]:
+    found: list[tuple[datetime, datetime]] = []
+    for begin, end in spans:
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((begin, end))
+    return tuple(found)
+
+
+def _days(made: Sequence[Remediation], until: datetime) -> Iterator[Day]:
+    """Yield the days on which something runs, the most that runs at once by each beginning and end."""
+    turns = sorted(
+        turn
+        for each in made
+        for turn in ((each.began, 1, 1, each.nodes, each.ring), (each.ends, 0, -1, -each.nodes, each.ring))
+        if turn[0] <= until
+    )
+    by_day: dict[date, list[tuple[datetime, int, int, int, str]]] = defaultdict(list)
+    for turn in turns:
+        by_day[turn[0].date()].append(turn)
+    pools = nodes = 0
+    day = turns[0][0].date() if turns else until.date()
+    while turns and day <= turns[-1][0].date():
+        most_pools, most_nodes, rings = pools, nodes, defaultdict[str, int](int)
+        for _, begins, step, size, ring in by_day[day]:
+            pools, nodes = pools + step, nodes + size
+            most_pools, most_nodes = max(most_pools, pools), max(most_nodes, nodes)
+            if begins:
+                rings[ring] += size
+        begun = sum(turn[1] for turn in by_day[day])
+        if most_pools:
+            yield Day(day, begun, sum(rings.values()), dict(rings), most_pools, most_nodes)
+        day += timedelta(days=1)
+
+
+def _blockers(found: Iterable[PoolFate]) -> list[Blocker]:
+    groups: dict[tuple[Fate, str], list[PoolFate]] = defaultdict(list)
+    for pool in found:
+        if pool.fate is not Fate.DONE:
+            groups[pool.fate, pool.reason].append(pool)
+    order = list(Fate)
+    return sorted(
+        (
+            Blocker(
+                fate,
+                reason,
+                pools[0].message,
+                len(pools),
+                sum(pool.nodes for pool in pools),
+                tuple(f"{pool.cluster}/{pool.pool}" for pool in pools[:_EXAMPLES]),
+            )
+            for (fate, reason), pools in groups.items()
+        ),
+        key=lambda it: (-order.index(it.fate), -it.pools, it.reason),
+    )
+
+
+def _assumptions(start: Start, play: Rehearsal) -> Iterator[str]:
+    yield f"A remediation takes {start.pace}; one after the other within a pool, and none fails."
+    yield "Nobody approves, objects, pauses, creates, resizes or repairs anything; approvals that are there hold."
+    yield "Of several that may begin the safest does: by ring, then fewest nodes; in the app it is who looks first."
+    yield "What is compliant stays so; dates of modules and releases count for the pools that are due."
+    if play.assumed:
+        yield f"The nodes of {play.assumed} FIPS-enabled pools that were not asked lately agree when they are asked."
+    if start.unread:
+        yield f"{start.unread} clusters can't be read: their pools are in no number."
+    if start.blind:
+        yield f"{start.blind} parts of the fleet can't be read at all: whatever is in them keeps later rings closed."
+    if any(known.cluster.created is None for known in start.fleet):
+        yield "Clusters without a date of creation count as old."

@@ -1,0 +1,60 @@
+"""Tells what passes by itself from what lasts until a person does something: a forecast assumes nobody's decisions."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from shared.domain.maintenance import MAINTENANCE_UNREADABLE, opening_by_cluster
+from shared.domain.model import Cluster
+from shared.domain.openings import BLACKOUT, OUTSIDE_WINDOW, Closed
+from shared.domain.situation import Situation
+from shared.domain.steps import Step
+from shared.domain.waits import Wait, barred
+from shared.domain.windows import opening
+
+CLOSED = (OUTSIDE_WINDOW, BLACKOUT)
+"""Reasons of windows that are not open now."""
+BUDGET = ("BudgetExhausted", "TooManyNodes", "RingClosed", "RingSoaking", "CanaryUnproven", "Spacing")
+"""Reasons of a budget that has no place now."""
+PERSON = (
+    *("ApprovalMissing", "PolicyNotApproved", "OwnerObjects", "Paused", "BreakerOpen", "RulesUnreadable"),
+    "AzureRefuses",
+)
+"""Reasons that end by a person's word, with the rules and the pool as they are."""
+_LASTING = (*PERSON, MAINTENANCE_UNREADABLE, "NoMaintenanceConfiguration")
+_AT_REST = ("Succeeded", "Failed", "Canceled")
+
+
+def busy(cluster: Cluster) -> bool:
+    """Say whether AKS is doing something to a cluster."""
+    states = (cluster.provisioning_state, *(pool.provisioning_state for pool in cluster.pools))
+    return any(state not in _AT_REST for state in states)
+
+
+def lasting(situation: Situation, step: Step, waits: Iterable[Wait]) -> Wait | None:
+    """Return what keeps a step from ever being taken until somebody does something; None if it comes by itself."""
+    if found := barred(situation, step) or _refused(step) or _always_closed(situation, step):
+        return found
+    return next((wait for wait in waits if wait.reason in _LASTING), None)
+
+
+def not_yet(waits: Iterable[Wait]) -> timedelta | None:
+    """Return after what time a step is worth another look that waits for neither window nor budget."""
+    others = (*CLOSED, *BUDGET, "NoticeGiven")
+    return max((wait.after for wait in waits if wait.after and wait.reason not in others), default=None)
+
+
+def _refused(step: Step) -> Wait | None:
+    refused = step.subject.memory.refused
+    return Wait("AzureRefuses", refused) if refused else None
+
+
+def _always_closed(situation: Situation, step: Step) -> Wait | None:
+    settings = step.subject.settings
+    found = [opening(settings.windows, settings.blackouts, situation.now)]
+    if settings.cluster_maintenance:
+        own = opening_by_cluster(situation.maintenance, situation.now)
+        found += [own] if isinstance(own, Closed) else []
+    for each in found:
+        if isinstance(each, Closed) and each.until is None and each.reason in CLOSED:
+            return Wait("NeverOpen", f"{each.message} None opens within 400 days.")
+    return None

@@ -1,0 +1,299 @@
+"""Plays a policy forward over a fleet: the product's own judgement, plan and budget over time that is made up.
+
+Nothing here decides: every beginning is what `plan` says at that moment, and every place is taken and given back by
+the budget's own functions. Time jumps from one event to the next; only clusters with a step that is due are planned
+again, and only when something that they wait for may have changed.
+"""
+
+from collections.abc import Hashable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import IntEnum
+from heapq import heappop, heappush
+
+from shared.domain.afterwards import asked, remembered, settled, switched
+from shared.domain.budget import (
+    Counts,
+    Ended,
+    Place,
+    Refusal,
+    Wanted,
+    counted,
+    learnt,
+    refusal,
+    released,
+    seen,
+    taken,
+)
+from shared.domain.census import Census, is_done
+from shared.domain.evaluate import evaluate
+from shared.domain.lanes import Candidate, Lane, Lanes, candidate, lane_key
+from shared.domain.lasting import CLOSED, busy, lasting, not_yet
+from shared.domain.model import Action, ComplianceState, Operation, OutcomeState, Posture
+from shared.domain.plan import plan
+from shared.domain.situation import Situation
+from shared.domain.stage import Actor, Remediation, Start, signature
+from shared.domain.steps import due
+from shared.domain.waits import all_waits
+
+_HOUR = timedelta(hours=1)
+"""How often the resync counts the fleet."""
+_POLL = timedelta(seconds=30)
+_ANYBODY = Wanted("", "", "", None, 0)
+"""Who asks for no nodes, in no ring and no subscription: where there is no place for them, there is for nobody."""
+
+
+class _Event(IntEnum):
+    """What happens at a time; of several at once, in this order."""
+
+    END = 0
+    """Our operation on a cluster ends."""
+    SETTLED = 1
+    """What others do to a cluster ends."""
+    LOOK = 2
+    """A cluster is worth a look."""
+    LANE = 3
+    """A lane may have something to take."""
+    AGAIN = 4
+    """Nothing but that time has passed: a resync, or the spacing."""
+
+
+class Rehearsal:
+    """One play; afterwards its fields say what became of everything."""
+
+    def __init__(self, start: Start) -> None:
+        self.start, self.rules, self.policy = start, start.rules, start.rules.policy
+        self.budget = start.budget
+        self.actors: dict[str, Actor] = {}
+        self.done: dict[tuple[str, str], datetime] = {}
+        """Since when nothing is left to do for a pool, by keys of cluster and name."""
+        self.remediations: list[Remediation] = []
+        self.assumed = 0
+        """Pools whose nodes nobody has asked, and that are assumed to agree."""
+        self._census = Census(self.policy, start.blind)
+        self._counted_at: datetime | None = None
+        self._events: list[tuple[datetime, _Event, str]] = []
+        self._coming: set[tuple[datetime, _Event, str]] = set()
+        self._lanes = Lanes()
+        self._shut: list[int] = []
+
+    @property
+    def over(self) -> bool:
+        """Say whether nothing would ever happen any more."""
+        return not self._events
+
+    def run(self) -> None:
+        """Play until the time is up, or nothing happens any more."""
+        now, until = self.start.now, self.start.until
+        self._enter(now)
+        self._begin(now)
+        while self._events and self._events[0][0] <= until:
+            at = self._events[0][0]
+            self._resync(at)
+            while self._events and self._events[0][0] == at:
+                event = heappop(self._events)
+                self._coming.discard(event)
+                self._happen(event[1], event[2], at)
+            self._begin(at)
+
+    def situation(self, actor: Actor, at: datetime) -> Situation:
+        """Return all that a plan for a cluster is made from, by its last judgement."""
+        return Situation(
+            actor.cluster, actor.posture, actor.memory, self.rules, self.budget, actor.maintenance, at, _POLL
+        )
+
+    def judge(self, actor: Actor, at: datetime) -> int:
+        """Judge a cluster after asking its nodes, as a look does; returns of how many pools that was assumed."""
+        actor.memory, assumed = asked(actor.cluster, actor.memory, self.rules, at)
+        actor.posture = evaluate(actor.cluster, actor.memory, self.rules, None, at)
+        key = actor.cluster.id.key
+        if self._census.count(actor.cluster.id, actor.posture):
+            self._schedule(self._mark(at) + _HOUR, _Event.AGAIN)
+        for pool in actor.posture.pools:
+            if is_done(pool):
+                self.done.setdefault((key, pool.pool), at)
+            else:
+                self.done.pop((key, pool.pool), None)
+        before = self.budget.canaries
+        self.budget = seen(self.budget, key, actor.posture)
+        if self.budget.canaries != before:
+            self._reopen()
+        return assumed
+
+    def _schedule(self, at: datetime, event: _Event, key: str = "") -> None:
+        found = (at, event, key)
+        if found not in self._coming:
+            self._coming.add(found)
+            heappush(self._events, found)
+
+    def _enter(self, now: datetime) -> None:
+        for known in sorted(self.start.fleet, key=lambda it: it.cluster.id.key):
+            actor = Actor(known.cluster, known.memory, known.maintenance, Posture(now, ComplianceState.UNKNOWN, ()))
+            assumed = self.judge(actor, now)
+            if actor.posture.in_scope:
+                self.actors[known.cluster.id.key] = actor
+                self.assumed += 0 if known.proven else assumed
+        self._resync(now)
+        for key in sorted(self.budget.places.keys() | {key for key, it in self.actors.items() if it.memory.operation}):
+            self._schedule(self._ends(key, now), _Event.END, key)
+        for key, actor in self.actors.items():
+            if actor.memory.operation is None and busy(actor.cluster):
+                nodes = max((pool.count or 0 for pool in actor.cluster.pools), default=0)
+                self._schedule(now + self.start.pace.of(nodes), _Event.SETTLED, key)
+            self._queue(actor, now)
+
+    def _ends(self, key: str, now: datetime) -> datetime:
+        """Return when an operation that runs at the start ends; what is late by the pace ends soon."""
+        place, actor = self.budget.places.get(key), self.actors.get(key)
+        operation = actor.memory.operation if actor else None
+        began = place.at if place else operation.at if operation else now
+        ends = began + self.start.pace.of(place.nodes if place else 1)
+        return ends if ends > now else now + self.start.pace.per_node
+
+    def _happen(self, event: _Event, key: str, at: datetime) -> None:
+        if event is _Event.LANE:
+            self._lanes.wake(int(key))
+        elif event is _Event.END:
+            self._end(key, at)
+        elif event in (_Event.SETTLED, _Event.LOOK):
+            actor = self.actors[key]
+            if event is _Event.SETTLED:
+                actor.cluster = settled(actor.cluster)
+            self._look(actor, at)
+
+    def _look(self, actor: Actor, at: datetime) -> None:
+        self.judge(actor, at)
+        self._queue(actor, at)
+
+    def _queue(self, actor: Actor, at: datetime) -> None:
+        """Queue a cluster's steps that may be taken some time; for what passes by itself, a look at its end."""
+        actor.generation += 1
+        self._watch_exemptions(actor, at)
+        if actor.cluster.id.key in self.budget.places or actor.memory.operation:
+            return
+        situation = self.situation(actor, at)
+        for step in due(situation):
+            waits = tuple(all_waits(situation, step))
+            if signature(step) in actor.tried or busy(actor.cluster) or lasting(situation, step, waits):
+                continue
+            if after := not_yet(waits):
+                self._schedule(at + after, _Event.LOOK, actor.cluster.id.key)
+            else:
+                self._lanes.put(lane_key(actor, situation, step), candidate(actor, situation, step))
+
+    def _watch_exemptions(self, actor: Actor, at: datetime) -> None:
+        """Look again when an exemption of a pool that is not compliant begins or ends."""
+        if not self.rules.exemptions.entries:
+            return
+        waiting = {it.pool for it in actor.posture.pools if it.state is not ComplianceState.COMPLIANT}
+        for pool in actor.cluster.pools:
+            for entry in self.rules.exemptions.matching(actor.cluster, pool) if pool.name in waiting else ():
+                for turn in (entry.created, entry.ends(self.policy.exemptions)):
+                    if turn > at:
+                        self._schedule(turn, _Event.LOOK, actor.cluster.id.key)
+
+    def _begin(self, at: datetime) -> None:
+        """Begin all that may be begun now, the safest first."""
+        aside: list[Lane] = []
+        planned: set[Hashable] = set()
+        while lane := self._next(at):
+            head = lane.queue[0]
+            actor = self.actors[head.wanted.cluster]
+            if head.generation != actor.generation:
+                self._lanes.drop(lane)
+            elif found := refusal(self.budget, self.policy, head.wanted, at):
+                self._refused(lane, found, at, aside)
+            elif head.order in planned:
+                aside.append(lane)
+            else:
+                planned.add(head.order)
+                self._try(lane, actor, head, at)
+        for lane in aside:
+            self._lanes.offer(lane)
+
+    def _next(self, at: datetime) -> Lane | None:
+        if found := refusal(self.budget, self.policy, _ANYBODY, at):
+            if found.reason == "Spacing" and found.after:
+                self._schedule(at + found.after, _Event.AGAIN)
+            return None
+        return self._lanes.next()
+
+    def _refused(self, lane: Lane, found: Refusal, at: datetime, aside: list[Lane]) -> None:
+        """Put a lane aside until a place comes free, or let it rest until its ring may have opened."""
+        if found.reason in ("BudgetExhausted", "TooManyNodes"):
+            aside.append(lane)
+            return
+        lane.resting = True
+        self._shut.append(lane.number)
+        if found.after:
+            self._schedule(at + found.after, _Event.LANE, str(lane.number))
+
+    def _try(self, lane: Lane, actor: Actor, head: Candidate, at: datetime) -> None:
+        self.judge(actor, at)
+        made = plan(self.situation(actor, at))
+        for notice in made.notices:
+            noticed = replace(actor.memory.pool(notice.pool), noticed=at)
+            actor.memory = actor.memory.with_pool(notice.pool, noticed)
+        mine = next((it for it in made.deferrals if it.pool == head.wanted.pool), None)
+        if made.action:
+            self._take(actor, made.action, at)
+        elif mine and mine.reason in CLOSED and mine.until:
+            lane.resting = True
+            self._schedule(mine.until, _Event.LANE, str(lane.number))
+        else:
+            self._queue(actor, at)
+        self._lanes.offer(lane)
+
+    def _take(self, actor: Actor, action: Action, at: datetime) -> None:
+        cluster, number = actor.cluster.id, len(self.remediations) + 1
+        intent = f"forecast-{number}"
+        ring = next((ring for ring in self.policy.rings if ring.name == action.ring), None)
+        asks = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
+        place = Place(intent, action.pool, cluster.subscription, action.ring, action.nodes, at)
+        held = taken(self.budget, self.policy, asks, place, action.approvals, at)
+        if held is None:
+            raise RuntimeError(f"plan and budget disagree about {cluster}/{action.pool}")
+        self.budget = held
+        done = OutcomeState.ACCEPTED
+        operation = Operation(intent, action.kind, action.pool, action.etag, at, action.changes, done)
+        actor.memory = replace(actor.memory, operation=operation)
+        actor.generation += 1
+        ends = at + self.start.pace.of(action.nodes)
+        self._schedule(ends, _Event.END, cluster.key)
+        made = Remediation(cluster, action.pool, action.ring, action.kind, action.nodes, at, ends)
+        self.remediations.append(made)
+
+    def _end(self, key: str, at: datetime) -> None:
+        if place := self.budget.places.get(key):
+            ended = Ended(place.intent, at, failed=False)
+            self.budget = released(learnt(self.budget, ended, self.policy.disruption.breaker), key, begun=True)
+        if actor := self.actors.get(key):
+            if operation := actor.memory.operation:
+                actor.cluster = settled(switched(actor.cluster, operation, len(self.remediations)))
+                actor.memory = remembered(actor.memory, operation.pool, at)
+                actor.tried.add((operation.pool, operation.kind, frozenset(operation.changes.items())))
+            self._look(actor, at)
+
+    def _mark(self, at: datetime) -> datetime:
+        """Return when the last resync was."""
+        return self.start.now + (at - self.start.now) // _HOUR * _HOUR
+
+    def _resync(self, at: datetime) -> None:
+        """Count the fleet as the last resync did."""
+        mark = self._mark(at)
+        if self._counted_at == mark:
+            return
+        self._counted_at, before = mark, self.budget.counts
+        self.budget = counted(self.budget, self._census.counts(mark))
+        if _clean(before) != _clean(self.budget.counts):
+            self._reopen()
+
+    def _reopen(self) -> None:
+        """Ask again for the lanes whose ring was closed."""
+        shut, self._shut = self._shut, []
+        for number in shut:
+            self._lanes.wake(number)
+
+
+def _clean(counts: Counts | None) -> dict[str, datetime | None]:
+    return {name: ring.clean_since for name, ring in counts.rings.items()} if counts else {}

@@ -1,0 +1,79 @@
+"""What a forecast is made from, and what its play keeps of each cluster."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.domain.budget import Budget
+from shared.domain.ids import ClusterId
+from shared.domain.maintenance import MaintenanceConfiguration
+from shared.domain.model import ActionKind, Cluster, Memory, Posture, Unreadable
+from shared.domain.pace import Pace
+from shared.domain.rulebook import Rulebook
+from shared.domain.steps import Step
+
+Maintenance = tuple[MaintenanceConfiguration, ...] | Unreadable
+"""A cluster's own maintenance configurations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One cluster as a forecast finds it."""
+
+    cluster: Cluster
+    memory: Memory = field(default_factory=Memory)
+    """What the app remembers of it."""
+    maintenance: Maintenance = ()
+    """Its own maintenance configurations; only needed where the policy asks for them."""
+    proven: bool = False
+    """The app has proven its pools, so that it is no assumption that their nodes agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """All that a forecast is made from."""
+
+    fleet: tuple[Known, ...]
+    """Each cluster once, in any order."""
+    rules: Rulebook
+    budget: Budget
+    pace: Pace
+    now: datetime
+    until: datetime
+    unread: int = 0
+    """How many clusters can't be read: nothing is known of their pools."""
+    blind: int = 0
+    """How many parts of the fleet can't be read at all: they keep every ring from being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remediation:
+    """One remediation that the forecast has begun."""
+
+    cluster: ClusterId
+    pool: str
+    ring: str
+    """Empty if the pool is in none."""
+    kind: ActionKind
+    nodes: int
+    began: datetime
+    ends: datetime
+
+
+@dataclass(slots=True)
+class Actor:
+    """A cluster in the play."""
+
+    cluster: Cluster
+    memory: Memory
+    maintenance: Maintenance
+    posture: Posture
+    generation: int = 0
+    """Grows whenever its steps are queued anew or one is begun: what was queued before is void."""
+    tried: set[Hashable] = field(default_factory=set)
+    """Steps that have ended in the play: one that is due again was no cure."""
+
+
+def signature(step: Step) -> Hashable:
+    """Return what makes a step the same as another one of the same cluster."""
+    return step.pool.name, step.kind, frozenset(step.changes.items())
