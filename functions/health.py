@@ -36,6 +36,8 @@ def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 (the bin
             faults.extend([rules.trouble] if rules.trouble else [])
     except ConfigError as error:
         faults.extend(error.faults)
+    except Exception as error:  # noqa: BLE001 (whoever asks must be told what is wrong, whatever it is)
+        faults.append(f"{type(error).__name__}: {' '.join(str(error).split())[:500]}")
     body = {"status": "unhealthy" if faults else "healthy", "version": __version__, "policy": policy_hash}
     answer = json.dumps({**body, "faults": faults, "warnings": warnings}, indent=2)
     return func.HttpResponse(answer, status_code=503 if faults else 200, mimetype="application/json")

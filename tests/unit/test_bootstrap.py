@@ -182,6 +182,8 @@ def test_health_shows_that_the_rules_are_not_those_of_today(
 
 
 def test_health_says_when_the_resync_comes_too_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = MemoryTable(ManualClock(NOW))
+    monkeypatch.setattr(bootstrap, "table", lambda _: tables)
     monkeypatch.setenv("RESYNC_SCHEDULE", "0 0 */2 * * *")
     sound = answered()
     monkeypatch.setenv("RESYNC_SCHEDULE", "0 0 6 * * *")
@@ -191,6 +193,19 @@ def test_health_says_when_the_resync_comes_too_seldom(monkeypatch: pytest.Monkey
     assert sound == (200, [])
     assert status == 503
     assert [fault.split(":")[0] for fault in faults] == ["RESYNC_SCHEDULE"]
+
+
+def test_health_tells_that_storage_is_away_rather_than_failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away:
+        def read(self, _: str, __: str) -> None:
+            raise OSError("no route to host")
+
+    monkeypatch.setattr(bootstrap, "table", lambda _: Away())
+
+    status, faults = answered()
+
+    assert status == 503
+    assert faults == ["OSError: no route to host"]
 
 
 def test_health_shows_the_faults_of_channels_next_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,6 +151,7 @@ def test_with_a_typo_in_the_setting_a_request_comes_back_and_says_so(
 ) -> None:
     """It must not be let go: then nothing would be looked at, without a word."""
     monkeypatch.setenv("FIPSWARDEN_SUBSCRIPTIONS", f"{SUBSCRIPTION[:-1]}")
+    monkeypatch.setattr(bootstrap, "reconciler_ports", bootstrap.settings)
 
     with pytest.raises(ConfigError, match="FIPSWARDEN_SUBSCRIPTIONS"):
         receive(ReconcileRequest(cluster_id(), "test").to_json())
