@@ -14,7 +14,7 @@ from shared.domain.budget import Budget
 from shared.domain.changed_limits import changed_limits
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
-from shared.domain.model import ActionKind, Cluster, ComplianceState, Memory, Pool, PoolPosture
+from shared.domain.model import ActionKind, Cluster, ComplianceState, Memory, Mode, Pool, PoolPosture
 from shared.domain.policy import Policy
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Settings
@@ -27,7 +27,7 @@ class Change(StrEnum):
     """What is different for a node pool; it may be several things at once."""
 
     REIMAGED = "reimaged"
-    """A step would be taken that was not, or another one."""
+    """A step would be taken that was not, or another one, or without the person who was asked."""
     SPARED = "spared"
     """A step would not be taken any more."""
     ENTERED = "in_scope"
@@ -51,6 +51,14 @@ class DueStep:
     """By ARM's names; empty where it is no update in place."""
     barred: str = ""
     """Reason for which it is not taken however long one waits; empty if it may be."""
+    approved: bool = False
+    """A person has to agree to it each time (mode `approve`)."""
+
+    def disrupts_more_than(self, other: "DueStep | None") -> bool:
+        """Say whether it would be taken where the other one is not, or changes something else, or asks nobody first."""
+        if other is None or (self.kind, self.changes) != (other.kind, other.changes):
+            return True
+        return other.approved and not self.approved
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +172,7 @@ def _sides(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> 
 
 def _due_step(situation: Situation, step: Step) -> DueStep:
     wait = barred(situation, step)
-    return DueStep(step.kind, step.changes, wait.reason if wait else "")
+    return DueStep(step.kind, step.changes, wait.reason if wait else "", step.verdict.mode is Mode.APPROVE)
 
 
 def _side(cluster: Cluster, pool: Pool, verdict: PoolPosture, policy: Policy, step: DueStep | None) -> Side:
@@ -175,7 +183,7 @@ def _side(cluster: Cluster, pool: Pool, verdict: PoolPosture, policy: Policy, st
 
 def _changes(before: Side | None, after: Side | None) -> Iterator[Change]:
     was, is_ = (side.acting if side else None for side in (before, after))
-    if is_ and is_ != was:
+    if is_ and is_.disrupts_more_than(was):
         yield Change.REIMAGED
     if was and not is_:
         yield Change.SPARED
