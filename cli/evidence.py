@@ -1,22 +1,25 @@
-"""`fipswarden evidence`: what was seen and done."""
+"""`fipswarden evidence`: what was seen and done, and whether its records hold together."""
 
 import argparse
 import json
+import sys
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cli.exits import OK, UNKNOWN, cut_short
-from cli.naming import CLUSTER, named_cluster
-from cli.show import print_table
+from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
+from cli.naming import CLUSTER, count, named_cluster
+from cli.show import plain_text, print_table
 from shared.errors import InputError
 
 if TYPE_CHECKING:
     from shared.domain.ids import ClusterId
+    from shared.domain.records import Record
     from shared.ports import Evidence
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    words = "the evidence records of a cluster; 2 if there are none"
+    words = "the evidence records of a cluster; 1 if one is missing, unreadable or changed, 2 if there are none"
     evidence = commands.add_parser("evidence", help=words, description=words)
     evidence.add_argument("cluster", help=CLUSTER)
     evidence.add_argument("seq", nargs="?", type=int, help="number of one record, to see it whole")
@@ -28,25 +31,63 @@ def _evidence(chosen: argparse.Namespace) -> int:
 
     cluster = named_cluster(chosen.cluster)
     evidence = bootstrap.evidence()
-    if chosen.seq is None:
-        return _list(evidence, cluster)
-    record = evidence.read(cluster, chosen.seq)
-    if record is None:
-        raise InputError(f"there is no record {chosen.seq} of {cluster}: `fipswarden evidence` lists them")
+    return _list(evidence, cluster) if chosen.seq is None else _one(evidence, cluster, chosen.seq)
+
+
+def _one(evidence: "Evidence", cluster: "ClusterId", seq: int) -> int:
+    from shared.history import read_entry
+
+    entry = read_entry(evidence, cluster, seq)
+    if entry.record is None and not entry.fault:
+        raise InputError(f"there is no record {seq} of {cluster}: `fipswarden evidence` lists them")
     with cut_short():
-        print(json.dumps(record.payload, indent=2))
-    return OK
+        if entry.record is not None:
+            print(json.dumps(entry.record.payload, indent=2))
+    return _told((entry.fault,))
 
 
 def _list(evidence: "Evidence", cluster: "ClusterId") -> int:
-    rows: list[tuple[str, ...]] = []
-    while record := evidence.read(cluster, len(rows) + 1):
-        said = record.payload
-        what = str(said.get("outcome") or said.get("action") or said.get("posture", {}).get("state") or "")
-        rows.append((str(record.seq), str(said["at"])[:19], record.kind.value, str(said.get("pool", "")), what))
-    if not rows:
+    from shared import bootstrap
+    from shared.history import history
+    from shared.postures import read_posture
+
+    known = read_posture(bootstrap.table("posture"), cluster).head
+    entries = tuple(history(evidence, cluster, known))
+    if not entries:
         print(f"there is no evidence of {cluster}: it has not been looked at")
         return UNKNOWN
     with cut_short():
-        print_table(("seq", "at (UTC)", "kind", "node pool", "what"), rows)
-    return OK
+        print_table(
+            ("seq", "at (UTC)", "kind", "node pool", "what"), [_row(one.record) for one in entries if one.record]
+        )
+    return _told(entry.fault for entry in entries)
+
+
+def _told(said: Iterable[str]) -> int:
+    faults = [fault for fault in said if fault]
+    for fault in faults:
+        print(plain_text(fault), file=sys.stderr)
+    return NON_COMPLIANT if faults else OK
+
+
+def _row(record: "Record") -> tuple[str, ...]:
+    said = record.payload
+    return (str(record.seq), str(said.get("at", ""))[:19], record.kind.value, str(said.get("pool", "")), _what(said))
+
+
+def _what(said: Mapping[str, Any]) -> str:
+    """Say in a few words what a record holds; a changed one may hold anything."""
+    match said:
+        case {"outcome": str(outcome)}:
+            return outcome
+        case {"action": str(action)}:
+            return action
+        case {"posture": {"state": str(state)}}:
+            return state
+        case {"proof": {"unreadable": str(why)}} if why:
+            return f"nodes not read: {why.partition(':')[0]}"
+        case {"proof": {"nodes": int(nodes), "disagreeing": [*names]}}:
+            return f"{count(nodes, 'node')} asked, {len(names)} disagree"
+        case {"strays": {"nodes": int(nodes), "disabled": int(disabled)}}:
+            return f"{count(nodes, 'node')} in no node pool, {disabled} without FIPS"
+    return ""
