@@ -101,10 +101,11 @@ class Lab:
         self.clusters, self.nodes = WorldClusters(self.world), WorldNodes(self.world)
         self.policies = FixedRules(ruled())
         self.last_event = EPOCH
+        self.watched = True
 
-    def event(self) -> None:
+    def event(self, cluster: ClusterId = CLUSTER) -> None:
         """Something happened to the cluster."""
-        self.last_event = self.queue.send(ReconcileRequest(CLUSTER, "event")).at
+        self.last_event = self.queue.send(ReconcileRequest(cluster, "event")).at
 
     def ports(self, tap: Tap) -> Ports:
         """Return the ports of one worker."""
@@ -121,7 +122,7 @@ class Lab:
                 "alerts": self.alerts,
             }.items()
         }
-        return Ports(clock=self.clock, timing=Timing(), **tapped)
+        return Ports(clock=self.clock, timing=Timing(), watches=lambda _: self.watched, **tapped)
 
     def work(self, message: Message, tap: Tap, *, back_at_once: bool = True) -> None:
         """Do what the Functions host does with one message."""

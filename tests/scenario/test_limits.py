@@ -1,0 +1,347 @@
+"""What holds a remediation back, over hours and days: windows, rings, the breaker, people who were asked or told."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from local.seed import EPOCH
+from local.world.faults import DRAIN_FAILURE, Answer, FailOperation, Fault
+from local.world.model import Pool
+from shared.budget import approve, reset_breaker
+from shared.domain.budget import Approval
+from shared.domain.exemptions import Exemptions
+from shared.domain.ids import ClusterId
+from shared.domain.records import RecordKind
+from tests.builders import exemption
+from tests.protocol.lab import CLUSTER, ruled
+from tests.scenario.fleet import Fleet
+
+PROVEN = "compliant: NodesProven"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def fleet(text: str) -> Fleet:
+    made = Fleet()
+    made.policies.rules = ruled(text)
+    return made
+
+
+def begun(lab: Fleet, cluster: ClusterId = CLUSTER) -> list[datetime]:
+    """When the remediations of a cluster began."""
+    return [datetime.fromisoformat(record.payload["at"]) for record in lab.records(RecordKind.INTENT, cluster)]
+
+
+def fails(lab: Fleet, *, times: int = 1) -> None:
+    """Let the next remediations fail half-way."""
+    effect = FailOperation("PodDrainFailure", DRAIN_FAILURE)
+    lab.world.faults.add(Fault(effect, method="PUT", kind="agentPools", times=times))
+
+
+def mend(lab: Fleet, pool: Pool) -> None:
+    """Somebody mends a pool: AKS has rolled it back, and its budgets allow evictions now."""
+    with lab.world.entered():
+        pool.provisioning_state = "Succeeded"
+        pool.properties |= {"enableFIPS": False, "nodeLabels": {"mended": "yes"}}
+        pool.image = pool.target_image()
+
+
+# Windows
+
+
+def test_outside_the_window_nothing_begins_and_inside_it_does() -> None:
+    lab = fleet('mode: enforce\nwindows: [{days: [Tuesday], start: "02:00", length: 2h, zone: Europe/Berlin}]\n')
+    lab.look(lasting=12 * HOUR)
+    assert lab.puts() == []
+    assert lab.waits() == "OutsideWindow"
+    lab.days(0.5)
+    assert lab.verdict() == PROVEN
+    (at,) = begun(lab)
+    assert EPOCH.replace(day=24, hour=1) <= at < EPOCH.replace(day=24, hour=3), "two o'clock in Berlin is one in UTC"
+
+
+def test_a_blackout_beats_the_window() -> None:
+    lab = fleet("mode: enforce\nblackouts: [{first: 2026-11-23, last: 2026-11-24, reason: peak season}]\n")
+    lab.look(lasting=DAY)
+    assert (lab.puts(), lab.waits()) == ([], "Blackout")
+    assert "peak season" in lab.deferral().message
+    lab.days(1)
+    assert lab.verdict() == PROVEN
+
+
+# Exemptions
+
+
+def test_an_exempt_pool_is_never_acted_on_and_its_posture_is_exempt_until_the_exemption_ends() -> None:
+    lab = fleet("mode: enforce\n")
+    other = lab.add("aks-other")
+    excused = exemption(created=EPOCH - DAY, expires=EPOCH + 2 * DAY)
+    excused = replace(excused, match=replace(excused.match, clusters=(CLUSTER.name,)))
+    lab.policies.rules = replace(ruled("mode: enforce\n"), exemptions=Exemptions((excused,), hash="e1"))
+    lab.look(CLUSTER, other, lasting=HOUR)
+    lab.days(1.5)
+    assert lab.verdict() == "exempt: FipsDisabled"
+    assert (lab.waits(), lab.puts(CLUSTER)) == ("Exempt", [])
+    assert lab.verdict(other) == PROVEN, "it excuses nobody else"
+    judged = lab.records(RecordKind.OBSERVATION)[-1].payload
+    assert judged["exemptions"] == "e1"
+    assert "legacy" in str(judged["posture"])
+    lab.days(1.5)
+    assert lab.verdict() == PROVEN
+    assert begun(lab)[0] >= excused.expires
+
+
+# Approval
+
+
+def test_mode_approve_waits_and_a_word_lets_exactly_that_through_once() -> None:
+    lab = fleet("mode: approve\n")
+    lab.look(lasting=3 * HOUR)
+    assert (lab.puts(), lab.waits()) == ([], "ApprovalMissing")
+    asked = lab.deferral().approval
+    now = lab.clock.now()
+    approve(lab.rollout, asked, Approval("ana", now, now + DAY, "enable fips on np1"))
+    lab.look(lasting=HOUR)
+    assert lab.verdict() == PROVEN
+    (intent,) = lab.records(RecordKind.INTENT)
+    assert intent.payload["approvals"][asked]["by"] == "ana"
+    assert lab.budget.approvals == {}, "it is used up"
+    with lab.world.entered():
+        lab.pool.properties["enableFIPS"] = False
+        lab.pool.image = lab.pool.target_image()
+        lab.pool.etag = lab.world.guid()
+    lab.look(lasting=DAY)
+    assert (lab.puts(), lab.waits()) == ([200], "ApprovalMissing"), "the next time is another word's"
+
+
+@pytest.mark.parametrize("change", [{"osSKU": "Ubuntu2204"}, {"vmSize": "Standard_D8ds_v5"}, {"count": 9}])
+def test_an_approval_holds_for_exactly_the_pool_that_was_shown(change: dict[str, object]) -> None:
+    lab = fleet("mode: approve\n")
+    lab.look(lasting=HOUR)
+    now, asked = lab.clock.now(), lab.deferral().approval
+    approve(lab.rollout, asked, Approval("ana", now, now + DAY, "enable fips on np1"))
+    with lab.world.entered():
+        lab.pool.properties.update(change)
+        lab.pool.image = lab.pool.target_image()
+    lab.look(lasting=2 * HOUR)
+    assert (lab.puts(), lab.waits()) == ([], "ApprovalMissing")
+    assert lab.deferral().approval != asked
+
+
+def test_an_approval_that_has_ended_lets_nothing_through() -> None:
+    lab = fleet('mode: approve\nwindows: [{start: "02:00", length: 1h}]\n')
+    lab.clock.advance(18 * HOUR)
+    lab.look()
+    now, asked = lab.clock.now(), lab.deferral().approval
+    approve(lab.rollout, asked, Approval("ana", now, now + HOUR, "enable fips on np1"))
+    lab.days(2)
+    assert (lab.puts(), lab.budget.places) == ([], {})
+
+
+def test_a_word_is_given_back_when_aks_did_not_take_the_put() -> None:
+    lab = fleet("mode: approve\n")
+    lab.look()
+    now, asked = lab.clock.now(), lab.deferral().approval
+    approve(lab.rollout, asked, Approval("ana", now, now + DAY, "enable fips on np1"))
+    lab.world.faults.add(Fault(Answer(429, "Throttled", "slow down", retry_after=600), method="PUT", times=1))
+    lab.look(lasting=timedelta(minutes=5))
+    assert lab.outcomes() == ["refused"]
+    assert lab.budget.approvals[asked].by == "ana"
+    lab.passes(HOUR)
+    assert lab.verdict() == PROVEN
+
+
+def test_a_policy_that_needs_approval_acts_only_once_it_has_it() -> None:
+    lab, rules = Fleet(), ruled("mode: enforce\nrequire_approved_policy: true\n")
+    lab.policies.rules = rules
+    lab.look(lasting=2 * HOUR)
+    assert (lab.puts(), lab.waits()) == ([], "PolicyNotApproved")
+    now, asked = lab.clock.now(), lab.deferral().approval
+    assert asked == rules.policy.hash
+    approve(lab.rollout, asked, Approval("ana", now, now + DAY, "the policy"))
+    lab.look(lasting=HOUR)
+    assert lab.verdict() == PROVEN
+    assert asked in lab.budget.approvals, "a policy's approval goes on to hold"
+    lab.policies.rules = ruled("mode: enforce\nrequire_approved_policy: true\n# another\n")
+    other = lab.add("aks-other")
+    lab.look(other, lasting=2 * HOUR)
+    assert (lab.puts(other), lab.waits(other)) == ([], "PolicyNotApproved")
+
+
+# Notice
+
+
+def test_the_owner_is_told_first_and_the_reimage_waits() -> None:
+    lab = fleet("mode: enforce\nnotice: {before: 1d, owner: fallback@example.com}\n")
+    lab.pool.properties["tags"] = {"Owner": "team@example.com"}
+    lab.look(lasting=HOUR)
+    (told,) = [alert for alert in lab.alerts.sent if alert.reason == "RemediationAnnounced"]
+    assert (told.owner, told.pool) == ("team@example.com", "np1")
+    assert (lab.puts(), lab.waits()) == ([], "NoticeGiven")
+    lab.look(lasting=HOUR)
+    assert (lab.puts(), lab.waits()) == ([], "NoticeRunning")
+    lab.days(0.8)
+    assert lab.puts() == []
+    lab.days(0.5)
+    assert lab.verdict() == PROVEN
+    assert begun(lab)[0] - EPOCH >= DAY
+    assert lab.told("RemediationAnnounced") == 1
+
+
+def test_the_tag_of_the_pool_names_the_owner_before_that_of_the_cluster_and_the_policy_after_both() -> None:
+    lab = fleet("mode: enforce\nnotice: {before: 1d, owner: fallback@example.com}\n")
+    tagged = lab.add("aks-tagged", {"owner": "cluster@example.com"})
+    lab.add_pool(tagged, "np2", tags={"owner": "pool@example.com"})
+    lab.look(CLUSTER, tagged)
+    owners = {(alert.cluster, alert.pool): alert.owner for alert in lab.alerts.sent if alert.owner}
+    assert owners == {
+        (CLUSTER.arm_id, "np1"): "fallback@example.com",
+        (tagged.arm_id, "np1"): "cluster@example.com",
+        (tagged.arm_id, "np2"): "pool@example.com",
+    }
+
+
+def test_an_objection_holds_until_it_is_withdrawn() -> None:
+    lab = fleet("mode: enforce\nnotice: {before: 1h, owner: team@example.com}\n")
+    lab.look(lasting=HOUR / 2)
+    lab.pool.properties["tags"] = {"FIPS-Objection": "not before the release"}
+    lab.days(2)
+    assert (lab.puts(), lab.waits()) == ([], "OwnerObjects")
+    lab.pool.properties["tags"] = {}
+    lab.look(lasting=2 * HOUR)
+    assert lab.verdict() == PROVEN
+
+
+def test_an_objection_counts_where_no_notice_is_given_too() -> None:
+    lab = fleet("mode: enforce\n")
+    tagged = lab.add("aks-tagged", {"fips-objection": ""})
+    lab.look(tagged, lasting=2 * HOUR)
+    assert (lab.puts(), lab.waits(tagged)) == ([], "OwnerObjects")
+
+
+# Rings
+
+RINGS = """mode: enforce
+disruption: {concurrent: 10}
+rings:
+  - {name: test, match: {clusters: ["aks-test-*"]}, soak: 2d}
+  - {name: prod, match: {clusters: ["*"]}}
+"""
+
+
+def test_the_second_pool_of_a_ring_waits_for_the_proof_of_its_canary() -> None:
+    lab = fleet(RINGS)
+    first, second = lab.add("aks-test-1"), lab.add("aks-test-2")
+    lab.count()
+    lab.look(first)
+    assert lab.puts() == [200]
+    lab.look(second)
+    assert lab.waits(second) == "CanaryUnproven"
+    lab.passes(HOUR)
+    assert (lab.verdict(first), lab.verdict(second)) == (PROVEN, PROVEN)
+    proven = next(record for record in lab.records(RecordKind.PROOF, first))
+    assert begun(lab, second)[0] >= datetime.fromisoformat(proven.payload["at"])
+
+
+def test_a_canary_that_fails_holds_its_ring_until_it_is_mended() -> None:
+    lab = fleet(RINGS)
+    first, second = lab.add("aks-test-1"), lab.add("aks-test-2")
+    fails(lab)
+    lab.count()
+    lab.look(first, second, lasting=DAY)
+    assert lab.outcomes(first) == ["accepted", "failed"]
+    assert (lab.puts(second), lab.waits(second)) == ([], "CanaryUnproven")
+    mend(lab, lab.world.cluster_by_id(first.arm_id).pools["np1"])
+    lab.look(first, lasting=HOUR)
+    lab.passes(HOUR)
+    assert (lab.verdict(first), lab.verdict(second)) == (PROVEN, PROVEN)
+
+
+def test_a_canary_that_is_deleted_leaves_its_ring_to_the_next_one() -> None:
+    lab = fleet(RINGS)
+    first, second = lab.add("aks-test-1"), lab.add("aks-test-2")
+    fails(lab)
+    lab.count()
+    lab.look(first, second, lasting=HOUR)
+    assert lab.puts(second) == []
+    with lab.world.entered():
+        lab.world.remove_cluster(lab.world.cluster_by_id(first.arm_id))
+    lab.days(0.25)
+    assert lab.verdict(second) == PROVEN
+
+
+def test_the_next_ring_waits_for_the_count_of_the_resync_and_for_the_soak() -> None:
+    lab = fleet(RINGS)
+    test = lab.add("aks-test-1")
+    lab.look(CLUSTER, test, lasting=HOUR)
+    assert lab.verdict(test) == PROVEN
+    assert (lab.puts(CLUSTER), lab.waits()) == ([], "RingClosed"), "nobody has counted the ring before it"
+    lab.days(1.5)
+    assert (lab.puts(CLUSTER), lab.waits()) == ([], "RingSoaking")
+    counted = lab.budget.counts
+    assert counted is not None
+    assert counted.rings["test"].clean_since is not None
+    lab.days(1)
+    assert lab.verdict() == PROVEN
+    assert begun(lab)[0] - counted.rings["test"].clean_since >= 2 * DAY
+
+
+def test_a_pool_that_turns_bad_in_the_soak_closes_the_ring_and_begins_it_anew() -> None:
+    lab = fleet(RINGS)
+    test = lab.add("aks-test-1")
+    lab.look(CLUSTER, test, lasting=HOUR)
+    lab.days(1.5)
+    assert lab.waits() == "RingSoaking"
+    fails(lab)
+    late = lab.add_pool(test, "late")
+    lab.days(0.25)
+    lab.look()
+    assert (lab.outcomes(test)[-1], lab.waits()) == ("failed", "RingClosed")
+    mend(lab, late)
+    lab.days(1.5)
+    assert lab.verdict(test, "late") == PROVEN
+    assert (lab.puts(CLUSTER), lab.waits()) == ([], "RingSoaking"), "the soak began anew"
+    lab.days(1.5)
+    assert lab.verdict() == PROVEN
+
+
+# Breaker and limits
+
+
+def test_the_breaker_opens_after_failures_and_stops_everything_until_a_person_resets_it() -> None:
+    lab = fleet("mode: enforce\ndisruption: {concurrent: 10, breaker: {failures: 50%, within: 1d, least: 3}}\n")
+    broken = [lab.add(f"aks-{number}") for number in range(3)]
+    fails(lab, times=3)
+    lab.look(*broken, lasting=HOUR)
+    assert [lab.outcomes(each) for each in broken] == [["accepted", "failed"]] * 3
+    assert "3 of the last 3" in lab.budget.broken
+    lab.look(lasting=DAY)
+    lab.days(2)
+    assert (lab.puts(CLUSTER), lab.waits()) == ([], "BreakerOpen"), "it does not close by itself"
+    reset_breaker(lab.rollout)
+    lab.look(lasting=HOUR)
+    assert lab.verdict() == PROVEN
+
+
+def test_no_more_are_remediated_at_once_than_the_policy_allows() -> None:
+    lab = fleet("mode: enforce\ndisruption: {concurrent: 2, spacing: 30s}\n")
+    clusters = [CLUSTER, *(lab.add(f"aks-{number}") for number in range(5))]
+    for cluster in clusters:
+        lab.event(cluster)
+    running: list[int] = []
+    for _ in range(40):
+        lab.passes(timedelta(minutes=1))
+        running.append(len(lab.budget.places))
+    assert max(running) == 2
+    assert {lab.verdict(each) for each in clusters} == {PROVEN}
+    times = sorted(at for each in clusters for at in begun(lab, each))
+    assert all(later - earlier >= timedelta(seconds=30) for earlier, later in pairwise(times))
+
+
+def test_a_limit_of_nodes_lets_a_pool_that_is_too_large_wait_for_ever() -> None:
+    lab = fleet("mode: enforce\ndisruption: {concurrent: 10, nodes: 3}\n")
+    large = lab.add("aks-large", count=4)
+    lab.look(CLUSTER, large, lasting=4 * HOUR)
+    assert lab.verdict() == PROVEN
+    assert (lab.puts(large), lab.waits(large)) == ([], "TooManyNodes")
