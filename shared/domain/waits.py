@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
-from shared.domain.capability import Incapable, incapable
+from shared.domain.capability import incapable
 from shared.domain.checks import Subject
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import ActionKind, Cluster, ComplianceState, Mode, Notice
@@ -66,10 +66,8 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
 def _impossible(situation: Situation, step: Step) -> Wait | None:
     """What AKS would refuse, and what would harm."""
     pool, remembered = step.pool, step.subject.memory
-    if step.kind is ActionKind.ENABLE_FIPS and (cannot := _incapable(step)):
-        return Wait(cannot.reason, cannot.message)
-    if step.kind is ActionKind.DISABLE_FIPS and situation.cluster.fips:
-        return Wait("ClusterFips", "The cluster has enableFIPS of its own, which asks it of every pool.")
+    if cannot := _unswitchable(situation, step):
+        return cannot
     if not pool.etag:
         return Wait("NoETag", "ARM gave no eTag for the pool: a PUT could overwrite somebody's change.")
     if situation.cluster.stopped or pool.stopped:
@@ -84,8 +82,19 @@ def _impossible(situation: Situation, step: Step) -> Wait | None:
     return None
 
 
-def _incapable(step: Step) -> Incapable | None:
-    return incapable(step.pool, step.changes.get("osSKU"), today=step.subject.now.date())
+def _unswitchable(situation: Situation, step: Step) -> Wait | None:
+    pool = step.pool
+    if step.kind is ActionKind.ENABLE_FIPS:
+        cannot = incapable(pool, step.changes.get("osSKU"), today=step.subject.now.date())
+        return Wait(cannot.reason, cannot.message) if cannot else None
+    if step.kind is not ActionKind.DISABLE_FIPS:
+        return None
+    if pool.os_type == "Windows":
+        # enable-fips-nodes documents updates of existing Linux pools alone.
+        return Wait("WindowsNotUpdatable", f"{pool.os_sku} pools can't be switched: replace the pool.")
+    if situation.cluster.fips:
+        return Wait("ClusterFips", "The cluster has enableFIPS of its own, which asks it of every pool.")
+    return None
 
 
 def _not_yet(situation: Situation, step: Step) -> Wait | None:
