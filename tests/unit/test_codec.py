@@ -23,7 +23,6 @@ from shared.domain.model import (
     PoolPosture,
     Posture,
     Proof,
-    Strays,
 )
 from shared.domain.records import Head
 from shared.postures import StoredPosture
@@ -36,7 +35,7 @@ st.register_type_strategy(str, any_text)
 st.register_type_strategy(ClusterId, st.just(cluster_id()))
 
 
-def named(kind: type, **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+def named(kind: type, **parts: Any) -> st.SearchStrategy[dict[str, Any]]:
     """Some records of a type by name."""
     return st.dictionaries(any_text, st.builds(kind, **parts), max_size=2)
 

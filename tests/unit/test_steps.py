@@ -1,0 +1,219 @@
+"""Which remediation steps are due, what each would change, and that the safest comes first."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.matching import Match
+from shared.domain.model import Action, ActionKind, Cluster, Mode, ProofLevel
+from shared.domain.plan import plan
+from shared.domain.policy import Ring
+from shared.domain.rulebook import Rulebook
+from shared.domain.settings import Fips, Modules, OsSku, ProofSettings, Strategy
+from shared.domain.steps import Step, describe, due
+from tests.builders import ENFORCING, book, cluster, disabled, exemption, memory, profile, proof, situation
+
+HISTORICAL = {"osSKU": "Ubuntu", "nodeImageVersion": "AKSUbuntu-2004gen2fipscontainerd-202611.03.0"}
+"""FIPS is on, by Ubuntu 20.04, whose certificates are historical since 2026-09-21."""
+FORBIDDEN = book(fips=Fips.FORBIDDEN)
+DEMANDED = book(modules=Modules.REQUIRED, os_sku=OsSku.UBUNTU2204)
+
+
+def steps(read: Cluster, rules: Rulebook = ENFORCING) -> list[Step]:
+    """What is due."""
+    return due(situation(read, rules=rules))
+
+
+def acted(read: Cluster, rules: Rulebook = ENFORCING) -> Action:
+    """What is done."""
+    action = plan(situation(read, rules=rules)).action
+    assert action is not None
+    return action
+
+
+KINDS: dict[str, tuple[dict[str, Any], Rulebook, ActionKind | None, dict[str, Any]]] = {
+    "FIPS is off": (disabled(), ENFORCING, ActionKind.ENABLE_FIPS, {"enableFIPS": True}),
+    "FIPS is on": (profile(), ENFORCING, None, {}),
+    "FIPS is forbidden and on": (profile(), FORBIDDEN, ActionKind.DISABLE_FIPS, {"enableFIPS": False}),
+    "FIPS is forbidden and off": (disabled(), FORBIDDEN, None, {}),
+    "forbidden, and the image has it anyway": (
+        profile(osType="Windows", osSKU="Windows2022"),
+        FORBIDDEN,
+        None,
+        {},
+    ),
+    "nothing is asked": (disabled(), book(fips=Fips.ANY), None, {}),
+    "it can't, and may be moved": (
+        disabled(osSKU="Ubuntu2404"),
+        book(os_sku=OsSku.UBUNTU2204),
+        ActionKind.ENABLE_FIPS,
+        {"enableFIPS": True, "osSKU": "Ubuntu2204"},
+    ),
+    "it can, and keeps its OS SKU": (
+        disabled(osSKU="AzureLinux"),
+        book(os_sku=OsSku.UBUNTU2204),
+        ActionKind.ENABLE_FIPS,
+        {"enableFIPS": True},
+    ),
+    "it would get historical modules, and may be moved": (
+        disabled(osSKU="Ubuntu"),
+        book(os_sku=OsSku.UBUNTU2204),
+        ActionKind.ENABLE_FIPS,
+        {"enableFIPS": True, "osSKU": "Ubuntu2204"},
+    ),
+    "it has historical modules, which are demanded": (
+        profile(**HISTORICAL),
+        DEMANDED,
+        ActionKind.CHANGE_OS_SKU,
+        {"osSKU": "Ubuntu2204"},
+    ),
+    "they are only reported": (profile(**HISTORICAL), book(os_sku=OsSku.UBUNTU2204), None, {}),
+    "they are demanded, and it may not be moved": (profile(**HISTORICAL), book(modules=Modules.REQUIRED), None, {}),
+    "it can't, and is to be replaced": (
+        disabled(osSKU="Flatcar"),
+        book(strategy=Strategy.REPLACE),
+        ActionKind.REPLACE,
+        {},
+    ),
+    "it can after a move, so it is not replaced": (
+        disabled(osSKU="Ubuntu2404"),
+        book(strategy=Strategy.REPLACE, os_sku=OsSku.UBUNTU2204),
+        ActionKind.ENABLE_FIPS,
+        {"enableFIPS": True, "osSKU": "Ubuntu2204"},
+    ),
+    "it can, so it is not replaced": (
+        disabled(),
+        book(strategy=Strategy.REPLACE),
+        ActionKind.ENABLE_FIPS,
+        {"enableFIPS": True},
+    ),
+    "it is exempt: due, and not taken": (
+        disabled(),
+        book(exemptions=(exemption(),)),
+        ActionKind.ENABLE_FIPS,
+        {"enableFIPS": True},
+    ),
+    "the flag can't be read": (disabled(enableFIPS="no"), ENFORCING, None, {}),
+}
+
+
+@pytest.mark.parametrize(("properties", "rules", "kind", "changes"), KINDS.values(), ids=KINDS.keys())
+def test_what_would_mend_a_pool(
+    properties: dict[str, Any], rules: Rulebook, kind: ActionKind | None, changes: dict[str, Any]
+) -> None:
+    found = steps(cluster(properties), rules)
+
+    assert [step.kind for step in found] == ([kind] if kind else [])
+    assert [dict(step.changes) for step in found] == ([changes] if kind else [])
+
+
+def test_the_os_sku_and_the_flag_go_in_one_put() -> None:
+    """Two reimages where one will do would disrupt twice."""
+    action = acted(cluster(disabled(osSKU="Ubuntu2404")), book(os_sku=OsSku.UBUNTU2204))
+
+    properties = action.body["properties"]
+    assert (properties["enableFIPS"], properties["osSKU"]) == (True, "Ubuntu2204")
+    assert "nodeImageVersion" not in properties
+
+
+def test_a_change_of_the_os_sku_leaves_the_flag_on() -> None:
+    properties = acted(cluster(profile(**HISTORICAL)), DEMANDED).body["properties"]
+
+    assert (properties["enableFIPS"], properties["osSKU"]) == (True, "Ubuntu2204")
+
+
+def test_where_it_is_forbidden_fips_is_switched_off() -> None:
+    action = acted(cluster(), FORBIDDEN)
+
+    assert (action.kind, action.body["properties"]["enableFIPS"]) == (ActionKind.DISABLE_FIPS, False)
+
+
+def test_the_place_that_an_action_needs_is_that_of_its_pool() -> None:
+    action = acted(cluster(disabled(count=7)), book(rings=(Ring("one"),)))
+
+    assert (action.nodes, action.ring, action.skip_soak) == (7, "one", False)
+    assert acted(cluster(disabled(count=...))).nodes == 1, "of an unknown size it is one at least"
+
+
+class TestOrder:
+    """The safest first: rings, then fewest nodes, user pools before system pools; the same for the same input."""
+
+    def order(self, *profiles: dict[str, Any], rules: Rulebook = ENFORCING) -> list[str]:
+        return [step.pool.name for step in steps(cluster(*profiles), rules)]
+
+    def test_the_fewest_nodes_come_first(self) -> None:
+        assert self.order(disabled("a", count=5), disabled("b", count=2), disabled("c", count=3)) == ["b", "c", "a"]
+
+    def test_of_the_same_size_the_one_without_system_pods_comes_first(self) -> None:
+        system = disabled("a", mode="System")
+
+        assert self.order(system, disabled("b")) == ["b", "a"]
+        assert self.order(disabled("a", mode="System", count=2), disabled("b")) == ["a", "b"], "size counts more"
+
+    def test_what_is_no_user_pool_by_its_word_counts_as_system(self) -> None:
+        assert self.order(disabled("a", mode="Gateway"), disabled("b", mode="User")) == ["b", "a"]
+
+    def test_one_of_unknown_size_comes_last(self) -> None:
+        assert self.order(disabled("a", count=...), disabled("b", count=900)) == ["b", "a"]
+
+    def test_an_earlier_ring_comes_before_a_smaller_pool(self) -> None:
+        rings = (Ring("first", Match(pools=("z*",))), Ring("second", Match(pools=("b",))))
+        rules = book(rings=rings)
+
+        assert self.order(disabled("a", count=1), disabled("b", count=2), disabled("z", count=9), rules=rules) == [
+            "z",
+            "b",
+            "a",
+        ], "a pool in no ring comes last"
+
+    def test_the_last_word_is_the_name(self) -> None:
+        assert self.order(disabled("b"), disabled("a"), disabled("c")) == ["a", "b", "c"]
+
+    @given(st.permutations(range(6)), st.lists(st.integers(1, 3), min_size=6, max_size=6))
+    def test_the_order_of_arms_list_is_nothing(self, order: list[int], sizes: list[int]) -> None:
+        made = [
+            disabled(f"p{number}", count=size, mode=("User", "System")[number % 2]) for number, size in enumerate(sizes)
+        ]
+        rules = book(rings=(Ring("odd", Match(pools=("p[135]",))),))
+
+        turned = cluster(*(made[at] for at in order))
+
+        assert self.order(*made, rules=rules) == [step.pool.name for step in steps(turned, rules)]
+        one, other = (plan(situation(read, rules=rules)) for read in (cluster(*made), turned))
+        assert one == other
+
+
+def test_a_step_in_words_says_what_where_and_how_many() -> None:
+    (step,) = steps(cluster(disabled(osSKU="Ubuntu2404")), book(os_sku=OsSku.UBUNTU2204))
+
+    assert describe(step) == "enable fips on apps (enableFIPS = True, osSKU = Ubuntu2204; 3 nodes)"
+
+
+@pytest.mark.parametrize(
+    ("rules", "asks"),
+    [
+        (book(cluster_maintenance=True), True),
+        (book(Mode.APPROVE, cluster_maintenance=True), True),
+        (book(Mode.ALERT, cluster_maintenance=True), False),
+        (book(), False),
+    ],
+)
+def test_a_step_that_nothing_will_take_needs_no_maintenance_window(rules: Rulebook, *, asks: bool) -> None:
+    (step,) = steps(cluster(disabled()), rules)
+
+    assert step.asks_maintenance is asks
+
+
+def test_a_pool_that_nobody_has_judged_has_no_step() -> None:
+    made = situation(cluster(disabled()))
+
+    assert due(replace(made, posture=replace(made.posture, pools=()))) == []
+
+
+def test_what_is_proven_needs_nothing() -> None:
+    rules = book(proof=ProofSettings(level=ProofLevel.NODE))
+
+    assert due(situation(cluster(), rules=rules, memory=memory(apps=proof()))) == []
