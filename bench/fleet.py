@@ -10,7 +10,7 @@ _SKUS = ("AzureLinux", "Ubuntu", "Ubuntu2204", "AzureLinux3", "Ubuntu2404")
 
 def clusters(count: int, pools: int) -> Iterator[dict[str, Any]]:
     """Yield so many managed clusters with so many node pools each; every fifth pool has no FIPS."""
-    chance = random.Random(count * 1000 + pools)  # noqa: S311 (data, no secrets)
+    chance = random.Random(count * 1000 + pools)
     for number in range(count):
         subscription = f"{number % 200:08d}-0000-4000-8000-000000000000"
         group = f"/subscriptions/{subscription}/resourceGroups/rg-{number % 97}"
