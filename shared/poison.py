@@ -59,9 +59,29 @@ Maker = Callable[[], Alerting]
 
 
 def reconcile_poison(message: PoisonMessage, alerting: Maker) -> None:
-    """Keep a request whose looks have all failed, and tell: once an hour, through the channels themselves."""
+    """Keep a request whose looks have all failed, or that can't be read, and tell: once an hour and kind.
+
+    Told through the channels themselves: past the queue `alerts`, which may be what failed.
+    """
+    try:
+        request = ReconcileRequest.from_json(message.text)
+    except TerminalError as error:
+        said = str(error)[:1_000]
+        _log(message, said)
+        _settle(
+            message,
+            alerting,
+            "UnreadableRequest",
+            lambda desk: _tell(desk, message, _unread_request(message, said, desk.clock.now())),
+        )
+        return
     _log(message, "a look failed for good")
-    _settle(message, alerting, "LookFailed", lambda desk: _tell(desk, message, _failed_look(message, desk.clock.now())))
+    _settle(
+        message,
+        alerting,
+        "LookFailed",
+        lambda desk: _tell(desk, message, _failed_look(message, request, desk.clock.now())),
+    )
 
 
 def alerts_poison(message: PoisonMessage, alerting: Maker) -> None:
@@ -185,25 +205,26 @@ def _sent(channel: Channel, alert: Alert) -> bool:
     return True
 
 
-def _failed_look(message: PoisonMessage, now: datetime) -> Alert:
-    hour = f"{now:%Y-%m-%dT%H}"
-    where = f"Every message is in the table `poison`, partition `{message.queue}` (this one: row `{message.key}`)."
-    try:
-        request = ReconcileRequest.from_json(message.text)
-    except TerminalError as error:
-        title, text = (
-            "fipswarden: a reconcile request can't be read",
-            f"{error} Somebody or something else wrote it. {where}",
-        )
-        return Alert(f"poison:{hour}:unreadable", "", "", "warning", "UnreadableRequest", title, text, now)
+def _failed_look(message: PoisonMessage, request: ReconcileRequest, now: datetime) -> Alert:
     text = (
         f"Looks at {request.cluster.arm_id} (cause: {request.cause}) failed each time they were tried, and this "
         "request was given up: until a look succeeds, what fipswarden says of this cluster is old. "
         "Others may have failed too: this is told once an hour. Find the exception in the app's log (function "
-        f"`reconcile`), remove what causes it, and queue the cluster again, or leave that to the next resync. {where}"
+        "`reconcile`), remove what causes it, and queue the cluster again, or leave that to the next resync. "
+        f"{_kept(message)}"
     )
     title = f"fipswarden: looks are failing, last at {request.cluster}"
-    return Alert(f"poison:{hour}:look", "", "", "critical", "LookFailed", title, text, now)
+    return Alert(f"poison:{now:%Y-%m-%dT%H}:look", "", "", "critical", "LookFailed", title, text, now)
+
+
+def _unread_request(message: PoisonMessage, said: str, now: datetime) -> Alert:
+    text = f"{said} Somebody or something else wrote it; no look of the app's own is lost by it. {_kept(message)}"
+    title, reason = "fipswarden: a reconcile request can't be read", "UnreadableRequest"
+    return Alert(f"poison:{now:%Y-%m-%dT%H}:unreadable", "", "", "warning", reason, title, text, now)
+
+
+def _kept(message: PoisonMessage) -> str:
+    return f"Every message is in the table `poison`, partition `{message.queue}` (this one: row `{message.key}`)."
 
 
 def _unread(message: PoisonMessage, said: str, now: datetime) -> Alert:

@@ -120,6 +120,9 @@ class QueueTrigger:
         try:
             body = self._queues.decode(message.content)
         except ValueError:
+            # What can't be decoded reaches no function: the host moves it unread, and from a poison queue, which has
+            # no other behind it, nowhere. It comes back there after each invisibility, for ever (storage extension:
+            # QueueServiceClientProvider's handler of MessageDecodingFailed, QueueProcessor.HandlePoisonMessageAsync).
             log.warning("message is not base64", extra={"queue": self._queue.queue_name, "message_id": message.id})
             await self._move_to_poison(message)
             return

@@ -24,8 +24,20 @@ class ReconcileRequest:
         """Read a message; raises TerminalError for one that no repetition can make readable."""
         try:
             message = json.loads(text)
-            if not isinstance(message, dict) or message.get("v") != 1:
-                raise ValueError("it is not an object with v = 1")
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(f"it is not JSON ({error})", text) from error
+        if not isinstance(message, dict) or message.get("v") != 1:
+            raise _unreadable("it is not an object with `v` 1", text)
+        if "cluster" not in message:
+            raise _unreadable("it names no `cluster`", text)
+        try:
             return cls(ClusterId.parse(str(message["cluster"])), str(message.get("cause", "")))
-        except (ValueError, KeyError, RecursionError) as error:
-            raise TerminalError(f"not a reconcile request: {error}: {text[:300]}") from error
+        except ValueError as error:
+            raise _unreadable(f"`cluster`: {error}", text) from error
+
+
+def _unreadable(why: str, text: str) -> TerminalError:
+    remedy = 'Write {"v": 1, "cluster": "<ARM id>", "cause": "<why>"}, or let `fipswarden look` do it.'
+    return TerminalError(
+        f"A message of the queue `reconcile` is not a reconcile request: {why}. {remedy} It reads: {text[:300]}"
+    )
