@@ -5,7 +5,7 @@ takes it away, so they count for nothing here; modes, exemptions, objections and
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -140,7 +140,7 @@ def difference(clusters: Iterable[tuple[Cluster, Memory]], old: Rulebook, new: R
     unread: list[ClusterId] = []
     for cluster, memory in clusters:
         try:
-            for row in _compared(cluster, memory, old, new, now):
+            for row in _compared(_with_etags(cluster), memory, old, new, now):
                 key = (cluster.id.key, row.pool)
                 found[key] = max(found.get(key, row), row, key=lambda one: Change.REIMAGED in one.changes)
         except RecursionError:
@@ -148,6 +148,11 @@ def difference(clusters: Iterable[tuple[Cluster, Memory]], old: Rulebook, new: R
             unread.append(cluster.id)
     rows = tuple(row for _, row in sorted(found.items(), key=lambda item: item[0]) if row.changes)
     return Difference(now, len(found), rows, changed_limits(old.policy, new.policy), tuple(unread))
+
+
+def _with_etags(cluster: Cluster) -> Cluster:
+    """A list may show no eTags; whoever acts reads the cluster anew, so nothing is spared for want of one here."""
+    return replace(cluster, pools=tuple(replace(pool, etag=pool.etag or "unread") for pool in cluster.pools))
 
 
 def _compared(cluster: Cluster, memory: Memory, old: Rulebook, new: Rulebook, now: datetime) -> list[PoolDifference]:

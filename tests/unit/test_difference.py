@@ -119,7 +119,6 @@ class TestReimaged:
         ("read", "remembered"),
         [
             (cluster(profile()), memory(apps=proof())),
-            (cluster(disabled(eTag=None)), Memory()),
             (cluster(disabled(osSKU="Flatcar")), Memory()),
             (cluster(disabled(tags={"fips-objection": "not in December"})), Memory()),
             (OFF, memory(apps=PoolMemory(smb=("pay/db",)))),
@@ -128,6 +127,9 @@ class TestReimaged:
     )
     def test_what_could_not_be_reimaged_anyway_is_not(self, read: Cluster, remembered: Memory) -> None:
         assert not compared(read, AUDIT, ENFORCE, remembered).disrupts_more
+
+    def test_a_pool_whose_etag_a_list_does_not_show_is(self) -> None:
+        assert compared(cluster(disabled(eTag=...)), AUDIT, ENFORCE).disrupts_more
 
     @given(st.data())
     def test_whatever_a_look_would_begin_is_among_them(self, data: st.DataObject) -> None:
