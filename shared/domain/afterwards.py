@@ -82,12 +82,18 @@ def asked(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> t
 
     Only pools are asked whose proof is missing or too old; what nodes did say is never improved upon.
     """
-    names = [
-        subject.pool
-        for subject in subjects(cluster, memory, rules.policy, now)
-        if proofs.asks_nodes(subject) and (found := proofs.proof(subject)) and found.reason in _UNASKED
-    ]
-    for pool in names:
-        proof = Proof(now, pool.node_image, pool.count or 0, etag=pool.etag or "")
-        memory = memory.with_pool(pool.name, replace(memory.pool(pool.name), proof=proof))
-    return memory, len(names)
+    assumed = 0
+    for subject in subjects(cluster, memory, rules.policy, now):
+        found = proofs.proof(subject) if proofs.asks_nodes(subject) else None
+        if found and found.reason in _UNASKED:
+            pool, before = subject.pool, subject.memory.proof
+            told = before if found.reason == "ProofExpired" and before and _bad(before) else None
+            good = Proof(now, pool.node_image, pool.count or 0, etag=pool.etag or "")
+            proof = replace(told, at=now) if told else good
+            memory = memory.with_pool(pool.name, replace(subject.memory, proof=proof))
+            assumed += told is None
+    return memory, assumed
+
+
+def _bad(proof: Proof) -> bool:
+    return bool(proof.unreadable or proof.disagreeing or proof.missing)

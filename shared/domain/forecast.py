@@ -31,7 +31,7 @@ class Progress:
     """Name of the ring; empty for the pools in none, and for the fleet."""
     pools: int
     done_now: int
-    """Pools for which nothing is left to do at the start."""
+    """Pools for which nothing is to be done, from the start to the end."""
     done: int
     """Pools for which nothing is left to do at the end, those of the start among them."""
     later: int
@@ -254,5 +254,3 @@ def _assumptions(start: Start, play: Rehearsal) -> Iterator[str]:
         yield f"{start.unread} clusters can't be read: their pools are in no number."
     if start.blind:
         yield f"{start.blind} parts of the fleet can't be read at all: whatever is in them keeps later rings closed."
-    if any(known.cluster.created is None for known in start.fleet):
-        yield "Clusters without a date of creation count as old."
