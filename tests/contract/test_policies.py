@@ -18,6 +18,7 @@ from shared.domain.policy import Policy
 from shared.domain.rulebook import Rulebook
 from shared.ports import Put, Table
 from shared.rulebooks import Rulebooks
+from tests.protocol.lab import Written
 
 ENFORCING = "version: 1\nmode: enforce\n"
 EXEMPTIONS = """version: 1
@@ -122,22 +123,11 @@ def table(request: pytest.FixtureRequest) -> Table:
     return AzureTable(Storage(azurite.connection_string, {}), None, f"t{secrets.token_hex(8)}")
 
 
-class Here:
-    """shared.ports.Text that a test writes."""
-
-    def __init__(self, name: str, text: str | Unreadable) -> None:
-        self.name, self.text = name, text
-
-    def read(self) -> str | Unreadable:
-        """Return it."""
-        return self.text
-
-
 DOWN = Unreadable("PolicyUnreadable", "policy/exemptions.yaml: the storage is down", timedelta(minutes=2))
 
 
-def files(text: str = ENFORCING, exemptions: str | Unreadable = EXEMPTIONS) -> tuple[Here, Here]:
-    return Here("policy.yaml", text), Here("exemptions.yaml", exemptions)
+def files(text: str = ENFORCING, exemptions: str | Unreadable = EXEMPTIONS) -> tuple[Written, Written]:
+    return Written("policy.yaml", text), Written("exemptions.yaml", exemptions)
 
 
 def loaded(books: Rulebooks) -> Rulebook:
@@ -147,7 +137,7 @@ def loaded(books: Rulebooks) -> Rulebook:
 
 
 def test_a_policy_alone_is_a_rulebook_without_exemptions(table: Table) -> None:
-    found = loaded(Rulebooks(Here("policy.yaml", ENFORCING), None, table))
+    found = loaded(Rulebooks(Written("policy.yaml", ENFORCING), None, table))
     assert found.policy.defaults.mode is Mode.ENFORCE
     assert (found.exemptions.entries, found.trouble) == ((), "")
 
@@ -165,7 +155,7 @@ def test_both_files_make_one_rulebook_and_its_hash_changes_with_either(table: Ta
 
 @pytest.mark.parametrize("text", ["version: 2\n", "mode: nonsense\n", "rules: [", ""])
 def test_a_policy_with_faults_that_never_was_a_good_one_is_unreadable_and_named(table: Table, text: str) -> None:
-    found = Rulebooks(Here("policy.yaml", text), None, table).load()
+    found = Rulebooks(Written("policy.yaml", text), None, table).load()
     assert isinstance(found, Unreadable)
     assert (found.reason, found.retry_after) == ("PolicyInvalid", None)
     assert found.message.startswith("policy.yaml:")
@@ -228,7 +218,7 @@ def test_the_last_good_pair_is_written_once_per_process_and_change(table: Table)
 
 def test_a_last_good_policy_that_this_version_can_no_longer_read_is_none(table: Table) -> None:
     table.write("rulebook", Put("rulebook", None, {}, {"policy": "version: 0\n", "exemptions": ""}))
-    found = Rulebooks(Here("policy.yaml", "rules: ["), None, table).load()
+    found = Rulebooks(Written("policy.yaml", "rules: ["), None, table).load()
     assert isinstance(found, Unreadable)
     assert "policy.yaml" in found.message
 
@@ -240,7 +230,7 @@ def test_a_policy_whose_groups_cannot_be_resolved_is_judged_by_the_last_good_one
     def resolve(policy: Policy) -> Policy | Unreadable:
         return (answers.pop(0) if answers else why) or policy
 
-    books = Rulebooks(Here("policy.yaml", ENFORCING), None, table, resolve)
+    books = Rulebooks(Written("policy.yaml", ENFORCING), None, table, resolve)
     assert books.load() == why
     assert loaded(books).trouble == ""
     assert isinstance(books.load(), Unreadable), "the scope of the last good one can't be known either"

@@ -1,19 +1,23 @@
 """What the app does about AKS that refuses and people who disagree: it waits, ever longer, and says so."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from local.world.faults import Answer, Fault
 from local.world.model import Pool
-from shared.budget import pause, read_budget
+from shared.budget import change, pause, read_budget
+from shared.domain.exemptions import Exemptions
 from shared.domain.ids import ClusterId
-from shared.domain.policy import read_policy
+from shared.domain.model import Unreadable
 from shared.domain.records import RecordKind
 from shared.domain.requests import ReconcileRequest
+from shared.domain.rulebook import Rulebook
 from shared.postures import read_posture
-from tests.protocol.lab import CLUSTER, INVISIBLE, Lab, Tap
+from tests.builders import exemption
+from tests.protocol.lab import CLUSTER, INVISIBLE, Lab, Tap, ruled
 
 
 def puts(lab: Lab) -> list[int]:
@@ -44,7 +48,7 @@ def test_retry_after_is_honoured_and_the_place_in_the_budget_is_given_to_others(
     lab.world.faults.add(Fault(Answer(429, "Throttled", "slow down", retry_after=600), method="PUT", times=1))
     run(lab, timedelta(minutes=9))
     assert puts(lab) == [429]
-    assert read_budget(lab.rollout).active == 0, "a pool that waits holds nobody up"
+    assert not read_budget(lab.rollout).places, "a pool that waits holds nobody up"
     lab.until_quiet()
     assert puts(lab) == [429, 200]
     assert verdict(lab) == "compliant: NodesProven"
@@ -130,35 +134,70 @@ def test_a_cluster_made_anew_under_the_same_name_is_asked_anew() -> None:
     assert sum(record.kind is RecordKind.PROOF for record in lab.evidence.chain(CLUSTER)) == proofs + 1
 
 
-@pytest.mark.parametrize("call", ["rollout.transact", "evidence.create"])
-@pytest.mark.parametrize("what", ["policy", "pause"])
-def test_a_pause_or_another_policy_between_decision_and_put_stops_the_put(call: str, what: str) -> None:
-    lab, seen = Lab(), [0]
+def breaks(lab: Lab) -> None:
+    change(lab.rollout, lambda budget: replace(budget, broken="3 of the last 3 remediations failed."))
 
-    def interfere() -> None:
-        if what == "pause":
-            pause(lab.rollout, "test: an incident", paused=True)
-        else:
-            lab.policies.policy = read_policy("version: 1\nmode: audit\n")
+
+def exempts(lab: Lab) -> None:
+    lab.policies.rules = replace(ruled(WINDOWED), exemptions=Exemptions((exemption(),), hash="e1"))
+
+
+def rules(found: Rulebook | Unreadable) -> Callable[[Lab], None]:
+    def interfere(lab: Lab) -> None:
+        lab.policies.rules = found
+
+    return interfere
+
+
+WINDOWED = 'mode: enforce\nwindows: [{start: "07:02", length: 1h}]\n'
+INTERFERING: dict[str, Callable[[Lab], object]] = {
+    "a pause": lambda lab: pause(lab.rollout, "test: an incident"),
+    "the breaker": breaks,
+    "another policy": rules(ruled("mode: audit\n")),
+    "an exemption": exempts,
+    "a policy that breaks": rules(replace(ruled(WINDOWED), trouble="policy.yaml: line 1, column 1: no")),
+    "a policy that can't be read": rules(Unreadable("PolicyUnreadable", "the storage is down", timedelta(minutes=2))),
+    "the end of the window": lambda lab: lab.clock.advance(timedelta(minutes=3)),
+}
+STAGES: dict[str, tuple[Callable[[Lab], bool], list[str]]] = {
+    "the place is taken": (lambda lab: bool(read_budget(lab.rollout).places), []),
+    "the intent is written": (lambda lab: RecordKind.INTENT in kinds(lab), ["not_begun"]),
+}
+"""How far a look has come, and the outcomes in the evidence when it is stopped there."""
+
+
+def kinds(lab: Lab) -> list[RecordKind]:
+    return [record.kind for record in lab.evidence.chain(CLUSTER)]
+
+
+@pytest.mark.parametrize(("reached", "outcomes"), STAGES.values(), ids=STAGES)
+@pytest.mark.parametrize("interfere", INTERFERING.values(), ids=INTERFERING)
+def test_whatever_forbids_a_remediation_between_decision_and_put_stops_the_put(
+    interfere: Callable[[Lab], object], reached: Callable[[Lab], bool], outcomes: list[str]
+) -> None:
+    lab, interfered = Lab(), [False]
+    lab.policies.rules = ruled(WINDOWED)
+
+    def after(_: str) -> None:
+        if not interfered[0] and reached(lab):
+            interfered[0] = True
+            interfere(lab)
 
     lab.event()
     message = lab.queue.take(INVISIBLE)
     assert message is not None
-    lab.work(message, Tap(after=_once(call, interfere, seen, 2 if call == "evidence.create" else 1)))
-    assert seen[0], "the call was made"
+    lab.work(message, Tap(after=after))
+    assert interfered[0], "the look came so far"
     assert puts(lab) == []
-    outcomes = [
-        record.payload["outcome"] for record in lab.evidence.chain(CLUSTER) if record.kind is RecordKind.OUTCOME
-    ]
-    assert outcomes == (["not_begun"] if call == "evidence.create" else [])
-    assert read_budget(lab.rollout).active == 0
+    chain = lab.evidence.chain(CLUSTER)
+    assert [record.payload["outcome"] for record in chain if record.kind is RecordKind.OUTCOME] == outcomes
+    assert not read_budget(lab.rollout).places
 
 
-def _once(call: str, then: Callable[[], None], seen: list[int], number: int) -> Callable[[str], None]:
-    def after(label: str) -> None:
-        if label == call:
-            seen[0] += 1
-            if seen[0] == number:
-                then()
-
-    return after
+def test_a_pause_after_the_put_lets_the_operation_come_to_its_end() -> None:
+    lab = Lab()
+    run(lab, timedelta(seconds=10))
+    assert puts(lab) == [200]
+    pause(lab.rollout, "test: an incident")
+    run(lab, timedelta(hours=1))
+    lab.assert_sound()
