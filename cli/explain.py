@@ -12,7 +12,7 @@ from cli.fleet import AWAY, read_patiently
 from cli.naming import CLUSTER, count, named_cluster, ours
 from cli.rules import load
 from cli.scope import with_scope
-from cli.show import plain_text, print_aligned
+from cli.show import plain_text
 from shared.domain.ids import ClusterId, pool_name
 from shared.domain.model import Cluster, Gone, Pool, Unreadable
 from shared.domain.rulebook import Rulebook
@@ -134,13 +134,14 @@ def _plain(explained: "Explanation", rules: Rulebook, source: str) -> dict[str, 
 def _print(explained: "Explanation", rules: Rulebook, source: str) -> None:
     for line in _lines(explained, rules, source):
         print(plain_text(line))
-    if explained.verdict:
-        print("\nfindings")
-        rows = [(f"  {found.state.value}", found.reason, found.message) for found in explained.verdict.findings]
-        print_aligned(("  state", "reason", "message"), rows)
-        print()
-        for line in _step_lines(explained):
-            print(plain_text(line))
+    if explained.verdict is None:
+        return
+    print("\nfindings")
+    for found in explained.verdict.findings:
+        print(plain_text(f"  {found.state.value:<15} {found.reason}: {found.message}"))
+    print()
+    for line in _step_lines(explained):
+        print(plain_text(line))
 
 
 def _lines(explained: "Explanation", rules: Rulebook, source: str) -> Iterator[str]:

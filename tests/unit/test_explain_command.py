@@ -1,7 +1,6 @@
 """`fipswarden explain`: what a person reads at a glance, by what the app used last, on the cluster as it is now."""
 
 import json
-import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -126,12 +125,7 @@ def test_a_pool_that_is_due_is_explained_by_what_the_app_used_last(app: App, cap
     ]
     assert lines[3].startswith("  policy    as the app used it last, sha256 ")
     assert lines[5] == "findings"
-    assert lines[6].split() == ["state", "reason", "message"]
-    assert re.split(" {2,}", lines[7].strip()) == [
-        "non_compliant",
-        "FipsDisabled",
-        "enableFIPS is false: the pool runs a non-FIPS image.",
-    ]
+    assert lines[6] == "  non_compliant   FipsDisabled: enableFIPS is false: the pool runs a non-FIPS image."
     assert lines[-2:] == [
         "due: enable fips (enableFIPS = true), which reimages 3 nodes",
         "it is begun at the next look; `fipswarden look` asks for one",
