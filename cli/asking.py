@@ -75,8 +75,18 @@ def _look(chosen: argparse.Namespace) -> int:
     cluster = ours(named_cluster(chosen.cluster))
     _queue(cluster, f"cli: {who()}")
     print(f"queued: {cluster} will be looked at; `fipswarden posture {cluster.arm_id}` shows the verdicts")
+    if not _known(cluster):
+        print("nothing is known of it yet; if it does not exist, there will be no verdict")
+        return OK
     print("nodes are asked again only where their last word no longer counts: the verdict says when that was")
     return OK
+
+
+def _known(cluster: ClusterId) -> bool:
+    from shared import bootstrap
+    from shared.postures import read_posture
+
+    return read_posture(bootstrap.table("posture"), cluster).posture is not None
 
 
 def _queue(cluster: ClusterId, cause: str) -> None:

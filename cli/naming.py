@@ -2,7 +2,6 @@
 
 import os
 
-from shared.domain.events import watched
 from shared.domain.ids import ClusterId
 from shared.errors import InputError
 
@@ -33,16 +32,23 @@ def named_cluster(text: str) -> ClusterId:
 
 
 def is_watched(cluster: ClusterId) -> bool:
-    """Say whether the app looks after a cluster's subscription."""
-    subscriptions = watched(os.environ.get("FIPSWARDEN_SUBSCRIPTIONS", ""))
+    """Say whether the app looks after a cluster's subscription; raises ConfigError while the setting has a fault."""
+    from shared.config import read_reach
+
+    _, subscriptions = read_reach(os.environ)
     return not subscriptions or cluster.subscription in subscriptions
 
 
 def ours(cluster: ClusterId) -> ClusterId:
     """Return a cluster that the app looks after; raises InputError for another one."""
     if not is_watched(cluster):
-        raise InputError(f"{cluster} is not looked at: FIPSWARDEN_SUBSCRIPTIONS leaves out {cluster.subscription}")
+        raise InputError(not_watched(cluster))
     return cluster
+
+
+def not_watched(cluster: ClusterId) -> str:
+    """Say why the app does not look at a cluster of a subscription that is not its to look after."""
+    return f"{cluster} is not looked at: FIPSWARDEN_SUBSCRIPTIONS leaves out {cluster.subscription}"
 
 
 def count(number: int, what: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cli.exits import MEANING, UNKNOWN, cut_short, of_states
-from cli.naming import CLUSTER, named_cluster
+from cli.naming import CLUSTER, is_watched, named_cluster, not_watched
 from cli.show import plain_text, print_table
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
@@ -99,8 +99,7 @@ def _one(table: "Table", cluster: ClusterId, now: datetime, as_json: bool) -> in
     stored = read_posture(table, cluster)
     posture = stored.posture
     if posture is None:
-        print("this cluster has not been looked at; `fipswarden look` asks for it")
-        return UNKNOWN
+        return _nothing(cluster, as_json)
     rows = (each for each in summaries(table, cluster.subscription) if each.cluster == cluster)
     overdue = any(row.overdue(now) for row in rows)
     with cut_short():
@@ -115,6 +114,18 @@ def _one(table: "Table", cluster: ClusterId, now: datetime, as_json: bool) -> in
     if not posture.in_scope:
         return of_states(())
     return UNKNOWN if overdue else of_states((posture.state,))
+
+
+def _nothing(cluster: ClusterId, as_json: bool) -> int:
+    if is_watched(cluster):
+        said = (
+            f"nothing is known of {cluster}: it does not exist, the policy leaves it out, or no look has come yet; "
+            "`fipswarden check --fresh` reads the fleet from ARM"
+        )
+    else:
+        said = not_watched(cluster)
+    print(json.dumps({"cluster": cluster.arm_id, "state": "unknown", "message": said}, indent=2) if as_json else said)
+    return UNKNOWN
 
 
 def _as_unknown(posture: "Posture") -> "Posture":

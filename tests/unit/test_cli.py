@@ -12,13 +12,12 @@ from azure.core.exceptions import ServiceRequestError
 
 from cli.main import main
 from local.clock import ManualClock
-from local.memory import MemoryEvidence, MemoryQueue, MemoryTable
+from local.memory import MemoryAlerts, MemoryEvidence, MemoryQueue, MemoryTable
 from shared import __version__, bootstrap
-from shared.budget import BudgetHead, read_budget
+from shared.budget import read_budget
 from shared.domain.codec import typed
 from shared.domain.evaluate import evaluate
 from shared.domain.model import Gone, Memory, Posture, Unreadable
-from shared.domain.policy import Match, Policy
 from shared.domain.records import Head, RecordKind, make_record
 from shared.errors import TransientError
 from shared.postures import StoredPosture, commit
@@ -26,6 +25,7 @@ from tests.builders import (
     ENFORCING,
     NOW,
     OTHER_SUBSCRIPTION,
+    OUT_OF_SCOPE,
     SUBSCRIPTION,
     cluster,
     cluster_id,
@@ -47,7 +47,7 @@ class App:
     def __init__(self) -> None:
         clock = ManualClock(NOW)
         self.tables = {name: MemoryTable(clock) for name in ("posture", "rollout")}
-        self.queue, self.evidence = MemoryQueue(clock), MemoryEvidence()
+        self.queue, self.evidence, self.alerts = MemoryQueue(clock), MemoryEvidence(), MemoryAlerts()
 
     def looked(
         self,
@@ -67,6 +67,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> App:
     made = App()
     monkeypatch.setattr(bootstrap, "table", lambda name: made.tables[name])
     monkeypatch.setattr(bootstrap, "wake_ups", lambda: made.queue)
+    monkeypatch.setattr(bootstrap, "alert_queue", lambda: made.alerts)
     monkeypatch.setattr(bootstrap, "evidence", lambda: made.evidence)
     monkeypatch.setattr(bootstrap.SystemClock, "now", lambda _: NOW)
     monkeypatch.delenv("FIPSWARDEN_SUBSCRIPTIONS", raising=False)
@@ -103,7 +104,9 @@ class TestPolicyValidate:
         path = self.write(tmp_path, "version: 1\nrules: [{name: a, mode: enforce}]\n")
 
         assert main(["policy", "validate", path]) == 0
-        assert Printed(capsys).out == f"{path}: valid; 1 rule, mode audit for everything else\n"
+        valid, sha256 = Printed(capsys).out.splitlines()
+        assert valid == f"{path}: valid; 1 rule, mode audit for everything else"
+        assert sha256.startswith("  sha256 ")
 
     def test_every_fault_is_printed_on_a_line_of_its_own(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -111,10 +114,11 @@ class TestPolicyValidate:
         path = self.write(tmp_path, "version: 1\nmode: enforc\nruls: []\n")
 
         assert main(["policy", "validate", path]) == 64
-        assert Printed(capsys).out.splitlines() == [
-            f"{path}: 2 faults",
-            "  line 2, column 7: `enforc` is not one of audit, alert, enforce",
-            "  line 3, column 7: unknown key `ruls` in the policy: did you mean `rules`?",
+        title, *faults = Printed(capsys).out.splitlines()
+        assert title == f"{path}: 2 faults"
+        assert faults == [
+            "  line 2, column 7: `mode`: `enforc` is not one of audit, alert, approve, enforce: did you mean `enforce`?",  # noqa: E501 (one line of the output)
+            "  line 3, column 1: unknown key `ruls` in the policy: did you mean `rules`?",
         ]
 
     def test_one_fault_is_one_fault(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -394,7 +398,7 @@ class TestPosture:
         assert main(["posture"]) == 1
 
     def test_what_is_out_of_scope_is_never_overdue(self, app: App) -> None:
-        app.looked(judged(cluster(), policy=Policy(exclude=(Match(clusters=("*",)),))), due=timedelta(days=-1))
+        app.looked(judged(cluster(), rules=OUT_OF_SCOPE), due=timedelta(days=-1))
 
         assert main(["posture", ID]) == 0
 
@@ -432,7 +436,26 @@ class TestPosture:
     @pytest.mark.usefixtures("app")
     def test_of_a_cluster_that_nobody_looked_at_it_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["posture", ID]) == 2
-        assert Printed(capsys).out == "this cluster has not been looked at; `fipswarden look` asks for it\n"
+        assert Printed(capsys).out == (
+            "nothing is known of rg-pay/aks-pay: it does not exist, the policy leaves it out, or no look has come yet; "
+            "`fipswarden check --fresh` reads the fleet from ARM\n"
+        )
+
+    @pytest.mark.usefixtures("app")
+    def test_of_a_cluster_that_nobody_looked_at_programs_get_unknown(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["posture", ID, "--json"]) == 2
+        found = json.loads(Printed(capsys).out)
+        assert (found["cluster"], found["state"]) == (ID, "unknown")
+
+    @pytest.mark.usefixtures("app")
+    def test_of_a_cluster_elsewhere_it_says_that_nobody_looks_there(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("FIPSWARDEN_SUBSCRIPTIONS", OTHER_SUBSCRIPTION)
+
+        assert main(["posture", ID]) == 2
+        said = f"rg-pay/aks-pay is not looked at: FIPSWARDEN_SUBSCRIPTIONS leaves out {SUBSCRIPTION}\n"
+        assert Printed(capsys).out == said
 
 
 class TestEvidence:
@@ -474,7 +497,32 @@ def test_a_look_is_queued_with_the_name_of_who_asked(app: App, capsys: pytest.Ca
 
     (message,) = app.queue.messages
     assert (message.request.cluster, message.request.cause) == (cluster_id(), "cli: ana")
-    assert "queued: rg-pay/aks-pay will be looked at" in Printed(capsys).out
+    out = Printed(capsys).out
+    assert "queued: rg-pay/aks-pay will be looked at" in out
+    assert "if it does not exist, there will be no verdict" in out
+
+
+def test_a_look_at_a_known_cluster_says_when_nodes_are_asked_again(
+    app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app.looked(GOOD)
+
+    assert main(["look", ID]) == 0
+
+    out = Printed(capsys).out
+    assert "nodes are asked again" in out
+    assert "no verdict" not in out
+
+
+def test_a_look_while_the_setting_has_a_fault_is_refused_with_it(
+    app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FIPSWARDEN_SUBSCRIPTIONS", f"{SUBSCRIPTION},typo")
+
+    assert main(["look", ID]) == 64
+
+    assert app.queue.messages == []
+    assert "FIPSWARDEN_SUBSCRIPTIONS: 'typo' is not a subscription id" in Printed(capsys).err
 
 
 def test_a_look_outside_the_setting_is_refused(
@@ -503,18 +551,22 @@ def test_who_has_no_name_may_ask_too(app: App, monkeypatch: pytest.MonkeyPatch) 
 def test_a_pause_keeps_who_and_why_until_somebody_resumes(app: App, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pause", "--reason", "incident 7"]) == 0
 
-    row = app.tables["rollout"].read("budget", "head")
-    assert row
-    assert typed(BudgetHead, row.doc) == BudgetHead(0, True, "ana: incident 7")
+    budget = read_budget(app.tables["rollout"])
+    assert (budget.paused, budget.paused_by) == (True, "ana: incident 7")
     assert main(["resume"]) == 0
     assert not read_budget(app.tables["rollout"]).paused
-    assert Printed(capsys).out.splitlines()[-1] == "resumed; 0 clusters will be looked at now"
+    assert (
+        Printed(capsys).out.splitlines()[-1]
+        == "resumed (it was paused by ana: incident 7); 0 clusters will be looked at now"
+    )
 
 
 def test_resume_queues_a_look_at_what_may_have_waited(
     app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FIPSWARDEN_SUBSCRIPTIONS", SUBSCRIPTION)
+    main(["pause", "--reason", "incident 7"])
+    Printed(capsys)
     app.looked(BAD)
     app.looked(GOOD, "aks-good")
     app.looked(evaluate(Gone(), Memory(), ENFORCING, None, NOW), "aks-gone")
@@ -523,9 +575,9 @@ def test_resume_queues_a_look_at_what_may_have_waited(
     assert main(["resume"]) == 0
 
     assert [(one.request.cluster, one.request.cause) for one in app.queue.messages] == [
-        (cluster_id(), "cli: ana resumed")
+        (cluster_id(), "cli: ana let remediations go on")
     ]
-    assert Printed(capsys).out == "resumed; 1 cluster will be looked at now\n"
+    assert Printed(capsys).out == ("resumed (it was paused by ana: incident 7); 1 cluster will be looked at now\n")
 
 
 @pytest.mark.parametrize(("reason", "said"), [("", "say why"), (" \n", "say why"), ("x" * 501, "too many")])
