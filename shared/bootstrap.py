@@ -19,8 +19,8 @@ from shared.alerting import Alerting
 from shared.config import Settings, Storage, read_app_storage, read_channels, read_reach, read_settings
 from shared.domain.model import Unreadable
 from shared.logs import logger
+from shared.look import Ports
 from shared.ports import Channel, Clusters, Fleet, Policies, Text
-from shared.reconciler import Ports
 from shared.resync import ResyncPorts
 
 if TYPE_CHECKING:

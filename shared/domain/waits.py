@@ -1,7 +1,7 @@
 """Why a step that is due is not taken: every limit of the policy, in one order, each with a reason and an end."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
@@ -37,7 +37,7 @@ def waits(situation: Situation, step: Step) -> Wait | None:
 
 def all_waits(situation: Situation, step: Step) -> Iterator[Wait]:
     """Yield every kind of reason that a step has to wait for: what only a person can lift before what passes."""
-    for reason in (_forbidden, _impossible, _not_yet, _closed, _no_place, _not_agreed):
+    for reason in (_forbidden, _impossible, _not_yet, _no_place, _not_agreed, _unnoticed, _closed):
         if found := reason(situation, step):
             yield found
 
@@ -161,6 +161,12 @@ def closes(situation: Situation, step: Step) -> datetime | None:
     return min(ends, default=None)
 
 
+def _opens(situation: Situation, step: Step, at: datetime) -> datetime:
+    """Return when, from a time on, all windows are open for the first time, as far as that is known."""
+    closed = [one for one in _openings(replace(situation, now=at), step) if isinstance(one, Closed)]
+    return max((one.until for one in closed if one.until), default=at)
+
+
 def _openings(situation: Situation, step: Step) -> Iterator[Open | Closed]:
     settings = step.subject.settings
     if _skips(step.subject, Skip.WINDOW):
@@ -209,7 +215,7 @@ def _not_agreed(situation: Situation, step: Step) -> Wait | None:
         if not agreed(budget, needed, now):
             message = f"{describe(step)} waits for a person: `fipswarden approve`."
             return Wait("ApprovalMissing", message, _REREAD, needed)
-    return _unnoticed(situation, step)
+    return None
 
 
 def _unnoticed(situation: Situation, step: Step) -> Wait | None:
@@ -217,7 +223,7 @@ def _unnoticed(situation: Situation, step: Step) -> Wait | None:
     if not notice.before:
         return None
     if at is None:
-        until = situation.now + notice.before
+        until = _opens(situation, step, situation.now + notice.before)
         owner = _tag(step.subject, notice.owner_tag) or notice.owner
         told = Notice(step.pool.name, owner, until, notice.objection_tag)
         return Wait("NoticeGiven", "The owner is told now, and the pool waits.", notice.before, notice=told)

@@ -25,8 +25,9 @@ from shared.domain.policy_reader import read_policy
 from shared.domain.records import GENESIS, RecordKind
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
+from shared.look import Ports
 from shared.postures import read_posture
-from shared.reconciler import Ports, reconcile
+from shared.reconciler import reconcile
 from shared.rollout import RolloutRow, Timing
 
 CLUSTER = ClusterId(PAYMENTS, "rg-payments", "aks-payments")

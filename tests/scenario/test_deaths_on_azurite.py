@@ -25,9 +25,10 @@ from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
 from shared.domain.records import GENESIS, Record, RecordKind
 from shared.domain.requests import ReconcileRequest
+from shared.look import Ports
 from shared.ports import Queued
 from shared.postures import read_posture
-from shared.reconciler import Ports, reconcile
+from shared.reconciler import reconcile
 from shared.rollout import Timing
 from tests.builders import blob_evidence
 from tests.protocol.lab import FixedRules, Tap, Tapped, WorkerDied, ruled

@@ -19,8 +19,9 @@ from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, Deferral
 from shared.domain.requests import ReconcileRequest
 from shared.errors import ConfigError
+from shared.look import Ports
 from shared.ports import Put
-from shared.reconciler import Looked, Ports
+from shared.reconciler import Looked
 from shared.rollout import Lease, LetGo, RolloutRow, Timing
 from tests.builders import NOW, OTHER_SUBSCRIPTION, SUBSCRIPTION, cluster_id
 

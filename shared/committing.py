@@ -1,0 +1,78 @@
+"""The last part of a look: writes the posture row, which makes it count, and tells people and the budget."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from shared.budget import change
+from shared.domain import alerts
+from shared.domain.budget import Budget, seen
+from shared.domain.model import ClusterRead, Plan, Posture
+from shared.domain.rulebook import Rulebook
+from shared.look import Look
+from shared.postures import StoredPosture, commit, control_digest, digest
+from shared.remediation import Remediation
+
+
+def commit_look(
+    look: Look,
+    remediation: Remediation,
+    read: ClusterRead,
+    posture: Posture,
+    plan: Plan,
+    rules: Rulebook,
+    due: datetime,
+) -> None:
+    """Write the posture row if it says anything new, or was due; then nothing of this look can be lost."""
+    remediation.remember_passed()
+    told = look.stored
+    news = alerts.news(look.cluster, told.posture, posture, plan, look.memory, told.begun, look.chain.head.seq)
+    digested, control = digest(posture, plan), control_digest(read, rules, posture.at)
+    same = (look.chain.head, digested, control) == (told.head, told.digest, told.control)
+    if same and not news and told.due and told.due > posture.at:
+        return
+    look.hold.check()
+    if remediation.close_foreign_intents():
+        look.hold.check()
+    running = alerts.running(look.memory)
+    stored = StoredPosture(
+        head=look.chain.head,
+        posture=posture,
+        deferrals=plan.deferrals,
+        rules=rules.hash,
+        pending=(*told.pending, *news),
+        begun=running.intent if running else told.begun,
+        digest=digested,
+        control=control,
+        due=due,
+        etag=told.etag,
+    )
+    look.stored = commit(look.ports.postures, look.cluster, stored)
+
+
+def send_alerts(look: Look) -> None:
+    """Queue what the commit has to tell, and forget it once the queue has it."""
+    if not look.stored.pending:
+        return
+    for alert in look.stored.pending:
+        look.ports.alerts.send(alert)
+    look.stored = commit(look.ports.postures, look.cluster, replace(look.stored, pending=()))
+
+
+def remember_notices(look: Look, plan: Plan, posture: Posture) -> None:
+    """Let the notice of a reimage run from now on, once the owner's message is queued; forget it with the step."""
+    memory = look.memory
+    due = {*(one.pool for one in plan.deferrals), *([plan.action.pool] if plan.action else [])}
+    for name, pool in memory.pools.items():
+        if pool.noticed and name not in due:
+            memory = memory.with_pool(name, replace(pool, noticed=None))
+    for notice in plan.notices:
+        memory = memory.with_pool(notice.pool, replace(memory.pool(notice.pool), noticed=posture.at))
+    if memory != look.memory:
+        look.hold.save(memory)
+
+
+def tell_rings(look: Look, posture: Posture, budget: Budget) -> None:
+    """Tell the budget how the canaries of this cluster are; `budget` is what the look read of it."""
+    key = look.cluster.key
+    if seen(budget, key, posture) != budget:
+        change(look.ports.rollout, lambda now: seen(now, key, posture))

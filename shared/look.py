@@ -1,0 +1,59 @@
+"""What one look works with: the ports, the lease, what earlier looks left, and the evidence chain."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.chain import Chain
+from shared.domain.ids import ClusterId
+from shared.domain.model import Memory
+from shared.domain.requests import ReconcileRequest
+from shared.ports import Alerts, Clock, Clusters, Evidence, Nodes, Policies, Table, WakeUps
+from shared.postures import StoredPosture, read_posture
+from shared.rollout import Hold, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All that the reconciler needs from the world."""
+
+    clock: Clock
+    clusters: Clusters
+    nodes: Nodes
+    policies: Policies
+    rollout: Table
+    """Leases, memory and the disruption budget."""
+    postures: Table
+    evidence: Evidence
+    wake_ups: WakeUps
+    alerts: Alerts
+    timing: Timing
+    watches: Callable[[str], bool] = lambda _: True
+    """Whether a subscription is the app's to look after; elsewhere nothing new is begun, only ended what was."""
+
+
+@dataclass(slots=True)
+class Look:
+    """One look at one cluster, under its lease."""
+
+    ports: Ports
+    request: ReconcileRequest
+    hold: Hold
+    stored: StoredPosture
+    """The posture row, as it was last read or written."""
+    chain: Chain
+
+    @property
+    def cluster(self) -> ClusterId:
+        """What is looked at."""
+        return self.request.cluster
+
+    @property
+    def memory(self) -> Memory:
+        """What earlier looks left, and what this one saved."""
+        return self.hold.memory
+
+
+def begin_look(ports: Ports, request: ReconcileRequest, hold: Hold) -> Look:
+    """Read where the last look ended, and go on from there."""
+    stored = read_posture(ports.postures, request.cluster)
+    return Look(ports, request, hold, stored, Chain(ports.evidence, request.cluster, stored.head))

@@ -1,0 +1,89 @@
+"""The first part of a look: reads the cluster and its nodes anew; one passing error or 404 is not believed."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shared.domain.model import (
+    Cluster,
+    ClusterRead,
+    Deferral,
+    Gone,
+    Memory,
+    OutcomeState,
+    PoolMemory,
+    Unreadable,
+)
+from shared.domain.rulebook import Rulebook
+from shared.look import Look
+from shared.proving import Proving
+from shared.remediation import Remediation
+
+UNREADABLE_GRACE = timedelta(minutes=15)
+"""How long transient errors may keep a cluster from being read before it counts as unknown."""
+GONE_SURE = timedelta(minutes=2)
+"""How long ARM must go on saying that a cluster does not exist, before its operation and places are given up."""
+
+
+def observe(look: Look, remediation: Remediation) -> ClusterRead:
+    """Read the cluster, and bring what is remembered of our operation in line with it."""
+    operation, progress = look.memory.operation, None
+    if operation and operation.outcome is OutcomeState.ACCEPTED and operation.url:
+        # The operation is asked first: a cluster read after its end shows the end.
+        progress = look.ports.clusters.operation(look.cluster, operation.url)
+    read = look.ports.clusters.read(look.cluster)
+    if not isinstance(read, Gone) or _gone_is_sure(look):
+        remediation.follow(read, progress)
+    return read
+
+
+def not_believed(look: Look, read: ClusterRead) -> tuple[Deferral, timedelta] | None:
+    """Say why a reading is no reason to judge anything yet, and when to read again; None if it can be judged."""
+    if isinstance(read, Unreadable) and read.retry_after and not _grace_is_over(look):
+        return Deferral("", read.reason, read.message), read.retry_after
+    if isinstance(read, Gone) and not _gone_is_sure(look):
+        said = "ARM says that it does not exist: asked again before that is believed."
+        return Deferral("", "GoneUnconfirmed", said), GONE_SURE
+    return None
+
+
+def _grace_is_over(look: Look) -> bool:
+    """Remember since when the cluster can't be read, and say whether that is too long."""
+    now, since = look.ports.clock.now(), look.memory.unreadable_since
+    if since is None:
+        look.hold.save(replace(look.memory, unreadable_since=now))
+    return since is not None and now - since > UNREADABLE_GRACE
+
+
+def _gone_is_sure(look: Look) -> bool:
+    """Remember since when ARM says that the cluster is gone; of one that nobody ever saw, once is enough."""
+    now, since = look.ports.clock.now(), look.memory.gone_since
+    if since is None and (look.stored.etag or look.memory != Memory()):
+        look.hold.save(replace(look.memory, gone_since=now))
+        return False
+    return since is None or now - since >= GONE_SURE
+
+
+def prove(look: Look, read: ClusterRead, rules: Rulebook) -> Memory:
+    """Ask the nodes where their word is due, and return what is remembered then."""
+    memory = look.memory
+    if isinstance(read, Gone) and memory != Memory():
+        # Another cluster may come by this name: nothing that is known of this one holds for it.
+        look.hold.save(Memory())
+    if not isinstance(read, Cluster):
+        return look.memory
+    now = look.ports.clock.now()
+    memory = replace(memory, pools=_pools_remembered(look, read, now), unreadable_since=None, gone_since=None)
+    proven = Proving(look.ports.nodes, look.chain, now).prove(read, memory, rules)
+    if proven != look.memory:
+        look.hold.save(proven)
+    return proven
+
+
+def _pools_remembered(look: Look, read: Cluster, now: datetime) -> dict[str, PoolMemory]:
+    """What is remembered of the pools that exist; one that an earlier look did not see is new."""
+    before, memory = look.stored.posture, look.memory
+    known = {pool.pool for pool in before.pools} if before and before.pools else None
+    names = [pool.name for pool in read.pools]
+    kept = {name: memory.pools[name] for name in names if name in memory.pools}
+    new = [name for name in names if name not in kept and known is not None and name not in known]
+    return kept | {name: PoolMemory(first_seen=now) for name in new}
