@@ -1,7 +1,8 @@
 """What another rulebook would change in a fleet, pool by pool: before it is used, never instead of judging.
 
-Pure. It compares what may happen and not when: a window, the budget, a notice or an approval delays a step and never
-takes it away, so they count for nothing here; modes, exemptions, objections and what AKS would refuse do.
+Pure. It compares what may happen and not when: a window, a ring, a notice or an approval delays a step and never takes
+it away, so they count for nothing here, nor does a budget unless it could never hold the step; modes, exemptions,
+objections and what AKS would refuse do.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from shared.domain.budget import Budget
+from shared.domain.budget import Budget, Refusal, refusal
 from shared.domain.changed_limits import changed_limits
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
@@ -20,7 +21,7 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Settings
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
-from shared.domain.waits import barred
+from shared.domain.waits import barred, wanted
 
 
 class Change(StrEnum):
@@ -176,8 +177,14 @@ def _sides(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> 
 
 
 def _due_step(situation: Situation, step: Step) -> DueStep:
-    wait = barred(situation, step)
+    wait = barred(situation, step) or _never_fits(situation, step)
     return DueStep(step.kind, step.changes, wait.reason if wait else "", step.verdict.mode is Mode.APPROVE)
+
+
+def _never_fits(situation: Situation, step: Step) -> Refusal | None:
+    """Say why a step has no place even while nothing else is going on, such as under a limit of 0."""
+    found = refusal(Budget(), situation.rules.policy, wanted(situation, step), situation.now)
+    return found if found and found.reason in ("BudgetExhausted", "TooManyNodes") else None
 
 
 def _side(cluster: Cluster, pool: Pool, verdict: PoolPosture, policy: Policy, step: DueStep | None) -> Side:

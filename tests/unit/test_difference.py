@@ -108,12 +108,23 @@ class TestReimaged:
         [
             {"notice": Notice(before=timedelta(days=2))},
             {"cluster_maintenance": True},
-            {"disruption": Disruption(Limit(0))},
+            {"disruption": Disruption(Limit(1), spacing=timedelta(days=30))},
             {"rings": (Ring("first", Match(clusters=("x",))), Ring("second"))},
         ],
     )
     def test_what_only_delays_a_step_makes_it_no_less_one(self, delay: dict[str, object]) -> None:
         assert compared(OFF, AUDIT, book(**delay)).disrupts_more  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        "disruption",
+        [Disruption(Limit(0)), Disruption(per_subscription=Limit(percent=0)), Disruption(Limit(5), nodes=2)],
+    )
+    def test_a_budget_that_could_never_hold_it_takes_it_away(self, disruption: Disruption) -> None:
+        none = book(disruption=disruption)
+
+        assert not compared(OFF, AUDIT, none).disrupts_more
+        assert compared(OFF, none, ENFORCE).disrupts_more
+        assert compared(OFF, ENFORCE, none).of(Change.SPARED)
 
     @pytest.mark.parametrize(
         ("read", "remembered"),

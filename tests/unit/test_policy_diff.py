@@ -154,6 +154,36 @@ class TestDiffOfFiles:
         assert "  require_approved_policy: true, then false\n" in out
         assert out.endswith("By the pools, it disrupts no more than before.\n")
 
+    def test_what_comes_into_scope_or_leaves_it_is_listed_with_its_state(
+        self, write: Write, saved: list[str], capsys: Capture
+    ) -> None:
+        out = write(AUDIT + "scope: { exclude: [{ clusters: [aks-pay] }] }\n", "out.yaml")
+
+        assert main(["policy", "diff", write(AUDIT), "--old", out, *saved]) == 0
+        entered = capsys.readouterr().out.splitlines()
+        assert main(["policy", "diff", out, "--old", write(AUDIT), *saved]) == 0
+        left = capsys.readouterr().out.splitlines()
+
+        assert entered[3] == "would come into scope: 3 node pools, 15 nodes"
+        assert re.split(" {2,}", entered[7].strip())[1:] == [
+            "good",
+            "3",
+            "none → unknown",
+            "none → audit",
+            "none → default",
+            "none",
+        ]
+        assert left[3] == "would go out of scope: 3 node pools, 15 nodes"
+        assert "non_compliant → none" in left[5]
+
+    def test_a_pool_of_unknown_size_is_told_apart(self, write: Write, capsys: Capture) -> None:
+        fleet = ["--from", write([arm_cluster(disabled("apps", count=None), disabled("batch"))], "fleet.json")]
+
+        main(["policy", "diff", write(ENFORCE), "--old", write(AUDIT, "old.yaml"), *fleet])
+
+        out = capsys.readouterr().out
+        assert "would now be reimaged: 2 node pools, 3 nodes, and 1 node pool of unknown size" in out
+
     def test_where_nothing_is_different_that_is_said(self, write: Write, saved: list[str], capsys: Capture) -> None:
         same = write(AUDIT)
 
