@@ -13,7 +13,7 @@ from shared.domain.lasting import PERSON, lasting
 from shared.domain.model import PoolPosture
 from shared.domain.rehearsal import Rehearsal
 from shared.domain.situation import Situation
-from shared.domain.stage import Actor, signature
+from shared.domain.stage import Actor
 from shared.domain.steps import Step, due
 from shared.domain.waits import Wait, all_waits, wanted
 
@@ -90,8 +90,6 @@ def _undone(play: Rehearsal, actor: Actor, pool: PoolPosture, situation: Situati
     waits = tuple(all_waits(situation, step))
     if found := lasting(situation, step, waits):
         return _fate(actor, pool, Fate.PERSON if found.reason in PERSON else Fate.NEVER, found)
-    if signature(step) in actor.tried:
-        return _fate(actor, pool, Fate.NEVER, Wait("NotCured", "The same step would be due again after it."))
     if found := _too_big(situation, step):
         return _fate(actor, pool, Fate.NEVER, found)
     why = waits[0] if waits else Wait("JustDue", "It could begin at that very time.")

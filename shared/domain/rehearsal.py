@@ -32,7 +32,7 @@ from shared.domain.lasting import CLOSED, busy, lasting, not_yet
 from shared.domain.model import Action, ComplianceState, Operation, OutcomeState, Posture
 from shared.domain.plan import plan
 from shared.domain.situation import Situation
-from shared.domain.stage import Actor, Remediation, Start, signature
+from shared.domain.stage import Actor, Remediation, Start
 from shared.domain.steps import due
 from shared.domain.waits import all_waits
 
@@ -174,7 +174,7 @@ class Rehearsal:
         situation = self.situation(actor, at)
         for step in due(situation):
             waits = tuple(all_waits(situation, step))
-            if signature(step) in actor.tried or busy(actor.cluster) or lasting(situation, step, waits):
+            if busy(actor.cluster) or lasting(situation, step, waits):
                 continue
             if after := not_yet(waits):
                 self._schedule(at + after, _Event.LOOK, actor.cluster.id.key)
@@ -271,7 +271,6 @@ class Rehearsal:
             if operation := actor.memory.operation:
                 actor.cluster = settled(switched(actor.cluster, operation, len(self.remediations)))
                 actor.memory = remembered(actor.memory, operation.pool, at)
-                actor.tried.add((operation.pool, operation.kind, frozenset(operation.changes.items())))
             self._look(actor, at)
 
     def _mark(self, at: datetime) -> datetime:

@@ -1,6 +1,5 @@
 """What a forecast is made from, and what its play keeps of each cluster."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +9,6 @@ from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import ActionKind, Cluster, Memory, Posture, Unreadable
 from shared.domain.pace import Pace
 from shared.domain.rulebook import Rulebook
-from shared.domain.steps import Step
 
 Maintenance = tuple[MaintenanceConfiguration, ...] | Unreadable
 """A cluster's own maintenance configurations."""
@@ -70,10 +68,3 @@ class Actor:
     posture: Posture
     generation: int = 0
     """Grows whenever its steps are queued anew or one is begun: what was queued before is void."""
-    tried: set[Hashable] = field(default_factory=set)
-    """Steps that have ended in the play: one that is due again was no cure."""
-
-
-def signature(step: Step) -> Hashable:
-    """Return what makes a step the same as another one of the same cluster."""
-    return step.pool.name, step.kind, frozenset(step.changes.items())

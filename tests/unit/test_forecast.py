@@ -23,8 +23,8 @@ from shared.domain.openings import Open
 from shared.domain.pace import ASSUMED, Pace, pace_of
 from shared.domain.policy import Breaker, Disruption, Ring
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import NewPools, Notice, OsSku, Skip
-from shared.domain.stage import Known, Start
+from shared.domain.settings import NewPools, Notice, Skip
+from shared.domain.stage import Known, Remediation, Start
 from shared.domain.steps import approval_fingerprint, due
 from shared.domain.support import FipsSupport, matrix, release_of
 from shared.domain.windows import Blackout, Weekday, Window, opening
@@ -399,10 +399,8 @@ class TestWhatIsNotDone:
 
         assert found.fleet.pools == 1
 
-    def test_a_step_that_is_due_again_after_itself_is_no_cure(self) -> None:
-        """The node image of an OS SKU that the matrix doesn't know has modules that nobody knows."""
-        rules = book(os_sku=OsSku.KEEP)
-        found = foretold(known(disabled(count=...)), rules=rules)
+    def test_a_pool_whose_size_nobody_knows_is_reimaged_and_never_proven(self) -> None:
+        found = foretold(known(disabled(count=...)))
 
         assert (only(found).fate, only(found).reason) == (Fate.NEVER, "CountUnreadable")
         assert len(found.remediations) == 1
@@ -553,7 +551,7 @@ def policies(draw: st.DrawFn) -> Rulebook:
     )
 
 
-def running(found: Forecast, at: datetime) -> Iterable[Any]:
+def running(found: Forecast, at: datetime) -> list[Remediation]:
     return [made for made in found.remediations if made.began <= at < made.ends]
 
 
