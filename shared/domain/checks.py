@@ -231,7 +231,7 @@ def remediation(subject: Subject) -> Finding | None:
     memory = subject.memory
     still = memory.blocked and memory.blocked_on == subject.pool.configuration
     blocked = (memory.blocked if still else "") or memory.refused
-    if not blocked or (subject.pool.enable_fips and subject.pool.provisioning_state == "Succeeded"):
+    if not blocked or (subject.pool.enable_fips is subject.required and subject.pool.provisioning_state == "Succeeded"):
         return None
     return Finding("remediation", State.NON_COMPLIANT, "RemediationFailed", blocked)
 
