@@ -20,8 +20,8 @@ REASON = "ManagementGroupUnreadable"
 """Why a policy that names a management group can't be used."""
 
 _GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_SUBSCRIPTION = re.compile(rf"/subscriptions/({_GUID})", re.IGNORECASE)
 _GROUP = re.compile(r"/providers/Microsoft\.Management/managementGroups/[^/]+", re.IGNORECASE)
+_SUBSCRIPTION = re.compile(rf"(?:{_GROUP.pattern})?/subscriptions/({_GUID})", re.IGNORECASE)
 
 
 def read_descendants(page: Any) -> tuple[tuple[str, ...], str]:
@@ -29,7 +29,8 @@ def read_descendants(page: Any) -> tuple[tuple[str, ...], str]:
 
     The list has every management group and every subscription at any depth (ARM, "Management Groups - Get
     Descendants"). Entries are told apart by `id`: for the `type` of a subscription the reference says
-    `/subscriptions`, clients in the field compare with `Microsoft.Management/managementGroups/subscriptions`.
+    `/subscriptions`, clients in the field compare with `Microsoft.Management/managementGroups/subscriptions`, whose
+    own id has the group in front ("Management Group Subscriptions - Get Subscription"): both are read.
     Raises ValueError for a page with anything that is neither, since a part of a scope would be another scope.
     """
     items = page.get("value") if isinstance(page, Mapping) else None

@@ -4,21 +4,25 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from local import seed
 from local.clock import ManualClock
+from local.memory import MemoryTable
 from local.ports import WorldManagementGroups
 from local.server import LocalAzure
 from local.world import World
 from local.world.access import APP
 from local.world.faults import Answer, Drop, Fault
 from local.world.management import group_id
+from shared import bootstrap
 from shared.adapters.arm import Arm
 from shared.adapters.management import ManagementGroups
 from shared.domain.clouds import Cloud
 from shared.domain.model import Unreadable
+from shared.domain.rulebook import Rulebook
 from shared.domain.scope import SubscriptionsOf
 
 ROLE = "fipswarden scope reader"
@@ -119,3 +123,51 @@ def test_half_of_a_group_is_none_and_says_when_to_come_back(face: Face, effect: 
 
 def test_a_failure_reads_the_same_each_time_so_that_it_is_told_once(face: Face) -> None:
     assert face.below("nobody") == face.below("nobody")
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The app's own wiring on the local Azure, with a policy of one group; only its table is in memory."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("version: 1\nscope: { management_groups: [platform] }\n")
+    storage = "UseDevelopmentStorage=true"
+    world, table = tree(), MemoryTable(ManualClock(seed.EPOCH))
+    with LocalAzure(world) as azure:
+        given = {**azure.environment(), "FIPSWARDEN_CLOUD": azure.arm_endpoint, "FIPSWARDEN_POLICY": f"file:{policy}"}
+        for name, value in {**given, "AzureWebJobsStorage": storage, "EVIDENCE_STORAGE": storage}.items():
+            monkeypatch.setenv(name, value)
+        for name in ("AZURE_CLIENT_ID", "FIPSWARDEN_SUBSCRIPTIONS", "FIPSWARDEN_EXEMPTIONS"):
+            monkeypatch.delenv(name, raising=False)
+        made_once = [made for made in vars(bootstrap).values() if hasattr(made, "cache_clear")]
+        monkeypatch.setattr(bootstrap, "table", lambda _: table)
+        for made in made_once:
+            made.cache_clear()
+        yield world
+        for made in made_once:
+            made.cache_clear()
+
+
+def asked(world: World) -> int:
+    return len([one for one in world.requests if one.kind == "managementGroups"])
+
+
+def test_the_app_resolves_its_policy_and_asks_once_for_many_looks(app: World) -> None:
+    for _ in range(3):
+        found = bootstrap.policies().load()
+        assert isinstance(found, Rulebook)
+        assert (found.policy.scope.subscriptions, found.warnings) == ((seed.PLATFORM,), ())
+    assert asked(app) == 1
+
+
+def test_the_app_judges_nothing_where_the_role_is_missing(app: World) -> None:
+    app.access.revoke(APP, group_id("corp"))
+    found = bootstrap.policies().load()
+    assert isinstance(found, Unreadable)
+    assert "Management group platform can't be read: Forbidden" in found.message
+
+
+def test_a_command_asks_as_whoever_is_signed_in_and_needs_no_app(app: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AzureWebJobsStorage", "EVIDENCE_STORAGE"):
+        monkeypatch.delenv(name)
+    assert bootstrap.standalone_management_groups()("platform") == (seed.PLATFORM,)
+    assert asked(app) == 1

@@ -19,6 +19,8 @@ from shared.domain.scope import empty_groups, outside, read_descendants, resolve
 from tests.builders import OTHER_SUBSCRIPTION, SUBSCRIPTION, cluster, cluster_id
 from tests.unit.trees import CLOSED, SLOW, THIRD, Tree, resolve, scoped
 
+LETTERS = "abcdef00-0000-4000-8000-00000000000a"
+
 
 def of(subscription: str) -> Any:
     return cluster(id=cluster_id(subscription=subscription).arm_id)
@@ -73,12 +75,12 @@ class TestScope:
         assert "management group `bare` has no subscription" in warning
 
     def test_what_nobody_looks_at_is_outside_unless_it_is_excluded_as_a_whole(self) -> None:
-        scope = Scope(("corp",), (SUBSCRIPTION, OTHER_SUBSCRIPTION, THIRD, "*"))
+        scope = Scope(("corp",), (SUBSCRIPTION, OTHER_SUBSCRIPTION, THIRD, LETTERS, "*"))
 
-        assert outside(scope, [SUBSCRIPTION.upper()]) == (OTHER_SUBSCRIPTION, THIRD)
+        assert outside(scope, [SUBSCRIPTION, LETTERS.upper()]) == (OTHER_SUBSCRIPTION, THIRD)
         whole = ClusterMatch(subscriptions=("3000*",), line=7)
         part = ClusterMatch(subscriptions=("2000*",), clusters=("lab-*",))
-        assert outside(replace(scope, exclude=(whole, part)), [SUBSCRIPTION]) == (OTHER_SUBSCRIPTION,)
+        assert outside(replace(scope, exclude=(whole, part)), [SUBSCRIPTION, LETTERS]) == (OTHER_SUBSCRIPTION,)
 
     def test_a_scope_without_groups_has_no_outside(self) -> None:
         assert outside(Scope((), (OTHER_SUBSCRIPTION,)), [SUBSCRIPTION]) == ()
@@ -92,10 +94,11 @@ class TestDescendants:
     """A page of ARM's list, read strictly: a part of a scope would be another scope."""
 
     def test_subscriptions_are_taken_in_lower_case_and_groups_left_to_their_own_entries(self) -> None:
-        page = {
-            "value": [entry(f"/subscriptions/{THIRD.upper()}"), entry(group_id("20000000-0001-0000-0000-000000000000"))]
-        }
-        assert read_descendants(page) == ((THIRD,), "")
+        page = {"value": [entry(f"/Subscriptions/{LETTERS.upper()}"), entry(group_id(THIRD))]}
+        assert read_descendants(page) == ((LETTERS,), "")
+
+    def test_a_subscription_may_be_named_below_its_group(self) -> None:
+        assert read_descendants({"value": [entry(f"{group_id('corp')}/subscriptions/{THIRD}")]}) == ((THIRD,), "")
 
     def test_the_next_link_is_passed_on(self) -> None:
         assert read_descendants({"value": [], "nextLink": "https://x/?a"}) == ((), "https://x/?a")
@@ -112,6 +115,7 @@ class TestDescendants:
             {"value": [entry(f"/subscriptions/{THIRD}/resourceGroups/rg")]},
             {"value": [entry(f"/subscriptions/{THIRD}\n")]},
             {"value": [entry("/providers/Microsoft.Management/managementGroups/")]},
+            {"value": [entry(group_id("corp/settings/default"))]},
         ],
     )
     def test_what_is_no_such_page_is_refused(self, page: Any) -> None:

@@ -124,6 +124,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """What `health` answers for a policy of an empty group."""
     for name in ("AzureWebJobsStorage", "EVIDENCE_STORAGE"):
         monkeypatch.setenv(name, "UseDevelopmentStorage=true")
+    monkeypatch.delenv("RESYNC_SCHEDULE", raising=False)
     bootstrap.settings.cache_clear()
     books = Rulebook(replace(read_policy("version: 1\n"), hash="p1"), warnings=("scope: `corp` has no subscription",))
 
