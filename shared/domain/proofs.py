@@ -140,7 +140,11 @@ def _proven(subject: Subject, taken: Proof) -> Finding:
     if not taken.level.reaches(level):
         message = f"All {taken.nodes} nodes carry the FIPS label; the policy asks for level {level}: not asked."
         return Finding("proof", _S.UNKNOWN, "ProofLevelMissing", message)
-    said = "carried fips_enabled=true and the image" if taken.level is ProofLevel.NODE else f"said so at level {level}"
+    said = (
+        "carried fips_enabled=true and the image"
+        if taken.level is ProofLevel.NODE
+        else f"said so at level {taken.level}"
+    )
     message = f"All {taken.nodes} nodes {said} when they were asked, {taken.at:%Y-%m-%d %H:%M} UTC."
     return Finding("proof", _S.COMPLIANT, "NodesProven", message)
 
