@@ -13,7 +13,7 @@ from local.stack import ROOT, LocalStack, Options
 from local.world import World, rollout
 from local.world.access import APP
 from local.world.model import Pool
-from shared import reconciler
+from shared import observing
 from shared.domain.budget import Budget
 from shared.domain.ids import ClusterId
 from shared.domain.model import Posture
@@ -174,7 +174,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     # A dead worker's lease is waited out: a minute's margin would be a minute a test.
     monkeypatch.setattr(Timing, "lease", property(lambda self: self.look_deadline + timedelta(seconds=1)))
     # And so would be what a cluster that is gone is given to come back.
-    monkeypatch.setattr(reconciler, "GONE_SURE", timedelta(seconds=1))
+    monkeypatch.setattr(observing, "GONE_SURE", timedelta(seconds=1))
     stacks: list[LocalStack] = []
 
     def begin(schema: Schema = Schema.EVENT_GRID, **settings: str) -> Job:
