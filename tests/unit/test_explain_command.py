@@ -216,6 +216,13 @@ class TestPolicy:
             "fipswarden: the app has used no policy yet: wait for its first look, or name a policy's file\n"
         )
 
+    def test_one_that_this_version_cannot_read_is_told_with_its_faults(self, app: App, capsys: Capture) -> None:
+        texts = {"policy": "version: 2\n", "exemptions": ""}
+        app.tables["rollout"].write("rulebook", Put("rulebook", None, {}, texts))
+
+        assert main(["explain", ID, "apps"]) == 64
+        assert capsys.readouterr().err.startswith("the policy that the app used last:\n  line 1, column ")
+
     def test_a_cluster_that_it_excludes_has_no_state(self, app: App, capsys: Capture) -> None:
         app.used("version: 1\nscope:\n  exclude:\n    - clusters: [aks-pay]\n")
 
