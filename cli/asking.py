@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cli.exits import OK
-from cli.naming import CLUSTER, count, is_watched, named_cluster, ours
+from cli.naming import CLUSTER, is_watched, named_cluster, ours
 from cli.show import plain_text
 from shared.domain.ids import ClusterId, pool_name
+from shared.domain.wording import count
 from shared.errors import InputError
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cli.naming import count
 from cli.show import plain_text, print_aligned
 from shared.domain.codec import plain
 from shared.domain.difference import Change, Difference, DueStep, PoolDifference, Side
 from shared.domain.pages import Gap
 from shared.domain.rulebook import Rulebook
+from shared.domain.wording import count
 
 _TITLES = {
     Change.REIMAGED: "would now be reimaged",

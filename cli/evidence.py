@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
-from cli.naming import CLUSTER, count, named_cluster
+from cli.naming import CLUSTER, named_cluster
 from cli.show import plain_text, print_table
+from shared.domain.wording import count
 from shared.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from cli.exits import MEANING, UNKNOWN, cut_short, of_states
 from cli.fleet import AWAY, read_patiently
-from cli.naming import CLUSTER, count, named_cluster, ours
+from cli.naming import CLUSTER, named_cluster, ours
 from cli.rules import load
 from cli.scope import with_scope
 from cli.show import plain_text
 from shared.domain.ids import ClusterId, pool_name
 from shared.domain.model import Cluster, Gone, Pool, Unreadable
 from shared.domain.rulebook import Rulebook
+from shared.domain.wording import count
 from shared.errors import InputError, TransientError
 
 if TYPE_CHECKING:

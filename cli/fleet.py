@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cli.naming import count
 from cli.show import plain_text
 from shared.domain.model import ClusterRead, Unreadable
 from shared.domain.pages import Gap, gaps
 from shared.domain.saved import ACCEPTED, Entry, read_saved
+from shared.domain.wording import count
 from shared.errors import InputError, TransientError
 
 if TYPE_CHECKING:

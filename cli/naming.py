@@ -49,8 +49,3 @@ def ours(cluster: ClusterId) -> ClusterId:
 def not_watched(cluster: ClusterId) -> str:
     """Say why the app does not look at a cluster of a subscription that is not its to look after."""
     return f"{cluster} is not looked at: FIPSWARDEN_SUBSCRIPTIONS leaves out {cluster.subscription}"
-
-
-def count(number: int, what: str) -> str:
-    """Return `1 pool`, `2 pools`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

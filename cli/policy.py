@@ -7,11 +7,11 @@ from typing import Any
 from cli import difference
 from cli.asking import approved_until, look_at_waiting, tell, who
 from cli.exits import OK, USAGE
-from cli.naming import count
 from cli.rules import load
 from cli.show import plain_text
 from shared.domain.policy import Policy
 from shared.domain.policy_warnings import policy_warnings
+from shared.domain.wording import count
 from shared.errors import ConfigError
 
 _HOLDS = 90

@@ -13,6 +13,7 @@ from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
 
 if TYPE_CHECKING:
+    from shared.domain.budget import Budget, Counts
     from shared.domain.model import Posture
     from shared.ports import Table
     from shared.postures import PostureSummary
@@ -38,21 +39,37 @@ def _posture(chosen: argparse.Namespace) -> int:
 
 
 def _fleet(table: "Table", now: datetime, as_json: bool) -> int:
+    from shared import bootstrap
+    from shared.budget import read_budget
+    from shared.digest import unseen
     from shared.postures import summaries
 
     clusters = [summary for summary in summaries(table) if summary.in_scope and not summary.gone]
+    budget = read_budget(bootstrap.table("rollout"))
+    missing = unseen(budget.counts, now)
     with cut_short():
         if as_json:
-            print(json.dumps([_plain(summary, now) for summary in clusters], indent=2))
+            print(json.dumps(_fleet_plain(clusters, budget.counts, missing, now), indent=2))
         else:
+            _print_stops(budget)
             _print_fleet(clusters, now)
-    return of_states(_state(summary, now) for summary in clusters)
+            if missing:
+                counted = f"the resync of {_time(budget.counts.at)} UTC: " if budget.counts else ""
+                print(f"{counted}{missing} `fipswarden check --fresh` names what it can't read")
+    states = [_state(summary, now) for summary in clusters]
+    return of_states([*states, ComplianceState.UNKNOWN] if missing else states)
+
+
+def _fleet_plain(
+    clusters: "list[PostureSummary]", counts: "Counts | None", missing: str, now: datetime
+) -> dict[str, Any]:
+    from shared.domain.codec import plain
+
+    resync = {"at": plain(counts.at), "blind": counts.blind} if counts else None
+    return {"clusters": [_plain(summary, now) for summary in clusters], "resync": resync, "unseen": missing}
 
 
 def _print_fleet(clusters: "list[PostureSummary]", now: datetime) -> None:
-    from shared import bootstrap
-
-    _print_stops(bootstrap.table("rollout"))
     rows = [
         (
             str(item.cluster),
@@ -66,10 +83,7 @@ def _print_fleet(clusters: "list[PostureSummary]", now: datetime) -> None:
     print_table(("cluster", "state", "node pools", "evidence", "as of (UTC)"), rows)
 
 
-def _print_stops(rollout: "Table") -> None:
-    from shared.budget import read_budget
-
-    budget = read_budget(rollout)
+def _print_stops(budget: "Budget") -> None:
     if budget.paused:
         by = plain_text(budget.paused_by or "somebody")
         print(f"paused by {by}; nothing new is begun until `fipswarden resume`")

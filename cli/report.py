@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from cli.naming import count
 from cli.show import plain_text, print_aligned
 from cli.verdicts import ClusterRow, PoolRow, Verdicts
 from shared.domain.codec import plain
 from shared.domain.model import WORST_FIRST, Finding
+from shared.domain.wording import count
 
 _HEADER = ("cluster", "node pool", "state", "reason", "message")
 _COLUMNS = ("id", *_HEADER, "mode", "rule")

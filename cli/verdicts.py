@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TypeVar
 
 from cli.exits import of_states
-from cli.naming import count
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.model import (
@@ -23,6 +22,7 @@ from shared.domain.model import (
 from shared.domain.pages import Gap
 from shared.domain.rulebook import Rulebook
 from shared.domain.saved import Entry
+from shared.domain.wording import count
 
 R = TypeVar("R", "PoolRow", "ClusterRow")
 _NAMED = 3

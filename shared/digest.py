@@ -6,6 +6,7 @@ from datetime import datetime
 
 from shared.domain.budget import COUNTS_LAST, Counts
 from shared.domain.model import WORST_FIRST, Alert, ComplianceState, Unreadable
+from shared.domain.wording import count
 from shared.ports import Table
 from shared.postures import summaries
 
@@ -33,29 +34,33 @@ def daily_digest(
     by_state = [f"{states[state]} {state.value.replace('_', '-')}" for state in WORST_FIRST if states[state]]
     total = sum(states.values())
     bad = (ComplianceState.INCONSISTENT, ComplianceState.NON_COMPLIANT, ComplianceState.UNKNOWN)
-    blind = _blind(unreadable) + _unseen(counts, now)
+    unknown = (_blind(unreadable), unseen(counts, now))
+    blind = "".join(f" {said}" for said in unknown if said)
     severity = "warning" if blind or any(states[state] for state in bad) else "good" if total else "info"
-    text = f"{total} clusters in scope: {', '.join(by_state) or 'none has been looked at yet'}."
+    text = f"{count(total, 'cluster')} in scope: {', '.join(by_state) or 'none has been looked at yet'}."
     if overdue:
-        text += f" {overdue} of them count as unknown because the looks that were due have not come."
+        counts_as = "counts" if overdue == 1 else "count"
+        text += f" {overdue} of them {counts_as} as unknown because the looks that were due have not come."
     return Alert(f"daily:{now:%Y-%m-%d}", "", "", severity, "DailyDigest", "FIPS on AKS, daily", text + blind, now)
 
 
-def _unseen(counts: Counts | None, now: datetime) -> str:
-    """Say what the last resync saw that nobody has judged, or that there was none lately."""
+def unseen(counts: Counts | None, now: datetime) -> str:
+    """Say what the last resync saw that nobody has judged, or that there was none lately; empty if all was seen."""
     if counts is None or now - counts.at > COUNTS_LAST:
         when = f" since {counts.at:%Y-%m-%d %H:%M} UTC" if counts else ""
-        return f" There has been no resync{when}: whether there are more clusters is not known."
+        return f"There has been no resync{when}: whether there are more clusters is not known."
     if not counts.blind:
         return ""
-    return f" {counts.blind} clusters or subscriptions could not be judged at all: they count as unknown."
+    if counts.blind == 1:
+        return "1 cluster or subscription could not be judged at all: it counts as unknown."
+    return f"{counts.blind} clusters or subscriptions could not be judged at all: they count as unknown."
 
 
 def _blind(unreadable: Mapping[str, Unreadable] | Unreadable) -> str:
     if isinstance(unreadable, Unreadable):
-        return f" Whether all subscriptions can be read is not known: {unreadable.message}"
+        return f"Whether all subscriptions can be read is not known: {unreadable.message}"
     if not unreadable:
         return ""
     names = ", ".join(sorted(unreadable)[:5])
     more = f" and {len(unreadable) - 5} more" if len(unreadable) > 5 else ""
-    return f" {len(unreadable)} subscriptions can't be read ({names}{more}): their clusters count as unknown."
+    return f"{count(len(unreadable), 'subscription')} can't be read ({names}{more}): their clusters count as unknown."

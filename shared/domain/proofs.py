@@ -138,15 +138,19 @@ def _incomplete(subject: Subject, taken: Proof) -> Finding | None:
 def _proven(subject: Subject, taken: Proof) -> Finding:
     level = subject.settings.proof.level
     if not taken.level.reaches(level):
-        message = f"All {taken.nodes} nodes carry the FIPS label; the policy asks for level {level}: not asked."
+        message = f"{_all(taken)} carried the FIPS label; the policy asks for level {level}: not asked."
         return Finding("proof", _S.UNKNOWN, "ProofLevelMissing", message)
     said = (
         "carried fips_enabled=true and the image"
         if taken.level is ProofLevel.NODE
         else f"said so at level {taken.level}"
     )
-    message = f"All {taken.nodes} nodes {said} when they were asked, {taken.at:%Y-%m-%d %H:%M} UTC."
+    message = f"{_all(taken)} {said} when asked, {taken.at:%Y-%m-%d %H:%M} UTC."
     return Finding("proof", _S.COMPLIANT, "NodesProven", message)
+
+
+def _all(taken: Proof) -> str:
+    return "The only node" if taken.nodes == 1 else f"All {taken.nodes} nodes"
 
 
 def strays(cluster: Cluster, found: Strays | None, settings: Settings, now: datetime) -> Finding | None:

@@ -318,6 +318,6 @@ def test_once_a_day_people_are_told_how_the_fleet_is(job: Job) -> None:
     job.becomes(PROVEN, "apps")
     job.stack.host.invoke("daily")
     job.stack.host.invoke("daily")
-    eventually(lambda: tells(job.stack.teams.cards, "1 clusters in scope: 1 compliant"), "the digest is told")
+    eventually(lambda: tells(job.stack.teams.cards, "1 cluster in scope: 1 compliant"), "the digest is told")
     job.stack.host.idle(30)
     assert len([one for one in job.stack.teams.cards if tells([one], "in scope")]) == 1, "once"

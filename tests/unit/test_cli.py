@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from cli.main import main
 from local.clock import ManualClock
 from local.memory import MemoryAlerts, MemoryEvidence, MemoryQueue, MemoryTable
 from shared import __version__, bootstrap
-from shared.budget import read_budget
+from shared.budget import change, read_budget
+from shared.domain.budget import Counts
 from shared.domain.codec import typed
 from shared.domain.evaluate import evaluate
 from shared.domain.model import Gone, Memory, Posture, Unreadable
@@ -48,6 +50,12 @@ class App:
         clock = ManualClock(NOW)
         self.tables = {name: MemoryTable(clock) for name in ("posture", "rollout")}
         self.queue, self.evidence, self.alerts = MemoryQueue(clock), MemoryEvidence(), MemoryAlerts()
+
+        self.resynced(Counts(NOW, 0))
+
+    def resynced(self, counts: Counts | None) -> None:
+        """A resync has counted the fleet; None: there was none yet."""
+        change(self.tables["rollout"], lambda budget: replace(budget, counts=counts))
 
     def looked(
         self,
@@ -340,13 +348,43 @@ class TestPosture:
             "rg-pay/aks-pay\tnon_compliant\t2\t3\t2026-11-23 09:30",
         ]
 
+    def test_what_the_last_resync_could_not_see_stands_at_the_end_and_is_unknown(
+        self, app: App, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        app.looked(GOOD)
+        app.resynced(Counts(NOW, 1, blind=3))
+
+        assert main(["posture"]) == 2
+        said = "3 clusters or subscriptions could not be judged at all: they count as unknown."
+        last = Printed(capsys).out.splitlines()[-1]
+        assert last == f"the resync of 2026-11-23 09:30 UTC: {said} `fipswarden check --fresh` names what it can't read"
+        assert main(["posture", "--json"]) == 2
+        found = json.loads(Printed(capsys).out)
+        assert (found["resync"], found["unseen"]) == ({"at": "2026-11-23T09:30:04.000000Z", "blind": 3}, said)
+
+    @pytest.mark.parametrize("counts", [None, Counts(NOW - timedelta(hours=4), 1)], ids=["never", "long ago"])
+    def test_without_a_late_resync_nobody_knows_what_is_missing(
+        self, app: App, counts: Counts | None, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        app.looked(GOOD)
+        app.resynced(counts)
+
+        assert main(["posture"]) == 2
+        assert "whether there are more clusters is not known" in Printed(capsys).out.splitlines()[-1]
+
+    def test_what_is_bad_comes_before_what_nobody_saw(self, app: App) -> None:
+        app.looked(BAD)
+        app.resynced(Counts(NOW, 1, blind=3))
+
+        assert main(["posture"]) == 1
+
     def test_what_nobody_renews_is_unknown(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
         app.looked(GOOD, due=timedelta(days=-1))
 
         assert main(["posture"]) == 2
         assert "rg-pay/aks-pay\tunknown (overdue)\t" in Printed(capsys).out
         assert main(["posture", "--json"]) == 2
-        (found,) = json.loads(Printed(capsys).out)
+        (found,) = json.loads(Printed(capsys).out)["clusters"]
         assert (found["state"], found["overdue"]) == ("unknown", True)
         assert main(["posture", ID]) == 2
         out = Printed(capsys).out
@@ -367,7 +405,7 @@ class TestPosture:
         app.looked(BAD)
 
         assert main(["posture", "--json"]) == 1
-        (found,) = json.loads(Printed(capsys).out)
+        (found,) = json.loads(Printed(capsys).out)["clusters"]
         assert (found["cluster"], found["state"], found["seq"]) == (ID, "non_compliant", 3)
         assert found["overdue"] is False
 

@@ -52,7 +52,7 @@ def test_it_names_the_subscriptions_that_cannot_be_read(monkeypatch: pytest.Monk
     alert = run(monkeypatch, told, away=False)
 
     assert alert.severity == "warning"
-    assert f"1 subscriptions can't be read ({OTHER_SUBSCRIPTION})" in alert.text
+    assert f"1 subscription can't be read ({OTHER_SUBSCRIPTION})" in alert.text
 
 
 def test_it_comes_though_the_fleet_cannot_be_asked(monkeypatch: pytest.MonkeyPatch, told: MemoryAlerts) -> None:

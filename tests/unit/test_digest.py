@@ -57,8 +57,8 @@ def told(
         ([GOOD, UNPROVEN], "warning", "2 clusters in scope: 1 unknown, 1 compliant."),
         ([GOOD, UNREAD], "warning", "2 clusters in scope: 1 unknown, 1 compliant."),
         ([SPLIT, BAD], "warning", "2 clusters in scope: 1 inconsistent, 1 non-compliant."),
-        ([GOOD, GONE, OUT], "good", "1 clusters in scope: 1 compliant."),
-        ([None], "warning", "1 clusters in scope: 1 unknown."),
+        ([GOOD, GONE, OUT], "good", "1 cluster in scope: 1 compliant."),
+        ([None], "warning", "1 cluster in scope: 1 unknown."),
     ],
 )
 def test_it_counts_the_clusters_in_scope_by_state(postures: list[Posture | None], severity: str, text: str) -> None:
@@ -96,7 +96,7 @@ class TestWhatIsNotKnown:
 
         assert alert.severity == "warning"
         assert alert.text == (
-            "1 clusters in scope: 1 compliant. 7 subscriptions can't be read "
+            "1 cluster in scope: 1 compliant. 7 subscriptions can't be read "
             "(sub-0, sub-1, sub-2, sub-3, sub-4 and 2 more): their clusters count as unknown."
         )
 
@@ -111,7 +111,7 @@ class TestWhatIsNotKnown:
 
         assert alert.severity == "warning"
         assert alert.text == (
-            "1 clusters in scope: 1 unknown. 1 of them count as unknown because the looks that were due have not come."
+            "1 cluster in scope: 1 unknown. 1 of them counts as unknown because the looks that were due have not come."
         )
 
     def test_what_the_resync_saw_and_nobody_judged_is_counted(self, table: MemoryTable) -> None:
@@ -136,7 +136,7 @@ class TestWhatIsNotKnown:
         alert = daily_digest(table, {}, counts, lambda _: True, NOW)
 
         assert alert.severity == "warning"
-        assert alert.text == f"1 clusters in scope: 1 compliant. {when} whether there are more clusters is not known."
+        assert alert.text == f"1 cluster in scope: 1 compliant. {when} whether there are more clusters is not known."
 
     def test_a_resync_of_a_while_ago_is_believed(self, table: MemoryTable) -> None:
         assert daily_digest(table, {}, Counts(NOW - COUNTS_LAST, 1), lambda _: True, NOW).severity == "good"
@@ -149,4 +149,4 @@ def test_what_is_not_the_apps_to_look_after_is_not_counted() -> None:
 
     alert = told(table, watches=lambda subscription: subscription == SUBSCRIPTION)
 
-    assert (alert.severity, alert.text) == ("good", "1 clusters in scope: 1 compliant.")
+    assert (alert.severity, alert.text) == ("good", "1 cluster in scope: 1 compliant.")
