@@ -25,6 +25,8 @@ _IMAGES = (
     "AKSCBLMariner-V2gen2fips-forecast",
 )
 """Names of FIPS images, as the releases of AKS spell them, with no version that exists."""
+UNREAD = "unread"
+"""Stands for an eTag that a list of clusters doesn't show."""
 _UNASKED = frozenset({"ProofMissing", "ProofExpired", "ProofSettling"})
 """Reasons of proofs that the next look takes."""
 
@@ -67,6 +69,16 @@ def remembered(memory: Memory, pool: str, at: datetime) -> Memory:
     return replace(memory, operation=None).with_pool(pool, after)
 
 
+def with_etags(cluster: Cluster, memory: Memory) -> Cluster:
+    """Return a cluster of a list that shows no eTags as if none had changed: whoever acts reads the cluster anew."""
+    return replace(cluster, pools=tuple(replace(pool, etag=_etag(pool, memory)) for pool in cluster.pools))
+
+
+def _etag(pool: Pool, memory: Memory) -> str:
+    proof = memory.pool(pool.name).proof
+    return pool.etag or (proof.etag if proof else "") or UNREAD
+
+
 def settled(cluster: Cluster) -> Cluster:
     """Return the cluster once what others do to it has succeeded."""
     pools = tuple(replace(pool, provisioning_state=_ended(pool.provisioning_state)) for pool in cluster.pools)
@@ -77,7 +89,7 @@ def _ended(state: str) -> str:
     return state if state in _ENDED else "Succeeded"
 
 
-def asked(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> tuple[Memory, int]:
+def with_proofs(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> tuple[Memory, int]:
     """Return the memory after a look has asked the nodes and all of them agreed, and of how many pools that is.
 
     Only pools are asked whose proof is missing or too old; what nodes did say is never improved upon.

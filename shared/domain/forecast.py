@@ -244,7 +244,7 @@ def _blockers(found: Iterable[PoolFate]) -> list[Blocker]:
 
 
 def _assumptions(start: Start, play: Rehearsal) -> Iterator[str]:
-    yield f"A remediation takes {start.pace}; one after the other within a pool, and none fails."
+    yield f"A remediation takes {start.pace}; none fails."
     yield "Nobody approves, objects, pauses, creates, resizes or repairs anything; approvals that are there hold."
     yield "Of several that may begin the safest does: by ring, then fewest nodes; in the app it is who looks first."
     yield "What is compliant stays so; dates of modules and releases count for the pools that are due."

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from heapq import heappop, heappush
 
-from shared.domain.afterwards import asked, remembered, settled, switched
+from shared.domain.afterwards import remembered, settled, switched, with_proofs
 from shared.domain.budget import (
     Counts,
     Ended,
@@ -104,7 +104,7 @@ class Rehearsal:
 
     def judge(self, actor: Actor, at: datetime) -> int:
         """Judge a cluster after asking its nodes, as a look does; returns of how many pools that was assumed."""
-        actor.memory, assumed = asked(actor.cluster, actor.memory, self.rules, at)
+        actor.memory, assumed = with_proofs(actor.cluster, actor.memory, self.rules, at)
         actor.posture = evaluate(actor.cluster, actor.memory, self.rules, None, at)
         key = actor.cluster.id.key
         if self._census.count(actor.cluster.id, actor.posture):

@@ -1,0 +1,171 @@
+"""`fipswarden forecast`: plays the policy forward over the fleet; asks, reckons, changes nothing."""
+
+import argparse
+import math
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
+from cli.fleet import add_from, say_unseen
+from cli.forecast_fleet import App, Found, members
+from cli.forecast_report import Report, print_forecast
+from cli.rules import load
+from cli.scope import scope_gaps, with_scope
+from shared.domain.budget import Budget
+from shared.domain.pace import Pace, pace_of
+from shared.domain.rulebook import Rulebook
+from shared.domain.stage import Start
+from shared.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from shared.domain.forecast import Forecast
+
+_FARTHEST = timedelta(days=1100)
+_MOST_MINUTES = 10_000.0
+_DESCRIPTION = (
+    "Plays the policy forward over the fleet by the app's own code: when each ring and the fleet will be done, how "
+    "many nodes are reimaged when, and what never will be and why. By default with the policy, the exemptions, the "
+    "budget and the memory of the app. It is no promise: what it assumes stands at its end."
+)
+_EXIT = (
+    "exit codes: 1 something is not done by then; else 2 a part of the fleet was not seen; else 0. "
+    "64 bad input or usage, 69 could not run (sign-in, network, storage)"
+)
+_FRESH = "no app was asked: an empty budget, and nothing is remembered of any pool"
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    forecast = commands.add_parser(
+        "forecast", help="when the fleet will be done, and what never will be", description=_DESCRIPTION, epilog=_EXIT
+    )
+    forecast.add_argument("--until", required=True, metavar="DATE", help="the last day, in UTC, such as 2027-03-31")
+    forecast.add_argument("--policy", type=Path, help="play this policy rather than the one that the app used last")
+    forecast.add_argument("--exemptions", type=Path, help="the exemptions that go with the policy")
+    add_from(forecast, "play on")
+    minutes = "how long a node takes; default: as the app's last remediations did, or 12.3"
+    forecast.add_argument("--minutes-per-node", metavar="N", help=minutes)
+    forecast.add_argument("--output", choices=("table", "json"), default="table", help="default: table")
+    forecast.add_argument("--svg", type=Path, metavar="FILE", help="also write a picture there")
+    forecast.set_defaults(run=_forecast)
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What a forecast is played by."""
+
+    rules: Rulebook
+    source: str
+    """What people call the policy."""
+    budget: Budget
+    app: App | None
+    """None: no app is asked."""
+
+
+def _forecast(chosen: argparse.Namespace) -> int:
+    from shared.domain.forecast import forecast
+
+    now = _now()
+    until, given = _until(chosen.until, now), _minutes(chosen.minutes_per_node)
+    basis = _basis(chosen)
+    fleet = Found.of(chosen.files)
+    fleet.add_gaps(scope_gaps(basis.rules, fleet.reading.covered))
+    known = members(fleet, basis.rules, basis.app, now, live=not chosen.files)
+    pace = given or pace_of(basis.budget)
+    unread = len(fleet.unread)
+    found = forecast(Start(known, basis.rules, basis.budget, pace, now, until, unread, fleet.blind))
+    if chosen.svg:
+        _draw(found, chosen.svg)
+    beside = () if basis.app else (_FRESH,)
+    report = Report(found, basis.rules, basis.source, tuple(fleet.reading.gaps), (*beside, *basis.rules.warnings))
+    with cut_short():
+        print_forecast(report, chosen.output)
+    say_unseen(fleet.reading.gaps, fleet.reading.notes)
+    if found.fleet.done < found.fleet.pools:
+        return NON_COMPLIANT
+    return OK if found.fleet.finished else UNKNOWN
+
+
+def _now() -> datetime:
+    from shared import bootstrap
+
+    return bootstrap.SystemClock().now()
+
+
+def _until(text: str, now: datetime) -> datetime:
+    """Return the end of a day in UTC."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"--until {text[:40]!r} is no day: write it like {now.date() + timedelta(days=90)}") from error
+    if day < now.date():
+        raise InputError(f"--until {day} is over: give today ({now.date()}) or a day to come")
+    if day > (now + _FARTHEST).date():
+        raise InputError(f"--until {day} is too far: a forecast goes as far as {(now + _FARTHEST).date()}")
+    return datetime.combine(day, time(), UTC) + timedelta(days=1)
+
+
+def _minutes(text: str | None) -> Pace | None:
+    if text is None:
+        return None
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not 0 < minutes <= _MOST_MINUTES:
+        raise InputError(f"--minutes-per-node {text[:40]!r} is no such number: give one above 0, up to 10000")
+    return Pace(timedelta(minutes=minutes), "given")
+
+
+def _basis(chosen: argparse.Namespace) -> _Basis:
+    if chosen.exemptions and not chosen.policy:
+        raise InputError("--exemptions go with a policy: give --policy as well")
+    signed_in = not chosen.files
+    if chosen.policy:
+        rules = with_scope(load(chosen.policy, chosen.exemptions), signed_in=signed_in)
+        # Where the fleet was saved, too, nothing of Azure is needed, and nothing is asked.
+        app = _app() if signed_in else None
+        return _Basis(rules, str(chosen.policy), _budget(app), app)
+    try:
+        app = _stored()
+    except ConfigError as error:
+        hint = "or, without the app, name the policy: --policy FILE"
+        raise ConfigError(error.subject, (*error.faults, hint)) from error
+    return _Basis(with_scope(_last_used(app), signed_in=signed_in), "as the app used it last", _budget(app), app)
+
+
+def _app() -> App | None:
+    """Return what the app has stored; None if no setting says where that is."""
+    try:
+        return _stored()
+    except ConfigError:
+        return None
+
+
+def _stored() -> App:
+    from shared import bootstrap
+
+    return App(bootstrap.table("rollout"), bootstrap.table("posture"))
+
+
+def _last_used(app: App) -> Rulebook:
+    from shared.rulebooks import last_used
+
+    return last_used(app.rollout)
+
+
+def _budget(app: App | None) -> Budget:
+    from shared.budget import read_budget
+
+    return read_budget(app.rollout) if app else Budget()
+
+
+def _draw(found: "Forecast", path: Path) -> None:
+    from shared.reports.timeline import timeline
+
+    try:
+        path.write_text(timeline(found), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--svg {path} can't be written: {error.strerror}") from error
