@@ -133,6 +133,29 @@ class TestPolicyValidate:
         assert main(["policy", "validate", self.write(tmp_path, "")]) == 64
         assert ": 1 fault\n" in Printed(capsys).out
 
+    def test_the_exemptions_are_judged_with_their_policy(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        policy = self.write(tmp_path, "version: 1\n")
+        exemptions = tmp_path / "exemptions.yaml"
+        exemptions.write_text("version: 1\nexemptions: []\n", encoding="utf-8")
+        arguments = ["policy", "validate", policy, "--exemptions", str(exemptions)]
+
+        assert main(arguments) == 0
+        assert f"{exemptions}: valid; 0 exemptions" in Printed(capsys).out.splitlines()
+        exemptions.write_text("version: 1\nexemptions: [{ name: x }]\n", encoding="utf-8")
+        assert main(arguments) == 64
+        assert Printed(capsys).out.startswith(f"{exemptions}: ")
+
+    def test_what_is_probably_not_meant_is_a_warning_and_no_fault(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = self.write(tmp_path, "version: 1\nnew_pools: { within: 1h, enforce_after: 2h }\n")
+
+        assert main(["policy", "validate", path]) == 0
+        (warning,) = [line for line in Printed(capsys).out.splitlines() if "warning" in line]
+        assert "`enforce_after` is longer than `within`" in warning
+
     def test_the_policy_of_the_repository_is_valid(self, capsys: pytest.CaptureFixture[str]) -> None:
         path = Path(__file__).parents[2] / "policy.yaml"
 

@@ -1,0 +1,214 @@
+"""What people allow or stop: each word stands in the budget, a look does the rest, and all are told who said it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from cli.main import main
+from shared.budget import change, read_budget
+from shared.domain.budget import Approval, Ended, agreed, learnt
+from shared.domain.model import Deferral, Mode, Posture
+from shared.domain.plan import plan
+from shared.domain.policy import Breaker
+from shared.domain.records import Head
+from shared.postures import StoredPosture, commit
+from tests.builders import NOW, OTHER_SUBSCRIPTION, book, cluster, cluster_id, disabled, judged, situation
+from tests.unit.test_cli import App, Printed, app
+
+__all__ = ["app"]
+
+ID = cluster_id().arm_id
+APPROVING = book(Mode.APPROVE)
+READ = cluster(disabled())
+WAITING = plan(situation(READ, rules=APPROVING)).deferrals
+
+
+def looked(app: App, posture: Posture | None = None, deferrals: tuple[Deferral, ...] = WAITING) -> None:
+    """A look has committed what it deferred."""
+    stored = StoredPosture(Head(3), posture or judged(READ, rules=APPROVING), deferrals, due=NOW + timedelta(hours=1))
+    commit(app.tables["posture"], cluster_id(), stored)
+
+
+class TestApprove:
+    """`fipswarden approve CLUSTER POOL`."""
+
+    def test_it_is_a_word_for_exactly_what_waits(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        looked(app)
+
+        assert main(["approve", ID, "apps"]) == 0
+
+        budget = read_budget(app.tables["rollout"])
+        assert budget.approvals == {
+            WAITING[0].approval: Approval(
+                "ana", NOW, NOW + timedelta(days=7), f"rg-pay/aks-pay/apps: {WAITING[0].message}"
+            )
+        }
+        assert plan(situation(READ, rules=APPROVING, budget=budget)).action is not None, "and it is done"
+        assert Printed(capsys).out.startswith(
+            "approved until 2026-11-30 09:30 UTC, for exactly this: enable fips on apps"
+        )
+
+    def test_the_cluster_is_looked_at_and_everybody_is_told(self, app: App) -> None:
+        looked(app)
+
+        main(["approve", "rg-pay/aks-pay", "APPS", "--days", "2"])
+
+        assert [(one.request.cluster, one.request.cause) for one in app.queue.messages] == [
+            (cluster_id(), "cli: ana approved")
+        ]
+        (alert,) = app.alerts.sent
+        assert (alert.reason, alert.severity) == ("Approved", "info")
+        assert alert.text.startswith("Approved by ana until 2026-11-25: rg-pay/aks-pay/apps: enable fips on apps")
+
+    @pytest.mark.parametrize(
+        ("deferrals", "said"),
+        [
+            ((), "nothing on rg-pay/aks-pay/apps waits for an approval; see"),
+            ((Deferral("apps", "Paused", "A person paused."),), "waits for an approval: Paused, A person paused.; see"),
+            ((Deferral("apps", "PolicyNotApproved", "Changed.", approval="p1"),), ": PolicyNotApproved, Changed.; see"),
+            ((replace(WAITING[0], pool="batch"),), "nothing on rg-pay/aks-pay/apps waits for an approval; see"),
+        ],
+    )
+    def test_what_does_not_wait_for_it_cannot_be_approved(
+        self, deferrals: tuple[Deferral, ...], said: str, app: App, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        looked(app, deferrals=deferrals)
+
+        assert main(["approve", ID, "apps"]) == 64
+
+        assert said in Printed(capsys).err
+        assert read_budget(app.tables["rollout"]).approvals == {}
+        assert (app.queue.messages, app.alerts.sent) == ([], [])
+
+    @pytest.mark.parametrize("days", ["0", "-1", "91"])
+    def test_it_holds_for_a_while_and_not_for_ever(
+        self, days: str, app: App, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        looked(app)
+
+        assert main(["approve", ID, "apps", f"--days={days}"]) == 64
+        assert "an approval holds 1 to 90 days" in Printed(capsys).err
+        assert read_budget(app.tables["rollout"]).approvals == {}
+
+    def test_what_is_no_pool_is_said_to_be_none(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        looked(app)
+
+        assert main(["approve", ID, "no pool"]) == 64
+        assert Printed(capsys).err == "fipswarden: 'no pool' is not the name of a node pool\n"
+
+    def test_nor_can_one_be_that_nobody_looks_after(
+        self, app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        looked(app)
+        monkeypatch.setenv("FIPSWARDEN_SUBSCRIPTIONS", OTHER_SUBSCRIPTION)
+
+        assert main(["approve", ID, "apps"]) == 64
+        assert "is not looked at" in Printed(capsys).err
+
+    def test_said_again_it_holds_anew_and_is_one_word(self, app: App) -> None:
+        looked(app)
+
+        for days in ("1", "30"):
+            main(["approve", ID, "apps", "--days", days])
+
+        budget = read_budget(app.tables["rollout"])
+        assert len(budget.approvals) == 1
+        assert agreed(budget, WAITING[0].approval, NOW + timedelta(days=29))
+
+
+class TestBreaker:
+    """`fipswarden breaker reset`."""
+
+    def broken(self, app: App) -> None:
+        ended = Ended("i1", NOW, failed=True)
+        change(app.tables["rollout"], lambda budget: learnt(budget, ended, Breaker(least=1)))
+
+    def test_a_reset_lets_remediations_go_on_and_tells_who_and_why(
+        self, app: App, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.broken(app)
+        looked(app)
+
+        assert main(["breaker", "reset", "--reason", "quota raised"]) == 0
+
+        assert read_budget(app.tables["rollout"]).broken == ""
+        assert [one.request.cluster for one in app.queue.messages] == [cluster_id()]
+        (alert,) = app.alerts.sent
+        assert alert.reason == "BreakerReset"
+        assert "by ana: quota raised" in alert.text
+        assert "1 of the last 1 remediations failed" in alert.text
+        assert Printed(capsys).out == "reset; 1 cluster will be looked at now\n"
+
+    def test_where_it_is_closed_nothing_is_done(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        looked(app)
+
+        assert main(["breaker", "reset", "--reason", "to be sure"]) == 0
+
+        assert (app.queue.messages, app.alerts.sent) == ([], [])
+        assert "the breaker is closed" in Printed(capsys).out
+
+    def test_without_a_reason_it_stays_open(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        self.broken(app)
+
+        with pytest.raises(SystemExit) as caught:
+            main(["breaker", "reset"])
+
+        assert caught.value.code == 64
+        assert "--reason" in Printed(capsys).err
+        assert read_budget(app.tables["rollout"]).broken
+
+    def test_it_stands_at_the_top_of_the_posture(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        self.broken(app)
+
+        main(["posture"])
+
+        assert Printed(capsys).out.splitlines()[0] == (
+            "1 of the last 1 remediations failed: everything is stopped. It goes on after `fipswarden breaker reset`."
+        )
+
+
+class TestPause:
+    """`fipswarden pause` and `resume`."""
+
+    def test_both_are_told(self, app: App) -> None:
+        main(["pause", "--reason", "incident 7"])
+        main(["resume"])
+
+        assert [(alert.reason, alert.text) for alert in app.alerts.sent] == [
+            ("Paused", "Paused by ana: incident 7. What runs goes on to its end."),
+            ("Resumed", "Resumed by ana; paused by ana: incident 7."),
+        ]
+
+    def test_a_second_pause_says_whose_the_first_is_and_changes_nothing(
+        self, app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        main(["pause", "--reason", "incident 7"])
+        monkeypatch.setenv("USER", "bob")
+        monkeypatch.setenv("LOGNAME", "bob")
+
+        assert main(["pause", "--reason", "mine too"]) == 0
+
+        assert "it was paused already, by ana: incident 7" in Printed(capsys).out
+        assert read_budget(app.tables["rollout"]).paused_by == "ana: incident 7"
+        assert len(app.alerts.sent) == 1
+
+    def test_to_resume_what_was_not_paused_is_nothing(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        looked(app)
+
+        assert main(["resume"]) == 0
+
+        assert Printed(capsys).out == "it was not paused\n"
+        assert (app.queue.messages, app.alerts.sent) == ([], [])
+
+
+def test_the_posture_of_a_cluster_says_why_a_pool_is_not_remediated(
+    app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looked(app)
+
+    main(["posture", ID])
+
+    (line,) = [line for line in Printed(capsys).out.splitlines() if "not remediated" in line]
+    assert line.startswith("  apps: not remediated (ApprovalMissing): enable fips on apps")
+    assert line.endswith("Until 2026-11-23 10:30 UTC.")
