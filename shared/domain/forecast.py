@@ -15,6 +15,7 @@ from shared.domain.openings import Open
 from shared.domain.rehearsal import Rehearsal
 from shared.domain.stage import Known, Remediation, Start
 from shared.domain.windows import Blackout, Window, opening
+from shared.domain.wording import count
 
 __all__ = ["Blocker", "Day", "Forecast", "Known", "Progress", "Start", "forecast"]
 
@@ -249,8 +250,8 @@ def _assumptions(start: Start, play: Rehearsal) -> Iterator[str]:
     yield "Of several that may begin the safest does: by ring, then fewest nodes; in the app it is who looks first."
     yield "What is compliant stays so; dates of modules and releases count for the pools that are due."
     if play.assumed:
-        yield f"The nodes of {play.assumed} FIPS-enabled pools that were not asked lately agree when they are asked."
+        yield f"The nodes of {count(play.assumed, 'FIPS-enabled pool')} that nobody asked lately agree when they are asked."
     if start.unread:
-        yield f"{start.unread} clusters can't be read: their pools are in no number."
+        yield f"{count(start.unread, 'cluster')} can't be read: their pools are in no number."
     if start.blind:
-        yield f"{start.blind} parts of the fleet can't be read at all: whatever is in them keeps later rings closed."
+        yield f"{count(start.blind, 'part')} of the fleet can't be read at all: what is in there keeps later rings closed."

@@ -383,10 +383,10 @@ class TestWhatIsNotDone:
         found = foretold(known(profile()))
 
         assert found.fleet.done_now == 1
-        assert any("The nodes of 1 FIPS-enabled pools" in line for line in found.assumptions)
+        assert any("The nodes of 1 FIPS-enabled pool that" in line for line in found.assumptions)
 
     def test_what_the_app_has_proven_is_no_assumption(self) -> None:
-        assert not any("FIPS-enabled pools" in line for line in foretold(known(profile(), proven=True)).assumptions)
+        assert not any("FIPS-enabled pool" in line for line in foretold(known(profile(), proven=True)).assumptions)
 
     def test_clusters_that_can_not_be_read_are_told_of_and_the_fleet_is_never_finished(self) -> None:
         found = foretold(known(profile()), unread=2)
