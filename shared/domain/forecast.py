@@ -250,8 +250,8 @@ def _assumptions(start: Start, play: Rehearsal) -> Iterator[str]:
     yield "Of several that may begin the safest does: by ring, then fewest nodes; in the app it is who looks first."
     yield "What is compliant stays so; dates of modules and releases count for the pools that are due."
     if play.assumed:
-        yield f"The nodes of {count(play.assumed, 'FIPS-enabled pool')} that nobody asked lately agree when they are asked."
+        yield f"The nodes of {count(play.assumed, 'FIPS-enabled pool')} that nobody asked lately agree when asked."
     if start.unread:
         yield f"{count(start.unread, 'cluster')} can't be read: their pools are in no number."
     if start.blind:
-        yield f"{count(start.blind, 'part')} of the fleet can't be read at all: what is in there keeps later rings closed."
+        yield f"{count(start.blind, 'part')} of the fleet can't be read at all: what it holds keeps later rings closed."
