@@ -1,6 +1,7 @@
 """Starts and stops Azurite, the emulator of Azure Storage; everything it holds is gone when it stops."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +19,8 @@ READY = "successfully listening"
 START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 ATTEMPTS = 3
+TAKEN = re.compile(r"EADDRINUSE\D*([\d.]+:\d+)")
+GUARD = 'read -r _; kill -s TERM -- "-$1" 2>/dev/null'  # the group: it leads a session of its own
 
 
 class AzuriteError(RuntimeError):
@@ -28,13 +31,14 @@ class Azurite(Part):
     """Blob, queue and table storage on three ports of the loopback address, held in memory.
 
     Takes the three ports, 0 for free ones. Use as a context manager, or `start` and `stop`.
-    Every process that it started is gone after `stop`.
+    Every process that it started is gone after `stop`, and soon after this process is, however it ended.
     """
 
     def __init__(self, blob_port: int = 0, queue_port: int = 0, table_port: int = 0) -> None:
         self._wanted = (blob_port, queue_port, table_port)
         self.ports: tuple[int, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
 
     @property
@@ -62,8 +66,11 @@ class Azurite(Part):
                 return
             said = self._said()
             self.stop()
-            if "EADDRINUSE" not in said or attempt == ATTEMPTS or any(self._wanted):
-                raise AzuriteError(f"Azurite did not start on ports {self.ports}:\n{said}")
+            taken = TAKEN.search(said)
+            if taken and any(self._wanted):
+                raise AzuriteError(f"{taken[1]} is taken")
+            if not taken or attempt == ATTEMPTS:
+                raise AzuriteError(f"ports {self.ports}:\n{said}")
 
     def stop(self) -> None:
         """Ends Azurite's whole process group; calling it again does nothing."""
@@ -75,6 +82,10 @@ class Azurite(Part):
                 _signal_group(self._process.pid, signal.SIGKILL)
                 self._process.wait()
             self._process = None
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
         if self._output is not None:
             self._output.close()
             self._output = None
@@ -85,6 +96,10 @@ class Azurite(Part):
         command = [str(EXECUTABLE), "--silent", "--inMemoryPersistence", "--disableTelemetry"]
         command += ["--skipApiVersionCheck", "--blobPort", blob, "--queuePort", queue, "--tablePort", table]
         self._process = subprocess.Popen(command, stdout=self._output, stderr=subprocess.STDOUT, start_new_session=True)
+        # its standard input ends with this process, even where that is killed; there is nothing else on macOS
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", GUARD, "guard", str(self._process.pid)], stdin=subprocess.PIPE, start_new_session=True
+        )
 
     def _becomes_ready(self) -> bool:
         deadline = time.monotonic() + START_SECONDS

@@ -2,9 +2,11 @@
 
 import argparse
 import contextlib
+import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +28,11 @@ PORTS = Ports(
     mail=8447,
     host=7071,
 )
+QUIET_SECONDS = 60.0
+_TAKEN = """Probably another `make local` runs. End it with Ctrl-C in its terminal, or find its process:
+  lsof -nP -iTCP:7071 -sTCP:LISTEN     (then: kill PID)
+Or take other ports: .venv/bin/python -m local.main --free-ports --folder .local/second"""
+_OWNER = "# of process "
 INVISIBILITY = timedelta(seconds=30)  # a killed app's messages come back while one still looks
 
 
@@ -41,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     folder = chosen.folder.resolve()
+    forget_dead(folder)
     settings = {"FIPSWARDEN_POLICY": f"file:{ROOT / 'local' / 'policy.yaml'}"}
     options = Options(chosen.app.resolve(), settings, invisibility=INVISIBILITY)
     try:
@@ -50,10 +58,13 @@ def main(arguments: list[str] | None = None) -> int:
         ):
             if "resync" in stack.host.functions:
                 stack.host.invoke("resync")
+            _settle(stack, ended)
             print(_welcome(stack, script), flush=True)
             ended.wait()
     except StackError as error:
         print(f"local Azure: {error}", flush=True)
+        if "taken" in str(error) or "address already in use" in str(error):
+            print(_TAKEN, flush=True)
         return 1
     return 0
 
@@ -65,7 +76,8 @@ def _env_script(path: Path, variables: Mapping[str, str]) -> Iterator[Path]:
     Only once the ports are ours is what an earlier world left beside it gone: a second start by mistake harms nobody.
     """
     forget(path.parent)
-    lines = [f"export {name}={quote(value)}" for name, value in variables.items() if name != "PATH"]
+    lines = [f"{_OWNER}{os.getpid()}"]
+    lines += [f"export {name}={quote(value)}" for name, value in variables.items() if name != "PATH"]
     lines.append(f"export PATH={quote(str(BIN))}:$PATH:{quote(str(ROOT / '.venv' / 'bin'))}")
     unfinished = path.with_suffix(".tmp")
     unfinished.write_text("\n".join(lines) + "\n")
@@ -74,6 +86,27 @@ def _env_script(path: Path, variables: Mapping[str, str]) -> Iterator[Path]:
         yield path
     finally:
         path.unlink(missing_ok=True)
+
+
+def forget_dead(folder: Path) -> None:
+    """Remove what a local Azure left that was killed: whoever finds its script would take it for ready."""
+    script = folder / "env.sh"
+    owner = script.read_text().partition("\n")[0].removeprefix(_OWNER) if script.exists() else ""
+    try:
+        os.kill(int(owner), 0)
+    except (ValueError, ProcessLookupError):
+        forget(folder)
+    except PermissionError:
+        return
+
+
+def _settle(stack: LocalStack, ended: threading.Event) -> None:
+    """Let the first looks end, so that what is printed next is not scrolled away by them."""
+    deadline = time.monotonic() + QUIET_SECONDS
+    while not ended.is_set() and time.monotonic() < deadline:
+        with contextlib.suppress(TimeoutError):
+            stack.host.idle(1)
+            return
 
 
 def forget(folder: Path) -> None:

@@ -18,6 +18,7 @@ from azure_functions_runtime.bindings.out import Out
 from azure_functions_runtime.utils.executor import run_sync_func
 
 from local.host.index import AppFunction
+from local.logs import CLUSTER
 
 log = logging.getLogger("local.host")
 
@@ -77,6 +78,7 @@ class Invoker:
                 self.quiet.set()
         fields = {
             "function": function.name,
+            "about": about(trigger),
             "invocation": invocation_id,
             "outcome": outcome.error or "succeeded",
             "ms": round((time.monotonic() - begun) * 1000),
@@ -123,6 +125,12 @@ class Invoker:
                 self._pool, run_sync_func, invocation_id, context, loaded.func, arguments
             )
         return _outputs(loaded, arguments, returned)
+
+
+def about(trigger: Datum) -> str:
+    """The cluster, and perhaps the node pool, that a message or an event is about, for the log; empty if none is."""
+    found = CLUSTER.search(trigger.value) if isinstance(trigger.value, str) else None
+    return "/".join(part for part in found.groups() if part) if found else ""
 
 
 def _outputs(loaded: Any, arguments: Mapping[str, Any], returned: Any) -> Mapping[str, Any]:

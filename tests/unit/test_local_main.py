@@ -1,8 +1,16 @@
 """`make local`: what an ended local Azure left must not stand in the way of the next one."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
-from local.main import forget
+import pytest
+
+from local import main
+from local.main import forget, forget_dead
+from local.stack import StackError
 
 
 def test_the_logins_to_a_world_that_is_gone_are_forgotten_and_nothing_else(tmp_path: Path) -> None:
@@ -14,3 +22,36 @@ def test_the_logins_to_a_world_that_is_gone_are_forgotten_and_nothing_else(tmp_p
     forget(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["app.log"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "kept"),
+    [("# of process {own}", True), ("# of process {dead}", False), ("export AZURE_CONFIG_DIR=x", False)],
+    ids=["alive", "killed", "of an older version"],
+)
+def test_the_script_of_a_local_azure_that_was_killed_is_removed_at_the_next_start(
+    owner: str, kept: bool, tmp_path: Path
+) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / "env.sh").write_text(owner.format(own=os.getpid(), dead=dead.pid) + "\nexport A=b\n")
+
+    forget_dead(tmp_path)
+
+    assert (tmp_path / "env.sh").exists() is kept
+
+
+def test_taken_ports_are_said_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    class Taken:
+        def __init__(self, *_: object) -> None:
+            raise StackError("Azurite did not start: 127.0.0.1:10000 is taken")
+
+    monkeypatch.setattr(main, "LocalStack", Taken)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    assert main.main(["--folder", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "127.0.0.1:10000 is taken" in said
+    assert "another `make local` runs. End it with Ctrl-C" in said
