@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from azure.functions.meta import Datum
 from local.host.index import AppFunction
 from local.host.invoke import Invoker
 from local.host.keys import Keys
+
+log = logging.getLogger("local.host")
 
 PATH = "/runtime/webhooks/eventgrid"
 
@@ -32,14 +35,29 @@ class EventGridWebhook:
         if request.method == "OPTIONS":
             return _cloud_events_handshake(request)
         match request.headers.get("aeg-event-type", "").lower():
-            case "subscriptionvalidation":
-                return _event_grid_handshake(await request.json())
-            case "notification":
-                return await self._notify(function, await request.json())
+            case "subscriptionvalidation" | "notification" as kind:
+                return await self._body(kind, function, request)
             case "unsubscribe":
                 return web.Response(status=202)
             case _:
                 return web.Response(status=400)
+
+    async def _body(self, kind: str, function: AppFunction, request: web.Request) -> web.Response:
+        """Answers 500 to a body of another shape, as the host does for the exception that the extension lets pass.
+
+        The extension parses without catching (HttpRequestProcessor.ProcessAsync in azure-sdk-for-net), and so does
+        the host (HostController.ExtensionWebHookHandler in azure-functions-host).
+        """
+        try:
+            body = await request.json()
+            if not isinstance(body, list | dict):
+                raise TypeError(f"the body is neither an array nor an object but {type(body).__name__}")
+            if kind == "subscriptionvalidation":
+                return _event_grid_handshake(body)
+        except (ValueError, LookupError, TypeError) as error:
+            log.warning("delivery can't be read", extra={"function": function.name, "error": str(error)})
+            return web.Response(status=500)
+        return await self._notify(function, body)
 
     async def _notify(self, function: AppFunction, body: Any) -> web.Response:
         events = body if isinstance(body, list) else [body]

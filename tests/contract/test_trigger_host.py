@@ -316,6 +316,21 @@ def test_the_event_grid_webhook_refuses_what_it_does_not_know(start: Start) -> N
     assert requests.post(without_key, headers=other, timeout=30).status_code == 401
 
 
+@pytest.mark.parametrize("kind", ["Notification", "SubscriptionValidation"])
+@pytest.mark.parametrize("body", [b"plain", b"7", b"\xff"])
+def test_a_delivery_that_is_no_json_of_events_is_answered_500_in_one_line(
+    body: bytes, kind: str, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = start().host
+
+    url = host.event_grid_url("on_event")
+    answer = requests.post(url, data=body, headers={"aeg-event-type": kind}, timeout=30)
+
+    assert answer.status_code == 500
+    assert "delivery can't be read" in caplog.messages
+    assert not any(record.exc_info for record in caplog.records)
+
+
 def test_what_an_app_cached_is_forgotten_with_its_host(start: Start, tmp_path: Path) -> None:
     (tmp_path / "host.json").write_text((APP / "host.json").read_text())
     (tmp_path / "cached.py").write_text(
