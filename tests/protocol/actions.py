@@ -6,14 +6,15 @@ has ended. Each step is one call of the real code:
 | step of the model | code |
 |---|---|
 | CLAIM, POSTURE, READ | `rollout.claim`, `postures.read_posture`, `Clusters.operation` and `Clusters.read` |
-| READ missing | ... and `_Look._gone_is_sure`: a 404 that passes ends the look |
+| READ missing | ... and `observing.not_believed`: a 404 that passes ends the look |
 | HEAD_FENCE, RECALL, SAVE | `Remediation._recall` |
 | ANSWER, SAVE, END, SAVE | `_resolve`, `_end`, `_answer`: the record, then the row |
 | LEARN, FORGET | `Remediation._learn` (`budget.change`) and the row, in `_finish` |
 | FREE_READ, FREE_FENCE, FREE | `budget.release`: read, ask `_still_holds`, write on the eTag; after a lost race anew |
 | BEGIN, RESERVE, FENCE, INTENT, LAST_FENCE, PUT | `Remediation.act`; RESERVE is `budget.change` |
 | FREE_OWN, NOT_BEGUN | `act`, when the lease turns out to be lost |
-| OBSERVE, CLOSE_FENCE, CLOSE, COMMIT_FENCE, COMMIT | `_Look._record`, `close_foreign_intents`, `_Look._commit` |
+| OBSERVE | `reconciler._record` |
+| CLOSE_FENCE, CLOSE, COMMIT_FENCE, COMMIT | `close_foreign_intents`, in `committing.commit_look` |
 | SETTLE, GIVE_UP | `Hold.settle`, `Hold.release` |
 
 The budget is one row for the whole fleet, changed by compare-and-swap: RESERVE, LEARN and FREE_OWN depend on nothing
