@@ -3,6 +3,7 @@
 import secrets
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -18,10 +19,13 @@ from local.memory import MemoryAlerts, MemoryEvidence, MemoryTable
 from shared.adapters.queues import AlertQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
 from shared.alerting import failing_since, read_alert
+from shared.budget import approve, change, read_budget
 from shared.chain import Chain
 from shared.config import Storage
+from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place, RingCount, Wanted, taken
 from shared.domain.ids import ClusterId
 from shared.domain.model import Alert
+from shared.domain.policy import Policy
 from shared.domain.records import Head, RecordKind, make_record
 from shared.domain.requests import ReconcileRequest
 from shared.errors import TerminalError
@@ -220,6 +224,19 @@ def test_requests_and_alerts_reach_their_queues_in_the_hosts_encoding(storage: S
             queue.delete_queue()
 
 
+def test_an_alert_comes_back_with_its_owner_and_its_channels(storage: Storage) -> None:
+    from azure.storage.queue import QueueClient, TextBase64DecodePolicy
+
+    alert = Alert("k", CLUSTER.arm_id, "np", "info", "R", "title", "text", NOW, "team@example.com", ("teams", "mail"))
+    AlertQueue(storage, None).send(alert)
+    with QueueClient.from_connection_string(
+        storage.connection_string, "alerts", message_decode_policy=TextBase64DecodePolicy()
+    ) as queue:
+        (message,) = queue.receive_messages()
+        assert read_alert(message.content) == alert
+        queue.delete_queue()
+
+
 def test_a_delayed_request_stays_hidden(storage: Storage) -> None:
     from azure.storage.queue import QueueClient
 
@@ -281,6 +298,53 @@ def test_an_alert_that_is_tried_again_says_since_when_it_failed(storage: Storage
         (message,) = queue.receive_messages()
         assert failing_since(message.content) == NOW
         queue.delete_queue()
+
+
+# The budget's row
+
+
+def test_of_many_who_change_the_budget_at_once_none_undoes_what_another_did(table: Table) -> None:
+    approval = Approval("ana", NOW, NOW + timedelta(days=1), "enable fips")
+    names = [f"f{number}" for number in range(6)]
+    with ThreadPoolExecutor(len(names)) as threads:
+        list(threads.map(lambda name: approve(table, name, approval), names))
+    assert sorted(read_budget(table).approvals) == names
+
+
+def test_of_many_who_want_the_last_place_one_has_it(table: Table) -> None:
+    policy = Policy()
+
+    def take(number: int) -> bool:
+        cluster = ClusterId(CLUSTER.subscription, "rg-a", f"aks-{number}")
+        wanted = Wanted(cluster.key, "np", cluster.subscription, None, 3)
+        place = Place(f"i{number}", "np", cluster.subscription, "", 3, NOW)
+        return change(table, lambda budget: taken(budget, policy, wanted, place, (), NOW)) is not None
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sum(threads.map(take, range(6))) == policy.disruption.concurrent.of(None) == 1
+    budget = read_budget(table)
+    assert len(budget.places) == 1
+    row = table.read("budget", "budget")
+    assert row is not None
+    assert (row.columns["active"], row.columns["paused"], row.columns["broken"]) == (1, False, False)
+
+
+def test_the_whole_budget_comes_back_as_it_was_written(table: Table) -> None:
+    approval = Approval("ana", NOW, NOW + timedelta(days=1), "enable fips")
+    counts = Counts(NOW, 7, {"s": 7}, {"test": RingCount(7, 1), "prod": RingCount(0, 0, NOW)}, "p1", 2)
+    full = Budget(
+        places={CLUSTER.key: Place("i1", "np", CLUSTER.subscription, "test", 3, NOW, {"f1": approval})},
+        paused=True,
+        paused_by="ana: an incident",
+        last_begun=NOW,
+        ended=(Ended("i0", NOW, failed=True),),
+        broken="3 of the last 3 remediations failed.",
+        counts=counts,
+        canaries={"test": Canary(CLUSTER.key, "np", proven=True)},
+        approvals={"f2": approval},
+    )
+    assert change(table, lambda _: full) == full
+    assert read_budget(table) == full
 
 
 class LosesAnswers(RequestsTransport):  # type: ignore[misc]  # azure-core exports it lazily, so mypy sees Any
