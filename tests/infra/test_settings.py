@@ -133,6 +133,20 @@ def test_defaults_in_docs_sample_and_template_agree() -> None:
         assert f"`{sample[name]}`" in defaults[name]
 
 
+def test_without_a_deployment_value_there_are_no_exemptions() -> None:
+    name = "FIPSWARDEN_EXEMPTIONS"
+    assert part(INFRA / "main.bicep", "parameters")["exemptions"]["default"] == ""
+    assert json_file("local.settings.sample.json")["Values"][name] == ""
+    assert documented()[name][3] == "empty"
+    assert json_file("infra/main.parameters.json")["parameters"]["exemptions"] == {"value": f"${{{name}}}"}
+
+
+@pytest.mark.parametrize("name", ["FIPSWARDEN_POLICY", "FIPSWARDEN_EXEMPTIONS"])
+def test_the_container_of_the_example_is_one_that_the_template_makes(name: str) -> None:
+    container = documented()[name][4].strip("`").removeprefix("blob:").partition("/")[0]
+    assert container in part(INFRA / "modules" / "app-storage.bicep", "variables")["containerNames"]["value"]
+
+
 def test_every_deployment_value_is_documented_and_no_other() -> None:
     used = set(re.findall(r"\$\{(\w+)", (INFRA / "main.parameters.json").read_text()))
     text = (ROOT / "docs" / "configuration.md").read_text().partition("\n## Deployment values")[2].partition("\n## ")[0]
