@@ -1,11 +1,12 @@
 """What people decide reaches the deployed app: by its files, by tags, by the command; on the whole local stack."""
 
+import getpass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
-from cli import asking
 from cli.main import main
 from local.world.model import Pool
 from shared.domain.records import RecordKind
@@ -58,7 +59,7 @@ def switch_off(job: Job, pool: Pool) -> None:
 def test_mode_approve_waits_and_the_command_lets_exactly_that_through_once(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(asking.getpass, "getuser", lambda: "ana")
+    monkeypatch.setattr(getpass, "getuser", lambda: "ana")
     job = start(**settings(tmp_path, "mode: approve\nproof: { max_age: 30d }\n"))
     pool = job.add_pool()
     job.becomes(DISABLED)
@@ -120,9 +121,19 @@ def test_a_broken_file_is_judged_by_the_last_good_one_and_acts_on_nothing(
     eventually(lambda: file in str(job.stack.teams.cards), "people are told which file it is")
     job.stack.host.idle(30)
     assert (job.puts("late"), waits(job, "late")) == ([], "RulesUnreadable")
+    assert file in health(job, 503)
     (tmp_path / file).write_text(good)
     job.request("mended")
     job.becomes(PROVEN, "late")
+    assert "healthy" in health(job, 200)
+
+
+def health(job: Job, status: int) -> str:
+    """What `GET /api/health` says, which must be with a status."""
+    url = f"{job.stack.host.url}/api/health?code={job.stack.host.host_key}"
+    answer = requests.get(url, timeout=60)
+    assert answer.status_code == status, answer.text
+    return answer.text
 
 
 def test_the_owner_named_by_a_tag_has_a_mail_before_anything_happens(start: Start, tmp_path: Path) -> None:
