@@ -47,6 +47,8 @@ def record_line(record: Record) -> str:
     match record.kind.value:
         case "observation":
             return f"judged {said['posture']['state']}; policy {said['policy'][:8]}"
+        case "proof" if "strays" in said:
+            return f"{said['strays']['nodes']} nodes of no pool asked, {said['strays']['disabled']} without FIPS"
         case "proof":
             proof = said["proof"]
             return f"{said['pool']}: {proof['nodes']} nodes asked, {len(proof['disagreeing'])} disagree"
