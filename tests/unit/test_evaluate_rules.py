@@ -1,0 +1,327 @@
+"""What people decided, applied to what was found: exemptions, rules that nobody can choose, and nodes in no pool."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.evaluate import cluster_settings, evaluate, strays_due
+from shared.domain.exemptions import Category, Exemption
+from shared.domain.limits import Limit
+from shared.domain.matching import Match, VersionRange
+from shared.domain.model import (
+    WORST_FIRST,
+    ComplianceState,
+    Finding,
+    Memory,
+    Mode,
+    PoolPosture,
+    ProofLevel,
+    Strays,
+)
+from shared.domain.plan import plan
+from shared.domain.policy import Disruption, ExemptionRules, Ring, Rule
+from shared.domain.rulebook import Rulebook
+from shared.domain.settings import Fips, Modules, ProofSettings, Settings
+from tests.builders import (
+    NOW,
+    OUT_OF_SCOPE,
+    PLAIN_IMAGE,
+    book,
+    cluster,
+    disabled,
+    exemption,
+    judged,
+    memory,
+    profile,
+    proof,
+    rule,
+    situation,
+)
+from tests.unit.strategies import clusters, memories
+
+COMPLIANT, NON_COMPLIANT = ComplianceState.COMPLIANT, ComplianceState.NON_COMPLIANT
+UNKNOWN, INCONSISTENT, EXEMPT = ComplianceState.UNKNOWN, ComplianceState.INCONSISTENT, ComplianceState.EXEMPT
+NOT_APPLICABLE = ComplianceState.NOT_APPLICABLE
+OFF = cluster(disabled())
+DAY = timedelta(days=1)
+
+
+def verdict(*exemptions: Exemption, read: Any = OFF, remembered: Memory | None = None, **terms: Any) -> PoolPosture:
+    """The verdict on the first pool, with these exemptions."""
+    rules = book(exemptions=exemptions)
+    rules = replace(rules, policy=replace(rules.policy, exemptions=ExemptionRules(**terms)))
+    return judged(read, remembered, rules).pools[0]
+
+
+def reasons(found: PoolPosture, state: ComplianceState) -> list[str]:
+    """The reasons of the findings in a state."""
+    return [one.reason for one in found.findings if one.state is state]
+
+
+class TestExemptions:
+    """An exemption replaces the state of what it covers; then the worst state wins."""
+
+    def test_it_excuses_what_is_non_compliant_and_says_by_whom_and_until_when(self) -> None:
+        found = verdict(exemption())
+
+        assert (found.state, found.decisive.reason) == (EXEMPT, "FipsDisabled")
+        assert found.decisive.message.endswith("Exempt until 2027-01-22 by `legacy` (waiver, ana@example.com).")
+
+    def test_a_mitigated_one_says_so(self) -> None:
+        assert "(mitigated, " in verdict(exemption(category=Category.MITIGATED)).decisive.message
+
+    def test_of_itself_it_excuses_neither_what_is_unknown_nor_what_disagrees(self) -> None:
+        unproven = verdict(exemption(), read=cluster())
+        split = verdict(exemption(), read=cluster(), remembered=memory(apps=proof(disagreeing=("n1",))))
+
+        assert (unproven.state, split.state) == (UNKNOWN, INCONSISTENT)
+
+    @pytest.mark.parametrize(
+        ("covers", "state", "excused"),
+        [
+            ((), EXEMPT, ["FipsDisabled", "OsSkuIncapable"]),
+            (("FipsDisabled", "OsSkuIncapable"), EXEMPT, ["FipsDisabled", "OsSkuIncapable"]),
+            (("FipsDisabled",), NON_COMPLIANT, ["FipsDisabled"]),
+            (("ImageNotFips",), NON_COMPLIANT, []),
+        ],
+    )
+    def test_what_it_does_not_cover_still_counts(
+        self, covers: tuple[str, ...], state: ComplianceState, excused: list[str]
+    ) -> None:
+        found = verdict(exemption(covers=covers), read=cluster(disabled(osSKU="Ubuntu2404")))
+
+        assert (found.state, reasons(found, EXEMPT)) == (state, excused)
+
+    def test_by_name_it_may_cover_what_is_unknown(self) -> None:
+        assert verdict(exemption(covers=("ProofMissing",)), read=cluster()).state is EXEMPT
+
+    def test_a_pool_that_needs_none_is_compliant_all_the_same(self) -> None:
+        assert verdict(exemption(), read=cluster(), remembered=memory(apps=proof())).state is COMPLIANT
+
+    def test_it_is_about_the_pools_that_it_matches(self) -> None:
+        read = cluster(disabled("apps"), disabled("batch"))
+
+        posture = judged(read, rules=book(exemptions=(exemption(match=Match(pools=("batch",))),)))
+
+        assert [pool.state for pool in posture.pools] == [NON_COMPLIANT, EXEMPT]
+        assert posture.state is NON_COMPLIANT
+
+    @pytest.mark.parametrize(
+        ("created", "expires", "state", "told"),
+        [
+            (NOW, NOW + 60 * DAY, EXEMPT, []),
+            (NOW + timedelta(seconds=1), NOW + 60 * DAY, NON_COMPLIANT, []),
+            (NOW - DAY, NOW + 30 * DAY, EXEMPT, ["ExemptionExpiring"]),
+            (NOW - DAY, NOW + 30 * DAY + timedelta(seconds=1), EXEMPT, []),
+            (NOW - DAY, NOW + timedelta(seconds=1), EXEMPT, ["ExemptionExpiring"]),
+            (NOW - DAY, NOW, NON_COMPLIANT, ["ExemptionExpired"]),
+            (NOW - 400 * DAY, NOW + 9 * DAY, NON_COMPLIANT, ["ExemptionExpired"]),
+            (NOW - 350 * DAY, NOW + 90 * DAY, EXEMPT, ["ExemptionExpiring"]),
+        ],
+    )
+    def test_it_holds_from_its_day_to_its_end_or_the_greatest_age(
+        self, created: datetime, expires: datetime, state: ComplianceState, told: list[str]
+    ) -> None:
+        found = verdict(exemption(created=created, expires=expires))
+
+        assert found.state is state
+        assert [one.reason for one in found.findings if one.check == "exemption"] == told
+
+    def test_how_long_before_its_end_it_is_told_is_the_policys_to_say(self) -> None:
+        late = exemption(expires=NOW + 10 * DAY)
+
+        assert "ExemptionExpiring" in reasons(verdict(late, expiring=10 * DAY), NOT_APPLICABLE)
+        assert "ExemptionExpiring" not in reasons(verdict(late, expiring=9 * DAY), NOT_APPLICABLE)
+
+    def test_that_it_has_ended_changes_no_verdict(self) -> None:
+        ended = exemption(expires=NOW - DAY)
+
+        found = verdict(ended, read=cluster(), remembered=memory(apps=proof()))
+
+        assert (found.state, found.decisive.reason) == (COMPLIANT, "NodesProven")
+        assert "ended on 2026-11-22: renew or remove it" in found.findings[-1].message
+
+    @given(st.data())
+    def test_more_of_them_never_make_anything_worse_and_nothing_compliant(self, data: st.DataObject) -> None:
+        read = data.draw(clusters)
+        remembered = data.draw(memories(read))
+        without = judged(read, remembered, book())
+
+        with_one = judged(read, remembered, book(exemptions=(exemption(),)))
+
+        for before, after in zip(without.pools, with_one.pools, strict=True):
+            assert WORST_FIRST.index(after.state) >= WORST_FIRST.index(before.state)
+            assert (after.state is COMPLIANT) is (before.state is COMPLIANT)
+
+    @given(st.data())
+    def test_an_exempt_pool_never_gets_an_action(self, data: st.DataObject) -> None:
+        read = data.draw(clusters)
+        remembered = data.draw(memories(read))
+        rules = book(exemptions=(exemption(),), disruption=Disruption(Limit(9)))
+
+        planned = plan(situation(read, memory=remembered, rules=rules))
+
+        assert planned.action is None
+
+
+class TestRules:
+    """Which rule holds, and what a pool's verdict keeps of it."""
+
+    def test_a_verdict_names_rule_line_ring_and_channels(self) -> None:
+        rules = book(
+            rules=(Rule("web", Match(pools=("apps",)), Settings(Fips.REQUIRED, Mode.ALERT, alerts=("ops",)), 7),),
+            rings=(Ring("first", Match(pools=("b*",))), Ring("second")),
+        )
+
+        found = judged(OFF, rules=rules).pools[0]
+
+        assert (found.rule, found.line, found.ring, found.channels, found.mode) == (
+            "web",
+            7,
+            "second",
+            ("ops",),
+            Mode.ALERT,
+        )
+
+    def test_where_nothing_is_asked_the_pool_is_not_applicable_and_no_exemption_is_told(self) -> None:
+        found = judged(OFF, rules=book(fips=Fips.ANY, exemptions=(exemption(expires=NOW - DAY),))).pools[0]
+
+        assert found.state is NOT_APPLICABLE
+        assert [one.reason for one in found.findings] == ["NothingAsked"]
+
+    @pytest.mark.parametrize(
+        ("mode", "held"), [(Mode.AUDIT, Mode.AUDIT), (Mode.ENFORCE, Mode.ALERT), (Mode.APPROVE, Mode.ALERT)]
+    )
+    def test_a_rule_that_nobody_can_choose_judges_unknown_and_never_acts(self, mode: Mode, held: Mode) -> None:
+        unreadable = cluster(disabled(currentOrchestratorVersion="latest"), disabled("batch"))
+        rules = book(rules=(rule("new ones", mode, pools=("apps",), kubernetes=VersionRange(">=1.30")),))
+
+        posture = judged(unreadable, rules=rules)
+
+        assert (posture.pools[0].rule, posture.pools[0].mode) == ("new ones", held)
+        assert "VersionUnreadable" in reasons(posture.pools[0], UNKNOWN)
+        deferred = {item.pool: item.reason for item in plan(situation(unreadable, rules=rules)).deferrals}
+        assert deferred == {"apps": "ModeDoesNotAct"}
+
+    def test_an_earlier_rule_that_fits_decides_without_the_version(self) -> None:
+        rules = book(
+            rules=(
+                rule("all apps", Mode.ENFORCE, pools=("apps",)),
+                rule("new ones", Mode.AUDIT, kubernetes=VersionRange(">=1.30")),
+            )
+        )
+
+        found = judged(cluster(disabled(currentOrchestratorVersion="latest")), rules=rules).pools[0]
+
+        assert (found.rule, reasons(found, UNKNOWN)) == ("all apps", [])
+
+    def test_modules_that_are_demanded_are_part_of_the_verdict(self) -> None:
+        old = {"osSKU": "Ubuntu", "nodeImageVersion": "AKSUbuntu-2004gen2fipscontainerd-1"}
+        read, remembered = cluster(profile(**old)), memory(apps=proof(node_image=old["nodeImageVersion"]))
+
+        assert judged(read, remembered).state is COMPLIANT
+        found = judged(read, remembered, book(modules=Modules.REQUIRED)).pools[0]
+        assert (found.state, found.decisive.reason) == (NON_COMPLIANT, "ModulesHistorical")
+
+
+class TestNodesOutsidePools:
+    """Nodes in no pool have no name that a rule could match: the first rule about whole clusters holds for them."""
+
+    LAB = Rule("lab", Match(clusters=("aks-*",)), Settings(fips=Fips.ANY))
+    POOLS = Rule("pools", Match(clusters=("aks-*",), pools=("*",)), Settings(fips=Fips.FORBIDDEN))
+    ELSEWHERE = Rule("elsewhere", Match(clusters=("other",)), Settings(fips=Fips.FORBIDDEN))
+
+    @pytest.mark.parametrize(
+        ("rules", "fips"),
+        [
+            ((), Fips.REQUIRED),
+            ((LAB,), Fips.ANY),
+            ((POOLS,), Fips.REQUIRED),
+            ((ELSEWHERE,), Fips.REQUIRED),
+            ((POOLS, ELSEWHERE, LAB), Fips.ANY),
+        ],
+    )
+    def test_a_rule_that_asks_something_of_pools_says_nothing_of_them(
+        self, rules: tuple[Rule, ...], fips: Fips
+    ) -> None:
+        assert cluster_settings(book(rules=rules).policy, cluster()).fips is fips
+
+    @pytest.mark.parametrize(
+        ("found", "unlisted", "rules", "due"),
+        [
+            (None, "", book(), False),
+            (None, "node auto-provisioning", book(), True),
+            (None, "node auto-provisioning", OUT_OF_SCOPE, False),
+            (None, "node auto-provisioning", book(fips=Fips.ANY), False),
+            (Strays(NOW, 1, 0, ("n",)), "node auto-provisioning", book(), False),
+            (Strays(NOW, 1, 1, ("n",)), "", book(), True),
+            (Strays(NOW - 4 * DAY, 1, 0, ("n",)), "node auto-provisioning", book(), True),
+        ],
+    )
+    def test_they_are_asked_until_they_are_as_they_should_be(
+        self, found: Strays | None, unlisted: str, rules: Rulebook, *, due: bool
+    ) -> None:
+        read = replace(cluster(), unlisted=unlisted)
+
+        assert strays_due(read, replace(memory(), strays=found), rules, NOW) is due
+
+    def test_a_cluster_of_such_nodes_alone_is_judged_by_them(self) -> None:
+        read = cluster(agentPoolProfiles=[], nodeProvisioningProfile={"mode": "Auto"})
+
+        unread = judged(read)
+        well = judged(read, replace(memory(), strays=Strays(NOW, 2, 0, ("n",))))
+
+        assert [one.reason for one in unread.cluster_findings] == ["NodesOutsidePoolsUnread"]
+        assert (unread.state, well.state) == (UNKNOWN, COMPLIANT)
+
+
+class TestSinceOfFindings:
+    """Each finding keeps since when its check has had its reason, whatever becomes of the others."""
+
+    LATER = NOW + timedelta(hours=3)
+
+    def since(self, found: PoolPosture) -> dict[str, datetime | None]:
+        return {one.reason: one.since for one in found.findings}
+
+    def test_what_stands_keeps_its_time_and_what_is_new_begins(self) -> None:
+        before = judged(OFF)
+
+        after = evaluate(cluster(disabled(osSKU="Ubuntu2404")), Memory(), book(), before, self.LATER)
+
+        assert self.since(after.pools[0])["FipsDisabled"] == NOW
+        assert self.since(after.pools[0])["OsSkuIncapable"] == self.LATER
+
+    def test_an_exemption_does_not_begin_it_anew(self) -> None:
+        after = evaluate(OFF, Memory(), book(exemptions=(exemption(),)), judged(OFF), self.LATER)
+
+        assert self.since(after.pools[0])["FipsDisabled"] == NOW
+        assert after.pools[0].since == self.LATER, "but the pool's state is another"
+
+    def test_findings_of_the_cluster_keep_theirs_too(self) -> None:
+        remembered = replace(memory(apps=proof()), strays=Strays(NOW, 1, 1, ("n",)))
+        before = judged(cluster(), remembered)
+
+        after = evaluate(cluster(), remembered, book(), before, self.LATER)
+
+        assert [one.since for one in after.cluster_findings] == [NOW]
+
+
+def test_proof_at_kernel_level_is_never_had_from_labels() -> None:
+    rules = book(proof=ProofSettings(level=ProofLevel.KERNEL))
+
+    found = judged(cluster(), memory(apps=proof()), rules).pools[0]
+
+    assert (found.state, found.decisive.reason) == (UNKNOWN, "ProofLevelMissing")
+
+
+def test_the_worst_of_several_findings_decides_in_the_order_of_the_checks() -> None:
+    read = cluster(profile(nodeImageVersion=PLAIN_IMAGE), enableFIPS=True)
+
+    found = judged(read).pools[0]
+
+    assert found.decisive == next(one for one in found.findings if one.state is NON_COMPLIANT)
+    assert isinstance(found.decisive, Finding)
