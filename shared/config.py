@@ -7,6 +7,9 @@ A fault costs what it concerns and no more: that of a channel leaves the channel
 that nobody could use asks for the app's storage and the channels alone.
 """
 
+import base64
+import binascii
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -135,12 +138,18 @@ def read_reach(env: Mapping[str, str]) -> tuple[Cloud, tuple[str, ...]]:
 
 
 def _cloud(env: Mapping[str, str], faults: list[str]) -> Cloud:
-    name = env.get("FIPSWARDEN_CLOUD", "AzureCloud")
+    name = env.get("FIPSWARDEN_CLOUD") or "AzureCloud"
     if name in CLOUDS:
         return CLOUDS[name]
-    if _is_https(name):
+    if _is_endpoint(name):
         # A cloud of its own (the local Azure, Azure Stack): ARM's endpoint stands in the setting.
         return Cloud("custom", name.rstrip("/"), "")
+    if _is_https(name):
+        # It may hold a password: it is not repeated.
+        faults.append(
+            "FIPSWARDEN_CLOUD: the URL of an ARM endpoint is https://<host> or https://<host>:<port>, no more"
+        )
+        return CLOUDS["AzureCloud"]
     faults.append(f"FIPSWARDEN_CLOUD: {name!r} is not one of {', '.join(CLOUDS)}, nor the https URL of an ARM endpoint")
     return CLOUDS["AzureCloud"]
 
@@ -153,6 +162,11 @@ def _is_https(value: str) -> bool:
     return parts.scheme == "https" and bool(parts.hostname)
 
 
+def _is_endpoint(value: str) -> bool:
+    """Say whether a URL names a host and perhaps a port: tokens are sent there."""
+    return _is_https(value) and re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?", value) is not None
+
+
 def _storage(env: Mapping[str, str], name: str, services: tuple[str, ...], faults: list[str]) -> Storage:
     if given := env.get(name):
         if not _is_connection_string(given, services):
@@ -161,6 +175,8 @@ def _storage(env: Mapping[str, str], name: str, services: tuple[str, ...], fault
                 f"{name}: this is not a connection string; it must hold AccountName and AccountKey (or "
                 "SharedAccessSignature and the endpoints), as name=value, separated by semicolons"
             )
+        elif not _has_sound_key(given):
+            faults.append(f"{name}: its AccountKey is not base64: it was cut off, or is something else than a key")
         return Storage(given, {})
     uris = {service: env.get(f"{name}__{service}ServiceUri", "") for service in services}
     for service, uri in uris.items():
@@ -186,8 +202,20 @@ def _is_connection_string(value: str, services: tuple[str, ...]) -> bool:
     return bool(signed and reached)
 
 
+def _has_sound_key(connection_string: str) -> bool:
+    key = re.search(r"(?i)(?:^|;)AccountKey=([^;]*)", connection_string)
+    try:
+        return key is None or bool(base64.b64decode(key[1], validate=True))
+    except binascii.Error:
+        return False
+
+
 def _guids(env: Mapping[str, str], faults: list[str]) -> tuple[str, ...]:
-    found = tuple(sorted(watched(env.get("FIPSWARDEN_SUBSCRIPTIONS", ""))))
+    given = env.get("FIPSWARDEN_SUBSCRIPTIONS", "")
+    found = tuple(sorted(watched(given)))
+    if given and not found:
+        # Not the same as an empty one: somebody meant to name some, and all is what he did not mean.
+        faults.append("FIPSWARDEN_SUBSCRIPTIONS: it names no subscription; leave it empty for all that can be read")
     faults.extend(
         f"FIPSWARDEN_SUBSCRIPTIONS: {value!r} is not a subscription id (GUIDs, separated by commas)"
         for value in not_subscriptions(found)
@@ -214,6 +242,13 @@ def _seconds(env: Mapping[str, str], name: str, default: int, allowed: tuple[int
 
 def _url(env: Mapping[str, str], name: str, faults: list[str]) -> str:
     value = env.get(name, "")
+    if value.startswith("@Microsoft.KeyVault("):
+        # What the app gets where the platform could not resolve it (App Service documentation, "Key Vault references").
+        faults.append(
+            f"{name}: the Key Vault reference was not resolved; check that the secret exists, that the app's identity "
+            "may read it, and that the vault's network lets the app in"
+        )
+        return ""
     loopback = re.match(r"http://(localhost|127\.0\.0\.1)(:\d+)?(/|$)", value)
     if value and not loopback and not _is_https(value):
         # The value itself may be a secret (a Workflow's URL is): it is not repeated.
@@ -228,6 +263,9 @@ def _mail(env: Mapping[str, str], faults: list[str]) -> Mail | None:
     if not host:
         faults.extend(f"{name}: given, but SMTP_HOST is not" for name in ("MAIL_FROM", "MAIL_TO") if env.get(name))
         return None
+    if not _is_host(host):
+        # It may be a URL with a password: it is not repeated.
+        faults.append("SMTP_HOST: this is not a host name or address alone; the port goes into SMTP_PORT")
     port = env.get("SMTP_PORT") or "587"
     if not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
         faults.append(f"SMTP_PORT: {port!r} is not a port")
@@ -237,6 +275,14 @@ def _mail(env: Mapping[str, str], faults: list[str]) -> Mail | None:
     if starttls not in ("true", "false"):
         faults.append(f"SMTP_STARTTLS: {starttls!r} is neither true nor false")
     return Mail(host, int(port), starttls != "false", sender, recipients) if len(faults) == before else None
+
+
+def _is_host(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})", value) is not None
+    return True
 
 
 def is_mail_address(value: str) -> bool:
