@@ -127,9 +127,9 @@ def test_a_failure_reads_the_same_each_time_so_that_it_is_told_once(face: Face) 
 
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """The app's own wiring on the local Azure, with a policy of one group; only its table is in memory."""
+    """The app's own wiring on the local Azure, with a policy of two groups, one of them empty; only its table is in memory."""
     policy = tmp_path / "policy.yaml"
-    policy.write_text("version: 1\nscope: { management_groups: [platform] }\n")
+    policy.write_text("version: 1\nscope: { management_groups: [platform, empty] }\n")
     storage = "UseDevelopmentStorage=true"
     world, table = tree(), MemoryTable(ManualClock(seed.EPOCH))
     with LocalAzure(world) as azure:
@@ -155,8 +155,9 @@ def test_the_app_resolves_its_policy_and_asks_once_for_many_looks(app: World) ->
     for _ in range(3):
         found = bootstrap.policies().load()
         assert isinstance(found, Rulebook)
-        assert (found.policy.scope.subscriptions, found.warnings) == ((seed.PLATFORM,), ())
-    assert asked(app) == 1
+        assert found.policy.scope.subscriptions == (seed.PLATFORM,)
+        assert ["`empty` has no subscription" in one for one in found.warnings] == [True]
+    assert asked(app) == 2, "once for each group"
 
 
 def test_the_app_judges_nothing_where_the_role_is_missing(app: World) -> None:
