@@ -134,8 +134,6 @@ def _maintenance(*, live: bool) -> "Callable[[ClusterId], Maintenance]":
 
 def _asks_maintenance(known: Known, rules: Rulebook, now: datetime) -> bool:
     posture = evaluate(known.cluster, known.memory, rules, None, now)
-    if not posture.in_scope:
-        return False
     found = Situation(known.cluster, posture, known.memory, rules, Budget(), (), now, timedelta())
     return any(step.asks_maintenance for step in due(found))
 

@@ -100,8 +100,7 @@ class Lanes:
             lane = self._numbered[number]
             if lane.offered == order:
                 lane.offered = None
-                if not lane.resting:
-                    return lane
+                return lane
         return None
 
     def drop(self, lane: Lane) -> None:

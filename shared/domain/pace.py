@@ -29,13 +29,12 @@ class Pace:
 
     def __str__(self) -> str:
         minutes = f"{self.per_node.total_seconds() / 60:.1f} minutes for each node"
-        match self.source:
-            case "history":
-                return f"{minutes}, the median of the last {self.seen} remediations that succeeded"
-            case "given":
-                return f"{minutes}, as given"
-            case "assumed":
-                return f"{minutes}, an assumption: fewer than {_ENOUGH} remediations have succeeded so far"
+        says = {
+            "history": f"the median of the last {self.seen} remediations that succeeded",
+            "given": "as given",
+            "assumed": f"an assumption: fewer than {_ENOUGH} remediations have succeeded so far",
+        }
+        return f"{minutes}, {says[self.source]}"
 
 
 def pace_of(budget: Budget) -> Pace:

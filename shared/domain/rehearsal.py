@@ -204,6 +204,7 @@ class Rehearsal:
             elif found := refusal(self.budget, self.policy, head.wanted, at):
                 self._refused(lane, found, at, aside)
             elif head.order in planned:
+                # Neither taken nor deferred by anything that passes: once in a moment is enough.
                 aside.append(lane)
             else:
                 planned.add(head.order)

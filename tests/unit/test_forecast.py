@@ -14,6 +14,7 @@ from shared.domain.afterwards import switched
 from shared.domain.budget import Approval, Budget, Canary, Ended, Place
 from shared.domain.fates import Fate, PoolFate
 from shared.domain.forecast import Forecast, forecast
+from shared.domain.lanes import Candidate, Lane
 from shared.domain.limits import Limit
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.matching import Match
@@ -21,10 +22,12 @@ from shared.domain.model import ActionKind, Cluster, Memory, Mode, Operation, Po
 from shared.domain.observe import read_cluster
 from shared.domain.openings import Open
 from shared.domain.pace import ASSUMED, Pace, pace_of
+from shared.domain.plan import plan
 from shared.domain.policy import Breaker, Disruption, Ring
+from shared.domain.rehearsal import Rehearsal
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import NewPools, Notice, Skip
-from shared.domain.stage import Known, Remediation, Start
+from shared.domain.stage import Actor, Known, Remediation, Start
 from shared.domain.steps import approval_fingerprint, due
 from shared.domain.support import FipsSupport, matrix, release_of
 from shared.domain.windows import Blackout, Weekday, Window, opening
@@ -184,6 +187,14 @@ class TestTime:
         assert found.remediations == ()
         assert found.fleet.finished == NOW + timedelta(minutes=8)
 
+    def test_a_cluster_whose_place_nothing_explains_waits_until_it_is_given_back(self) -> None:
+        (one,) = bad(1)
+        place = Place("intent-1", "apps", SUBSCRIPTION, "", 3, NOW)
+
+        found = foretold(one, budget=Budget({one.cluster.id.key: place}))
+
+        assert found.remediations[0].began == NOW + HOUR / 2
+
     def test_a_place_whose_operation_is_overdue_comes_free_soon(self) -> None:
         old = Place("intent-1", "apps", SUBSCRIPTION, "", 3, NOW - DAY)
 
@@ -256,6 +267,18 @@ class TestRings:
 
         assert {pool.reason for pool in found.pools} == {"ProvisioningFailed", "CanaryUnproven"}
         assert found.fleet.never == 2
+
+    def test_a_canary_that_is_never_proven_is_in_the_way_even_if_time_goes_on(self) -> None:
+        canary = Canary(cluster_id("aks-x").key, "apps")
+        broken = known(disabled(provisioningState="Failed"), name="aks-x")
+        ends = exemption(match=Match(clusters=("aks-x",)), covers=("Nothing",), expires=NOW + 60 * DAY)
+
+        found = foretold(
+            broken, *bad(1), rules=book(rings=(PROD,), exemptions=(ends,)), budget=Budget(canaries={"prod": canary})
+        )
+
+        assert {pool.fate for pool in found.pools} == {Fate.NEVER}
+        assert "is never proven" in next(pool.message for pool in found.pools if pool.reason == "CanaryUnproven")
 
     def test_what_nobody_can_read_keeps_every_later_ring_closed(self) -> None:
         fleet = (known(profile(), name="aks-d", tags={"env": "dev"}), known(disabled(), name="aks-p"))
@@ -431,6 +454,17 @@ class TestDays:
         first = datetime(2026, 11, 23, 22, tzinfo=UTC)
         assert found.rings[0].open == ((first, first + 5 * HOUR), (first + DAY, first + DAY + 5 * HOUR))
 
+    def test_windows_of_several_rules_are_told_together(self) -> None:
+        evening = Window((), time(20), 3 * HOUR)
+        other = rule("other", Mode.ENFORCE, clusters=("aks-1",))
+        other = replace(other, settings=replace(other.settings, windows=(evening,)))
+        rules = book(rules=(other,), windows=(Window((), time(22), 4 * HOUR),))
+
+        found = foretold(*bad(2), rules=rules, days=1)
+
+        first = datetime(2026, 11, 23, 20, tzinfo=UTC)
+        assert found.rings[0].open == ((first, first + 6 * HOUR),)
+
     def test_where_no_window_restricts_nothing_is_told_of_windows(self) -> None:
         assert foretold(*bad(1)).rings[0].open == ()
 
@@ -500,6 +534,34 @@ class TestAfterwards:
 
         assert after.enable_fips is False
         assert "fips" not in after.node_image
+
+
+class TestThePlay:
+    """What keeps a play from going wrong."""
+
+    def test_a_plan_that_the_budget_does_not_bear_out_stops_it(self) -> None:
+        play = Rehearsal(start(*bad(1)))
+        play.run()
+        (actor,) = play.actors.values()
+        action = plan(situation(known(disabled(), name="aks-0").cluster)).action
+        assert action is not None
+        play._take(actor, action, NOW + DAY)
+
+        with pytest.raises(RuntimeError, match="plan and budget disagree about rg-pay/aks-0/apps"):
+            play._take(actor, action, NOW + DAY)
+
+    def test_a_step_that_is_neither_taken_nor_deferred_is_asked_for_once(self) -> None:
+        class Idle(Rehearsal):
+            asked = 0
+
+            def _try(self, lane: Lane, _actor: Actor, _head: Candidate, _at: datetime) -> None:
+                self.asked += 1
+                self._lanes.offer(lane)
+
+        play = Idle(start(*bad(1)))
+        play.run()
+
+        assert play.asked == 2, "now, and at the next count of the fleet"
 
 
 # Fleets and policies at random: what must hold for all of them.
