@@ -127,7 +127,7 @@ def test_a_failure_reads_the_same_each_time_so_that_it_is_told_once(face: Face) 
 
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """The app's own wiring on the local Azure, with a policy of two groups, one of them empty; only its table is in memory."""
+    """The app's own wiring, with a policy of two groups, one of them empty; only its table is in memory."""
     policy = tmp_path / "policy.yaml"
     policy.write_text("version: 1\nscope: { management_groups: [platform, empty] }\n")
     storage = "UseDevelopmentStorage=true"
