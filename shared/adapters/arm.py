@@ -10,15 +10,16 @@ from urllib.parse import urlsplit
 
 from shared.domain.arm_errors import ArmError, classify
 from shared.domain.clouds import Cloud
-from shared.errors import ConfigError
+from shared.errors import ConfigError, TransientError
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.core.exceptions import HttpResponseError
     from azure.mgmt.containerservice import ContainerServiceClient
 
-_NO_RETRY: dict[str, Any] = {"retry_total": 0, "connection_timeout": 10, "read_timeout": 30}
-"""The queue is the retry: nothing waits inside a function, and above all no PUT is ever sent twice."""
+NO_RETRY: dict[str, Any] = {"retry_total": 0, "connection_timeout": 10, "read_timeout": 30}
+"""Options of every client of ARM. The queue and the next resync are the retry: nothing waits inside a function, and
+above all no PUT is ever sent twice. Times are seconds."""
 _SUBSCRIPTIONS_API = "2022-12-01"
 _METADATA_API = "api-version=2022-09-01"
 
@@ -50,7 +51,7 @@ class Arm:
                 base_url=self.cloud.arm_endpoint,
                 credential_scopes=[self.cloud.arm_scope],
                 custom_hook_policy=SendBy(self.monotonic),
-                **_NO_RETRY,
+                **NO_RETRY,
             )
         return found
 
@@ -60,7 +61,10 @@ class Arm:
             self._clients.popitem()[1].close()
 
     def get_json(self, subscription: str, url: str) -> Mapping[str, Any]:
-        """GET a URL of this cloud's ARM, absolute or a path; raises as the SDK does, ValueError for another host."""
+        """GET a URL of this cloud's ARM, absolute or a path.
+
+        Raises as the SDK does, and ValueError for another host and for an answer that is no JSON object.
+        """
         from azure.core.rest import HttpRequest
 
         absolute = self.cloud.arm_endpoint + url if url.startswith("/") and not url.startswith("//") else url
@@ -69,7 +73,9 @@ class Arm:
         response = self.client(subscription).send_request(HttpRequest("GET", absolute))
         response.raise_for_status()
         body = response.json()
-        return body if isinstance(body, dict) else {}
+        if not isinstance(body, dict):
+            raise ValueError(f"ARM's answer is a JSON {type(body).__name__}, not an object")  # noqa: TRY004 (bad input)
+        return body
 
     def _is_ours(self, url: str) -> bool:
         # Of a URL with a backslash or a user's name, one parser reads another host than the next.
@@ -81,14 +87,18 @@ class Arm:
         return other.scheme == "https" and (same_host or (regional and other.port in (None, 443)))
 
     def subscriptions(self) -> Iterator[str]:
-        """Yield the subscriptions that the app's identity can see, lower case."""
+        """Yield the subscriptions that the app's identity can see, lower case; raises TransientError for no list."""
         # Any subscription's client will do: the URL names none.
         nobody = "00000000-0000-0000-0000-000000000000"
         url: Any = f"/subscriptions?api-version={_SUBSCRIPTIONS_API}"
         while url:
-            page = self.get_json(nobody, url)
-            for item in page.get("value", ()):
-                yield str(item["subscriptionId"]).lower()
+            try:
+                page = self.get_json(nobody, url)
+                found = [str(item["subscriptionId"]).lower() for item in page["value"]]
+            except (ValueError, KeyError, TypeError) as error:
+                # An empty list would say that there is nothing to cover.
+                raise TransientError(f"ARM's list of subscriptions can't be read: {error!r}") from error
+            yield from found
             url = page.get("nextLink")
 
 

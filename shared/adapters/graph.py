@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from shared.adapters.arm import Arm, classified
+from shared.adapters.arm import NO_RETRY, Arm, classified
 from shared.domain.ids import ClusterId
 from shared.domain.model import Unreadable
 from shared.domain.observe import read_cluster
@@ -71,6 +71,7 @@ class GraphFleet:
             self._credential,
             base_url=self._arm.cloud.arm_endpoint,
             credential_scopes=[self._arm.cloud.arm_scope],
+            **NO_RETRY,
         ) as client:
             for start in range(0, len(subscriptions), _MAX_SUBSCRIPTIONS):
                 some = list(subscriptions[start : start + _MAX_SUBSCRIPTIONS])
