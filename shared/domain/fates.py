@@ -123,7 +123,7 @@ def _behind(play: Rehearsal, one: PoolFate, rings: Mapping[str, int], stuck: Col
         return one
     before, canary = play.policy.before(ring), play.budget.canaries.get(ring.name)
     if before and rings[before.name]:
-        message = f"Ring {before.name} comes first, and {rings[before.name]} of it are not done without a person."
+        message = f"Ring {before.name} comes first, and {rings[before.name]} in it are not done by themselves."
         return replace(one, fate=Fate.NEVER, reason="RingClosed", message=message)
     if ring.canary and canary and not canary.proven and (canary.cluster, canary.pool) in stuck:
         message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is never proven."
