@@ -16,7 +16,6 @@ REASONS = {
         f"{AKS}/maintenanceConfigurations/read": "the cluster's own maintenance windows",
         f"{AKS}/listClusterUserCredential/action": "address and CA of the API server",
         "Microsoft.ContainerService/locations/operations/read": "how far an operation is",
-        "Microsoft.ContainerService/locations/operationresults/read": "what became of it",
     },
     "fipswarden-node-reader": {f"{AKS}/nodes/read": "labels and images of the nodes are the proof"},
     "fipswarden-remediator": {
