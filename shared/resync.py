@@ -4,7 +4,7 @@ It changes nothing and records nothing itself. A hint never becomes posture; abs
 lost on the way (an event, a message, a crashed worker) is found here at the latest.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -17,11 +17,14 @@ from shared.domain.ids import ClusterId
 from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Unreadable
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
+from shared.domain.wording import count
 from shared.ports import Alerts, Clock, Fleet, FleetHint, Policies, Table, WakeUps
 from shared.postures import PostureSummary, control_digest, summaries
 from shared.rollout import HORIZON
 
 _STALE_RESERVATION = timedelta(hours=3)
+_EXPLAINED = 10
+"""Of how many subscriptions that can't be read an alert says why."""
 _NAMED = 20
 """How many subscriptions an alert names that nobody looks at."""
 
@@ -79,8 +82,8 @@ def resync(ports: ResyncPorts) -> Resynced:
     stale = stale_places(ports.rollout, now - _STALE_RESERVATION)
     queued += _queue(ports, ((cluster, "resync: an old reservation", timedelta()) for cluster in stale))
     unreadable = unreadable_subscriptions(ports.fleet, covered)
-    for subscription, why in unreadable.items():
-        ports.alerts.send(_coverage_alert(subscription, why, now))
+    if unreadable:
+        ports.alerts.send(_coverage_alert(unreadable, now))
     missed = uncovered(rules.policy, covered)
     if missed:
         ports.alerts.send(_missed_alert(missed, now))
@@ -209,23 +212,29 @@ def _known(postures: Table) -> set[str]:
     return {row.partition for row in postures.rows(("armId",))}
 
 
-def _coverage_alert(subscription: str, why: Unreadable, now: datetime) -> Alert:
+def _coverage_alert(unreadable: Mapping[str, Unreadable], now: datetime) -> Alert:
+    """Tell of all of them at once: there may be hundreds. One that passes by itself makes no new alert of the day."""
+    lasting = sorted(name for name, why in unreadable.items() if not why.retry_after)
+    named = (lasting + sorted({*unreadable} - {*lasting}))[:_EXPLAINED]
+    more = f" And {len(unreadable) - len(named)} more." if len(unreadable) > len(named) else ""
     remedy = (
-        "Try again later: the next resync does."
-        if why.retry_after
-        else "Assign the role `fipswarden reader` to the app's identity on it, or take it out of the setting "
+        "Assign the role `fipswarden reader` to the app's identity there, or take them out of the setting "
         "FIPSWARDEN_SUBSCRIPTIONS."
+        if lasting
+        else "The next resync tries again."
     )
-    text = f"{why.message} Whatever clusters it has count as unknown. {remedy}"
-    title = f"Subscription {subscription}: its clusters can't be read"
-    key = f"coverage:{subscription}:{now:%Y-%m-%d}"
+    reasons = " ".join(f"{name}: {unreadable[name].message}" for name in named)
+    text = f"{reasons}{more} Whatever clusters are there count as unknown. {remedy}"
+    title = f"{count(len(unreadable), 'subscription')} can't be read: what is there is not known"
+    key = f"coverage:{fingerprint(lasting)}:{now:%Y-%m-%d}"
     return Alert(key, "", "", "warning", "CoverageUnknown", title, text, now)
 
 
 def _missed_alert(missed: Collection[str], now: datetime) -> Alert:
     names = f"{', '.join(sorted(missed)[:_NAMED])}{' and more' if len(missed) > _NAMED else ''}"
     text = f"{names}. Whatever clusters they have count as unknown. Of each: {NOT_COVERED.message}"
-    title = f"{len(missed)} subscriptions in the policy's scope are not looked at"
+    are = "is" if len(missed) == 1 else "are"
+    title = f"{count(len(missed), 'subscription')} in the policy's scope {are} not looked at"
     key = f"coverage:{fingerprint(sorted(missed))}:{now:%Y-%m-%d}"
     return Alert(key, "", "", "warning", "CoverageUnknown", title, text, now)
 

@@ -188,7 +188,7 @@ class TestResync:
         assert (found.subscriptions, found.unreadable) == (1, 1)
         (alert,) = alerts.sent
         assert (alert.reason, alert.severity) == ("CoverageUnknown", "warning")
-        assert alert.title == "1 subscriptions in the policy's scope are not looked at"
+        assert alert.title == "1 subscription in the policy's scope is not looked at"
         for said in (seed.PLATFORM, "count as unknown", "FIPSWARDEN_SUBSCRIPTIONS"):
             assert said in alert.text
         counts = read_budget(rollout).counts

@@ -11,6 +11,7 @@ from local.clock import ManualClock
 from local.memory import MemoryAlerts, MemoryQueue, MemoryTable
 from shared.budget import change, read_budget
 from shared.domain.budget import Budget, Counts, Place, RingCount
+from shared.domain.codec import fingerprint
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.matching import ClusterMatch, Match
@@ -375,12 +376,35 @@ class TestCoverage:
 
         told = bench.alerts.sent
         assert [alert.key for alert in told] == [
-            f"coverage:{OTHER_SUBSCRIPTION}:2026-11-{day}" for day in ("23", "23", "24")
+            f"coverage:{fingerprint([OTHER_SUBSCRIPTION])}:2026-11-{day}" for day in ("23", "23", "24")
         ]
         assert (told[0].reason, told[0].severity) == ("CoverageUnknown", "warning")
-        assert OTHER_SUBSCRIPTION in told[0].title
-        for said in ("The app may not read it.", "count as unknown", "`fipswarden reader`"):
+        assert told[0].title == "1 subscription can't be read: what is there is not known"
+        for said in (f"{OTHER_SUBSCRIPTION}: The app may not read it.", "count as unknown", "`fipswarden reader`"):
             assert said in told[0].text
+
+    def test_hundreds_that_can_t_be_read_are_one_alert_that_names_ten(self, bench: Bench) -> None:
+        names = [f"30000000-0000-4000-8000-{number:012}" for number in range(300)]
+        soon = Unreadable("Throttled", "Slow down.", timedelta(seconds=9))
+        bench.fleet.covered = tuple(names)
+        bench.fleet.closed = {name: self.NO if number >= 295 else soon for number, name in enumerate(names)}
+
+        bench.run()
+
+        (alert,) = bench.alerts.sent
+        assert alert.title == "300 subscriptions can't be read: what is there is not known"
+        assert [name for name in names if name in alert.text] == [*names[:5], *names[295:]], "what lasts comes first"
+        assert " And 290 more. " in alert.text
+
+    def test_one_that_passes_by_itself_makes_no_second_alert_of_the_day(self, bench: Bench) -> None:
+        bench.fleet.covered = (SUBSCRIPTION, OTHER_SUBSCRIPTION)
+        bench.fleet.closed = {OTHER_SUBSCRIPTION: self.NO}
+        bench.run()
+        bench.fleet.closed |= {SUBSCRIPTION: Unreadable("Throttled", "Slow down.", timedelta(seconds=9))}
+        bench.run()
+
+        first, second = bench.alerts.sent
+        assert first.key == second.key
 
     def test_its_known_clusters_are_looked_at(self, bench: Bench) -> None:
         bench.looked(cluster())
