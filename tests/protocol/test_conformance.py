@@ -10,7 +10,12 @@ from itertools import count
 import pytest
 
 from local.world.faults import Answer, Fault
-from tests.protocol.lab import INVISIBLE, PUNCTUAL, Lab, Schedule, Stepped, Tap, WorkerDied
+from shared.budget import approve, read_budget
+from shared.domain.budget import Approval
+from shared.domain.records import RecordKind
+from shared.postures import read_posture
+from shared.rollout import PACE
+from tests.protocol.lab import CLUSTER, INVISIBLE, PUNCTUAL, Lab, Schedule, Stepped, Tap, WorkerDied, ruled
 
 
 @contextmanager
@@ -71,6 +76,38 @@ def test_a_worker_may_die_at_any_call(*, after: bool, back_at_once: bool) -> Non
             break
         with noted(f"the worker died at call {call}"):
             lab.assert_sound()
+
+
+def approved(lab: Lab) -> str:
+    """Let a person approve what waits on the pool, in a ring of its own; returns the approval's fingerprint."""
+    lab.policies.rules = ruled("mode: approve\nrings: [{name: all}]\n")
+    lab.event()
+    lab.until_quiet(patience=timedelta())
+    (waiting,) = read_posture(lab.postures, CLUSTER).deferrals
+    now = lab.clock.now()
+    approve(lab.rollout, waiting.approval, Approval("ana", now, now + timedelta(days=7), "enable fips on np1"))
+    lab.clock.advance(PACE)
+    return waiting.approval
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
+def test_wherever_a_worker_dies_an_approval_lets_one_put_through_and_is_neither_lost_nor_used_twice(
+    *, after: bool
+) -> None:
+    for call in count(1):
+        lab, killer = Lab(), Killer(call, after=after)
+        word = approved(lab)
+        lab.event()
+        lab.until_quiet(killer.tap)
+        if killer.calls < call:
+            break
+        with noted(f"the worker died at call {call}"):
+            lab.assert_sound()
+            budget = read_budget(lab.rollout)
+            assert budget.approvals == {}
+            assert budget.canaries["all"].proven
+            intents = [record for record in lab.evidence.chain(CLUSTER) if record.kind is RecordKind.INTENT]
+            assert all(intent.payload["approvals"][word]["by"] == "ana" for intent in intents)
 
 
 class Then(StrEnum):

@@ -306,6 +306,22 @@ def test_a_pool_that_turns_bad_in_the_soak_closes_the_ring_and_begins_it_anew() 
     assert lab.verdict() == PROVEN
 
 
+@pytest.mark.parametrize("change", ["", "# a new text, whose rings nobody has counted\n"])
+def test_a_ring_that_nobody_has_counted_lately_or_under_this_policy_keeps_the_next_one_closed(change: str) -> None:
+    text = RINGS.replace("soak: 2d", "soak: 0s")
+    lab = fleet(text)
+    test = lab.add("aks-test-1")
+    lab.look(test, lasting=HOUR)
+    lab.count()
+    lab.passes(timedelta(minutes=1) if change else 4 * HOUR)
+    lab.policies.rules = ruled(text + change)
+    late = lab.add("aks-late")
+    lab.look(late, lasting=HOUR)
+    assert (lab.puts(late), lab.waits(late)) == ([], "RingClosed")
+    lab.days(0.25)
+    assert lab.verdict(late) == PROVEN
+
+
 # Breaker and limits
 
 
