@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -272,9 +272,9 @@ def test_several_reasons_at_once_are_all_there() -> None:
         "RulesUnreadable",
         "NoETag",
         "ClusterBusy",
-        "OutsideWindow",
         "Paused",
         "PolicyNotApproved",
+        "OutsideWindow",
     ]
 
 
@@ -377,7 +377,7 @@ class TestWindows:
                     "windows": (Window((), time(0), DAY),),
                     "blackouts": (Blackout(date(2026, 11, 24), date(2026, 11, 24), "x"),),
                 },
-                datetime(2026, 11, 24, tzinfo=NOW.tzinfo),
+                datetime(2026, 11, 24, tzinfo=UTC),
             ),
         ],
     )
@@ -429,6 +429,34 @@ class TestNotices:
         running = self.planned(pool=PoolMemory(noticed=NOW - DAY))
 
         assert (running.notices, [item.reason for item in running.deferrals]) == ((), ["NoticeRunning"])
+
+    @pytest.mark.parametrize(
+        ("settings", "until"),
+        [
+            ({"windows": (CLOSED,)}, datetime(2026, 11, 29, 9, tzinfo=UTC)),
+            ({"windows": (Window((), time(9), 2 * HOUR),)}, NOW + 2 * DAY),
+            (
+                {"blackouts": (Blackout(date(2026, 11, 24), date(2026, 11, 27), "freeze"),)},
+                datetime(2026, 11, 28, tzinfo=UTC),
+            ),
+            ({"cluster_maintenance": True}, NOW + 2 * DAY),
+        ],
+    )
+    def test_outside_the_window_it_is_given_too_and_names_the_one_in_which_the_reimage_comes(
+        self, settings: dict[str, Any], until: datetime
+    ) -> None:
+        rules = book(notice=NoticeSettings(before=2 * DAY), **settings)
+
+        (notice,) = self.planned(rules=rules).notices
+
+        assert notice.until == until
+
+    def test_when_it_has_run_the_pool_waits_for_the_window(self) -> None:
+        rules = book(notice=NoticeSettings(before=2 * DAY), windows=(CLOSED,))
+
+        planned = self.planned(pool=PoolMemory(noticed=NOW - 2 * DAY), rules=rules)
+
+        assert [item.reason for item in planned.deferrals] == ["OutsideWindow"]
 
     def test_when_it_has_run_the_pool_is_remediated(self) -> None:
         assert self.planned(pool=PoolMemory(noticed=NOW - 2 * DAY)).action is not None
