@@ -34,7 +34,7 @@ def reconcile(message: func.QueueMessage, poison: func.Out[str]) -> None:
     if isinstance(result, LetGo):
         log.info("message let go", extra={**fields, "because": result.value})
         return
-    fields |= {"state": result.state, "action": result.action, "requeueAfter": str(result.requeue_after)}
+    fields |= {"state": result.state, "action": result.action, "requeueAfter": str(result.requeue_after or "resync")}
     log.info("looked", extra={**fields, "deferrals": [f"{item.pool}: {item.reason}" for item in result.deferrals]})
 
 

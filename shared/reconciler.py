@@ -57,6 +57,7 @@ class Looked:
     """`pool: outcome`; empty if nothing was begun."""
     deferrals: tuple[Deferral, ...]
     requeue_after: timedelta | None
+    """How soon the look that was queued comes; None if none was: the resync brings the next one."""
 
 
 def reconcile(ports: Ports, request: ReconcileRequest, inserted: datetime) -> Looked | LetGo:
@@ -165,5 +166,4 @@ def _act(remediation: Remediation, read: ClusterRead, posture: Posture, action: 
 def _settle(
     look: Look, state: ComplianceState | None, action: str, deferrals: tuple[Deferral, ...], again: timedelta | None
 ) -> Looked:
-    look.hold.settle(look.ports.wake_ups, look.memory, again)
-    return Looked(state, action, deferrals, again)
+    return Looked(state, action, deferrals, look.hold.settle(look.ports.wake_ups, look.memory, again))

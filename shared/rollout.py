@@ -121,15 +121,20 @@ class Hold:
             raise LeaseLostError(f"the look at {self._request.cluster} took longer than its deadline")
         self._write(replace(self._state, memory=memory))
 
-    def settle(self, wake_ups: WakeUps, memory: Memory, requeue_after: timedelta | None) -> None:
-        """Queue the next look, then free the cluster and say which messages are answered, in one write."""
+    def settle(self, wake_ups: WakeUps, memory: Memory, requeue_after: timedelta | None) -> timedelta | None:
+        """Queue the next look, then free the cluster and say which messages are answered, in one write.
+
+        Returns how soon the queued look comes; None if none was queued, since the resync is soon enough.
+        """
         woken = _woken(self._table, self._request)
         if woken and woken >= self.began - CLOCK_MARGIN:
             # Somebody was turned away while we worked: come back at once rather than at the lease's end.
             requeue_after = PACE
-        if requeue_after is not None and requeue_after <= HORIZON:
-            wake_ups.send(replace(self._request, cause="requeue"), max(requeue_after, PACE))
+        queued = max(requeue_after, PACE) if requeue_after is not None and requeue_after <= HORIZON else None
+        if queued is not None:
+            wake_ups.send(replace(self._request, cause="requeue"), queued)
         self._write(RolloutRow(None, self.began, memory))
+        return queued
 
     def release(self) -> None:
         """Free the cluster without calling anything answered, after a look that failed."""
