@@ -219,7 +219,8 @@ class Remediation:
     def _open(self, action: Action) -> bool:
         """The fence: nothing is stopped, the rules are those judged by, the window is open, and the lease is ours.
 
-        The PUT that follows gives up before the lease's margin (60 s) is over.
+        The PUT that follows leaves within 20 s or not at all (shared/adapters/deadline.py), well before the lease's
+        margin (60 s) is over; how long its answer takes does not matter.
         """
         current = self.policies.load()
         same = not isinstance(current, Unreadable) and not current.trouble and current.hash == self.rules.hash
