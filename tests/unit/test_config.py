@@ -32,7 +32,7 @@ def test_storage_alone_is_enough() -> None:
 
     assert settings.cloud is CLOUDS["AzureCloud"]
     assert settings.app_storage == Storage("UseDevelopmentStorage=true", {})
-    assert (settings.subscriptions, settings.policy) == ((), "file:policy.yaml")
+    assert (settings.subscriptions, settings.policy, settings.exemptions) == ((), "file:policy.yaml", "")
     assert settings.timing.look_deadline == timedelta(minutes=4)
     assert settings.timing.poll == timedelta(seconds=30)
     channels = settings.channels
@@ -54,6 +54,7 @@ def test_all_that_can_be_set_is_read() -> None:
         FIPSWARDEN_CLOUD="AzureUSGovernment",
         FIPSWARDEN_SUBSCRIPTIONS=f" {OTHER_SUBSCRIPTION.upper()}, {SUBSCRIPTION},",
         FIPSWARDEN_POLICY="blob:policy/fleet.yaml",
+        FIPSWARDEN_EXEMPTIONS="blob:risk/exemptions.yaml",
         LOOK_DEADLINE_SECONDS="120",
         OPERATION_POLL_SECONDS="5",
         TEAMS_WEBHOOK_URL="https://prod.logic.azure.com/workflows/1",
@@ -67,6 +68,7 @@ def test_all_that_can_be_set_is_read() -> None:
 
     assert settings.cloud.arm_endpoint == "https://management.usgovcloudapi.net"
     assert settings.subscriptions == (SUBSCRIPTION, OTHER_SUBSCRIPTION)
+    assert (settings.policy, settings.exemptions) == ("blob:policy/fleet.yaml", "blob:risk/exemptions.yaml")
     assert settings.timing.look_deadline == timedelta(minutes=2)
     assert settings.timing.poll == timedelta(seconds=5)
     assert settings.channels.topic_endpoint == "http://localhost:8080/topic"
@@ -91,6 +93,7 @@ def test_a_cloud_of_its_own_is_an_endpoint_and_falls_back_to_no_public_scope() -
         ("FIPSWARDEN_POLICY", "policy.yaml", "FIPSWARDEN_POLICY: this is neither file:<path> nor blob:"),
         ("FIPSWARDEN_POLICY", "blob:policy", "FIPSWARDEN_POLICY: this is neither"),
         ("FIPSWARDEN_POLICY", "", "FIPSWARDEN_POLICY: this is neither"),
+        ("FIPSWARDEN_EXEMPTIONS", "exemptions.yaml", "FIPSWARDEN_EXEMPTIONS: this is neither file:<path> nor blob:"),
         ("LOOK_DEADLINE_SECONDS", "4", "LOOK_DEADLINE_SECONDS: '4' is not a whole number of seconds from 5 to 480"),
         ("LOOK_DEADLINE_SECONDS", "481", "from 5 to 480"),
         ("LOOK_DEADLINE_SECONDS", "-5", "LOOK_DEADLINE_SECONDS: '-5' is not a whole number"),

@@ -1,5 +1,7 @@
 """The function `daily`: the digest comes every day, and says so when nobody could be asked what can be read."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,8 +11,21 @@ from functions import daily as module
 from local.clock import ManualClock
 from local.memory import MemoryAlerts, MemoryTable
 from shared import bootstrap
+from shared.budget import change
+from shared.domain.budget import Counts
 from shared.domain.model import Alert, Unreadable
-from tests.builders import NOW, OTHER_SUBSCRIPTION, SUBSCRIPTION
+from shared.postures import StoredPosture, commit
+from tests.builders import (
+    NOW,
+    OTHER_SUBSCRIPTION,
+    SUBSCRIPTION,
+    cluster,
+    cluster_id,
+    disabled,
+    judged,
+    memory,
+    proof,
+)
 
 
 class Fleet:
@@ -33,10 +48,23 @@ class Fleet:
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> MemoryAlerts:
     """The queue `alerts`."""
-    alerts, table = MemoryAlerts(), MemoryTable(ManualClock(NOW))
-    monkeypatch.setattr(bootstrap, "table", lambda _: table)
+    alerts, clock = MemoryAlerts(), ManualClock(NOW)
+    tables = {name: MemoryTable(clock) for name in ("posture", "rollout")}
+    monkeypatch.setattr(bootstrap, "table", tables.__getitem__)
     monkeypatch.setattr(bootstrap, "alert_queue", lambda: alerts)
     return alerts
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch, told: MemoryAlerts) -> MemoryAlerts:
+    """Two clusters, one of which is not the app's to look after; a resync has just counted them."""
+    table, now = bootstrap.table("posture"), datetime.now(UTC)
+    for subscription, read in ((SUBSCRIPTION, cluster()), (OTHER_SUBSCRIPTION, cluster(disabled()))):
+        posture = judged(read, memory(apps=proof()))
+        commit(table, cluster_id(subscription=subscription), StoredPosture(posture=posture, due=now))
+    change(bootstrap.table("rollout"), lambda budget: replace(budget, counts=Counts(now, 2)))
+    monkeypatch.setattr(bootstrap, "watches", lambda subscription: subscription == SUBSCRIPTION)
+    return told
 
 
 def run(monkeypatch: pytest.MonkeyPatch, told: MemoryAlerts, *, away: bool) -> Alert:
@@ -61,3 +89,15 @@ def test_it_comes_though_the_fleet_cannot_be_asked(monkeypatch: pytest.MonkeyPat
     assert alert.severity == "warning"
     assert "is not known: their list can't be had (OSError)." in alert.text
     assert "secret" not in alert.text
+
+
+def test_it_counts_what_is_the_apps_to_look_after(monkeypatch: pytest.MonkeyPatch, fleet: MemoryAlerts) -> None:
+    monkeypatch.setattr(Fleet, "unreadable", lambda *_: None)
+
+    alert = run(monkeypatch, fleet, away=False)
+
+    assert (alert.severity, alert.text) == ("good", "1 cluster in scope: 1 compliant.")
+
+
+def test_without_a_resync_it_says_that_nobody_has_counted(monkeypatch: pytest.MonkeyPatch, told: MemoryAlerts) -> None:
+    assert "There has been no resync" in run(monkeypatch, told, away=False).text
