@@ -83,7 +83,7 @@ class Explanation:
     step: StepDue | None = None
     """None if nothing is wrong that the product can change."""
     waits: tuple[Waiting, ...] = ()
-    """What the step has to wait for, what only a person can lift before what passes."""
+    """What the step has to wait for, in the order in which it is asked."""
     before: datetime | None = None
     """When the window closes before which it must begin; None if it waits, or none closes."""
 

@@ -36,7 +36,7 @@ def waits(situation: Situation, step: Step) -> Wait | None:
 
 
 def all_waits(situation: Situation, step: Step) -> Iterator[Wait]:
-    """Yield every kind of reason that a step has to wait for: what only a person can lift before what passes."""
+    """Yield every kind of reason that a step has to wait for, in the order in which they are asked."""
     for reason in (_forbidden, _impossible, _not_yet, _no_place, _not_agreed, _unnoticed, _closed):
         if found := reason(situation, step):
             yield found
@@ -168,11 +168,10 @@ def _opens(situation: Situation, step: Step, at: datetime) -> datetime:
 
 
 def _openings(situation: Situation, step: Step) -> Iterator[Open | Closed]:
-    settings = step.subject.settings
-    if _skips(step.subject, Skip.WINDOW):
-        return
-    yield opening(settings.windows, settings.blackouts, situation.now)
-    if settings.cluster_maintenance:
+    settings, skips = step.subject.settings, _skips(step.subject, Skip.WINDOW)
+    # A blackout holds for a new pool, too: nothing runs on it yet, but nobody is there to see to it either.
+    yield opening(() if skips else settings.windows, settings.blackouts, situation.now)
+    if settings.cluster_maintenance and not skips:
         own = opening_by_cluster(situation.maintenance, situation.now)
         if not isinstance(own, NoMaintenanceConfiguration):
             yield own

@@ -217,7 +217,8 @@ def test_subscriptions_and_groups_are_listed_as_far_as_roles_reach(azure: Azure)
     azure.world.add_subscription("99999999-0000-4000-8000-000000000000", "Hidden")
     assert [s["displayName"] for s in azure.get("/subscriptions").json()["value"]] == ["Payments"]
     assert len(operator(azure).get("/subscriptions").json()["value"]) == 2
-    groups = azure.get(f"/subscriptions/{seed.PAYMENTS}/resourceGroups").json()["value"]
+    assert azure.get(f"/subscriptions/{seed.PAYMENTS}/resourceGroups").status == 403
+    groups = operator(azure).get(f"/subscriptions/{seed.PAYMENTS}/resourceGroups").json()["value"]
     assert [group["name"] for group in groups] == ["rg-payments"]
 
 
