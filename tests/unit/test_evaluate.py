@@ -495,7 +495,9 @@ def test_what_is_asked_is_what_is_not_proven(data: st.DataObject) -> None:
 
     posture = evaluate(read, remembered, ENFORCING, None, NOW)
 
-    asked = [verdict for pool, verdict in zip(read.pools, posture.pools, strict=True) if not (read.stopped or pool.stopped)]
+    asked = [
+        verdict for pool, verdict in zip(read.pools, posture.pools, strict=True) if not (read.stopped or pool.stopped)
+    ]
     reasons = {finding.reason for verdict in asked for finding in verdict.findings}
     assert not reasons & {"ProofMissing", "ProofExpired", "NodesMissing", "NodesDisagree"}
     due = proof_due(read, remembered, ENFORCING.policy, NOW)
