@@ -151,7 +151,7 @@ class TestOrder:
         system = disabled("a", mode="System")
 
         assert self.order(system, disabled("b")) == ["b", "a"]
-        assert self.order(disabled("a", mode="System", count=2), disabled("b")) == ["a", "b"], "size counts more"
+        assert self.order(disabled("b", mode="System", count=2), disabled("a")) == ["b", "a"], "size counts more"
 
     def test_what_is_no_user_pool_by_its_word_counts_as_system(self) -> None:
         assert self.order(disabled("a", mode="Gateway"), disabled("b", mode="User")) == ["b", "a"]

@@ -332,6 +332,11 @@ class TestNewPools:
         assert self.planned(PoolMemory(), created, windows=(CLOSED,)).action is not None
         assert self.planned(PoolMemory(), replace(OFF, created=NOW - DAY), windows=(CLOSED,)).action is None
 
+    def test_a_new_pool_of_an_old_cluster_is_new(self) -> None:
+        old = replace(OFF, created=NOW - 400 * DAY)
+
+        assert self.planned(self.YOUNG, old, windows=(CLOSED,)).action is not None
+
     def test_it_waits_as_long_as_the_policy_says_and_no_longer(self) -> None:
         new = NewPools(within=HOUR, enforce_after=HOUR / 2)
 
