@@ -596,6 +596,7 @@ class TestRow:
         reserve(table, self.TWO, "i2")
 
         assert list(stale_places(table, NOW - 3 * HOUR)) == [self.ONE]
+        assert list(stale_places(table, NOW - 4 * HOUR)) == []
 
 
 class TestPeople:

@@ -579,6 +579,7 @@ class TestCounts:
         bench.run()
 
         assert (bench.counts.pools, bench.counts.rings["first"]) == (0, RingCount(0, 0, NOW))
+        assert bench.counts.subscriptions == {}
 
     def test_the_rest_of_the_budget_stays(self, bench: Bench) -> None:
         bench.place(cluster_id(), timedelta(hours=1))

@@ -305,6 +305,13 @@ class TestNewPools:
         assert action is not None
         assert action.before is None, "and no window closes on it"
 
+    def test_a_blackout_holds_for_it_like_for_any(self) -> None:
+        blackout = Blackout(NOW.date(), NOW.date(), "freeze")
+
+        planned = self.planned(self.YOUNG, windows=(CLOSED,), blackouts=(blackout,))
+
+        assert [item.reason for item in planned.deferrals] == ["Blackout"]
+
     def test_it_enters_a_ring_that_is_closed(self) -> None:
         rings = (Ring("lab", Match(clusters=("lab-*",))), Ring("rest"))
 
