@@ -55,7 +55,7 @@ def _fleet(table: "Table", now: datetime, as_json: bool) -> int:
             _print_fleet(clusters, now)
             if missing:
                 counted = f"the resync of {_time(budget.counts.at)} UTC: " if budget.counts else ""
-                print(f"{counted}{missing} `fipswarden check --fresh` names what it can't read")
+                print(f"{counted}{missing} The next resync counts anew; `fipswarden check --fresh` reads the fleet now")
     states = [_state(summary, now) for summary in clusters]
     return of_states([*states, ComplianceState.UNKNOWN] if missing else states)
 
