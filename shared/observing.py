@@ -31,6 +31,8 @@ def observe(look: Look, remediation: Remediation) -> ClusterRead:
         # The operation is asked first: a cluster read after its end shows the end.
         progress = look.ports.clusters.operation(look.cluster, operation.url)
     read = look.ports.clusters.read(look.cluster)
+    if look.memory.gone_since and not isinstance(read, Gone):
+        look.hold.save(replace(look.memory, gone_since=None))
     if not isinstance(read, Gone) or _gone_is_sure(look):
         remediation.follow(read, progress)
     return read
@@ -72,7 +74,7 @@ def prove(look: Look, read: ClusterRead, rules: Rulebook) -> Memory:
     if not isinstance(read, Cluster):
         return look.memory
     now = look.ports.clock.now()
-    memory = replace(memory, pools=_pools_remembered(look, read, now), unreadable_since=None, gone_since=None)
+    memory = replace(memory, pools=_pools_remembered(look, read, now), unreadable_since=None)
     proven = Proving(look.ports.nodes, look.chain, now).prove(read, memory, rules)
     if proven != look.memory:
         look.hold.save(proven)

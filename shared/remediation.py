@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from shared.budget import change, read_budget, release
 from shared.chain import Chain
@@ -330,8 +331,12 @@ def _is_on(operation: Operation, pool: Pool | None) -> bool:
 
 
 def _shows(operation: Operation, pool: Pool) -> bool:
-    """Say whether a pool has the values that our PUT gives it."""
-    return all(pool.body.get(name) == value for name, value in operation.changes.items())
+    """Say whether a pool has the values that our PUT gives it; ARM may spell an OS SKU in another case."""
+    return all(_lower(pool.body.get(name)) == _lower(value) for name, value in operation.changes.items())
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _find(read: ClusterRead, name: str) -> Pool | None:

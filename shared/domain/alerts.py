@@ -79,7 +79,7 @@ def changes(
         return ()
     found: list[Alert] = []
     was_unreadable = old is not None and _unreadable(old) is not None
-    if was_unreadable:
+    if was_unreadable and new.in_scope:
         text = "Its pools are judged again."
         readable = Finding("readable", ComplianceState.COMPLIANT, "ClusterReadable", text)
         found.append(_cluster_alert(cluster, readable, seq, new.at, "good"))
@@ -98,7 +98,7 @@ def _gone(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> It
     there = {pool.pool for pool in new.pools}
     # A cluster that has left the scope shows no pools either.
     for pool in old.pools if old and new.in_scope else ():
-        if pool.pool not in there and told(pool) and pool.state in _SEVERITY:
+        if pool.pool not in there and told(pool) and pool.state in _SEVERITY and _was_told(pool, old):
             key, title = f"{cluster.key}:{seq}:{pool.pool}:PoolGone", f"{cluster}/{pool.pool}: gone"
             text = "The node pool does not exist any more, or its cluster doesn't. Nothing needs to be done."
             yield Alert(key, cluster.arm_id, pool.pool, "info", "PoolGone", title, text, new.at, channels=pool.channels)
@@ -146,7 +146,8 @@ def _pool_news(
             text = " ".join(finding.message for finding in new.findings if finding.state == new.state)
             yield _pool_alert(cluster, new, seq, at, _SEVERITY[new.state], text)
     elif remediated or (old and old.state in _SEVERITY and _was_told(old, previous)):
-        severity = "info" if new.decisive.reason in _NOBODY_ASKED else "good"
+        well = new.state is ComplianceState.COMPLIANT and new.decisive.reason not in _NOBODY_ASKED
+        severity = "good" if well else "info"
         yield _pool_alert(cluster, new, seq, at, severity, new.decisive.message)
 
 
@@ -207,7 +208,7 @@ def _notice(cluster: ClusterId, one: Notice) -> Alert:
         f"policy on FIPS: its pods are drained, one surge of nodes at a time. To object, set the tag `{one.objection}` "
         "on the node pool or its cluster; nothing is done while it is there."
     )
-    # The time is part of the key: a later remediation of the pool is announced anew.
-    key = f"{cluster.key}:{one.until:%Y-%m-%dT%H:%M}:{one.pool}:RemediationAnnounced"
+    # The day is part of the key: a later remediation of the pool is announced anew, and one told twice is told once.
+    key = f"{cluster.key}:{one.until:%Y-%m-%d}:{one.pool}:RemediationAnnounced"
     title = f"{cluster}/{one.pool}: remediation announced"
     return Alert(key, cluster.arm_id, one.pool, "info", "RemediationAnnounced", title, text, one.until, one.owner)

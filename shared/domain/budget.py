@@ -289,7 +289,10 @@ def counted(budget: Budget, counts: Counts) -> Budget:
         for name, ring in counts.rings.items()
     }
     done = {name for name, ring in rings.items() if not ring.unproven}
-    canaries = {name: canary for name, canary in budget.canaries.items() if name not in done}
+    # One that was chosen while this was being counted holds a place.
+    canaries = {
+        name: canary for name, canary in budget.canaries.items() if name not in done or canary.cluster in budget.places
+    }
     return replace(budget, counts=replace(counts, rings=rings), canaries=canaries)
 
 

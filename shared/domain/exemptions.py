@@ -18,6 +18,9 @@ _REASONS = {
 }
 
 
+_EXCUSABLE = (State.INCONSISTENT, State.NON_COMPLIANT, State.UNKNOWN)
+
+
 class Category(StrEnum):
     """Why a pool is excused (the words of Azure Policy's exemptions)."""
 
@@ -61,7 +64,8 @@ class Exemption:
     def excuses(self, finding: Finding) -> bool:
         """Say whether it covers a finding."""
         if self.covers:
-            return finding.reason in self.covers
+            # What is well, or not asked for, needs no excuse.
+            return finding.reason in self.covers and finding.state in _EXCUSABLE
         return finding.state is State.NON_COMPLIANT
 
 

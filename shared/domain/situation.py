@@ -28,3 +28,8 @@ class Situation:
     def slow_poll(self) -> timedelta:
         """How soon to come back for what others do: their operations, their places in the budget, lagging nodes."""
         return self.poll * 4
+
+    @property
+    def idle_poll(self) -> timedelta:
+        """How soon to come back for a place in the budget or a ring: many clusters may wait for the same one."""
+        return self.poll * 20

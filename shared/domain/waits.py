@@ -187,7 +187,7 @@ def _no_place(situation: Situation, step: Step) -> Wait | None:
 
 
 def _refused(found: Refusal, situation: Situation) -> Wait:
-    return Wait(found.reason, found.message, found.after or situation.slow_poll)
+    return Wait(found.reason, found.message, found.after or situation.idle_poll)
 
 
 def wanted(situation: Situation, step: Step) -> Wanted:

@@ -105,10 +105,10 @@ ROWS = [
     Row("ClusterBusy", 4 * POLL, cluster(disabled(), profile("batch", provisioningState="Deleting"))),
     Row("ClusterBusy", 4 * POLL, cluster(disabled(), profile("batch", provisioningState=...))),
     Row("Paused", timedelta(hours=1), OFF, lambda it: replace(it, budget=budget(0, paused=True))),
-    Row("BudgetExhausted", 4 * POLL, OFF, lambda it: replace(it, budget=budget(1, paused=False))),
+    Row("BudgetExhausted", 20 * POLL, OFF, lambda it: replace(it, budget=budget(1, paused=False))),
     Row(
         "BudgetExhausted",
-        4 * POLL,
+        20 * POLL,
         OFF,
         lambda it: situation(it.cluster, rules=book(disruption=Disruption(concurrent=Limit(0)))),
     ),

@@ -54,6 +54,7 @@ OFF, ON = cluster(disabled()), cluster(profile())
 OPEN = Window((), time(9), 2 * HOUR)
 CLOSED = Window((Weekday.SUNDAY,), time(9), 2 * HOUR)
 SLOW = 4 * POLL
+IDLE = 20 * POLL
 HISTORICAL = {"osSKU": "Ubuntu", "nodeImageVersion": "AKSUbuntu-2004gen2fipscontainerd-202611.03.0"}
 """FIPS is on, by Ubuntu 20.04, whose certificates are historical."""
 
@@ -186,21 +187,21 @@ ROWS: dict[str, list[Row]] = {
     "Paused": [Row(HOUR, changes={"budget": Budget(paused=True)})],
     "BreakerOpen": [Row(HOUR, changes={"budget": Budget(broken="3 of the last 3 remediations failed.")})],
     "BudgetExhausted": [
-        Row(SLOW, changes={"budget": filled()}),
-        Row(SLOW, rules=limited(concurrent=Limit(0))),
-        Row(SLOW, rules=limited(per_subscription=Limit(1)), changes={"budget": filled()}),
+        Row(IDLE, changes={"budget": filled()}),
+        Row(IDLE, rules=limited(concurrent=Limit(0))),
+        Row(IDLE, rules=limited(per_subscription=Limit(1)), changes={"budget": filled()}),
         Row(
-            SLOW,
+            IDLE,
             rules=ringed(SHARED),
             changes={"budget": Budget({"s|g|c": Place("i", "p", "s", "one", 1, NOW - DAY)})},
         ),
     ],
     "TooManyNodes": [
-        Row(SLOW, rules=limited(nodes=2)),
-        Row(SLOW, rules=limited(nodes=5), changes={"budget": filled()}),
+        Row(IDLE, rules=limited(nodes=2)),
+        Row(IDLE, rules=limited(nodes=5), changes={"budget": filled()}),
     ],
     "Spacing": [Row(HOUR / 4, rules=limited(spacing=HOUR), changes={"budget": Budget(last_begun=NOW - HOUR * 3 / 4)})],
-    "RingClosed": [Row(SLOW, rules=ringed(Ring("lab", Match(clusters=("lab-*",))), Ring("rest")))],
+    "RingClosed": [Row(IDLE, rules=ringed(Ring("lab", Match(clusters=("lab-*",))), Ring("rest")))],
     "RingSoaking": [
         Row(
             DAY,
@@ -209,7 +210,7 @@ ROWS: dict[str, list[Row]] = {
         )
     ],
     "CanaryUnproven": [
-        Row(SLOW, rules=ringed(Ring("one")), changes={"budget": Budget(canaries={"one": Canary("s|g|c", "p")})})
+        Row(IDLE, rules=ringed(Ring("one")), changes={"budget": Budget(canaries={"one": Canary("s|g|c", "p")})})
     ],
     "PolicyNotApproved": [
         Row(HOUR, rules=approved(ENFORCING)),
