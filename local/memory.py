@@ -13,14 +13,13 @@ from shared.domain.ids import ClusterId
 from shared.domain.model import Alert
 from shared.domain.records import Record, read_record
 from shared.domain.requests import ReconcileRequest
-from shared.ports import Clock, Delete, Put, Queued, Row, Written
+from shared.ports import Clock, Put, Queued, Row, Written
 
-MAX_TRANSACTION = 100
 _FORBIDDEN = set("/\\#?")
 
 
 class MemoryTable:
-    """A table with eTags and transactions in one partition."""
+    """A table with eTags."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -40,20 +39,6 @@ class MemoryTable:
                 return None
             return self._put(partition, put)
 
-    def transact(self, partition: str, writes: Sequence[Put | Delete]) -> bool:
-        """Do all writes or none."""
-        if len(writes) > MAX_TRANSACTION:
-            raise ValueError(f"{len(writes)} writes: a transaction holds at most {MAX_TRANSACTION}")
-        with self._lock:
-            if not all(self._fits(partition, write) for write in writes):
-                return False
-            for write in writes:
-                if isinstance(write, Put):
-                    self._put(partition, write)
-                else:
-                    del self._rows[partition, write.key]
-            return True
-
     def rows(self, columns: Sequence[str], partition: str | None = None) -> Iterator[Row]:
         """Yield rows in the order of their keys, without documents."""
         with self._lock:
@@ -63,7 +48,7 @@ class MemoryTable:
                 kept = {name: value for name, value in row.columns.items() if name in columns}
                 yield replace(row, columns=kept, doc={})
 
-    def _fits(self, partition: str, write: Put | Delete) -> bool:
+    def _fits(self, partition: str, write: Put) -> bool:
         if _FORBIDDEN & set(partition + write.key):
             raise ValueError(f"{partition!r}, {write.key!r}: a table key holds no / \\ # ?")
         row = self._rows.get((partition, write.key))

@@ -57,21 +57,13 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """One write of a transaction."""
+    """What a row becomes, and from which state."""
 
     key: str
     etag: str | None
     """The eTag that the row must have; None: the row must not exist."""
     columns: Mapping[str, Scalar]
     doc: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """One deletion of a transaction."""
-
-    key: str
-    etag: str
 
 
 class Table(Protocol):
@@ -83,10 +75,6 @@ class Table(Protocol):
 
     def write(self, partition: str, put: Put) -> Written | None:
         """Write one row; None if somebody else was first. A write that the SDK repeated counts as ours."""
-        ...
-
-    def transact(self, partition: str, writes: Sequence[Put | Delete]) -> bool:
-        """Do all writes (at most 100) or none; False if somebody else was first."""
         ...
 
     def rows(self, columns: Sequence[str], partition: str | None = None) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Azure Table Storage behind shared.ports.Table: compare-and-swap, transactions, documents packed into binary columns.
+"""Azure Table Storage behind shared.ports.Table: compare-and-swap, documents packed into binary columns.
 
 Whatever a retry of the SDK might have repeated is recognised: each row carries the id of its last write.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from shared.adapters.storage import RETRY, utc
 from shared.config import Storage
 from shared.errors import TerminalError
-from shared.ports import Delete, Put, Row, Scalar, Written
+from shared.ports import Put, Row, Scalar, Written
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -103,26 +103,6 @@ class AzureTable:
         row = _row(entity)
         return Written(row.etag, row.at)
 
-    def transact(self, partition: str, writes: Sequence[Put | Delete]) -> bool:
-        """Do all writes or none."""
-        from azure.data.tables import TableTransactionError
-
-        operations = [_operation(partition, write) for write in writes]
-        for again in (True, False):
-            try:
-                self._client().submit_transaction(operations)
-            except TableTransactionError as error:
-                if error.status_code == 404 and again and _table_is_missing(error):
-                    self._create_table()
-                    continue
-                if error.status_code not in (404, 409, 412):
-                    raise
-                puts = [operation for operation in operations if operation[0] != "delete"]
-                first = puts[0][1]
-                return self._ours(partition, first["RowKey"], first[_WRITE_ID]) is not None
-            return True
-        return False
-
     def rows(self, columns: Sequence[str], partition: str | None = None) -> Iterator[Row]:
         """Yield rows with some of their columns; the documents stay where they are."""
         from azure.core.exceptions import ResourceNotFoundError
@@ -137,23 +117,6 @@ class AzureTable:
             yield from map(_row, found)
         except ResourceNotFoundError:
             return
-
-
-def _table_is_missing(error: Exception) -> bool:
-    code = getattr(error, "error_code", None)
-    return "tablenotfound" in str(getattr(code, "value", code)).lower()
-
-
-def _operation(partition: str, write: Put | Delete) -> tuple[Any, ...]:
-    from azure.core import MatchConditions
-
-    if isinstance(write, Delete):
-        entity: dict[str, Any] = {"PartitionKey": partition, "RowKey": write.key}
-        return ("delete", entity, {"etag": write.etag, "match_condition": MatchConditions.IfNotModified})
-    if write.etag is None:
-        return ("create", _entity(partition, write))
-    condition = {"etag": write.etag, "match_condition": MatchConditions.IfNotModified, "mode": "replace"}
-    return ("update", _entity(partition, write), condition)
 
 
 def _entity(partition: str, put: Put) -> dict[str, Any]:

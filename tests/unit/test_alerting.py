@@ -18,7 +18,7 @@ from shared.domain.alerts import alert_id
 from shared.domain.model import Alert
 from shared.errors import TerminalError, TransientError
 from shared.poison import PoisonMessage, alerts_poison, reconcile_poison, rejected_event, unreadable_alert
-from shared.ports import Delete, Put, Row, Written
+from shared.ports import Put, Row, Written
 
 NOW = datetime(2026, 11, 23, 9, 30, 4, tzinfo=UTC)
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -64,9 +64,6 @@ class BrokenTable:
         raise OSError("no storage")
 
     def write(self, partition: str, put: Put) -> Written | None:  # noqa: ARG002 - the port names them
-        raise OSError("no storage")
-
-    def transact(self, partition: str, writes: Sequence[Put | Delete]) -> bool:  # noqa: ARG002 - the port names them
         raise OSError("no storage")
 
     def rows(self, columns: Sequence[str], partition: str | None = None) -> Iterator[Row]:  # noqa: ARG002 - the port names them
