@@ -20,8 +20,12 @@ PROD = f"{CLUSTERS}/aks-payments-prod"
 READS_MORE = Role(
     "what tests ask for and the product's roles leave out",
     tuple(
-        f"Microsoft.ContainerService/managedClusters/{action}"
-        for action in ("agentPools/read", "agentPools/abort/action")
+        f"Microsoft.ContainerService/{action}"
+        for action in (
+            "managedClusters/agentPools/read",
+            "managedClusters/agentPools/abort/action",
+            "locations/operationresults/read",
+        )
     ),
 )
 
