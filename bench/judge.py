@@ -22,7 +22,8 @@ from shared.domain.policy_reader import read_policy
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
 
-_NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+_NOW = datetime(2026, 11, 21, 22, tzinfo=UTC)
+"""A Saturday night: the windows of the policy below are open."""
 _POLICY = """
 version: 1
 mode: alert
