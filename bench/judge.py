@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench.fleet import text
-from shared.domain.budget import Budget
+from shared.domain.budget import Budget, Counts, RingCount
 from shared.domain.evaluate import evaluate
 from shared.domain.model import Memory
 from shared.domain.observe import read_cluster
@@ -40,11 +40,13 @@ windows: [{ days: [Saturday, Sunday], start: "22:00", length: 6h, zone: Europe/B
 
 def judged(bodies: list[dict[str, Any]], rules: Rulebook) -> tuple[int, int]:
     """Read, judge and plan every cluster; returns how many actions and deferrals that gave."""
+    soaked = RingCount(9, 0, _NOW - timedelta(days=30))
+    budget = Budget(counts=Counts(_NOW, 9, rings={"test": soaked, "production": soaked}, policy=rules.policy.hash))
     actions = deferrals = 0
     for body in bodies:
         cluster = read_cluster(body)
         posture = evaluate(cluster, Memory(), rules, None, _NOW)
-        found = plan(Situation(cluster, posture, Memory(), rules, Budget(), (), _NOW, timedelta(seconds=30)))
+        found = plan(Situation(cluster, posture, Memory(), rules, budget, (), _NOW, timedelta(seconds=30)))
         actions += found.action is not None
         deferrals += len(found.deferrals)
     return actions, deferrals
