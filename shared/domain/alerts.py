@@ -152,7 +152,9 @@ def _pool_news(
 
 
 def _is_news(old: PoolPosture | None, new: PoolPosture) -> bool:
-    return not _reasons(new) <= _TRANSIENT | (_reasons(old) if old else frozenset())
+    # What was excused was told to nobody: the end of an exemption is news.
+    known = _reasons(old) if old and old.state in _SEVERITY else frozenset()
+    return not _reasons(new) <= _TRANSIENT | known
 
 
 def _only_transient(pool: PoolPosture) -> bool:

@@ -12,6 +12,7 @@ from shared.domain.model import (
     ActionKind,
     Alert,
     Cluster,
+    ComplianceState,
     Gone,
     Memory,
     Mode,
@@ -105,6 +106,15 @@ def test_a_second_reason_beside_one_that_was_told_is_told() -> None:
             "Ubuntu 24.04 has no FIPS image. Set the OS SKU to Ubuntu2204, which can be done in place."
         )
     ]
+
+
+def test_the_end_of_an_exemption_is_told_although_the_reason_stays_the_same() -> None:
+    (pool,) = BAD.pools
+    excused = [replace(found, state=ComplianceState.EXEMPT) for found in pool.findings]
+    exempt = replace(BAD, pools=(replace(pool, state=ComplianceState.EXEMPT, findings=tuple(excused)),))
+
+    assert told(None, exempt) == []
+    assert told(exempt, BAD) == [("apps", "warning", "FipsDisabled")]
 
 
 def at(read: Cluster, now: datetime, before: Posture | None = None, remembered: Memory | None = None) -> Posture:
