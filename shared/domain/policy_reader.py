@@ -65,7 +65,7 @@ def _is_document(root: Located, kind: type, what: str, faults: Faults) -> bool:
         return False
     faults.unknown_keys(root, ("version", *names(kind)), f"the {what}")
     version = mapping(root).get("version", root)
-    if type(version.value) is not int or version.value != VERSION:
+    if type(version.value) is not int or version.raw != str(VERSION):
         faults.add(version, f"`version: {VERSION}` must stand in the {what}: this app reads no other version")
     return True
 

@@ -21,6 +21,7 @@ D = TypeVar("D", bound=date)
 
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
 DURATION = "[0-9]{1,6}[smhd]"
+COUNT = "-?(0|[1-9][0-9]*)"
 PERCENT = "(100|[1-9]?[0-9])%"
 TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -48,7 +49,14 @@ def number(node: Located, notes: Notes) -> int:
         return _within(_share(node), notes, node, lambda bound: f"{bound}%")
     if type(node.value) is not int:
         raise ValueError(f"{shown(node)} is not a count: write a whole number")
-    return _within(node.value, notes, node, str)
+    return _within(_plain(node), notes, node, str)
+
+
+def _plain(node: Located) -> int:
+    # YAML 1.1 also has octal, hexadecimal, binary and sexagesimal numbers: nobody means those.
+    if not re.fullmatch(COUNT, node.raw):
+        raise ValueError(f"{shown(node)} is the number {node.value} in YAML: write digits alone, without a leading 0")
+    return int(node.raw)
 
 
 def _share(node: Located) -> int:
@@ -63,7 +71,7 @@ def limit(node: Located, _: Notes) -> Limit:
         return Limit(percent=_share(node))
     if type(node.value) is not int or node.value < 0:
         raise ValueError(f"{shown(node)} is not a count: write a whole number, 0 to hold everything back, or `10%`")
-    return Limit(count=node.value)
+    return Limit(count=_plain(node))
 
 
 def text(node: Located, notes: Notes) -> str:
@@ -163,7 +171,10 @@ def versions(node: Located, _: Notes) -> VersionRange:
     """Read a range of Kubernetes versions like `>=1.30 <1.35`."""
     if not isinstance(node.value, str):
         raise ValueError(f'{shown(node)} is no range of versions: write it in quotes, like ">=1.30 <1.35"')  # noqa: TRY004 (a fault like the others)
-    return VersionRange(node.value)
+    found = VersionRange(node.value)
+    if not any(found.holds(edge) for edge in found.edges()):
+        raise ValueError(f"{shown(node)} holds no version: one of its bounds shuts out the others, so correct it")
+    return found
 
 
 SCALARS: Mapping[Any, Callable[[Located, Notes], Any]] = {

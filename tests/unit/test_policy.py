@@ -210,6 +210,11 @@ FAULTS: list[tuple[str, str]] = [
     ("version: 1\nrules: [{name: a, mode: audit, match: {tags: {env: 1}}}]", "`env`: `1` is not a text (quote it)"),
     ("version: 1\nrules: [{name: a, mode: audit, match: {kubernetes: 1.30}}]", "`1.30` is no range of versions: write"),
     ("version: 1\nrules: [{name: a, mode: audit, match: {kubernetes: '1.x'}}]", "`1.x` is no range of Kubernetes ver"),
+    (
+        "version: 1\nrules: [{name: a, mode: audit, match: {kubernetes: '>=1.35 <1.30'}}]",
+        "`kubernetes`: `>=1.35 <1.30` holds no version: one of its bounds shuts out the others",
+    ),
+    ("version: 1\nrules: [{name: a, mode: audit, match: {kubernetes: '>1.30 <1.31'}}]", "holds no version"),
     ("version: 1\nrings: [{name: a, after: a}]", "line 2, column 26: ring `a` comes after itself"),
     ("version: 1\nrings: [{name: a, after: bb}, {name: b}]", "comes after `bb`, which is no ring: did you mean `b`?"),
     (
@@ -263,6 +268,14 @@ FAULTS: list[tuple[str, str]] = [
     ("version: 1\ndisruption: {concurrent: '2'}", "`2` is not a share"),
     ("version: 1\ndisruption: {concurrent: 1.0}", "`1.0` is not a count: write a whole number"),
     ("version: 1\ndisruption: {nodes: -1}", "`nodes`: `-1` is too little: `0` is the least"),
+    ("version: 1\ndisruption: {nodes: 1_0}", "`nodes`: `1_0` is the number 10 in YAML: write digits alone"),
+    ("version: 1\ndisruption: {nodes: 0x10}", "`0x10` is the number 16 in YAML"),
+    ("version: 1\ndisruption: {concurrent: 010}", "line 2, column 26: `concurrent`: `010` is the number 8 in YAML"),
+    ("version: 1\ndisruption: {concurrent: 1:30}", "`1:30` is the number 90 in YAML"),
+    ("version: 1\ndisruption: {concurrent: {percent: 010}}", "`percent`: `010` is the number 8 in YAML"),
+    ("version: 1\ndisruption: {concurrent: {count: +5}}", "`count`: `+5` is the number 5 in YAML"),
+    ("version: 1\ndisruption: {breaker: {least: 0b11}}", "`least`: `0b11` is the number 3 in YAML"),
+    ("version: 1\ndisruption: {concurrent: 010%}", "`010%` is not a share"),
     ("version: 1\ndisruption: {nodes: true}", "`nodes`: `true` is not a count"),
     ("version: 1\ndisruption: {max: 1}", "unknown key `max` in `disruption`: allowed are concurrent, per_subscription"),
     ("version: 1\ndisruption: {breaker: {failures: 50}}", "`50` is not a share: write it from 0% to 100%, like `50%`"),
@@ -282,6 +295,11 @@ def test_each_fault_is_told_with_its_place_and_alone(text: str, fault: str) -> N
     assert len(found) == 1, found
     assert fault in found[0]
     assert found[0].startswith("line ")
+
+
+@pytest.mark.parametrize("written", ["01", "0x1", "+1", "0b1"])
+def test_the_version_is_written_as_it_is_told(written: str) -> None:
+    assert "`version: 1` must stand in the policy" in faults(f"version: {written}")[0]
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:

@@ -38,7 +38,8 @@ ONLY_THE_READER = (
     "a blackout from",
     "is in no calendar",
     "is not between the years",
-    "22:00` is the number 1320",  # for editors it is a text: YAML 1.2 has no such numbers
+    "is the number",  # for editors `22:00` is a text: YAML 1.2 has fewer kinds of numbers
+    "holds no version",
     "half of a character",
     "not valid YAML",
     "given twice",
