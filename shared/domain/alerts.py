@@ -27,6 +27,8 @@ _SEVERITY = {
 }
 _TRANSIENT = frozenset({"OperationInProgress", "ProofSettling", "ProofMissing", "ProofExpired", "NodesMissing"})
 """Reasons that the next look usually clears: not worth a message of their own, unless they last."""
+_MENDED = frozenset({"FipsDisabled", "FipsForbidden", "ModulesHistorical"})
+"""Reasons for which there is a remediation step."""
 _NOBODY_ASKED = frozenset({"NoNodes", "Stopped"})
 """Reasons of a verdict that rests on the control plane's word alone: told, but not as good news."""
 LASTS = timedelta(hours=1)
@@ -53,15 +55,22 @@ def news(
     """Return what a look has to tell; `begun_before` is the intent of the last operation whose beginning was told."""
     ended = {name: pool.ended for name, pool in memory.pools.items() if pool.ended}
     remediated = frozenset(name for name, at in ended.items() if old is None or at > old.at)
-    told_now = list(notices(cluster, plan))
+    channels = {pool.pool: pool.channels for pool in new.pools}
+    told_now = [_notice(cluster, one, new.at, channels.get(one.pool, ())) for one in plan.notices]
     operation = running(memory)
     if operation and operation.intent != begun_before:
         # From what is remembered, not from what this look did: whoever began it may have died before he told it.
-        told_now.append(begun(cluster, operation, new.at))
+        told_now.append(begun(cluster, operation, new.at, channels.get(operation.pool, ())))
     # That a pool is non-compliant and that it is being remediated is one thing to tell, not two.
     pools = {alert.pool for alert in told_now}
+    same = {pool.pool for pool in new.pools if pool.pool in pools and _only_due(pool)}
     changed = changes(cluster, old, new, seq, remediated)
-    return (*(alert for alert in changed if not alert.pool or alert.pool not in pools), *told_now)
+    return (*(alert for alert in changed if alert.pool not in same), *told_now)
+
+
+def _only_due(pool: PoolPosture) -> bool:
+    """Say whether all that is wrong with a pool is what a step mends: who is told of the step knows it."""
+    return pool.state is ComplianceState.NON_COMPLIANT and _reasons(pool) <= _MENDED
 
 
 def changes(
@@ -185,7 +194,7 @@ _BEGUN = {
 }
 
 
-def begun(cluster: ClusterId, operation: Operation, at: datetime) -> Alert:
+def begun(cluster: ClusterId, operation: Operation, at: datetime, channels: tuple[str, ...] = ()) -> Alert:
     """Return the alert for a remediation that AKS has accepted; the same one whoever tells it."""
     return Alert(
         f"{cluster.key}:{operation.intent}:RemediationBegun",
@@ -196,15 +205,12 @@ def begun(cluster: ClusterId, operation: Operation, at: datetime) -> Alert:
         f"{cluster}/{operation.pool}: remediation begun",
         f"{_BEGUN[operation.kind]}: AKS reimages its nodes, one surge at a time.",
         at,
+        channels=channels,
     )
 
 
-def notices(cluster: ClusterId, plan: Plan) -> Iterator[Alert]:
-    """Yield what owners are told before a reimage."""
-    yield from (_notice(cluster, one) for one in plan.notices)
-
-
-def _notice(cluster: ClusterId, one: Notice) -> Alert:
+def _notice(cluster: ClusterId, one: Notice, at: datetime, channels: tuple[str, ...]) -> Alert:
+    """Return what an owner is told before a reimage."""
     text = (
         f"From {one.until:%Y-%m-%d %H:%M} UTC on AKS will reimage the nodes of node pool {one.pool} to bring it to the "
         f"policy on FIPS: its pods are drained, one surge of nodes at a time. To object, set the tag `{one.objection}` "
@@ -213,4 +219,4 @@ def _notice(cluster: ClusterId, one: Notice) -> Alert:
     # The day is part of the key: a later remediation of the pool is announced anew, and one told twice is told once.
     key = f"{cluster.key}:{one.until:%Y-%m-%d}:{one.pool}:RemediationAnnounced"
     title = f"{cluster}/{one.pool}: remediation announced"
-    return Alert(key, cluster.arm_id, one.pool, "info", "RemediationAnnounced", title, text, one.until, one.owner)
+    return Alert(key, cluster.arm_id, one.pool, "info", "RemediationAnnounced", title, text, at, one.owner, channels)

@@ -280,6 +280,35 @@ class TestNews:
     def test_the_announcement_takes_the_place_of_the_finding(self) -> None:
         assert self.told(None, BAD, Plan(None, (), None, (self.NOTICE,))) == [("apps", "RemediationAnnounced")]
 
+    def test_no_announcement_takes_the_place_of_a_contradiction(self) -> None:
+        planned = Plan(None, (), None, (self.NOTICE,))
+
+        assert self.told(BAD, AGREELESS, planned) == [("apps", "NodesDisagree"), ("apps", "RemediationAnnounced")]
+
+    def test_nor_of_good_news(self) -> None:
+        accepted = Memory(self.ACCEPTED)
+
+        assert self.told(BAD, GOOD, remembered=accepted) == [("apps", "NodesProven"), ("apps", "RemediationBegun")]
+
+    def test_nor_of_what_no_step_mends(self) -> None:
+        stuck = judged(cluster(disabled(osSKU="Ubuntu2404")))
+
+        assert self.told(BAD, stuck, remembered=Memory(self.ACCEPTED)) == [
+            ("apps", "FipsDisabled"),
+            ("apps", "RemediationBegun"),
+        ]
+
+    def test_the_rules_channels_are_told_what_is_announced_and_begun_at_the_time_of_the_look(self) -> None:
+        routed = judged(cluster(disabled()), rules=book(alerts=("ops",)))
+        planned = Plan(None, (), None, (self.NOTICE,))
+
+        found = news(cluster_id(), routed, routed, planned, Memory(self.ACCEPTED), "", 7)
+
+        assert [(alert.reason, alert.channels, alert.at) for alert in found] == [
+            ("RemediationAnnounced", ("ops",), NOW),
+            ("RemediationBegun", ("ops",), NOW),
+        ]
+
     def test_a_later_remediation_is_announced_anew(self) -> None:
         keys = {
             alert.key
