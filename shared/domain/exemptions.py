@@ -8,12 +8,13 @@ from shared.domain.matching import Match
 from shared.domain.model import Cluster, Finding, Pool
 from shared.domain.model import ComplianceState as State
 from shared.domain.policy import ExemptionRules
+from shared.domain.reasons import REASONS
 
 _EXPIRY_MISSING = ": an exemption without an end would be a rule; give the day on which it ends"
 _NAMELESS = "an exemption that names nothing would excuse the whole fleet: name clusters or node pools"
 _REASONS = {
-    "pattern": "[A-Z][A-Za-z0-9]*",
-    "says": "is not the reason of a finding: reasons are in CamelCase, such as `FipsDisabled`",
+    "words": REASONS,
+    "says": "is not the reason of a finding (docs/policy.md lists them)",
     "empty": "and would excuse nothing: leave it out for every finding that is non-compliant",
 }
 

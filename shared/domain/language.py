@@ -8,6 +8,7 @@ metadata may say:
 | `least`, `most` | bounds of a number or duration, both allowed |
 | `longest` | characters that a text may have |
 | `pattern`, `says` | what a text must match as a whole, and what is told of one that doesn't |
+| `words` | the only texts that are allowed; `says` tells where they are listed, otherwise a fault lists them |
 | `check` | a function from a value to what is wrong with it, or None |
 | `blank` | a text may be empty |
 | `percent` | the number is written like `50%` |

@@ -134,8 +134,10 @@ class Reader:
         except ValueError as error:
             self.faults.add(node, f"{what}: {error}")
         except LookupError:
-            meant = self.faults.meant(node.raw, kind)
-            self.faults.add(node, f"{what}: {shown(node)} is not one of {', '.join(kind)}{meant and f': {meant}'}")
+            words = notes.get("words") or tuple(kind)
+            meant = self.faults.meant(node.raw, words)
+            says = notes.get("says") or f"is not one of {', '.join(words)}"
+            self.faults.add(node, f"{what}: {shown(node)} {says}{meant and f': {meant}'}")
         return None
 
 

@@ -75,7 +75,10 @@ def limit(node: Located, _: Notes) -> Limit:
 
 
 def text(node: Located, notes: Notes) -> str:
-    """Read a text; a number or truth value has to be quoted to be one."""
+    """Read a text; a number or truth value has to be quoted to be one.
+
+    Raises LookupError if it is none of the words that are allowed.
+    """
     value = node.value
     if not isinstance(value, str):
         hint = "" if value is None or isinstance(value, list | dict) else " (quote it)"
@@ -85,6 +88,8 @@ def text(node: Located, notes: Notes) -> str:
     if not value.strip():
         raise ValueError("an empty text says nothing: fill it or leave it out")
     _refuse_odd(value, notes.get("longest", 2000))
+    if value not in notes.get("words", (value,)):
+        raise LookupError
     if "pattern" in notes and not re.fullmatch(notes["pattern"], value):
         raise ValueError(f"{quoted(value)} {notes['says']}")
     if "check" in notes and (fault := notes["check"](value)):

@@ -169,6 +169,8 @@ def _scalar(kind: type, notes: Mapping[str, Any]) -> Schema:
 
 def _text(notes: Mapping[str, Any]) -> Schema:
     made: Schema = {"type": "string"}
+    if "words" in notes:
+        return made | {"enum": list(notes["words"])}
     if "pattern" in notes:
         made["pattern"] = f"^({notes['pattern']}{'|' if notes.get('blank') else ''})$"
     elif not notes.get("blank"):

@@ -11,6 +11,8 @@ from enum import StrEnum
 from shared.domain.model import Mode, ProofLevel
 from shared.domain.windows import Blackout, Window
 
+CHANNELS = ("teams", "mail", "topic")
+"""The names that the channels of alerts have."""
 _MAIL = {
     "blank": True,
     "pattern": r"[^\s@]+@[^\s@]+\.[^\s@]+",
@@ -129,6 +131,6 @@ class Settings:
     cluster_maintenance: bool = False
     """Whether the cluster's own maintenance configuration has to be open as well."""
     alerts: tuple[str, ...] = field(
-        default=(), metadata={"empty": "and would tell nobody: leave it out for all channels"}
+        default=(), metadata={"empty": "and would tell nobody: leave it out for all channels", "words": CHANNELS}
     )
     """Names of the channels that are told; none: all."""

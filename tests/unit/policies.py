@@ -14,7 +14,18 @@ from shared.domain.limits import Limit
 from shared.domain.matching import ClusterMatch, Match, VersionRange
 from shared.domain.model import Mode, ProofLevel
 from shared.domain.policy import Breaker, Disruption, ExemptionRules, Policy, Ring, Rule, Scope
-from shared.domain.settings import Fips, Modules, NewPools, Notice, OsSku, ProofSettings, Settings, Skip, Strategy
+from shared.domain.settings import (
+    CHANNELS,
+    Fips,
+    Modules,
+    NewPools,
+    Notice,
+    OsSku,
+    ProofSettings,
+    Settings,
+    Skip,
+    Strategy,
+)
 from shared.domain.windows import WEEK, Blackout, Window
 from tests.builders import OTHER_SUBSCRIPTION, SUBSCRIPTION
 
@@ -128,7 +139,7 @@ _settings = st.builds(
     windows=st.lists(_windows, max_size=2).map(tuple),
     blackouts=st.lists(_blackouts, max_size=2).map(tuple),
     cluster_maintenance=st.booleans(),
-    alerts=st.lists(_words, max_size=2).map(tuple),
+    alerts=st.lists(st.sampled_from(CHANNELS), max_size=2).map(tuple),
 )
 
 

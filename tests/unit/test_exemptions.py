@@ -115,7 +115,13 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"match": {}}, "an exemption that names nothing would excuse the whole fleet"),
     ({"match": {"cluster": ["a"]}}, "unknown key `cluster` in `match`: did you mean `clusters`?"),
     ({"covers": []}, "`covers` is empty and would excuse nothing"),
-    ({"covers": ["fips-disabled"]}, "`fips-disabled` is not the reason of a finding: reasons are in CamelCase"),
+    (
+        {"covers": ["fips-disabled"]},
+        "`fips-disabled` is not the reason of a finding (docs/policy.md lists them): did you mean `FipsDisabled`?",
+    ),
+    ({"covers": ["FipsDisabled", "FipsDisbaled"]}, "`covers`: `FipsDisbaled` is not the reason of a finding"),
+    ({"covers": ["FipsDisbaled"]}, "did you mean `FipsDisabled`?"),
+    ({"covers": ["Waiver"]}, "`Waiver` is not the reason of a finding (docs/policy.md lists them)"),
     ({"expiry": "2026-12-31"}, "unknown key `expiry` in an exemption: did you mean `expires`?"),
     ({"line": 3}, "unknown key `line` in an exemption"),
 ]
@@ -201,9 +207,9 @@ class TestOverlaps:
         assert self.overlap({"expires": "2026-06-30"}, {"created": "2026-01-31", "expires": "2026-02-20"}, month)
 
     def test_need_a_reason_that_both_cover(self) -> None:
-        assert self.overlap({"covers": ["A", "B"]}, {"covers": ["B", "C"]})
-        assert self.overlap({"covers": ["A"]}, {})
-        assert not self.overlap({"covers": ["A"]}, {"covers": ["B"]})
+        assert self.overlap({"covers": ["FipsDisabled", "NoNodes"]}, {"covers": ["NoNodes", "ImageMissing"]})
+        assert self.overlap({"covers": ["FipsDisabled"]}, {})
+        assert not self.overlap({"covers": ["FipsDisabled"]}, {"covers": ["NoNodes"]})
 
     @given(matches, matches)
     def test_no_pool_is_ever_matched_by_two_that_were_said_to_be_apart(self, one: Match, other: Match) -> None:

@@ -10,13 +10,27 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.adapters.mail import MailChannel
+from shared.adapters.teams import TeamsChannel
+from shared.adapters.topic import TopicChannel
 from shared.domain.language import names
 from shared.domain.limits import Limit
 from shared.domain.matching import ClusterMatch, Match, VersionRange
 from shared.domain.model import Mode, ProofLevel
 from shared.domain.policy import Breaker, Disruption, ExemptionRules, Policy, Ring, Rule, Scope
 from shared.domain.policy_reader import read_policy
-from shared.domain.settings import Fips, Modules, NewPools, Notice, OsSku, ProofSettings, Settings, Skip, Strategy
+from shared.domain.settings import (
+    CHANNELS,
+    Fips,
+    Modules,
+    NewPools,
+    Notice,
+    OsSku,
+    ProofSettings,
+    Settings,
+    Skip,
+    Strategy,
+)
 from shared.domain.windows import Blackout, Weekday, Window
 from shared.errors import ConfigError
 from tests.builders import OTHER_SUBSCRIPTION, SUBSCRIPTION, cluster, cluster_id, pool, rule
@@ -245,6 +259,9 @@ FAULTS: list[tuple[str, str]] = [
     ("version: 1\nnotice: {owner: team}", "`team` is not a mail address: write it like `team@example.com`"),
     ("version: 1\nnotice: {objection_tag: ''}", "`objection_tag`: an empty text says nothing"),
     ("version: 1\nalerts: []", "`alerts` is empty and would tell nobody: leave it out for all channels"),
+    ("version: 1\nalerts: [temas]", "`alerts`: `temas` is not one of teams, mail, topic: did you mean `teams`?"),
+    ("version: 1\nalerts: [teams, Mail]", "line 2, column 17: `alerts`: `Mail` is not one of teams, mail, topic: did"),
+    ("version: 1\nalerts: [ops]", "`ops` is not one of teams, mail, topic"),
     ("version: 1\nalerts: teams", '`alerts` must be a list: write `["teams"]`'),
     ("version: 1\nwindows: [{start: '22:00'}]", "a window has no `length`"),
     ("version: 1\nwindows: [{start: 22:00, length: 1h}]", '`22:00` is the number 1320 in YAML: quote it, "22:00"'),
@@ -528,3 +545,7 @@ def test_a_huge_policy_is_read_or_refused_in_seconds() -> None:
 
     assert len(read_policy(good).rules) == 1500
     assert len(faults(bad)) == 5000
+
+
+def test_the_channels_that_a_policy_may_name_are_those_that_there_are() -> None:
+    assert (TeamsChannel.name, MailChannel.name, TopicChannel.name) == CHANNELS

@@ -18,6 +18,7 @@ from shared.domain.matching import ClusterMatch, Match, VersionRange
 from shared.domain.policy import Policy
 from shared.domain.policy_reader import read_exemptions, read_policy
 from shared.domain.policy_warnings import policy_warnings
+from shared.domain.reasons import REASONS
 from shared.domain.scalars import duration_text
 from shared.domain.settings import Settings
 from shared.errors import ConfigError
@@ -173,6 +174,12 @@ def test_every_word_of_a_closed_set_is_told() -> None:
     for kind in {key.kind for name, key in NEEDED.items() if isinstance(key.kind, type)}:
         if issubclass(kind, StrEnum):
             assert [word for word in kind if f"`{word}`" not in REFERENCE] == []
+
+
+def test_the_reasons_that_exemptions_may_cover_are_listed() -> None:
+    (listed,) = re.findall(r"(?s)The reasons that `covers` may name.*?:\n\n(.*?)\n\n", REFERENCE)
+
+    assert tuple(re.findall(r"`(\w+)`", listed)) == REASONS
 
 
 def test_the_whole_example_holds_every_key() -> None:

@@ -1,0 +1,36 @@
+"""The reasons that findings can have, so that an exemption that covers a reason nobody gives is a fault.
+
+Held to their sources by tests/unit/test_reasons.py. What ARM answers with a code that `arm_errors` has no row for gives
+that code as the reason: those are no closed set, and no exemption can cover them by name.
+"""
+
+from shared.domain.arm_errors import TABLE
+
+_OF_CHECKS = (
+    *("ClusterFipsContradicted", "Contested", "FipsByDefault", "FipsDisabled", "FipsEnabled", "FipsForbidden"),
+    *("FipsOff", "FlagSettlesNothing", "FlagUnreadable", "ImageFips", "ImageIsFips", "ImageMissing", "ImageNotFips"),
+    *("ModulesHistorical", "ModulesUnknown", "ModulesValidated", "MonitoringAgentOld", "OperationInProgress"),
+    *("OsSkuUnknown", "OsTypeUnknown", "ProvisioningCanceled", "ProvisioningFailed", "ReleaseRetiring"),
+    *("RemediationFailed", "SmbVolumes", "VersionUnreadable"),
+)
+_OF_CAPABILITY = (
+    *("Arm64Incapable", "ConfidentialVmIncapable", "KubernetesTooOld", "OsRetired", "OsSkuIncapable"),
+    *("OsSkuNotChangeable", "OsSkuNotOffered", "PodSandboxingIncapable", "TrustedLaunchIncapable"),
+    *("TrustedLaunchMissing", "WindowsNotUpdatable"),
+)
+_OF_PROOFS = (
+    *("CountUnreadable", "NoNodes", "NodesDisagree", "NodesMissing", "NodesProven", "NodesUnreadable"),
+    *("ProofExpired", "ProofLevelMissing", "ProofMissing", "ProofSettling", "Stopped", "WindowsProofMissing"),
+)
+_OF_CLUSTERS = (
+    *("ClusterGone", "NoNodePools", "NodesOutsidePools", "NodesOutsidePoolsProven", "NodesOutsidePoolsUnread"),
+    *("ExemptionExpired", "ExemptionExpiring", "NothingAsked"),
+)
+_OF_READS = (
+    *("Contradictory", "Unintelligible", "Unreachable"),
+    *("KubernetesError", "KubernetesForbidden", "KubernetesUnauthenticated"),
+    *(row.reason for row in TABLE),
+)
+
+REASONS: tuple[str, ...] = tuple(sorted({*_OF_CHECKS, *_OF_CAPABILITY, *_OF_PROOFS, *_OF_CLUSTERS, *_OF_READS}))
+"""Every reason of a finding that this version knows by name, in the order of the alphabet."""
