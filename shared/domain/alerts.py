@@ -150,7 +150,8 @@ def _pool_news(
     previous: Posture | None,
 ) -> Iterator[Alert]:
     if new.state in _SEVERITY:
-        lasts = previous is not None and previous.at - new.since < LASTS <= at - new.since
+        lasted = old is not None and previous is not None and previous.at - _stood_since(new) >= LASTS
+        lasts = not lasted and at - _stood_since(new) >= LASTS
         if _is_news(old, new) or (lasts and _only_transient(new)):
             text = " ".join(finding.message for finding in new.findings if finding.state == new.state)
             yield _pool_alert(cluster, new, seq, at, _SEVERITY[new.state], text)
@@ -172,7 +173,12 @@ def _only_transient(pool: PoolPosture) -> bool:
 
 def _was_told(old: PoolPosture, previous: Posture | None) -> bool:
     """Say whether people know that the pool was not well: who was told nothing bad needs nothing good."""
-    return not _only_transient(old) or (previous is not None and previous.at - old.since >= LASTS)
+    return not _only_transient(old) or (previous is not None and previous.at - _stood_since(old) >= LASTS)
+
+
+def _stood_since(pool: PoolPosture) -> datetime:
+    """Return when the state began: what passes may change its reason again and again and last all the same."""
+    return pool.state_since or pool.since
 
 
 def _pool_alert(cluster: ClusterId, pool: PoolPosture, seq: int, at: datetime, severity: str, text: str) -> Alert:

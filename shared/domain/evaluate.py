@@ -156,7 +156,15 @@ def _dated(pool: PoolPosture, old: PoolPosture | None) -> PoolPosture:
     """Return a verdict with the times since when it and its findings have stood."""
     same = old is not None and (old.state, old.decisive.reason) == (pool.state, pool.decisive.reason)
     findings = _since(pool.findings, old.findings if old else (), pool.since)
-    return replace(pool, findings=findings, since=old.since if old and same else pool.since)
+    stands = old is not None and old.state == pool.state and _unread_cluster(old) == _unread_cluster(pool)
+    state_since = (old.state_since or old.since) if old and stands else pool.since
+    since = old.since if old and same else pool.since
+    return replace(pool, findings=findings, since=since, state_since=state_since)
+
+
+def _unread_cluster(pool: PoolPosture) -> bool:
+    """Say whether a pool is unknown with its whole cluster: that is told of the cluster, and is no state of its own."""
+    return pool.findings[0].check == "readable"
 
 
 def _since(found: tuple[Finding, ...], old: tuple[Finding, ...], now: datetime) -> tuple[Finding, ...]:

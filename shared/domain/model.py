@@ -253,6 +253,8 @@ class PoolPosture:
     """When the pool's state and reason became what they are."""
     channels: tuple[str, ...] = ()
     """Names of the channels that are told about it; none: all."""
+    state_since: datetime | None = None
+    """When its state became what it is, whatever the reasons since; None in rows of versions that did not say so."""
 
     @property
     def decisive(self) -> Finding:

@@ -149,14 +149,36 @@ class TestWhatLasts:
 
         assert told(again, at(cluster(), NOW + 2 * LASTS, again, self.PROVEN)) == [("apps", "good", "NodesProven")]
 
-    def test_of_another_reason_meanwhile_it_begins_anew(self) -> None:
-        busy = at(self.BUSY, NOW, GOOD)
-        unproven = at(cluster(), NOW + timedelta(minutes=40), busy)
+    def test_reasons_that_alternate_are_told_once_the_state_has_lasted(self) -> None:
+        before, said = GOOD, []
+        for minutes in range(0, 160, 20):
+            read = self.BUSY if minutes % 40 else cluster()
+            after = at(read, NOW + timedelta(minutes=minutes), before)
+            said.extend((minutes, *one) for one in told(before, after))
+            before = after
 
-        assert told(unproven, at(cluster(), NOW + timedelta(minutes=80), unproven)) == []
-        assert told(unproven, at(cluster(), NOW + timedelta(minutes=100), unproven)) == [
-            ("apps", "warning", "ProofMissing")
-        ]
+        assert said == [(60, "apps", "warning", "OperationInProgress")]
+        assert told(before, at(cluster(), NOW + 3 * LASTS, before, self.PROVEN)) == [("apps", "good", "NodesProven")]
+
+    def test_a_row_that_does_not_know_when_the_state_began_goes_by_its_reason(self) -> None:
+        busy = at(self.BUSY, NOW, GOOD)
+        kept = replace(busy, pools=(replace(busy.pools[0], state_since=None),))
+
+        assert told(kept, at(cluster(), NOW + LASTS, kept)) == [("apps", "warning", "ProofMissing")]
+
+    def test_the_hours_in_which_the_cluster_could_not_be_read_are_not_the_pools(self) -> None:
+        unread = evaluate(UNREADABLE, Memory(), ENFORCING, GOOD, NOW)
+        first = at(cluster(), NOW + 5 * LASTS, unread)
+        second = at(cluster(), NOW + 6 * LASTS, first)
+
+        assert told(unread, first) == [("", "good", "ClusterReadable")]
+        assert told(first, second) == [("apps", "warning", "ProofMissing")]
+
+    def test_what_lasted_while_nobody_was_to_be_told_is_told_when_a_policy_says_so(self) -> None:
+        first = evaluate(self.BUSY, Memory(), book(Mode.AUDIT), None, NOW)
+        hours = evaluate(self.BUSY, Memory(), book(Mode.AUDIT), first, NOW + 3 * LASTS)
+
+        assert told(hours, at(self.BUSY, NOW + 4 * LASTS, hours)) == [("apps", "warning", "OperationInProgress")]
 
     def test_what_is_bad_beside_it_is_told_at_once(self) -> None:
         assert told(at(self.BUSY, NOW, GOOD), BAD) == [("apps", "warning", "FipsDisabled")]
