@@ -5,6 +5,7 @@ The last pair of texts that could be used is kept in the app's tables, for the t
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from shared.domain.codec import plain, typed
 from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
@@ -61,6 +62,8 @@ class Rulebooks:
         self._policy, self._exemptions, self._table, self._resolve = policy, exemptions, table, resolve
         self._warn = warn
         self._kept = ""
+        # Today's texts and the last good ones: parsing takes far longer than comparing, and looks load again and again.
+        self._parse = lru_cache(maxsize=2)(self._parsed)
 
     def load(self) -> Rulebook | Unreadable:
         """Return what holds now; Unreadable if today's texts can't be used and there never were good ones."""
@@ -82,6 +85,16 @@ class Rulebooks:
         return _Texts(str(policy), str(exemptions))
 
     def _book(self, texts: _Texts) -> Rulebook | Unreadable:
+        found = self._parse(texts)
+        if isinstance(found, Unreadable):
+            return found
+        resolved = self._resolve(found.policy)
+        if isinstance(resolved, Unreadable):
+            return resolved
+        return replace(found, policy=resolved, warnings=self._warn(found.policy))
+
+    def _parsed(self, texts: _Texts) -> Rulebook | Unreadable:
+        """Read both texts; what depends on them alone, and not on what Azure holds now."""
         try:
             policy = read_policy(texts.policy, self._policy.name)
             exemptions = NO_EXEMPTIONS
@@ -89,10 +102,7 @@ class Rulebooks:
                 exemptions = self._read_exemptions(texts.exemptions, policy)
         except ConfigError as error:
             return Unreadable("PolicyInvalid", str(error), None)
-        resolved = self._resolve(policy)
-        if isinstance(resolved, Unreadable):
-            return resolved
-        return Rulebook(resolved, exemptions, warnings=self._warn(policy))
+        return Rulebook(policy, exemptions)
 
     def _read_exemptions(self, text: str, policy: Policy) -> Exemptions:
         name = self._exemptions.name if self._exemptions else ""

@@ -140,6 +140,37 @@ def test_without_an_exemptions_file_nobody_is_exempt() -> None:
     assert names(last_used(table)) == (Mode.ENFORCE, [])
 
 
+class TestReadingAgain:
+    """Looks load the rulebook again and again: the same texts are parsed once."""
+
+    def test_texts_that_have_not_changed_are_not_parsed_anew(self) -> None:
+        desk = Desk()
+
+        assert desk.book().exemptions is desk.book().exemptions
+
+    def test_nor_are_the_last_good_ones_while_today_s_are_broken(self) -> None:
+        desk = Desk()
+        good = desk.book().exemptions
+        desk.policy.now = BROKEN
+
+        assert [desk.book().exemptions is good for _ in range(3)] == [True] * 3
+
+    def test_exemptions_are_read_anew_by_the_rules_of_another_policy(self) -> None:
+        desk = Desk()
+        before = desk.book()
+        desk.policy.now = AUDIT
+
+        assert desk.book().exemptions is not before.exemptions
+
+    def test_what_a_scope_holds_is_asked_at_every_load_all_the_same(self) -> None:
+        answers = iter([Policy(hash="first"), Policy(hash="second")])
+        books = Rulebooks(Text(ENFORCE), None, MemoryTable(ManualClock(NOW)), lambda _: next(answers))
+
+        found = [books.load() for _ in range(2)]
+
+        assert [isinstance(each, Rulebook) and each.policy.hash for each in found] == ["first", "second"]
+
+
 def test_the_hash_is_that_of_both_texts() -> None:
     pairs = [(ENFORCE, LEGACY), (ENFORCE, NOBODY), (AUDIT, LEGACY), (ENFORCE + "# a comment\n", LEGACY)]
 
