@@ -25,7 +25,8 @@ def commit_look(
     """Write the posture row if it says anything new, or was due; then nothing of this look can be lost."""
     remediation.remember_passed()
     told = look.stored
-    news = alerts.news(look.cluster, told.posture, posture, plan, look.memory, told.begun, look.chain.head.seq)
+    seq, begun, deferred = look.chain.head.seq, told.begun, told.deferrals
+    news = alerts.news(look.cluster, told.posture, posture, plan, look.memory, begun, seq, deferred)
     digested, control = digest(posture, plan), control_digest(read, rules, posture.at)
     same = (look.chain.head, digested, control) == (told.head, told.digest, told.control)
     if same and not news and told.due and told.due > posture.at:

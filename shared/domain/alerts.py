@@ -1,15 +1,17 @@
 """Which changes people are told about: one alert per change, none for a state that merely goes on."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
+from shared.domain.codec import fingerprint
 from shared.domain.evaluate import told
 from shared.domain.ids import ClusterId
 from shared.domain.model import (
     ActionKind,
     Alert,
     ComplianceState,
+    Deferral,
     Finding,
     Memory,
     Notice,
@@ -50,9 +52,20 @@ def running(memory: Memory) -> Operation | None:
 
 
 def news(
-    cluster: ClusterId, old: Posture | None, new: Posture, plan: Plan, memory: Memory, begun_before: str, seq: int
+    cluster: ClusterId,
+    old: Posture | None,
+    new: Posture,
+    plan: Plan,
+    memory: Memory,
+    begun_before: str,
+    seq: int,
+    deferred: tuple[Deferral, ...],
 ) -> tuple[Alert, ...]:
-    """Return what a look has to tell; `begun_before` is the intent of the last operation whose beginning was told."""
+    """Return what a look has to tell.
+
+    `begun_before` is the intent of the last operation whose beginning was told, `deferred` what the last commit
+    deferred.
+    """
     ended = {name: pool.ended for name, pool in memory.pools.items() if pool.ended}
     remediated = frozenset(name for name, at in ended.items() if old is None or at > old.at)
     channels = {pool.pool: pool.channels for pool in new.pools}
@@ -65,7 +78,8 @@ def news(
     pools = {alert.pool for alert in told_now}
     same = {pool.pool for pool in new.pools if pool.pool in pools and _only_due(pool)}
     changed = changes(cluster, old, new, seq, remediated)
-    return (*(alert for alert in changed if alert.pool not in same), *told_now)
+    wanted = _approvals_wanted(cluster, plan, deferred, new.at, channels)
+    return (*(alert for alert in changed if alert.pool not in same), *told_now, *wanted, *_opened(plan, deferred, new))
 
 
 def _only_due(pool: PoolPosture) -> bool:
@@ -226,3 +240,33 @@ def _notice(cluster: ClusterId, one: Notice, at: datetime, channels: tuple[str, 
     key = f"{cluster.key}:{one.until:%Y-%m-%d}:{one.pool}:RemediationAnnounced"
     title = f"{cluster}/{one.pool}: remediation announced"
     return Alert(key, cluster.arm_id, one.pool, "info", "RemediationAnnounced", title, text, at, one.owner, channels)
+
+
+def _approvals_wanted(
+    cluster: ClusterId,
+    plan: Plan,
+    deferred: tuple[Deferral, ...],
+    at: datetime,
+    channels: Mapping[str, tuple[str, ...]],
+) -> Iterator[Alert]:
+    """Yield what waits for a person's word that did not before."""
+    before = {(one.pool, one.approval) for one in deferred if one.reason == "ApprovalMissing"}
+    for one in plan.deferrals:
+        if one.reason == "ApprovalMissing" and (one.pool, one.approval) not in before:
+            # The day is part of the key: what was approved once and waits again is told anew.
+            key = f"{cluster.key}:{at:%Y-%m-%d}:{one.pool}:{one.approval}:ApprovalMissing"
+            title = f"{cluster}/{one.pool}: approval wanted"
+            text = f"{one.message} To agree, run `fipswarden approve {cluster} {one.pool}`; nothing is done until then."
+            told_to = channels.get(one.pool, ())
+            yield Alert(key, cluster.arm_id, one.pool, "info", one.reason, title, text, at, channels=told_to)
+
+
+def _opened(plan: Plan, deferred: tuple[Deferral, ...], new: Posture) -> Iterator[Alert]:
+    """Yield that the breaker has opened: of the fleet, on all channels, with a key that is the same in every cluster.
+
+    The day is part of the key: a breaker that opens again with the same words is told anew.
+    """
+    before = {one.message for one in deferred if one.reason == "BreakerOpen"}
+    for message in sorted({one.message for one in plan.deferrals if one.reason == "BreakerOpen"} - before):
+        key = f"breaker:{new.at:%Y-%m-%d}:{fingerprint(message)}"
+        yield Alert(key, "", "", "critical", "BreakerOpen", "The breaker is open", message, new.at)

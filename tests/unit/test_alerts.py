@@ -13,6 +13,7 @@ from shared.domain.model import (
     Alert,
     Cluster,
     ComplianceState,
+    Deferral,
     Gone,
     Memory,
     Mode,
@@ -150,7 +151,7 @@ class TestWhatLasts:
         assert told(again, at(cluster(), NOW + 2 * LASTS, again, self.PROVEN)) == [("apps", "good", "NodesProven")]
 
     def test_reasons_that_alternate_are_told_once_the_state_has_lasted(self) -> None:
-        before, said = GOOD, []
+        before, said = GOOD, list[tuple[int, str, str, str]]()
         for minutes in range(0, 160, 20):
             read = self.BUSY if minutes % 40 else cluster()
             after = at(read, NOW + timedelta(minutes=minutes), before)
@@ -257,7 +258,7 @@ class TestNews:
         remembered: Memory = Memory(),  # noqa: B008 (frozen)
         begun_before: str = "",
     ) -> list[tuple[str, str]]:
-        found = news(cluster_id(), old, new, plan, remembered, begun_before, 7)
+        found = news(cluster_id(), old, new, plan, remembered, begun_before, 7, ())
         return [(alert.pool, alert.reason) for alert in found]
 
     def test_that_a_pool_is_bad_and_is_being_remediated_is_one_thing(self) -> None:
@@ -292,7 +293,7 @@ class TestNews:
     def test_an_owner_is_told_before_a_reimage(self) -> None:
         planned = Plan(None, (), None, (self.NOTICE,))
 
-        (alert,) = news(cluster_id(), BAD, BAD, planned, Memory(), "", 7)
+        (alert,) = news(cluster_id(), BAD, BAD, planned, Memory(), "", 7, ())
 
         assert (alert.pool, alert.severity, alert.reason) == ("apps", "info", "RemediationAnnounced")
         assert alert.owner == "team@example.com"
@@ -324,7 +325,7 @@ class TestNews:
         routed = judged(cluster(disabled()), rules=book(alerts=("ops",)))
         planned = Plan(None, (), None, (self.NOTICE,))
 
-        found = news(cluster_id(), routed, routed, planned, Memory(self.ACCEPTED), "", 7)
+        found = news(cluster_id(), routed, routed, planned, Memory(self.ACCEPTED), "", 7, ())
 
         assert [(alert.reason, alert.channels, alert.at) for alert in found] == [
             ("RemediationAnnounced", ("ops",), NOW),
@@ -336,11 +337,66 @@ class TestNews:
             alert.key
             for until in (self.NOTICE.until, self.NOTICE.until + timedelta(days=9))
             for alert in news(
-                cluster_id(), BAD, BAD, Plan(None, (), None, (replace(self.NOTICE, until=until),)), Memory(), "", 7
+                cluster_id(), BAD, BAD, Plan(None, (), None, (replace(self.NOTICE, until=until),)), Memory(), "", 7, ()
             )
         }
 
         assert len(keys) == 2
+
+
+class TestWhatWaitsForAPerson:
+    """That a word is wanted, or the breaker's reset, is told when it begins, and once."""
+
+    MISSING = Deferral("apps", "ApprovalMissing", "enable fips on apps waits.", None, "f00d")
+    OPEN = Deferral("apps", "BreakerOpen", "3 of the last 3 remediations failed.")
+
+    def told(
+        self,
+        before: tuple[Deferral, ...],
+        after: tuple[Deferral, ...],
+        *,
+        cluster_name: str = "aks-pay",
+        now: datetime = NOW,
+    ) -> tuple[Alert, ...]:
+        bad = replace(judged(cluster(disabled()), rules=book(alerts=("ops",))), at=now)
+        return news(cluster_id(cluster_name), bad, bad, Plan(None, after, None), Memory(), "", 7, before)
+
+    def test_an_approval_that_is_wanted_names_the_command_and_follows_the_rules_channels(self) -> None:
+        (alert,) = self.told((), (self.MISSING,))
+
+        assert (alert.pool, alert.severity, alert.reason) == ("apps", "info", "ApprovalMissing")
+        assert (alert.cluster, alert.channels, alert.at) == (cluster_id().arm_id, ("ops",), NOW)
+        assert "`fipswarden approve rg-pay/aks-pay apps`" in alert.text
+
+    def test_one_that_goes_on_to_be_wanted_is_not_told_again(self) -> None:
+        assert self.told((self.MISSING,), (self.MISSING,)) == ()
+
+    def test_the_approval_of_another_plan_or_pool_is_another(self) -> None:
+        others = (replace(self.MISSING, approval="beef"), replace(self.MISSING, pool="batch"))
+
+        found = self.told((self.MISSING,), others)
+
+        assert [alert.pool for alert in found] == ["apps", "batch"]
+        assert len({alert.key for alert in (*found, *self.told((), (self.MISSING,)))}) == 3
+
+    def test_the_breaker_is_told_once_by_all_clusters_and_pools_together_and_to_all_channels(self) -> None:
+        pools = (self.OPEN, replace(self.OPEN, pool="batch"))
+        (one,), (other,) = (self.told((), pools, cluster_name=name) for name in ("aks-pay", "aks-other"))
+
+        assert one == other
+        assert (one.cluster, one.pool, one.channels) == ("", "", ())
+        assert (one.severity, one.reason, one.text) == ("critical", "BreakerOpen", self.OPEN.message)
+
+    def test_a_breaker_that_stays_open_is_not_told_again(self) -> None:
+        assert self.told((self.OPEN,), (self.OPEN, replace(self.OPEN, pool="batch"))) == ()
+
+    def test_one_that_opens_again_another_day_with_the_same_words_is_told_anew(self) -> None:
+        (one,), (other,) = (self.told((), (self.OPEN,), now=now) for now in (NOW, NOW + timedelta(days=9)))
+
+        assert one.key != other.key
+
+    def test_other_reasons_to_wait_are_told_to_nobody(self) -> None:
+        assert self.told((), (Deferral("apps", "OutsideWindow", "The window opens on Sunday."),)) == ()
 
 
 class TestModes:
