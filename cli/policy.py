@@ -58,7 +58,8 @@ def _approve(chosen: argparse.Namespace) -> int:
     policy, now = load(chosen.file).policy, bootstrap.SystemClock().now()
     until = approved_until(now, chosen.days)
     what = f"the policy with sha256 {policy.hash}: {_allows(policy)}"
-    approve(bootstrap.table("rollout"), policy.hash, Approval(who(), now, until, what))
+    word = Approval(who(), now, until, what)
+    approve(bootstrap.table("rollout"), policy.hash, word, guarded=policy.require_approved_policy)
     tell("PolicyApproved", "A policy is approved", f"Approved by {who()} until {until:%Y-%m-%d}: {what}.")
     print(plain_text(f"approved until {until:%Y-%m-%d %H:%M} UTC, exactly this text: sha256 {policy.hash}"))
     print(plain_text(f"it allows: {_allows(policy)}"))

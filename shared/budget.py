@@ -69,12 +69,16 @@ def reset_breaker(table: Table) -> None:
     change(table, lambda budget: replace(budget, broken="", ended=()))
 
 
-def approve(table: Table, fingerprint: str, approval: Approval) -> None:
-    """Keep a person's word; approvals that have ended are forgotten."""
+def approve(table: Table, fingerprint: str, approval: Approval, *, guarded: bool | None = None) -> None:
+    """Keep a person's word; approvals that have ended are forgotten.
+
+    `guarded` says of a policy whether it demands that policies are approved; None for anything else.
+    """
 
     def decide(budget: Budget) -> Budget:
         live = {key: one for key, one in budget.approvals.items() if one.until > approval.at}
-        return replace(budget, approvals={**live, fingerprint: approval})
+        kept = budget.guarded if guarded is None else guarded
+        return replace(budget, approvals={**live, fingerprint: approval}, guarded=kept)
 
     change(table, decide)
 

@@ -62,7 +62,7 @@ def send_alerts(look: Look) -> None:
 def remember_notices(look: Look, plan: Plan, posture: Posture) -> None:
     """Let the notice of a reimage run from now on, once the owner's message is queued; forget it with the step."""
     memory = look.memory
-    due = {*(one.pool for one in plan.deferrals), *([plan.action.pool] if plan.action else [])}
+    due = {*(one.pool for one in plan.deferrals), *([plan.action.pool] if plan.action else [])} - {*plan.barred}
     for name, pool in memory.pools.items():
         if pool.noticed and name not in due:
             memory = memory.with_pool(name, replace(pool, noticed=None))

@@ -88,4 +88,4 @@ def _pools_remembered(look: Look, read: Cluster, now: datetime) -> dict[str, Poo
     names = [pool.name for pool in read.pools]
     kept = {name: memory.pools[name] for name in names if name in memory.pools}
     new = [name for name in names if name not in kept and known is not None and name not in known]
-    return kept | {name: PoolMemory(first_seen=now) for name in new}
+    return kept | {name: PoolMemory(first_seen=now, absent=before.at if before else None) for name in new}

@@ -14,6 +14,7 @@ from shared.budget import change, read_budget, release
 from shared.chain import Chain
 from shared.domain.arm_errors import LASTING
 from shared.domain.budget import Ended, Place, Wanted, learnt, taken
+from shared.domain.checks import CONTEST
 from shared.domain.model import (
     Accepted,
     Action,
@@ -44,8 +45,6 @@ _ENDS = {
     OperationStatus.FAILED: OutcomeState.FAILED,
     OperationStatus.CANCELED: OutcomeState.CANCELED,
 }
-CONTEST = timedelta(days=7)
-"""A pool that needs us again within this time is contested."""
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
 _LONGEST_REFUSAL = timedelta(hours=6)
 _REST = frozenset(status.value for status in _ENDS)
@@ -142,7 +141,7 @@ class Remediation:
             blocked = f"The operation ({words}) ended as {operation.outcome}. {operation.message}".strip()
             self._learn(operation, failed=failed)
             remembered = replace(
-                self._contested(memory.pool(pool.name), pool) if not failed else memory.pool(pool.name),
+                memory.pool(pool.name) if failed else self._switched(memory.pool(pool.name), operation, pool),
                 ended=self.clock.now(),
                 proof=None,
                 noticed=None,
@@ -158,6 +157,10 @@ class Remediation:
         """Tell the breaker how an operation ended, before it is forgotten; a repetition counts once."""
         ended = Ended(operation.intent, self.clock.now(), failed)
         change(self.budget, lambda budget: learnt(budget, ended, self.rules.policy.disruption.breaker))
+
+    def _switched(self, remembered: PoolMemory, operation: Operation, pool: Pool) -> PoolMemory:
+        """Remember a success; only a change of the flag can be one that somebody undid."""
+        return self._contested(remembered, pool) if "enableFIPS" in operation.changes else remembered
 
     def _contested(self, remembered: PoolMemory, pool: Pool) -> PoolMemory:
         """Remember a success: a pool that somebody keeps switching back is remediated ever more slowly."""
@@ -212,7 +215,8 @@ class Remediation:
         policy, cluster = self.rules.policy, self.request.cluster
         ring = next((ring for ring in policy.rings if ring.name == action.ring), None)
         wanted = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
-        place = Place(operation.intent, action.pool, cluster.subscription, action.ring, action.nodes, operation.at)
+        nodes = 1 if action.nodes is None else action.nodes
+        place = Place(operation.intent, action.pool, cluster.subscription, action.ring, nodes, operation.at)
         decide = partial(taken, policy=policy, wanted=wanted, place=place, needs=action.approvals, now=operation.at)
         found = change(self.budget, decide)
         return found.places[cluster.key] if found else None

@@ -5,7 +5,7 @@ lost on the way (an event, a message, a crashed worker) is found here at the lat
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -89,7 +89,7 @@ def resync(ports: ResyncPorts) -> Resynced:
         ports.alerts.send(_missed_alert(missed, now))
     blind = len(unreadable) + len(missed)
     found = count.result(now, unreadable=blind)
-    change(ports.rollout, lambda budget: counted(budget, found))
+    change(ports.rollout, lambda budget: counted(budget, found, ports.fleet.watches))
     return Resynced(len(covered), count.clusters, queued, count.unaddressed, blind)
 
 
@@ -103,7 +103,7 @@ class _Count:
         self._unseen = 0
         self._anywhere = 0
         self._subscriptions: dict[str, int] = {}
-        self._rings: dict[str, tuple[int, int]] = {}
+        self._rings: dict[str, tuple[int, int, int]] = {}
 
     def addressed(self, hints: Iterable[FleetHint]) -> Iterator[tuple[ClusterId, FleetHint]]:
         """Yield the hints that name a cluster, with it, and count the others."""
@@ -124,7 +124,8 @@ class _Count:
             self._unjudged(read)
             return
         for ring, (pools, unproven) in summary.rings.items():
-            self._add(ring, pools, pools if summary.overdue(now) else unproven)
+            late = pools - unproven if summary.overdue(now) else 0
+            self._add(ring, pools, unproven + late, late)
 
     def unseen(self, read: ClusterRead) -> None:
         """Count a cluster that nobody has looked at."""
@@ -138,19 +139,20 @@ class _Count:
         elif self._rules.policy.covers(read):
             for pool in read.pools:
                 ring = self._rules.policy.ring_for(read, pool)
-                self._add(ring.name if ring else "", 1, 1)
+                self._add(ring.name if ring else "", 1, 1, 1)
 
-    def _add(self, ring: str, pools: int, unproven: int) -> None:
-        before = self._rings.get(ring, (0, 0))
-        self._rings[ring] = (before[0] + pools, before[1] + unproven)
+    def _add(self, ring: str, pools: int, unproven: int, unjudged: int) -> None:
+        before = self._rings.get(ring, (0, 0, 0))
+        self._rings[ring] = (before[0] + pools, before[1] + unproven, before[2] + unjudged)
 
     def result(self, now: datetime, unreadable: int) -> Counts:
         """Return the counts; what could not be read at all may be in any ring, and keeps every one closed."""
         blind = unreadable + self.unaddressed
         policy = self._rules.policy
-        rings = {ring.name: RingCount(*self._rings.get(ring.name, (0, 0))) for ring in policy.rings}
-        if anywhere := blind + self._anywhere:
-            rings = {name: replace(ring, unproven=ring.unproven + anywhere) for name, ring in rings.items()}
+        anywhere, rings = blind + self._anywhere, {}
+        for ring in policy.rings:
+            pools, unproven, unjudged = self._rings.get(ring.name, (0, 0, 0))
+            rings[ring.name] = RingCount(pools, unproven + anywhere, None, unjudged + anywhere)
         total = sum(self._subscriptions.values())
         return Counts(now, total, self._subscriptions, rings, policy.hash, self._unseen + blind)
 

@@ -4,11 +4,11 @@ One document for the whole fleet. The planner asks it, and the reservation asks 
 document as it then is, before it writes: no path has another rule.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared.domain.model import ComplianceState, Posture
+from shared.domain.model import ComplianceState, PoolPosture, Posture
 from shared.domain.policy import Breaker, Disruption, Policy, Ring
 
 _ENDS_KEPT = 200
@@ -75,7 +75,9 @@ class RingCount:
     unproven: int = 0
     """Pools that are not compliant, exempt or not applicable, and those that nobody has looked at."""
     clean_since: datetime | None = None
-    """Since when there has been none of them."""
+    """Since when none of them was judged to be so; it begins when all were judged."""
+    unjudged: int = 0
+    """Those of `unproven` that today's rules have not judged, or that can't be read: they close the ring for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ class Budget:
     """By name of the ring."""
     approvals: Mapping[str, Approval] = field(default_factory=dict, hash=False)
     """By fingerprint; a policy's by its hash."""
+    guarded: bool = False
+    """The last policy that a person approved demanded it: a text that no longer does so has to be approved as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,8 @@ class Wanted:
     pool: str
     subscription: str
     ring: Ring | None
-    nodes: int
+    nodes: int | None
+    """None if ARM gave no count."""
     skip_soak: bool = False
     """The pool is new, and the policy lets new pools into a closed ring."""
 
@@ -169,7 +174,9 @@ def _full(budget: Budget, disruption: Disruption, wanted: Wanted) -> Refusal | N
         if used >= limit:
             return Refusal("BudgetExhausted", f"{used} remediations run in {where}; the policy allows {limit}.")
     nodes = sum(place.nodes for place in others)
-    if disruption.nodes is not None and nodes + wanted.nodes > disruption.nodes:
+    if disruption.nodes is not None and wanted.nodes is None:
+        return Refusal("TooManyNodes", f"How many nodes {wanted.pool} has is not known, and the policy has a limit.")
+    if disruption.nodes is not None and nodes + (wanted.nodes or 0) > disruption.nodes:
         message = (
             f"{wanted.pool} has {wanted.nodes} nodes and {nodes} are under remediation; "
             f"the policy allows {disruption.nodes} at once."
@@ -186,9 +193,11 @@ def _spaced(budget: Budget, spacing: timedelta, now: datetime) -> Refusal | None
 
 
 def _ring_closed(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted, now: datetime) -> Refusal | None:
-    previous = policy.before(ring)
-    if previous and not wanted.skip_soak and (closed := _not_done(budget, policy, previous, now)):
-        return closed
+    earlier = None if wanted.skip_soak else policy.before(ring)
+    while earlier:
+        if closed := _not_done(budget, policy, earlier, now):
+            return closed
+        earlier = policy.before(earlier)
     canary = budget.canaries.get(ring.name)
     if not ring.canary or canary is None or canary.proven or (canary.cluster, canary.pool) == _who(wanted):
         return None
@@ -229,7 +238,8 @@ def taken(
         return None
     used = {key: budget.approvals[key] for key in needs}
     canaries = dict(budget.canaries)
-    if wanted.ring and wanted.ring.canary and wanted.ring.name not in canaries:
+    # A pool without nodes can prove nothing: it is no canary.
+    if wanted.ring and wanted.ring.canary and wanted.nodes != 0 and wanted.ring.name not in canaries:
         canaries[wanted.ring.name] = Canary(wanted.cluster, wanted.pool)
     return replace(
         budget,
@@ -276,13 +286,21 @@ def seen(budget: Budget, cluster: str, posture: Posture) -> Budget:
     for ring, canary in budget.canaries.items():
         if canary.cluster != cluster:
             canaries[ring] = canary
-        elif (found := verdicts.get(canary.pool)) and found.mode.acts and found.state not in _EXCUSED:
+        elif (found := verdicts.get(canary.pool)) and _can_prove(found, ring):
             canaries[ring] = replace(canary, proven=canary.proven or found.state is ComplianceState.COMPLIANT)
     return budget if canaries == budget.canaries else replace(budget, canaries=canaries)
 
 
-def counted(budget: Budget, counts: Counts) -> Budget:
-    """Return the budget with fresh counts; a ring in which nothing is left to do chooses its next canary anew."""
+def _can_prove(pool: PoolPosture, ring: str) -> bool:
+    asleep = pool.state is ComplianceState.COMPLIANT and pool.decisive.reason in ("NoNodes", "Stopped")
+    return pool.mode.acts and pool.state not in _EXCUSED and pool.ring == ring and not asleep
+
+
+def counted(budget: Budget, counts: Counts, watches: Callable[[str], bool] = lambda _: True) -> Budget:
+    """Return the budget with fresh counts; a ring in which nothing is left to do chooses its next canary anew.
+
+    So does one whose canary is in a subscription that `watches` says nobody looks after any more.
+    """
     before = budget.counts.rings if budget.counts else {}
     rings = {
         name: replace(ring, clean_since=_clean_since(ring, before.get(name), counts.at))
@@ -291,15 +309,19 @@ def counted(budget: Budget, counts: Counts) -> Budget:
     done = {name for name, ring in rings.items() if not ring.unproven}
     # One that was chosen while this was being counted holds a place.
     canaries = {
-        name: canary for name, canary in budget.canaries.items() if name not in done or canary.cluster in budget.places
+        name: canary
+        for name, canary in budget.canaries.items()
+        if canary.cluster in budget.places or (name not in done and watches(canary.cluster.split("|")[0]))
     }
     return replace(budget, counts=replace(counts, rings=rings), canaries=canaries)
 
 
 def _clean_since(ring: RingCount, before: RingCount | None, at: datetime) -> datetime | None:
-    if ring.unproven:
+    if ring.unproven > ring.unjudged:
         return None
-    return before.clean_since if before and before.clean_since else at
+    if before and before.clean_since:
+        return before.clean_since
+    return None if ring.unjudged else at
 
 
 def _broken(ended: Iterable[Ended], breaker: Breaker, now: datetime) -> str:

@@ -5,7 +5,7 @@ Pure. A field that could not be read gives `unknown`; nothing here turns missing
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.domain.capability import KNOWN_OS_SKUS, fips_enabled_by_default, incapable, release_if_switched
 from shared.domain.model import Cluster, Finding, Pool, PoolMemory
@@ -45,6 +45,9 @@ class Subject:
         """No node exists that could prove anything."""
         return self.cluster.stopped or self.pool.stopped or self.pool.count == 0
 
+
+CONTEST = timedelta(days=7)
+"""A pool that needs us again within this time is contested."""
 
 Check = Callable[[Subject], Finding | None]
 
@@ -132,6 +135,11 @@ def settled(subject: Subject) -> Finding | None:
 def image(subject: Subject) -> Finding | None:
     """Compare the name of the node image with the flag."""
     pool = subject.pool
+    if pool.os_type == "Linux" and not subject.required and "fips" in pool.node_image.lower() and not pool.enable_fips:
+        message = (
+            f"The policy forbids FIPS, and the node image {pool.node_image} is a FIPS image: upgrade the node image."
+        )
+        return Finding("image", State.NON_COMPLIANT, "ImageIsFips", message)
     if pool.os_type != "Linux" or not subject.required or not pool.enable_fips:
         return None
     if not pool.node_image:
@@ -231,15 +239,16 @@ def remediation(subject: Subject) -> Finding | None:
     memory = subject.memory
     still = memory.blocked and memory.blocked_on == subject.pool.configuration
     blocked = (memory.blocked if still else "") or memory.refused
-    if not blocked or (subject.pool.enable_fips is subject.required and subject.pool.provisioning_state == "Succeeded"):
+    switched = subject.pool.enable_fips is subject.required and subject.pool.provisioning_state == "Succeeded"
+    if not blocked or (switched and not target_os_sku(subject)):
         return None
     return Finding("remediation", State.NON_COMPLIANT, "RemediationFailed", blocked)
 
 
 def contested(subject: Subject) -> Finding | None:
     """Say that somebody keeps undoing what we do."""
-    times = subject.memory.remediated
-    if times < 2 or subject.pool.enable_fips is subject.required:
+    times, ended = subject.memory.remediated, subject.memory.ended
+    if times < 2 or ended is None or subject.now - ended > CONTEST or subject.pool.enable_fips is subject.required:
         return None
     message = (
         f"FIPS was switched {times} times within days, and somebody keeps switching it back. Find out who does "

@@ -12,7 +12,7 @@ from shared.domain.budget import Wanted
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor
 from shared.domain.steps import Step
-from shared.domain.waits import wanted
+from shared.domain.waits import is_new, wanted
 
 Order = tuple[int, bool, int, str, str]
 """Place of the ring, whether the size is unknown, size, cluster, pool: the smaller, the safer."""
@@ -33,7 +33,7 @@ def candidate(actor: Actor, situation: Situation, step: Step) -> Candidate:
     place = wanted(situation, step)
     rings = [ring.name for ring in situation.rules.policy.rings]
     number = rings.index(place.ring.name) if place.ring else len(rings)
-    size = place.nodes * 2 + (step.pool.mode != "User")
+    size = (place.nodes or 0) * 2 + (step.pool.mode != "User")
     order = (number, step.pool.count is None, size, place.cluster, place.pool)
     return Candidate(order, place, actor.generation)
 
@@ -43,17 +43,11 @@ def lane_key(actor: Actor, situation: Situation, step: Step) -> Hashable:
     place, settings = wanted(situation, step), step.subject.settings
     ring = place.ring.name if place.ring else ""
     canary = situation.budget.canaries.get(ring)
-    alone = _is_young(situation, step)
+    alone = bool(settings.new_pools.skip) and is_new(step.subject)
     alone = alone or (canary is not None and (canary.cluster, canary.pool) == (place.cluster, place.pool))
     maintenance = actor.maintenance if settings.cluster_maintenance else None
     own = (place.cluster, place.pool) if alone else None
     return ring, place.subscription, settings.windows, settings.blackouts, maintenance, own
-
-
-def _is_young(situation: Situation, step: Step) -> bool:
-    new = step.subject.settings.new_pools
-    births = (step.subject.memory.first_seen, situation.cluster.created)
-    return bool(new.skip) and any(it is not None and situation.now - it < new.within for it in births)
 
 
 @dataclass(slots=True)

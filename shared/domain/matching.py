@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from shared.domain.model import Cluster, Pool
 
-_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.\d{1,6})?")
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.\d{1,6}(?:[-+][0-9A-Za-z.-]{1,40})?)?")
 _BOUND = re.compile(r"(>=|<=|>|<|=)?(\d{1,4})\.(\d{1,4})")
 _LAST = 9999
 """The greatest number in a version."""
@@ -18,7 +18,7 @@ _TAGS = {"longest": 256, "empty": "and would match everything: leave it out or f
 
 
 def minor(version: str) -> tuple[int, int] | None:
-    """Return a Kubernetes version as (major, minor), or None if it reads as none."""
+    """Return a Kubernetes version (`1.34.2`, `1.28.101-akslts`) as (major, minor), or None if it reads as none."""
     found = _VERSION.fullmatch(version.strip().removeprefix("v"))
     return (int(found[1]), int(found[2])) if found else None
 

@@ -300,8 +300,8 @@ class Action:
     """What it changes, by ARM's names, such as `{"enableFIPS": true}`."""
     body: Mapping[str, Any] = field(repr=False, hash=False)
     """The whole PUT body, made from the same read."""
-    nodes: int = 0
-    """Nodes that it disrupts, for the budget."""
+    nodes: int | None = None
+    """Nodes that it disrupts, for the budget; None if ARM gave no count."""
     ring: str = ""
     """Name of the pool's ring; empty if it is in none."""
     skip_soak: bool = False
@@ -348,6 +348,8 @@ class Plan:
     """When the cluster should be looked at again; None: resync is soon enough."""
     notices: tuple[Notice, ...] = ()
     """Owners who are to be told now that a reimage comes."""
+    barred: tuple[str, ...] = ()
+    """Pools whose step nobody wants or AKS would refuse: whoever was told of it has to be told anew."""
 
 
 class OutcomeState(StrEnum):
@@ -409,6 +411,8 @@ class PoolMemory:
     """How often we switched FIPS on in the last days: more than once means that somebody switches it off."""
     first_seen: datetime | None = None
     """When a look first saw it on a cluster that was known without it; None if it may be older."""
+    absent: datetime | None = None
+    """When the last look before that saw that it was not there: it is no older."""
     noticed: datetime | None = None
     """When its owner was told of the reimage that is due; None if that has not happened."""
     smb: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from shared.domain.model import Action, Deferral, Notice, Plan
 from shared.domain.proofs import NODES_UNREADABLE
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due, put_body
-from shared.domain.waits import Wait, approvals_needed, closes, waits, wanted
+from shared.domain.waits import Wait, approvals_needed, barred, closes, waits, wanted
 
 
 def plan(situation: Situation) -> Plan:
@@ -34,7 +34,8 @@ def plan(situation: Situation) -> Plan:
         deferrals.append(Deferral(step.pool.name, wait.reason, wait.message, until, wait.approval))
         if wait.notice:
             notices.append(wait.notice)
-    return Plan(action, tuple(deferrals), _requeue_after(situation, deferrals), tuple(notices))
+    barred_pools = tuple(step.pool.name for step in due(situation) if barred(situation, step))
+    return Plan(action, tuple(deferrals), _requeue_after(situation, deferrals), tuple(notices), barred_pools)
 
 
 def _action(situation: Situation, step: Step) -> Action:

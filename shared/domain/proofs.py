@@ -158,9 +158,10 @@ def strays(cluster: Cluster, found: Strays | None, settings: Settings, now: date
     if settings.fips is not Fips.REQUIRED:
         return None
     if found is None or now - found.at > settings.proof.max_age:
-        if not cluster.unlisted:
+        if not cluster.unlisted and not (found and found.nodes):
             return None
-        message = f"The cluster has {cluster.unlisted}: its nodes outside ARM's node pools have not been asked."
+        why = f"has {cluster.unlisted}" if cluster.unlisted else "had nodes that belong to no node pool"
+        message = f"The cluster {why}: its nodes outside ARM's node pools have not been asked lately."
         return Finding("strays", _S.UNKNOWN, "NodesOutsidePoolsUnread", message)
     if not found.nodes:
         return None

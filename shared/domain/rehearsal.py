@@ -246,11 +246,12 @@ class Rehearsal:
         self._lanes.offer(lane)
 
     def _take(self, actor: Actor, action: Action, at: datetime) -> None:
-        cluster, number = actor.cluster.id, len(self.remediations) + 1
+        # A pool whose size is not known is taken for one of one node: that is among the assumptions.
+        cluster, number, nodes = actor.cluster.id, len(self.remediations) + 1, action.nodes or 1
         intent = f"forecast-{number}"
         ring = next((ring for ring in self.policy.rings if ring.name == action.ring), None)
         asks = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
-        place = Place(intent, action.pool, cluster.subscription, action.ring, action.nodes, at)
+        place = Place(intent, action.pool, cluster.subscription, action.ring, nodes, at)
         held = taken(self.budget, self.policy, asks, place, action.approvals, at)
         if held is None:
             raise RuntimeError(f"plan and budget disagree about {cluster}/{action.pool}")
@@ -259,9 +260,9 @@ class Rehearsal:
         operation = Operation(intent, action.kind, action.pool, action.etag, at, action.changes, done)
         actor.memory = replace(actor.memory, operation=operation)
         actor.generation += 1
-        ends = at + self.start.pace.of(action.nodes)
+        ends = at + self.start.pace.of(nodes)
         self._schedule(ends, _Event.END, cluster.key)
-        made = Remediation(cluster, action.pool, action.ring, action.kind, action.nodes, at, ends)
+        made = Remediation(cluster, action.pool, action.ring, action.kind, nodes, at, ends)
         self.remediations.append(made)
 
     def _end(self, key: str, at: datetime) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
 from shared.domain.matching import ClusterMatch
+from shared.domain.model import Cluster, Pool
 from shared.domain.policy import Policy
 
 
@@ -22,6 +23,11 @@ class Rulebook:
         """Return the rulebook that has nothing in its scope: for a cluster that is not the app's to look after."""
         scope = replace(self.policy.scope, exclude=(ClusterMatch(),))
         return replace(self, policy=replace(self.policy, scope=scope))
+
+    def undecided(self, cluster: Cluster, pool: Pool) -> bool:
+        """Say whether a ring or an exemption hangs on a Kubernetes version that can't be read."""
+        matches = (*(ring.match for ring in self.policy.rings), *(one.match for one in self.exemptions.entries))
+        return any(match.undecided(cluster, pool) for match in matches)
 
     @property
     def hash(self) -> str:

@@ -14,6 +14,8 @@ from shared.domain.situation import Situation
 from shared.domain.steps import Step, approval_fingerprint, describe
 from shared.domain.windows import Closed, Open, opening
 
+_NOTICE_HOLDS = timedelta(days=30)
+"""How long after the time that an owner was told a reimage may still begin; then he is told again."""
 _REREAD = timedelta(hours=1)
 """How soon to ask again for what a person may change at any time."""
 
@@ -37,7 +39,7 @@ def waits(situation: Situation, step: Step) -> Wait | None:
 
 def all_waits(situation: Situation, step: Step) -> Iterator[Wait]:
     """Yield every kind of reason that a step has to wait for, in the order in which they are asked."""
-    for reason in (_forbidden, _impossible, _not_yet, _no_place, _not_agreed, _unnoticed, _closed):
+    for reason in (_forbidden, _impossible, _not_yet, _not_agreed, _no_place, _unnoticed, _closed):
         if found := reason(situation, step):
             yield found
 
@@ -57,6 +59,11 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
         return Wait("RulesUnreadable", situation.rules.trouble, _REREAD)
     if step.kind is ActionKind.REPLACE:
         return Wait("ReplaceNotSupported", "This version can't replace pools: create a FIPS pool and move to it.")
+    if situation.rules.undecided(situation.cluster, step.pool):
+        message = (
+            f"Its Kubernetes version {step.pool.kubernetes_version!r} reads as none, and a ring or exemption asks."
+        )
+        return Wait("VersionUnreadable", message)
     tag = step.subject.settings.notice.objection_tag
     if tag and _tag(step.subject, tag) is not None:
         return Wait("OwnerObjects", f"The owner objects by tag `{tag}`: talk to them, the pool waits.", _REREAD)
@@ -129,21 +136,22 @@ def _age(subject: Subject) -> timedelta | None:
     return subject.now - max(known) if known else None
 
 
-def _is_new(subject: Subject) -> bool:
-    age = _age(subject)
-    return age is not None and age < subject.settings.new_pools.within
+def is_new(subject: Subject) -> bool:
+    """Say whether a pool is new for certain: by when its cluster was made, or a look last saw that it was not there."""
+    known = [at for at in (subject.memory.absent, subject.cluster.created) if at]
+    return bool(known) and subject.now - max(known) < subject.settings.new_pools.within
 
 
 def _too_new(step: Step) -> timedelta | None:
     age = _age(step.subject)
-    if age is None or not _is_new(step.subject):
+    if age is None:
         return None
     left = step.subject.settings.new_pools.enforce_after - age
     return left if left > timedelta() else None
 
 
 def _skips(subject: Subject, what: Skip) -> bool:
-    return _is_new(subject) and what in subject.settings.new_pools.skip
+    return is_new(subject) and what in subject.settings.new_pools.skip
 
 
 def _closed(situation: Situation, step: Step) -> Wait | None:
@@ -195,8 +203,7 @@ def wanted(situation: Situation, step: Step) -> Wanted:
     ring = situation.rules.policy.ring_for(situation.cluster, step.pool)
     cluster = situation.cluster.id
     skip = _skips(step.subject, Skip.SOAK)
-    nodes = step.pool.count if step.pool.count is not None else 1
-    return Wanted(cluster.key, step.pool.name, cluster.subscription, ring, nodes, skip)
+    return Wanted(cluster.key, step.pool.name, cluster.subscription, ring, step.pool.count, skip)
 
 
 def approvals_needed(situation: Situation, step: Step) -> tuple[str, ...]:
@@ -207,7 +214,7 @@ def approvals_needed(situation: Situation, step: Step) -> tuple[str, ...]:
 def _not_agreed(situation: Situation, step: Step) -> Wait | None:
     """Whether everybody who is to be asked or told has been."""
     policy, budget, now = situation.rules.policy, situation.budget, situation.now
-    if policy.require_approved_policy and not agreed(budget, policy.hash, now):
+    if (policy.require_approved_policy or budget.guarded) and not agreed(budget, policy.hash, now):
         message = "The policy has changed and is not approved: see `fipswarden policy diff`."
         return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
     for needed in approvals_needed(situation, step):
@@ -221,7 +228,7 @@ def _unnoticed(situation: Situation, step: Step) -> Wait | None:
     notice, at = step.subject.settings.notice, step.subject.memory.noticed
     if not notice.before:
         return None
-    if at is None:
+    if at is None or situation.now - at > notice.before + _NOTICE_HOLDS:
         until = _opens(situation, step, situation.now + notice.before)
         owner = _tag(step.subject, notice.owner_tag) or notice.owner
         told = Notice(step.pool.name, owner, until, notice.objection_tag)

@@ -191,7 +191,7 @@ def _noticed(draw: st.DrawFn, read: Cluster, memory: Memory) -> Memory:
         at = draw(st.sampled_from([None, NOW - timedelta(hours=1), NOW - timedelta(days=2)]))
         born = draw(st.sampled_from([None, None, NOW - timedelta(minutes=2)]))
         smb = draw(st.sampled_from([*[()] * 9, ("prod/files",)]))
-        memory = memory.with_pool(pool.name, replace(known, noticed=at, first_seen=born, smb=smb))
+        memory = memory.with_pool(pool.name, replace(known, noticed=at, first_seen=born, absent=born, smb=smb))
     return memory
 
 

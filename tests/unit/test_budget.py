@@ -290,6 +290,16 @@ class TestTaking:
         assert budget.canaries == {"one": Canary(ONE, "apps")}
         assert taken(budget, policy(rings=(one,)), wanted(TWO, ring=one), place(wanted(TWO, ring=one)), (), NOW) is None
 
+    def test_a_pool_without_nodes_is_no_canary(self) -> None:
+        one = Ring("one")
+
+        budget = taken(
+            Budget(), policy(rings=(one,)), replace(wanted(ring=one), nodes=0), place(wanted(ring=one)), (), NOW
+        )
+
+        assert budget is not None
+        assert budget.canaries == {}
+
     @pytest.mark.parametrize("ring", [None, Ring("one", canary=False)])
     def test_without_a_ring_that_wants_one_there_is_no_canary(self, ring: Ring | None) -> None:
         budget = taken(Budget(), policy(rings=(ring,) if ring else ()), wanted(ring=ring), place(wanted()), (), NOW)
@@ -414,6 +424,12 @@ def verdict(pool: str, state: ComplianceState, mode: Mode = Mode.ENFORCE) -> Poo
     return PoolPosture(pool, state, (Finding("flag", state, "R", "m"),), mode, "default", 0, "one", NOW)
 
 
+def asleep(reason: str) -> PoolPosture:
+    """A pool that the control plane alone calls compliant."""
+    finding = Finding("proof", ComplianceState.COMPLIANT, reason, "nobody was asked")
+    return replace(verdict("apps", ComplianceState.COMPLIANT), findings=(finding,))
+
+
 class TestCanaries:
     """The canary opens its ring when it is proven, and never holds it for a reason that will not pass."""
 
@@ -445,6 +461,9 @@ class TestCanaries:
             (verdict("apps", ComplianceState.EXEMPT),),
             (verdict("apps", ComplianceState.NOT_APPLICABLE),),
             (verdict("apps", ComplianceState.NON_COMPLIANT, Mode.ALERT),),
+            (replace(verdict("apps", ComplianceState.NON_COMPLIANT), ring="another"),),
+            (asleep("NoNodes"),),
+            (asleep("Stopped"),),
         ],
     )
     def test_gone_excused_or_not_acted_on_it_is_none(self, verdicts: tuple[PoolPosture, ...]) -> None:
@@ -467,6 +486,24 @@ class TestCounts:
 
         since = [one.counts.rings["one"].clean_since for one in (first, second, third, fourth) if one.counts]
         assert since == [NOW, NOW, None, NOW + 3 * HOUR]
+
+    def test_what_is_not_judged_closes_a_ring_and_leaves_its_soak_alone(self) -> None:
+        """A comment in the policy, or one subscription that can't be read, must not begin a soak of days anew."""
+        first = counted(Budget(), counts({"one": RingCount(5, 0)}))
+        second = counted(first, counts({"one": RingCount(5, 3, unjudged=3)}, at=NOW + HOUR))
+        never = counted(Budget(), counts({"one": RingCount(5, 3, unjudged=3)}))
+
+        assert second.counts
+        assert second.counts.rings["one"].clean_since == NOW
+        assert refusal(second, policy(rings=(Ring("one"), SECOND)), wanted(ring=SECOND), NOW + HOUR)
+        assert never.counts
+        assert never.counts.rings["one"].clean_since is None
+
+    def test_a_canary_that_nobody_looks_after_leaves_its_ring(self) -> None:
+        budget = Budget(canaries={"two": Canary(TWO, "apps")})
+
+        assert counted(budget, counts({"two": RingCount(5, 1)}), lambda one: one == SUBSCRIPTION).canaries == {}
+        assert counted(budget, counts({"two": RingCount(5, 1)}), lambda one: one == OTHER_SUBSCRIPTION).canaries
 
     def test_a_ring_in_which_nothing_is_left_to_do_has_no_canary(self) -> None:
         budget = Budget(canaries={name: Canary(ONE, "apps", proven=True) for name in ("one", "two", "three")})

@@ -141,7 +141,21 @@ ROWS: dict[str, Row] = {
         checks.smb_volumes, "", None, {}, {"memory": PoolMemory(smb=("pay/ledger",)), "settings": FORBIDDEN}
     ),
     "contested: twice": Row(
-        checks.contested, "Contested", NON_COMPLIANT, {"enableFIPS": False}, {"memory": PoolMemory(remediated=2)}
+        checks.contested,
+        "Contested",
+        NON_COMPLIANT,
+        {"enableFIPS": False},
+        {"memory": PoolMemory(remediated=2, ended=NOW)},
+    ),
+    "contested: long ago": Row(
+        checks.contested,
+        "",
+        None,
+        {"enableFIPS": False},
+        {"memory": PoolMemory(remediated=2, ended=NOW - timedelta(days=8))},
+    ),
+    "image: a FIPS image where it is forbidden": Row(
+        checks.image, "ImageIsFips", NON_COMPLIANT, {"enableFIPS": False}, {"settings": FORBIDDEN}
     ),
     "contested: once is no contest": Row(
         checks.contested, "", None, {"enableFIPS": False}, {"memory": PoolMemory(remediated=1)}
@@ -152,14 +166,14 @@ ROWS: dict[str, Row] = {
         "Contested",
         NON_COMPLIANT,
         {},
-        {"memory": PoolMemory(remediated=2), "settings": FORBIDDEN},
+        {"memory": PoolMemory(remediated=2, ended=NOW), "settings": FORBIDDEN},
     ),
     "contested: switched off as it should be": Row(
         checks.contested,
         "",
         None,
         {"enableFIPS": False},
-        {"memory": PoolMemory(remediated=2), "settings": FORBIDDEN},
+        {"memory": PoolMemory(remediated=2, ended=NOW), "settings": FORBIDDEN},
     ),
     "decided: no version is asked for": Row(checks.decided, ""),
     "decided: not": Row(

@@ -157,7 +157,7 @@ class TestTime:
             windows=(Window((), time(3), HOUR),),
             new_pools=NewPools(within=6 * HOUR, enforce_after=2 * HOUR, skip=(Skip.WINDOW,)),
         )
-        young = known(disabled(), memory=memory(apps=PoolMemory(first_seen=NOW - HOUR)))
+        young = known(disabled(), memory=memory(apps=PoolMemory(first_seen=NOW - HOUR, absent=NOW - HOUR)))
 
         assert foretold(young, rules=rules).remediations[0].began == NOW + HOUR
 
@@ -585,7 +585,9 @@ def fleets(draw: st.DrawFn) -> tuple[Known, ...]:
         pools = [{**_KINDS[kind], "name": f"p{at}", "count": draw(st.integers(0, 6))} for at, kind in enumerate(kinds)]
         sub = draw(st.sampled_from([SUBSCRIPTION, OTHER_SUBSCRIPTION]))
         tags = {"env": draw(st.sampled_from(["dev", "prod"]))}
-        seen = memory(p0=PoolMemory(first_seen=NOW - HOUR / 2)) if draw(st.booleans()) else Memory()
+        seen = (
+            memory(p0=PoolMemory(first_seen=NOW - HOUR / 2, absent=NOW - HOUR / 2)) if draw(st.booleans()) else Memory()
+        )
         found.append(known(*pools, name=f"aks-{number}", sub=sub, tags=tags, memory=seen))
     return tuple(found)
 

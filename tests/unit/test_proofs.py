@@ -232,7 +232,10 @@ STRAYS = {
     "asked long ago": Row(
         "NodesOutsidePoolsUnread", UNKNOWN, replace(WELL, at=NOW - 4 * DAY), "node auto-provisioning"
     ),
-    "asked long ago, and nothing makes any": Row("", None, replace(BAD, at=NOW - 4 * DAY)),
+    "bad ones were seen long ago, and nothing makes any": Row(
+        "NodesOutsidePoolsUnread", UNKNOWN, replace(BAD, at=NOW - 4 * DAY)
+    ),
+    "none were seen long ago, and nothing makes any": Row("", None, Strays(NOW - 4 * DAY, 0)),
     "asked just in time": Row("NodesOutsidePoolsProven", COMPLIANT, replace(WELL, at=NOW - 3 * DAY)),
     "all are well": Row("NodesOutsidePoolsProven", COMPLIANT, WELL),
     "some are not": Row("NodesOutsidePools", NON_COMPLIANT, BAD),

@@ -487,7 +487,7 @@ class TestCounts:
 
         bench.run()
 
-        assert bench.counts.rings["first"] == RingCount(2, 2)
+        assert bench.counts.rings["first"] == RingCount(2, 2, unjudged=2)
         assert bench.counts.rings["second"].unproven == 0
         assert bench.counts.blind == 1
 
@@ -531,7 +531,7 @@ class TestCounts:
 
         bench.run()
 
-        assert bench.counts.rings == {"first": RingCount(1, 1), "second": RingCount(0, 0, NOW)}
+        assert bench.counts.rings == {"first": RingCount(1, 1, unjudged=1), "second": RingCount(0, 0, NOW)}
         assert bench.counts.blind == 0
 
     @pytest.mark.parametrize("read", [UNREADABLE, None])
@@ -561,7 +561,7 @@ class TestCounts:
 
         bench.run()
 
-        assert bench.counts.rings["first"] == RingCount(1, 1)
+        assert bench.counts.rings["first"] == RingCount(1, 1, unjudged=1)
 
     def test_verdicts_that_nobody_renews_are_no_proof(self, bench: Bench) -> None:
         self.both(bench, another("aks-a1"))
@@ -569,7 +569,7 @@ class TestCounts:
 
         bench.run()
 
-        assert bench.counts.rings["first"] == RingCount(1, 1)
+        assert bench.counts.rings["first"] == RingCount(1, 1, unjudged=1)
 
     def test_neither_what_is_gone_nor_what_is_excluded_counts(self, bench: Bench) -> None:
         bench.policies.rules = book(rings=RINGED.policy.rings, exclude=(ClusterMatch(clusters=("aks-a1",)),))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.domain.budget import Approval, Budget, Canary, Counts, Place, RingCount
 from shared.domain.limits import Limit
 from shared.domain.maintenance import MaintenanceConfiguration
-from shared.domain.matching import Match
+from shared.domain.matching import Match, VersionRange
 from shared.domain.model import (
     Cluster,
     Deferral,
@@ -198,10 +198,27 @@ ROWS: dict[str, list[Row]] = {
     ],
     "TooManyNodes": [
         Row(IDLE, rules=limited(nodes=2)),
+        Row(IDLE, cluster(disabled(count=...)), rules=limited(nodes=200)),
         Row(IDLE, rules=limited(nodes=5), changes={"budget": filled()}),
     ],
     "Spacing": [Row(HOUR / 4, rules=limited(spacing=HOUR), changes={"budget": Budget(last_begun=NOW - HOUR * 3 / 4)})],
-    "RingClosed": [Row(IDLE, rules=ringed(Ring("lab", Match(clusters=("lab-*",))), Ring("rest")))],
+    "RingClosed": [
+        Row(IDLE, rules=ringed(Ring("lab", Match(clusters=("lab-*",))), Ring("rest"))),
+        # The ring in between is done, and the one before that is not.
+        Row(
+            IDLE,
+            rules=ringed(
+                Ring("lab", Match(clusters=("lab-*",))), Ring("mid", Match(clusters=("mid-*",))), Ring("rest")
+            ),
+            changes={
+                "budget": Budget(
+                    counts=Counts(
+                        NOW, 9, rings={"lab": RingCount(9, 1), "mid": RingCount(0, 0, NOW - DAY)}, policy="p1"
+                    )
+                )
+            },
+        ),
+    ],
     "RingSoaking": [
         Row(
             DAY,
@@ -219,9 +236,27 @@ ROWS: dict[str, list[Row]] = {
             rules=approved(ENFORCING),
             changes={"budget": Budget(approvals={"p1": Approval("ana", NOW - DAY, NOW, "policy")})},
         ),
+        # The last policy that was approved demanded it: this one can't take the demand back by itself.
+        Row(HOUR, changes={"budget": Budget(guarded=True)}),
+    ],
+    "VersionUnreadable": [
+        Row(
+            None,
+            cluster(disabled(orchestratorVersion="?", currentOrchestratorVersion="?")),
+            rules=ringed(Ring("new", Match(kubernetes=VersionRange(">=1.30")))),
+        ),
+        Row(
+            None,
+            cluster(disabled(orchestratorVersion="?", currentOrchestratorVersion="?")),
+            rules=book(exemptions=(exemption(match=Match(kubernetes=VersionRange(">=1.30"))),)),
+        ),
     ],
     "ApprovalMissing": [Row(HOUR, rules=book(Mode.APPROVE))],
-    "NoticeGiven": [Row(2 * DAY, rules=book(notice=NoticeSettings(before=2 * DAY)))],
+    "NoticeGiven": [
+        Row(2 * DAY, rules=book(notice=NoticeSettings(before=2 * DAY))),
+        # Nobody remembers what was said so long ago.
+        Row(2 * DAY, rules=book(notice=NoticeSettings(before=2 * DAY)), pool=PoolMemory(noticed=NOW - 33 * DAY)),
+    ],
     "NoticeRunning": [Row(DAY, rules=book(notice=NoticeSettings(before=2 * DAY)), pool=PoolMemory(noticed=NOW - DAY))],
 }
 
@@ -273,8 +308,8 @@ def test_several_reasons_at_once_are_all_there() -> None:
         "RulesUnreadable",
         "NoETag",
         "ClusterBusy",
-        "Paused",
         "PolicyNotApproved",
+        "Paused",
         "OutsideWindow",
     ]
 
@@ -293,7 +328,7 @@ def test_what_waiting_will_not_cure_bars_a_step(reason: str, *, for_good: bool) 
 class TestNewPools:
     """Nothing runs yet on a pool that was created a moment ago: it need not wait for window and soak."""
 
-    YOUNG = PoolMemory(first_seen=NOW - HOUR / 2)
+    YOUNG = PoolMemory(first_seen=NOW - HOUR / 2, absent=NOW - HOUR / 2)
     SKIPPING = NewPools(within=HOUR, skip=(Skip.WINDOW, Skip.SOAK))
 
     def planned(self, pool: PoolMemory, read: Cluster = OFF, **settings: Any) -> Plan:
@@ -323,7 +358,7 @@ class TestNewPools:
         assert self.planned(PoolMemory(), rings=rings).deferrals[0].reason == "RingClosed"
 
     @pytest.mark.parametrize(
-        "pool", [PoolMemory(), PoolMemory(first_seen=NOW - HOUR), PoolMemory(first_seen=NOW - 9 * DAY)]
+        "pool", [PoolMemory(), PoolMemory(first_seen=NOW), PoolMemory(first_seen=NOW, absent=NOW - HOUR)]
     )
     def test_an_older_one_waits_like_any(self, pool: PoolMemory) -> None:
         assert self.planned(pool, windows=(CLOSED,)).deferrals[0].reason == "OutsideWindow"
@@ -348,7 +383,9 @@ class TestNewPools:
     def test_it_waits_as_long_as_the_policy_says_and_no_longer(self) -> None:
         new = NewPools(within=HOUR, enforce_after=HOUR / 2)
 
-        assert self.planned(PoolMemory(first_seen=NOW - HOUR / 2), new_pools=new).action is not None
+        assert (
+            self.planned(PoolMemory(first_seen=NOW - HOUR / 2, absent=NOW - HOUR / 2), new_pools=new).action is not None
+        )
         assert self.planned(PoolMemory(), new_pools=new).action is not None, "one that may be old is none"
 
     @pytest.mark.parametrize(
@@ -619,7 +656,7 @@ def _acted(read: Cluster, rules: Rulebook) -> list[str]:
 def test_rules_that_are_not_those_of_today_change_nothing(mode: Mode, new: bool, fips: Fips) -> None:
     pools = NewPools(skip=(Skip.WINDOW, Skip.SOAK))
     rules = book(mode, new_pools=pools, fips=fips, trouble="line 3: mend it.")
-    young = PoolMemory(first_seen=NOW) if new else PoolMemory()
+    young = PoolMemory(first_seen=NOW, absent=NOW) if new else PoolMemory()
     read = cluster(disabled("apps"), profile("batch"))
 
     planned = plan(situation(read, rules=rules, memory=memory(apps=young, batch=proof())))
