@@ -26,6 +26,11 @@ def meet(one: str, other: str) -> bool:
     return _walk(_parts(one), _parts(other))
 
 
+def is_name(glob: str) -> bool:
+    """Say whether a glob matches one text alone: it has no special character."""
+    return not _SPECIAL.search(glob)
+
+
 def _ends_agree(one: str, other: str) -> bool:
     """Compare what stands before the first and after the last special character: most globs differ there."""
     heads: list[str] = [_HEAD.findall(glob)[0] for glob in (one, other)]

@@ -1,16 +1,17 @@
 """What is wrong with a policy or its exemptions only when its parts are seen together: names, rings, overlaps."""
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
 
 from shared.domain.exemptions import Exemption
-from shared.domain.globs import meet
+from shared.domain.globs import is_name, meet
 from shared.domain.matching import Match, VersionRange
 from shared.domain.policy import ExemptionRules
 from shared.domain.yaml_source import Faults, Located, mapping, quoted
 
 Placed = tuple[Located, Exemption]
 _GLOBS = ("subscriptions", "resource_groups", "clusters", "locations", "pools", "os_types", "os_skus", "pool_modes")
+_NAMED = ("clusters", "subscriptions", "resource_groups", "pools")
+"""Parts of a match that are mostly plain names."""
 
 
 def names_differ(nodes: Sequence[Located], what: str, faults: Faults, taken: str = "") -> None:
@@ -88,11 +89,51 @@ def somebody_else_agreed(node: Located, faults: Faults) -> None:
 def exemptions_are_apart(placed: Sequence[Placed], rules: ExemptionRules, faults: Faults) -> None:
     """Note every two exemptions that can excuse the same finding of the same pool at the same time."""
     timed = [(node, exemption, exemption.ends(rules)) for node, exemption in placed]
-    for (_, one, end), (node, other, other_end) in combinations(timed, 2):
+    for before, after in pairs_that_may_meet([exemption.match for _, exemption in placed]):
+        (_, one, end), (node, other, other_end) = timed[before], timed[after]
         same_time = min(end, other_end) > max(one.created, other.created)
         if same_time and _same_reasons(one, other) and can_share(one.match, other.match):
             both = f"exemption {quoted(other.name)} overlaps {quoted(one.name)} (line {one.line})"
             faults.add(node, f"{both}: both can excuse one pool at one time; narrow one, or end it sooner")
+
+
+def pairs_that_may_meet(matches: Sequence[Match]) -> Iterator[tuple[int, int]]:
+    """Yield every two places, the smaller one first, but those of matches that plainly name different things.
+
+    A large file names a cluster or a node pool or two in each entry: to compare all with all would take seconds.
+    """
+    indexes = [_Index(part) for part in _NAMED]
+    for place, match in enumerate(matches):
+        met = [found for index in indexes if (found := index.meeting(match)) is not None]
+        yield from ((before, place) for before in (set.intersection(*met) if met else range(place)))
+        for index in indexes:
+            index.add(place, match)
+
+
+class _Index:
+    """The matches so far, by the names that they have for one part; those with a glob, or without it, apart."""
+
+    def __init__(self, part: str) -> None:
+        self._part = part
+        self._loose: set[int] = set()
+        self._named: dict[str, set[int]] = {}
+
+    def add(self, place: int, match: Match) -> None:
+        """Note a match."""
+        names = self._names(match)
+        if names is None:
+            self._loose.add(place)
+        for name in names or ():
+            self._named.setdefault(name, set()).add(place)
+
+    def meeting(self, match: Match) -> set[int] | None:
+        """Return the places of those that may fit the same as a match; None: all of them may."""
+        names = self._names(match)
+        return None if names is None else self._loose.union(*(self._named.get(name, ()) for name in names))
+
+    def _names(self, match: Match) -> list[str] | None:
+        globs: tuple[str, ...] = getattr(match, self._part)
+        return [glob.lower() for glob in globs] if globs and all(map(is_name, globs)) else None
 
 
 def can_share(one: Match, other: Match) -> bool:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from shared.domain.exemptions import Category, Exemption, Exemptions
 from shared.domain.language import names
 from shared.domain.matching import Match, VersionRange
 from shared.domain.policy import ExemptionRules
-from shared.domain.policy_checks import can_share
+from shared.domain.policy_checks import can_share, pairs_that_may_meet
 from shared.domain.policy_reader import read_exemptions
 from shared.errors import ConfigError
 from tests.builders import cluster, cluster_id, pool, profile
@@ -253,7 +254,27 @@ def test_no_text_raises_anything_but_faults(text: str) -> None:
             assert isinstance(read_exemptions(whole), Exemptions)
 
 
-def test_many_exemptions_are_compared_in_seconds() -> None:
+@pytest.mark.parametrize("part", ["clusters", "subscriptions", "resource_groups", "pools"])
+def test_of_many_exemptions_only_those_that_may_name_the_same_are_compared(part: str) -> None:
+    def about(*globs: str) -> Match:
+        parts: dict[str, Any] = {part: globs}
+        return Match(**parts)
+
+    named = [about(f"aks-{number}", f"AKS-{number + 1}") for number in range(2000)]
+
+    assert len(list(pairs_that_may_meet(named))) == 1999
+    assert len(list(pairs_that_may_meet([*named, about("aks-*")]))) == 3999
+
+
+@given(st.lists(matches, max_size=6))
+def test_no_two_that_can_share_a_pool_are_left_out_of_the_comparison(made: list[Match]) -> None:
+    found = list(pairs_that_may_meet(made))
+
+    assert len(found) == len(set(found))
+    assert {pair for pair in combinations(range(len(made)), 2) if can_share(made[pair[0]], made[pair[1]])} <= {*found}
+
+
+def test_many_exemptions_are_read() -> None:
     entries = [{"name": f"e{number}", "match": {"clusters": [f"aks-{number}"]}} for number in range(400)]
 
     assert len(read_exemptions(document(*entries)).entries) == 400
