@@ -74,7 +74,7 @@ class ProofSettings:
     joined_nodes: timedelta = timedelta()
     """How long nodes that joined since the proof are covered by it; at 0s they are unproven until asked."""
     sampling: bool = False
-    """Whether it is enough to ask some of the nodes; the record then says so."""
+    """Read for a later version, in which it may be enough to ask some of the nodes: this one asks every node."""
 
 
 @dataclass(frozen=True, slots=True)
