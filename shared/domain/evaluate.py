@@ -68,7 +68,10 @@ def _judged(read: Cluster, memory: Memory, rules: Rulebook, previous: Posture | 
         _dated(_pool_posture(subject, rules), before.get(subject.pool.name))
         for subject in subjects(read, memory, rules.policy, now)
     )
-    found = _cluster_findings(read, memory, cluster_settings(rules.policy, read), now)
+    found = tuple(
+        _excused_cluster(finding, read, rules, now)
+        for finding in _cluster_findings(read, memory, cluster_settings(rules.policy, read), now)
+    )
     states = [*(pool.state for pool in pools), *(finding.state for finding in found)]
     return Posture(now, worst(states), pools, _since(found, previous.cluster_findings if previous else (), now))
 
@@ -79,6 +82,16 @@ def _cluster_findings(read: Cluster, memory: Memory, settings: Settings, now: da
         return (Finding("readable", State.UNKNOWN, "NoNodePools", message),)
     outside = proofs.strays(read, memory.strays, settings, now)
     return (outside,) if outside else ()
+
+
+def _excused_cluster(finding: Finding, read: Cluster, rules: Rulebook, now: datetime) -> Finding:
+    """Excuse what concerns no pool: by an exemption that asks nothing of pools and names the reason."""
+    for exemption in rules.exemptions.entries:
+        named = exemption.match.only_cluster and finding.reason in exemption.covers
+        holds = exemption.created <= now < exemption.ends(rules.policy.exemptions)
+        if named and holds and exemption.match.fits_cluster(read):
+            return _excuse(finding, exemption, rules.policy.exemptions)
+    return finding
 
 
 def cluster_settings(policy: Policy, cluster: Cluster) -> Settings:

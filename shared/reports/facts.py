@@ -34,7 +34,7 @@ class Severity:
 _SEVERITY = {
     "critical": Severity("CRITICAL", "", "attention", "#a4262c"),
     "warning": Severity("WARNING", "", "warning", "#8a6100"),
-    "info": Severity("INFO", "For your information: nothing needs to be done.", "accent", "#0b5394"),
+    "info": Severity("INFO", "For your information.", "accent", "#0b5394"),
     "good": Severity("GOOD", "Nothing needs to be done.", "good", "#0b6a0b"),
 }
 

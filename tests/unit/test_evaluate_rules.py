@@ -325,3 +325,23 @@ def test_the_worst_of_several_findings_decides_in_the_order_of_the_checks() -> N
 
     assert found.decisive == next(one for one in found.findings if one.state is NON_COMPLIANT)
     assert isinstance(found.decisive, Finding)
+
+
+@pytest.mark.parametrize(
+    ("match", "covers", "state"),
+    [
+        (Match(clusters=("aks-*",)), ("NodesOutsidePools",), ComplianceState.EXEMPT),
+        (Match(clusters=("aks-*",)), (), ComplianceState.NON_COMPLIANT),
+        (Match(clusters=("other",)), ("NodesOutsidePools",), ComplianceState.NON_COMPLIANT),
+        (Match(pools=("*",)), ("NodesOutsidePools",), ComplianceState.NON_COMPLIANT),
+    ],
+)
+def test_what_concerns_no_pool_is_excused_by_name_alone(
+    match: Match, covers: tuple[str, ...], state: ComplianceState
+) -> None:
+    remembered = replace(memory(apps=proof()), strays=Strays(NOW, 2, 1, ("n1",)))
+
+    posture = judged(cluster(), remembered, book(exemptions=(exemption(match=match, covers=covers),)))
+
+    assert [one.state for one in posture.cluster_findings] == [state]
+    assert posture.state is state
