@@ -71,6 +71,7 @@ def test_no_plan_exceeds_any_cap(situation: Situation) -> None:
         mine = sum(place.subscription == subscription for place in budget.places.values())
         assert mine < limits.per_subscription.of(counts.subscriptions[subscription] if counts else None)
     if limits.nodes is not None:
+        assert action.nodes is not None
         assert sum(place.nodes for place in budget.places.values()) + action.nodes <= limits.nodes
     assert not budget.last_begun or situation.now - budget.last_begun >= limits.spacing
     step = next(one for one in due(situation) if one.pool.name == action.pool)
@@ -94,9 +95,8 @@ def test_what_is_planned_can_be_reserved_and_no_more(situation: Situation) -> No
     _, action = planned(situation)
     for step in due(situation):
         place = wanted(situation, step)
-        at = Place(
-            "new", place.pool, place.subscription, place.ring.name if place.ring else "", place.nodes, situation.now
-        )
+        ring = place.ring.name if place.ring else ""
+        at = Place("new", place.pool, place.subscription, ring, place.nodes or 1, situation.now)
         got = taken(situation.budget, situation.rules.policy, place, at, (), situation.now)
         if action and action.pool == step.pool.name:
             assert got
