@@ -59,7 +59,7 @@ def wanted(cluster: str = ONE, ring: Ring | None = None, **changes: Any) -> Want
 
 def place(wish: Wanted, intent: str = "i1", at: datetime = NOW) -> Place:
     """The place that was wanted."""
-    return Place(intent, wish.pool, wish.subscription, wish.ring.name if wish.ring else "", wish.nodes, at)
+    return Place(intent, wish.pool, wish.subscription, wish.ring.name if wish.ring else "", wish.nodes or 0, at)
 
 
 def holding(*wishes: Wanted, **changes: Any) -> Budget:
