@@ -6,6 +6,8 @@ through the same readers as the adapters. tests/contract holds both to one suite
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ from local.faces.http import Response
 from local.world import World
 from local.world.access import APP
 from shared.adapters.management import descendants_url, not_known, refused
+from shared.domain.api_server import AWAY_FOR, Answered, Way
 from shared.domain.arm_errors import UNDECIDED, ArmError, classify
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
@@ -22,19 +25,19 @@ from shared.domain.model import (
     Accepted,
     Action,
     BeginResult,
+    Cluster,
     ClusterRead,
     Gone,
-    NodesRead,
     OperationRead,
     OperationStatus,
     Refused,
     Unanswered,
     Unreadable,
 )
-from shared.domain.observe import read_cluster, read_node
+from shared.domain.observe import read_cluster
 from shared.domain.observe_maintenance import read_page
 from shared.domain.scope import read_descendants
-from shared.ports import FleetHint
+from shared.ports import FleetHint, KubernetesApi
 
 _API = "2026-08-01"
 _ARM_AUDIENCE = "https://management.azure.com"
@@ -133,20 +136,40 @@ class WorldClusters:
         return found
 
 
-class WorldNodes:
-    """shared.ports.Nodes on the world."""
+class WorldKubernetes:
+    """shared.ports.Kubernetes on the world."""
 
     def __init__(self, world: World) -> None:
         self._client = _Client(world)
 
-    def read(self, cluster: ClusterId) -> NodesRead:
-        """List the nodes."""
-        path = f"/k8s/{cluster.subscription}/{cluster.resource_group}/{cluster.name}/api/v1/nodes"
-        response = self._client.send("GET", path, audience=_AKS_AUDIENCE)
-        if response.status == 200 and not response.drop:
-            return tuple(read_node(item) for item in response.json()["items"])
-        reason = {401: "KubernetesUnauthenticated", 403: "KubernetesForbidden"}.get(response.status, "KubernetesError")
-        return Unreadable(reason, f"the API server said {response.status}", None)
+    @contextmanager
+    def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:  # noqa: ARG002 (the port's)
+        """Enter a cluster's API."""
+        yield _WorldApi(self._client, cluster.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _WorldApi:
+    """shared.ports.KubernetesApi on the world."""
+
+    client: _Client
+    cluster: ClusterId
+    way: Way = Way.ENTRA
+
+    def get(self, path: str) -> Answered | Unreadable:
+        """GET a path."""
+        return self._ask("GET", path, None)
+
+    def send(self, method: str, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Answered | Unreadable, ...]:
+        """Send a body to each of some paths."""
+        return tuple(self._ask(method, path, body) for path, body in requests)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answered | Unreadable:
+        where = f"/k8s/{self.cluster.subscription}/{self.cluster.resource_group}/{self.cluster.name}"
+        response = self.client.send(method, f"{where}{path}", body=body, audience=_AKS_AUDIENCE)
+        if response.drop:
+            return Unreadable("Unreachable", "the connection was reset", AWAY_FOR)
+        return Answered(response.status, response.json())
 
 
 class WorldManagementGroups:

@@ -149,12 +149,12 @@ def _arm() -> "Arm":
 def reconciler_ports() -> Ports:
     """Return what a look needs."""
     from shared.adapters.aks import AksClusters
-    from shared.adapters.kubernetes import KubernetesNodes
+    from shared.adapters.kubernetes import AksKubernetes
 
     return Ports(
         SystemClock(),
         AksClusters(_arm()),
-        KubernetesNodes(_arm(), credential()),
+        AksKubernetes(_arm(), credential()),
         policies(),
         table("rollout"),
         table("posture"),

@@ -7,7 +7,7 @@ from shared.chain import Chain
 from shared.domain.ids import ClusterId
 from shared.domain.model import Memory
 from shared.domain.requests import ReconcileRequest
-from shared.ports import Alerts, Clock, Clusters, Evidence, Nodes, Policies, Table, WakeUps
+from shared.ports import Alerts, Clock, Clusters, Evidence, Kubernetes, Policies, Table, WakeUps
 from shared.postures import StoredPosture, read_posture
 from shared.rollout import Hold, Timing
 
@@ -18,7 +18,7 @@ class Ports:
 
     clock: Clock
     clusters: Clusters
-    nodes: Nodes
+    kubernetes: Kubernetes
     policies: Policies
     rollout: Table
     """Leases, memory and the disruption budget."""

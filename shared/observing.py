@@ -75,7 +75,7 @@ def prove(look: Look, read: ClusterRead, rules: Rulebook) -> Memory:
         return look.memory
     now = look.ports.clock.now()
     memory = replace(memory, pools=_pools_remembered(look, read, now), unreadable_since=None)
-    proven = Proving(look.ports.nodes, look.chain, now).prove(read, memory, rules)
+    proven = Proving(look.ports.kubernetes, look.chain, now).prove(read, memory, rules)
     if proven != look.memory:
         look.hold.save(proven)
     return proven

@@ -5,13 +5,15 @@ unexpected raises, and then goes back to the Functions host, which brings the me
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from shared.domain.api_server import Answered, Way
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
-from shared.domain.model import Action, Alert, BeginResult, ClusterRead, NodesRead, OperationRead, Unreadable
+from shared.domain.model import Action, Alert, BeginResult, Cluster, ClusterRead, OperationRead, Unreadable
 from shared.domain.records import Record
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
@@ -102,11 +104,31 @@ class Clusters(Protocol):
         ...
 
 
-class Nodes(Protocol):
-    """The Kubernetes API of a cluster."""
+class KubernetesApi(Protocol):
+    """The API server of one cluster."""
 
-    def read(self, cluster: ClusterId) -> NodesRead:
-        """List all nodes."""
+    @property
+    def way(self) -> Way:
+        """How it is reached: evidence names it."""
+        ...
+
+    def get(self, path: str) -> Answered | Unreadable:
+        """GET a path, such as `/api/v1/nodes?limit=500`; Unreadable if no answer came."""
+        ...
+
+    def send(self, method: str, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Answered | Unreadable, ...]:
+        """Send a body to each of some paths, a few at a time, and return the answers in their order.
+
+        `method` is POST, PATCH (a JSON merge patch) or DELETE (the body is a DeleteOptions).
+        """
+        ...
+
+
+class Kubernetes(Protocol):
+    """The Kubernetes APIs of clusters."""
+
+    def open(self, cluster: Cluster, ways: frozenset[Way]) -> AbstractContextManager[KubernetesApi | Unreadable]:
+        """Enter a cluster's API by one of the ways that are allowed; Unreadable if none of them leads in."""
         ...
 
 

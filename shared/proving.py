@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.chain import Chain
+from shared.domain.api_server import ENTRA_ONLY
 from shared.domain.evaluate import pools_to_prove, strays_due
 from shared.domain.model import Cluster, Memory, Node, NodesRead, Pool, Proof, Strays, Unreadable
 from shared.domain.proofs import NODES_UNREADABLE
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
-from shared.ports import Nodes
+from shared.nodes import read_nodes
+from shared.ports import Kubernetes
 
 _METHOD = "Kubernetes API: labels of the nodes"
 
@@ -19,7 +21,7 @@ _METHOD = "Kubernetes API: labels of the nodes"
 class Proving:
     """What it takes to prove the pools of one cluster."""
 
-    nodes: Nodes
+    kubernetes: Kubernetes
     chain: Chain
     now: datetime
 
@@ -28,7 +30,7 @@ class Proving:
         due = pools_to_prove(cluster, memory, rules, self.now)
         if not due and not strays_due(cluster, memory, rules, self.now):
             return memory
-        read = self.nodes.read(cluster.id)
+        read = read_nodes(self.kubernetes, cluster, ENTRA_ONLY)
         memory = self._outside(cluster, memory, read)
         for pool in due:
             remembered = memory.pool(pool.name)

@@ -173,6 +173,19 @@ def nodes(count: int = 3, **changes: Any) -> tuple[Node, ...]:
     return tuple(node(f"aks-apps-vmss{number:06}", **changes) for number in range(count))
 
 
+def node_json(one: Node) -> dict[str, Any]:
+    """A node as the Kubernetes API lists it."""
+    labels = {
+        "kubernetes.azure.com/agentpool": one.pool,
+        "kubernetes.azure.com/fips_enabled": one.fips_label,
+        "kubernetes.azure.com/node-image-version": one.image_label,
+    }
+    return {
+        "metadata": {"name": one.name, "uid": one.uid, "labels": {key: text for key, text in labels.items() if text}},
+        "status": {"conditions": [{"type": "Ready", "status": str(one.ready)}]},
+    }
+
+
 def proof(**changes: Any) -> Proof:
     """A good proof of three nodes, an hour old."""
     return replace(Proof(NOW - timedelta(hours=1), IMAGE, 3, etag="etag-apps"), **changes)

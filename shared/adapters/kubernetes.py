@@ -1,58 +1,68 @@
-"""The Kubernetes API of a cluster, with Entra tokens: lists nodes. CA and address come from ARM."""
+"""The Kubernetes API of a cluster, with Entra tokens. CA and address come from ARM."""
 
 import base64
 import binascii
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from shared.adapters.arm import Arm, classified
+from shared.domain.api_server import AWAY_FOR, Answered, Way
 from shared.domain.clouds import AKS_SCOPE
 from shared.domain.ids import ClusterId
-from shared.domain.model import Node, NodesRead, Unreadable
-from shared.domain.observe import read_node
+from shared.domain.model import Cluster, Unreadable
+from shared.ports import KubernetesApi
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+    from kubernetes.client import ApiClient
 
-_PAGE = 500
 _TIMEOUT = (10, 30)
-_RETRY = timedelta(minutes=2)
+"""Seconds to connect, and between two bytes of an answer."""
+_AT_ONCE = 8
+"""Requests under way at once."""
+_CONTENT = {"POST": "application/json", "PATCH": "application/merge-patch+json", "DELETE": "application/json"}
 
 
-class KubernetesNodes:
-    """shared.ports.Nodes on AKS."""
+class AksKubernetes:
+    """shared.ports.Kubernetes on AKS."""
 
     def __init__(self, arm: Arm, credential: "TokenCredential") -> None:
         self._arm, self._credential = arm, credential
 
-    def read(self, cluster: ClusterId) -> NodesRead:
-        """List all nodes of a cluster; every failure is a value, since its proof is then unknown."""
+    @contextmanager
+    def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:  # noqa: ARG002 (one way so far)
+        """Enter a cluster's API; every failure is a value, since its proof is then unknown."""
+        access = self._access(cluster.id)
+        if isinstance(access, Unreadable):
+            yield access
+            return
+        with tempfile.TemporaryDirectory(prefix="fipswarden-") as folder, _client(access, Path(folder)) as client:
+            yield _Api(client)
+
+    def _access(self, cluster: ClusterId) -> "_Access | Unreadable":
         from azure.core.exceptions import AzureError, HttpResponseError
-        from kubernetes.client.exceptions import ApiException
-        from urllib3.exceptions import HTTPError
 
         try:
-            server, authority = self._access(cluster)
-            token = self._credential.get_token(AKS_SCOPE).token
-            return tuple(_nodes(server, authority, token))
+            found = self._kubeconfig(cluster)
+            return _Access(*found, self._credential.get_token(AKS_SCOPE).token)
         except HttpResponseError as error:
-            found = classified(error)
-            return Unreadable(found.reason, found.message, found.retry_after)
-        except ApiException as error:
-            return _refused(error.status, error.reason)
-        except (AzureError, HTTPError, OSError) as error:
-            message = f"The cluster's API server can't be reached ({type(error).__name__}): {error}"
-            return Unreadable("Unreachable", message[:500], _RETRY)
+            refused = classified(error)
+            return Unreadable(refused.reason, refused.message, refused.retry_after)
+        except AzureError as error:
+            message = f"The cluster's credentials can't be had ({type(error).__name__}): {error}"
+            return Unreadable("Unreachable", message[:500], AWAY_FOR)
         except ValueError as error:
-            return Unreadable("Unintelligible", f"The cluster's credentials or nodes can't be read: {error}", None)
+            return Unreadable("Unintelligible", f"The cluster's credentials can't be read: {error}", None)
 
-    def _access(self, cluster: ClusterId) -> tuple[str, bytes]:
+    def _kubeconfig(self, cluster: ClusterId) -> tuple[str, bytes]:
         """Return address and CA of the API server, from the kubeconfig that ARM hands out."""
         client = self._arm.client(cluster.subscription)
         answer = client.managed_clusters.list_cluster_user_credentials(
@@ -71,52 +81,67 @@ class KubernetesNodes:
         raise ValueError("ARM gave no kubeconfig")
 
 
-def _nodes(server: str, authority: bytes, token: str) -> Iterator[Node]:
+@dataclass(frozen=True, slots=True)
+class _Access:
+    server: str
+    authority: bytes
+    token: str
+
+
+def _client(access: _Access, folder: Path) -> "ApiClient":
     from kubernetes import client
 
-    with tempfile.TemporaryDirectory(prefix="fipswarden-") as folder:
-        path = Path(folder, "ca.pem")
-        path.write_bytes(authority)
-        configuration = client.Configuration(host=server)
-        configuration.ssl_ca_cert = str(path)
-        configuration.api_key = {"authorization": f"Bearer {token}"}
-        configuration.retries = False
-        with client.ApiClient(configuration) as api:
-            core, more = client.CoreV1Api(api), None
-            while True:
-                # Raw JSON: the client's models would cost more than the rest of the look.
-                page: Any = core.list_node(
-                    limit=_PAGE, _continue=more, _preload_content=False, _request_timeout=_TIMEOUT
-                )
-                items, more = _page(json.loads(page.data))
-                yield from map(read_node, items)
-                if not more:
-                    return
+    path = folder / "ca.pem"
+    path.write_bytes(access.authority)
+    configuration = client.Configuration(host=access.server)
+    configuration.ssl_ca_cert = str(path)
+    configuration.api_key = {"authorization": f"Bearer {access.token}"}
+    configuration.retries = False
+    configuration.connection_pool_maxsize = _AT_ONCE
+    return client.ApiClient(configuration)
 
 
-def _page(body: Any) -> tuple[Sequence[Mapping[str, Any]], str]:
-    """Return a page's items and where the next begins; raises ValueError for another shape.
+@dataclass(frozen=True, slots=True)
+class _Api:
+    """shared.ports.KubernetesApi by HTTPS."""
 
-    What is not sure to be a whole list must not be taken for one: it could hide the nodes that prove the contrary.
-    """
-    found = body if isinstance(body, dict) else {}
-    items, metadata = found.get("items"), found.get("metadata")
-    if not isinstance(items, list) or not isinstance(metadata, dict) or not all(isinstance(one, dict) for one in items):
-        raise ValueError("the API server's answer is not a list of nodes")
-    return items, str(metadata.get("continue") or "")
+    client: "ApiClient"
+    way: Way = Way.ENTRA
+
+    def get(self, path: str) -> Answered | Unreadable:
+        """GET a path."""
+        return self._ask("GET", path, None)
+
+    def send(self, method: str, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Answered | Unreadable, ...]:
+        """Send a body to each of some paths, a few at a time."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return tuple(pool.map(lambda one: self._ask(method, *one), requests))
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answered | Unreadable:
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        headers = {"Accept": "application/json"} | ({} if body is None else {"Content-Type": _CONTENT[method]})
+        try:
+            # Raw JSON: the client's models would cost more than the rest of the look.
+            sent = self.client.param_serialize(
+                method, path, header_params=headers, body=body, auth_settings=["BearerToken"]
+            )
+            response: Any = self.client.call_api(*sent, _request_timeout=_TIMEOUT)
+            return Answered(int(response.status), _object(response.read()))
+        except ApiException as error:
+            # The client's word for a TLS failure (kubernetes.client.rest): no answer was had.
+            message = f"The API server's certificate is not sound: {error.reason}"
+            return Unreadable("Unreachable", message[:500], AWAY_FOR)
+        except (HTTPError, OSError) as error:
+            message = f"The cluster's API server can't be reached ({type(error).__name__}): {error}"
+            return Unreadable("Unreachable", message[:500], AWAY_FOR)
 
 
-def _refused(status: int | None, reason: str | None) -> Unreadable:
-    if status == 401:
-        message = (
-            "The API server does not take the app's Entra token: enable Microsoft Entra integration on the cluster."
-        )
-        return Unreadable("KubernetesUnauthenticated", message, None)
-    if status == 403:
-        message = "The app's identity may not list nodes: give it a role on the cluster (docs/security.md)."
-        return Unreadable("KubernetesForbidden", message, None)
-    if not status:
-        # The client's word for a TLS failure (kubernetes.client.rest): no answer was had.
-        return Unreadable("Unreachable", f"The API server's certificate is not sound: {reason}"[:500], _RETRY)
-    transient = status in (408, 410, 429) or status >= 500
-    return Unreadable("KubernetesError", f"The API server said {status} {reason}.", _RETRY if transient else None)
+def _object(text: bytes | str | None) -> Mapping[str, Any]:
+    """Return the JSON object of an answer; of anything else nothing, which no list and no object is made of."""
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -12,6 +12,8 @@ from typing import Any
 from shared.domain.ids import ClusterId, pool_name
 from shared.domain.model import Cluster, Node, Pool
 
+NODES = "/api/v1/nodes"
+"""Path of a cluster's nodes."""
 _POOL_LABELS = ("kubernetes.azure.com/agentpool", "agentpool")
 _FIPS_LABEL = "kubernetes.azure.com/fips_enabled"
 _IMAGE_LABEL = "kubernetes.azure.com/node-image-version"

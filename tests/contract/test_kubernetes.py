@@ -4,7 +4,7 @@ import base64
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ from local.serving import Server, localhost_tls
 from local.world import World
 from local.world.faults import Answer, Drop, Fault
 from shared.adapters.arm import Arm
-from shared.adapters.kubernetes import KubernetesNodes
+from shared.adapters.kubernetes import AksKubernetes
+from shared.domain.api_server import ENTRA_ONLY
 from shared.domain.clouds import Cloud
 from shared.domain.ids import ClusterId
 from shared.domain.model import NodesRead, Unreadable
+from shared.nodes import read_nodes
+from tests.builders import cluster
 
-CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
+CLUSTER = replace(cluster(), id=ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod"))
 
 
 @dataclass
@@ -49,10 +52,10 @@ class Kubeconfig:
 
 @pytest.mark.parametrize(("status", "waits"), [(429, True), (500, True), (503, True), (410, True), (400, False)])
 def test_an_api_server_that_refuses_says_whether_to_come_back(
-    world: World, nodes: KubernetesNodes, status: int, waits: bool
+    world: World, kubernetes: AksKubernetes, status: int, waits: bool
 ) -> None:
     world.faults.add(Fault(Answer(status, "x", "no"), kind="kubernetes"))
-    found = failed(nodes.read(CLUSTER))
+    found = failed(read_nodes(kubernetes, CLUSTER, ENTRA_ONLY))
     assert (found.reason, found.retry_after is not None) == ("KubernetesError", waits)
     assert str(status) in found.message
 
@@ -66,7 +69,7 @@ def world() -> World:
 
 
 @pytest.fixture
-def nodes(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubernetesNodes]:
+def kubernetes(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[AksKubernetes]:
     from azure.identity import ManagedIdentityCredential
 
     with LocalAzure(world) as azure:
@@ -74,7 +77,7 @@ def nodes(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubernetesN
             monkeypatch.setitem(os.environ, name, value)
         with ManagedIdentityCredential() as credential:
             arm = Arm(Cloud("custom", azure.arm_endpoint, ""), credential)
-            yield KubernetesNodes(arm, credential)
+            yield AksKubernetes(arm, credential)
             arm.close()
 
 
@@ -83,16 +86,16 @@ def failed(found: NodesRead) -> Unreadable:
     return found
 
 
-def test_credentials_that_arm_refuses_for_now_are_asked_for_again(world: World, nodes: KubernetesNodes) -> None:
+def test_credentials_that_arm_refuses_for_now_are_asked_for_again(world: World, kubernetes: AksKubernetes) -> None:
     fault = Answer(429, "Throttled", "slow down", retry_after=9)
     world.faults.add(Fault(fault, method="POST", resource="listClusterUserCredential"))
-    found = failed(nodes.read(CLUSTER))
+    found = failed(read_nodes(kubernetes, CLUSTER, ENTRA_ONLY))
     assert (found.reason, found.retry_after) == ("Throttled", timedelta(seconds=9))
 
 
-def test_a_connection_that_breaks_is_asked_for_again(world: World, nodes: KubernetesNodes) -> None:
+def test_a_connection_that_breaks_is_asked_for_again(world: World, kubernetes: AksKubernetes) -> None:
     world.faults.add(Fault(Drop(), method="POST", resource="listClusterUserCredential"))
-    assert failed(nodes.read(CLUSTER)).retry_after is not None
+    assert failed(read_nodes(kubernetes, CLUSTER, ENTRA_ONLY)).retry_after is not None
 
 
 def kubeconfig(server: str, authority: str = base64.b64encode(b"no certificate").decode()) -> bytes:
@@ -109,13 +112,13 @@ class Token:
         return AccessToken("token", 0)
 
 
-@pytest.mark.usefixtures("nodes")
+@pytest.mark.usefixtures("kubernetes")
 def test_an_api_server_that_is_not_there_is_asked_for_again() -> None:
     authority = base64.b64encode(Path(os.environ["REQUESTS_CA_BUNDLE"]).read_bytes()).decode()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         server = f"https://127.0.0.1:{taken.getsockname()[1]}"
-        found = failed(reader(kubeconfig(server, authority)).read(CLUSTER))
+        found = failed(nodes_by(kubeconfig(server, authority)))
     assert found.reason == "Unreachable"
     assert found.retry_after is not None
 
@@ -133,7 +136,7 @@ def test_an_api_server_that_is_not_there_is_asked_for_again() -> None:
     ],
 )
 def test_a_kubeconfig_that_is_none_is_unintelligible(value: bytes) -> None:
-    found = failed(reader(value).read(CLUSTER))
+    found = failed(nodes_by(value))
     assert (found.reason, found.retry_after) == ("Unintelligible", None)
 
 
@@ -151,7 +154,7 @@ class ApiServer:
     def read(self, authority: bytes) -> NodesRead:
         """Read its nodes, trusting an authority."""
         with self._server:
-            return reader(kubeconfig(self._server.url, base64.b64encode(authority).decode())).read(CLUSTER)
+            return nodes_by(kubeconfig(self._server.url, base64.b64encode(authority).decode()))
 
 
 @pytest.mark.parametrize("authority", [b"no certificate", tls.Authority().certificate_pem])
@@ -182,7 +185,7 @@ def test_an_answer_that_is_no_list_of_nodes_is_unintelligible(body: str) -> None
     assert (found.reason, found.retry_after) == ("Unintelligible", None)
 
 
-def reader(value: bytes) -> KubernetesNodes:
+def nodes_by(value: bytes) -> NodesRead:
     arm: Any = Kubeconfig(value)
     credential: Any = Token()
-    return KubernetesNodes(arm, credential)
+    return read_nodes(AksKubernetes(arm, credential), CLUSTER, ENTRA_ONLY)

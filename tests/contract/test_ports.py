@@ -12,7 +12,7 @@ import pytest
 
 from local import seed
 from local.clock import ManualClock
-from local.ports import WorldClusters, WorldFleet, WorldNodes
+from local.ports import WorldClusters, WorldFleet, WorldKubernetes
 from local.server import LocalAzure
 from local.world import World, maintenance
 from local.world.access import APP
@@ -20,7 +20,8 @@ from local.world.faults import DRAIN_FAILURE, Answer, Drop, FailOperation, Fault
 from shared.adapters.aks import AksClusters
 from shared.adapters.arm import Arm
 from shared.adapters.graph import GraphFleet
-from shared.adapters.kubernetes import KubernetesNodes
+from shared.adapters.kubernetes import AksKubernetes
+from shared.domain.api_server import ENTRA_ONLY
 from shared.domain.clouds import Cloud
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import opening_by_cluster
@@ -30,6 +31,7 @@ from shared.domain.model import (
     ActionKind,
     Cluster,
     Gone,
+    NodesRead,
     OperationRead,
     OperationStatus,
     Pool,
@@ -39,7 +41,8 @@ from shared.domain.model import (
 )
 from shared.domain.openings import Closed, Open
 from shared.domain.steps import put_body
-from shared.ports import Clusters, Fleet, Nodes
+from shared.nodes import read_nodes
+from shared.ports import Clusters, Fleet, Kubernetes
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
 
@@ -50,7 +53,7 @@ class Face:
 
     world: World
     clusters: Clusters
-    nodes: Nodes
+    kubernetes: Kubernetes
     fleet: Fleet
 
 
@@ -70,7 +73,7 @@ def face(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
             nodeTaints=["dedicated=batch:NoSchedule"],
         )
     if request.param == "ports":
-        yield Face(world, WorldClusters(world), WorldNodes(world), WorldFleet(world))
+        yield Face(world, WorldClusters(world), WorldKubernetes(world), WorldFleet(world))
         return
     from azure.identity import ManagedIdentityCredential
 
@@ -79,8 +82,14 @@ def face(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
             monkeypatch.setitem(os.environ, name, value)
         with ManagedIdentityCredential() as credential:
             arm = Arm(Cloud("custom", azure.arm_endpoint, ""), credential)
-            yield Face(world, AksClusters(arm), KubernetesNodes(arm, credential), GraphFleet(arm, credential, ()))
+            yield Face(world, AksClusters(arm), AksKubernetes(arm, credential), GraphFleet(arm, credential, ()))
             arm.close()
+
+
+def nodes(face: Face, name: str = CLUSTER.name) -> NodesRead:
+    read = face.clusters.read(ClusterId(seed.PAYMENTS, "rg-payments", name))
+    assert isinstance(read, Cluster)
+    return read_nodes(face.kubernetes, read, ENTRA_ONLY)
 
 
 def read(face: Face) -> Cluster:
@@ -165,9 +174,9 @@ def test_an_update_is_accepted_followed_and_proven(face: Face) -> None:
     after = pool(face)
     assert after.provisioning_state == "Succeeded"
     assert after.body["nodeTaints"] == ["dedicated=batch:NoSchedule"]
-    nodes = face.nodes.read(CLUSTER)
-    assert not isinstance(nodes, Unreadable)
-    mine = [node for node in nodes if node.pool == "batch"]
+    listed = nodes(face)
+    assert not isinstance(listed, Unreadable)
+    mine = [node for node in listed if node.pool == "batch"]
     assert [(node.fips_label, node.image_label) for node in mine] == [("true", after.node_image)] * 2
     sent = [one for one in face.world.requests if one.method == "PUT"]
     assert [(one.client_request_id, one.if_match.strip('"'), one.status) for one in sent] == [
@@ -347,7 +356,7 @@ def test_nodes_of_a_cluster_that_may_not_be_listed_are_unreadable(face: Face) ->
     scope = f"/subscriptions/{seed.PAYMENTS}"
     face.world.access.revoke(APP, scope)
     face.world.access.assign(APP, seed.READER, scope)
-    found = face.nodes.read(CLUSTER)
+    found = nodes(face)
     assert isinstance(found, Unreadable)
     assert found.reason == "KubernetesForbidden"
 
@@ -356,7 +365,7 @@ def test_nodes_of_a_cluster_without_entra_are_unreadable(face: Face) -> None:
     with face.world.entered():
         cluster = face.world.add_cluster(seed.PAYMENTS, "rg-payments", "aks-local")
         face.world.add_pool(cluster, "system", count=1, mode="System", osSKU="AzureLinux", enableFIPS=True)
-    found = face.nodes.read(ClusterId(seed.PAYMENTS, "rg-payments", "aks-local"))
+    found = nodes(face, "aks-local")
     assert isinstance(found, Unreadable)
     assert (found.reason, found.retry_after) == ("KubernetesUnauthenticated", None)
 
@@ -365,7 +374,7 @@ def test_more_nodes_than_a_page_are_all_read(face: Face) -> None:
     with face.world.entered():
         cluster = face.world.add_cluster(seed.PAYMENTS, "rg-payments", "aks-big", entra=True, azure_rbac=True)
         face.world.add_pool(cluster, "system", count=1100, mode="System", osSKU="AzureLinux", enableFIPS=True)
-    found = face.nodes.read(ClusterId(seed.PAYMENTS, "rg-payments", "aks-big"))
+    found = nodes(face, "aks-big")
     assert not isinstance(found, Unreadable)
     assert len(found) == len({node.name for node in found}) == 1100
 

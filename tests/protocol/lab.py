@@ -7,14 +7,15 @@ more, as a process that was killed; what it had done before stays done.
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from local.clock import ManualClock
 from local.memory import MemoryAlerts, MemoryEvidence, MemoryQueue, MemoryTable, Message
-from local.ports import WorldClusters, WorldNodes
+from local.ports import WorldClusters, WorldKubernetes
 from local.seed import EPOCH, PAYMENTS, empty_world
 from local.world.model import Pool
 from shared.budget import read_budget, stale_places
@@ -58,14 +59,22 @@ class Tapped:
 
     def __getattr__(self, method: str) -> Any:
         call, label = getattr(self._port, method), f"{self._name}.{method}"
+        if not callable(call):
+            return call
 
         def tapped(*given: Any, **named: Any) -> Any:
             self._tap.before(label)
             result = call(*given, **named)
             self._tap.after(label)
-            return result
+            return self._entered(result) if isinstance(result, AbstractContextManager) else result
 
         return tapped
+
+    @contextmanager
+    def _entered(self, opened: AbstractContextManager[Any]) -> Iterator[Any]:
+        """Tap what was opened, too."""
+        with opened as found:
+            yield found if isinstance(found, Unreadable) else Tapped(f"{self._name}.api", found, self._tap)
 
 
 def ruled(text: str = "mode: enforce\n") -> Rulebook:
@@ -110,7 +119,7 @@ class Lab:
         )
         self.rollout, self.postures = MemoryTable(self.clock), MemoryTable(self.clock)
         self.evidence, self.queue, self.alerts = MemoryEvidence(), MemoryQueue(self.clock), MemoryAlerts()
-        self.clusters, self.nodes = WorldClusters(self.world), WorldNodes(self.world)
+        self.clusters, self.kubernetes = WorldClusters(self.world), WorldKubernetes(self.world)
         self.policies = FixedRules(ruled())
         self.last_event = EPOCH
         self.watched = True
@@ -125,7 +134,7 @@ class Lab:
             name: Tapped(name, port, tap)
             for name, port in {
                 "clusters": self.clusters,
-                "nodes": self.nodes,
+                "kubernetes": self.kubernetes,
                 "policies": self.policies,
                 "rollout": self.rollout,
                 "postures": self.postures,

@@ -15,7 +15,7 @@ from azure.storage.queue import QueueClient, TextBase64DecodePolicy, TextBase64E
 from local import seed
 from local.azurite import Azurite
 from local.memory import MemoryAlerts
-from local.ports import WorldClusters, WorldNodes
+from local.ports import WorldClusters, WorldKubernetes
 from local.world.access import APP
 from shared.adapters.queues import TextQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
@@ -105,7 +105,7 @@ class Plant:
             name: Tapped(name, port, tap)
             for name, port in {
                 "clusters": WorldClusters(self.world),
-                "nodes": WorldNodes(self.world),
+                "kubernetes": WorldKubernetes(self.world),
                 "policies": self.policies,
                 "rollout": self.rollout,
                 "postures": self.postures,

@@ -1,17 +1,22 @@
 """What passes is not believed at once, what is broken disrupts nothing, and what is not ours any more is let go of."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from local.seed import PAYMENTS
 from local.world.faults import Answer, Fault
-from shared.domain.model import ComplianceState, Mode, Node, NodesRead, Posture, Unreadable
+from shared.domain.api_server import Answered, Way
+from shared.domain.model import Cluster, ComplianceState, Mode, Node, Posture, Unreadable
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
-from shared.ports import Nodes
+from shared.ports import Kubernetes, KubernetesApi
 from shared.rulebooks import Rulebooks
-from tests.builders import node
+from tests.builders import node, node_json
 from tests.protocol.lab import CLUSTER, FixedRules, Written, ruled
 from tests.scenario.fleet import Fleet
 
@@ -152,15 +157,37 @@ def test_our_operation_is_followed_to_its_end_while_the_policy_is_broken() -> No
 
 
 class WithStrays:
-    """The nodes of the world, and some that no pool has."""
+    """The Kubernetes APIs of the world, whose clusters have some nodes more that no pool has."""
 
-    def __init__(self, nodes: Nodes, *strays: Node) -> None:
-        self._nodes, self.strays = nodes, strays
+    def __init__(self, kubernetes: Kubernetes, *strays: Node) -> None:
+        self._kubernetes, self.strays = kubernetes, strays
 
-    def read(self, *given: object) -> NodesRead:
-        """List the nodes."""
-        found = self._nodes.read(*given)  # type: ignore[arg-type]  # passed on as it came
-        return found if isinstance(found, Unreadable) else (*found, *self.strays)
+    @contextmanager
+    def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:
+        """Enter a cluster's API."""
+        with self._kubernetes.open(cluster, ways) as api:
+            yield api if isinstance(api, Unreadable) else StraysApi(api, self.strays)
+
+
+@dataclass(frozen=True)
+class StraysApi:
+    """An API server that lists some nodes more."""
+
+    api: KubernetesApi
+    strays: tuple[Node, ...]
+    way: Way = Way.ENTRA
+
+    def get(self, path: str) -> Answered | Unreadable:
+        """GET a path."""
+        found = self.api.get(path)
+        if isinstance(found, Unreadable) or not found.ok:
+            return found
+        items = [*found.body["items"], *map(node_json, self.strays)]
+        return Answered(found.status, {**found.body, "items": items})
+
+    def send(self, method: str, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Answered | Unreadable, ...]:
+        """Pass on what is sent."""
+        return self.api.send(method, requests)
 
 
 def provisioned(lab: Fleet, *strays: Node) -> WithStrays:
@@ -168,8 +195,8 @@ def provisioned(lab: Fleet, *strays: Node) -> WithStrays:
     with lab.world.entered():
         cluster = lab.world.cluster_by_id(CLUSTER.arm_id)
         cluster.properties["nodeProvisioningProfile"] = {"mode": "Auto", "defaultNodePools": "Auto"}
-    made = WithStrays(lab.nodes, *strays)
-    lab.nodes = made  # type: ignore[assignment]  # the port, as the look sees it
+    made = WithStrays(lab.kubernetes, *strays)
+    lab.kubernetes = made  # type: ignore[assignment]  # the port, as the look sees it
     return made
 
 

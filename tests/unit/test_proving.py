@@ -1,5 +1,7 @@
 """What the nodes say: every node must show FIPS and the pool's image, and what was seen is recorded."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,9 +12,10 @@ from hypothesis import strategies as st
 
 from local.memory import MemoryEvidence
 from shared.chain import Chain
-from shared.domain.ids import ClusterId
+from shared.domain.api_server import Answered, Way
 from shared.domain.model import Cluster, Memory, Node, NodesRead, Proof, Strays, Unreadable
 from shared.domain.records import Head, RecordKind
+from shared.ports import KubernetesApi
 from shared.proving import Proving, take_proof, take_strays
 from tests.builders import (
     ENFORCING,
@@ -23,6 +26,7 @@ from tests.builders import (
     disabled,
     memory,
     node,
+    node_json,
     nodes,
     pool,
     profile,
@@ -33,15 +37,27 @@ MAX_AGE = ENFORCING.policy.defaults.proof.max_age
 
 
 class Asked:
-    """A Kubernetes API that answers the same each time and counts."""
+    """A Kubernetes API that lists the same nodes each time and counts."""
+
+    way = Way.ENTRA
 
     def __init__(self, answer: NodesRead) -> None:
         self.answer, self.times = answer, 0
 
-    def read(self, cluster: ClusterId) -> NodesRead:  # noqa: ARG002 (the port's)
-        """List the nodes."""
+    @contextmanager
+    def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:  # noqa: ARG002 (the port's)
+        """Enter the API."""
         self.times += 1
-        return self.answer
+        yield self.answer if isinstance(self.answer, Unreadable) else self
+
+    def get(self, path: str) -> Answered | Unreadable:  # noqa: ARG002 (the port's)
+        """List the nodes."""
+        assert not isinstance(self.answer, Unreadable)
+        return Answered(200, {"items": [node_json(one) for one in self.answer], "metadata": {}})
+
+    def send(self, method: str, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Answered | Unreadable, ...]:
+        """Refuse: nobody sends anything."""
+        raise AssertionError((method, requests))
 
 
 def prove(

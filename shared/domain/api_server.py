@@ -1,0 +1,104 @@
+"""What is said with a cluster's API server: the way in, its answers, and what they are worth when it refuses."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from shared.domain.model import Unreadable
+
+AWAY_FOR = timedelta(minutes=2)
+"""How soon to ask again an API server that can't be reached or has no time."""
+PAGE = 500
+"""Items of a list on one page."""
+T = TypeVar("T")
+
+
+class Way(StrEnum):
+    """How the Kubernetes API of a cluster is reached; evidence names it."""
+
+    ENTRA = "Microsoft Entra token"
+    CERTIFICATE = "client certificate of the cluster's kubeconfig"
+    RUN_COMMAND = "AKS run command"
+
+
+ENTRA_ONLY = frozenset({Way.ENTRA})
+"""What needs nobody's leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an API server answered, whatever it was."""
+
+    status: int
+    """HTTP status."""
+    body: Mapping[str, Any]
+    """Its JSON object; empty if it was none."""
+
+    @property
+    def ok(self) -> bool:
+        """Say whether what was asked for was done."""
+        return 200 <= self.status < 300
+
+    @property
+    def message(self) -> str:
+        """Kubernetes' own words for a refusal (`Status.message`); empty if there are none."""
+        return str(self.body.get("message") or "")[:500]
+
+
+def refused(answer: Answered, doing: str) -> Unreadable:
+    """Say what a refusal means; `doing` is what was asked for, such as `list nodes`."""
+    if answer.status == 401:
+        message = (
+            "The API server does not take the app's Entra token: enable Microsoft Entra integration on the cluster."
+        )
+        return Unreadable("KubernetesUnauthenticated", message, None)
+    if answer.status == 403:
+        said = f" It said: {answer.message}" if answer.message else ""
+        message = f"The app's identity may not {doing}: give it a role on the cluster (docs/security.md).{said}"
+        return Unreadable("KubernetesForbidden", message, None)
+    transient = answer.status in (408, 410, 429) or answer.status >= 500
+    said = f": {answer.message}" if answer.message else ""
+    message = f"The API server said {answer.status} when asked to {doing}{said}."
+    return Unreadable("KubernetesError", message, AWAY_FOR if transient else None)
+
+
+Ask = Callable[[str], "Answered | Unreadable"]
+"""GETs a path of an API server."""
+
+
+def read_all(get: Ask, path: str, read: Callable[[Mapping[str, Any]], T], what: str) -> tuple[T, ...] | Unreadable:
+    """Read a whole list, page by page, each item by `read`, which raises ValueError for one that can't be used.
+
+    `path` may have a query of its own; `what` is what it lists, in the plural. A list of which a page is missing is
+    no list: it could hide what proves the contrary.
+    """
+    found: list[T] = []
+    more: str | None = ""
+    while more is not None:
+        page = get(_paged(path, more))
+        if isinstance(page, Unreadable):
+            return page
+        if not page.ok:
+            return refused(page, f"list {what}")
+        try:
+            items, more = _page(page.body, what)
+            found.extend(map(read, items))
+        except ValueError as error:
+            return Unreadable("Unintelligible", f"The API server's list of {what} can't be read: {error}", None)
+    return tuple(found)
+
+
+def _paged(path: str, more: str) -> str:
+    joined = f"{path}{'&' if '?' in path else '?'}limit={PAGE}"
+    return f"{joined}&continue={quote(more, safe='')}" if more else joined
+
+
+def _page(body: Mapping[str, Any], what: str) -> tuple[Sequence[Mapping[str, Any]], str | None]:
+    """Return a page's items and where the next begins (None: nowhere); raises ValueError for another shape."""
+    items, metadata = body.get("items"), body.get("metadata")
+    if not isinstance(items, list) or not isinstance(metadata, dict) or not all(isinstance(one, dict) for one in items):
+        raise ValueError(f"the API server's answer is not a list of {what}")
+    return items, str(metadata.get("continue") or "") or None
