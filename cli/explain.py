@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cli.exits import MEANING, UNKNOWN, cut_short, of_states
 from cli.fleet import AWAY, read_patiently
 from cli.naming import CLUSTER, named_cluster, ours
-from cli.rules import load
+from cli.rules import load, trouble_of
 from cli.scope import with_scope
 from cli.show import plain_text
 from shared.domain.ids import ClusterId, pool_name
@@ -77,13 +77,16 @@ def _pool_name(text: str) -> str:
 def _rules(policy: Path | None, exemptions: Path | None) -> tuple[Rulebook, str]:
     """Return by what is explained, and what people call that."""
     from shared import bootstrap
+    from shared.budget import read_budget
     from shared.rulebooks import last_used
 
     if exemptions and not policy:
         raise InputError("--exemptions go with a policy: give --policy as well")
     if policy:
         return with_scope(load(policy, exemptions), signed_in=True), str(policy)
-    return with_scope(last_used(bootstrap.table("rollout")), signed_in=True), "as the app used it last"
+    rollout = bootstrap.table("rollout")
+    rules = replace(last_used(rollout), trouble=trouble_of(read_budget(rollout)))
+    return with_scope(rules, signed_in=True), "as the app used it last"
 
 
 def _read(clusters: "Clusters", cluster: ClusterId) -> Cluster | Unreadable:

@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.fleet import add_from, say_unseen
 from cli.forecast_fleet import App, Found, members
 from cli.forecast_report import Report, print_forecast
-from cli.rules import load
+from cli.rules import load, trouble_of
 from cli.scope import scope_gaps, with_scope
 from shared.domain.budget import Budget
 from shared.domain.pace import Pace, pace_of
@@ -133,7 +133,9 @@ def _basis(chosen: argparse.Namespace) -> _Basis:
     except ConfigError as error:
         hint = "or, without the app, name the policy: --policy FILE"
         raise ConfigError(error.subject, (*error.faults, hint)) from error
-    return _Basis(with_scope(_last_used(app), signed_in=signed_in), "as the app used it last", _budget(app), app)
+    budget = _budget(app)
+    rules = with_scope(replace(_last_used(app), trouble=trouble_of(budget)), signed_in=signed_in)
+    return _Basis(rules, "as the app used it last", budget, app)
 
 
 def _app() -> App | None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from shared.domain.budget import Budget
 from shared.domain.exemptions import NO_EXEMPTIONS
 from shared.domain.policy_reader import read_exemptions, read_policy
 from shared.domain.rulebook import Rulebook
@@ -13,6 +14,14 @@ def load(policy: Path, exemptions: Path | None = None) -> Rulebook:
     read = read_policy(_text(policy), str(policy))
     excused = read_exemptions(_text(exemptions), str(exemptions), read.exemptions) if exemptions else NO_EXEMPTIONS
     return Rulebook(read, excused)
+
+
+def trouble_of(budget: Budget) -> str:
+    """Return why the app itself could not use its files at its last resync, and begins nothing; empty if it could."""
+    counts = budget.counts
+    if counts is None or not counts.trouble:
+        return ""
+    return f"At the resync of {counts.at:%Y-%m-%d %H:%M} UTC: {counts.trouble}"
 
 
 def _text(path: Path) -> str:

@@ -20,13 +20,14 @@ def commit_look(
     posture: Posture,
     plan: Plan,
     rules: Rulebook,
+    budget: Budget,
     due: datetime,
 ) -> None:
     """Write the posture row if it says anything new, or was due; then nothing of this look can be lost."""
     remediation.remember_passed()
     told = look.stored
-    seq, begun, deferred = look.chain.head.seq, told.begun, told.deferrals
-    news = alerts.news(look.cluster, told.posture, posture, plan, look.memory, begun, seq, deferred)
+    before = alerts.Before(told.posture, told.begun, told.deferrals)
+    news = alerts.news(look.cluster, before, posture, plan, look.memory, look.chain.head.seq, budget.broken)
     digested, control = digest(posture, plan), control_digest(read, rules, posture.at)
     same = (look.chain.head, digested, control) == (told.head, told.digest, told.control)
     if same and not news and told.due and told.due > posture.at:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared.domain.evaluate import unreadable
 from shared.domain.model import (
     Cluster,
     ClusterRead,
@@ -85,7 +86,9 @@ def _pools_remembered(look: Look, read: Cluster, now: datetime) -> dict[str, Poo
     """What is remembered of the pools that exist; one that an earlier look did not see is new."""
     before, memory = look.stored.posture, look.memory
     known = {pool.pool for pool in before.pools} if before and before.pools else None
+    # A look that could not read the cluster kept the pools of one before: it saw of none that it was not there.
+    absent = before.at if before and not unreadable(before) else None
     names = [pool.name for pool in read.pools]
     kept = {name: memory.pools[name] for name in names if name in memory.pools}
     new = [name for name in names if name not in kept and known is not None and name not in known]
-    return kept | {name: PoolMemory(first_seen=now, absent=before.at if before else None) for name in new}
+    return kept | {name: PoolMemory(first_seen=now, absent=absent) for name in new}

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from shared.domain.census import is_done
 from shared.domain.codec import canonical, fingerprint, plain, typed
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
@@ -75,16 +76,13 @@ def commit(table: Table, cluster: ClusterId, stored: StoredPosture) -> StoredPos
     return replace(stored, etag=written.etag)
 
 
-_DONE = (ComplianceState.COMPLIANT, ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
-
-
 def _rings(posture: Posture) -> dict[str, list[int]]:
     """Return the pools of each ring, and how many of them are not proven; a pool in no ring counts under no name."""
     counts: dict[str, list[int]] = {}
     for pool in posture.pools:
         count = counts.setdefault(pool.ring, [0, 0])
         count[0] += 1
-        count[1] += pool.state not in _DONE
+        count[1] += not is_done(pool)
     return counts
 
 

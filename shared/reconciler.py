@@ -115,7 +115,8 @@ def _run(look: Look) -> Looked:
     answer = _act(remediation, read, posture, planned.action)
     waits = (planned.requeue_after, ports.timing.poll if answer else None)
     requeue_after = min((wait for wait in waits if wait is not None), default=None)
-    commit_look(look, remediation, read, posture, planned, rules, now + min(requeue_after or HEARTBEAT, HEARTBEAT))
+    due_at = now + min(requeue_after or HEARTBEAT, HEARTBEAT)
+    commit_look(look, remediation, read, posture, planned, rules, budget, due_at)
     send_alerts(look)
     if isinstance(read, Cluster):
         remember_notices(look, planned, posture)

@@ -16,6 +16,7 @@ from shared.domain.arm_errors import LASTING
 from shared.domain.budget import Ended, Place, Wanted, learnt, taken
 from shared.domain.checks import CONTEST
 from shared.domain.model import (
+    AT_REST,
     Accepted,
     Action,
     ActionKind,
@@ -47,7 +48,6 @@ _ENDS = {
 }
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
 _LONGEST_REFUSAL = timedelta(hours=6)
-_REST = frozenset(status.value for status in _ENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +320,7 @@ class Remediation:
 
 
 def _rests(pool: Pool | None) -> bool:
-    return pool is None or pool.provisioning_state in _REST
+    return pool is None or pool.provisioning_state in AT_REST
 
 
 def _is_on(operation: Operation, pool: Pool | None) -> bool:

@@ -154,7 +154,7 @@ class _Count:
             pools, unproven, unjudged = self._rings.get(ring.name, (0, 0, 0))
             rings[ring.name] = RingCount(pools, unproven + anywhere, None, unjudged + anywhere)
         total = sum(self._subscriptions.values())
-        return Counts(now, total, self._subscriptions, rings, policy.hash, self._unseen + blind)
+        return Counts(now, total, self._subscriptions, rings, policy.hash, self._unseen + blind, self._rules.trouble)
 
 
 _Due = tuple[ClusterId, str, timedelta]

@@ -11,11 +11,10 @@ from typing import Any
 from shared.domain import proofs
 from shared.domain.capability import release_if_switched
 from shared.domain.evaluate import subjects
-from shared.domain.model import Cluster, Memory, Operation, Pool, PoolMemory, Proof
+from shared.domain.model import AT_REST, Cluster, Memory, Operation, Pool, PoolMemory, Proof
 from shared.domain.rulebook import Rulebook
 from shared.domain.support import release_of
 
-_ENDED = ("Succeeded", "Failed", "Canceled")
 _IMAGES = (
     "AKSUbuntu-2204gen2fipscontainerd-forecast",
     "AKSUbuntu-2004gen2fipscontainerd-forecast",
@@ -86,7 +85,7 @@ def settled(cluster: Cluster) -> Cluster:
 
 
 def _ended(state: str) -> str:
-    return state if state in _ENDED else "Succeeded"
+    return state if state in AT_REST else "Succeeded"
 
 
 def with_proofs(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> tuple[Memory, int]:

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.domain.budget import breaker_open
 from shared.domain.codec import fingerprint
-from shared.domain.evaluate import told
+from shared.domain.evaluate import told, unreadable
 from shared.domain.ids import ClusterId
 from shared.domain.model import (
     ActionKind,
@@ -51,27 +53,27 @@ def running(memory: Memory) -> Operation | None:
     return operation if operation and operation.outcome is OutcomeState.ACCEPTED else None
 
 
-def news(
-    cluster: ClusterId,
-    old: Posture | None,
-    new: Posture,
-    plan: Plan,
-    memory: Memory,
-    begun_before: str,
-    seq: int,
-    deferred: tuple[Deferral, ...],
-) -> tuple[Alert, ...]:
-    """Return what a look has to tell.
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the last commit said."""
 
-    `begun_before` is the intent of the last operation whose beginning was told, `deferred` what the last commit
-    deferred.
-    """
+    posture: Posture | None = None
+    begun: str = ""
+    """Intent of the last operation whose beginning was told."""
+    deferrals: tuple[Deferral, ...] = ()
+
+
+def news(
+    cluster: ClusterId, before: Before, new: Posture, plan: Plan, memory: Memory, seq: int, broken: str = ""
+) -> tuple[Alert, ...]:
+    """Return what a look has to tell; `seq` is the number of its last record, `broken` why the breaker is open."""
+    old, deferred = before.posture, before.deferrals
     ended = {name: pool.ended for name, pool in memory.pools.items() if pool.ended}
     remediated = frozenset(name for name, at in ended.items() if old is None or at > old.at)
     channels = {pool.pool: pool.channels for pool in new.pools}
     told_now = [_notice(cluster, one, new.at, channels.get(one.pool, ())) for one in plan.notices]
     operation = running(memory)
-    if operation and operation.intent != begun_before:
+    if operation and operation.intent != before.begun:
         # From what is remembered, not from what this look did: whoever began it may have died before he told it.
         told_now.append(begun(cluster, operation, new.at, channels.get(operation.pool, ())))
     # That a pool is non-compliant and that it is being remediated is one thing to tell, not two.
@@ -79,7 +81,8 @@ def news(
     same = {pool.pool for pool in new.pools if pool.pool in pools and _only_due(pool)}
     changed = changes(cluster, old, new, seq, remediated)
     wanted = _approvals_wanted(cluster, plan, deferred, new.at, channels)
-    return (*(alert for alert in changed if alert.pool not in same), *told_now, *wanted, *_opened(plan, deferred, new))
+    fleet = (*_opened(plan, deferred, new, broken if remediated else ""), *_policy_waits(plan, deferred, new))
+    return (*(alert for alert in changed if alert.pool not in same), *told_now, *wanted, *fleet)
 
 
 def _only_due(pool: PoolPosture) -> bool:
@@ -95,13 +98,13 @@ def changes(
     `remediated` names the pools whose remediation ended since `old`: that they are compliant now is news, even if
     a worker died before it could commit that they were not.
     """
-    if unread := _unreadable(new):
+    if unread := unreadable(new):
         cares = any(told(pool) for pool in new.pools) or not new.pools
-        if cares and (old is None or _unreadable(old) is None):
+        if cares and (old is None or unreadable(old) is None):
             return (_cluster_alert(cluster, unread, seq, new.at, "warning"),)
         return ()
     found: list[Alert] = []
-    was_unreadable = old is not None and _unreadable(old) is not None
+    was_unreadable = old is not None and unreadable(old) is not None
     if was_unreadable and new.in_scope:
         text = "Its pools are judged again."
         readable = Finding("readable", ComplianceState.COMPLIANT, "ClusterReadable", text)
@@ -125,12 +128,6 @@ def _gone(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> It
             key, title = f"{cluster.key}:{seq}:{pool.pool}:PoolGone", f"{cluster}/{pool.pool}: gone"
             text = "The node pool does not exist any more, or its cluster doesn't. Nothing needs to be done."
             yield Alert(key, cluster.arm_id, pool.pool, "info", "PoolGone", title, text, new.at, channels=pool.channels)
-
-
-def _unreadable(posture: Posture) -> Finding | None:
-    """Return why a cluster's pools are not judged at all, if so."""
-    unknown = ComplianceState.UNKNOWN
-    return next((one for one in posture.cluster_findings if one.check == "readable" and one.state is unknown), None)
 
 
 def _cluster_news(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> Iterator[Alert]:
@@ -261,12 +258,29 @@ def _approvals_wanted(
             yield Alert(key, cluster.arm_id, one.pool, "info", one.reason, title, text, at, channels=told_to)
 
 
-def _opened(plan: Plan, deferred: tuple[Deferral, ...], new: Posture) -> Iterator[Alert]:
+def _opened(plan: Plan, deferred: tuple[Deferral, ...], new: Posture, broken: str) -> Iterator[Alert]:
     """Yield that the breaker has opened: of the fleet, on all channels, with a key that is the same in every cluster.
 
-    The day is part of the key: a breaker that opens again with the same words is told anew.
+    `broken` is why it is open if an operation of this cluster has just ended, perhaps the one that opened it. The day
+    is part of the key: a breaker that opens again with the same words is told anew.
     """
     before = {one.message for one in deferred if one.reason == "BreakerOpen"}
-    for message in sorted({one.message for one in plan.deferrals if one.reason == "BreakerOpen"} - before):
+    met = {one.message for one in plan.deferrals if one.reason == "BreakerOpen"}
+    for message in sorted((met | ({breaker_open(broken)} if broken else set())) - before):
         key = f"breaker:{new.at:%Y-%m-%d}:{fingerprint(message)}"
         yield Alert(key, "", "", "critical", "BreakerOpen", "The breaker is open", message, new.at)
+
+
+def _policy_waits(plan: Plan, deferred: tuple[Deferral, ...], new: Posture) -> Iterator[Alert]:
+    """Yield that remediations wait until a person approves the policy: once a day for the fleet, on all channels."""
+    before = {one.approval for one in deferred if one.reason == "PolicyNotApproved"}
+    for one in plan.deferrals:
+        if one.reason == "PolicyNotApproved" and one.approval not in before:
+            key = f"policy:{new.at:%Y-%m-%d}:{one.approval}:PolicyNotApproved"
+            text = (
+                f"{one.message} Its SHA-256 is {one.approval}. To agree, run `fipswarden policy approve` on that very "
+                "file; nothing is remediated until then."
+            )
+            title = "The policy waits for an approval"
+            yield Alert(key, "", "", "warning", one.reason, title, text, new.at)
+            return

@@ -94,6 +94,8 @@ class Counts:
     """Hash of the policy whose rings were counted."""
     blind: int = 0
     """Clusters that nobody has looked at yet, rows that name none, and subscriptions that can't be read."""
+    trouble: str = ""
+    """Why the app could not use today's policy or exemptions then, and nothing is begun; empty if it could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +151,17 @@ def refusal(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Re
     if budget.paused:
         return Refusal("Paused", f"A person has paused every remediation, so {wanted.pool} waits.", timedelta(hours=1))
     if budget.broken:
-        message = f"{budget.broken} Find out why, then reset it with `fipswarden breaker reset`."
-        return Refusal("BreakerOpen", message, timedelta(hours=1))
+        return Refusal("BreakerOpen", breaker_open(budget.broken), timedelta(hours=1))
     return (
         _full(budget, policy.disruption, wanted)
         or _spaced(budget, policy.disruption.spacing, now)
         or (_ring_closed(budget, policy, wanted.ring, wanted, now) if wanted.ring else None)
     )
+
+
+def breaker_open(broken: str) -> str:
+    """Return what people are told of a breaker that is open; `broken` is why."""
+    return f"{broken} Find out why, then reset it with `fipswarden breaker reset`."
 
 
 def _full(budget: Budget, disruption: Disruption, wanted: Wanted) -> Refusal | None:

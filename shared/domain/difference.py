@@ -6,11 +6,12 @@ objections and what AKS would refuse do.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from shared.domain.afterwards import with_etags
 from shared.domain.budget import Budget, Refusal, refusal
 from shared.domain.changed_limits import changed_limits
 from shared.domain.evaluate import evaluate
@@ -141,7 +142,7 @@ def difference(clusters: Iterable[tuple[Cluster, Memory]], old: Rulebook, new: R
     unread: list[ClusterId] = []
     for cluster, memory in clusters:
         try:
-            for row in _compared(_with_etags(cluster), memory, old, new, now):
+            for row in _compared(with_etags(cluster, memory), memory, old, new, now):
                 key = (cluster.id.key, row.pool)
                 found[key] = max(found.get(key, row), row, key=lambda one: Change.REIMAGED in one.changes)
         except RecursionError:
@@ -149,11 +150,6 @@ def difference(clusters: Iterable[tuple[Cluster, Memory]], old: Rulebook, new: R
             unread.append(cluster.id)
     rows = tuple(row for _, row in sorted(found.items(), key=lambda item: item[0]) if row.changes)
     return Difference(now, len(found), rows, changed_limits(old.policy, new.policy), tuple(unread))
-
-
-def _with_etags(cluster: Cluster) -> Cluster:
-    """A list may show no eTags; whoever acts reads the cluster anew, so nothing is spared for want of one here."""
-    return replace(cluster, pools=tuple(replace(pool, etag=pool.etag or "unread") for pool in cluster.pools))
 
 
 def _compared(cluster: Cluster, memory: Memory, old: Rulebook, new: Rulebook, now: datetime) -> list[PoolDifference]:

@@ -206,6 +206,12 @@ def proof_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -
     return min(ends, default=None)
 
 
+def unreadable(posture: Posture) -> Finding | None:
+    """Return why a cluster's pools are not judged at all, if so: those shown are then the ones of an earlier look."""
+    unknown = State.UNKNOWN
+    return next((one for one in posture.cluster_findings if one.check == "readable" and one.state is unknown), None)
+
+
 def told(posture: PoolPosture) -> bool:
     """Say whether people are told about a pool."""
     return posture.mode is not Mode.AUDIT

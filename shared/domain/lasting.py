@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from shared.domain.maintenance import MAINTENANCE_UNREADABLE, opening_by_cluster
-from shared.domain.model import Cluster
+from shared.domain.model import AT_REST, Cluster
 from shared.domain.openings import BLACKOUT, OUTSIDE_WINDOW, Closed
 from shared.domain.situation import Situation
 from shared.domain.steps import Step
@@ -21,13 +21,12 @@ PERSON = (
 )
 """Reasons that end by a person's word, with the rules and the pool as they are."""
 _LASTING = (*PERSON, MAINTENANCE_UNREADABLE, "NoMaintenanceConfiguration")
-_AT_REST = ("Succeeded", "Failed", "Canceled")
 
 
 def busy(cluster: Cluster) -> bool:
     """Say whether AKS is doing something to a cluster."""
     states = (cluster.provisioning_state, *(pool.provisioning_state for pool in cluster.pools))
-    return any(state not in _AT_REST for state in states)
+    return any(state not in AT_REST for state in states)
 
 
 def lasting(situation: Situation, step: Step, waits: Iterable[Wait]) -> Wait | None:

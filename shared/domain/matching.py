@@ -7,20 +7,14 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from shared.domain.model import Cluster, Pool
+from shared.domain.support import minor_version
 
-_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.\d{1,6}(?:[-+][0-9A-Za-z.-]{1,40})?)?")
 _BOUND = re.compile(r"(>=|<=|>|<|=)?(\d{1,4})\.(\d{1,4})")
 _LAST = 9999
 """The greatest number in a version."""
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
 _GLOBS = {"longest": 256, "empty": "and would match nothing: leave it out or fill it"}
 _TAGS = {"longest": 256, "empty": "and would match everything: leave it out or fill it"}
-
-
-def minor(version: str) -> tuple[int, int] | None:
-    """Return a Kubernetes version (`1.34.2`, `1.28.101-akslts`) as (major, minor), or None if it reads as none."""
-    found = _VERSION.fullmatch(version.strip().removeprefix("v"))
-    return (int(found[1]), int(found[2])) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +30,7 @@ class VersionRange:
 
     def holds(self, version: str) -> bool:
         """Say whether a version lies in the range; one that can't be read lies in none."""
-        known = minor(version)
+        known = minor_version(version)
         return known is not None and all(_within(known, part) for part in self.text.split())
 
     def edges(self) -> tuple[str, ...]:
@@ -127,7 +121,7 @@ class Match(ClusterMatch):
 
     def undecided(self, cluster: Cluster, pool: Pool) -> bool:
         """Say whether the pool's Kubernetes version alone would decide, and can't be read."""
-        asks = self.kubernetes is not None and minor(pool.kubernetes_version) is None
+        asks = self.kubernetes is not None and minor_version(pool.kubernetes_version) is None
         return asks and replace(self, kubernetes=None).fits(cluster, pool)
 
 

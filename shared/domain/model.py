@@ -452,6 +452,10 @@ class OperationStatus(StrEnum):
     CANCELED = "Canceled"
 
 
+AT_REST = ("Succeeded", "Failed", "Canceled")
+"""Provisioning states in which AKS does nothing to a resource; any other word means that it does (ARM, async)."""
+
+
 @dataclass(frozen=True, slots=True)
 class OperationRead:
     """One answer to `how far is it`."""

@@ -81,8 +81,9 @@ class ProofSettings:
 class NewPools:
     """What holds for a pool that was created a moment ago: nothing runs on it yet."""
 
-    within: timedelta = timedelta(hours=1)
-    """How long a pool counts as new, since a look first saw it on a cluster that is known."""
+    within: timedelta = timedelta(days=1)
+    """How long a pool counts as new, since a look last saw its cluster without it. Clusters at rest are looked at once
+    a day, so that a shorter time mostly holds for the pools of new clusters alone."""
     enforce_after: timedelta = timedelta()
     """How soon it is remediated."""
     skip: tuple[Skip, ...] = ()
@@ -114,7 +115,7 @@ class Settings:
     proof: ProofSettings = ProofSettings()
     """How it has to be proven."""
     new_pools: NewPools = NewPools()
-    """What holds in a pool's first hour."""
+    """What holds in a pool's first time."""
     os_sku: OsSku = OsSku.KEEP
     """The OS SKU that a pool may be moved to, in place, where that makes it FIPS-capable or takes it off modules
     whose certificates are historical."""

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from shared.domain.data_file import DataFileError, load
 from shared.domain.model import Pool
 
+_VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]{1,6})?(?:[-+][0-9A-Za-z.-]{1,40})?")
 FILE = "os_releases.json"
 """The data file, in `shared/domain/data`; each of its rows names its source."""
 SOON = timedelta(days=180)
@@ -110,8 +111,8 @@ Minor = tuple[int, int]
 
 
 def minor_version(version: str) -> Minor | None:
-    """Read `1.34`, `1.34.2` or `v1.34.2-x`; None if it is no version."""
-    found = re.fullmatch(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:[.+-].*)?", version)
+    """Return a version (`1.34`, `v1.34.2`, `1.28.101-akslts`) as (major, minor); None if it reads as none."""
+    found = _VERSION.fullmatch(version.strip().removeprefix("v"))
     return (int(found[1]), int(found[2])) if found else None
 
 

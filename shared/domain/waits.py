@@ -8,7 +8,7 @@ from shared.domain.budget import Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable
 from shared.domain.checks import Subject
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
-from shared.domain.model import ActionKind, Cluster, ComplianceState, Mode, Notice
+from shared.domain.model import AT_REST, ActionKind, Cluster, ComplianceState, Mode, Notice
 from shared.domain.settings import Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, approval_fingerprint, describe
@@ -121,11 +121,10 @@ def _not_yet(situation: Situation, step: Step) -> Wait | None:
 
 def _busy(cluster: Cluster) -> str:
     """Name what AKS is doing to the cluster, or nothing."""
-    ended = ("Succeeded", "Failed", "Canceled")
-    if cluster.provisioning_state not in ended:
+    if cluster.provisioning_state not in AT_REST:
         return f"the cluster is {cluster.provisioning_state or 'in an unknown state'}"
     for pool in cluster.pools:
-        if pool.provisioning_state not in ended:
+        if pool.provisioning_state not in AT_REST:
             return f"{pool.name} is {pool.provisioning_state or 'in an unknown state'}"
     return ""
 

@@ -361,3 +361,53 @@ def test_a_limit_of_nodes_lets_a_pool_that_is_too_large_wait_for_ever() -> None:
     lab.look(CLUSTER, large, lasting=4 * HOUR)
     assert lab.verdict() == PROVEN
     assert (lab.puts(large), lab.waits(large)) == ([], "TooManyNodes")
+
+
+# New pools
+
+_SKIPPING = """mode: enforce
+windows: [{days: [Tuesday], start: "02:00", length: 2h, zone: Europe/Berlin}]
+new_pools: {skip: [window]}
+"""
+
+
+def watched(text: str = _SKIPPING) -> Fleet:
+    """A fleet whose first cluster has been seen, and is at rest."""
+    made = fleet(text)
+    with made.world.entered():
+        made.pool.properties["enableFIPS"] = True
+        made.pool.image, made.pool.nodes = made.pool.target_image(), None
+    made.look(lasting=HOUR)
+    assert made.verdict() == PROVEN
+    return made
+
+
+def test_a_pool_made_since_the_last_look_at_rest_is_new_and_need_not_wait_for_the_window() -> None:
+    lab = watched()
+    lab.days(0.5)
+    lab.add_pool(CLUSTER, "np2")
+    lab.look(lasting=HOUR)
+    assert lab.verdict(pool="np2") == PROVEN
+
+
+def test_a_pool_of_which_no_look_saw_that_it_was_not_there_is_not_known_to_be_new() -> None:
+    """While nobody could read the cluster the pool may have been made, and filled, days ago."""
+    lab = watched()
+    lab.world.faults.add(
+        Fault(Answer(403, "AuthorizationFailed", "no"), method="GET", kind="managedClusters", times=None)
+    )
+    lab.add_pool(CLUSTER, "np2")
+    lab.days(2.5)
+    assert lab.verdict() == "unknown: Forbidden"
+    lab.world.faults.clear()
+    lab.look(lasting=HOUR)
+    assert lab.waits(pool="np2") == "OutsideWindow"
+    assert lab.puts() == []
+
+
+def test_a_pool_that_an_old_look_did_not_see_is_not_new_any_more() -> None:
+    lab = watched(_SKIPPING.replace("skip:", "within: 2h, skip:"))
+    lab.days(0.25)
+    lab.add_pool(CLUSTER, "np2")
+    lab.look(lasting=HOUR)
+    assert lab.waits(pool="np2") == "OutsideWindow"

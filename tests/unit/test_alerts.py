@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.alerts import LASTS, SEVERITIES, alert_id, begun, changes, news, running
+from shared.domain.alerts import LASTS, SEVERITIES, Before, alert_id, begun, changes, news, running
+from shared.domain.budget import breaker_open
 from shared.domain.evaluate import evaluate
 from shared.domain.model import (
     ActionKind,
@@ -257,8 +258,9 @@ class TestNews:
         plan: Plan = NOTHING,
         remembered: Memory = Memory(),  # noqa: B008 (frozen)
         begun_before: str = "",
+        broken: str = "",
     ) -> list[tuple[str, str]]:
-        found = news(cluster_id(), old, new, plan, remembered, begun_before, 7, ())
+        found = news(cluster_id(), Before(old, begun_before), new, plan, remembered, 7, broken)
         return [(alert.pool, alert.reason) for alert in found]
 
     def test_that_a_pool_is_bad_and_is_being_remediated_is_one_thing(self) -> None:
@@ -293,7 +295,7 @@ class TestNews:
     def test_an_owner_is_told_before_a_reimage(self) -> None:
         planned = Plan(None, (), None, (self.NOTICE,))
 
-        (alert,) = news(cluster_id(), BAD, BAD, planned, Memory(), "", 7, ())
+        (alert,) = news(cluster_id(), Before(BAD), BAD, planned, Memory(), 7)
 
         assert (alert.pool, alert.severity, alert.reason) == ("apps", "info", "RemediationAnnounced")
         assert alert.owner == "team@example.com"
@@ -325,7 +327,7 @@ class TestNews:
         routed = judged(cluster(disabled()), rules=book(alerts=("ops",)))
         planned = Plan(None, (), None, (self.NOTICE,))
 
-        found = news(cluster_id(), routed, routed, planned, Memory(self.ACCEPTED), "", 7, ())
+        found = news(cluster_id(), Before(routed), routed, planned, Memory(self.ACCEPTED), 7)
 
         assert [(alert.reason, alert.channels, alert.at) for alert in found] == [
             ("RemediationAnnounced", ("ops",), NOW),
@@ -337,7 +339,7 @@ class TestNews:
             alert.key
             for until in (self.NOTICE.until, self.NOTICE.until + timedelta(days=9))
             for alert in news(
-                cluster_id(), BAD, BAD, Plan(None, (), None, (replace(self.NOTICE, until=until),)), Memory(), "", 7, ()
+                cluster_id(), Before(BAD), BAD, Plan(None, (), None, (replace(self.NOTICE, until=until),)), Memory(), 7
             )
         }
 
@@ -359,7 +361,7 @@ class TestWhatWaitsForAPerson:
         now: datetime = NOW,
     ) -> tuple[Alert, ...]:
         bad = replace(judged(cluster(disabled()), rules=book(alerts=("ops",))), at=now)
-        return news(cluster_id(cluster_name), bad, bad, Plan(None, after, None), Memory(), "", 7, before)
+        return news(cluster_id(cluster_name), Before(bad, "", before), bad, Plan(None, after, None), Memory(), 7)
 
     def test_an_approval_that_is_wanted_names_the_command_and_follows_the_rules_channels(self) -> None:
         (alert,) = self.told((), (self.MISSING,))
@@ -394,6 +396,33 @@ class TestWhatWaitsForAPerson:
         (one,), (other,) = (self.told((), (self.OPEN,), now=now) for now in (NOW, NOW + timedelta(days=9)))
 
         assert one.key != other.key
+
+    def test_the_look_that_opened_it_tells_it_though_nothing_of_its_own_waits_for_it(self) -> None:
+        ended = memory(apps=PoolMemory(ended=NOW + timedelta(minutes=1)))
+        broken = "3 of the last 3 remediations failed."
+
+        (one,) = news(cluster_id(), Before(BAD), BAD, Plan(None, (), None), ended, 7, broken)
+        (met,) = self.told((), (Deferral("apps", "BreakerOpen", breaker_open(broken)),))
+
+        assert one == met, "whoever tells it, it is one alert"
+        assert news(cluster_id(), Before(BAD), BAD, Plan(None, (), None), Memory(), 7, broken) == ()
+
+    UNAPPROVED = Deferral("apps", "PolicyNotApproved", "The policy has changed and is not approved.", None, "f00d")
+
+    def test_a_policy_that_waits_for_an_approval_is_told_once_for_the_fleet_with_its_hash(self) -> None:
+        pools = (self.UNAPPROVED, replace(self.UNAPPROVED, pool="batch"))
+        (one,), (other,) = (self.told((), pools, cluster_name=name) for name in ("aks-pay", "aks-other"))
+
+        assert one == other
+        assert (one.cluster, one.pool, one.channels, one.severity) == ("", "", (), "warning")
+        assert "f00d" in one.text
+        assert "`fipswarden policy approve`" in one.text
+        assert self.told(pools, pools) == ()
+
+    def test_the_next_policy_that_waits_is_told_anew(self) -> None:
+        (one,) = self.told((self.UNAPPROVED,), (replace(self.UNAPPROVED, approval="beef"),))
+
+        assert "beef" in one.text
 
     def test_other_reasons_to_wait_are_told_to_nobody(self) -> None:
         assert self.told((), (Deferral("apps", "OutsideWindow", "The window opens on Sunday."),)) == ()

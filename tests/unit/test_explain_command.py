@@ -11,7 +11,8 @@ from cli.main import main
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared import bootstrap
-from shared.budget import pause
+from shared.budget import change, pause
+from shared.domain.budget import Budget, Counts
 from shared.domain.codec import plain
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
@@ -144,6 +145,17 @@ def test_what_it_waits_for_is_told_with_what_ends_it(app: App, capsys: Capture) 
         "    A person has paused every remediation, so apps waits.",
         "    ends with: `fipswarden resume`",
     ]
+
+
+def test_files_that_the_app_cannot_use_any_more_hold_the_step(app: App, capsys: Capture) -> None:
+    app.used()
+    change(app.tables["rollout"], lambda _: Budget(counts=Counts(NOW, 3, trouble="policy.yaml has 1 fault.")))
+
+    assert main(["explain", NAME, "apps"]) == 1
+
+    shown = capsys.readouterr().out
+    assert "  RulesUnreadable" in shown
+    assert "At the resync of 2026-11-23 09:30 UTC: policy.yaml has 1 fault." in shown
 
 
 def test_the_exemptions_that_the_app_used_count(app: App, capsys: Capture) -> None:

@@ -16,7 +16,7 @@ from local.memory import MemoryTable
 from local.ports import WorldClusters, WorldFleet
 from shared import bootstrap
 from shared.budget import change
-from shared.domain.budget import Budget
+from shared.domain.budget import Budget, Counts
 from shared.domain.codec import plain
 from shared.domain.model import Cluster, Memory, PoolMemory, Posture, Unreadable
 from shared.domain.observe import read_cluster
@@ -318,6 +318,15 @@ class TestWithTheApp:
         assert found["policy"]["source"] == "as the app used it last"
         assert [blocker["reason"] for blocker in found["blockers"]] == ["Paused"]
         assert not any("no app was asked" in line for line in found["assumptions"])
+
+    def test_files_that_it_cannot_use_hold_everything(self, app: App, write: Write, capsys: Capture) -> None:
+        app.used(ENFORCE)
+        change(app.tables["rollout"], lambda _: Budget(counts=Counts(NOW, 3, trouble="policy.yaml has 1 fault.")))
+
+        found = as_json(capsys, "--from", write(FLEET, "fleet.json"))
+
+        assert [blocker["reason"] for blocker in found["blockers"]] == ["RulesUnreadable"]
+        assert "policy.yaml has 1 fault." in found["blockers"][0]["message"]
 
     def test_what_it_remembers_of_a_cluster_counts(self, app: App, write: Write, capsys: Capture) -> None:
         app.used(ENFORCE)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.matching import ClusterMatch, Match, VersionRange, minor
+from shared.domain.matching import ClusterMatch, Match, VersionRange
 from shared.domain.model import Cluster
+from shared.domain.support import minor_version
 from tests.builders import OTHER_SUBSCRIPTION, SUBSCRIPTION, cluster, profile
 
 READ = cluster(
@@ -113,7 +114,7 @@ class TestVersions:
 
     @pytest.mark.parametrize("version", ["", "latest", "1", "1.34.x", "1.34.2.1", "one.two", "12345.1"])
     def test_what_reads_as_no_version_lies_in_no_range(self, version: str) -> None:
-        assert minor(version) is None
+        assert minor_version(version) is None
         assert not VersionRange(">=0.0").holds(version)
 
     @given(

@@ -627,6 +627,9 @@ def test_by_the_last_good_rules_the_fleet_is_looked_at_all_the_same_and_the_trou
     assert (alert.reason, alert.severity) == ("PolicyInvalid", "critical")
     assert "line 3" in alert.text
     assert "nothing is remediated" in alert.text
+    counts = read_budget(bench.rollout).counts
+    assert counts is not None
+    assert counts.trouble == bench.policies.rules.trouble, "commands that explain what the app does read it there"
 
 
 def test_without_a_policy_nothing_is_queued_and_it_is_told_once_a_day(bench: Bench) -> None:
