@@ -108,7 +108,7 @@ def _run(look: Look) -> Looked:
         # Nobody has ever seen this cluster: an event or a person named one that does not exist.
         return _settle(look, None, "", (Deferral("", "NoSuchCluster", "ARM says that it does not exist."),), None)
     now = ports.clock.now()
-    posture = evaluate(read, memory, rules, look.stored.posture, now)
+    posture = evaluate(read, memory, rules, look.stored.posture, now, cluster=look.cluster)
     budget = read_budget(ports.rollout)
     planned = _plan(look, read, posture, rules, budget)
     _record(look, read, posture, planned, rules)

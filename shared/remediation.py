@@ -145,6 +145,7 @@ class Remediation:
                 ended=self.clock.now(),
                 proof=None,
                 noticed=None,
+                noticed_of="",
                 blocked=blocked if failed else "",
                 blocked_on=pool.configuration if failed else "",
             )

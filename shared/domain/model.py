@@ -143,6 +143,8 @@ class Cluster:
     """What makes nodes that ARM's list of pools doesn't show, such as node auto-provisioning; empty if nothing does."""
     pools: tuple[Pool, ...]
     """In ARM's order."""
+    illegible: tuple[str, ...] = ()
+    """What of the cluster's own properties can't be read, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +338,8 @@ class Notice:
     """When it may begin."""
     objection: str
     """The tag by which the owner objects."""
+    step: str = ""
+    """Fingerprint of the step that is announced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,6 +419,8 @@ class PoolMemory:
     """When the last look before that saw that it was not there: it is no older."""
     noticed: datetime | None = None
     """When its owner was told of the reimage that is due; None if that has not happened."""
+    noticed_of: str = ""
+    """Fingerprint of the step that its owner was told of."""
     smb: tuple[str, ...] = ()
     """Workloads on it that mount SMB volumes: mounting fails on a FIPS node (enable-fips-nodes)."""
 

@@ -100,6 +100,11 @@ def describe(step: Step) -> str:
     return f"{step.kind.value.replace('_', ' ')} on {step.pool.name} ({changes}; {step.pool.count} nodes)"
 
 
+def step_fingerprint(step: Step) -> str:
+    """Return what an owner is told of: the kind of step and what it changes."""
+    return fingerprint([step.kind, dict(step.changes)])
+
+
 def approval_fingerprint(cluster: Cluster, step: Step) -> str:
     """Return what a person approves: exactly this action on exactly such a pool; the eTag may change."""
     pool = step.pool
