@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
@@ -120,6 +121,7 @@ def _handler(world: World, face: Face) -> Handler:
         response = await handle(None, face, world, asked)
         while response.again_after:
             await asyncio.sleep(response.again_after)
+            asked = replace(asked, waited=asked.waited + response.again_after)
             response = await handle(None, face, world, asked)
         if response.drop and request.transport is not None:
             request.transport.abort()
