@@ -49,6 +49,8 @@ class Response:
     """Reset the connection instead of answering."""
     again_after: float = 0
     """If not 0: wait that many seconds, then handle the same request again. Nothing has happened yet."""
+    begun: bool = False
+    """With `again_after`: the status and the headers are sent already, as for a watch; only the body is to come."""
 
     def json(self) -> Json:
         """Return the body as an object."""

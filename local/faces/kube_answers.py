@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local.faces import kube_selectors
+from local.faces import kube_protobuf, kube_selectors
 from local.faces.http import Json, Request, Response, answer
 from local.world import World
-from local.world.kube.refusals import Refusal, bad_request
+from local.world.kube.refusals import Refusal, bad_request, invalid
 from local.world.model import Cluster
 
 WATCH_SECONDS = 10.0
 """A watch ends after that, or what `timeoutSeconds` says if it is less; clients then watch again."""
+_MERGES = ("application/merge-patch+json", "application/strategic-merge-patch+json")
 _WATCH_PAUSE = 0.25
+_WATCHED = (("Content-Type", "application/json;stream=watch"),)
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Ask:
     def body(self) -> Json:
         """Return the body; raise Refusal."""
         try:
+            if self.request.body.startswith(kube_protobuf.MAGIC):
+                return kube_protobuf.decode(self.request.body)
             return self.request.json()
         except ValueError as error:
             raise bad_request(f"the object provided is unrecognized: {error}") from error
@@ -120,6 +124,19 @@ def show(ask: Ask, resource: Resource, found: Json, code: int = 200) -> Response
     return answer(_table(ask, resource, [found], {}) if ask.as_table else found, code)
 
 
+def merge_patch(ask: Ask, kind: str, changeable: Mapping[str, set[str]]) -> Json:
+    """Return the body of a patch, merge or strategic, which say the same here; raise Refusal for what can't change."""
+    sent = ask.request.headers.get("content-type", "").partition(";")[0]
+    if sent not in _MERGES:
+        message = "the body of the request was in an unknown format - accepted media types include: "
+        raise Refusal(415, "UnsupportedMediaType", message + ", ".join(_MERGES))
+    body = ask.body()
+    for member, value in body.items():
+        if set(value or ()) - changeable.get(member, set()) or (value and member not in changeable):
+            raise invalid(kind, ask.name, member, f"Forbidden: the local Azure changes only {dict(changeable)}")
+    return body
+
+
 def listing(ask: Ask, resource: Resource) -> Response:
     """Return the objects that a query picks, in pieces if it asks for them; raise Refusal."""
     if ask.request.query.get("watch", "").lower() in {"1", "true"}:
@@ -175,13 +192,13 @@ def _watch(ask: Ask, resource: Resource) -> Response:
     events += [("DELETED", one) for one in _gone(ask, resource, since)] if since else []
     patience = min(WATCH_SECONDS, float(query.get("timeoutseconds") or WATCH_SECONDS))
     if not events and ask.request.waited < patience:
-        return Response(again_after=_WATCH_PAUSE)
+        return Response(200, _WATCHED, again_after=_WATCH_PAUSE, begun=True)
     shown = [
         {"type": kind, "object": _table(ask, resource, [one], {}) if ask.as_table and kind != "DELETED" else one}
         for kind, one in events
     ]
     body = "".join(f"{json.dumps(event)}\n" for event in shown)
-    return Response(200, (("Content-Type", "application/json;stream=watch"),), body.encode())
+    return Response(200, _WATCHED, body.encode())
 
 
 def _gone(ask: Ask, resource: Resource, since: int) -> Iterable[Json]:

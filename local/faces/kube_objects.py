@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from local.faces.http import Json, Response
-from local.faces.kube_answers import Ask, Resource, age, show, stamp
+from local.faces.kube_answers import Ask, Resource, age, merge_patch, show, stamp
 from local.world.kube import budgets, namespaces
 from local.world.kube.state import Namespace, Workload
 
@@ -41,6 +41,15 @@ def _delete_namespace(ask: Ask) -> Response:
     return show(ask, NAMESPACES, _namespace(namespaces.delete(ask.cluster, ask.name)))
 
 
+def _label_namespace(ask: Ask) -> Response:
+    found = namespaces.find(ask.cluster, ask.name)
+    labels = merge_patch(ask, "Namespace", {"metadata": {"labels"}}).get("metadata", {}).get("labels") or {}
+    merged = {**found.labels, **labels}
+    found.labels = {name: value for name, value in merged.items() if value is not None}
+    found.version = ask.cluster.kube.next_version()
+    return show(ask, NAMESPACES, _namespace(found))
+
+
 def _simple_row(*cells: Callable[[Json], Any]) -> Callable[[Json, datetime], list[Any]]:
     """Return a row of the name, these cells and the age."""
 
@@ -66,7 +75,11 @@ NAMESPACES = Resource(
     row=_simple_row(lambda found: found["status"]["phase"]),
     short=("ns",),
     one=lambda ask: _namespace(namespaces.find(ask.cluster, ask.name)),
-    handlers={("create", ""): _create_namespace, ("delete", ""): _delete_namespace},
+    handlers={
+        ("create", ""): _create_namespace,
+        ("delete", ""): _delete_namespace,
+        ("patch", ""): _label_namespace,
+    },
 )
 
 

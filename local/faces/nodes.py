@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from local.faces.http import Json, Response
-from local.faces.kube_answers import Ask, Resource, age, stamp
+from local.faces.kube_answers import Ask, Resource, age, merge_patch, stamp
 from local.faces.kube_answers import show as show_one
 from local.world.kube.nodes import Place, find, labels, operating_system, places, taints
 from local.world.kube.pods import place_waiting
-from local.world.kube.refusals import Refusal, invalid, not_found
+from local.world.kube.refusals import not_found
 from local.world.model import Cluster, Node, Pool
 
 
@@ -129,16 +129,10 @@ def _find(ask: Ask) -> Place:
 
 
 def _patch(ask: Ask) -> Response:
-    """Cordon, uncordon, put on labels: a merge patch and a strategic one are the same for these."""
-    kind = ask.request.headers.get("content-type", "").partition(";")[0]
-    if kind not in _MERGES:
-        message = "the body of the request was in an unknown format - accepted media types include: "
-        raise Refusal(415, "UnsupportedMediaType", message + ", ".join(_MERGES))
+    """Cordon, uncordon, put on labels."""
     _, node = _find(ask)
-    body = ask.body()
+    body = merge_patch(ask, "Node", {"spec": {"unschedulable"}, "metadata": {"labels"}})
     spec, metadata = body.get("spec") or {}, body.get("metadata") or {}
-    if set(body) - {"spec", "metadata"} or set(spec) - {"unschedulable"} or set(metadata) - {"labels"}:
-        raise invalid("Node", ask.name, "spec", "Forbidden: the local Azure changes unschedulable and labels only")
     if "unschedulable" in spec:
         node.unschedulable = bool(spec["unschedulable"])
     node.labels |= metadata.get("labels") or {}
@@ -146,7 +140,6 @@ def _patch(ask: Ask) -> Response:
     return show_one(ask, NODES, _one(ask))
 
 
-_MERGES = ("application/merge-patch+json", "application/strategic-merge-patch+json")
 NODES = Resource(
     group="",
     version="v1",
