@@ -40,6 +40,7 @@ def add_workload(
     )
     kube.workloads[namespace, name] = made
     pods.replenish(cluster, made)
+    kube.settled = None
     pods.settle(cluster)
     return made
 
