@@ -44,7 +44,7 @@ def create(cluster: Cluster, namespace: str, body: Json, workload: Workload | No
         place = nodes.find(cluster, str(spec["nodeName"]))
         _bind(cluster, pod, str(spec["nodeName"]), place)
         if place is None:
-            kube.agenda.at(kube.now + kube.moment, partial(settle, cluster))  # the garbage collector's
+            kube.agenda.at(kube.now + kube.moment, partial(look_again, cluster))  # the garbage collector's
     elif place := scheduling.choose(cluster, pod):
         _bind(cluster, pod, place[1].name, place)
     _hand_over(cluster, pod, place)
@@ -66,6 +66,12 @@ def settle(cluster: Cluster) -> None:
     place_waiting(cluster)
 
 
+def look_again(cluster: Cluster) -> None:
+    """Settle although no node came or went."""
+    cluster.kube.settled = None
+    settle(cluster)
+
+
 def _machines(cluster: Cluster) -> tuple[object, ...]:
     """Return what changes whenever a node comes or goes, without a look at each."""
     pools = [(pool.name, pool.generation, len(pool.nodes or ())) for pool in cluster.pools.values()]
@@ -74,7 +80,9 @@ def _machines(cluster: Cluster) -> tuple[object, ...]:
 
 def _collect_and_spread(cluster: Cluster) -> None:
     kube, known = cluster.kube, nodes.by_name(cluster)
-    orphans = [pod for pod in kube.pods.values() if pod.node and not _is_there(pod, known)]
+    old = kube.now - kube.moment
+    bound = [pod for pod in kube.pods.values() if pod.node and pod.created <= old]
+    orphans = [pod for pod in bound if not _is_there(pod, known)]
     for pod in orphans:
         _orphaned(cluster, pod, {one.node for one in orphans})
     for workload in [one for one in kube.workloads.values() if one.kind == "DaemonSet"]:
@@ -132,8 +140,7 @@ def _later(cluster: Cluster, pod: Pod, after: timedelta, step: Callable[[], None
             return
         place = nodes.find(cluster, pod.node)
         if place is None or place[1].uid != pod.node_uid:
-            kube.settled = None
-            settle(cluster)
+            look_again(cluster)
         elif not place[1].ready:
             kube.unplaced[pod.key], pod.resume = pod, step
         else:
