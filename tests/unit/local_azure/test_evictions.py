@@ -12,7 +12,7 @@ from tests.unit.local_azure.asking import OPERATION, PROD, operator
 from tests.unit.local_azure.kube import PODS, Kube
 
 BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
-ON_APPS = {"nodeSelector": {"agentpool": "apps"}}
+ON_APPS: dict[str, Any] = {"nodeSelector": {"agentpool": "apps"}}
 
 
 def evict(kube: Kube, name: str) -> Response:

@@ -174,7 +174,7 @@ def test_pods_spread_over_the_emptiest_nodes(kube: Kube) -> None:
 
 def test_taints_and_cordons_keep_pods_away_and_tolerations_do_not(kube: Kube) -> None:
     kube.azure.world.add_pool(kube.cluster, "gpu", count=1, nodeTaints=["sku=gpu:NoSchedule"])
-    here = {"nodeSelector": {"agentpool": "gpu"}}
+    here: dict[str, Any] = {"nodeSelector": {"agentpool": "gpu"}}
     kube.create("a", command=FOREVER, **here)
     assert "nodeName" not in kube.pod("a")["spec"]
     right = {"key": "sku", "value": "gpu", "effect": "NoSchedule"}
