@@ -131,8 +131,12 @@ def merge_patch(ask: Ask, kind: str, changeable: Mapping[str, set[str]]) -> Json
         message = "the body of the request was in an unknown format - accepted media types include: "
         raise Refusal(415, "UnsupportedMediaType", message + ", ".join(_MERGES))
     body = ask.body()
+    for name in ("apiVersion", "kind"):
+        body.pop(name, None)
+    for name in ("name", "namespace"):
+        (body.get("metadata") or {}).pop(name, None)
     for member, value in body.items():
-        if set(value or ()) - changeable.get(member, set()) or (value and member not in changeable):
+        if set(value or ()) - changeable.get(member, set()):
             raise invalid(kind, ask.name, member, f"Forbidden: the local Azure changes only {dict(changeable)}")
     return body
 

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from local.faces.http import Json, Response, answer
-from local.faces.kube_answers import Ask, Resource, age, done, selected, show, stamp
+from local.faces.kube_answers import Ask, Resource, age, done, merge_patch, selected, show, stamp
 from local.world.kube import budgets, nodes, pods, processes
-from local.world.kube.refusals import Refusal, bad_request
+from local.world.kube.refusals import Refusal, bad_request, invalid
 from local.world.kube.state import Container, Pod
 
 _DEFAULTS: Json = {
@@ -171,6 +171,22 @@ def _create(ask: Ask) -> Response:
     return show(ask, PODS, render(pod, set()), 201)
 
 
+def _patch(ask: Ask) -> Response:
+    """Change labels and annotations; a spec may only say what it says already."""
+    pod = pods.find(ask.cluster, ask.namespace, ask.name)
+    said = ask.body().get("spec") or {}
+    if any(pod.spec.get(name) != value for name, value in said.items()):
+        raise invalid("Pod", pod.name, "spec", "Forbidden: pod updates may not change fields other than labels here")
+    body = merge_patch(ask, "Pod", {"metadata": {"labels", "annotations"}, "spec": set(said)})
+    for name, current in (("labels", pod.labels), ("annotations", pod.annotations)):
+        wanted = (body.get("metadata") or {}).get(name) or {}
+        current |= {key: value for key, value in wanted.items() if value is not None}
+        for key in [key for key, value in wanted.items() if value is None]:
+            current.pop(key, None)
+    pod.version = ask.cluster.kube.next_version()
+    return show(ask, PODS, _one(ask))
+
+
 def _delete(ask: Ask) -> Response:
     pod = pods.find(ask.cluster, ask.namespace, ask.name)
     options = ask.body()
@@ -239,6 +255,7 @@ PODS = Resource(
     },
     handlers={
         ("create", ""): _create,
+        ("patch", ""): _patch,
         ("delete", ""): _delete,
         ("deletecollection", ""): _delete_all,
         ("get", "log"): _log,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.world.kube import builders, outside, pods
+from local.world.kube import builders, kubelet, outside
 from tests.unit.local_azure.kube import MOMENT, PODS, Kube
 
 FOREVER = ["sleep", "infinity"]
@@ -41,7 +41,7 @@ def test_a_pod_is_pending_then_running_then_ended(kube: Kube) -> None:
     ],
 )
 def test_the_digest_that_ran_is_known(image: str, shown: str) -> None:
-    assert pods.image_id(image).startswith(shown)
+    assert kubelet.image_id(image).startswith(shown)
 
 
 def test_the_message_is_what_the_container_wrote(kube: Kube) -> None:
@@ -258,6 +258,19 @@ def test_a_pod_is_deleted_by_its_uid_or_not_at_all(kube: Kube) -> None:
     assert kube.ask("DELETE", f"{PODS}/a", {"preconditions": {"uid": uid}}).status == 200
     kube.wait()
     assert kube.ask("DELETE", f"{PODS}/a").status == 404
+
+
+def test_labels_of_a_pod_can_be_changed_and_nothing_else(kube: Kube) -> None:
+    kube.create("a", command=FOREVER, labels={"app": "a", "old": "1"})
+    body = {
+        "kind": "Pod",
+        "metadata": {"name": "a", "labels": {"old": None, "new": "2"}},
+        "spec": {"restartPolicy": "Never"},
+    }
+    assert kube.ask("PATCH", f"{PODS}/a", body).status == 200
+    assert kube.pod("a")["metadata"]["labels"] == {"app": "a", "new": "2"}
+    assert kube.ask("PATCH", f"{PODS}/a", {"spec": {"restartPolicy": "Always"}}).status == 422
+    assert kube.ask("PATCH", f"{PODS}/a", {"status": {"phase": "Failed"}}).status == 422
 
 
 def test_many_pods_are_deleted_by_their_labels(kube: Kube) -> None:
