@@ -155,8 +155,7 @@ def vanish(cluster: Cluster, pod: Pod, *, deleted: bool = False) -> None:
     kube.unplaced.pop(pod.key, None)
     if pod.node:
         kube.load[pod.node] -= 1
-    metadata = {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid}
-    kube.gone.append((kube.next_version(), "pods", metadata))
+    kube.went("pods", {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid})
     workload = kube.workloads.get(pod.workload) if pod.workload else None
     if workload:
         kube.settled = None if workload.kind == "DaemonSet" else kube.settled  # it will be missed on its node
