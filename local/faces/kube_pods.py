@@ -199,8 +199,8 @@ def _delete(ask: Ask) -> Response:
 
 
 def _grace(ask: Ask, options: Json) -> int | None:
-    grace = options.get("gracePeriodSeconds", ask.request.query.get("graceperiodseconds"))
-    return None if grace is None else int(grace)
+    grace: int | None = options.get("gracePeriodSeconds", ask.number("graceperiodseconds"))
+    return grace
 
 
 def _delete_all(ask: Ask) -> Response:
@@ -225,11 +225,10 @@ def _log(ask: Ask) -> Response:
         why = "is waiting to start: " + (container.waiting or "ContainerCreating")
         raise bad_request(f'container "{container.spec["name"]}" in pod "{pod.name}" {why}')
     lines = "".join(container.log).splitlines(keepends=True)
-    tail = ask.request.query.get("taillines")
-    shown = lines if tail is None else lines[len(lines) - int(tail) :] if int(tail) else []
+    tail = ask.number("taillines")
+    shown = lines if tail is None else lines[max(0, len(lines) - tail) :]
     text = "".join(shown).encode()
-    limit = ask.request.query.get("limitbytes")
-    return Response(200, (("Content-Type", "text/plain"),), text[: int(limit)] if limit else text)
+    return Response(200, (("Content-Type", "text/plain"),), text[: ask.number("limitbytes")])
 
 
 def _evict(ask: Ask) -> Response:

@@ -28,7 +28,8 @@ def later(cluster: Cluster, pod: Pod, after: timedelta, step: Callable[[], None]
         if place is None or place[1].uid != pod.node_uid:
             kube.settled = None  # its machine is gone: the garbage collector's
         elif not place[1].ready:
-            kube.unplaced[pod.key], pod.resume = pod, step
+            kube.unplaced[pod.key] = pod
+            pod.resume.append(step)
         else:
             step()
 

@@ -54,8 +54,8 @@ def settle(cluster: Cluster) -> None:
     """Do what controllers would have done since: collect orphans, keep DaemonSets everywhere, place what waits."""
     kube, seen = cluster.kube, _machines(cluster)
     if kube.settled != seen:
-        _collect_and_spread(cluster)
         kube.settled = seen
+        _collect_and_spread(cluster)
     place_waiting(cluster)
 
 
@@ -74,8 +74,10 @@ def _machines(cluster: Cluster) -> tuple[object, ...]:
 def _collect_and_spread(cluster: Cluster) -> None:
     kube, known = cluster.kube, nodes.by_name(cluster)
     old = kube.now - kube.moment
-    bound = [pod for pod in kube.pods.values() if pod.node and pod.created <= old]
-    orphans = [pod for pod in bound if not _is_there(pod, known)]
+    gone = [pod for pod in kube.pods.values() if pod.node and not _is_there(pod, known)]
+    orphans = [pod for pod in gone if pod.created <= old]
+    if len(orphans) < len(gone):
+        kube.settled = None  # the collector leaves the others alone for a moment
     for pod in orphans:
         _orphaned(cluster, pod, {one.node for one in orphans})
     for workload in [one for one in kube.workloads.values() if one.kind == "DaemonSet"]:
@@ -120,8 +122,9 @@ def _hand_over(cluster: Cluster, pod: Pod, place: Place | None) -> None:
     kube = cluster.kube
     if place and place[1].ready:
         del kube.unplaced[pod.key]
-        kubelet.later(cluster, pod, kube.moment, pod.resume or partial(kubelet.take, cluster, pod))
-        pod.resume = None
+        steps, pod.resume = pod.resume or [partial(kubelet.take, cluster, pod)], []
+        for step in steps:
+            kubelet.later(cluster, pod, kube.moment, step)
 
 
 # going
@@ -143,7 +146,8 @@ def _terminated(cluster: Cluster, pod: Pod) -> None:
         return
     place = nodes.find(cluster, pod.node)
     if place and place[1].uid == pod.node_uid and not place[1].ready:  # nobody says that it ended
-        kube.unplaced[pod.key], pod.resume = pod, partial(_terminated, cluster, pod)
+        kube.unplaced[pod.key] = pod
+        pod.resume.append(partial(_terminated, cluster, pod))
         return
     vanish(cluster, pod, deleted=True)
 

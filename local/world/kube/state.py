@@ -92,7 +92,7 @@ class Pod:
     deleting: datetime | None = None
     node_uid: str = ""
     """Which machine of that name."""
-    resume: Callable[[], None] | None = None
+    resume: list[Callable[[], None]] = field(default_factory=list)
     """What goes on once its node is ready again."""
     workload: Key | None = None
     """The controller that replaces it."""

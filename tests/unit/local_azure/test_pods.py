@@ -123,6 +123,27 @@ def test_a_terminating_pod_goes_once_its_node_is_back(kube: Kube) -> None:
     assert kube.names(PODS) == []
 
 
+@pytest.mark.parametrize(("deadline", "ends"), [(60, "Failed"), (300, "Succeeded")])
+def test_a_deadline_holds_across_a_time_without_news(kube: Kube, deadline: int, ends: str) -> None:
+    node = kube.nodes("apps")[0]
+    kube.create("a", command=["sleep", "120"], nodeName=node.name, activeDeadlineSeconds=deadline)
+    kube.wait()
+    node.ready = False
+    kube.wait(timedelta(seconds=200))
+    node.ready = True
+    kube.get(PODS)
+    kube.wait()
+    assert phase(kube)[0] == ends
+
+
+@pytest.mark.parametrize("query", ["log?tailLines=x", "log?limitBytes=-1"])
+def test_numbers_that_are_none_are_refused(kube: Kube, query: str) -> None:
+    builders.add_pod(kube.cluster, "a")
+    kube.wait()
+    assert kube.ask("GET", f"{PODS}/a/{query}").status == 400
+    assert kube.ask("GET", f"{PODS}?watch=1&resourceVersion=x").status == 400
+
+
 def test_a_pod_of_a_node_that_is_not_there_is_collected(kube: Kube) -> None:
     kube.create("a", command=["true"], nodeName="nobody")
     assert phase(kube)[0] == "Pending"
@@ -226,6 +247,7 @@ def test_logs_can_be_cut(kube: Kube) -> None:
     ("body", "code"),
     [
         ({"metadata": {"name": "a"}, "spec": {}}, 422),
+        ({"metadata": {"name": "a"}, "spec": {"containers": ["x"]}}, 422),
         ({"metadata": {"name": "a"}, "spec": {"containers": [{"name": "x"}]}}, 422),
         ({"metadata": {"name": "A_"}, "spec": {"containers": [{"name": "x", "image": "y"}]}}, 422),
         (

@@ -23,7 +23,7 @@ def test_every_workload_of_the_example_fleet_runs(fleet: dict[str, Kube]) -> Non
     phases = {
         name: {pod["status"]["phase"] for pod in kube.get("/api/v1/pods")["items"]} for name, kube in fleet.items()
     }
-    assert phases == dict.fromkeys(("aks-payments-prod", "aks-cards-prod", "aks-build-dev"), {"Running"})
+    assert phases == {key: {"Running"} for key in ("aks-payments-prod", "aks-cards-prod", "aks-build-dev")}
 
 
 def test_its_budgets_allow_a_reimage(fleet: dict[str, Kube]) -> None:
