@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from local.world import rollout, rules
+from local.world.kube import nodes
 from local.world.model import Cluster, Node, Pool
 
 _NO_POOL: dict[str, str | None] = {"agentpool": None, "kubernetes.azure.com/agentpool": None}
@@ -48,6 +49,22 @@ def add_provisioned_node(
 def add_managed_system_node(cluster: Cluster, *, joins: timedelta = timedelta(0), **asked: Any) -> Node:
     """Add a node of a managed system pool, which ARM doesn't list (facts, section 0)."""
     return _add(cluster, "aks-system-", {}, joins, {"mode": "System", "osSKU": "AzureLinux"} | asked)
+
+
+def add_virtual_node(cluster: Cluster) -> Node:
+    """Add the virtual node of Azure Container Instances: labels and taint as AKSDOC virtual-nodes-cli.md selects it.
+
+    Its pods run on no machine of the cluster; here they see a kernel without FIPS.
+    """
+    taint = ["virtual-kubelet.io/provider=azure:NoSchedule"]
+    node = _add(cluster, "virtual-node-aci-linux", {}, timedelta(0), {"nodeTaints": taint})
+    node.name = "virtual-node-aci-linux"
+    pool, _ = cluster.kube.outside[-1]
+    azures: dict[str, str | None] = {
+        name: None for name in nodes.labels(cluster, pool, node) if not name.startswith("kubernetes.io/")
+    }
+    node.labels |= azures | {"kubernetes.io/role": "agent", "type": "virtual-kubelet"}
+    return node
 
 
 def _add(cluster: Cluster, prefix: str, labels: dict[str, str | None], joins: timedelta, asked: dict[str, Any]) -> Node:

@@ -9,6 +9,12 @@ from local.world.kube.nodes import Place
 from local.world.kube.state import Container, Json, Pod, Workload
 from local.world.model import Cluster, Node
 
+_OF_DAEMONS: tuple[Json, ...] = (
+    # what the DaemonSet controller lets its pods tolerate (kubernetes pkg/controller/daemon/util)
+    {"key": "node.kubernetes.io/unreachable", "operator": "Exists"},
+    {"key": "node.kubernetes.io/unschedulable", "operator": "Exists", "effect": "NoSchedule"},
+)
+
 
 def create(cluster: Cluster, namespace: str, body: Json, workload: Workload | None = None) -> Pod:
     """Create a pod; raise Refusal."""
@@ -100,9 +106,11 @@ def _spread(cluster: Cluster, workload: Workload, known: dict[str, Place]) -> No
     key = (workload.namespace, workload.name)
     have = {pod.node for pod in cluster.kube.pods.values() if pod.workload == key}
     for name, place in known.items():
-        if name not in have and scheduling.matches_node(cluster, place, workload.spec):
-            spec = workload.spec | {"nodeName": name, "tolerations": [{"operator": "Exists"}]}
-            _from(cluster, workload, spec)
+        tolerant = workload.spec | {"tolerations": [*(workload.spec.get("tolerations") or ()), *_OF_DAEMONS]}
+        if name in have or not scheduling.tolerates(tolerant, nodes.taints(*place)):
+            continue
+        if scheduling.matches_node(cluster, place, tolerant):
+            _from(cluster, workload, tolerant | {"nodeName": name})
 
 
 def place_waiting(cluster: Cluster) -> None:

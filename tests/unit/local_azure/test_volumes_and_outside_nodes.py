@@ -85,6 +85,18 @@ def test_a_provisioned_node_can_come_later_and_takes_pods(kube: Kube) -> None:
     assert kube.names(f"/api/v1/pods?fieldSelector=spec.nodeName={node.name},status.phase=Running") != []
 
 
+def test_a_virtual_node_takes_only_what_tolerates_it(kube: Kube) -> None:
+    node = outside.add_virtual_node(kube.cluster)
+    assert kube.names("/api/v1/nodes?labelSelector=type=virtual-kubelet,!agentpool") == [node.name]
+    kube.create("a", command=["true"], nodeSelector={"type": "virtual-kubelet"})
+    assert "nodeName" not in kube.pod("a")["spec"]
+    builders.add_workload(kube.cluster, "daemon", kind="DaemonSet")
+    assert len(kube.names("/api/v1/pods?labelSelector=app=daemon")) == 6
+    there = [{"key": "virtual-kubelet.io/provider", "operator": "Exists"}]
+    kube.create("b", command=["true"], nodeSelector={"type": "virtual-kubelet"}, tolerations=there)
+    assert kube.pod("b")["spec"]["nodeName"] == node.name
+
+
 def test_nodes_of_a_stopped_cluster_are_gone_with_those_outside(kube: Kube) -> None:
     outside.add_provisioned_node(kube.cluster)
     assert len(kube.names("/api/v1/nodes")) == 7
