@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from local.faces import kubeconfig, nodes
+from local.faces import kubeconfig, nodes, reach
 from local.faces.http import Json, Request, Response, answer
 from local.world import RequestRecord, World, rollout
 from local.world.access import InvalidToken, Principal
@@ -88,7 +88,7 @@ def _answer(world: World, request: Request, principal: list[str]) -> Response:
             cluster = world.cluster(match["s"], match["g"], match["c"])
         except ArmError:
             return Response(drop=True)  # the host name of a cluster that isn't there doesn't resolve
-        if cluster.power_state != "Running":
+        if cluster.power_state != "Running" or not reach.reaches(cluster, request):
             return Response(drop=True)
     effect = world.faults.take(request.method, request.path, "kubernetes")
     match effect:

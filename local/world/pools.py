@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from local.world import operations, rollout, rules
-from local.world.errors import ArmError, busy, pool_not_found
+from local.world.errors import ArmError, busy, nothing_to_abort, pool_not_found
 from local.world.model import Call, Cluster, Json, Operation, Pool
 
 if TYPE_CHECKING:
@@ -52,6 +52,11 @@ def ensure_free(cluster: Cluster, *, asks_for_pool: bool = True) -> None:
     op = cluster.operation
     if op and not op.done:
         raise busy(op.kind, op.pool, asks_for_pool=asks_for_pool)
+    ensure_running(cluster)
+
+
+def ensure_running(cluster: Cluster) -> None:
+    """Raise ArmError (409) while the cluster is stopped."""
     if cluster.power_state == "Stopped":  # code as documented; the text is not captured
         raise ArmError(
             409, "OperationNotAllowed", "Operation is not allowed: the managed cluster is stopped, start it first."
@@ -175,14 +180,6 @@ def abort(world: World, call: Call, cluster: Cluster, name: str) -> Operation:
     """Stop what runs on a pool: it ends as Canceled, with the nodes as they are then. Raises ArmError."""
     pool = find(cluster, name)
     running = cluster.operation
-    if running is None or running.done or (running.pool or "").lower() != name.lower():
-        # AKS's own text for this case is not captured
-        raise ArmError(400, "OperationNotAllowed", f"There is no operation in progress on agent pool {name}.")
-
-    def stop() -> None:
-        error = {"code": "OperationCanceled", "message": "The operation was aborted."}
-        operations.close(world, running, cluster, pool, "Canceled", error=error)
-
-    op = operations.begin(world, call, cluster, pool, kind="Canceling", action=operations.ABORT_POOL, finish=stop)
-    op.leaves = "Canceled"
-    return op
+    if running is None or running.done or (running.pool or "").lower() != name.lower() or running.kind == "Canceling":
+        raise nothing_to_abort(f"agent pool {name}")
+    return operations.halt(world, call, cluster, pool, running, operations.ABORT_POOL)

@@ -181,11 +181,21 @@ class World(Agenda):
         tags: Mapping[str, str] | None = None,
         entra: bool = False,
         azure_rbac: bool = False,
+        private: bool = False,
+        authorized_ranges: Iterable[str] = (),
         properties: Json | None = None,
         state: str = "Succeeded",
     ) -> Cluster:
         """Add a cluster without pools, at once and without an event."""
         asked = dict(properties or {})
+        if private:
+            asked["apiServerAccessProfile"] = {
+                "enablePrivateCluster": True,
+                "enablePrivateClusterPublicFQDN": True,
+                "privateDNSZone": "system",
+            }
+        if ranges := list(authorized_ranges):
+            asked["apiServerAccessProfile"] = {"authorizedIPRanges": ranges}
         if entra:
             asked["aadProfile"] = {
                 "managed": True,
