@@ -123,6 +123,7 @@ class _Exchange:
                 self.world.subscription(match["s"])
             self._authorize(self.principal, route, match["scope"])
             self._throttle(self.principal, route, match)
+            self.world.locks.check(self.request.method, match["scope"])
         effect = self.world.faults.take(self.request.method, self.request.path, route.kind)
         match effect:
             case Answer():

@@ -18,8 +18,10 @@ from local.world.access import Access, Principal, load_roles
 from local.world.agenda import Agenda
 from local.world.errors import group_not_found, subscription_not_found
 from local.world.faults import Faults
+from local.world.locks import Locks
 from local.world.management import ManagementGroups
 from local.world.model import Call, Cluster, Json, Node, Operation, Pool
+from local.world.quotas import Quotas
 from local.world.throttles import DEFAULT_LIMITS, Limit, Throttles
 
 DEFAULT_OPERATION_TIME = timedelta(seconds=8)
@@ -90,6 +92,8 @@ class World(Agenda):
         self.access.parent_of = self.management.parent_of
         self.faults = Faults()
         self.throttles = Throttles(limits)
+        self.quotas = Quotas()
+        self.locks = Locks()
         self.requests: deque[RequestRecord] = deque(maxlen=100_000)
         self.subscriptions: dict[str, Subscription] = {}
         self.operations: dict[str, Operation] = {}
