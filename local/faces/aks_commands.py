@@ -118,7 +118,8 @@ def _files(context: str) -> dict[str, str]:
     if not context:
         return {}
     try:
-        archive = zipfile.ZipFile(io.BytesIO(base64.b64decode(context, validate=True)))
+        text = "".join(context.split())  # Azure CLI sends lines
+        archive = zipfile.ZipFile(io.BytesIO(base64.b64decode(text, validate=True)))
     except (binascii.Error, zipfile.BadZipFile) as error:
         raise ArmError(400, "BadRequest", "The context is not a base64 encoded zip file.") from error
     names = [name for name in archive.namelist() if not name.endswith("/")]

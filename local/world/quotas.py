@@ -145,7 +145,7 @@ def _addresses(cluster: Cluster, asked: Json) -> int:
 
 
 def _no_cores(requested: int, remaining: int, family: str, location: str) -> ArmError:
-    """AKS's refusal, as seen: public notes of a pool's PUT (find_string id 52823377495), 1ChristianAlex/motordesk#14."""
+    """AKS's refusal, as seen: notes on a pool's PUT (find_string id 52823377495), 1ChristianAlex/motordesk#14."""
     return ArmError(
         400,
         "ErrCode_InsufficientVCPUQuota",

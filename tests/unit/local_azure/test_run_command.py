@@ -36,7 +36,7 @@ def zipped(**files: str) -> str:
     with zipfile.ZipFile(packed, "w") as archive:
         for name, text in files.items():
             archive.writestr(name.replace("__", "."), text)
-    return base64.b64encode(packed.getvalue()).decode()
+    return base64.encodebytes(packed.getvalue()).decode()
 
 
 def entra_token(azure: Azure) -> str:
