@@ -20,6 +20,7 @@ import yaml
 from local.faces import kubeconfig, kubernetes
 from local.faces.http import Json, Response, request
 from local.faces.kubectl_print import lines, named, pretty, table
+from local.faces.kubectl_resources import Resource, discovered
 from local.world.commands import TIME_LIMIT
 
 if TYPE_CHECKING:
@@ -36,30 +37,6 @@ class Printed:
 
     code: int
     text: str
-
-
-@dataclass(frozen=True)
-class Resource:
-    """A kind of object, as discovery tells of it."""
-
-    base: str
-    """`/api/v1` or `/apis/<group>/<version>`."""
-    plural: str
-    kind: str
-    namespaced: bool
-    names: tuple[str, ...]
-    """Everything that people call it, in lower case."""
-
-    @property
-    def shown(self) -> str:
-        """The name in front of a slash: `pod`, `deployment.apps`."""
-        group = self.base.removeprefix("/apis/").rpartition("/")[0] if self.base.startswith("/apis/") else ""
-        return f"{self.kind.lower()}.{group}" if group else self.kind.lower()
-
-    def path(self, namespace: str | None, name: str = "") -> str:
-        """Return the path of an object, or of all of them; None for those of every namespace."""
-        scope = f"/namespaces/{namespace}" if self.namespaced and namespace is not None else ""
-        return f"{self.base}{scope}/{self.plural}" + (f"/{name}" if name else "")
 
 
 class Failed(Exception):  # noqa: N818 (it is what kubectl says)
@@ -186,17 +163,25 @@ class Kubectl:
     def _of(self, item: Json, asked: argparse.Namespace) -> tuple[Resource, str | None]:
         version, kind = str(item.get("apiVersion")), str(item.get("kind"))
         base = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        if not (item.get("metadata") or {}).get("name"):
+            raise Failed("error: resource name may not be empty")
         for resource in self._resources():
             if (resource.base, resource.kind) == (base, kind):
                 return resource, str(item["metadata"].get("namespace") or asked.namespace)
         raise Failed(
-            f'error: resource mapping not found for name: "{item["metadata"].get("name", "")}": '
+            f'error: resource mapping not found for name: "{named(item)}": '
             f'no matches for kind "{kind}" in version "{version}"'
         )
 
     def _objects(self, asked: argparse.Namespace) -> Iterator[Json]:
-        for text in self._texts(asked):
-            for item in yaml.safe_load_all(text):
+        for name, text in zip(asked.filename, self._texts(asked), strict=True):
+            try:
+                found = list(yaml.safe_load_all(text))
+            except yaml.YAMLError as error:
+                raise Failed(f"error: error parsing {name}: {error}") from error
+            for item in found:
+                if not isinstance(item, dict) or not {"apiVersion", "kind"} <= item.keys():
+                    raise Failed(f"error: unable to decode \"{name}\": Object 'Kind' is missing")
                 yield from item["items"] if item["kind"] == "List" else [item]
 
     def _texts(self, asked: argparse.Namespace) -> Iterator[str]:
@@ -206,15 +191,7 @@ class Kubectl:
             yield self.files[name]
 
     def _resources(self) -> Iterator[Resource]:
-        groups = self._ask("GET", "/apis").json()["groups"]
-        for base in ("/api/v1", *(f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups)):
-            group = base.removeprefix("/apis/").rpartition("/")[0]
-            for found in self._ask("GET", base).json()["resources"]:
-                if "/" in found["name"]:  # a subresource
-                    continue
-                names = (found["name"], found["singularName"], *found.get("shortNames", ()), found["kind"].lower())
-                full = tuple(f"{name}.{group}" for name in names[:2])
-                yield Resource(base, found["name"], found["kind"], found["namespaced"], (*names, *full))
+        return discovered(lambda path: self._ask("GET", path).json())
 
     # the wire
 
@@ -224,7 +201,7 @@ class Kubectl:
     def _send(self, method: str, path: str, *, body: str = "", headers: Mapping[str, str] | None = None) -> Response:
         sent = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}
         sent["Authorization"] = self._authorization
-        url = f"{kubeconfig.path(self._cluster)}{path}".rstrip("?")
+        url = f"{kubeconfig.path(self._cluster)}/{path.lstrip('/')}".rstrip("?")
         asked = replace(request(method, url, headers=sent, body=body.encode()), inside=True)
         response = kubernetes.handle(self._world, asked)
         while response.again_after and self.waited <= TIME_LIMIT:

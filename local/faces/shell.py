@@ -181,12 +181,18 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _exit(shell: _Shell, arguments: list[str]) -> Printed:
+    code = arguments[0] if arguments else "0"
+    if not code.isdigit():
+        return Printed(2, f"sh: exit: Illegal number: {code}\n")
     shell.exited = True
-    return Printed(int(arguments[0]) if arguments else 0, "")
+    return Printed(int(code), "")
 
 
 def _sleep(shell: _Shell, arguments: list[str]) -> Printed:
-    shell.slept += timedelta(seconds=float(arguments[0].removesuffix("s")))
+    duration = " ".join(arguments).removesuffix("s")
+    if not duration.isdigit():
+        return Printed(1, f"sleep: invalid time interval '{duration}'\n")
+    shell.slept += timedelta(seconds=int(duration))
     return Printed(0, "")
 
 

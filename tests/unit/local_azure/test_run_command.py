@@ -238,6 +238,12 @@ def logs(azure: Azure, command: str, **files: str) -> tuple[int, str]:
             "Error from server (NotFound): the server could not find the requested resource\n",
         ),
         ("kubectl create --raw /x -f gone.json", 1, 'error: the path "gone.json" does not exist\n'),
+        ("exit soon; echo after", 0, "sh: exit: Illegal number: soon\nafter\n"),
+        ("sleep", 1, "sleep: invalid time interval ''\n"),
+        ("sleep 1.5m || echo no", 0, "sleep: invalid time interval '1.5m'\nno\n"),
+        ("$NOTHING", 127, "sh: : not found\n"),
+        ("kubectl", 1, 'error: unknown command "" for "kubectl"\n'),
+        ("kubectl get nodes --frob", 1, "error: unrecognized arguments: --frob\n"),
         ("kubectl delete node", 1, "error: resource(s) were provided, but no name was specified\n"),
     ],
 )
@@ -257,6 +263,23 @@ def test_what_the_shell_does_not_know_is_a_syntax_error_and_nothing_runs(azure: 
 def test_files_of_the_context_are_in_the_working_directory(azure: Azure) -> None:
     assert logs(azure, 'for f in *.json; do cat "$f"; done', b__json="2", a__json="1", c__txt="3") == (0, "12")
     assert logs(azure, 'echo "*.json" *.json nothing*', a__json="1") == (0, "*.json a.json nothing*\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "error: error parsing x.json: "),
+        ("[]", 'error: unable to decode "x.json": '),
+        ("{}", 'error: unable to decode "x.json": '),
+        ('{"apiVersion": "v1", "kind": "Namespace"}', "error: resource name may not be empty"),
+        ('{"apiVersion": "v1", "kind": "Namespace", "metadata": {}}', "error: resource name may not be empty"),
+    ],
+)
+def test_a_file_that_holds_no_object_is_told_and_nothing_is_made(azure: Azure, text: str, said: str) -> None:
+    code, printed = logs(azure, "kubectl apply -f x.json", x__json=text)
+    assert code == 1
+    assert printed.startswith(said)
+    assert not [entry for entry in azure.world.requests if entry.kind == "kubernetes" and entry.method != "GET"]
 
 
 def test_kubectl_prints_json_names_and_raw_answers(azure: Azure) -> None:
