@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.domain.arm_errors import LASTING
+from shared.domain.arm_errors import ABORTED, LASTING
 from shared.domain.model import (
     Accepted,
     BeginResult,
@@ -107,7 +107,11 @@ def _pool(read: Cluster, name: str) -> Pool | None:
 
 def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
     """Stop what we began on a pool, and nothing else."""
-    operation, pool = look.memory.operation, _pool(read, request.pool)
+    operation, pool, remembered = look.memory.operation, _pool(read, request.pool), look.memory.pool(request.pool)
+    stopped = remembered.blocked_reason == ABORTED and remembered.ended and remembered.ended >= request.at
+    if operation is None and stopped:
+        # An earlier look sent it and got no answer, and by now it has done its work.
+        return Answer(OutcomeState.ACCEPTED, remembered.blocked)
     if operation is None or operation.pool != request.pool or operation.outcome is not OutcomeState.ACCEPTED:
         message = (
             f"No operation of ours runs on {request.pool}: nothing is aborted. What others began is theirs to stop "

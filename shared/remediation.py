@@ -115,10 +115,10 @@ class Remediation:
         if operation.intent_seq is None:
             # The intent was never written, so nothing was sent, and there is nothing to record an outcome for.
             return replace(operation, outcome=OutcomeState.NOT_BEGUN)
+        # The eTag first: a pool whose operation is resumed showed the change before.
         if pool and pool.etag == operation.etag:
             state, message = OutcomeState.NOT_BEGUN, "No answer is known; the pool is as it was."
-        elif pool and shows(operation, pool) and not (operation.resumes and _rests(pool)):
-            # A pool whose operation is resumed showed the change before: that something runs there is the sign then.
+        elif pool and shows(operation, pool):
             state, message = OutcomeState.ACCEPTED, "No answer is known; the pool shows the change."
         else:
             state, message = OutcomeState.UNKNOWN, "No answer is known; the pool was changed, or is gone."

@@ -57,8 +57,10 @@ ENDED = 0
 """Stands for the HTTP status where an operation ended badly: what it was begun with had been accepted."""
 _REFUSED = (400, 403, 409)
 _BOTH = (*_REFUSED, ENDED)
+ABORTED = "Aborted"
+"""The reason of an operation that a person had the app stop."""
 CANCELED = "Canceled"
-"""The reason of an operation that somebody stopped."""
+"""The reason of an operation that somebody else stopped."""
 PREEMPTED = "Preempted"
 """The reason of an operation that a later one replaced."""
 FAILED = "RemediationFailed"

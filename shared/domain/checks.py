@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.arm_errors import CANCELED, FAILED, TABLE
+from shared.domain.arm_errors import ABORTED, CANCELED, FAILED, TABLE
 from shared.domain.capability import KNOWN_OS_SKUS, fips_enabled_by_default, incapable, release_if_switched
 from shared.domain.model import Cluster, Finding, Operation, Pool, PoolMemory
 from shared.domain.model import ComplianceState as State
@@ -47,7 +47,7 @@ class Subject:
         return self.cluster.stopped or self.pool.stopped or self.pool.count == 0
 
 
-_KNOWN = frozenset({CANCELED, *(row.reason for row in TABLE)})
+_KNOWN = frozenset({ABORTED, CANCELED, *(row.reason for row in TABLE)})
 CONTEST = timedelta(days=7)
 """A pool that needs us again within this time is contested."""
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.domain.arm_errors import CANCELED, LASTING, PREEMPTED, ArmError, classify_end
+from shared.domain.arm_errors import ABORTED, CANCELED, LASTING, PREEMPTED, ArmError, classify_end
 from shared.domain.budget import Budget
 from shared.domain.checks import CONTEST
 from shared.domain.model import Operation, OutcomeState, Pool, PoolMemory, Refused
@@ -57,7 +57,7 @@ def after_failure(remembered: PoolMemory, operation: Operation, pool: Pool, now:
     found, error, words = _ended(remembered, now), error_of(operation), operation.kind.value.replace("_", " ")
     if operation.aborted:
         said = f"The operation ({words}) was aborted, as {operation.aborted} asked. Some nodes may have the new image."
-        return replace(found, blocked=said, blocked_on=pool.configuration, blocked_reason=CANCELED)
+        return replace(found, blocked=said, blocked_on=pool.configuration, blocked_reason=ABORTED)
     said = f"The operation ({words}) ended as {operation.outcome}. {error.message}".strip()
     if error.reason == PREEMPTED and error.retry_after:
         return replace(found, not_before=now + error.retry_after, waiting=f"{PREEMPTED}: {said}")
