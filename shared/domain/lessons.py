@@ -65,7 +65,8 @@ def after_failure(remembered: PoolMemory, operation: Operation, pool: Pool, now:
 
 
 def _ended(remembered: PoolMemory, now: datetime) -> PoolMemory:
-    return replace(remembered, ended=now, proof=None, noticed=None, blocked="", blocked_on="", blocked_reason="")
+    found = replace(remembered, ended=now, proof=None, noticed=None, resume="")
+    return replace(found, blocked="", blocked_on="", blocked_reason="")
 
 
 def after_refusal(

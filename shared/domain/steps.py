@@ -85,7 +85,7 @@ def _step(subject: Subject, verdict: PoolPosture) -> Step | None:
     }
     if subject.settings.fips is Fips.FORBIDDEN:
         changes = {"enableFIPS": False}
-        wrong = "FipsForbidden" in reasons or _resumed(subject)
+        wrong = "FipsForbidden" in reasons or _left_half_way(subject)
         return Step(subject, verdict, ActionKind.DISABLE_FIPS, changes) if wrong else None
     target = target_os_sku(subject)
     moved = {"osSKU": target} if target else {}
@@ -99,15 +99,15 @@ def _step(subject: Subject, verdict: PoolPosture) -> Step | None:
         return Step(subject, verdict, ActionKind.ENABLE_FIPS, {"enableFIPS": True, **moved})
     if "ModulesHistorical" in reasons and target:
         return Step(subject, verdict, ActionKind.CHANGE_OS_SKU, moved)
-    if subject.required and _resumed(subject):
+    if subject.required and _left_half_way(subject):
         return Step(subject, verdict, ActionKind.ENABLE_FIPS, {"enableFIPS": True})
     return None
 
 
-def _resumed(subject: Subject) -> bool:
-    """Say whether a person wants what AKS left half-way to be gone on with; the flag shows the end of it already."""
-    pool = subject.pool
-    return bool(subject.memory.resume) and pool.provisioning_state in UNFINISHED and pool.os_type == "Linux"
+def _left_half_way(subject: Subject) -> bool:
+    """Say whether our operation has to be gone on with once a person allows it; the flag shows its end already."""
+    pool, ours = subject.pool, subject.memory.resume or subject.memory.blocked
+    return bool(ours) and pool.provisioning_state in UNFINISHED and pool.os_type == "Linux"
 
 
 def describe(step: Step) -> str:

@@ -101,6 +101,7 @@ def test_an_abort_stops_our_operation_and_the_pool_is_left_alone_until_it_is_unb
     reason, message = finding(lab)
     assert reason == "Aborted"
     assert "as ana asked" in message
+    assert (lab.waits(), "fipswarden unblock" in lab.deferral().message) == ("Blocked", True)
     lab.days(2)
     assert lab.puts() == [200], "it is left alone"
     lab.ask(RequestKind.UNBLOCK)
@@ -271,6 +272,38 @@ def test_unblock_forgets_a_refusal_and_the_pool_is_tried_at_once() -> None:
     lab.ask(RequestKind.UNBLOCK)
     lab.passes(HOUR)
     assert lab.puts() == [400, 200]
+
+
+def test_unblock_lifts_what_a_person_had_to_lift_elsewhere_without_the_wait() -> None:
+    locked = Answer(409, "ScopeLocked", "cannot perform write operation because following scope(s) are locked: '/s'")
+    lab = failing(locked)
+    lab.look(lasting=10 * MINUTE)
+    assert (lab.puts(), finding(lab)[0]) == ([409], "Locked")
+    lab.ask(RequestKind.UNBLOCK)
+    lab.passes(10 * MINUTE)
+    assert lab.puts() == [409, 200]
+    assert lab.verdict() == PROVEN
+
+
+def test_a_request_about_a_pool_that_is_gone_is_answered() -> None:
+    lab = Fleet()
+    lab.look(lasting=HOUR)
+    lab.ask(RequestKind.UNBLOCK, "gone")
+    lab.passes(MINUTE)
+    assert asked(lab) == [("ana", "answered", "not_begun")]
+    assert "no node pool gone" in said(lab)
+
+
+def test_an_abort_waits_for_the_end_of_an_operation_whose_pool_is_at_rest_already() -> None:
+    lab = hanging()
+    with lab.world.entered():
+        lab.pool.provisioning_state = "Succeeded"
+    lab.ask(RequestKind.ABORT)
+    lab.passes(10 * MINUTE)
+    assert posts(lab) == [], "it may have ended, and the next operation is somebody's"
+    assert len(open_requests(lab.rollout, CLUSTER)) == 1
+    lab.passes(2 * DAY)
+    assert (asked(lab), open_requests(lab.rollout, CLUSTER)) == ([("ana", "answered", "not_begun")], ())
 
 
 def test_unblock_does_not_shorten_what_azure_asked_for() -> None:

@@ -180,6 +180,17 @@ def test_what_aks_left_half_way_is_gone_on_with_where_a_person_unblocked_it(
     assert (dict(action.changes) if action else None) == changes
 
 
+@pytest.mark.parametrize(("on", "reason"), [("", "ProvisioningCanceled"), ("this", "Blocked")])
+def test_what_we_left_half_way_says_what_it_waits_for(on: str, reason: str) -> None:
+    read = cluster(profile(provisioningState="Canceled"))
+    blocked = PoolMemory(blocked="It was aborted.", blocked_on=on and read.pools[0].configuration)
+
+    (deferral,) = plan(situation(read, memory=memory(apps=blocked))).deferrals
+
+    assert deferral.reason == reason
+    assert "fipswarden unblock rg-pay/aks-pay apps" in deferral.message
+
+
 @pytest.mark.parametrize("given", [profile(provisioningState="Failed"), disabled(provisioningState="Canceled")])
 def test_what_aks_left_half_way_is_left_alone_where_nobody_did(given: dict[str, Any]) -> None:
     assert plan(situation(cluster(given))).action is None
