@@ -58,7 +58,7 @@ def _claims_fips(subject: Subject) -> bool:
     pool = subject.pool
     return (
         subject.required
-        and not subject.operating
+        and not subject.operation
         and pool.enable_fips is True
         and pool.os_type == "Linux"
         and pool.provisioning_state == "Succeeded"

@@ -19,7 +19,7 @@ _OF_CHECKS = (
     ),
     *("MonitoringAgentUnknown", "FieldUnreadable", "ImageContradictsFlag", "ImageUnknown", "OsContradictory"),
     *("OsSkuUnknown", "OsTypeUnknown", "ProvisioningCanceled", "ProvisioningFailed", "ReleaseRetiring"),
-    *("RemediationFailed", "SmbVolumes", "VersionUnreadable"),
+    *("Aborted", "Canceled", "OperationStuck", "RemediationFailed", "SmbVolumes", "VersionUnreadable"),
 )
 _OF_CAPABILITY = (
     *("Arm64Incapable", "ConfidentialVmIncapable", "KubernetesTooOld", "OsRetired", "OsSkuIncapable"),
