@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
+from shared.domain.workloads import Workloads
 
 
 class ComplianceState(StrEnum):
@@ -415,8 +416,8 @@ class PoolMemory:
     """When the last look before that saw that it was not there: it is no older."""
     noticed: datetime | None = None
     """When its owner was told of the reimage that is due; None if that has not happened."""
-    smb: tuple[str, ...] = ()
-    """Workloads on it that mount SMB volumes: mounting fails on a FIPS node (enable-fips-nodes)."""
+    workloads: Workloads | None = None
+    """What a reimage would harm, as long as one is due and wanted; None if that was not read."""
 
 
 @dataclass(frozen=True, slots=True)

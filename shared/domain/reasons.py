@@ -11,8 +11,9 @@ _OF_CHECKS = (
     *("FipsOff", "FlagSettlesNothing", "FlagUnreadable", "ImageFips", "ImageIsFips", "ImageMissing", "ImageNotFips"),
     *("ModulesHistorical", "ModulesUnknown", "ModulesValidated", "MonitoringAgentOld", "OperationInProgress"),
     *("OsSkuUnknown", "OsTypeUnknown", "ProvisioningCanceled", "ProvisioningFailed", "ReleaseRetiring"),
-    *("RemediationFailed", "SmbVolumes", "VersionUnreadable"),
+    *("RemediationFailed", "VersionUnreadable"),
 )
+_OF_RISKS = ("SmbVolumes", "PdbBlocks", "UnmanagedPods", "LocalData", "WorkloadsUnreadable")
 _OF_CAPABILITY = (
     *("Arm64Incapable", "ConfidentialVmIncapable", "KubernetesTooOld", "OsRetired", "OsSkuIncapable"),
     *("OsSkuNotChangeable", "OsSkuNotOffered", "PodSandboxingIncapable", "TrustedLaunchIncapable"),
@@ -32,5 +33,7 @@ _OF_READS = (
     *(row.reason for row in TABLE),
 )
 
-REASONS: tuple[str, ...] = tuple(sorted({*_OF_CHECKS, *_OF_CAPABILITY, *_OF_PROOFS, *_OF_CLUSTERS, *_OF_READS}))
+REASONS: tuple[str, ...] = tuple(
+    sorted({*_OF_CHECKS, *_OF_RISKS, *_OF_CAPABILITY, *_OF_PROOFS, *_OF_CLUSTERS, *_OF_READS})
+)
 """Every reason of a finding that this version knows by name, in the order of the alphabet."""
