@@ -40,7 +40,7 @@ def add_workload(
     )
     kube.workloads[namespace, name] = made
     pods.replenish(cluster, made)
-    pods.settle(cluster)
+    pods.look_again(cluster)
     return made
 
 

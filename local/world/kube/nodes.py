@@ -1,5 +1,7 @@
 """Which nodes a cluster has, in its pools and outside of them, and what they are: labels, taints, operating system."""
 
+from collections.abc import Iterator
+
 from local.world import images, rollout
 from local.world.model import Cluster, Json, Node, Pool
 
@@ -72,20 +74,27 @@ def taints(pool: Pool, node: Node) -> list[Json]:
     return found
 
 
+def _each(cluster: Cluster) -> Iterator[Place]:
+    for pool in cluster.pools.values():
+        for node in rollout.nodes(cluster, pool):
+            yield pool, node
+    if cluster.power_state == "Running":
+        yield from cluster.kube.outside
+
+
 def places(cluster: Cluster) -> list[Place]:
     """Return all nodes with their pools; those outside every pool come with one that isn't the cluster's."""
-    found = [(pool, node) for pool in cluster.pools.values() for node in rollout.nodes(cluster, pool)]
-    return found + (cluster.kube.outside if cluster.power_state == "Running" else [])
+    return list(_each(cluster))
 
 
 def by_name(cluster: Cluster) -> dict[str, Place]:
     """Return all nodes by name."""
-    return {node.name: (pool, node) for pool, node in places(cluster)}
+    return {node.name: (pool, node) for pool, node in _each(cluster)}
 
 
 def find(cluster: Cluster, name: str) -> Place | None:
     """Return a node by name."""
-    return next(((pool, node) for pool, node in places(cluster) if node.name == name), None)
+    return next(((pool, node) for pool, node in _each(cluster) if node.name == name), None)
 
 
 def operating_system(pool: Pool, node: Node) -> tuple[str, str, str]:

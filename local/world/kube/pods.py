@@ -22,7 +22,7 @@ def create(cluster: Cluster, namespace: str, body: Json, workload: Workload | No
     kube = cluster.kube
     metadata = body.get("metadata") or {}
     uid = kube.uid()
-    name = str(metadata.get("name") or "") or f"{metadata.get('generateName', '')}{uid[:5]}"
+    name = str(metadata.get("name") or "") or f"{metadata.get('generateName', '')}{uid[:8]}"
     spec: Json = dict(body.get("spec") or {})
     admission.check(kube, namespace, name, spec)
     pod = Pod(
@@ -39,12 +39,15 @@ def create(cluster: Cluster, namespace: str, body: Json, workload: Workload | No
         workload=(workload.namespace, workload.name) if workload else None,
     )
     kube.pods[pod.key] = kube.unplaced[pod.key] = pod
+    place = None
     if spec.get("nodeName"):
         place = nodes.find(cluster, str(spec["nodeName"]))
         _bind(cluster, pod, str(spec["nodeName"]), place)
         if place is None:
-            kube.agenda.at(kube.now + kube.moment, partial(settle, cluster))  # the garbage collector's
-    place_waiting(cluster)
+            kube.agenda.at(kube.now + kube.moment, partial(look_again, cluster))  # the garbage collector's
+    elif place := scheduling.choose(cluster, pod):
+        _bind(cluster, pod, place[1].name, place)
+    _hand_over(cluster, pod, place)
     return pod
 
 
@@ -56,16 +59,34 @@ def _bind(cluster: Cluster, pod: Pod, name: str, place: Place | None) -> None:
 
 def settle(cluster: Cluster) -> None:
     """Do what controllers would have done since: collect orphans, keep DaemonSets everywhere, place what waits."""
-    kube = cluster.kube
-    if not kube.pods and not kube.workloads:
-        return
-    known = nodes.by_name(cluster)
-    orphans = [pod for pod in kube.pods.values() if pod.node and not _is_there(pod, known)]
+    kube, seen = cluster.kube, _machines(cluster)
+    if kube.settled != seen:
+        _collect_and_spread(cluster)
+        kube.settled = seen
+    place_waiting(cluster)
+
+
+def look_again(cluster: Cluster) -> None:
+    """Settle although no node came or went."""
+    cluster.kube.settled = None
+    settle(cluster)
+
+
+def _machines(cluster: Cluster) -> tuple[object, ...]:
+    """Return what changes whenever a node comes or goes, without a look at each."""
+    pools = [(pool.name, pool.generation, len(pool.nodes or ())) for pool in cluster.pools.values()]
+    return (cluster.power_state, len(cluster.kube.outside), *pools)
+
+
+def _collect_and_spread(cluster: Cluster) -> None:
+    kube, known = cluster.kube, nodes.by_name(cluster)
+    old = kube.now - kube.moment
+    bound = [pod for pod in kube.pods.values() if pod.node and pod.created <= old]
+    orphans = [pod for pod in bound if not _is_there(pod, known)]
     for pod in orphans:
         _orphaned(cluster, pod, {one.node for one in orphans})
     for workload in [one for one in kube.workloads.values() if one.kind == "DaemonSet"]:
         _spread(cluster, workload, known)
-    place_waiting(cluster)
 
 
 def _is_there(pod: Pod, known: dict[str, Place]) -> bool:
@@ -98,11 +119,16 @@ def place_waiting(cluster: Cluster) -> None:
     for pod in list(kube.unplaced.values()):
         if not pod.node and (place := scheduling.choose(cluster, pod)):
             _bind(cluster, pod, place[1].name, place)
-        found = known.get(pod.node)
-        if found and found[1].ready:
-            del kube.unplaced[pod.key]
-            _later(cluster, pod, kube.moment, pod.resume or partial(_take, cluster, pod))
-            pod.resume = None
+        _hand_over(cluster, pod, known.get(pod.node))
+
+
+def _hand_over(cluster: Cluster, pod: Pod, place: Place | None) -> None:
+    """Let the kubelet of a pod's node take it, if it is ready."""
+    kube = cluster.kube
+    if place and place[1].ready:
+        del kube.unplaced[pod.key]
+        _later(cluster, pod, kube.moment, pod.resume or partial(_take, cluster, pod))
+        pod.resume = None
 
 
 def _later(cluster: Cluster, pod: Pod, after: timedelta, step: Callable[[], None]) -> None:
@@ -114,7 +140,7 @@ def _later(cluster: Cluster, pod: Pod, after: timedelta, step: Callable[[], None
             return
         place = nodes.find(cluster, pod.node)
         if place is None or place[1].uid != pod.node_uid:
-            settle(cluster)
+            look_again(cluster)
         elif not place[1].ready:
             kube.unplaced[pod.key], pod.resume = pod, step
         else:
@@ -126,7 +152,7 @@ def _later(cluster: Cluster, pod: Pod, after: timedelta, step: Callable[[], None
 def _take(cluster: Cluster, pod: Pod) -> None:
     """The kubelet takes a pod: from now on its deadline counts."""
     kube = cluster.kube
-    place = nodes.by_name(cluster)[pod.node]
+    place = _place(cluster, pod)
     pod.started, pod.version = kube.now, kube.next_version()
     if not scheduling.matches_node(cluster, place, pod.spec):
         _end(cluster, pod, "Failed", "NodeAffinity", _AFFINITY)
@@ -136,6 +162,13 @@ def _take(cluster: Cluster, pod: Pod) -> None:
     problem = next((why for one in pod.containers if (why := _pull(cluster, place, one))), None)
     if problem is None:
         _later(cluster, pod, kube.moment, partial(_run, cluster, pod))
+
+
+def _place(cluster: Cluster, pod: Pod) -> Place:
+    place = nodes.find(cluster, pod.node)
+    if place is None:
+        raise ValueError(f"{pod.name} runs on no node")
+    return place
 
 
 def _pull(cluster: Cluster, place: Place, container: Container) -> str | None:
@@ -162,7 +195,7 @@ def image_id(image: str) -> str:
 
 
 def _run(cluster: Cluster, pod: Pod) -> None:
-    place = nodes.by_name(cluster)[pod.node]
+    place = _place(cluster, pod)
     pod.phase, pod.version = "Running", cluster.kube.next_version()
     for container in pod.containers:
         container.waiting, container.started = None, cluster.kube.now
@@ -242,6 +275,7 @@ def vanish(cluster: Cluster, pod: Pod, *, deleted: bool = False) -> None:
     kube.gone.append((kube.next_version(), "pods", metadata))
     workload = kube.workloads.get(pod.workload) if pod.workload else None
     if workload:
+        kube.settled = None if workload.kind == "DaemonSet" else kube.settled  # it will be missed on its node
         replenish(cluster, workload)
     elif not deleted and not pod.ended:
         kube.lost += 1

@@ -80,12 +80,15 @@ def _tolerated(toleration: Json, taint: Json) -> bool:
 def choose(cluster: Cluster, pod: Pod) -> Place | None:
     """Return the node that the scheduler gives a pod, or None if none fits."""
     load = cluster.kube.load
-    fitting = [
-        place
-        for place in nodes.places(cluster)
-        if place[1].ready
-        and load.get(place[1].name, 0) < int(place[0].properties["maxPods"])
-        and tolerates(pod.spec, nodes.taints(*place))
+    emptiest_first = sorted(nodes.places(cluster), key=lambda place: (load.get(place[1].name, 0), place[1].name))
+    return next((place for place in emptiest_first if _fits(cluster, place, pod)), None)
+
+
+def _fits(cluster: Cluster, place: Place, pod: Pod) -> bool:
+    pool, node = place
+    return (
+        node.ready
+        and cluster.kube.load.get(node.name, 0) < int(pool.properties["maxPods"])
+        and tolerates(pod.spec, nodes.taints(pool, node))
         and matches_node(cluster, place, pod.spec)
-    ]
-    return min(fitting, key=lambda place: (load.get(place[1].name, 0), place[1].name), default=None)
+    )

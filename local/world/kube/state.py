@@ -155,6 +155,8 @@ class Kube:
     """Pods that wait for a node to come or to be ready."""
     load: dict[str, int] = field(default_factory=dict)
     """How many pods a node has."""
+    settled: tuple[object, ...] | None = None
+    """Which nodes there were when the controllers last looked; None: they have to look."""
     version: int = 1
     """The resourceVersion."""
     gone: deque[tuple[int, str, Json]] = field(default_factory=lambda: deque(maxlen=1000))
