@@ -23,7 +23,7 @@ REMEDIES: Mapping[str, str] = {
     "OwnerObjects": "the owner removes the tag",
     "ClusterFips": "the cluster's own setting is switched off, or the policy no longer forbids FIPS",
     "SmbVolumes": "they mount other volumes or leave for a pool without FIPS, or `workloads.smb` only notes them",
-    "PdbBlocks": "the budgets allow an eviction, or `workloads.budgets` only notes them",
+    "PdbBlocked": "the budgets allow an eviction, or `workloads.budgets` only notes them",
     "UnmanagedPods": "the pods get a controller or end, or `workloads.unmanaged_pods` only notes them",
     "LocalData": "the data moves to a volume, or `workloads.local_data` only notes it",
     "WorkloadsUnreadable": "the app can read them (docs/security.md), or `workloads` in the policy defers for none",

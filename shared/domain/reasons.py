@@ -13,7 +13,7 @@ _OF_CHECKS = (
     *("OsSkuUnknown", "OsTypeUnknown", "ProvisioningCanceled", "ProvisioningFailed", "ReleaseRetiring"),
     *("RemediationFailed", "VersionUnreadable"),
 )
-_OF_RISKS = ("SmbVolumes", "PdbBlocks", "UnmanagedPods", "LocalData", "WorkloadsUnreadable")
+_OF_RISKS = ("SmbVolumes", "PdbBlocked", "UnmanagedPods", "LocalData", "WorkloadsUnreadable")
 _OF_CAPABILITY = (
     *("Arm64Incapable", "ConfidentialVmIncapable", "KubernetesTooOld", "OsRetired", "OsSkuIncapable"),
     *("OsSkuNotChangeable", "OsSkuNotOffered", "PodSandboxingIncapable", "TrustedLaunchIncapable"),

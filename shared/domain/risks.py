@@ -49,7 +49,7 @@ SMB = Harm(
 )
 RISKS = (
     SMB,
-    Harm("budgets", "PdbBlocks", "Pod disruption budgets allow no eviction now, so that AKS can't drain: {}."),
+    Harm("budgets", "PdbBlocked", "Pod disruption budgets allow no eviction now, so that AKS can't drain: {}."),
     Harm("unmanaged_pods", "UnmanagedPods", "Pods without a controller don't come back after a reimage: {}."),
     Harm("local_data", "LocalData", "Workloads keep data on the node's own disk, which a reimage deletes: {}."),
 )

@@ -118,7 +118,7 @@ def test_a_budget_that_allows_no_eviction_is_waited_for() -> None:
     lab.look(lasting=2 * HOUR)
 
     assert lab.puts() == []
-    assert lab.waits() == "PdbBlocks"
+    assert lab.waits() == "PdbBlocked"
     assert "default/PodDisruptionBudget/db" in lab.deferral().message
 
     with lab.world.entered():
@@ -135,7 +135,7 @@ def test_a_budget_with_no_pod_on_the_pool_counts_if_it_never_allows_anything() -
         kube.add_budget(of(lab), "never", max_unavailable=0)
     lab.look(lasting=HOUR)
 
-    assert lab.waits() == "PdbBlocks"
+    assert lab.waits() == "PdbBlocked"
 
 
 def test_pods_that_nobody_brings_back_and_local_data_are_noted_and_hold_nothing_back() -> None:

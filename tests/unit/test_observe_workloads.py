@@ -198,6 +198,7 @@ def test_local_data_is_what_the_node_s_disk_holds(made: dict[str, Any], *, local
         (pod("debug", owners=[{"kind": "Team", "name": "ana"}]), True),
         (pod(), False),
         (pod("debug", owners=[], phase="Succeeded"), False),
+        (pod("asks-a-node", owners=[], namespace="fipswarden-proof-host"), False),
         (pod("static", owners=[], annotations={"kubernetes.io/config.mirror": "0a"}), False),
     ],
 )

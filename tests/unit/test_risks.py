@@ -20,7 +20,7 @@ ALL = workloads(
 )
 UNREAD = unread(NOW, "KubernetesForbidden: no.", passing=False)
 EVERYWHERE = {risk: WorkloadSettings(risk, risk, risk, risk) for risk in Risk}
-REASONS = ["SmbVolumes", "PdbBlocks", "UnmanagedPods", "LocalData"]
+REASONS = ["SmbVolumes", "PdbBlocked", "UnmanagedPods", "LocalData"]
 
 
 def subject(found: Workloads | None, treated: WorkloadSettings | None = None, fips: Fips = Fips.REQUIRED) -> Subject:
@@ -47,7 +47,7 @@ def deferred(
 
 def test_by_default_what_breaks_is_waited_for_and_what_is_lost_is_noted() -> None:
     assert noted(ALL) == REASONS
-    assert deferred(ALL) == ["SmbVolumes", "PdbBlocks"]
+    assert deferred(ALL) == ["SmbVolumes", "PdbBlocked"]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_nothing_found_is_nothing_told(found: Workloads | None) -> None:
 )
 def test_smb_volumes_matter_only_where_nodes_get_fips(kind: ActionKind, *, waited: bool) -> None:
     assert ("SmbVolumes" in deferred(ALL, kind=kind)) is waited
-    assert "PdbBlocks" in deferred(ALL, kind=kind)
+    assert "PdbBlocked" in deferred(ALL, kind=kind)
     assert "SmbVolumes" not in noted(ALL, fips=Fips.FORBIDDEN)
 
 

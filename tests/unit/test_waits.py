@@ -145,7 +145,7 @@ ROWS: dict[str, list[Row]] = {
         Row(HOUR, pool=PoolMemory(workloads=workloads(smb=("pay/Deployment/ledger",)))),
         Row(HOUR / 2, pool=PoolMemory(workloads=workloads(NOW - HOUR / 2, smb=("pay/Deployment/ledger",)))),
     ],
-    "PdbBlocks": [Row(HOUR, pool=PoolMemory(workloads=workloads(budgets=("pay/PodDisruptionBudget/db",))))],
+    "PdbBlocked": [Row(HOUR, pool=PoolMemory(workloads=workloads(budgets=("pay/PodDisruptionBudget/db",))))],
     "UnmanagedPods": [
         Row(
             HOUR,
