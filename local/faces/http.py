@@ -21,12 +21,12 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     """By lower-case name."""
     body: bytes = b""
+    waited: float = 0
+    """How many seconds it has waited since it came, because answers said `again_after`."""
     base_url: str = "https://localhost"
     """Scheme and host as the client sees them; links in answers begin with it."""
     client_certificate: str | None = None
     """The common name of the client certificate, if one was shown and is good."""
-    waited: float = 0
-    """How many seconds it has waited since it came, because answers said `again_after`."""
 
     def json(self) -> Json:
         """Return the body as an object, empty if there is none; raise ValueError for anything else."""

@@ -40,6 +40,13 @@ class Ask:
         except ValueError as error:
             raise bad_request(f"the object provided is unrecognized: {error}") from error
 
+    def number(self, name: str) -> int | None:
+        """Return a number in the query; raise Refusal for anything else."""
+        text = self.request.query.get(name)
+        if text is not None and not text.isdecimal():
+            raise bad_request(f"{name} is not a number: {text}")
+        return None if text is None else int(text)
+
     @property
     def as_table(self) -> bool:
         """Tell that the client wants what kubectl prints."""
@@ -131,8 +138,12 @@ def merge_patch(ask: Ask, kind: str, changeable: Mapping[str, set[str]]) -> Json
         message = "the body of the request was in an unknown format - accepted media types include: "
         raise Refusal(415, "UnsupportedMediaType", message + ", ".join(_MERGES))
     body = ask.body()
+    for name in ("apiVersion", "kind"):
+        body.pop(name, None)
+    for name in ("name", "namespace"):
+        (body.get("metadata") or {}).pop(name, None)
     for member, value in body.items():
-        if set(value or ()) - changeable.get(member, set()) or (value and member not in changeable):
+        if set(value or ()) - changeable.get(member, set()):
             raise invalid(kind, ask.name, member, f"Forbidden: the local Azure changes only {dict(changeable)}")
     return body
 
@@ -182,15 +193,14 @@ def _order(found: Json) -> tuple[str, str]:
 
 
 def _watch(ask: Ask, resource: Resource) -> Response:
-    query = ask.request.query
-    since = int(query.get("resourceversion") or 0)
+    since = ask.number("resourceversion") or 0
     events = [
         ("MODIFIED" if since else "ADDED", one)
         for one in selected(ask, resource)
         if not since or (resource.versioned and int(one["metadata"]["resourceVersion"]) > since)
     ]
     events += [("DELETED", one) for one in _gone(ask, resource, since)] if since else []
-    patience = min(WATCH_SECONDS, float(query.get("timeoutseconds") or WATCH_SECONDS))
+    patience = min(WATCH_SECONDS, float(ask.number("timeoutseconds") or WATCH_SECONDS))
     if not events and ask.request.waited < patience:
         return Response(200, _WATCHED, again_after=_WATCH_PAUSE, begun=True)
     shown = [

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from local.faces.http import Json, Response, answer
-from local.faces.kube_answers import Ask, Resource, age, done, selected, show, stamp
+from local.faces.kube_answers import Ask, Resource, age, done, merge_patch, selected, show, stamp
 from local.world.kube import budgets, nodes, pods, processes
-from local.world.kube.refusals import Refusal, bad_request
+from local.world.kube.refusals import Refusal, bad_request, invalid
 from local.world.kube.state import Container, Pod
 
 _DEFAULTS: Json = {
@@ -171,6 +171,22 @@ def _create(ask: Ask) -> Response:
     return show(ask, PODS, render(pod, set()), 201)
 
 
+def _patch(ask: Ask) -> Response:
+    """Change labels and annotations; a spec may only say what it says already."""
+    pod = pods.find(ask.cluster, ask.namespace, ask.name)
+    said = ask.body().get("spec") or {}
+    if any(pod.spec.get(name) != value for name, value in said.items()):
+        raise invalid("Pod", pod.name, "spec", "Forbidden: pod updates may not change fields other than labels here")
+    body = merge_patch(ask, "Pod", {"metadata": {"labels", "annotations"}, "spec": set(said)})
+    for name, current in (("labels", pod.labels), ("annotations", pod.annotations)):
+        wanted = (body.get("metadata") or {}).get(name) or {}
+        current |= {key: value for key, value in wanted.items() if value is not None}
+        for key in [key for key, value in wanted.items() if value is None]:
+            current.pop(key, None)
+    pod.version = ask.cluster.kube.next_version()
+    return show(ask, PODS, _one(ask))
+
+
 def _delete(ask: Ask) -> Response:
     pod = pods.find(ask.cluster, ask.namespace, ask.name)
     options = ask.body()
@@ -183,8 +199,8 @@ def _delete(ask: Ask) -> Response:
 
 
 def _grace(ask: Ask, options: Json) -> int | None:
-    grace = options.get("gracePeriodSeconds", ask.request.query.get("graceperiodseconds"))
-    return None if grace is None else int(grace)
+    grace: int | None = options.get("gracePeriodSeconds", ask.number("graceperiodseconds"))
+    return grace
 
 
 def _delete_all(ask: Ask) -> Response:
@@ -209,11 +225,10 @@ def _log(ask: Ask) -> Response:
         why = "is waiting to start: " + (container.waiting or "ContainerCreating")
         raise bad_request(f'container "{container.spec["name"]}" in pod "{pod.name}" {why}')
     lines = "".join(container.log).splitlines(keepends=True)
-    tail = ask.request.query.get("taillines")
-    shown = lines if tail is None else lines[len(lines) - int(tail) :] if int(tail) else []
+    tail = ask.number("taillines")
+    shown = lines if tail is None else lines[max(0, len(lines) - tail) :]
     text = "".join(shown).encode()
-    limit = ask.request.query.get("limitbytes")
-    return Response(200, (("Content-Type", "text/plain"),), text[: int(limit)] if limit else text)
+    return Response(200, (("Content-Type", "text/plain"),), text[: ask.number("limitbytes")])
 
 
 def _evict(ask: Ask) -> Response:
@@ -239,6 +254,7 @@ PODS = Resource(
     },
     handlers={
         ("create", ""): _create,
+        ("patch", ""): _patch,
         ("delete", ""): _delete,
         ("deletecollection", ""): _delete_all,
         ("get", "log"): _log,

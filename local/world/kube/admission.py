@@ -65,7 +65,7 @@ def _check_shape(name: str, spec: Json) -> None:
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", name) or len(name) > 253:
         raise refusals.invalid("Pod", name, "metadata.name", f'Invalid value: "{name}": a lowercase RFC 1123 subdomain')
     containers = spec.get("containers")
-    if not containers:
+    if not isinstance(containers, list) or not containers or not all(isinstance(one, dict) for one in containers):
         raise refusals.invalid("Pod", name, "spec.containers", "Required value")
     if spec.get("initContainers"):
         raise refusals.invalid("Pod", name, "spec.initContainers", "Forbidden: the local Azure runs no init containers")

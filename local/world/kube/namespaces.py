@@ -54,4 +54,4 @@ def _finish(cluster: Cluster, namespace: Namespace) -> None:
         for key in [key for key in stored if key[0] == namespace.name]:
             del stored[key]
     kube.namespaces.pop(namespace.name, None)
-    kube.gone.append((kube.next_version(), "namespaces", {"name": namespace.name, "uid": namespace.uid}))
+    kube.went("namespaces", {"name": namespace.name, "uid": namespace.uid})

@@ -1,20 +1,13 @@
-"""The life of a pod on the world's clock: scheduled, taken by a kubelet, run, ended, gone; and what brings it back."""
+"""How pods come, find a node, and go; and what brings them back. What happens on the node is in kubelet.py."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 
-from local.world.kube import admission, budgets, nodes, processes, refusals, scheduling
+from local.world.kube import admission, budgets, kubelet, nodes, refusals, scheduling
 from local.world.kube.nodes import Place
 from local.world.kube.state import Container, Json, Pod, Workload
 from local.world.model import Cluster, Node
-
-KILLED = 137
-_DEADLINE = "Pod was active on the node longer than the specified deadline"
-_AFFINITY = "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
 
 
 def create(cluster: Cluster, namespace: str, body: Json, workload: Workload | None = None) -> Pod:
@@ -61,8 +54,8 @@ def settle(cluster: Cluster) -> None:
     """Do what controllers would have done since: collect orphans, keep DaemonSets everywhere, place what waits."""
     kube, seen = cluster.kube, _machines(cluster)
     if kube.settled != seen:
-        _collect_and_spread(cluster)
         kube.settled = seen
+        _collect_and_spread(cluster)
     place_waiting(cluster)
 
 
@@ -81,8 +74,10 @@ def _machines(cluster: Cluster) -> tuple[object, ...]:
 def _collect_and_spread(cluster: Cluster) -> None:
     kube, known = cluster.kube, nodes.by_name(cluster)
     old = kube.now - kube.moment
-    bound = [pod for pod in kube.pods.values() if pod.node and pod.created <= old]
-    orphans = [pod for pod in bound if not _is_there(pod, known)]
+    gone = [pod for pod in kube.pods.values() if pod.node and not _is_there(pod, known)]
+    orphans = [pod for pod in gone if pod.created <= old]
+    if len(orphans) < len(gone):
+        kube.settled = None  # the collector leaves the others alone for a moment
     for pod in orphans:
         _orphaned(cluster, pod, {one.node for one in orphans})
     for workload in [one for one in kube.workloads.values() if one.kind == "DaemonSet"]:
@@ -127,117 +122,9 @@ def _hand_over(cluster: Cluster, pod: Pod, place: Place | None) -> None:
     kube = cluster.kube
     if place and place[1].ready:
         del kube.unplaced[pod.key]
-        _later(cluster, pod, kube.moment, pod.resume or partial(_take, cluster, pod))
-        pod.resume = None
-
-
-def _later(cluster: Cluster, pod: Pod, after: timedelta, step: Callable[[], None]) -> None:
-    """Do something with a pod later, if it and its machine are still there; on a NotReady node it waits."""
-    kube = cluster.kube
-
-    def due() -> None:
-        if kube.pods.get(pod.key) is not pod or (pod.ended and pod.deleting is None):
-            return
-        place = nodes.find(cluster, pod.node)
-        if place is None or place[1].uid != pod.node_uid:
-            look_again(cluster)
-        elif not place[1].ready:
-            kube.unplaced[pod.key], pod.resume = pod, step
-        else:
-            step()
-
-    kube.agenda.at(kube.now + after, due)
-
-
-def _take(cluster: Cluster, pod: Pod) -> None:
-    """The kubelet takes a pod: from now on its deadline counts."""
-    kube = cluster.kube
-    place = _place(cluster, pod)
-    pod.started, pod.version = kube.now, kube.next_version()
-    if not scheduling.matches_node(cluster, place, pod.spec):
-        _end(cluster, pod, "Failed", "NodeAffinity", _AFFINITY)
-        return
-    if deadline := pod.spec.get("activeDeadlineSeconds"):
-        _later(cluster, pod, timedelta(seconds=int(deadline)), partial(_exceed, cluster, pod))
-    problem = next((why for one in pod.containers if (why := _pull(cluster, place, one))), None)
-    if problem is None:
-        _later(cluster, pod, kube.moment, partial(_run, cluster, pod))
-
-
-def _place(cluster: Cluster, pod: Pod) -> Place:
-    place = nodes.find(cluster, pod.node)
-    if place is None:
-        raise ValueError(f"{pod.name} runs on no node")
-    return place
-
-
-def _pull(cluster: Cluster, place: Place, container: Container) -> str | None:
-    image = str(container.spec["image"])
-    why = None
-    if image in cluster.kube.unpullable:
-        why = f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": {image}: not found'
-    elif processes.is_windows_image(image) != place[0].windows:
-        why = f'failed to pull and unpack image "{image}": no match for platform in manifest: not found'
-    if why:
-        container.waiting, container.waiting_message = "ImagePullBackOff", f'Back-off pulling image "{image}": {why}'
-    else:
-        container.image_id = image_id(image)
-    return why
-
-
-def image_id(image: str) -> str:
-    """Return an image with the digest that a node finds; it stands for the name."""
-    name, _, digest = image.partition("@")
-    repository = name if ":" not in name.rpartition("/")[2] else name.rpartition(":")[0]
-    if "/" not in repository:
-        repository = f"docker.io/library/{repository}"
-    return f"{repository}@{digest or 'sha256:' + hashlib.sha256(name.encode()).hexdigest()}"
-
-
-def _run(cluster: Cluster, pod: Pod) -> None:
-    place = _place(cluster, pod)
-    pod.phase, pod.version = "Running", cluster.kube.next_version()
-    for container in pod.containers:
-        container.waiting, container.started = None, cluster.kube.now
-        container.process = processes.start(pod, container, place)
-    for container in pod.containers:
-        _advance(cluster, pod, container)
-
-
-def _advance(cluster: Cluster, pod: Pod, container: Container) -> None:
-    if container.process is None:
-        return
-    try:
-        seconds = next(container.process)
-    except StopIteration as end:
-        processes.finish(container, int(end.value))
-        container.finished, pod.version = cluster.kube.now, cluster.kube.next_version()
-        _conclude(cluster, pod, container)
-    else:
-        _later(cluster, pod, timedelta(seconds=seconds), partial(_advance, cluster, pod, container))
-
-
-def _conclude(cluster: Cluster, pod: Pod, container: Container) -> None:
-    policy = pod.spec.get("restartPolicy", "Always")
-    if policy == "Always" or (policy == "OnFailure" and container.exit_code):
-        container.waiting = "CrashLoopBackOff"  # it isn't started again here: it would end the same way
-        container.waiting_message = "back-off restarting failed container"
-    elif all(one.finished and not one.waiting for one in pod.containers):
-        failed = any(one.exit_code for one in pod.containers)
-        _end(cluster, pod, "Failed" if failed else "Succeeded")
-
-
-def _exceed(cluster: Cluster, pod: Pod) -> None:
-    _end(cluster, pod, "Failed", "DeadlineExceeded", _DEADLINE)
-
-
-def _end(cluster: Cluster, pod: Pod, phase: str, reason: str = "", message: str = "") -> None:
-    pod.phase, pod.reason, pod.message = phase, reason, message
-    pod.version = cluster.kube.next_version()
-    for container in pod.containers:
-        if container.started and not container.finished:
-            processes.finish(container, KILLED)
-            container.finished = cluster.kube.now
+        steps, pod.resume = pod.resume or [partial(kubelet.take, cluster, pod)], []
+        for step in steps:
+            kubelet.later(cluster, pod, kube.moment, step)
 
 
 # going
@@ -259,7 +146,8 @@ def _terminated(cluster: Cluster, pod: Pod) -> None:
         return
     place = nodes.find(cluster, pod.node)
     if place and place[1].uid == pod.node_uid and not place[1].ready:  # nobody says that it ended
-        kube.unplaced[pod.key], pod.resume = pod, partial(_terminated, cluster, pod)
+        kube.unplaced[pod.key] = pod
+        pod.resume.append(partial(_terminated, cluster, pod))
         return
     vanish(cluster, pod, deleted=True)
 
@@ -271,8 +159,7 @@ def vanish(cluster: Cluster, pod: Pod, *, deleted: bool = False) -> None:
     kube.unplaced.pop(pod.key, None)
     if pod.node:
         kube.load[pod.node] -= 1
-    metadata = {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid}
-    kube.gone.append((kube.next_version(), "pods", metadata))
+    kube.went("pods", {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid})
     workload = kube.workloads.get(pod.workload) if pod.workload else None
     if workload:
         kube.settled = None if workload.kind == "DaemonSet" else kube.settled  # it will be missed on its node

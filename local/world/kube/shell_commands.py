@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable, Sequence
 
-from local.world.kube.files import Files, providers
+from local.world.kube.files import providers
 from local.world.kube.shell import Exit, Running, Shell, Streams
+from local.world.kube.shell_test import bracket, test
 
 _FOREVER = 10 * 365 * 86400.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -206,67 +207,6 @@ def _uname(shell: Shell, arguments: Sequence[str], streams: Streams) -> int:
     return 0
 
 
-def _test(shell: Shell, arguments: Sequence[str], streams: Streams) -> int:
-    found = _holds(shell, list(arguments), streams)
-    return 2 if found is None else int(not found)
-
-
-def _bracket(shell: Shell, arguments: Sequence[str], streams: Streams) -> int:
-    if not arguments or arguments[-1] != "]":
-        streams.err("sh: missing ]\n")
-        return 2
-    return _test(shell, arguments[:-1], streams)
-
-
-_NUMBERS: dict[str, Callable[[int, int], bool]] = {
-    "-eq": lambda a, b: a == b,
-    "-ne": lambda a, b: a != b,
-    "-gt": lambda a, b: a > b,
-    "-ge": lambda a, b: a >= b,
-    "-lt": lambda a, b: a < b,
-    "-le": lambda a, b: a <= b,
-}
-
-
-_UNARY: dict[str, Callable[[Files, str], bool]] = {
-    "!": lambda _, text: not text,
-    "-n": lambda _, text: bool(text),
-    "-z": lambda _, text: not text,
-    "-f": lambda files, path: files.read(path) is not None,
-    "-r": lambda files, path: files.read(path) is not None,
-    "-s": lambda files, path: bool(files.read(path)),
-    "-d": Files.is_folder,
-    "-e": lambda files, path: files.read(path) is not None or files.is_folder(path),
-}
-
-
-def _holds(shell: Shell, arguments: list[str], streams: Streams) -> bool | None:
-    """Tell what `test` finds; None, with a message, for what it can't tell."""
-    match arguments:
-        case [] | [_]:
-            return bool(arguments and arguments[0])
-        case [operator, operand] if operator in _UNARY:
-            return _UNARY[operator](shell.files, operand)
-        case [left, "=" | "==" | "!=" as sign, right]:
-            return (left == right) == (sign != "!=")
-        case [left, sign, right] if sign in _NUMBERS:
-            return _compared(left, sign, right, streams)
-        case ["!", *rest]:
-            inner = _holds(shell, rest, streams)
-            return None if inner is None else not inner
-        case _:
-            streams.err(f"sh: {' '.join(arguments)}: unknown operand\n")
-            return None
-
-
-def _compared(left: str, sign: str, right: str, streams: Streams) -> bool | None:
-    for value in (left, right):
-        if not re.fullmatch(r"\s*-?\d+\s*", value):
-            streams.err(f"sh: {value}: bad number\n")
-            return None
-    return _NUMBERS[sign](int(left), int(right))
-
-
 def _set(shell: Shell, arguments: Sequence[str], streams: Streams) -> int:
     for argument in arguments:
         if re.fullmatch(r"[-+][eu]+", argument) is None:
@@ -312,8 +252,8 @@ _COMMANDS: dict[str, Command] = {
     "grep": _grep,
     "ls": _ls,
     "uname": _uname,
-    "test": _test,
-    "[": _bracket,
+    "test": test,
+    "[": bracket,
     "true": lambda *_: 0,
     "false": lambda *_: 1,
     ":": lambda *_: 0,

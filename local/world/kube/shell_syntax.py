@@ -94,6 +94,7 @@ Script = tuple[AndOr, ...]
 
 _RESERVED = frozenset({"then", "elif", "else", "fi", "}", "do", "done", "esac"})
 _UNKNOWN = frozenset({"for", "while", "until", "case", "function", "select"})
+_DEEPEST = 30
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _END_OF_WORD = " \t\n;&|<>()"
 
@@ -109,7 +110,7 @@ def parse(text: str) -> Script:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
+        self.text, self.at, self.depth = text, 0, 0
 
     # characters
 
@@ -147,9 +148,13 @@ class _Parser:
 
     def script(self) -> Script:
         found: list[AndOr] = []
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise ShellSyntaxError("nested too deeply")
         while True:
             self._blank(also="\n")
             if self.at >= len(self.text) or self._starts(")") or self._reserved() in _RESERVED:
+                self.depth -= 1
                 return tuple(found)
             found.append(self._and_or())
             self._blank()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ Json = dict[str, Any]
 Key = tuple[str, str]
 """Namespace (empty for what has none) and name."""
 
+_REMEMBERED = 100
 SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _UIDS = uuid.UUID("6b756265-0000-4000-8000-000000000000")
 
@@ -92,7 +92,7 @@ class Pod:
     deleting: datetime | None = None
     node_uid: str = ""
     """Which machine of that name."""
-    resume: Callable[[], None] | None = None
+    resume: list[Callable[[], None]] = field(default_factory=list)
     """What goes on once its node is ready again."""
     workload: Key | None = None
     """The controller that replaces it."""
@@ -132,7 +132,7 @@ class Kube:
     """How long a kubelet, a controller or the garbage collector takes for a step."""
     cluster: str
     """The cluster's id; UIDs derive from it."""
-    namespaces: dict[str, Namespace] = field(default_factory=dict)
+    created: datetime = field(init=False)
     pods: dict[Key, Pod] = field(default_factory=dict)
     workloads: dict[Key, Workload] = field(default_factory=dict)
     objects: dict[str, dict[Key, Json]] = field(default_factory=dict)
@@ -159,13 +159,24 @@ class Kube:
     """Which nodes there were when the controllers last looked; None: they have to look."""
     version: int = 1
     """The resourceVersion."""
-    gone: deque[tuple[int, str, Json]] = field(default_factory=lambda: deque(maxlen=1000))
-    """What went, for watches: version, plural, the object's metadata."""
+    gone: list[tuple[int, str, Json]] = field(default_factory=list)
+    """What went last, for watches: version, plural, the object's metadata."""
     _made: int = 0
+    _namespaces: dict[str, Namespace] | None = None
 
     def __post_init__(self) -> None:
-        for name in SYSTEM_NAMESPACES:
-            self.namespaces[name] = Namespace(name, self.uid(), self.now)
+        self.created = self.now
+
+    @property
+    def namespaces(self) -> dict[str, Namespace]:
+        """The namespaces by name, made on first use: a fleet of 20,000 clusters need not have them in memory."""
+        if self._namespaces is None:
+            self._namespaces = {name: Namespace(name, self.uid(), self.created) for name in SYSTEM_NAMESPACES}
+        return self._namespaces
+
+    def went(self, plural: str, metadata: Json) -> None:
+        """Remember for watches that an object went."""
+        self.gone = [*self.gone[-_REMEMBERED:], (self.next_version(), plural, metadata)]
 
     @property
     def now(self) -> datetime:

@@ -65,7 +65,8 @@ class Kube:
 
     def run(self, *command: str, **spec: Any) -> Any:
         """Create a pod on a node, let it run, and return how its container ended, with its log."""
-        spec.setdefault("nodeName", self.nodes("apps")[0].name)
+        if "nodeName" not in spec:
+            spec["nodeName"] = self.nodes("apps")[0].name
         made = self.create("probe", command=list(command), **spec)
         assert made.status == 201, made.body
         self.wait(5 * MOMENT)

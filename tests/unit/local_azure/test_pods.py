@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.world.kube import builders, outside, pods
+from local.world.kube import builders, kubelet, outside
 from tests.unit.local_azure.kube import MOMENT, PODS, Kube
 
 FOREVER = ["sleep", "infinity"]
@@ -41,7 +41,7 @@ def test_a_pod_is_pending_then_running_then_ended(kube: Kube) -> None:
     ],
 )
 def test_the_digest_that_ran_is_known(image: str, shown: str) -> None:
-    assert pods.image_id(image).startswith(shown)
+    assert kubelet.image_id(image).startswith(shown)
 
 
 def test_the_message_is_what_the_container_wrote(kube: Kube) -> None:
@@ -121,6 +121,27 @@ def test_a_terminating_pod_goes_once_its_node_is_back(kube: Kube) -> None:
     kube.get(PODS)
     kube.wait()
     assert kube.names(PODS) == []
+
+
+@pytest.mark.parametrize(("deadline", "ends"), [(60, "Failed"), (300, "Succeeded")])
+def test_a_deadline_holds_across_a_time_without_news(kube: Kube, deadline: int, ends: str) -> None:
+    node = kube.nodes("apps")[0]
+    kube.create("a", command=["sleep", "120"], nodeName=node.name, activeDeadlineSeconds=deadline)
+    kube.wait()
+    node.ready = False
+    kube.wait(timedelta(seconds=200))
+    node.ready = True
+    kube.get(PODS)
+    kube.wait()
+    assert phase(kube)[0] == ends
+
+
+@pytest.mark.parametrize("query", ["log?tailLines=x", "log?limitBytes=-1"])
+def test_numbers_that_are_none_are_refused(kube: Kube, query: str) -> None:
+    builders.add_pod(kube.cluster, "a")
+    kube.wait()
+    assert kube.ask("GET", f"{PODS}/a/{query}").status == 400
+    assert kube.ask("GET", f"{PODS}?watch=1&resourceVersion=x").status == 400
 
 
 def test_a_pod_of_a_node_that_is_not_there_is_collected(kube: Kube) -> None:
@@ -226,6 +247,7 @@ def test_logs_can_be_cut(kube: Kube) -> None:
     ("body", "code"),
     [
         ({"metadata": {"name": "a"}, "spec": {}}, 422),
+        ({"metadata": {"name": "a"}, "spec": {"containers": ["x"]}}, 422),
         ({"metadata": {"name": "a"}, "spec": {"containers": [{"name": "x"}]}}, 422),
         ({"metadata": {"name": "A_"}, "spec": {"containers": [{"name": "x", "image": "y"}]}}, 422),
         (
@@ -258,6 +280,19 @@ def test_a_pod_is_deleted_by_its_uid_or_not_at_all(kube: Kube) -> None:
     assert kube.ask("DELETE", f"{PODS}/a", {"preconditions": {"uid": uid}}).status == 200
     kube.wait()
     assert kube.ask("DELETE", f"{PODS}/a").status == 404
+
+
+def test_labels_of_a_pod_can_be_changed_and_nothing_else(kube: Kube) -> None:
+    kube.create("a", command=FOREVER, labels={"app": "a", "old": "1"})
+    body = {
+        "kind": "Pod",
+        "metadata": {"name": "a", "labels": {"old": None, "new": "2"}},
+        "spec": {"restartPolicy": "Never"},
+    }
+    assert kube.ask("PATCH", f"{PODS}/a", body).status == 200
+    assert kube.pod("a")["metadata"]["labels"] == {"app": "a", "new": "2"}
+    assert kube.ask("PATCH", f"{PODS}/a", {"spec": {"restartPolicy": "Always"}}).status == 422
+    assert kube.ask("PATCH", f"{PODS}/a", {"status": {"phase": "Failed"}}).status == 422
 
 
 def test_many_pods_are_deleted_by_their_labels(kube: Kube) -> None:

@@ -82,6 +82,7 @@ def test_scripts_do_what_a_shell_does(kube: Kube, script: str, code: int, log: s
         "echo ${a#b}",
         ";;",
         "true &&",
+        "(" * 100,
     ],
 )
 def test_a_script_that_is_not_understood_ends_with_2(kube: Kube, script: str) -> None:
