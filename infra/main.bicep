@@ -275,6 +275,7 @@ module watchedSubscriptions 'modules/watched-subscription.bicep' = [for id in wa
     readerRoleName: roles.outputs.readerRoleName
     nodeReaderRoleName: roles.outputs.nodeReaderRoleName
     remediatorRoleName: roles.outputs.remediatorRoleName
+    workloadReaderRoleName: roles.outputs.workloadReaderRoleName
     allowRemediation: allowRemediation
     events: events
     eventsResourceGroupName: eventsGroupName

@@ -41,6 +41,7 @@ from shared.ports import Table
 from shared.postures import digest
 from shared.remediation import Remediation
 from shared.rollout import LetGo, RolloutRow, claim
+from shared.workloads import survey
 
 POLICY_RETRY = timedelta(minutes=10)
 """How soon to come back when the policy can't be had; until then nothing is judged and nothing disrupted."""
@@ -115,7 +116,11 @@ def _run(look: Look) -> Looked:
     now = ports.clock.now()
     posture = evaluate(read, memory, rules, look.stored.posture, now, cluster=look.cluster)
     budget = read_budget(ports.rollout)
-    planned = _plan(look, read, posture, rules, budget)
+    situation = _situation(look, read, posture, rules, budget)
+    if situation and survey(look, situation) != memory:
+        posture = evaluate(read, look.memory, rules, look.stored.posture, now)
+        situation = replace(situation, posture=posture, memory=look.memory)
+    planned = plan(situation) if situation else _nothing(read)
     _record(look, read, posture, planned, rules)
     answer = _act(remediation, read, posture, planned.action)
     waits = (planned.requeue_after, ports.timing.poll if answer or served.waiting else None)
@@ -129,13 +134,17 @@ def _run(look: Look) -> Looked:
     return replace(_settle(look, posture.state, answer, planned.deferrals, requeue_after), answers=served.answers)
 
 
-def _plan(look: Look, read: ClusterRead, posture: Posture, rules: Rulebook, budget: Budget) -> Plan:
+def _nothing(read: ClusterRead) -> Plan:
+    return Plan(None, (), read.retry_after if isinstance(read, Unreadable) else None)
+
+
+def _situation(look: Look, read: ClusterRead, posture: Posture, rules: Rulebook, budget: Budget) -> Situation | None:
     if not isinstance(read, Cluster):
-        return Plan(None, (), read.retry_after if isinstance(read, Unreadable) else None)
+        return None
     situation = Situation(read, posture, look.memory, rules, budget, (), posture.at, look.ports.timing.poll)
     if any(step.asks_maintenance for step in due(situation)):
         situation = replace(situation, maintenance=look.ports.clusters.maintenance(read.id))
-    return plan(situation)
+    return situation
 
 
 def _record(look: Look, read: ClusterRead, posture: Posture, planned: Plan, rules: Rulebook) -> None:

@@ -32,6 +32,7 @@ from shared.domain.policy import Disruption, Policy, Ring, Rule, Scope
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings, Settings
 from shared.domain.situation import Situation
+from shared.domain.workloads import HOLDS, Names, Workloads
 
 DATA = Path(__file__).parent / "data"
 NOW = datetime(2026, 11, 23, 9, 30, 4, tzinfo=UTC)
@@ -213,6 +214,12 @@ def operation(pool_name: str = "apps", **changes: Any) -> Operation:
         ),
         **changes,
     )
+
+
+def workloads(at: datetime = NOW, **found: tuple[str, ...]) -> Workloads:
+    """What a look read of a pool: nothing that a reimage would harm, but for what is named."""
+    named: dict[str, Any] = {kind: Names(names, len(names)) for kind, names in found.items()}
+    return Workloads(at, at + HOLDS, **named)
 
 
 def blob_evidence(storage: Storage, container: str) -> BlobEvidence:

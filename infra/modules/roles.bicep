@@ -13,6 +13,7 @@ param allowRemediation bool
 var reader = loadJsonContent('../roles/fipswarden-reader.json')
 var nodeReader = loadJsonContent('../roles/fipswarden-node-reader.json')
 var remediator = loadJsonContent('../roles/fipswarden-remediator.json')
+var workloadReader = loadJsonContent('../roles/fipswarden-workload-reader.json')
 var evidenceWriter = loadJsonContent('../roles/fipswarden-evidence-writer.json')
 var watchedScopes = [for id in watched: '/subscriptions/${id}']
 
@@ -70,6 +71,24 @@ resource remediatorRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = i
   }
 }
 
+resource workloadReaderRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (allowRemediation) {
+  name: guid(subscription().id, environmentName, workloadReader.Name)
+  properties: {
+    roleName: '${workloadReader.Name} (${environmentName})'
+    description: workloadReader.Description
+    type: 'CustomRole'
+    assignableScopes: watchedScopes
+    permissions: [
+      {
+        actions: workloadReader.Actions
+        notActions: workloadReader.NotActions
+        dataActions: workloadReader.DataActions
+        notDataActions: workloadReader.NotDataActions
+      }
+    ]
+  }
+}
+
 resource evidenceWriterRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, environmentName, evidenceWriter.Name)
   properties: {
@@ -93,4 +112,5 @@ resource evidenceWriterRole 'Microsoft.Authorization/roleDefinitions@2022-04-01'
 output readerRoleName string = readerRole.name
 output nodeReaderRoleName string = nodeReaderRole.name
 output remediatorRoleName string = guid(subscription().id, environmentName, remediator.Name)
+output workloadReaderRoleName string = guid(subscription().id, environmentName, workloadReader.Name)
 output evidenceWriterRoleName string = evidenceWriterRole.name

@@ -8,6 +8,7 @@ param principalId string
 param readerRoleName string
 param nodeReaderRoleName string
 param remediatorRoleName string
+param workloadReaderRoleName string
 
 @description('Whether the app may change node pools here.')
 param allowRemediation bool
@@ -41,6 +42,15 @@ resource remediatorAssignment 'Microsoft.Authorization/roleAssignments@2022-04-0
   name: guid(subscription().id, principalId, remediatorRoleName)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', remediatorRoleName)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource workloadReaderAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (allowRemediation) {
+  name: guid(subscription().id, principalId, workloadReaderRoleName)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', workloadReaderRoleName)
     principalId: principalId
     principalType: 'ServicePrincipal'
   }

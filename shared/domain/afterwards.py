@@ -64,7 +64,7 @@ def _image(pool: Pool, os_sku: str) -> str:
 def remembered(memory: Memory, pool: str, at: datetime) -> Memory:
     """Return the memory after our operation on a pool has ended well: what it asked for is forgotten."""
     before = memory.pool(pool)
-    after = PoolMemory(ended=at, remediated=before.remediated + 1, first_seen=before.first_seen, smb=before.smb)
+    after = PoolMemory(ended=at, remediated=before.remediated + 1, first_seen=before.first_seen)
     return replace(memory, operation=None).with_pool(pool, after)
 
 

@@ -1,10 +1,11 @@
 """What a rule and a ring ask of a node pool, in words."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 
 from shared.domain.policy import Policy, Ring
 from shared.domain.scalars import duration_text
-from shared.domain.settings import Fips, Modules, OsSku, Settings, Strategy
+from shared.domain.settings import Fips, Modules, OsSku, Risk, Settings, Strategy, WorkloadSettings
 from shared.domain.windows import Window
 
 
@@ -27,6 +28,11 @@ def _phrases(settings: Settings) -> Iterator[str]:
         yield f"the OS SKU may become {settings.os_sku}"
     if settings.strategy is Strategy.REPLACE:
         yield "replaced where it can't be switched in place"
+    if settings.workloads != WorkloadSettings():
+        deferring = [
+            each.name for each in fields(WorkloadSettings) if getattr(settings.workloads, each.name) is Risk.DEFER
+        ]
+        yield f"a reimage waits for {' and '.join(deferring) or 'nothing'} on the nodes"
     if settings.notice.before:
         yield f"the owner is told {duration_text(settings.notice.before)} before"
     yield from _times(settings)

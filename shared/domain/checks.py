@@ -295,15 +295,6 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups())) if found else ()
 
 
-def smb_volumes(subject: Subject) -> Finding | None:
-    """Report workloads that would fail on FIPS nodes: SMB volumes can't be mounted there."""
-    if not subject.required or not subject.memory.smb:
-        return None
-    names = ", ".join(subject.memory.smb[:10]) + (" ..." if len(subject.memory.smb) > 10 else "")
-    message = f"Workloads mount SMB volumes, which fails on FIPS nodes: {names}. Move them to NFS or blob storage."
-    return Finding("smb_volumes", State.NOT_APPLICABLE, "SmbVolumes", message)
-
-
 def remediation(subject: Subject) -> Finding | None:
     """Say that an earlier attempt failed."""
     memory = subject.memory

@@ -22,7 +22,7 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Settings
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
-from shared.domain.waits import barred, wanted
+from shared.domain.waits import barred, harmful, wanted
 
 
 class Change(StrEnum):
@@ -173,7 +173,7 @@ def _sides(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> 
 
 
 def _due_step(situation: Situation, step: Step) -> DueStep:
-    wait = barred(situation, step) or _never_fits(situation, step)
+    wait = barred(situation, step) or harmful(situation, step) or _never_fits(situation, step)
     return DueStep(step.kind, step.changes, wait.reason if wait else "", step.verdict.mode is Mode.APPROVE)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain import checks, proofs
+from shared.domain import checks, proofs, risks
 from shared.domain.checks import Check, Subject
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
@@ -40,7 +40,11 @@ CHECKS: tuple[Check, ...] = (
     checks.modules,
     checks.retiring,
     checks.monitoring,
-    checks.smb_volumes,
+    risks.smb_volumes,
+    risks.blocking_budgets,
+    risks.unmanaged_pods,
+    risks.local_data,
+    risks.workloads_read,
     checks.remediation,
     checks.contested,
 )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from shared.domain.maintenance import MAINTENANCE_UNREADABLE, opening_by_cluster
 from shared.domain.model import AT_REST, Cluster
 from shared.domain.openings import BLACKOUT, OUTSIDE_WINDOW, Closed
+from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
 from shared.domain.steps import Step
 from shared.domain.waits import Wait, barred
@@ -20,7 +21,9 @@ PERSON = (
     "AzureRefuses",
 )
 """Reasons that end by a person's word, with the rules and the pool as they are."""
-_LASTING = (*PERSON, MAINTENANCE_UNREADABLE, "NoMaintenanceConfiguration")
+_WORKLOADS = (*(risk.reason for risk in RISKS), "WorkloadsUnreadable")
+"""Reasons that end when somebody changes what runs on the pool, or who may read it."""
+_LASTING = (*PERSON, *_WORKLOADS, MAINTENANCE_UNREADABLE, "NoMaintenanceConfiguration")
 
 
 def busy(cluster: Cluster) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
+from shared.domain.workloads import Workloads
 
 
 class ComplianceState(StrEnum):
@@ -433,8 +434,8 @@ class PoolMemory:
     """When its owner was told of the reimage that is due; None if that has not happened."""
     noticed_of: str = ""
     """Fingerprint of the step that its owner was told of."""
-    smb: tuple[str, ...] = ()
-    """Workloads on it that mount SMB volumes: mounting fails on a FIPS node (enable-fips-nodes)."""
+    workloads: Workloads | None = None
+    """What a reimage would harm, as long as one is due and wanted; None if that was not read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,13 @@ _OF_CHECKS = (
         "ModulesUnknown",
         "ModulesValidated",
         "MonitoringAgentOld",
-        "MonitoringAgentUnknown",
         "OperationInProgress",
     ),
     *("MonitoringAgentUnknown", "FieldUnreadable", "ImageContradictsFlag", "ImageUnknown", "OsContradictory"),
     *("OsSkuUnknown", "OsTypeUnknown", "ProvisioningCanceled", "ProvisioningFailed", "ReleaseRetiring"),
-    *("Aborted", "Canceled", "OperationStuck", "RemediationFailed", "SmbVolumes", "VersionUnreadable"),
+    *("Aborted", "Canceled", "OperationStuck", "RemediationFailed", "VersionUnreadable"),
 )
+_OF_RISKS = ("SmbVolumes", "PdbBlocked", "UnmanagedPods", "LocalData", "WorkloadsUnreadable")
 _OF_CAPABILITY = (
     *("Arm64Incapable", "ConfidentialVmIncapable", "KubernetesTooOld", "OsRetired", "OsSkuIncapable"),
     *("OsSkuNotChangeable", "OsSkuNotOffered", "PodSandboxingIncapable", "TrustedLaunchIncapable"),
@@ -40,5 +40,7 @@ _OF_READS = (
     *(row.reason for row in TABLE),
 )
 
-REASONS: tuple[str, ...] = tuple(sorted({*_OF_CHECKS, *_OF_CAPABILITY, *_OF_PROOFS, *_OF_CLUSTERS, *_OF_READS}))
+REASONS: tuple[str, ...] = tuple(
+    sorted({*_OF_CHECKS, *_OF_RISKS, *_OF_CAPABILITY, *_OF_PROOFS, *_OF_CLUSTERS, *_OF_READS})
+)
 """Every reason of a finding that this version knows by name, in the order of the alphabet."""

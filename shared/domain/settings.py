@@ -91,6 +91,36 @@ class NewPools:
     """What it need not wait for; budget, exemption and approval hold all the same."""
 
 
+class Risk(StrEnum):
+    """What becomes of a reimage that would harm what runs on the pool."""
+
+    DEFER = "defer"
+    """It waits, and the verdict names the workloads."""
+    NOTE = "note"
+    """It goes on, and the verdict names the workloads."""
+    IGNORE = "ignore"
+    """It goes on, and nobody asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadSettings:
+    """What is looked for before a reimage; where all is ignored, no pod is ever read."""
+
+    smb: Risk = Risk.DEFER
+    """Workloads that mount SMB volumes: they fail on FIPS nodes (enable-fips-nodes)."""
+    budgets: Risk = Risk.DEFER
+    """Pod disruption budgets that allow no eviction: AKS refuses the change, or it ends as failed."""
+    unmanaged_pods: Risk = Risk.NOTE
+    """Pods without a controller: nothing brings them back."""
+    local_data: Risk = Risk.NOTE
+    """Workloads with data on the node's own disk, which is made anew."""
+
+    @property
+    def asked(self) -> bool:
+        """Say whether anything is looked for."""
+        return {self.smb, self.budgets, self.unmanaged_pods, self.local_data} != {Risk.IGNORE}
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Telling the owner before a reimage."""
@@ -122,6 +152,8 @@ class Settings:
     whose certificates are historical."""
     modules: Modules = Modules.REPORT
     """Whether validated modules are demanded."""
+    workloads: WorkloadSettings = WorkloadSettings()
+    """What is looked for on the nodes before a reimage."""
     notice: Notice = Notice()
     """Who is told before a reimage."""
     strategy: Strategy = Strategy.REPORT

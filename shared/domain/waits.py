@@ -11,6 +11,7 @@ from shared.domain.checks import Subject
 from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import AT_REST, ActionKind, Cluster, ComplianceState, Mode, Notice
+from shared.domain.risks import risked
 from shared.domain.settings import OsSku, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step, approval_fingerprint, describe, step_fingerprint
@@ -42,7 +43,7 @@ def waits(situation: Situation, step: Step) -> Wait | None:
 
 def all_waits(situation: Situation, step: Step) -> Iterator[Wait]:
     """Yield every kind of reason that a step has to wait for, in the order in which they are asked."""
-    for reason in (_forbidden, _impossible, _not_yet, _not_agreed, _no_place, _unnoticed, _closed):
+    for reason in (_forbidden, _impossible, _not_yet, harmful, _not_agreed, _no_place, _unnoticed, _closed):
         if found := reason(situation, step):
             yield found
 
@@ -93,8 +94,6 @@ def _impossible(situation: Situation, step: Step) -> Wait | None:
     if pool.provisioning_state in UNFINISHED and not remembered.resume:
         state = pool.provisioning_state
         return Wait(f"Provisioning{state}", f"AKS left it in {state}: mend why; {unblock} lets one PUT resume it.")
-    if remembered.smb and step.kind is ActionKind.ENABLE_FIPS:
-        return Wait("SmbVolumes", f"Workloads mount SMB volumes: {', '.join(remembered.smb[:10])}.", _REREAD)
     return None
 
 
@@ -140,6 +139,14 @@ def _busy(cluster: Cluster) -> str:
         if pool.provisioning_state not in AT_REST:
             return f"{pool.name} is {pool.provisioning_state or 'in an unknown state'}"
     return ""
+
+
+def harmful(situation: Situation, step: Step) -> Wait | None:
+    """What runs on the pool and would not bear it, as it was read last: `shared.workloads` reads it before a step."""
+    known = step.subject.memory.workloads
+    for reason, message in risked(step.subject, step.kind):
+        return Wait(reason, message, max(known.until - situation.now, timedelta()) if known else None)
+    return None
 
 
 def _age(subject: Subject) -> timedelta | None:

@@ -17,6 +17,7 @@ from local.server import LocalAzure
 from local.world import World, maintenance
 from local.world.access import APP
 from local.world.faults import DRAIN_FAILURE, Answer, Drop, FailOperation, Fault, LostAnswer
+from local.world.kube import builders as kube
 from shared.adapters.aks import AksClusters
 from shared.adapters.arm import Arm
 from shared.adapters.graph import GraphFleet
@@ -41,8 +42,10 @@ from shared.domain.model import (
 )
 from shared.domain.openings import Closed, Open
 from shared.domain.steps import put_body
+from shared.domain.workloads import Names
 from shared.nodes import read_nodes
 from shared.ports import Clusters, Fleet, Kubernetes
+from shared.workloads import Surveyed, read_workloads
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
 
@@ -474,3 +477,55 @@ def test_what_the_app_may_not_read_is_missing_from_the_fleet(face: Face) -> None
         face.world.add_cluster(seed.PLATFORM, "rg-hidden", "aks-hidden")
     found = {hint.cluster for hint in face.fleet.clusters([seed.PAYMENTS, seed.PLATFORM])}
     assert found == {CLUSTER}
+
+
+def surveyed(face: Face, *pools: str) -> Surveyed:
+    return read_workloads(face.kubernetes, read(face), ENTRA_ONLY, pools, seed.EPOCH)
+
+
+def test_what_a_reimage_would_harm_is_read_pool_by_pool(face: Face) -> None:
+    with face.world.entered():
+        cluster = face.world.cluster_by_id(CLUSTER.arm_id)
+        kube.add_volume(cluster, "v-share", kube.azure_file(), claim="share")
+        mounted = [{"name": "data", "persistentVolumeClaim": {"claimName": "share"}}]
+        kube.add_workload(cluster, "ledger", kind="StatefulSet", nodeSelector={"agentpool": "apps"}, volumes=mounted)
+        kube.add_pod(cluster, "debug", nodeSelector={"agentpool": "apps"}, volumes=[{"name": "s", "emptyDir": {}}])
+        kube.add_budget(cluster, "never", max_unavailable=0)
+    found = surveyed(face, "apps", "batch")
+    assert found.agent == ""
+    apps, batch = found.pools["apps"], found.pools["batch"]
+    assert str(apps.smb) == "default/StatefulSet/ledger"
+    assert str(apps.unmanaged_pods) == str(apps.local_data) == "default/Pod/debug"
+    assert str(apps.tied) == "default/Pod/debug, default/StatefulSet/ledger"
+    assert str(apps.budgets) == str(batch.budgets) == "default/PodDisruptionBudget/never"
+    assert (batch.smb, batch.unmanaged_pods, batch.unreadable) == (Names(), Names(), "")
+
+
+def test_the_nodes_of_a_small_pool_are_asked_one_by_one(face: Face) -> None:
+    with face.world.entered():
+        cluster = face.world.cluster_by_id(CLUSTER.arm_id)
+        face.world.add_pool(
+            cluster, "many", count=60, mode="User", osSKU="AzureLinux", enableFIPS=True, vmSize="Standard_D8ds_v5"
+        )
+        for pool_name in ("batch", "many"):
+            kube.add_pod(
+                cluster, pool_name, nodeSelector={"agentpool": pool_name}, tolerations=[{"operator": "Exists"}]
+            )
+        kube.add_pod(cluster, "waiting", nodeSelector={"agentpool": "batch", "disk": "tape"})
+    found = surveyed(face, "batch").pools["batch"]
+    assert (str(found.unmanaged_pods), str(found.tied)) == (
+        "default/Pod/batch",
+        "default/Pod/batch, default/Pod/waiting",
+    )
+    asked = [one.path for one in face.world.requests if one.path.endswith("/api/v1/pods")]
+    assert len(asked) == 3, "two nodes, and what has none"
+
+
+def test_workloads_that_may_not_be_read_leave_every_pool_unread(face: Face) -> None:
+    scope = f"/subscriptions/{seed.PAYMENTS}"
+    face.world.access.revoke(APP, scope)
+    face.world.access.assign(APP, seed.READER, scope)
+    face.world.access.assign(APP, seed.NODE_READER, scope)
+    found = surveyed(face, "apps", "batch")
+    assert {one.unreadable.partition(":")[0] for one in found.pools.values()} == {"KubernetesForbidden"}
+    assert found.agent is None

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.infra.templates import INFRA, ROOT, json_file, part, resources
 
@@ -18,6 +19,14 @@ REASONS = {
         "Microsoft.ContainerService/locations/operations/read": "how far an operation is",
     },
     "fipswarden-node-reader": {f"{AKS}/nodes/read": "labels and images of the nodes are the proof"},
+    "fipswarden-workload-reader": {
+        f"{AKS}/pods/read": "which pods are on a pool's nodes, what they mount, what controls them",
+        f"{AKS}/persistentvolumes/read": "which claims are bound to SMB volumes or to a node's own disk",
+        f"{AKS}/persistentvolumeclaims/read": "which volume a pod's claim is bound to",
+        f"{AKS}/storage.k8s.io/storageclasses/read": "what volume a claim that waits would get",
+        f"{AKS}/policy/poddisruptionbudgets/read": "which budgets allow no eviction",
+        f"{AKS}/apps/daemonsets/read": "version of the monitoring agent",
+    },
     "fipswarden-remediator": {
         f"{AKS}/agentPools/write": "the PUT that switches FIPS on",
         f"{AKS}/agentPools/abort/action": "`fipswarden abort`: stops an operation of the app's own",
@@ -31,7 +40,7 @@ REASONS = {
         f"{BLOBS}/add/action": "creates a record; blobs/write would overwrite one",
     },
 }
-DATA = ("fipswarden-node-reader", "fipswarden-evidence-writer")
+DATA = ("fipswarden-node-reader", "fipswarden-workload-reader", "fipswarden-evidence-writer")
 BUILT_IN = {
     # Microsoft's list of built-in roles, the same ids in every cloud: azure-docs,
     # role-based-access-control/built-in-roles.md
@@ -131,15 +140,16 @@ def test_what_reads_a_management_group_is_deployed_at_the_group_by_a_template_of
     assert "scopeReaderRole" in str(given.properties["roleDefinitionId"])
 
 
-def test_the_remediator_is_defined_and_assigned_only_when_it_is_allowed() -> None:
+@pytest.mark.parametrize("name", ["remediator", "workloadReader"])
+def test_what_remediation_needs_is_defined_and_assigned_only_when_it_is_allowed(name: str) -> None:
     found = {
         (each.file.name, each.name): each.conditional
         for each in resources()
-        if each.name in ("remediatorRole", "remediatorAssignment")
+        if each.name in (f"{name}Role", f"{name}Assignment")
     }
     assert found == {
-        ("roles.bicep", "remediatorRole"): True,
-        ("watched-subscription.bicep", "remediatorAssignment"): True,
+        ("roles.bicep", f"{name}Role"): True,
+        ("watched-subscription.bicep", f"{name}Assignment"): True,
     }
     assert part(INFRA / "main.bicep", "parameters")["allowRemediation"]["default"] is False
 
@@ -163,3 +173,17 @@ def test_the_docs_give_a_reason_for_every_action(name: str) -> None:
     assert role(name)["Name"] in text
     for action in REASONS[name]:
         assert f"`{action}`" in text or f"`{action.replace(BLOBS.removesuffix('/containers/blobs'), '…')}`" in text
+
+
+def test_the_manifest_for_clusters_without_azure_rbac_gives_what_the_roles_do() -> None:
+    manifests = list(yaml.safe_load_all((INFRA / "kubernetes" / "workload-reader.yaml").read_text()))
+    rules = [rule for each in manifests for rule in each.get("rules", ())]
+    given = {
+        f"{AKS}/{f'{group}/' if group else ''}{resource}/read"
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+    assert given == {*REASONS["fipswarden-workload-reader"], *REASONS["fipswarden-node-reader"]}
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"list"}

@@ -16,11 +16,23 @@ from shared.domain.matching import ClusterMatch, Match
 from shared.domain.model import ActionKind, Cluster, Memory, Mode, PoolMemory, ProofLevel
 from shared.domain.policy import Breaker, Disruption, Ring, Rule
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import Fips, Modules, NewPools, Notice, OsSku, ProofSettings, Settings, Skip
+from shared.domain.settings import (
+    Fips,
+    Modules,
+    NewPools,
+    Notice,
+    OsSku,
+    ProofSettings,
+    Risk,
+    Settings,
+    Skip,
+    WorkloadSettings,
+)
 from shared.domain.situation import Situation
 from shared.domain.steps import approval_fingerprint, due
 from shared.domain.windows import Blackout, Weekday, Window
-from tests.builders import NOW, POLL, book, cluster, disabled, exemption, profile
+from shared.domain.workloads import unread
+from tests.builders import NOW, POLL, book, cluster, disabled, exemption, profile, workloads
 from tests.unit.strategies import clusters, memories, profiles
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia")
@@ -58,6 +70,9 @@ everyday = st.builds(
     ),
     os_sku=st.sampled_from(OsSku),
     modules=st.sampled_from(Modules),
+    workloads=st.builds(
+        WorkloadSettings, st.sampled_from(Risk), st.sampled_from(Risk), local_data=st.sampled_from(Risk)
+    ),
     notice=st.builds(Notice, before=st.sampled_from([*[timedelta()] * 4, timedelta(days=1)])),
     windows=st.just(()) | st.lists(windows, max_size=3).map(tuple),
     blackouts=st.just(()) | st.just(()) | st.lists(blackouts, max_size=1).map(tuple),
@@ -188,6 +203,12 @@ def situations(draw: st.DrawFn) -> Situation:
 
 _ENABLING = fingerprint([ActionKind.ENABLE_FIPS, {"enableFIPS": True}])
 """What an owner is told of whose pool is to be switched on (steps.step_fingerprint)."""
+_FOUND = (
+    workloads(),
+    workloads(smb=("prod/Deployment/files",)),
+    workloads(budgets=("prod/PodDisruptionBudget/files",), local_data=("prod/Deployment/files",)),
+    unread(NOW, "KubernetesForbidden: no.", passing=False),
+)
 
 
 def _noticed(draw: st.DrawFn, read: Cluster, memory: Memory) -> Memory:
@@ -195,8 +216,8 @@ def _noticed(draw: st.DrawFn, read: Cluster, memory: Memory) -> Memory:
         known = memory.pools.get(pool.name, PoolMemory())
         at = draw(st.sampled_from([None, NOW - timedelta(hours=1), NOW - timedelta(days=2)]))
         born = draw(st.sampled_from([None, None, NOW - timedelta(minutes=2)]))
-        smb = draw(st.sampled_from([*[()] * 9, ("prod/files",)]))
-        told = replace(known, noticed=at, noticed_of=_ENABLING, first_seen=born, absent=born, smb=smb)
+        found = draw(st.sampled_from([*[None] * 9, *_FOUND]))
+        told = replace(known, noticed=at, noticed_of=_ENABLING, first_seen=born, absent=born, workloads=found)
         memory = memory.with_pool(pool.name, told)
     return memory
 

@@ -11,7 +11,7 @@ from shared.domain.evaluate import evaluate
 from shared.domain.model import Action, ComplianceState, Mode, Plan
 from shared.domain.plan import plan
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import Fips, Skip
+from shared.domain.settings import Fips, Risk, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import due
 from shared.domain.waits import is_new, wanted
@@ -52,7 +52,10 @@ def test_an_action_is_one_that_every_rule_allows(situation: Situation) -> None:
         assert all(situation.budget.approvals[key].until > situation.now for key in action.approvals)
     if policy.require_approved_policy:
         assert situation.budget.approvals[policy.hash].until > situation.now
-    assert not situation.memory.pool(pool.name).smb or action.changes.get("enableFIPS") is not True
+    known = situation.memory.pool(pool.name).workloads
+    if known and action.changes.get("enableFIPS") is True and rule.settings.workloads.smb is Risk.DEFER:
+        assert not known.smb.count
+        assert not known.unreadable
 
 
 @given(situations())

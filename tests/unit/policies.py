@@ -22,9 +22,11 @@ from shared.domain.settings import (
     Notice,
     OsSku,
     ProofSettings,
+    Risk,
     Settings,
     Skip,
     Strategy,
+    WorkloadSettings,
 )
 from shared.domain.windows import WEEK, Blackout, Window
 from tests.builders import OTHER_SUBSCRIPTION, SUBSCRIPTION
@@ -134,6 +136,7 @@ _settings = st.builds(
     new_pools=st.builds(NewPools, _durations, _durations, st.lists(st.sampled_from(Skip), max_size=2).map(tuple)),
     os_sku=st.sampled_from(OsSku),
     modules=st.sampled_from(Modules),
+    workloads=st.builds(WorkloadSettings, *[st.sampled_from(Risk)] * 4),
     notice=st.builds(Notice, _durations, st.sampled_from(["", "ana@example.com"]), st.just("") | _words, _words),
     strategy=st.sampled_from(Strategy),
     windows=st.lists(_windows, max_size=2).map(tuple),

@@ -193,13 +193,6 @@ ROWS: dict[str, Row] = {
     "monitoring: newer": Row(checks.monitoring, "", None, {}, {"agent": "3.2.0-1"}),
     "monitoring: not known": Row(checks.monitoring, "", None, {}, {"agent": ""}),
     "monitoring: forbidden": Row(checks.monitoring, "", None, {}, {"agent": "3.1.1", "settings": FORBIDDEN}),
-    "smb: in use": Row(
-        checks.smb_volumes, "SmbVolumes", NOT_APPLICABLE, {}, {"memory": PoolMemory(smb=("pay/ledger",))}
-    ),
-    "smb: not in use": Row(checks.smb_volumes, ""),
-    "smb: forbidden": Row(
-        checks.smb_volumes, "", None, {}, {"memory": PoolMemory(smb=("pay/ledger",)), "settings": FORBIDDEN}
-    ),
     "contested: twice": Row(
         checks.contested,
         "Contested",
@@ -393,17 +386,6 @@ class TestTarget:
 
             assert moved in ("", target.value)
             assert not moved or incapable(pool, moved, today=NOW.date()) is None
-
-
-@pytest.mark.parametrize(("count", "shown"), [(1, 1), (10, 10), (30, 10)])
-def test_of_many_workloads_some_are_named(count: int, shown: int) -> None:
-    names = tuple(f"team/app{number:02}" for number in range(count))
-
-    found = checks.smb_volumes(subject(memory=PoolMemory(smb=names)))
-
-    assert found is not None
-    assert sum(name in found.message for name in names) == shown
-    assert ("..." in found.message) is (count > shown)
 
 
 @pytest.mark.parametrize(

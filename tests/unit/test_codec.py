@@ -42,7 +42,11 @@ def named(kind: type, **parts: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 operations = st.builds(Operation, changes=st.dictionaries(any_text, json_values, max_size=2))
 memories = st.builds(
-    Memory, operation=st.none() | operations, pools=named(PoolMemory, smb=..., first_seen=...), strays=..., agent=...
+    Memory,
+    operation=st.none() | operations,
+    pools=named(PoolMemory, workloads=..., first_seen=...),
+    strays=...,
+    agent=...,
 )
 budgets = st.builds(
     Budget,

@@ -29,6 +29,7 @@ from tests.builders import (
     proof,
     rule,
     situation,
+    workloads,
 )
 from tests.unit.strategies import clusters, memories, rulebooks
 
@@ -132,7 +133,7 @@ class TestReimaged:
             (cluster(profile()), memory(apps=proof())),
             (cluster(disabled(osSKU="Flatcar")), Memory()),
             (cluster(disabled(tags={"fips-objection": "not in December"})), Memory()),
-            (OFF, memory(apps=PoolMemory(smb=("pay/db",)))),
+            (OFF, memory(apps=PoolMemory(workloads=workloads(smb=("pay/StatefulSet/db",))))),
             (OFF, memory(apps=PoolMemory(blocked="no", blocked_on=OFF.pools[0].configuration))),
         ],
     )

@@ -27,9 +27,11 @@ from shared.domain.settings import (
     Notice,
     OsSku,
     ProofSettings,
+    Risk,
     Settings,
     Skip,
     Strategy,
+    WorkloadSettings,
 )
 from shared.domain.windows import Blackout, Weekday, Window
 from shared.errors import ConfigError
@@ -45,6 +47,7 @@ proof: {{level: kernel, max_age: 7d, joined_nodes: 30m, sampling: true}}
 new_pools: {{within: 2h, enforce_after: 10m, skip: [window, soak]}}
 os_sku: AzureLinux3
 modules: required
+workloads: {{smb: note, budgets: ignore, unmanaged_pods: defer, local_data: defer}}
 notice: {{before: 24h, owner: team@example.com, owner_tag: boss, objection_tag: stop}}
 strategy: replace
 windows: [{{days: [Saturday, sun], start: "22:00", length: 6h, zone: Europe/Berlin}}]
@@ -85,6 +88,7 @@ DEFAULTS = Settings(
     new_pools=NewPools(timedelta(hours=2), timedelta(minutes=10), (Skip.WINDOW, Skip.SOAK)),
     os_sku=OsSku.AZURELINUX3,
     modules=Modules.REQUIRED,
+    workloads=WorkloadSettings(Risk.NOTE, Risk.IGNORE, Risk.DEFER, Risk.DEFER),
     notice=Notice(timedelta(days=1), "team@example.com", "boss", "stop"),
     strategy=Strategy.REPLACE,
     windows=(Window((Weekday.SATURDAY, Weekday.SUNDAY), time(22), timedelta(hours=6), "Europe/Berlin"),),
@@ -120,8 +124,8 @@ def test_a_whole_policy_is_read() -> None:
         ("mg-payments",), (SUBSCRIPTION,), (ClusterMatch(resource_groups=("sandbox-*",), tags={"env": "dev"}),)
     )
     assert [(each.name, each.match, each.line) for each in policy.rules] == [
-        ("windows", Match(pools=("win*",), os_types=("Windows",), kubernetes=VersionRange(">=1.28 <1.35")), 21),
-        ("production", Match(), 24),
+        ("windows", Match(pools=("win*",), os_types=("Windows",), kubernetes=VersionRange(">=1.28 <1.35")), 22),
+        ("production", Match(), 25),
     ]
     assert policy.rings == (
         Ring("test", Match(tags={"env": "test"}), "", timedelta(days=3), canary=False, concurrent=Limit(percent=10)),
@@ -152,9 +156,9 @@ def test_a_limit_is_not_mixed_with_the_default_one() -> None:
 def test_every_part_knows_its_line() -> None:
     policy = read_policy(WHOLE)
 
-    assert [excluded.line for excluded in policy.scope.exclude] == [18]
-    assert [(each.line, each.match.line) for each in policy.rules] == [(21, 22), (24, 25)]
-    assert [ring.line for ring in policy.rings] == [30, 31]
+    assert [excluded.line for excluded in policy.scope.exclude] == [19]
+    assert [(each.line, each.match.line) for each in policy.rules] == [(22, 23), (25, 26)]
+    assert [ring.line for ring in policy.rings] == [31, 32]
 
 
 def test_a_policy_is_named_by_the_hash_of_its_text() -> None:

@@ -25,13 +25,15 @@ from shared.domain.model import (
 )
 from shared.domain.plan import plan
 from shared.domain.policy import Disruption, Ring
+from shared.domain.risks import RISKS
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import Fips, NewPools, OsSku, Skip, Strategy
+from shared.domain.settings import Fips, NewPools, OsSku, Risk, Skip, Strategy, WorkloadSettings
 from shared.domain.settings import Notice as NoticeSettings
 from shared.domain.situation import Situation
 from shared.domain.steps import due, step_fingerprint
 from shared.domain.waits import all_waits, barred
 from shared.domain.windows import Blackout, Weekday, Window
+from shared.domain.workloads import unread
 from tests.builders import (
     ENFORCING,
     IMAGE,
@@ -48,6 +50,7 @@ from tests.builders import (
     profile,
     proof,
     situation,
+    workloads,
 )
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -179,7 +182,29 @@ ROWS: dict[str, list[Row]] = {
     "ProvisioningFailed": [Row(None, cluster(disabled(provisioningState="Failed")))],
     "ProvisioningCanceled": [Row(None, cluster(disabled(provisioningState="Canceled")))],
     "Blocked": [Row(None, pool=PoolMemory(blocked="AKS refused: no.", blocked_on="*"))],
-    "SmbVolumes": [Row(HOUR, pool=PoolMemory(smb=("pay/ledger",)))],
+    "SmbVolumes": [
+        Row(HOUR, pool=PoolMemory(workloads=workloads(smb=("pay/Deployment/ledger",)))),
+        Row(HOUR / 2, pool=PoolMemory(workloads=workloads(NOW - HOUR / 2, smb=("pay/Deployment/ledger",)))),
+    ],
+    "PdbBlocked": [Row(HOUR, pool=PoolMemory(workloads=workloads(budgets=("pay/PodDisruptionBudget/db",))))],
+    "UnmanagedPods": [
+        Row(
+            HOUR,
+            rules=book(workloads=WorkloadSettings(unmanaged_pods=Risk.DEFER)),
+            pool=PoolMemory(workloads=workloads(unmanaged_pods=("pay/Pod/debug",))),
+        )
+    ],
+    "LocalData": [
+        Row(
+            HOUR,
+            rules=book(workloads=WorkloadSettings(local_data=Risk.DEFER)),
+            pool=PoolMemory(workloads=workloads(local_data=("pay/StatefulSet/db",))),
+        )
+    ],
+    "WorkloadsUnreadable": [
+        Row(HOUR, pool=PoolMemory(workloads=unread(NOW, "KubernetesForbidden: no.", passing=False))),
+        Row(HOUR / 4, pool=PoolMemory(workloads=unread(NOW, "Unreachable: no.", passing=True))),
+    ],
     "Throttled": [
         Row(7 * POLL, pool=PoolMemory(not_before=NOW + 7 * POLL, waiting="Throttled: AKS refused: slow down"))
     ],
@@ -339,6 +364,7 @@ def test_every_reason_in_the_sources_has_its_row() -> None:
     )
 
     reasons = set(re.findall(r'(?:Wait|Refusal)\(\s*"([A-Z]\w+)"', written))
+    reasons |= {risk.reason for risk in RISKS}
     reasons |= set(re.findall(r'(?m)^[A-Z_]+ = "([A-Z]\w+)"', written))
 
     assert len(reasons) > 20

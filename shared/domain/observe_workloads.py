@@ -1,0 +1,283 @@
+"""Kubernetes' JSON of volumes, claims, budgets and pods, reduced to what matters before a reimage.
+
+Strict about names, indifferent to everything else. Volumes: `file.csi.azure.com` is SMB unless its `protocol` is nfs,
+or its `fsType` (azurefile-csi-driver, docs/driver-parameters.md and controllerserver.go); in-tree `azureFile` and
+`smb.csi.k8s.io` always are. Local data is what the cluster autoscaler calls so: `hostPath`, and `emptyDir` that is not
+in memory (kubernetes/autoscaler, utils/drain); of volumes, `local` and `hostPath`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from shared.domain.observe import read_node
+from shared.domain.workloads import Place, PodUse
+
+VOLUMES = "/api/v1/persistentvolumes"
+CLAIMS = "/api/v1/persistentvolumeclaims"
+CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
+BUDGETS = "/apis/policy/v1/poddisruptionbudgets"
+PODS = "/api/v1/pods"
+AGENTS = "/apis/apps/v1/namespaces/kube-system/daemonsets"
+
+_AZURE_FILES = ("file.csi.azure.com", "kubernetes.io/azure-file")
+_SMB = "smb.csi.k8s.io"
+_POOL_LABELS = ("kubernetes.azure.com/agentpool", "agentpool")
+_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+_MIRROR = "kubernetes.io/config.mirror"
+"""Annotation of a static pod, which its kubelet brings back."""
+_AGENTS = ("ama-logs", "omsagent")
+"""DaemonSets of the monitoring add-on on Linux nodes (microsoft/Docker-Provider, kubernetes/*.yaml)."""
+_OWN = "kube-system"
+"""AKS's own namespace: its pods keep no data of anybody's in their scratch space."""
+
+_PROOFS = "fipswarden-proof"
+"""What the namespaces begin with in which our own pods ask nodes: they are gone before anything is begun."""
+
+
+class Kind(StrEnum):
+    """What matters of a volume."""
+
+    SMB = "smb"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A pod disruption budget that allows no eviction now."""
+
+    namespace: str
+    name: str
+    """As `namespace/PodDisruptionBudget/name`."""
+    selector: Mapping[str, Any] | None
+    never: bool
+    """Its `maxUnavailable` is 0: AKS then refuses a PUT, whatever the budget selects (error UnsatisfiablePDB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a pod's claims and labels mean."""
+
+    claims: Mapping[tuple[str, str], Kind] = field(default_factory=dict)
+    """By namespace and name: those that matter."""
+    classes: Mapping[str, Kind] = field(default_factory=dict)
+    """By name: those whose volumes would matter; the default one has no name as well."""
+    budgets: Sequence[Budget] = ()
+
+
+def read_place(item: Mapping[str, Any]) -> Place:
+    """Read a node; raises ValueError without a name."""
+    node = read_node(item)
+    labels = _dict(_dict(item.get("metadata")).get("labels"))
+    return Place(node.name, node.pool, {str(key): str(value) for key, value in labels.items()})
+
+
+def read_volume(item: Mapping[str, Any]) -> tuple[str, Kind] | None:
+    """Read a persistent volume; None if it doesn't matter."""
+    kind = _kind(_dict(item.get("spec")))
+    return (_name(item), kind) if kind else None
+
+
+def read_class(item: Mapping[str, Any]) -> tuple[tuple[str, ...], Kind] | None:
+    """Read a storage class, by its names: the default one has the empty name as well; None if it doesn't matter."""
+    # The driver reads its parameters' names without case.
+    given = {str(key).lower(): value for key, value in _dict(item.get("parameters")).items()}
+    if not _mounts_smb(item.get("provisioner"), given):
+        return None
+    notes = _dict(_dict(item.get("metadata")).get("annotations"))
+    return ((_name(item), "") if notes.get(_DEFAULT_CLASS) == "true" else (_name(item),)), Kind.SMB
+
+
+def read_claim(
+    item: Mapping[str, Any], volumes: Mapping[str, Kind], classes: Mapping[str, Kind]
+) -> tuple[tuple[str, str], Kind] | None:
+    """Read a claim by the volume it is bound to, or else by the class that would make one; None if neither matters."""
+    spec = _dict(item.get("spec"))
+    bound = spec.get("volumeName")
+    kind = volumes.get(str(bound)) if bound else _of_class(spec, classes)
+    return ((_namespace(item), _name(item)), kind) if kind else None
+
+
+def read_budget(item: Mapping[str, Any]) -> Budget | None:
+    """Read a pod disruption budget; None if it allows an eviction."""
+    spec, status = _dict(item.get("spec")), _dict(item.get("status"))
+    never = str(spec.get("maxUnavailable")) in ("0", "0%")
+    if status.get("disruptionsAllowed") and not never:
+        return None
+    selector = spec.get("selector")
+    name = f"{_namespace(item)}/PodDisruptionBudget/{_name(item)}"
+    return Budget(_namespace(item), name, selector if isinstance(selector, dict) else None, never)
+
+
+def read_agent(item: Mapping[str, Any]) -> str | None:
+    """Read the version of the monitoring agent from its DaemonSet; None if it is another one."""
+    if _name(item) not in _AGENTS:
+        return None
+    for container in _pod_parts(_dict(_dict(item.get("spec")).get("template")), "containers"):
+        image = str(container.get("image")).split("@")[0]
+        if "/containerinsights/" in image:
+            return image.rpartition(":")[2]
+    return None
+
+
+def read_pod(item: Mapping[str, Any], around: Surroundings) -> PodUse | None:
+    """Read a pod; None if it has nothing that matters before a reimage."""
+    spec, status = _dict(item.get("spec")), _dict(item.get("status"))
+    owner, ended = _owner(item), status.get("phase") in ("Succeeded", "Failed")
+    of_kubelet = _MIRROR in _dict(_dict(item.get("metadata")).get("annotations"))
+    # A drain leaves the pods of DaemonSets alone, and a static pod has no other place.
+    stays = of_kubelet or owner.get("kind") == "DaemonSet"
+    kinds = {kind for volume in _pod_parts(item, "volumes") if (kind := _of_pod(item, volume, around))}
+    node = str(spec.get("nodeName") or "")
+    found = PodUse(
+        workload=_workload(item, owner),
+        node=node,
+        # One run of a Job has ended, and the next one of its CronJob would mount the volume again.
+        smb=Kind.SMB in kinds and (not ended or owner.get("kind") == "Job"),
+        local_data=Kind.LOCAL in kinds and not (ended or stays or _namespace(item) == _OWN),
+        unmanaged=not (owner or ended or stays),
+        budgets=() if stays else _budgets(item, around),
+        pools=() if ended else _pools(spec),
+    )
+    if not (found.smb or found.local_data or found.unmanaged or found.budgets or found.pools):
+        return None
+    if _namespace(item).startswith(_PROOFS):
+        return None
+    return found if node else _waiting(found, spec)
+
+
+def _waiting(found: PodUse, spec: Mapping[str, Any]) -> PodUse:
+    selector = tuple((str(key), str(value)) for key, value in _dict(spec.get("nodeSelector")).items())
+    return PodUse(found.workload, "", smb=found.smb, pools=found.pools, selector=selector)
+
+
+def _kind(source: Mapping[str, Any]) -> Kind | None:
+    """Tell a volume by its source, in a persistent volume's spec or in a pod's."""
+    csi = _dict(source.get("csi"))
+    given = {str(key).lower(): value for key, value in _dict(csi.get("volumeAttributes")).items()}
+    if "azureFile" in source or _mounts_smb(csi.get("driver"), {"fstype": csi.get("fsType"), **given}):
+        return Kind.SMB
+    if "local" in source or "hostPath" in source:
+        return Kind.LOCAL
+    scratch = source.get("emptyDir")
+    return Kind.LOCAL if isinstance(scratch, dict) and scratch.get("medium") != "Memory" else None
+
+
+def _mounts_smb(driver: Any, given: Mapping[str, Any]) -> bool:
+    if driver in _AZURE_FILES:
+        return "nfs" not in (str(given.get(name)).lower() for name in ("protocol", "fstype"))
+    return bool(driver == _SMB)
+
+
+def _of_class(spec: Mapping[str, Any], classes: Mapping[str, Kind]) -> Kind | None:
+    # No name is the default class, the empty name is none at all (Kubernetes, "persistent volumes").
+    name = spec.get("storageClassName")
+    return None if name == "" else classes.get(str(name or ""))
+
+
+def _of_pod(item: Mapping[str, Any], volume: Mapping[str, Any], around: Surroundings) -> Kind | None:
+    namespace = _namespace(item)
+    if "persistentVolumeClaim" in volume:
+        return around.claims.get((namespace, str(_dict(volume["persistentVolumeClaim"]).get("claimName"))))
+    if "ephemeral" in volume:
+        # Its claim has the name of pod and volume (Kubernetes, "ephemeral volumes").
+        template = _dict(_dict(_dict(volume["ephemeral"]).get("volumeClaimTemplate")).get("spec"))
+        made = around.claims.get((namespace, f"{_name(item)}-{volume.get('name')}"))
+        return made or _of_class(template, around.classes)
+    return _kind(volume)
+
+
+def _budgets(item: Mapping[str, Any], around: Surroundings) -> tuple[str, ...]:
+    """Return the budgets that would refuse an eviction: only of a pod that runs is a budget asked."""
+    metadata = _dict(item.get("metadata"))
+    if _dict(item.get("status")).get("phase") != "Running" or metadata.get("deletionTimestamp"):
+        return ()
+    labels, namespace = _dict(metadata.get("labels")), _namespace(item)
+    return tuple(
+        each.name for each in around.budgets if each.namespace == namespace and _selects(each.selector, labels)
+    )
+
+
+def _selects(selector: Mapping[str, Any] | None, labels: Mapping[str, Any]) -> bool:
+    """Say whether a label selector selects; none at all selects nothing, an empty one everything (policy/v1)."""
+    if selector is None:
+        return False
+    plain = _dict(selector.get("matchLabels"))
+    if any(labels.get(key) != value for key, value in plain.items()):
+        return False
+    return all(_meets(each, labels) for each in _dicts(selector.get("matchExpressions")))
+
+
+def _meets(expression: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    key, values = expression.get("key"), expression.get("values") or ()
+    match expression.get("operator"):
+        case "In":
+            return bool(labels.get(str(key)) in values)
+        case "NotIn":
+            return labels.get(str(key)) not in values
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+        case _:
+            return True  # not known here: it may select, and that is the safe side
+
+
+def _pools(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the only pools in which a pod may run, by the pools' labels; nothing if it names none."""
+    selector = _dict(spec.get("nodeSelector"))
+    for label in _POOL_LABELS:
+        if label in selector:
+            return (str(selector[label]).lower(),)
+    affinity = _dict(_dict(spec.get("affinity")).get("nodeAffinity"))
+    required = _dict(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
+    named = [_of_term(term) for term in _dicts(required.get("nodeSelectorTerms"))]
+    # One term is enough: one that names no pool leaves every pool open.
+    return tuple(sorted(set().union(*named))) if named and all(named) else ()
+
+
+def _of_term(term: Mapping[str, Any]) -> set[str]:
+    for each in _dicts(term.get("matchExpressions")):
+        if each.get("key") in _POOL_LABELS and each.get("operator") == "In":
+            return {str(value).lower() for value in each.get("values") or ()}
+    return set()
+
+
+def _owner(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    owners = _dicts(_dict(item.get("metadata")).get("ownerReferences"))
+    return next((owner for owner in owners if owner.get("controller") is True), {})
+
+
+def _workload(item: Mapping[str, Any], owner: Mapping[str, Any]) -> str:
+    """Name a pod by its controller; a ReplicaSet of a Deployment has its name and a hash that the pod's label tells."""
+    namespace, kind, name = _namespace(item), str(owner.get("kind")), str(owner.get("name"))
+    if not owner:
+        return f"{namespace}/Pod/{_name(item)}"
+    made = _dict(_dict(item.get("metadata")).get("labels")).get("pod-template-hash")
+    if kind == "ReplicaSet" and made and name.endswith(f"-{made}"):
+        kind, name = "Deployment", name.removesuffix(f"-{made}")
+    return f"{namespace}/{kind}/{name}"
+
+
+def _pod_parts(pod: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    yield from _dicts(_dict(pod.get("spec")).get(name))
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    name = _dict(item.get("metadata")).get("name")
+    if not isinstance(name, str):
+        raise ValueError("one of the list has no name")  # noqa: TRY004 (bad input)
+    return name
+
+
+def _namespace(item: Mapping[str, Any]) -> str:
+    return str(_dict(item.get("metadata")).get("namespace") or "")
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> Sequence[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
