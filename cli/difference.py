@@ -1,7 +1,7 @@
 """`fipswarden policy diff`: what another policy would change in the real fleet; asks, compares, changes nothing."""
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from shared.domain.pages import Gap
 from shared.domain.policy_warnings import glob_warnings
 from shared.domain.rulebook import Rulebook
 from shared.domain.saved import Entry
+from shared.domain.unfit import unfit
 from shared.errors import ConfigError, InputError
 
 _DESCRIPTION = (
@@ -57,9 +58,9 @@ def _diff(chosen: argparse.Namespace) -> int:
     old, new = _rulebooks(chosen)
     fleet = _Fleet(FleetReading(), _memories(live=not chosen.files and not chosen.old))
     found = difference(fleet.clusters(chosen.files, fresh=chosen.fresh), old, new, datetime.now(UTC))
-    fleet.close(new, found.unread)
+    fleet.gaps.extend(scope_gaps(new, fleet.reading.covered))
     names = (str(chosen.old) if chosen.old else _LAST, str(chosen.new))
-    report = Report(found, (old, new), names, fleet.gaps, (*fleet.notes, *new.warnings), fleet.warnings(new))
+    report = Report(found, (old, new), names, tuple(fleet.gaps), (*fleet.notes, *new.warnings), fleet.warnings(new))
     with cut_short():
         print_difference(report, chosen.output)
     say_unseen(report.gaps, report.notes)
@@ -110,8 +111,8 @@ class _Fleet:
     keys: set[str] = field(default_factory=set)
 
     @property
-    def gaps(self) -> tuple[Gap, ...]:
-        return tuple(self.reading.gaps)
+    def gaps(self) -> list[Gap]:
+        return self.reading.gaps
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -121,10 +122,11 @@ class _Fleet:
         """Yield the clusters that could be read, each with what is remembered of it."""
         for entry in self.reading.entries(files, fresh=fresh):
             name = str(entry.cluster or entry.where)
-            self.reading.gaps.extend(_gaps(entry, name))
+            self.gaps.extend(_gaps(entry, name))
             if isinstance(entry.read, Cluster):
                 self._keep(entry.read)
-                yield entry.read, self.memory(entry.read.id)
+                if not unfit(entry.read):
+                    yield entry.read, self.memory(entry.read.id)
 
     def _keep(self, read: Cluster) -> None:
         if read.id.key in self.keys:
@@ -132,12 +134,6 @@ class _Fleet:
             self.reading.notes.append(note)
         self.keys.add(read.id.key)
         self.seen.append(read)
-
-    def close(self, new: Rulebook, unread: Iterable[ClusterId]) -> None:
-        """Add the gaps that show only when all has been read."""
-        deep = "Its properties are nested too deeply to be judged."
-        self.reading.gaps.extend(Gap(str(cluster), "Unintelligible", deep) for cluster in unread)
-        self.reading.gaps.extend(scope_gaps(new, self.reading.covered))
 
     def warnings(self, new: Rulebook) -> tuple[str, ...]:
         """Return the globs that match nothing; of a fleet that was seen in part that can't be said."""
@@ -147,5 +143,9 @@ class _Fleet:
 def _gaps(entry: Entry, name: str) -> Iterator[Gap]:
     if isinstance(entry.read, Unreadable):
         yield Gap(name, entry.read.reason, entry.read.message)
+    if isinstance(entry.read, Cluster) and (why := unfit(entry.read)):
+        yield Gap(name, "Unintelligible", why)
     for fault in entry.faults:
-        yield Gap(name, fault.reason, fault.message)
+        # A pool that stands there twice has made the cluster unfit.
+        if fault.reason != "Contradictory":
+            yield Gap(name, fault.reason, fault.message)
