@@ -6,6 +6,7 @@ The types are the language (shared/domain/settings.py says how); the default mod
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from shared.domain.codec import fingerprint, plain
 from shared.domain.limits import Limit
 from shared.domain.matching import ClusterMatch, Match
 from shared.domain.model import Cluster, Mode, Pool
@@ -26,6 +27,10 @@ _SUBSCRIPTIONS = {
     "says": "is not a subscription id: write its GUID, or `*` for all",
     "empty": "and nothing would be in scope: leave it out for all",
 }
+
+
+ENDS_KEPT = 200
+"""How many ends of remediations the budget keeps, for the breaker and the forecast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,9 @@ class Breaker:
     """Share of failures, in percent, from which on it is open."""
     within: timedelta = field(default=timedelta(days=1), metadata={"least": timedelta(minutes=1)})
     """How far back remediations count."""
-    least: int = field(default=3, metadata={"least": 1})
-    """How many remediations must have ended in that time for a share to mean anything."""
+    least: int = field(default=3, metadata={"least": 1, "most": ENDS_KEPT})
+    """How many remediations must have ended in that time for a share to mean anything; no more than the last 200 are
+    kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +161,11 @@ class Policy:
     def ring_for(self, cluster: Cluster, pool: Pool) -> Ring | None:
         """Return the first ring that matches a pool; None if it is in none."""
         return next((ring for ring in self.rings if ring.match.fits(cluster, pool)), None)
+
+    def stage(self, ring: Ring) -> str:
+        """Return a fingerprint of which pools are in a ring: what it matches, and what the rings above it take."""
+        place = [each.name for each in self.rings].index(ring.name)
+        return fingerprint([plain(replace(each.match, line=0)) for each in self.rings[: place + 1]])
 
     def before(self, ring: Ring) -> Ring | None:
         """Return the ring that has to be done before this one opens."""
