@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -13,10 +14,12 @@ from cli.forecast_fleet import App, Found, members
 from cli.forecast_report import Report, print_forecast
 from cli.rules import load, trouble_of
 from cli.scope import scope_gaps, with_scope
-from shared.domain.budget import Budget
+from shared.domain.budget import Budget, named
+from shared.domain.model import ComplianceState
 from shared.domain.pace import Pace, pace_of
 from shared.domain.rulebook import Rulebook
 from shared.domain.stage import Start
+from shared.domain.wording import count
 from shared.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -70,22 +73,35 @@ def _forecast(chosen: argparse.Namespace) -> int:
     now = _now()
     until, given = _until(chosen.until, now), _minutes(chosen.minutes_per_node)
     basis = _basis(chosen)
-    fleet = Found.of(chosen.files)
+    fleet = Found.of(chosen.files, basis.rules, now)
     fleet.add_gaps(scope_gaps(basis.rules, fleet.reading.covered))
-    known = members(fleet, basis.rules, basis.app, now, live=not chosen.files)
-    pace = given or pace_of(basis.budget)
-    unread = len(fleet.unread)
-    found = forecast(Start(known, basis.rules, basis.budget, pace, now, until, unread, fleet.blind))
+    known, hidden = members(fleet, basis.app, live=not chosen.files), fleet.hidden(basis.budget.counts)
+    pace, blind = given or pace_of(basis.budget), max(fleet.blind, hidden)
+    found = forecast(Start(known, basis.rules, basis.budget, pace, now, until, fleet.unread, blind))
     if chosen.svg:
         _draw(found, chosen.svg)
-    beside = () if basis.app else (_FRESH,)
-    report = Report(found, basis.rules, basis.source, tuple(fleet.reading.gaps), (*beside, *basis.rules.warnings))
+    beside = (*_asked(basis, hidden), *basis.rules.warnings)
+    report = Report(found, basis.rules, basis.source, tuple(fleet.reading.gaps), beside)
     with cut_short():
         print_forecast(report, chosen.output)
     say_unseen(fleet.reading.gaps, fleet.reading.notes)
-    if found.fleet.done < found.fleet.pools:
+    return _code(found)
+
+
+def _code(found: "Forecast") -> int:
+    bad = (ComplianceState.NON_COMPLIANT, ComplianceState.INCONSISTENT)
+    if found.fleet.done < found.fleet.pools or any(each.finding.state in bad for each in found.beside_pools):
         return NON_COMPLIANT
     return OK if found.fleet.finished else UNKNOWN
+
+
+def _asked(basis: _Basis, hidden: int) -> Iterator[str]:
+    """Say what was asked of the app, and what the app itself did not see."""
+    if basis.app is None:
+        yield _FRESH
+    if counts := basis.budget.counts if hidden else None:
+        what = f"{count(hidden, 'cluster or subscription', 'clusters or subscriptions')}{named(counts)}"
+        yield f"the app could not judge {what} at its resync of {counts.at:%Y-%m-%d %H:%M} UTC: later rings stay closed"
 
 
 def _now() -> datetime:

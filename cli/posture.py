@@ -65,7 +65,7 @@ def _fleet_plain(
 ) -> dict[str, Any]:
     from shared.domain.codec import plain
 
-    resync = {"at": plain(counts.at), "blind": counts.blind} if counts else None
+    resync = {"at": plain(counts.at), "blind": counts.blind, "gaps": list(counts.gaps)} if counts else None
     return {"clusters": [_plain(summary, now) for summary in clusters], "resync": resync, "unseen": missing}
 
 

@@ -99,6 +99,8 @@ class Counts:
     """Clusters that nobody has looked at yet, rows that name none, and subscriptions that can't be read."""
     trouble: str = ""
     """Why the app could not use today's policy or exemptions then, and nothing is begun; empty if it could."""
+    gaps: tuple[str, ...] = ()
+    """Some of what is counted as `blind`, by ARM id or name: so many as people can be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,12 @@ class Refusal:
     message: str
     after: timedelta | None = None
     """When to ask again; None: soon, places come free at any time."""
+
+
+def named(counts: Counts) -> str:
+    """Return the names of what nobody could judge, in brackets; empty if none is known."""
+    more = ", ..." if counts.gaps and counts.blind > len(counts.gaps) else ""
+    return f" ({', '.join(counts.gaps)}{more})" if counts.gaps else ""
 
 
 def refusal(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refusal | None:

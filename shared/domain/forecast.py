@@ -13,7 +13,7 @@ from shared.domain.fates import Fate, PoolFate, fates
 from shared.domain.model import Memory
 from shared.domain.openings import Open
 from shared.domain.rehearsal import Rehearsal
-from shared.domain.stage import Known, Remediation, Start
+from shared.domain.stage import Aside, Known, Remediation, Start
 from shared.domain.windows import Blackout, Window, opening
 from shared.domain.wording import count
 
@@ -92,7 +92,7 @@ class Forecast:
     days: tuple[Day, ...]
     """Those on which something runs."""
     blockers: tuple[Blocker, ...]
-    """Those that concern most pools first, by fate."""
+    """By fate, those that concern most pools first; what concerns no pool before all of them."""
     remediations: tuple[Remediation, ...]
     """In the order in which they begin."""
     pools: tuple[PoolFate, ...]
@@ -100,7 +100,9 @@ class Forecast:
     assumptions: tuple[str, ...]
     """What it holds for true that nobody knows."""
     unread: int
-    """Clusters that can't be read: their pools are in no number."""
+    """Clusters that can't be read, or have findings that belong to no pool: what is there is in no number."""
+    beside_pools: tuple[Aside, ...] = ()
+    """What is wrong with clusters beside their pools, or not known: no step of the product mends it."""
 
 
 def forecast(start: Start) -> Forecast:
@@ -111,24 +113,26 @@ def forecast(start: Start) -> Forecast:
     rings = [ring.name for ring in start.rules.policy.rings]
     if any(not pool.ring for pool in found):
         rings.append("")
+    asides = tuple(play.asides)
     return Forecast(
         start.now,
         start.until,
         _fleet(start, found, play),
         tuple(_of_ring(start, play, ring, found) for ring in rings),
         tuple(_days(play.remediations, start.until)),
-        tuple(_blockers(found)),
+        (*_asides(asides), *_blockers(found)),
         tuple(play.remediations),
         found,
         tuple(_assumptions(start, play)),
-        start.unread,
+        start.unread + len({each.cluster for each in asides}),
+        asides,
     )
 
 
 def _fleet(start: Start, found: Sequence[PoolFate], play: Rehearsal) -> Progress:
     whole = _progress(start, "", found, play.remediations)
     # Of what nobody has read nobody knows that it is done.
-    return replace(whole, finished=None) if start.unread or start.blind else whole
+    return replace(whole, finished=None) if start.unread or start.blind or play.asides else whole
 
 
 def _of_ring(start: Start, play: Rehearsal, ring: str, found: Sequence[PoolFate]) -> Progress:
@@ -220,6 +224,16 @@ def _days(made: Sequence[Remediation], until: datetime) -> Iterator[Day]:
         if most_pools:
             yield Day(day, begun, sum(rings.values()), dict(rings), most_pools, most_nodes)
         day += timedelta(days=1)
+
+
+def _asides(found: Iterable[Aside]) -> list[Blocker]:
+    groups: dict[str, list[Aside]] = defaultdict(list)
+    for each in found:
+        groups[each.finding.reason].append(each)
+    return [
+        Blocker(Fate.NEVER, reason, some[0].finding.message, 0, 0, tuple(str(one.cluster) for one in some[:_EXAMPLES]))
+        for reason, some in sorted(groups.items())
+    ]
 
 
 def _blockers(found: Iterable[PoolFate]) -> list[Blocker]:

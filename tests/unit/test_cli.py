@@ -375,15 +375,20 @@ class TestPosture:
         self, app: App, capsys: pytest.CaptureFixture[str]
     ) -> None:
         app.looked(GOOD)
-        app.resynced(Counts(NOW, 1, blind=3))
+        app.resynced(Counts(NOW, 1, blind=3, gaps=("subscription s1", "/subscriptions/s2/x")))
 
         assert main(["posture"]) == 2
-        said = "3 clusters or subscriptions could not be judged at all: they count as unknown."
+        said = (
+            "3 clusters or subscriptions could not be judged at all (subscription s1, /subscriptions/s2/x, ...): "
+            "they count as unknown."
+        )
         last = Printed(capsys).out.splitlines()[-1]
         assert last.startswith(f"the resync of 2026-11-23 09:30 UTC: {said} The next resync counts anew; ")
         assert main(["posture", "--json"]) == 2
         found = json.loads(Printed(capsys).out)
-        assert (found["resync"], found["unseen"]) == ({"at": "2026-11-23T09:30:04.000000Z", "blind": 3}, said)
+        gaps = ["subscription s1", "/subscriptions/s2/x"]
+        resync = {"at": "2026-11-23T09:30:04.000000Z", "blind": 3, "gaps": gaps}
+        assert (found["resync"], found["unseen"]) == (resync, said)
 
     @pytest.mark.parametrize("counts", [None, Counts(NOW - timedelta(hours=4), 1)], ids=["never", "long ago"])
     def test_without_a_late_resync_nobody_knows_what_is_missing(

@@ -18,7 +18,7 @@ from shared.domain.lanes import Candidate, Lane
 from shared.domain.limits import Limit
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.matching import Match
-from shared.domain.model import ActionKind, Cluster, Memory, Mode, Operation, Pool, PoolMemory, Unreadable
+from shared.domain.model import ActionKind, Cluster, Memory, Mode, Operation, Pool, PoolMemory, Strays, Unreadable
 from shared.domain.observe import read_cluster
 from shared.domain.openings import Open
 from shared.domain.pace import ASSUMED, Pace, pace_of
@@ -417,6 +417,26 @@ class TestWhatIsNotDone:
         assert (found.fleet.finished, found.unread) == (None, 2)
         assert "2 clusters can't be read: their pools are in no number." in found.assumptions
 
+    @pytest.mark.parametrize("reads", ["no pools", "nodes outside"])
+    def test_what_concerns_a_cluster_and_no_pool_is_never_done(self, reads: str) -> None:
+        bare = known(profile(), nodeProvisioningProfile={"mode": "Auto"})
+        if reads == "no pools":
+            bare = replace(bare, cluster=replace(bare.cluster, pools=(), unlisted=""))
+
+        found = foretold(bare)
+
+        assert (found.fleet.finished, found.unread) == (None, 1)
+        (blocker,) = found.blockers
+        assert (blocker.fate, blocker.examples) == (Fate.NEVER, ("rg-pay/aks-pay",))
+        assert blocker.reason == ("NoNodePools" if reads == "no pools" else "NodesOutsidePoolsUnread")
+
+    def test_nodes_outside_pools_that_the_app_has_proven_are_done(self) -> None:
+        auto: dict[str, Any] = {"nodeProvisioningProfile": {"mode": "Auto"}}
+        asked = replace(memory(), strays=Strays(NOW, 2, 0, ("n1", "n2")))
+
+        assert foretold(known(profile(), proven=True, **auto)).fleet.finished == NOW
+        assert foretold(known(profile(), memory=asked, **auto)).fleet.finished == NOW
+
     def test_what_is_out_of_scope_is_in_no_number(self) -> None:
         found = foretold(*bad(2), rules=book(exclude=(Match(clusters=("aks-1",)),)))
 
@@ -647,7 +667,7 @@ def test_nothing_begins_that_the_rules_do_not_let_begin(fleet: tuple[Known, ...]
         settings = rules.policy.rule_for(cluster, pool).settings
         assert settings.mode is Mode.ENFORCE
         young = next(it.memory.pool(made.pool) for it in fleet if it.cluster == cluster).first_seen is not None
-        skips = young and Skip.WINDOW in settings.new_pools.skip and made.began - NOW < HOUR
+        skips = young and Skip.WINDOW in settings.new_pools.skip and made.began - NOW < DAY - HOUR / 2
         assert skips or isinstance(opening(settings.windows, settings.blackouts, made.began), Open)
         assert made.began - NOW >= settings.notice.before
         for entry in rules.exemptions.matching(cluster, pool):
