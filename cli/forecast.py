@@ -13,7 +13,7 @@ from cli.fleet import add_from, say_unseen
 from cli.forecast_fleet import App, Found, members
 from cli.forecast_report import Report, print_forecast
 from cli.rules import load, trouble_of
-from cli.scope import scope_gaps, with_scope
+from cli.scope import ALL_OUT, scope_gaps, with_scope
 from shared.domain.budget import Budget, named
 from shared.domain.model import ComplianceState
 from shared.domain.pace import Pace, pace_of
@@ -84,8 +84,9 @@ def _forecast(chosen: argparse.Namespace) -> int:
     report = Report(found, basis.rules, basis.source, tuple(fleet.reading.gaps), beside)
     with cut_short():
         print_forecast(report, chosen.output)
-    say_unseen(fleet.reading.gaps, fleet.reading.notes)
-    return _code(found)
+    all_out = bool(known) and not (found.pools or found.beside_pools)
+    say_unseen(fleet.reading.gaps, (*fleet.reading.notes, *([ALL_OUT] if all_out else [])))
+    return UNKNOWN if all_out else _code(found)
 
 
 def _code(found: "Forecast") -> int:

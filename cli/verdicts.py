@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from cli.exits import of_states
+from cli.scope import ALL_OUT
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.model import (
@@ -98,8 +99,9 @@ class Verdicts:
 
     @property
     def exit_code(self) -> int:
-        """1 for anything bad, else 2 for anything unknown or unseen, else 0."""
-        return of_states((*self.states, *([ComplianceState.UNKNOWN] if self.gaps else [])))
+        """1 for anything bad, else 2 for anything unknown or unseen or if all was shut out, else 0."""
+        unknown = self.gaps or (self.excluded and not self.states)
+        return of_states((*self.states, *([ComplianceState.UNKNOWN] if unknown else [])))
 
 
 @dataclass(slots=True)
@@ -157,7 +159,7 @@ class Judge:
             tuple(sorted(self._clusters.values(), key=_cluster_order)),
             tuple(cluster for key, cluster in sorted(self._excluded.items()) if key not in judged),
             tuple(self.gaps),
-            (*self.notes, *self._twice()),
+            (*self.notes, *self._twice(), *([ALL_OUT] if self._excluded and not judged else [])),
         )
 
     def _twice(self) -> list[str]:

@@ -280,16 +280,26 @@ class TestPolicy:
         policy = save("version: 1\nscope: { exclude: [{ clusters: [aks-pay] }] }\n", "policy.yaml")
         arguments = ["--from", save([BAD, BAD]), "--policy", policy]
 
-        assert main(["check", *arguments]) == 0
-        assert capsys.readouterr().out.splitlines() == [
+        assert main(["check", *arguments]) == 2
+        printed = capsys.readouterr()
+        assert printed.out.splitlines() == [
             "excluded by the policy: rg-pay/aks-pay",
             "0 node pools; 1 cluster excluded: nothing was judged",
         ]
+        assert printed.err.count("every cluster that was read is out of the policy's scope") == 1
         found = as_json(capsys, *arguments)
         assert found["excluded"] == [{"id": ID, "cluster": "rg-pay/aks-pay"}]
         assert (found["pools"], set(found["summary"].values())) == ([], {0})
         (row,) = as_csv(capsys, *arguments)
         assert (row["id"], row["state"], row["reason"]) == (ID, "", "Excluded")
+
+    def test_that_some_are_excluded_is_nothing_unknown(self, save: Save) -> None:
+        policy = save(
+            "version: 1\nproof: { level: control-plane }\nscope: { exclude: [{ clusters: [aks-pay] }] }\n",
+            "policy.yaml",
+        )
+
+        assert main(["check", "--from", save([BAD, {**GOOD, "id": OTHER_ID}]), "--policy", policy]) == 0
 
     def test_a_cluster_that_is_excluded_in_one_file_alone_is_judged(self, save: Save, capsys: Capture) -> None:
         policy = save("version: 1\nscope: { exclude: [{ tags: { env: lab } }] }\n", "policy.yaml")

@@ -313,6 +313,12 @@ class TestSaved:
         assert blocker["reason"] == "MaintenanceUnreadable"
         assert "leave --from out" in blocker["message"]
 
+    def test_a_scope_that_shuts_everything_out_is_no_good_news(self, write: Write, capsys: Capture) -> None:
+        policy = write(ENFORCE + "scope: { subscriptions: [20000000-0000-4000-8000-000000000002] }\n")
+
+        assert main(["forecast", *UNTIL, "--policy", policy, "--from", write(FLEET, "fleet.json")]) == 2
+        assert "out of the policy's scope: nothing was judged" in capsys.readouterr().err
+
     def test_nothing_at_all_is_done(self, write: Write, capsys: Capture) -> None:
         assert main(["forecast", *UNTIL, "--policy", write(ENFORCE), "--from", write([], "fleet.json")]) == 0
         assert capsys.readouterr().out.startswith("0 node pools: nothing is left to do")
