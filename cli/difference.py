@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from cli.difference_report import Report, print_difference
 from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.fleet import FleetReading, add_from, say_unseen
+from cli.naming import a_file
 from cli.rules import load
 from cli.scope import scope_gaps, with_scope
 from shared.domain.difference import difference
@@ -38,13 +38,13 @@ def add(what: Any) -> None:
     """Add the command to the parser of `policy`."""
     words = "what another policy would change in the fleet; 1 if it disrupts more"
     diff = what.add_parser("diff", help=words, description=_DESCRIPTION, epilog=_EXIT)
-    diff.add_argument("new", type=Path, metavar="NEW", help="the policy that may come, YAML")
+    diff.add_argument("new", type=a_file, metavar="NEW", help="the policy that may come, YAML")
     exempted = "the exemptions that go with NEW; without it, those that go with the old policy"
-    diff.add_argument("--exemptions", type=Path, help=exempted)
+    diff.add_argument("--exemptions", type=a_file, help=exempted)
     old = (
         "compare with this policy rather than the last used one; needs no deployed app, and remembers nothing of pools"
     )
-    diff.add_argument("--old", type=Path, help=old)
+    diff.add_argument("--old", type=a_file, help=old)
     add_from(diff, "compare on")
     fresh = "read every cluster from ARM: Resource Graph lags behind, and shows too little for proofs of nodes to count"
     diff.add_argument("--fresh", action="store_true", help=fresh)
@@ -85,7 +85,7 @@ def _last_used() -> Rulebook:
     try:
         table = bootstrap.table("rollout")
     except ConfigError as error:
-        hint = "or, without the app, name the policy to compare with: --old FILE"
+        hint = "or, without the app, name the policy to compare with: --old FILE (with --from FILE not even a sign-in)"
         raise ConfigError(error.subject, (*error.faults, hint)) from error
     return last_used(table)
 

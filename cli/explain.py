@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.exits import MEANING, UNKNOWN, cut_short, of_states
 from cli.fleet import AWAY, read_patiently
-from cli.naming import CLUSTER, named_cluster, ours
+from cli.naming import CLUSTER, a_file, named_cluster, ours
 from cli.rules import load, trouble_of
 from cli.scope import with_scope
 from cli.show import plain_text
@@ -42,8 +42,8 @@ def add(commands: Any) -> None:
     )
     explain.add_argument("cluster", help=CLUSTER)
     explain.add_argument("pool", help="name of the node pool")
-    explain.add_argument("--policy", type=Path, help="explain by this policy rather than by what the app used last")
-    explain.add_argument("--exemptions", type=Path, help="the exemptions that go with the policy")
+    explain.add_argument("--policy", type=a_file, help="explain by this policy rather than by what the app used last")
+    explain.add_argument("--exemptions", type=a_file, help="the exemptions that go with the policy")
     explain.add_argument("--json", action="store_true", help="for programs")
     explain.set_defaults(run=_explain)
 

@@ -12,6 +12,7 @@ from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.fleet import add_from, say_unseen
 from cli.forecast_fleet import App, Found, members
 from cli.forecast_report import Report, print_forecast
+from cli.naming import a_file
 from cli.rules import load, trouble_of
 from cli.scope import ALL_OUT, scope_gaps, with_scope
 from shared.domain.budget import Budget, named
@@ -45,13 +46,13 @@ def add(commands: Any) -> None:
         "forecast", help="when the fleet will be done, and what never will be", description=_DESCRIPTION, epilog=_EXIT
     )
     forecast.add_argument("--until", required=True, metavar="DATE", help="the last day, in UTC, such as 2027-03-31")
-    forecast.add_argument("--policy", type=Path, help="play this policy rather than the one that the app used last")
-    forecast.add_argument("--exemptions", type=Path, help="the exemptions that go with the policy")
+    forecast.add_argument("--policy", type=a_file, help="play this policy rather than the one that the app used last")
+    forecast.add_argument("--exemptions", type=a_file, help="the exemptions that go with the policy")
     add_from(forecast, "play on")
     minutes = "how long a node takes; default: as the app's last remediations did, or 12.3"
     forecast.add_argument("--minutes-per-node", metavar="N", help=minutes)
     forecast.add_argument("--output", choices=("table", "json"), default="table", help="default: table")
-    forecast.add_argument("--svg", type=Path, metavar="FILE", help="also write a picture there")
+    forecast.add_argument("--svg", type=a_file, metavar="FILE", help="also write a picture there")
     forecast.set_defaults(run=_forecast)
 
 
@@ -148,7 +149,7 @@ def _basis(chosen: argparse.Namespace) -> _Basis:
     try:
         app = _stored()
     except ConfigError as error:
-        hint = "or, without the app, name the policy: --policy FILE"
+        hint = "or, without the app, name the policy: --policy FILE (with --from FILE not even a sign-in)"
         raise ConfigError(error.subject, (*error.faults, hint)) from error
     budget = _budget(app)
     rules = with_scope(replace(_last_used(app), trouble=trouble_of(budget)), signed_in=signed_in)

@@ -1,12 +1,28 @@
 """How people name a cluster on the command line."""
 
+import argparse
 import os
+from pathlib import Path
 
 from shared.domain.ids import ClusterId
 from shared.errors import InputError
 
 CLUSTER = "a cluster: group/name, as `posture` prints it, or its ARM id"
 """For --help."""
+
+
+def named(text: str) -> str:
+    """Return the name of a file; raises ArgumentTypeError for none."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name of the file is empty")
+    return text
+
+
+def a_file(text: str) -> Path:
+    """Return the path of a file that is read or written by its name; raises ArgumentTypeError for none."""
+    if text == "-":
+        raise argparse.ArgumentTypeError("- is standard input for --from alone: name a file")
+    return Path(named(text))
 
 
 def named_cluster(text: str) -> ClusterId:

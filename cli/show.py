@@ -1,9 +1,11 @@
 """Tables for a terminal, plain columns where there is none; what comes from outside never steers a terminal."""
 
 import io
+import os
 import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 _COLOURS = {
     "inconsistent": "bold red",
@@ -22,7 +24,13 @@ def plain_text(text: str) -> str:
 
 
 def tolerant_output() -> None:
-    """Let a terminal that can't show a letter get its escape: a report must not end at a name."""
+    """Let a terminal that can't show a letter get its escape: a report must not end at a name.
+
+    Where an output is closed (`>&-`), Python has none at all: what is written there goes nowhere.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (as long as the command runs)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -600,7 +600,7 @@ class TestLive:
         monkeypatch.setattr(bootstrap, "standalone_fleet", nobody)
 
         assert main(["check"]) == 69
-        assert capsys.readouterr().err == "fipswarden: Please run 'az login' to set up an account\n"
+        assert capsys.readouterr().err.startswith("fipswarden: Please run 'az login' to set up an account; sign in")
 
     def test_the_real_fleet_is_that_of_the_cloud_and_the_subscriptions(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("AzureWebJobsStorage", "EVIDENCE_STORAGE", "FIPSWARDEN_WATCHED", "IDENTITY_ENDPOINT"):
