@@ -9,7 +9,7 @@ from typing import Any
 from cli.difference_report import Report, print_difference
 from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.fleet import FleetReading, add_from, say_unseen
-from cli.naming import a_file
+from cli.naming import a_file, add_output
 from cli.rules import load
 from cli.scope import scope_gaps, with_scope
 from shared.domain.difference import difference
@@ -48,7 +48,7 @@ def add(what: Any) -> None:
     add_from(diff, "compare on")
     fresh = "read every cluster from ARM: Resource Graph lags behind, and shows too little for proofs of nodes to count"
     diff.add_argument("--fresh", action="store_true", help=fresh)
-    diff.add_argument("--output", choices=("table", "json"), default="table", help="default: table")
+    add_output(diff)
     diff.set_defaults(run=_diff)
 
 

@@ -63,7 +63,7 @@ def _print_change(change: Change, rows: Sequence[PoolDifference]) -> None:
         for line, pools in Counter(_otherwise(row) for row in rows).most_common():
             print(plain_text(f"  {count(pools, 'node pool')}: {line}"))
     else:
-        print_aligned(_HEADER, [_cells(row) for row in rows])
+        print_aligned(_HEADER, [_cells(row) for row in rows], loose="step")
 
 
 def _size(rows: Sequence[PoolDifference]) -> str:

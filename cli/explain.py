@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.exits import MEANING, UNKNOWN, cut_short, of_states
 from cli.fleet import AWAY, read_patiently
-from cli.naming import CLUSTER, a_file, named_cluster, ours
+from cli.naming import CLUSTER, a_file, add_output, named_cluster, ours
 from cli.rules import load, trouble_of
 from cli.scope import with_scope
 from cli.show import plain_text
@@ -44,7 +44,7 @@ def add(commands: Any) -> None:
     explain.add_argument("pool", help="name of the node pool")
     explain.add_argument("--policy", type=a_file, help="explain by this policy rather than by what the app used last")
     explain.add_argument("--exemptions", type=a_file, help="the exemptions that go with the policy")
-    explain.add_argument("--json", action="store_true", help="for programs")
+    add_output(explain)
     explain.set_defaults(run=_explain)
 
 
@@ -63,7 +63,7 @@ def _explain(chosen: argparse.Namespace) -> int:
     before = read_posture(bootstrap.table("posture"), read.id).posture
     explained, unseen = explain(_situation(read, rules, clusters, before), _pool(read, name)), _unseen(before)
     with cut_short():
-        if chosen.json:
+        if chosen.output == "json":
             print(json.dumps(_plain(explained, unseen, rules, source), indent=2))
         else:
             _print(explained, unseen, rules, source)

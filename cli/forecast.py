@@ -12,7 +12,7 @@ from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.fleet import add_from, say_unseen
 from cli.forecast_fleet import App, Found, members
 from cli.forecast_report import Report, print_forecast
-from cli.naming import a_file
+from cli.naming import a_file, add_output
 from cli.rules import load, trouble_of
 from cli.scope import ALL_OUT, scope_gaps, with_scope
 from shared.domain.budget import Budget, named
@@ -51,7 +51,7 @@ def add(commands: Any) -> None:
     add_from(forecast, "play on")
     minutes = "how long a node takes; default: as the app's last remediations did, or 12.3"
     forecast.add_argument("--minutes-per-node", metavar="N", help=minutes)
-    forecast.add_argument("--output", choices=("table", "json"), default="table", help="default: table")
+    add_output(forecast)
     forecast.add_argument("--svg", type=a_file, metavar="FILE", help="also write a picture there")
     forecast.set_defaults(run=_forecast)
 

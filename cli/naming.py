@@ -3,6 +3,7 @@
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 from shared.domain.ids import ClusterId
 from shared.errors import InputError
@@ -23,6 +24,13 @@ def a_file(text: str) -> Path:
     if text == "-":
         raise argparse.ArgumentTypeError("- is standard input for --from alone: name a file")
     return Path(named(text))
+
+
+def add_output(parser: Any, *others: str) -> None:
+    """Add `--output table|json`, with more of them, and `--json`, which is the same as `--output json`."""
+    choices = ("table", "json", *others)
+    parser.add_argument("--output", choices=choices, default="table", help="default: table")
+    parser.add_argument("--json", dest="output", action="store_const", const="json", help="the same as --output json")
 
 
 def named_cluster(text: str) -> ClusterId:

@@ -117,7 +117,8 @@ class Judge:
     gaps: list[Gap] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _pools: dict[tuple[str, str], PoolRow] = field(default_factory=dict)
-    _clusters: dict[str, ClusterRow] = field(default_factory=dict)
+    _clusters: dict[tuple[str, int], ClusterRow] = field(default_factory=dict)
+    """By key, and number: what is said of the cluster, and of each of its pools that can't be read, is a row."""
     _excluded: dict[str, ClusterId] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
     _again: dict[str, ClusterId] = field(default_factory=dict)
@@ -143,16 +144,19 @@ class Judge:
         if cluster and not posture.in_scope:
             self._excluded[key] = cluster
             return
-        if findings := (*posture.cluster_findings, *entry.faults):
-            row = ClusterRow(cluster, entry.where, findings)
-            self._clusters[key] = _worse(self._clusters.get(key), row)
+        # Where pools can't be read, whatever else is said of the cluster as a whole says less.
+        of_cluster = () if entry.faults and not posture.pools else posture.cluster_findings
+        for number, findings in enumerate((of_cluster, *((fault,) for fault in entry.faults))):
+            if findings:
+                row = ClusterRow(cluster, entry.where, findings)
+                self._clusters[key, number] = _worse(self._clusters.get((key, number)), row)
         if cluster:
             for pool in posture.pools:
                 self._pools[key, pool.pool] = _worse(self._pools.get((key, pool.pool)), PoolRow(cluster, pool))
 
     def verdicts(self) -> Verdicts:
         """Return what was judged so far."""
-        judged = {key for key, _ in self._pools} | self._clusters.keys()
+        judged = {key for key, _ in (*self._pools, *self._clusters)}
         return Verdicts(
             self.now,
             tuple(sorted(self._pools.values(), key=_pool_order)),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.model import ComplianceState, PoolPosture, Posture
 from shared.domain.policy import ENDS_KEPT, Breaker, Policy, Ring
+from shared.domain.wording import count
 
 _EXCUSED = (ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
 COUNTS_LAST = timedelta(hours=3)
@@ -192,7 +193,8 @@ def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refu
         limits.append((f"ring {wanted.ring.name}", mine, wanted.ring.concurrent.of(total)))
     for where, used, limit in limits:
         if used >= limit:
-            return Refusal("BudgetExhausted", f"{used} remediations run in {where}; the policy allows {limit}.")
+            runs = f"{count(used, 'remediation')} {'runs' if used == 1 else 'run'}"
+            return Refusal("BudgetExhausted", f"{runs} in {where}; the policy allows {limit}.")
     nodes = sum(place.nodes for place in others)
     if disruption.nodes is not None and wanted.nodes is None:
         return Refusal("TooManyNodes", f"How many nodes {wanted.pool} has is not known, and the policy has a limit.")

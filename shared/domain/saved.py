@@ -17,6 +17,7 @@ from shared.domain.ids import ClusterId, pool_name
 from shared.domain.model import Cluster, ClusterRead, ComplianceState, Finding, Unreadable
 from shared.domain.observe import read_cluster
 from shared.domain.pages import Page, arm_page, graph_page
+from shared.domain.wording import count
 from shared.errors import InputError
 
 ACCEPTED = (
@@ -123,7 +124,7 @@ def _shape(value: Any, source: str) -> tuple[list[Any], Page]:
             return items, arm_page(value, source)
         case {"data": list(rows)}:
             return rows, graph_page(value, rows, source)
-        case {"agentPoolProfiles": _} | {"properties": _}:
+        case dict() if "properties" in value or _shows_pools(value):
             return [value], Page(source)
         case _:
             raise InputError(f"{source} holds {_looks(value)}. Accepted are {ACCEPTED}")
@@ -146,8 +147,13 @@ def _is_clusterlike(item: Any) -> bool:
     kind = item.get("type")
     of_type = isinstance(kind, str) and kind.lower() == _TYPE
     properties = item.get("properties")
-    shows_pools = "agentPoolProfiles" in item or (isinstance(properties, dict) and "agentPoolProfiles" in properties)
+    shows_pools = _shows_pools(item) or (isinstance(properties, dict) and _shows_pools(properties))
     return shows_pools or of_type or (bool(_id(item)) and "properties" in item)
+
+
+def _shows_pools(item: Mapping[str, Any]) -> bool:
+    """Say whether pools were meant to be there, in whatever spelling."""
+    return "agentPoolProfiles" in item or any(name.lower() == "agentpoolprofiles" for name in item)
 
 
 def _id(item: Mapping[str, Any]) -> ClusterId | None:
@@ -177,11 +183,11 @@ def _cluster(cluster: ClusterId, item: Mapping[str, Any], where: str) -> Entry:
     properties = item.get("properties")
     if not isinstance(properties, dict):
         if "agentPoolProfiles" not in item:
-            return _unread(cluster, where, f"{where} has no `agentPoolProfiles`: its node pools are not in the file")
+            return _unread(cluster, where, f"{where} has no `agentPoolProfiles`: {_misspelled(item)}")
         properties = arm_properties(item)
     profiles = properties.get("agentPoolProfiles")
     if not isinstance(profiles, list):
-        found = _looks(profiles) if "agentPoolProfiles" in properties else "missing"
+        found = _looks(profiles) if "agentPoolProfiles" in properties else f"missing: {_misspelled(properties)}"
         return _unread(cluster, where, f"{where}: `agentPoolProfiles` should be a list, and is {found}")
     # As they stand in the file: what has been put into ARM's spelling no longer shows that it contradicted itself.
     given = (item["properties"] if isinstance(item.get("properties"), dict) else item)["agentPoolProfiles"]
@@ -190,9 +196,20 @@ def _cluster(cluster: ClusterId, item: Mapping[str, Any], where: str) -> Entry:
         for number, (as_given, pool) in enumerate(zip(given, profiles, strict=True), 1)
     ]
     good = [pool for pool, fault in judged if fault is None]
-    read = read_cluster({**item, "properties": {**properties, "agentPoolProfiles": good}})
     faults = tuple(fault for _, fault in judged if fault)
+    if faults and not good:
+        none = f"{where}: none of its {count(len(faults), 'node pool')} can be read"
+        return Entry(cluster, where, Unreadable("Unintelligible", none, None), faults)
+    read = read_cluster({**item, "properties": {**properties, "agentPoolProfiles": good}})
     return Entry(cluster, where, read, (*faults, *_repeated(read, where)))
+
+
+def _misspelled(item: Mapping[str, Any]) -> str:
+    """Say why there are no pools."""
+    for name in item:
+        if name.lower() == "agentpoolprofiles":
+            return f"it has `{name}`, and names are read in the spelling of ARM or the Azure CLI alone"
+    return "its node pools are not in the file"
 
 
 def _repeated(cluster: Cluster, where: str) -> Iterator[Finding]:

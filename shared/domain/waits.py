@@ -16,6 +16,8 @@ from shared.domain.windows import Closed, Open, opening
 
 _NOTICE_HOLDS = timedelta(days=30)
 """How long after the time that an owner was told a reimage may still begin; then he is told again."""
+FOR_A_PERSON = " waits for a person: `fipswarden approve`."
+"""How the message of a step ends that nobody has agreed to."""
 _REREAD = timedelta(hours=1)
 """How soon to ask again for what a person may change at any time."""
 
@@ -218,7 +220,7 @@ def _not_agreed(situation: Situation, step: Step) -> Wait | None:
         return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
     for needed in approvals_needed(situation, step):
         if not agreed(budget, needed, now):
-            message = f"{describe(step)} waits for a person: `fipswarden approve`."
+            message = f"{describe(step)}{FOR_A_PERSON}"
             return Wait("ApprovalMissing", message, _REREAD, needed)
     return None
 

@@ -268,6 +268,15 @@ class TestMalformed:
         assert isinstance(found.read, Unreadable)
         assert said in found.read.message
 
+    @pytest.mark.parametrize("body", [BODY, printed_by_az(BODY)])
+    def test_a_spelling_that_nobody_uses_is_named(self, body: Any) -> None:
+        wrong = json.loads(json.dumps(body).replace("agentPoolProfiles", "agentpoolprofiles"))
+
+        for value in ([wrong], wrong):
+            (found,) = entries(value)
+            assert isinstance(found.read, Unreadable)
+            assert "it has `agentpoolprofiles`, and names are read in the spelling of" in found.read.message
+
     def test_a_pool_that_cannot_be_read_takes_no_other_with_it(self) -> None:
         (entry,) = entries([arm_cluster(profile(), profile(name="../x"), disabled("batch"))])
 
