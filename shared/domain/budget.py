@@ -230,8 +230,11 @@ def _ring_closed(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted, now
 def _not_done(budget: Budget, policy: Policy, ring: Ring, now: datetime) -> Refusal | None:
     """Say what keeps the ring after this one closed."""
     counts = budget.counts
-    if counts is None or counts.policy != policy.hash or now - counts.at > COUNTS_LAST:
+    if counts is None or now - counts.at > COUNTS_LAST:
         return Refusal("RingClosed", f"Ring {ring.name} comes first, and has not been counted lately.")
+    if counts.policy != policy.hash:
+        message = f"Ring {ring.name} comes first, and the resync counts it once the app uses this text of the policy."
+        return Refusal("RingClosed", message)
     count = counts.rings.get(ring.name, RingCount())
     if count.unproven or count.clean_since is None:
         return Refusal("RingClosed", _unproven(ring, count))

@@ -91,7 +91,7 @@ class Rehearsal:
         self._begin(now)
         while self._events and self._events[0][0] <= until:
             at = self._events[0][0]
-            self._resync(at)
+            self.resync(at)
             while self._events and self._events[0][0] == at:
                 event = heappop(self._events)
                 self._coming.discard(event)
@@ -136,7 +136,7 @@ class Rehearsal:
                 self.actors[known.cluster.id.key] = actor
                 self.assumed += 0 if known.proven else assumed
                 self.asides += () if known.proven else _asides(actor)
-        self._resync(now)
+        self.resync(now)
         for key in sorted(self.budget.places.keys() | {key for key, it in self.actors.items() if it.memory.operation}):
             self._schedule(self._ends(key, now), _Event.END, key)
         for key, actor in self.actors.items():
@@ -282,8 +282,8 @@ class Rehearsal:
         """Return when the last resync was."""
         return self.start.now + (at - self.start.now) // _HOUR * _HOUR
 
-    def _resync(self, at: datetime) -> None:
-        """Count the fleet as the last resync did."""
+    def resync(self, at: datetime) -> None:
+        """Count the fleet as the last resync before a time would have."""
         mark = self._mark(at)
         if self._counted_at == mark:
             return

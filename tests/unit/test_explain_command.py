@@ -137,6 +137,22 @@ def test_of_a_cluster_that_the_app_has_never_looked_at_nothing_is_said_to_begin(
     assert (found["begins"], found["unseen"][:27]) == (False, "the app has never looked at")
 
 
+def test_a_ring_of_a_text_that_was_never_used_is_said_not_to_be_counted_yet(
+    app: App, tmp_path: Path, capsys: Capture
+) -> None:
+    app.used()
+    change(app.tables["rollout"], lambda _: Budget(counts=Counts(NOW, 3, policy="the text in use")))
+    new = tmp_path / "new.yaml"
+    new.write_text(
+        "version: 1\nmode: enforce\nrings:\n  - { name: dev, match: { tags: { env: dev } } }\n  - name: rest\n"
+    )
+
+    main(["explain", ID, "apps", "--policy", str(new)])
+
+    out = capsys.readouterr().out
+    assert "Ring dev comes first, and the resync counts it once the app uses this text of the policy." in out
+
+
 def test_nor_of_one_that_the_app_could_not_read(app: App, capsys: Capture) -> None:
     app.used()
     app.tables["posture"] = MemoryTable(ManualClock(NOW))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.afterwards import switched
-from shared.domain.budget import Approval, Budget, Canary, Ended, Place
+from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place
 from shared.domain.fates import Fate, PoolFate
 from shared.domain.forecast import Forecast, forecast
 from shared.domain.lanes import Candidate, Lane
@@ -258,6 +258,22 @@ class TestRings:
         assert found.remediations == ()
         by_reason = {blocker.reason: blocker.pools for blocker in found.blockers}
         assert by_reason == {"ProvisioningFailed": 1, "RingClosed": 2}
+
+    @pytest.mark.parametrize("soak", [timedelta(), 60 * DAY])
+    @pytest.mark.parametrize("counts", [None, Counts(NOW, 2, policy="another text")])
+    def test_what_keeps_a_ring_closed_is_told_as_it_would_be_counted_then(
+        self, soak: timedelta, counts: Counts | None
+    ) -> None:
+        quiet = rule("quiet", Mode.AUDIT if not soak else Mode.ENFORCE, tags={"env": "dev"})
+        rules = book(rings=(replace(DEV, soak=soak), PROD), rules=(quiet,))
+        fleet = (known(disabled(), name="aks-d", tags={"env": "dev"}), known(disabled(), name="aks-p"))
+
+        found = foretold(*fleet, rules=rules, budget=Budget(counts=counts))
+
+        (blocker,) = [each for each in found.blockers if each.reason.startswith("Ring")]
+        assert blocker.message.startswith(
+            "Ring dev soaks until" if soak else "Ring dev comes first, and 1 of its 1 pool"
+        )
 
     def test_a_ring_whose_canary_is_never_proven_goes_no_further(self) -> None:
         canary = Canary(cluster_id("aks-x").key, "apps")
