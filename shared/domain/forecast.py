@@ -17,7 +17,7 @@ from shared.domain.stage import Aside, Known, Remediation, Start
 from shared.domain.windows import Blackout, Window, opening
 from shared.domain.wording import count
 
-__all__ = ["Blocker", "Day", "Forecast", "Known", "Progress", "Start", "forecast"]
+__all__ = ["Blocker", "Day", "Forecast", "Known", "Progress", "Start", "forecast", "headline", "last_day"]
 
 _EXAMPLES = 3
 _TIMETABLES = 20
@@ -46,7 +46,11 @@ class Progress:
     finished: datetime | None
     """When the last of the pools is done; None if one is not by the end."""
     open: tuple[tuple[datetime, datetime], ...] = ()
-    """When a window of pools that are due is open; empty where none restricts them."""
+    """When a window of pools that are due is open: the whole time where none restricts one of them.
+
+    Empty where nothing is due, or it can't be said for the ring: the clusters have windows of their own, or there are
+    too many different ones.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,27 @@ class Forecast:
     """Clusters that can't be read, or have findings that belong to no pool: what is there is in no number."""
     beside_pools: tuple[Aside, ...] = ()
     """What is wrong with clusters beside their pools, or not known: no step of the product mends it."""
+
+
+def headline(found: Forecast) -> str:
+    """Return the whole forecast in one line."""
+    fleet = found.fleet
+    pools = count(fleet.pools, "node pool")
+    if not fleet.pools:
+        return f"{pools}: none that is in scope was read"
+    if fleet.finished == found.now:
+        return f"{pools}: nothing is left to do"
+    if fleet.finished:
+        return f"{pools}: done {fleet.finished:%Y-%m-%d %H:%M} UTC"
+    left = fleet.pools - fleet.done
+    return (
+        f"{pools}: {left} not done by the end of {last_day(found)}" if left else f"{pools}: done, as far as can be seen"
+    )
+
+
+def last_day(found: Forecast) -> date:
+    """Return the last day that a forecast looks at."""
+    return (found.until - timedelta(microseconds=1)).date()
 
 
 def forecast(start: Start) -> Forecast:
@@ -166,14 +191,19 @@ def _progress(
 
 
 def _open_times(start: Start, wanted: set[tuple[str, str]]) -> tuple[tuple[datetime, datetime], ...]:
-    """Return when a window is open for some pool; nothing if one of them needs no window, or there are too many."""
+    """Return when a window is open for some pool that is to be done; nothing if that can't be said."""
     tables: set[tuple[tuple[Window, ...], tuple[Blackout, ...]]] = set()
     clusters = {cluster for cluster, _ in wanted}
     for known in (each for each in start.fleet if each.cluster.id.key in clusters):
         for subject in subjects(known.cluster, Memory(), start.rules.policy, start.now):
-            if subject.settings.mode.acts and (known.cluster.id.key, subject.pool.name) in wanted:
-                tables.add((subject.settings.windows, subject.settings.blackouts))
-    if len(tables) > _TIMETABLES or any(not windows and not blackouts for windows, blackouts in tables):
+            settings = subject.settings
+            if settings.mode.acts and (known.cluster.id.key, subject.pool.name) in wanted:
+                if settings.cluster_maintenance and not settings.windows:
+                    return ()
+                tables.add((settings.windows, settings.blackouts))
+    if ((), ()) in tables:
+        return ((start.now, start.until),) if start.now < start.until else ()
+    if len(tables) > _TIMETABLES:
         return ()
     return _joined(sorted(span for table in tables for span in _spans(*table, start.now, start.until)))
 

@@ -501,8 +501,10 @@ class TestDays:
         first = datetime(2026, 11, 23, 20, tzinfo=UTC)
         assert found.rings[0].open == ((first, first + 6 * HOUR),)
 
-    def test_where_no_window_restricts_nothing_is_told_of_windows(self) -> None:
-        assert foretold(*bad(1)).rings[0].open == ()
+    def test_where_no_window_restricts_it_is_open_the_whole_time(self) -> None:
+        assert foretold(*bad(1)).rings[0].open == ((NOW, NOW + 30 * DAY),)
+        assert foretold(known(profile())).rings[0].open == (), "nothing is to be done"
+        assert foretold(*bad(1), rules=book(cluster_maintenance=True)).rings[0].open == ()
 
 
 class TestPace:

@@ -319,9 +319,9 @@ class TestSaved:
         assert main(["forecast", *UNTIL, "--policy", policy, "--from", write(FLEET, "fleet.json")]) == 2
         assert "out of the policy's scope: nothing was judged" in capsys.readouterr().err
 
-    def test_nothing_at_all_is_done(self, write: Write, capsys: Capture) -> None:
+    def test_of_nothing_at_all_nothing_is_called_done(self, write: Write, capsys: Capture) -> None:
         assert main(["forecast", *UNTIL, "--policy", write(ENFORCE), "--from", write([], "fleet.json")]) == 0
-        assert capsys.readouterr().out.startswith("0 node pools: nothing is left to do")
+        assert capsys.readouterr().out.startswith("0 node pools: none that is in scope was read")
 
     @pytest.mark.parametrize(
         ("arguments", "says"),
