@@ -48,10 +48,10 @@ def print_aligned(header: Sequence[str], rows: Sequence[Sequence[str]], loose: s
     screen = sys.stdout.isatty()
     room = _room(table, at) if screen and at is not None else None
     if at is not None and room is not None and room < _LEAST_WIDTH:
-        below = [row[at] for row in table]
-        for line, text in zip(_lines([row[:at] + row[at + 1 :] for row in table], screen), below, strict=True):
-            print(line)
-            print(_cut(f"    {text}", shutil.get_terminal_size().columns))
+        first, *lines = _lines([row[:at] + row[at + 1 :] for row in table], screen)
+        print(first)
+        for line, row in zip(lines, table[1:], strict=True):
+            print(line, _cut(f"    {row[at]}", shutil.get_terminal_size().columns), sep="\n")
         return
     if at is not None and room is not None:
         table = [[*row[:at], _cut(row[at], room), *row[at + 1 :]] for row in table]

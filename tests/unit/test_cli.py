@@ -570,6 +570,14 @@ def test_a_look_is_queued_with_the_name_of_who_asked(app: App, capsys: pytest.Ca
     assert "if it does not exist, there will be no verdict" in out
 
 
+def test_a_look_names_the_cluster_as_it_was_named(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    app.looked(GOOD)
+
+    main(["look", "rg-pay/aks-pay"])
+
+    assert "`fipswarden posture rg-pay/aks-pay` shows the verdicts" in Printed(capsys).out
+
+
 def test_a_look_at_a_known_cluster_says_when_nodes_are_asked_again(
     app: App, capsys: pytest.CaptureFixture[str]
 ) -> None:
