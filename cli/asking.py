@@ -206,9 +206,8 @@ def _waiting(cluster: ClusterId, pool: str) -> "Deferral":
     stored = read_posture(bootstrap.table("posture"), cluster)
     deferrals = stored.deferrals
     known = sorted(each.pool for each in stored.posture.pools) if stored.posture else []
-    if name not in known:
-        there = f"it has: {', '.join(known)}" if known else "none of its node pools is known"
-        raise InputError(f"the app knows no node pool {name} of {cluster}; {there}")
+    if known and name not in known:
+        raise InputError(f"the app knows no node pool {name} of {cluster}; it has: {', '.join(known)}")
     found = next((one for one in deferrals if (one.pool, one.reason) == (name, "ApprovalMissing")), None)
     if found is None:
         said = next((f": {one.reason}, {one.message}" for one in deferrals if one.pool == name), "")

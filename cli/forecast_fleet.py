@@ -69,7 +69,9 @@ class Found:
         if counts is None:
             return 0
         seen = {cluster.id.arm_id.lower() for cluster in self.clusters}
-        return counts.blind - sum(gap.lower() in seen for gap in counts.gaps)
+        judged = counts.blind - sum(gap.lower() in seen for gap in counts.gaps)
+        # What keeps a ring of the app closed does so whoever else can read it.
+        return max(judged, *(ring.unseen for ring in counts.rings.values()), 0)
 
     def add_gaps(self, gaps: Sequence[Gap]) -> None:
         """Add parts of the fleet that should have been seen."""

@@ -94,17 +94,28 @@ def _finite(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+_ENTRIES = frozenset({"value", "data", "agentPoolProfiles", "agentpoolprofiles"})
+"""Lists whose items are read one by one: one that contradicts itself is no matter of the others."""
+
+
 class _Contradictory(dict[str, Any]):
-    """An object in which a name has two values, or that has such an object in it; a list in it stands for itself."""
+    """An object in which a name has two values, or that has such an object in it."""
 
     said = ""
     """What is wrong, for people."""
 
 
+def _said(value: Any) -> str:
+    """Say what is wrong with a value, if it contradicts itself."""
+    if isinstance(value, _Contradictory):
+        return value.said
+    return next(filter(None, map(_said, value)), "") if isinstance(value, list) else ""
+
+
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """Read an object; Python alone would believe the last of two values without a word."""
     found = dict(pairs)
-    said = next((value.said for value in found.values() if isinstance(value, _Contradictory)), "")
+    said = next(filter(None, (_said(value) for name, value in found.items() if name not in _ENTRIES)), "")
     if len(found) < len(pairs):
         twice = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
         differing = [name for name in twice if len({json.dumps(value) for key, value in pairs if key == name}) > 1]

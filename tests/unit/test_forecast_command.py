@@ -17,7 +17,7 @@ from local.memory import MemoryTable
 from local.ports import WorldClusters, WorldFleet
 from shared import bootstrap
 from shared.budget import change
-from shared.domain.budget import Budget, Counts
+from shared.domain.budget import Budget, Counts, RingCount
 from shared.domain.codec import plain
 from shared.domain.model import Cluster, Memory, PoolMemory, Posture, Strays, Unreadable
 from shared.domain.observe import read_cluster
@@ -401,6 +401,17 @@ class TestWithTheApp:
             capsys.readouterr().out
         )
         found = as_json(capsys, "--from", write(FLEET, "fleet.json"))
+        assert [blocker["reason"] for blocker in found["blockers"]] == ["RingClosed"]
+
+    def test_what_keeps_its_rings_closed_keeps_them_closed_whoever_else_can_read_it(
+        self, app: App, write: Write, capsys: Capture
+    ) -> None:
+        app.used(ENFORCE + "rings: [{ name: dev, match: { tags: { env: dev } } }, { name: rest }]\n")
+        counts = Counts(NOW, 3, rings={"dev": RingCount(1, 1, unseen=1)})
+        change(app.tables["rollout"], lambda _: Budget(counts=counts))
+
+        found = as_json(capsys, "--from", write(FLEET, "fleet.json"))
+
         assert [blocker["reason"] for blocker in found["blockers"]] == ["RingClosed"]
 
     def test_a_cluster_that_it_has_not_looked_at_yet_and_that_can_be_read_does_not(

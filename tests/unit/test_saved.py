@@ -333,6 +333,15 @@ class TestMalformed:
             assert fault.state is ComplianceState.UNKNOWN
             assert fault.message.endswith("stands there twice, with two values")
 
+    def test_so_is_one_that_does_in_a_list_of_its_own(self) -> None:
+        content = json.dumps([arm_cluster(profile(virtualMachineNodesStatus=[{"count": 3}]), disabled("batch"))])
+
+        twice = content.replace('[{"count": 3}]', '[{"count": 3, "count": 0}]')
+        (entry,) = read_saved(twice.encode(), "fleet.json").entries()
+
+        assert isinstance(entry.read, Cluster)
+        assert [pool.name for pool in entry.read.pools] == ["batch"]
+
     def test_a_cluster_that_says_two_things_is_unreadable(self) -> None:
         content = json.dumps([BODY]).replace('"env": "prod"', '"env": "prod", "env": "dev"')
 
