@@ -130,10 +130,10 @@ class Judge:
 
     def _posture(self, entry: Entry) -> Posture:
         try:
-            return evaluate(entry.read, Memory(), self.rules, None, self.now)
+            return evaluate(entry.read, Memory(), self.rules, None, self.now, cluster=entry.cluster)
         except RecursionError:
             deep = Unreadable("Unintelligible", f"{entry.where} is nested too deeply to be judged.", None)
-            return evaluate(deep, Memory(), self.rules, None, self.now)
+            return evaluate(deep, Memory(), self.rules, None, self.now, cluster=entry.cluster)
 
     def _keep(self, entry: Entry, posture: Posture) -> None:
         cluster = entry.cluster

@@ -1,10 +1,11 @@
-"""The example fleet: three subscriptions, a dozen clusters, all kinds of trouble with FIPS; and fleets for load."""
+"""The example fleet: three subscriptions, thirteen clusters, all kinds of trouble with FIPS; and fleets for load."""
 
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from local import seed_workloads
 from local.clock import Clock
 from local.world import World, images, pools, rollout
 from local.world.access import APP, OPERATOR
@@ -84,6 +85,7 @@ def example_world(
         _payments(world)
         _platform(world)
         _research(world)
+        seed_workloads.fill(world)
     return world
 
 
@@ -170,6 +172,10 @@ def _platform(world: World) -> None:
     stopped = {"count": 2, "powerState": {"code": "Stopped"}}
     world.add_pool(sleepy, "system", **_SYSTEM | {"enableFIPS": False} | stopped).nodes = []
     sleepy.power_state = "Stopped"
+
+    # nobody reaches its API server from here
+    hidden = world.add_cluster(PLATFORM, "rg-platform", "aks-hidden-prod", tags=prod, private=True, **place)
+    world.add_pool(hidden, "system", count=3, **_SYSTEM)
 
     failed = world.add_cluster(PLATFORM, "rg-platform", "aks-search-prod", tags=prod, **place)
     world.add_pool(failed, "system", count=3, **_SYSTEM)

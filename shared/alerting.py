@@ -173,7 +173,9 @@ def deliver(alert: Alert, channels: Sequence[Channel], memory: Table, now: datet
     the id of the queue message: the same in every try, and another one for a second message with this alert.
     """
     # A rule may name channels; where none of them is set up (any more), everybody is told rather than nobody.
-    channels = [channel for channel in channels if channel.name in alert.channels] or channels
+    chosen = [channel for channel in channels if channel.name in alert.channels] or channels
+    # An owner is told by mail whatever the rule names: there is no other way to reach him.
+    channels = [one for one in channels if one in chosen or (alert.owner and one.name == "mail")]
     hold = _hold(memory, alert, channels, message, now)
     if isinstance(hold, Delivery):
         return hold

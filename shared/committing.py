@@ -66,9 +66,10 @@ def remember_notices(look: Look, plan: Plan, posture: Posture) -> None:
     due = {*(one.pool for one in plan.deferrals), *([plan.action.pool] if plan.action else [])} - {*plan.barred}
     for name, pool in memory.pools.items():
         if pool.noticed and name not in due:
-            memory = memory.with_pool(name, replace(pool, noticed=None))
+            memory = memory.with_pool(name, replace(pool, noticed=None, noticed_of=""))
     for notice in plan.notices:
-        memory = memory.with_pool(notice.pool, replace(memory.pool(notice.pool), noticed=posture.at))
+        told = replace(memory.pool(notice.pool), noticed=posture.at, noticed_of=notice.step)
+        memory = memory.with_pool(notice.pool, told)
     if memory != look.memory:
         look.hold.save(memory)
 

@@ -11,10 +11,12 @@ from shared.domain.model import (
     Gone,
     Memory,
     OutcomeState,
+    Pool,
     PoolMemory,
     Unreadable,
 )
 from shared.domain.rulebook import Rulebook
+from shared.domain.steps import UNFINISHED
 from shared.look import Look
 from shared.proving import Proving
 from shared.remediation import Remediation
@@ -89,6 +91,11 @@ def _pools_remembered(look: Look, read: Cluster, now: datetime) -> dict[str, Poo
     # A look that could not read the cluster kept the pools of one before: it saw of none that it was not there.
     absent = before.at if before and not unreadable(before) else None
     names = [pool.name for pool in read.pools]
-    kept = {name: memory.pools[name] for name in names if name in memory.pools}
+    kept = {pool.name: _still(memory.pools[pool.name], pool) for pool in read.pools if pool.name in memory.pools}
     new = [name for name in names if name not in kept and known is not None and name not in known]
     return kept | {name: PoolMemory(first_seen=now, absent=absent) for name in new}
+
+
+def _still(remembered: PoolMemory, pool: Pool) -> PoolMemory:
+    """Return what still holds of a pool: one that is half-way no more needs no leave to go on."""
+    return remembered if pool.provisioning_state in UNFINISHED else replace(remembered, resume="")

@@ -21,10 +21,16 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     """By lower-case name."""
     body: bytes = b""
+    waited: float = 0
+    """How many seconds it has waited since it came, because answers said `again_after`."""
     base_url: str = "https://localhost"
     """Scheme and host as the client sees them; links in answers begin with it."""
     client_certificate: str | None = None
     """The common name of the client certificate, if one was shown and is good."""
+    address: str = "127.0.0.1"
+    """The client's IP address, for API servers with authorised ranges."""
+    inside: bool = False
+    """Comes from within the cluster's own network, as run command does."""
 
     def json(self) -> Json:
         """Return the body as an object, empty if there is none; raise ValueError for anything else."""
@@ -47,6 +53,8 @@ class Response:
     """Reset the connection instead of answering."""
     again_after: float = 0
     """If not 0: wait that many seconds, then handle the same request again. Nothing has happened yet."""
+    begun: bool = False
+    """With `again_after`: the status and the headers are sent already, as for a watch; only the body is to come."""
 
     def json(self) -> Json:
         """Return the body as an object."""

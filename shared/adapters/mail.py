@@ -5,12 +5,12 @@ relay of yours, or one that knows the app by its outbound address (an Exchange O
 into SMTP_HOST.
 """
 
-import re
 import smtplib
 import ssl
 from collections.abc import Mapping
 
 from shared.config import Mail
+from shared.domain.addresses import is_address
 from shared.domain.clouds import Cloud
 from shared.domain.model import Alert
 from shared.errors import FipswardenError, TerminalError, TransientError
@@ -20,10 +20,6 @@ from shared.reports import mail
 log = logger("mail")
 _TIMEOUT = 20.0
 """Seconds to connect, and for each answer of the relay."""
-_ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_PLAIN = re.compile(rf"(?=.{{1,64}}@.{{1,255}}$){_ATOM}(\.{_ATOM})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
-"""An owner's address comes from a tag that anybody may write: what `email` or a relay might stumble over reaches
-nobody, so that it can't keep the mail from the usual recipients (RFC 5322: `dot-atom`; RFC 5321, 4.5.3.1: lengths)."""
 
 
 class MailChannel:
@@ -42,8 +38,7 @@ class MailChannel:
         another try would only repeat the mail for the rest.
         """
         to = self._settings
-        owner = (alert.owner,) if _PLAIN.fullmatch(alert.owner) and alert.owner not in to.recipients else ()
-        recipients = (*to.recipients, *owner)
+        recipients = self._recipients(alert)
         message = mail.message(alert, self._portal, to.sender, recipients)
         try:
             with smtplib.SMTP(to.host, to.port, timeout=_TIMEOUT) as relay:
@@ -55,6 +50,13 @@ class MailChannel:
             raise _failure(error) from error
         if refused:
             log.error("mail recipients refused", extra={"key": alert.key, "recipients": _recipients(refused)})
+
+    def _recipients(self, alert: Alert) -> tuple[str, ...]:
+        """Return who gets an alert: one whose rule names other channels goes to its owner alone."""
+        usual = self._settings.recipients
+        owner = (alert.owner,) if is_address(alert.owner) and alert.owner not in usual else ()
+        elsewhere = alert.channels and self.name not in alert.channels
+        return owner if elsewhere and owner else (*usual, *owner)
 
 
 def _failure(error: Exception) -> FipswardenError:

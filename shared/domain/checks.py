@@ -3,17 +3,28 @@
 Pure. A field that could not be read gives `unknown`; nothing here turns missing knowledge into compliance.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.capability import KNOWN_OS_SKUS, fips_enabled_by_default, incapable, release_if_switched
-from shared.domain.model import Cluster, Finding, Pool, PoolMemory
+from shared.domain.arm_errors import ABORTED, CANCELED, FAILED, TABLE
+from shared.domain.capability import fips_enabled_by_default, incapable, release_if_switched
+from shared.domain.legible import illegible
+from shared.domain.model import Cluster, Finding, Operation, Pool, PoolMemory
 from shared.domain.model import ComplianceState as State
 from shared.domain.modules import Standing, modules_of
 from shared.domain.policy import Rule
 from shared.domain.settings import Fips, Modules, OsSku, Settings
-from shared.domain.support import Release, release_of, retirement
+from shared.domain.support import (
+    FipsSupport,
+    Release,
+    is_fips_image,
+    os_sku_named,
+    release_of,
+    releases_with_fips,
+    retirement,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +36,8 @@ class Subject:
     memory: PoolMemory
     rule: Rule
     now: datetime
-    operating: bool = False
-    """Our own operation on the pool has not ended, whatever the pool's provisioning state says."""
+    operation: Operation | None = None
+    """Our own operation on the pool, which has not ended, whatever the pool's provisioning state says."""
     agent: str = ""
     """Version of the cluster's monitoring agent; empty if it is not known."""
 
@@ -46,6 +57,7 @@ class Subject:
         return self.cluster.stopped or self.pool.stopped or self.pool.count == 0
 
 
+_KNOWN = frozenset({ABORTED, CANCELED, *(row.reason for row in TABLE)})
 CONTEST = timedelta(days=7)
 """A pool that needs us again within this time is contested."""
 
@@ -65,23 +77,36 @@ def decided(subject: Subject) -> Finding | None:
 
 def flag(subject: Subject) -> Finding | None:
     """Compare the flag with what the policy asks for."""
-    pool = subject.pool
+    return _unjudged(subject.pool) or (_required if subject.required else _forbidden)(subject.pool)
+
+
+def _unjudged(pool: Pool) -> Finding | None:
+    """Say that nobody knows what kind of pool it is."""
+    known = os_sku_named(pool.os_sku)
     if pool.os_type not in ("Linux", "Windows"):
         message = f"ARM calls the pool's OS type {pool.os_type!r}: not judged."
         return Finding("flag", State.UNKNOWN, "OsTypeUnknown", message)
-    if pool.os_sku.lower() not in KNOWN_OS_SKUS:
+    if known is None:
         return Finding("flag", State.UNKNOWN, "OsSkuUnknown", f"OS SKU {pool.os_sku!r} is not known to this version.")
-    if not subject.required:
-        return _forbidden(pool)
+    if known.os_type != pool.os_type:
+        message = f"ARM says OS type {pool.os_type} and OS SKU {pool.os_sku}, which contradict each other: not judged."
+        return Finding("flag", State.UNKNOWN, "OsContradictory", message)
+    return None
+
+
+def _required(pool: Pool) -> Finding:
     if fips_enabled_by_default(pool):
         message = f"{pool.os_sku} images have FIPS on whatever enableFIPS says: it settles nothing."
         return Finding("flag", State.NOT_APPLICABLE, "FlagSettlesNothing", message)
     if pool.enable_fips is None:
         return Finding("flag", State.UNKNOWN, "FlagUnreadable", "ARM gave no true or false for enableFIPS: not judged.")
-    if not pool.enable_fips:
-        message = "enableFIPS is false: the pool runs a non-FIPS image."
-        return Finding("flag", State.NON_COMPLIANT, "FipsDisabled", message)
-    return Finding("flag", State.COMPLIANT, "FipsEnabled", "enableFIPS is true.")
+    if pool.enable_fips:
+        return Finding("flag", State.COMPLIANT, "FipsEnabled", "enableFIPS is true.")
+    if pool.os_type == "Linux" and is_fips_image(pool.node_image):
+        message = f"enableFIPS is false, and the node image {pool.node_image} is a FIPS image: one of them is wrong."
+        return Finding("flag", State.UNKNOWN, "ImageContradictsFlag", message)
+    message = "enableFIPS is false: the pool runs a non-FIPS image."
+    return Finding("flag", State.NON_COMPLIANT, "FipsDisabled", message)
 
 
 def _forbidden(pool: Pool) -> Finding:
@@ -100,7 +125,11 @@ def capable(subject: Subject) -> Finding | None:
     if not subject.required or subject.pool.enable_fips or fips_enabled_by_default(subject.pool):
         return None
     found = incapable(subject.pool, today=subject.now.date())
-    return Finding("capable", State.NON_COMPLIANT, found.reason, found.message) if found else None
+    if found is None:
+        return None
+    target = target_os_sku(subject)
+    advice = f"The policy moves it to {target}, which can be done in place." if target else found.advice
+    return Finding("capable", State.NON_COMPLIANT, found.reason, f"{found.why} {advice}")
 
 
 def cluster_setting(subject: Subject) -> Finding | None:
@@ -111,19 +140,31 @@ def cluster_setting(subject: Subject) -> Finding | None:
     return Finding("cluster_setting", State.NON_COMPLIANT, "ClusterFipsContradicted", message)
 
 
+def legible(subject: Subject) -> Finding | None:
+    """Say what can't be read of the pool or its cluster: no verdict is better than unknown then."""
+    found = illegible(subject.cluster, subject.pool)
+    if not found:
+        return None
+    message = f"What ARM says can't be read: {', '.join(found)}. Nothing is changed on such a pool."
+    return Finding("legible", State.UNKNOWN, "FieldUnreadable", message)
+
+
 def settled(subject: Subject) -> Finding | None:
     """Say whether the flag can be believed: it shows the target before any node has it."""
     pool = subject.pool
+    if subject.operation and subject.operation.stuck and subject.now > subject.operation.stuck:
+        return Finding("settled", State.UNKNOWN, "OperationStuck", _stuck(subject, subject.operation))
     if subject.required and not pool.enable_fips:
         return None
-    if subject.operating:
+    if subject.operation:
         return Finding("settled", State.UNKNOWN, "OperationInProgress", "Our operation on the pool has not ended.")
     if pool.provisioning_state == "Succeeded":
         return None
     if pool.provisioning_state in ("Failed", "Canceled"):
         message = (
             f"The pool's provisioning state is {pool.provisioning_state}: some of its nodes may run another image. "
-            "Find the error in the activity log, mend it and update the pool."
+            "Find the error in the activity log and mend it; then update the pool, or run "
+            f"`fipswarden unblock {subject.cluster.id} {pool.name}` to have the app do it once."
         )
         return Finding("settled", State.UNKNOWN, f"Provisioning{pool.provisioning_state}", message)
     # The flag shows the target as soon as AKS has accepted a change, before any node has it
@@ -132,27 +173,47 @@ def settled(subject: Subject) -> Finding | None:
     return Finding("settled", State.UNKNOWN, "OperationInProgress", message)
 
 
+def _stuck(subject: Subject, operation: Operation) -> str:
+    hours = (subject.now - operation.at).total_seconds() / 3600
+    return (
+        f"Our operation ({operation.kind.value.replace('_', ' ')}) has run for {hours:.0f} hours, since "
+        f"{operation.at:%Y-%m-%d %H:%M} UTC: far longer than it should. See what its nodes wait for; "
+        f"`fipswarden abort {subject.cluster.id} {operation.pool}` stops it. The app never does so by itself."
+    )
+
+
 def image(subject: Subject) -> Finding | None:
     """Compare the name of the node image with the flag."""
     pool = subject.pool
-    if pool.os_type == "Linux" and not subject.required and "fips" in pool.node_image.lower() and not pool.enable_fips:
-        message = (
-            f"The policy forbids FIPS, and the node image {pool.node_image} is a FIPS image: upgrade the node image."
-        )
-        return Finding("image", State.NON_COMPLIANT, "ImageIsFips", message)
-    if pool.os_type != "Linux" or not subject.required or not pool.enable_fips:
+    if pool.os_type != "Linux" or bool(pool.enable_fips) is not subject.required:
         return None
     if not pool.node_image:
         return Finding("image", State.UNKNOWN, "ImageMissing", "ARM gave no nodeImageVersion: not judged.")
-    if "fips" not in pool.node_image.lower():
+    if not subject.required:
+        return _forbidden_image(pool)
+    if not is_fips_image(pool.node_image):
         message = f"enableFIPS is true but the node image {pool.node_image} is no FIPS image: upgrade the node image."
         return Finding("image", State.NON_COMPLIANT, "ImageNotFips", message)
+    release = release_of(pool)
+    if release is None or release not in releases_with_fips(pool.os_sku) or release.fips is FipsSupport.NONE:
+        is_one = f"is one of {release.name}" if release else "is of no release that this version knows"
+        message = (
+            f"The node image {pool.node_image} {is_one}: not one that OS SKU {pool.os_sku} has with FIPS. Not judged."
+        )
+        return Finding("image", State.UNKNOWN, "ImageUnknown", message)
     return Finding("image", State.COMPLIANT, "ImageFips", f"The node image {pool.node_image} is a FIPS image.")
+
+
+def _forbidden_image(pool: Pool) -> Finding | None:
+    if not is_fips_image(pool.node_image):
+        return None
+    message = f"The policy forbids FIPS, and the node image {pool.node_image} is a FIPS image: upgrade the node image."
+    return Finding("image", State.NON_COMPLIANT, "ImageIsFips", message)
 
 
 def modules(subject: Subject) -> Finding | None:
     """Say how NIST's certificates of the image's cryptographic modules stand: another question than `enabled`."""
-    if not subject.required:
+    if not subject.required or _can_have_none(subject):
         return None
     release, when = _release(subject), ("has" if subject.pool.enable_fips else "would get")
     demanded = subject.settings.modules is Modules.REQUIRED
@@ -168,6 +229,12 @@ def modules(subject: Subject) -> Finding | None:
             return Finding("modules", _if(State.NON_COMPLIANT, demanded), "ModulesHistorical", message)
         case Standing.UNKNOWN:
             return Finding("modules", _if(State.UNKNOWN, demanded), "ModulesUnknown", message)
+
+
+def _can_have_none(subject: Subject) -> bool:
+    """Say whether no image with FIPS is in sight for a pool: whose modules it would get is then no question."""
+    switched = subject.pool.enable_fips or fips_enabled_by_default(subject.pool)
+    return not switched and not target_os_sku(subject) and incapable(subject.pool, today=subject.now.date()) is not None
 
 
 def _release(subject: Subject) -> Release | None:
@@ -216,13 +283,16 @@ def monitoring(subject: Subject) -> Finding | None:
     """Report a monitoring agent that is too old for FIPS nodes (enable-fips-nodes: 3.1.17)."""
     if not subject.required or not subject.agent or _numbers(subject.agent) >= (3, 1, 17):
         return None
+    if not _numbers(subject.agent):
+        message = f"The monitoring agent's version {subject.agent!r} reads as none; FIPS nodes need 3.1.17 or later."
+        return Finding("monitoring", State.NOT_APPLICABLE, "MonitoringAgentUnknown", message)
     message = f"The monitoring agent is {subject.agent}: on FIPS nodes it needs 3.1.17 or later."
     return Finding("monitoring", State.NOT_APPLICABLE, "MonitoringAgentOld", message)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    parts = version.lower().removeprefix("win-").split("-")[0].split(".")
-    return tuple(int(part) for part in parts if part.isdecimal())
+    found = re.fullmatch(r"(?:win-|v)?([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})(?:[-+.].*)?", version.lower())
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def smb_volumes(subject: Subject) -> Finding | None:
@@ -242,7 +312,9 @@ def remediation(subject: Subject) -> Finding | None:
     switched = subject.pool.enable_fips is subject.required and subject.pool.provisioning_state == "Succeeded"
     if not blocked or (switched and not target_os_sku(subject)):
         return None
-    return Finding("remediation", State.NON_COMPLIANT, "RemediationFailed", blocked)
+    reason = memory.blocked_reason if still else memory.waiting.partition(": ")[0]
+    # A code of ARM's that no row knows is no reason that an exemption could name.
+    return Finding("remediation", State.NON_COMPLIANT, reason if reason in _KNOWN else FAILED, blocked)
 
 
 def contested(subject: Subject) -> Finding | None:

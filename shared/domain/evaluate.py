@@ -10,6 +10,7 @@ from datetime import datetime
 from shared.domain import checks, proofs
 from shared.domain.checks import Check, Subject
 from shared.domain.exemptions import Exemption
+from shared.domain.ids import ClusterId
 from shared.domain.model import (
     Cluster,
     ClusterRead,
@@ -29,7 +30,7 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Settings
 
 CHECKS: tuple[Check, ...] = (
-    checks.decided,
+    checks.legible,
     checks.flag,
     checks.capable,
     checks.cluster_setting,
@@ -46,9 +47,22 @@ CHECKS: tuple[Check, ...] = (
 """In the order in which their findings are shown; the worst one decides."""
 
 
-def evaluate(read: ClusterRead, memory: Memory, rules: Rulebook, previous: Posture | None, now: datetime) -> Posture:
-    """Judge one cluster; `previous` only tells since when a verdict has stood."""
+def evaluate(
+    read: ClusterRead,
+    memory: Memory,
+    rules: Rulebook,
+    previous: Posture | None,
+    now: datetime,
+    *,
+    cluster: ClusterId | None = None,
+) -> Posture:
+    """Judge one cluster; `previous` only tells since when a verdict has stood.
+
+    `cluster` is its id where it may be unreadable: one that the policy excludes by its name alone has no state.
+    """
     match read:
+        case Unreadable() if cluster and not rules.policy.may_cover(cluster):
+            return Posture(now, State.NOT_APPLICABLE, (), (), in_scope=False)
         case Unreadable():
             finding = Finding("readable", State.UNKNOWN, read.reason, read.message)
             known = previous.pools if previous else ()
@@ -105,9 +119,9 @@ def cluster_settings(policy: Policy, cluster: Cluster) -> Settings:
 def subjects(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> Iterator[Subject]:
     """Yield what the checks look at, pool by pool."""
     for pool in cluster.pools:
-        operating = memory.operation is not None and memory.operation.pool == pool.name
+        operation = memory.operation if memory.operation and memory.operation.pool == pool.name else None
         rule = policy.rule_for(cluster, pool)
-        yield Subject(pool, cluster, memory.pool(pool.name), rule, now, operating, memory.agent)
+        yield Subject(pool, cluster, memory.pool(pool.name), rule, now, operation, memory.agent)
 
 
 def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:
@@ -115,7 +129,8 @@ def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:
 
 
 def _pool_posture(subject: Subject, rules: Rulebook) -> PoolPosture:
-    found = _excused(subject, rules) if subject.settings.fips is not Fips.ANY else (_nothing_asked(),)
+    asked = subject.settings.fips is not Fips.ANY or checks.decided(subject)
+    found = _excused(subject, rules) if asked else (_nothing_asked(),)
     ring = rules.policy.ring_for(subject.cluster, subject.pool)
     return PoolPosture(
         subject.pool.name,
@@ -135,7 +150,9 @@ def _nothing_asked() -> Finding:
 
 
 def _excused(subject: Subject, rules: Rulebook) -> tuple[Finding, ...]:
-    found = tuple(finding for check in CHECKS if (finding := check(subject)))
+    # Where nobody knows which rule holds, what the others would ask of the pool is not known either.
+    undecided = checks.decided(subject)
+    found = (undecided,) if undecided else tuple(finding for check in CHECKS if (finding := check(subject)))
     terms = rules.policy.exemptions
     for exemption in rules.exemptions.matching(subject.cluster, subject.pool):
         if exemption.created <= subject.now < exemption.ends(terms):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
+from shared.domain.ids import ClusterId
 from shared.domain.model import Cluster, Pool
 from shared.domain.support import minor_version
 
@@ -82,6 +83,16 @@ class ClusterMatch:
             and _any(self.clusters, cluster.id.name)
             and _any(self.locations, cluster.location)
             and _tagged(self.tags, cluster.tags)
+        )
+
+    def fits_id(self, cluster: ClusterId) -> bool:
+        """Say whether what is asked can be told from the id alone, and fits."""
+        return (
+            not self.locations
+            and not self.tags
+            and _any(self.subscriptions, cluster.subscription)
+            and _any(self.resource_groups, cluster.resource_group)
+            and _any(self.clusters, cluster.name)
         )
 
 

@@ -4,7 +4,6 @@ Pure. Never speaks about whether FIPS is on: enabled and validated are two thing
 unknown, never active.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -130,16 +129,20 @@ def modules_of(release: Release, today: date) -> ModuleStanding:
     return ModuleStanding(worst, found, edition().as_of, _summary(release, found, each))
 
 
+_STANDING = {
+    Standing.HISTORICAL: "historical today",
+    Standing.UNKNOWN: "status today not known",
+    Standing.ACTIVE: "active today",
+}
+
+
 def _summary(release: Release, found: tuple[Certificate, ...], each: list[Standing]) -> str:
     by_list = f"by the list of {edition().as_of}"
     if not found:
         return f"No certificate for the modules of {release.name} is known, {by_list}: ask its vendor or NIST."
-    count = Counter(each)
-    parts = [f"{count[state]} {state}" for state in Standing if count[state]]
-    worst = min(each, key=tuple(Standing).index)
-    named = [f"{item.module} {item.number}" for item, state in zip(found, each, strict=True) if state is worst]
-    certificates = "certificate" if len(found) == 1 else "certificates"
-    return (
-        f"Of {len(found)} known {certificates} for the modules of {release.name}, {by_list}: "
-        f"{', '.join(parts)}; {worst} on this day: {', '.join(named)}."
+    said = "; ".join(
+        f"{_STANDING[state]}: {', '.join(f'{item.module} {item.number}' for item in items)}"
+        for state in Standing
+        if (items := [item for item, its in zip(found, each, strict=True) if its is state])
     )
+    return f"NIST's certificates of the modules of {release.name}, {by_list}: {said}."

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from shared.domain.codec import fingerprint, plain
+from shared.domain.ids import ClusterId
 from shared.domain.limits import Limit
 from shared.domain.matching import ClusterMatch, Match
 from shared.domain.model import Cluster, Mode, Pool
@@ -138,11 +139,18 @@ class Policy:
 
         Without subscriptions everything is in scope, but nothing if management groups are named: they hold none.
         """
-        wanted = {each.lower() for each in self.scope.subscriptions}
-        limited = bool(wanted or self.scope.management_groups) and "*" not in wanted
-        if limited and cluster.id.subscription.lower() not in wanted:
+        if not self._named(cluster.id):
             return False
         return not any(excluded.fits_cluster(cluster) for excluded in self.scope.exclude)
+
+    def may_cover(self, cluster: ClusterId) -> bool:
+        """Say whether a cluster of which only the id is known may be in scope."""
+        return self._named(cluster) and not any(excluded.fits_id(cluster) for excluded in self.scope.exclude)
+
+    def _named(self, cluster: ClusterId) -> bool:
+        wanted = {each.lower() for each in self.scope.subscriptions}
+        limited = bool(wanted or self.scope.management_groups) and "*" not in wanted
+        return not limited or cluster.subscription.lower() in wanted
 
     def rule_for(self, cluster: Cluster, pool: Pool) -> Rule:
         """Return the first rule that matches a pool, or the default one.

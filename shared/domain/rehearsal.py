@@ -236,7 +236,7 @@ class Rehearsal:
         self.judge(actor, at)
         made = plan(self.situation(actor, at))
         for notice in made.notices:
-            noticed = replace(actor.memory.pool(notice.pool), noticed=at)
+            noticed = replace(actor.memory.pool(notice.pool), noticed=at, noticed_of=notice.step)
             actor.memory = actor.memory.with_pool(notice.pool, noticed)
         mine = next((it for it in made.deferrals if it.pool == head.wanted.pool), None)
         if made.action:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from shared.domain.addresses import ADDRESS
 from shared.domain.model import Mode, ProofLevel
 from shared.domain.windows import Blackout, Window
 
@@ -15,7 +16,7 @@ CHANNELS = ("teams", "mail", "topic")
 """The names that the channels of alerts have."""
 _MAIL = {
     "blank": True,
-    "pattern": r"[^\s@]+@[^\s@]+\.[^\s@]+",
+    "pattern": ADDRESS,
     "says": "is not a mail address: write it like `team@example.com`",
 }
 

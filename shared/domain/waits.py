@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared.domain.addresses import is_address
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable
 from shared.domain.checks import Subject
+from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import AT_REST, ActionKind, Cluster, ComplianceState, Mode, Notice
-from shared.domain.settings import Skip
+from shared.domain.settings import OsSku, Skip
 from shared.domain.situation import Situation
-from shared.domain.steps import Step, approval_fingerprint, describe
+from shared.domain.steps import UNFINISHED, Step, approval_fingerprint, describe, step_fingerprint
+from shared.domain.throttle import paced
 from shared.domain.windows import Closed, Open, opening
 
 _NOTICE_HOLDS = timedelta(days=30)
@@ -56,7 +59,9 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
     if not step.verdict.mode.acts:
         return Wait("ModeDoesNotAct", f"Rule {step.verdict.rule} has mode {step.verdict.mode}: nothing is changed.")
     if any(found.state is ComplianceState.EXEMPT for found in step.verdict.findings):
-        return Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.")
+        until = situation.rules.exempt_until(situation.cluster, step.pool, situation.now)
+        after = until - situation.now if until else None
+        return Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.", after)
     if situation.rules.trouble:
         return Wait("RulesUnreadable", situation.rules.trouble, _REREAD)
     if step.kind is ActionKind.REPLACE:
@@ -75,17 +80,21 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
 def _impossible(situation: Situation, step: Step) -> Wait | None:
     """What AKS would refuse, and what would harm."""
     pool, remembered = step.pool, step.subject.memory
+    if found := illegible(situation.cluster, pool):
+        return Wait("FieldUnreadable", f"What ARM says can't be read: {', '.join(found)}.")
     if cannot := _unswitchable(situation, step):
         return cannot
     if not pool.etag:
         return Wait("NoETag", "ARM gave no eTag for the pool: a PUT could overwrite somebody's change.")
     if situation.cluster.stopped or pool.stopped:
         return Wait("Stopped", "A stopped cluster or pool can't be updated: start it, or delete it.")
-    if pool.provisioning_state in ("Failed", "Canceled"):
-        message = f"Provisioning state {pool.provisioning_state}: mend the pool first, a PUT would resume that."
-        return Wait(f"Provisioning{pool.provisioning_state}", message)
+    unblock = f"`fipswarden unblock {situation.cluster.id} {pool.name}`"
     if remembered.blocked and remembered.blocked_on == pool.configuration:
-        return Wait("Blocked", f"{remembered.blocked} It is tried again when the pool's configuration changes.")
+        message = f"{remembered.blocked} It is tried again after {unblock}, or when the pool's configuration changes."
+        return Wait("Blocked", message)
+    if pool.provisioning_state in UNFINISHED and not remembered.resume:
+        state = pool.provisioning_state
+        return Wait(f"Provisioning{state}", f"AKS left it in {state}: mend why; {unblock} lets one PUT resume it.")
     if remembered.smb and step.kind is ActionKind.ENABLE_FIPS:
         return Wait("SmbVolumes", f"Workloads mount SMB volumes: {', '.join(remembered.smb[:10])}.", _REREAD)
     return None
@@ -95,7 +104,11 @@ def _unswitchable(situation: Situation, step: Step) -> Wait | None:
     pool = step.pool
     if step.kind is ActionKind.ENABLE_FIPS:
         cannot = incapable(pool, step.changes.get("osSKU"), today=step.subject.now.date())
-        return Wait(cannot.reason, cannot.message) if cannot else None
+        if cannot is None:
+            return None
+        # What people can do by hand, the policy can let the app do.
+        ours = f" The policy can have it done: `os_sku: {cannot.cure}`." if cannot.cure in tuple(OsSku) else ""
+        return Wait(cannot.reason, f"{cannot.message}{ours}")
     if step.kind is not ActionKind.DISABLE_FIPS:
         return None
     if pool.os_type == "Windows":
@@ -191,7 +204,9 @@ def _openings(situation: Situation, step: Step) -> Iterator[Open | Closed]:
 
 def _no_place(situation: Situation, step: Step) -> Wait | None:
     """Whether the budget has a place."""
-    found = refusal(situation.budget, situation.rules.policy, wanted(situation, step), situation.now)
+    place = wanted(situation, step)
+    found = refusal(situation.budget, situation.rules.policy, place, situation.now)
+    found = found or paced(situation.budget, place.subscription, situation.now)
     return _refused(found, situation) if found else None
 
 
@@ -226,14 +241,18 @@ def _not_agreed(situation: Situation, step: Step) -> Wait | None:
 
 
 def _unnoticed(situation: Situation, step: Step) -> Wait | None:
-    notice, at = step.subject.settings.notice, step.subject.memory.noticed
+    notice, memory = step.subject.settings.notice, step.subject.memory
     if not notice.before:
         return None
+    # Of another step than this one nobody was told.
+    at = memory.noticed if memory.noticed_of == step_fingerprint(step) else None
     if at is None or situation.now - at > notice.before + _NOTICE_HOLDS:
         until = _opens(situation, step, situation.now + notice.before)
-        owner = _tag(step.subject, notice.owner_tag) or notice.owner
-        told = Notice(step.pool.name, owner, until, notice.objection_tag)
-        return Wait("NoticeGiven", "The owner is told now, and the pool waits.", notice.before, notice=told)
+        tagged = (_tag(step.subject, notice.owner_tag) or "").strip()
+        owner = tagged if is_address(tagged) else notice.owner
+        told = Notice(step.pool.name, owner, until, notice.objection_tag, step_fingerprint(step))
+        message = "The owner has to be told first: the next look does that, and then the pool waits."
+        return Wait("NoticeGiven", message, notice.before, notice=told)
     left = at + notice.before - situation.now
     if left > timedelta():
         return Wait("NoticeRunning", f"The owner was told at {at:%Y-%m-%d %H:%M} UTC, and the pool waits.", left)

@@ -289,6 +289,14 @@ def test_the_owner_of_a_pool_has_the_mail_beside_the_usual_recipients() -> None:
     assert mail["To"] == "a@x.org, team@x.org"
 
 
+def test_what_a_rule_sends_elsewhere_reaches_the_owner_by_mail_and_nobody_else() -> None:
+    with PickyRelay() as relay:
+        mail_channel(relay, starttls=False).send(alert(owner="team@x.org", channels=("teams",)))
+
+    (mail,) = relay.messages
+    assert mail["To"] == "team@x.org"
+
+
 def test_an_owner_who_is_a_usual_recipient_is_no_second_one(relay: MailSink) -> None:
     mail_channel(relay).send(alert(owner="a@x.org"))
 

@@ -8,11 +8,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place, RingCount
+from shared.domain.codec import fingerprint
 from shared.domain.evaluate import evaluate
 from shared.domain.exemptions import Exemption
 from shared.domain.limits import Limit
 from shared.domain.matching import ClusterMatch, Match
-from shared.domain.model import Cluster, Memory, Mode, PoolMemory, ProofLevel
+from shared.domain.model import ActionKind, Cluster, Memory, Mode, PoolMemory, ProofLevel
 from shared.domain.policy import Breaker, Disruption, Ring, Rule
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Modules, NewPools, Notice, OsSku, ProofSettings, Settings, Skip
@@ -185,13 +186,18 @@ def situations(draw: st.DrawFn) -> Situation:
     return made
 
 
+_ENABLING = fingerprint([ActionKind.ENABLE_FIPS, {"enableFIPS": True}])
+"""What an owner is told of whose pool is to be switched on (steps.step_fingerprint)."""
+
+
 def _noticed(draw: st.DrawFn, read: Cluster, memory: Memory) -> Memory:
     for pool in read.pools:
         known = memory.pools.get(pool.name, PoolMemory())
         at = draw(st.sampled_from([None, NOW - timedelta(hours=1), NOW - timedelta(days=2)]))
         born = draw(st.sampled_from([None, None, NOW - timedelta(minutes=2)]))
         smb = draw(st.sampled_from([*[()] * 9, ("prod/files",)]))
-        memory = memory.with_pool(pool.name, replace(known, noticed=at, first_seen=born, absent=born, smb=smb))
+        told = replace(known, noticed=at, noticed_of=_ENABLING, first_seen=born, absent=born, smb=smb)
+        memory = memory.with_pool(pool.name, told)
     return memory
 
 

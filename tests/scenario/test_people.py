@@ -1,6 +1,7 @@
 """What people decide reaches the deployed app: by its files, by tags, by the command; on the whole local stack."""
 
 import getpass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,32 @@ def test_an_objection_by_tag_holds_while_it_is_there(start: Start, tmp_path: Pat
         pool.properties["tags"] = {}
     job.request("the objection was withdrawn")
     job.becomes(PROVEN)
+
+
+def test_the_command_aborts_our_operation_and_lets_it_go_on_later(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(getpass, "getuser", lambda: "ana")
+    job = start(**settings(tmp_path, "mode: enforce\n"))
+    job.world.operation_time = timedelta(hours=1)
+    job.add_pool()
+    eventually(lambda: job.outcomes() == ["accepted"] and bool(job.state()), "it is begun")
+    job.world.operation_time = timedelta(seconds=1)
+    assert main(["abort", CLUSTER.arm_id, "batch"]) == 0
+    job.becomes("non_compliant: Aborted")
+    job.stack.host.idle(30)
+    assert (job.puts(), waits(job), job.budget().ended) == ([200], "Blocked", ())
+    assert main(["evidence", CLUSTER.arm_id]) == 0
+    assert "request" in capsys.readouterr().out
+    assert main(["unblock", CLUSTER.arm_id, "batch"]) == 0
+    job.becomes(PROVEN)
+    assert job.puts() == [200, 200]
+    asked = [one.payload for one in job.chain() if one.kind is RecordKind.REQUEST]
+    assert [(one["by"], one["asks"], one["stage"]) for one in asked] == [
+        ("ana", "abort", "asked"),
+        ("ana", "abort", "answered"),
+        ("ana", "unblock", "answered"),
+    ]
 
 
 def test_the_breaker_stops_everything_until_the_command_resets_it(

@@ -16,7 +16,7 @@ from shared.domain.matching import Match, VersionRange
 from shared.domain.model import ComplianceState, PoolMemory
 from shared.domain.policy import Rule
 from shared.domain.settings import Fips, Modules, OsSku, Settings
-from tests.builders import IMAGE, NOW, PLAIN_IMAGE, cluster, disabled, profile
+from tests.builders import IMAGE, NOW, PLAIN_IMAGE, cluster, disabled, operation, profile
 from tests.unit.strategies import clusters
 
 COMPLIANT, NON_COMPLIANT = ComplianceState.COMPLIANT, ComplianceState.NON_COMPLIANT
@@ -52,7 +52,14 @@ class Row:
 
 ROWS: dict[str, Row] = {
     "flag: on": Row(checks.flag, "FipsEnabled", COMPLIANT),
-    "flag: off": Row(checks.flag, "FipsDisabled", NON_COMPLIANT, {"enableFIPS": False}),
+    "flag: off": Row(
+        checks.flag, "FipsDisabled", NON_COMPLIANT, {"enableFIPS": False, "nodeImageVersion": PLAIN_IMAGE}
+    ),
+    "flag: off, and the image says otherwise": Row(checks.flag, "ImageContradictsFlag", UNKNOWN, {"enableFIPS": False}),
+    "flag: an OS SKU of the other OS type": Row(checks.flag, "OsContradictory", UNKNOWN, {"osSKU": "Windows2022"}),
+    "flag: an OS SKU of the other OS type, and forbidden": Row(
+        checks.flag, "OsContradictory", UNKNOWN, {"osType": "Windows"}, {"settings": FORBIDDEN}
+    ),
     "flag: off, as the policy asks": Row(
         checks.flag, "FipsOff", COMPLIANT, {"enableFIPS": False}, {"settings": FORBIDDEN}
     ),
@@ -107,12 +114,65 @@ ROWS: dict[str, Row] = {
         {"enableFIPS": False, "provisioningState": "Updating"},
         {"settings": FORBIDDEN},
     ),
-    "settled: our own operation": Row(checks.settled, "OperationInProgress", UNKNOWN, {}, {"operating": True}),
+    "settled: our own operation": Row(checks.settled, "OperationInProgress", UNKNOWN, {}, {"operation": operation()}),
+    "settled: our own operation takes too long": Row(
+        checks.settled, "OperationStuck", UNKNOWN, {}, {"operation": operation(stuck=NOW - timedelta(seconds=1))}
+    ),
+    "settled: it hangs before the flag shows anything": Row(
+        checks.settled,
+        "OperationStuck",
+        UNKNOWN,
+        {"enableFIPS": False},
+        {"operation": operation(stuck=NOW - timedelta(seconds=1))},
+    ),
+    "settled: our own operation may still take a while": Row(
+        checks.settled, "OperationInProgress", UNKNOWN, {}, {"operation": operation(stuck=NOW)}
+    ),
     "settled: failed": Row(checks.settled, "ProvisioningFailed", UNKNOWN, {"provisioningState": "Failed"}),
     "settled: no state": Row(checks.settled, "OperationInProgress", UNKNOWN, {"provisioningState": ...}),
     "image: of FIPS": Row(checks.image, "ImageFips", COMPLIANT),
     "image: another": Row(checks.image, "ImageNotFips", NON_COMPLIANT, {"nodeImageVersion": PLAIN_IMAGE}),
     "image: none": Row(checks.image, "ImageMissing", UNKNOWN, {"nodeImageVersion": ...}),
+    "image: none, and forbidden": Row(
+        checks.image, "ImageMissing", UNKNOWN, {"enableFIPS": False, "nodeImageVersion": ...}, {"settings": FORBIDDEN}
+    ),
+    **{
+        f"image: {name}": Row(checks.image, reason, state, {"nodeImageVersion": name})
+        for name, reason, state in (
+            ("AKSAzureLinux-V3nonfips-1", "ImageNotFips", NON_COMPLIANT),
+            ("AKSHaiku-1fips-1", "ImageUnknown", UNKNOWN),
+            ("AKSFlatcar-fips", "ImageUnknown", UNKNOWN),
+            ("AKSUbuntu-2204gen2fipscontainerd-1", "ImageUnknown", UNKNOWN),
+            ("AKSAzureLinux-V2gen2fips-1", "ImageFips", COMPLIANT),
+        )
+    },
+    "legible: all of it": Row(checks.legible, ""),
+    "legible: no version": Row(checks.legible, "FieldUnreadable", UNKNOWN, {"currentOrchestratorVersion": "newest"}),
+    "legible: no mode": Row(checks.legible, "FieldUnreadable", UNKNOWN, {"mode": None}),
+    "legible: no power state runs": Row(checks.legible, "", None, {"powerState": None}),
+    "legible: single machines have sizes": Row(
+        checks.legible,
+        "",
+        None,
+        {"vmSize": None, "virtualMachinesProfile": {"scale": {"manual": [{"size": "Standard_D4ds_v5", "count": 2}]}}},
+    ),
+    "legible: of one of which no size is told": Row(
+        checks.legible,
+        "FieldUnreadable",
+        UNKNOWN,
+        {"vmSize": None, "virtualMachinesProfile": {"scale": {"manual": [{"size": "Standard_D4ds_v5"}, {"count": 2}]}}},
+    ),
+    "capable: one of its machines can't": Row(
+        checks.capable,
+        "ConfidentialVmIncapable",
+        NON_COMPLIANT,
+        {
+            "enableFIPS": False,
+            "nodeImageVersion": PLAIN_IMAGE,
+            "vmSize": None,
+            "virtualMachinesProfile": {"scale": {"autoscale": [{"size": "Standard_DC4as_v5"}]}},
+        },
+    ),
     "image: forbidden": Row(checks.image, "", None, {}, {"settings": FORBIDDEN}),
     "image: Windows has no such name": Row(checks.image, "", None, {**WINDOWS_2022, "enableFIPS": True}),
     "retiring: it will be": Row(checks.retiring, "ReleaseRetiring", NOT_APPLICABLE, UBUNTU_20),
@@ -190,6 +250,13 @@ ROWS: dict[str, Row] = {
         NON_COMPLIANT,
         {"enableFIPS": False},
         {"memory": PoolMemory(refused="AKS refused: ScopeLocked")},
+    ),
+    "remediation: AKS refuses until a person acts": Row(
+        checks.remediation,
+        "Locked",
+        NON_COMPLIANT,
+        {"enableFIPS": False},
+        {"memory": PoolMemory(refused="AKS refused: ScopeLocked", waiting="Locked: AKS refused: ScopeLocked")},
     ),
     "remediation: of another configuration": Row(
         checks.remediation,

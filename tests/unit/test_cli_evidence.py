@@ -149,6 +149,11 @@ def test_one_record_that_cannot_be_read_is_said_so(storage: Storage, capsys: pyt
             "nodes not read: Unreachable",
         ),
         ({"strays": {"nodes": 2, "disabled": 1}}, "2 nodes in no node pool, 1 without FIPS"),
+        ({"asks": "abort", "by": "ana", "stage": "asked"}, "abort, asked by ana: asked"),
+        (
+            {"asks": "abort", "by": "ana", "stage": "answered", "outcome": "accepted"},
+            "abort, asked by ana: accepted",
+        ),
         ({"posture": "odd"}, ""),
     ],
 )

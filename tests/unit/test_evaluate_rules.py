@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.domain.evaluate import cluster_settings, evaluate, strays_due
 from shared.domain.exemptions import Category, Exemption
 from shared.domain.limits import Limit
-from shared.domain.matching import Match, VersionRange
+from shared.domain.matching import ClusterMatch, Match, VersionRange
 from shared.domain.model import (
     WORST_FIRST,
     ComplianceState,
@@ -21,6 +21,7 @@ from shared.domain.model import (
     PoolPosture,
     ProofLevel,
     Strays,
+    Unreadable,
 )
 from shared.domain.plan import plan
 from shared.domain.policy import Disruption, ExemptionRules, Ring, Rule
@@ -30,8 +31,10 @@ from tests.builders import (
     NOW,
     OUT_OF_SCOPE,
     PLAIN_IMAGE,
+    SUBSCRIPTION,
     book,
     cluster,
+    cluster_id,
     disabled,
     exemption,
     judged,
@@ -203,9 +206,19 @@ class TestRules:
         posture = judged(unreadable, rules=rules)
 
         assert (posture.pools[0].rule, posture.pools[0].mode) == ("new ones", held)
-        assert "VersionUnreadable" in reasons(posture.pools[0], UNKNOWN)
-        deferred = {item.pool: item.reason for item in plan(situation(unreadable, rules=rules)).deferrals}
-        assert deferred == {"apps": "ModeDoesNotAct"}
+        assert [one.reason for one in posture.pools[0].findings] == ["VersionUnreadable"]
+        planned = plan(situation(unreadable, rules=rules))
+        assert planned.action is None or planned.action.pool == "batch"
+
+    @pytest.mark.parametrize("fips", [Fips.ANY, Fips.FORBIDDEN, Fips.REQUIRED])
+    def test_nor_does_it_settle_what_is_asked(self, fips: Fips) -> None:
+        unreadable = cluster(disabled(currentOrchestratorVersion="latest"))
+        settings = Settings(fips, Mode.AUDIT)
+        rules = book(rules=(Rule("new ones", Match(kubernetes=VersionRange(">=1.30")), settings),))
+
+        found = judged(unreadable, rules=rules).pools[0]
+
+        assert (found.state, [one.reason for one in found.findings]) == (UNKNOWN, ["VersionUnreadable"])
 
     def test_an_earlier_rule_that_fits_decides_without_the_version(self) -> None:
         rules = book(
@@ -217,7 +230,7 @@ class TestRules:
 
         found = judged(cluster(disabled(currentOrchestratorVersion="latest")), rules=rules).pools[0]
 
-        assert (found.rule, reasons(found, UNKNOWN)) == ("all apps", [])
+        assert (found.rule, reasons(found, UNKNOWN)) == ("all apps", ["FieldUnreadable"])
 
     def test_modules_that_are_demanded_are_part_of_the_verdict(self) -> None:
         old = {"osSKU": "Ubuntu", "nodeImageVersion": "AKSUbuntu-2004gen2fipscontainerd-1"}
@@ -345,3 +358,22 @@ def test_what_concerns_no_pool_is_excused_by_name_alone(
 
     assert [one.state for one in posture.cluster_findings] == [state]
     assert posture.state is state
+
+
+@pytest.mark.parametrize(
+    ("exclude", "in_scope"),
+    [
+        (ClusterMatch(clusters=("aks-p*",)), False),
+        (ClusterMatch(subscriptions=(SUBSCRIPTION,), resource_groups=("RG-*",)), False),
+        (ClusterMatch(clusters=("aks-x*",)), True),
+        # Where its tags or its region decide, nobody knows.
+        (ClusterMatch(clusters=("aks-p*",), tags={"env": "dev"}), True),
+        (ClusterMatch(locations=("*",)), True),
+    ],
+)
+def test_a_cluster_that_cannot_be_read_is_excluded_by_its_name_alone(exclude: ClusterMatch, *, in_scope: bool) -> None:
+    unread = Unreadable("Forbidden", "no", None)
+
+    found = evaluate(unread, Memory(), book(exclude=(exclude,)), None, NOW, cluster=cluster_id())
+
+    assert (found.in_scope, found.state) == (in_scope, UNKNOWN if in_scope else NOT_APPLICABLE)

@@ -104,15 +104,15 @@ def test_the_worst_certificate_decides_for_a_release(name: str, today: date, exp
     assert {item.release for item in found.certificates} <= {name}
 
 
-def test_the_summary_counts_and_names_the_worst() -> None:
+def test_the_summary_says_of_each_certificate_how_it_stands_today() -> None:
     assert modules_of(RELEASES["Ubuntu 22.04"], TODAY).summary == (
-        "Of 5 known certificates for the modules of Ubuntu 22.04, by the list of 2026-05-01: 4 unknown, 1 active; "
-        "unknown on this day: OpenSSL 3.0.2 #4794, Libgcrypt 1.9.4 #4793, GnuTLS 3.7.3 #4855, "
-        "Kernel Crypto API 5.15.0 #4894."
+        "NIST's certificates of the modules of Ubuntu 22.04, by the list of 2026-05-01: status today not known: "
+        "OpenSSL 3.0.2 #4794, Libgcrypt 1.9.4 #4793, GnuTLS 3.7.3 #4855, Kernel Crypto API 5.15.0 #4894; "
+        "active today: strongSwan 5.9.5 #4911."
     )
     assert modules_of(RELEASES["Azure Linux 3.0"], TODAY).summary == (
-        "Of 1 known certificate for the modules of Azure Linux 3.0, by the list of 2026-05-01: 1 unknown; "
-        "unknown on this day: SymCrypt Cryptographic Library #5313."
+        "NIST's certificates of the modules of Azure Linux 3.0, by the list of 2026-05-01: status today not known: "
+        "SymCrypt Cryptographic Library #5313."
     )
 
 

@@ -278,10 +278,17 @@ def test_every_due_pool_is_acted_on_or_deferred_with_a_reason(data: st.DataObjec
 
     planned = plan(Situation(read, posture, remembered, rules, FREE, (), NOW, POLL))
 
+    half_way = {
+        pool.name
+        for pool in read.pools
+        if remembered.pool(pool.name).blocked
+        and pool.os_type == "Linux"
+        and pool.provisioning_state in ("Failed", "Canceled")
+    }
     due = [
         verdict.pool
         for verdict in posture.pools
-        if any(finding.reason == "FipsDisabled" for finding in verdict.findings)
+        if verdict.pool in half_way or any(finding.reason == "FipsDisabled" for finding in verdict.findings)
     ]
     answered = [item.pool for item in planned.deferrals] + ([planned.action.pool] if planned.action else [])
     assert sorted(answered) == sorted(due)

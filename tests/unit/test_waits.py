@@ -29,11 +29,12 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, NewPools, OsSku, Skip, Strategy
 from shared.domain.settings import Notice as NoticeSettings
 from shared.domain.situation import Situation
-from shared.domain.steps import due
+from shared.domain.steps import due, step_fingerprint
 from shared.domain.waits import all_waits, barred
 from shared.domain.windows import Blackout, Weekday, Window
 from tests.builders import (
     ENFORCING,
+    IMAGE,
     NOW,
     POLL,
     SUBSCRIPTION,
@@ -104,12 +105,52 @@ class Row:
         return next(item for item in planned.deferrals if item.pool == "apps")
 
 
+ENABLING = step_fingerprint(due(situation(OFF))[0])
+"""What an owner is told of whose pool is to be switched on."""
+
+
+def told(at: datetime) -> PoolMemory:
+    """A pool whose owner was told."""
+    return PoolMemory(noticed=at, noticed_of=ENABLING)
+
+
 SHARED = Ring("one", concurrent=Limit(1))
 ROWS: dict[str, list[Row]] = {
     "ModeDoesNotAct": [Row(None, rules=book(Mode.AUDIT)), Row(None, rules=book(Mode.ALERT))],
     "Exempt": [
-        Row(None, rules=book(exemptions=(exemption(),))),
-        Row(None, rules=book(exemptions=(exemption(covers=("FipsDisabled",)),))),
+        Row(60 * DAY, rules=book(exemptions=(exemption(),))),
+        Row(60 * DAY, rules=book(exemptions=(exemption(covers=("FipsDisabled",)),))),
+        # The last of those that hold now decides; one that comes later does not hold yet.
+        Row(
+            90 * DAY,
+            rules=book(
+                exemptions=(
+                    exemption(),
+                    exemption(name="longer", expires=NOW + 90 * DAY),
+                    exemption(name="later", created=NOW + DAY, expires=NOW + 95 * DAY),
+                )
+            ),
+        ),
+    ],
+    "FieldUnreadable": [
+        Row(None, cluster(disabled(**changes)))
+        for changes in (
+            {"orchestratorVersion": "?", "currentOrchestratorVersion": "?"},
+            {"vmSize": None},
+            {"mode": "Sys"},
+            {"powerState": 7},
+            {"powerState": {"code": "Asleep"}},
+            {"securityProfile": "TrustedLaunch"},
+            {"workloadRuntime": 3},
+        )
+    ]
+    + [
+        Row(None, cluster(disabled(), powerState={"code": "Asleep"})),
+        Row(
+            None,
+            cluster(profile(nodeImageVersion=IMAGE), enableFIPS="true"),
+            rules=book(fips=Fips.FORBIDDEN),
+        ),
     ],
     "RulesUnreadable": [Row(HOUR, rules=book(trouble="line 3: mend it."))],
     "ReplaceNotSupported": [
@@ -202,6 +243,10 @@ ROWS: dict[str, list[Row]] = {
         Row(IDLE, rules=limited(nodes=5), changes={"budget": filled()}),
     ],
     "Spacing": [Row(HOUR / 4, rules=limited(spacing=HOUR), changes={"budget": Budget(last_begun=NOW - HOUR * 3 / 4)})],
+    "SubscriptionPaced": [
+        Row(HOUR, changes={"budget": Budget(not_before={SUBSCRIPTION: NOW + HOUR})}),
+        Row(2 * POLL, changes={"budget": Budget(not_before={SUBSCRIPTION: NOW + timedelta(seconds=1)})}),
+    ],
     "RingClosed": [
         Row(IDLE, rules=ringed(Ring("lab", Match(clusters=("lab-*",))), Ring("rest"))),
         # The ring in between is done, and the one before that is not.
@@ -255,9 +300,19 @@ ROWS: dict[str, list[Row]] = {
     "NoticeGiven": [
         Row(2 * DAY, rules=book(notice=NoticeSettings(before=2 * DAY))),
         # Nobody remembers what was said so long ago.
-        Row(2 * DAY, rules=book(notice=NoticeSettings(before=2 * DAY)), pool=PoolMemory(noticed=NOW - 33 * DAY)),
+        Row(
+            2 * DAY,
+            rules=book(notice=NoticeSettings(before=2 * DAY)),
+            pool=told(NOW - 33 * DAY),
+        ),
     ],
-    "NoticeRunning": [Row(DAY, rules=book(notice=NoticeSettings(before=2 * DAY)), pool=PoolMemory(noticed=NOW - DAY))],
+    "NoticeRunning": [
+        Row(
+            DAY,
+            rules=book(notice=NoticeSettings(before=2 * DAY)),
+            pool=PoolMemory(noticed=NOW - DAY, noticed_of=ENABLING),
+        )
+    ],
 }
 
 
@@ -279,7 +334,9 @@ def test_a_step_that_waits_says_why_and_until_when(reason: str, row: Row) -> Non
 
 def test_every_reason_in_the_sources_has_its_row() -> None:
     domain = Path(plan.__code__.co_filename).parent
-    written = "".join((domain / name).read_text(encoding="utf-8") for name in ("waits.py", "budget.py", "openings.py"))
+    written = "".join(
+        (domain / name).read_text(encoding="utf-8") for name in ("waits.py", "budget.py", "throttle.py", "openings.py")
+    )
 
     reasons = set(re.findall(r'(?:Wait|Refusal)\(\s*"([A-Z]\w+)"', written))
     reasons |= set(re.findall(r'(?m)^[A-Z_]+ = "([A-Z]\w+)"', written))
@@ -468,15 +525,18 @@ class TestNotices:
             ),
             (cluster(disabled(), tags={"OWNER": "aks@example.com"}), "aks@example.com"),
             (cluster(disabled(tags={"owner": ""})), "fleet@example.com"),
+            (cluster(disabled(tags={"owner": None})), "fleet@example.com"),
+            # What is no address reaches nobody: the policy's own one does.
+            (cluster(disabled(tags={"owner": "Platform Team"})), "fleet@example.com"),
         ],
     )
     def test_it_goes_to_the_owner_in_the_tag_of_the_pool_or_the_cluster_or_in_the_policy(
         self, read: Cluster, owner: str
     ) -> None:
-        assert self.planned(read).notices == (Notice("apps", owner, NOW + 2 * DAY, "no-fips"),)
+        assert self.planned(read).notices == (Notice("apps", owner, NOW + 2 * DAY, "no-fips", ENABLING),)
 
     def test_it_is_given_once_and_then_it_runs(self) -> None:
-        running = self.planned(pool=PoolMemory(noticed=NOW - DAY))
+        running = self.planned(pool=PoolMemory(noticed=NOW - DAY, noticed_of=ENABLING))
 
         assert (running.notices, [item.reason for item in running.deferrals]) == ((), ["NoticeRunning"])
 
@@ -504,12 +564,26 @@ class TestNotices:
     def test_when_it_has_run_the_pool_waits_for_the_window(self) -> None:
         rules = book(notice=NoticeSettings(before=2 * DAY), windows=(CLOSED,))
 
-        planned = self.planned(pool=PoolMemory(noticed=NOW - 2 * DAY), rules=rules)
+        planned = self.planned(pool=PoolMemory(noticed=NOW - 2 * DAY, noticed_of=ENABLING), rules=rules)
 
         assert [item.reason for item in planned.deferrals] == ["OutsideWindow"]
 
+    def test_the_notice_of_another_step_is_none_of_this_one(self) -> None:
+        rules = book(notice=NoticeSettings(before=2 * DAY), os_sku=OsSku.UBUNTU2204)
+        stuck = cluster(disabled(osSKU="Ubuntu2404", nodeImageVersion="AKSUbuntu-2404gen2containerd-1"))
+
+        planned = self.planned(stuck, PoolMemory(noticed=NOW - 2 * DAY, noticed_of=ENABLING), rules=rules)
+
+        assert (planned.action, [item.reason for item in planned.deferrals]) == (None, ["NoticeGiven"])
+        assert len(planned.notices) == 1
+
+    def test_an_objection_needs_no_value(self) -> None:
+        planned = self.planned(cluster(disabled(tags={"no-fips": None})))
+
+        assert [item.reason for item in planned.deferrals] == ["OwnerObjects"]
+
     def test_when_it_has_run_the_pool_is_remediated(self) -> None:
-        assert self.planned(pool=PoolMemory(noticed=NOW - 2 * DAY)).action is not None
+        assert self.planned(pool=PoolMemory(noticed=NOW - 2 * DAY, noticed_of=ENABLING)).action is not None
 
     def test_without_it_nobody_is_told(self) -> None:
         assert self.planned(rules=ENFORCING).notices == ()
@@ -517,7 +591,7 @@ class TestNotices:
     def test_an_objection_holds_the_pool_whatever_was_told(self) -> None:
         objecting = cluster(disabled(tags={"no-fips": "after the audit"}))
 
-        planned = self.planned(objecting, PoolMemory(noticed=NOW - 9 * DAY))
+        planned = self.planned(objecting, PoolMemory(noticed=NOW - 9 * DAY, noticed_of=ENABLING))
 
         assert [item.reason for item in planned.deferrals] == ["OwnerObjects"]
         assert planned.action is None
