@@ -8,7 +8,7 @@ import getpass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cli.exits import OK
+from cli.exits import MEANING, OK
 from cli.naming import CLUSTER, is_watched, named_cluster, ours
 from cli.show import plain_text
 from shared.domain.ids import ClusterId, pool_name
@@ -19,28 +19,39 @@ if TYPE_CHECKING:
     from shared.domain.model import Deferral
 
 _REASON_LENGTH = 500
-_HOLDS = timedelta(days=7)
-"""How long an approval holds if nobody says otherwise."""
+_HOLDS = "7"
+"""Days that an approval holds if nobody says otherwise."""
+LONGEST = 90
+"""Days that any approval may hold."""
 
 
 def add(commands: Any) -> None:
     """Add the commands to the parser."""
-    look = commands.add_parser("look", help="ask the app to look at a cluster now")
+    words = (
+        "ask the app to look at a cluster now: it reads and judges it anew, and begins what is due and held by nothing"
+    )
+    look = commands.add_parser("look", help="ask the app to look at a cluster now", description=words, epilog=MEANING)
     look.add_argument("cluster", help=CLUSTER)
     look.set_defaults(run=_look)
-    pause = commands.add_parser("pause", help="stop every remediation; what runs goes on to its end")
+    words = "stop every remediation of the fleet; what runs goes on to its end, and everybody is told"
+    pause = commands.add_parser("pause", help=words, description=words, epilog=MEANING)
     pause.add_argument("--reason", required=True, type=_reason, help="kept with your name")
     pause.set_defaults(run=_pause)
-    resume = commands.add_parser("resume", help="let remediations go on")
+    words = "let remediations go on after a pause; what waited is looked at now, and everybody is told"
+    resume = commands.add_parser("resume", help=words, description=words, epilog=MEANING)
     resume.set_defaults(run=_resume)
-    breaker = commands.add_parser("breaker", help="the breaker that stops everything when remediations fail")
-    reset = breaker.add_subparsers(required=True, metavar="what").add_parser("reset", help="let remediations go on")
+    words = "the breaker that stops everything when too many remediations fail"
+    breaker = commands.add_parser("breaker", help=words, description=words, epilog=MEANING)
+    words = "let remediations go on after too many failed; what failed until now counts no more, and everybody is told"
+    resets = breaker.add_subparsers(required=True, metavar="what")
+    reset = resets.add_parser("reset", help=words, description=words, epilog=MEANING)
     reset.add_argument("--reason", required=True, type=_reason, help="what was wrong, told with your name")
     reset.set_defaults(run=_reset)
-    approve = commands.add_parser("approve", help="agree to what waits for a person's approval on a node pool")
+    words = "agree to exactly what waits for a person's approval on a node pool (mode `approve`), as `explain` shows it"
+    approve = commands.add_parser("approve", help=words, description=words, epilog=MEANING)
     approve.add_argument("cluster", help=CLUSTER)
     approve.add_argument("pool", help="name of the node pool")
-    approve.add_argument("--days", type=int, default=_HOLDS.days, help="how long it holds; default: 7")
+    approve.add_argument("--days", default=_HOLDS, help=f"how long it holds, 1 to {LONGEST}; default: {_HOLDS}")
     approve.set_defaults(run=_approve)
 
 
@@ -75,7 +86,7 @@ def tell(reason: str, title: str, text: str) -> None:
 def _look(chosen: argparse.Namespace) -> int:
     cluster = ours(named_cluster(chosen.cluster))
     queue(cluster, f"cli: {who()}")
-    print(f"queued: {cluster} will be looked at; `fipswarden posture {cluster.arm_id}` shows the verdicts")
+    print(f"queued: {cluster} will be looked at; `fipswarden posture {plain_text(chosen.cluster)}` shows the verdicts")
     if not _known(cluster):
         print("nothing is known of it yet; if it does not exist, there will be no verdict")
         return OK
@@ -163,23 +174,26 @@ def _approve(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
     from shared.budget import approve
     from shared.domain.budget import Approval
+    from shared.domain.waits import FOR_A_PERSON
 
     cluster, now = ours(named_cluster(chosen.cluster)), bootstrap.SystemClock().now()
     until = approved_until(now, chosen.days)
     waiting = _waiting(cluster, chosen.pool)
-    what = f"{cluster}/{waiting.pool}: {waiting.message}"
+    step = waiting.message.removesuffix(FOR_A_PERSON)
+    what = f"{cluster}/{waiting.pool}: {step}"
     approve(bootstrap.table("rollout"), waiting.approval, Approval(who(), now, until, what))
     queue(cluster, f"cli: {who()} approved")
     tell("Approved", f"{cluster}/{waiting.pool}: approved", f"Approved by {who()} until {until:%Y-%m-%d}: {what}")
-    print(f"approved until {until:%Y-%m-%d %H:%M} UTC, for exactly this: {plain_text(waiting.message)}")
+    print(f"approved until {until:%Y-%m-%d %H:%M} UTC, for exactly this: {plain_text(step)}")
     return OK
 
 
-def approved_until(now: datetime, days: int) -> datetime:
+def approved_until(now: datetime, days: str) -> datetime:
     """Return the end of an approval; raises InputError for one that would hold too long or not at all."""
-    if not 1 <= days <= 90:
-        raise InputError(f"--days {days}: an approval holds 1 to 90 days")
-    return now + timedelta(days=days)
+    number = int(days) if days.isdecimal() and len(days) < 9 else 0
+    if not 1 <= number <= LONGEST:
+        raise InputError(f"--days {days[:40]!r}: an approval holds 1 to {LONGEST} days")
+    return now + timedelta(days=number)
 
 
 def _waiting(cluster: ClusterId, pool: str) -> "Deferral":
@@ -190,7 +204,11 @@ def _waiting(cluster: ClusterId, pool: str) -> "Deferral":
         name = pool_name(pool)
     except ValueError as error:
         raise InputError(str(error)) from error
-    deferrals = read_posture(bootstrap.table("posture"), cluster).deferrals
+    stored = read_posture(bootstrap.table("posture"), cluster)
+    deferrals = stored.deferrals
+    known = sorted(each.pool for each in stored.posture.pools) if stored.posture else []
+    if known and name not in known:
+        raise InputError(f"the app knows no node pool {name} of {cluster}; it has: {', '.join(known)}")
     found = next((one for one in deferrals if (one.pool, one.reason) == (name, "ApprovalMissing")), None)
     if found is None:
         said = next((f": {one.reason}, {one.message}" for one in deferrals if one.pool == name), "")

@@ -7,6 +7,7 @@ from typing import Any
 
 from cli.exits import MEANING, cut_short
 from cli.fleet import FleetReading, add_from, say_unseen
+from cli.naming import a_file, add_output
 from cli.report import print_report
 from cli.rules import load
 from cli.scope import scope_gaps, with_scope
@@ -30,9 +31,9 @@ def add(commands: Any) -> None:
         "check", help="judge the fleet, live or saved", description=_DESCRIPTION, epilog=MEANING
     )
     add_from(check, "judge")
-    check.add_argument("--policy", type=Path, help="without it: FIPS required everywhere, control-plane proof, audit")
-    check.add_argument("--exemptions", type=Path, help="the exemptions that go with the policy")
-    check.add_argument("--output", choices=("table", "json", "csv"), default="table", help="default: table")
+    check.add_argument("--policy", type=a_file, help="without it: FIPS required everywhere, control-plane proof, audit")
+    check.add_argument("--exemptions", type=a_file, help="the exemptions that go with the policy")
+    add_output(check, "csv")
     check.add_argument("--fresh", action="store_true", help="read every cluster from ARM: Resource Graph lags behind")
     check.set_defaults(run=_check)
 

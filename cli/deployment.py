@@ -1,6 +1,7 @@
 """Where a deployed app is and what it looks after: from its settings, or from what `azd env get-values` prints."""
 
-from collections.abc import MutableMapping
+import re
+from collections.abc import Mapping, MutableMapping
 
 _ACCOUNTS = {
     "FIPSWARDEN_STORAGE_ACCOUNT": ("AzureWebJobsStorage", ("blob", "queue", "table")),
@@ -14,6 +15,16 @@ _SUFFIXES = {
 }
 HINT = "for a deployed app: eval \"$(azd env get-values | sed 's/^/export /')\""
 """What to do when the settings are missing."""
+
+
+def storage_setting(said: str, env: Mapping[str, str]) -> str:
+    """Return the setting that names the storage which an error is about, by its host; empty if it is about none."""
+    for name, value in env.items():
+        if name.partition("__")[0] in ("AzureWebJobsStorage", "EVIDENCE_STORAGE"):
+            hosts = re.findall(r"https?://([^/:;]+)", value) or re.findall(r"AccountName=([^;]+)", value)
+            if any(re.search(rf"(?<![\w.-]){re.escape(host)}(?![\w-])", said) for host in hosts):
+                return name
+    return ""
 
 
 def complete(env: MutableMapping[str, str]) -> None:

@@ -1,15 +1,15 @@
 """`fipswarden policy diff`: what another policy would change in the real fleet; asks, compares, changes nothing."""
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from cli.difference_report import Report, print_difference
 from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.fleet import FleetReading, add_from, say_unseen
+from cli.naming import a_file, add_output
 from cli.rules import load
 from cli.scope import scope_gaps, with_scope
 from shared.domain.difference import difference
@@ -19,6 +19,7 @@ from shared.domain.pages import Gap
 from shared.domain.policy_warnings import glob_warnings
 from shared.domain.rulebook import Rulebook
 from shared.domain.saved import Entry
+from shared.domain.unfit import unfit
 from shared.errors import ConfigError, InputError
 
 _DESCRIPTION = (
@@ -37,17 +38,17 @@ def add(what: Any) -> None:
     """Add the command to the parser of `policy`."""
     words = "what another policy would change in the fleet; 1 if it disrupts more"
     diff = what.add_parser("diff", help=words, description=_DESCRIPTION, epilog=_EXIT)
-    diff.add_argument("new", type=Path, metavar="NEW", help="the policy that may come, YAML")
+    diff.add_argument("new", type=a_file, metavar="NEW", help="the policy that may come, YAML")
     exempted = "the exemptions that go with NEW; without it, those that go with the old policy"
-    diff.add_argument("--exemptions", type=Path, help=exempted)
+    diff.add_argument("--exemptions", type=a_file, help=exempted)
     old = (
         "compare with this policy rather than the last used one; needs no deployed app, and remembers nothing of pools"
     )
-    diff.add_argument("--old", type=Path, help=old)
+    diff.add_argument("--old", type=a_file, help=old)
     add_from(diff, "compare on")
     fresh = "read every cluster from ARM: Resource Graph lags behind, and shows too little for proofs of nodes to count"
     diff.add_argument("--fresh", action="store_true", help=fresh)
-    diff.add_argument("--output", choices=("table", "json"), default="table", help="default: table")
+    add_output(diff)
     diff.set_defaults(run=_diff)
 
 
@@ -57,9 +58,9 @@ def _diff(chosen: argparse.Namespace) -> int:
     old, new = _rulebooks(chosen)
     fleet = _Fleet(FleetReading(), _memories(live=not chosen.files and not chosen.old))
     found = difference(fleet.clusters(chosen.files, fresh=chosen.fresh), old, new, datetime.now(UTC))
-    fleet.close(new, found.unread)
+    fleet.gaps.extend(scope_gaps(new, fleet.reading.covered))
     names = (str(chosen.old) if chosen.old else _LAST, str(chosen.new))
-    report = Report(found, (old, new), names, fleet.gaps, (*fleet.notes, *new.warnings), fleet.warnings(new))
+    report = Report(found, (old, new), names, tuple(fleet.gaps), (*fleet.notes, *new.warnings), fleet.warnings(new))
     with cut_short():
         print_difference(report, chosen.output)
     say_unseen(report.gaps, report.notes)
@@ -84,7 +85,7 @@ def _last_used() -> Rulebook:
     try:
         table = bootstrap.table("rollout")
     except ConfigError as error:
-        hint = "or, without the app, name the policy to compare with: --old FILE"
+        hint = "or, without the app, name the policy to compare with: --old FILE (with --from FILE not even a sign-in)"
         raise ConfigError(error.subject, (*error.faults, hint)) from error
     return last_used(table)
 
@@ -110,8 +111,8 @@ class _Fleet:
     keys: set[str] = field(default_factory=set)
 
     @property
-    def gaps(self) -> tuple[Gap, ...]:
-        return tuple(self.reading.gaps)
+    def gaps(self) -> list[Gap]:
+        return self.reading.gaps
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -121,10 +122,11 @@ class _Fleet:
         """Yield the clusters that could be read, each with what is remembered of it."""
         for entry in self.reading.entries(files, fresh=fresh):
             name = str(entry.cluster or entry.where)
-            self.reading.gaps.extend(_gaps(entry, name))
+            self.gaps.extend(_gaps(entry, name))
             if isinstance(entry.read, Cluster):
                 self._keep(entry.read)
-                yield entry.read, self.memory(entry.read.id)
+                if not unfit(entry.read):
+                    yield entry.read, self.memory(entry.read.id)
 
     def _keep(self, read: Cluster) -> None:
         if read.id.key in self.keys:
@@ -132,12 +134,6 @@ class _Fleet:
             self.reading.notes.append(note)
         self.keys.add(read.id.key)
         self.seen.append(read)
-
-    def close(self, new: Rulebook, unread: Iterable[ClusterId]) -> None:
-        """Add the gaps that show only when all has been read."""
-        deep = "Its properties are nested too deeply to be judged."
-        self.reading.gaps.extend(Gap(str(cluster), "Unintelligible", deep) for cluster in unread)
-        self.reading.gaps.extend(scope_gaps(new, self.reading.covered))
 
     def warnings(self, new: Rulebook) -> tuple[str, ...]:
         """Return the globs that match nothing; of a fleet that was seen in part that can't be said."""
@@ -147,5 +143,9 @@ class _Fleet:
 def _gaps(entry: Entry, name: str) -> Iterator[Gap]:
     if isinstance(entry.read, Unreadable):
         yield Gap(name, entry.read.reason, entry.read.message)
+    if isinstance(entry.read, Cluster) and (why := unfit(entry.read)):
+        yield Gap(name, "Unintelligible", why)
     for fault in entry.faults:
-        yield Gap(name, fault.reason, fault.message)
+        # A pool that stands there twice has made the cluster unfit.
+        if fault.reason != "Contradictory":
+            yield Gap(name, fault.reason, fault.message)

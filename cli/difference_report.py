@@ -63,7 +63,7 @@ def _print_change(change: Change, rows: Sequence[PoolDifference]) -> None:
         for line, pools in Counter(_otherwise(row) for row in rows).most_common():
             print(plain_text(f"  {count(pools, 'node pool')}: {line}"))
     else:
-        print_aligned(_HEADER, [_cells(row) for row in rows])
+        print_aligned(_HEADER, [_cells(row) for row in rows], loose="step")
 
 
 def _size(rows: Sequence[PoolDifference]) -> str:
@@ -99,9 +99,16 @@ def _both(one: str, other: str) -> str:
 
 def _steps(before: Side | None, after: Side | None) -> str:
     was, would = (side.step if side else None for side in (before, after))
-    held = f", held by {would.barred}" if would and would.barred else ""
-    freed = f", held until now by {was.barred}" if was and was.barred and not held else ""
-    return f"{_both(_step(was), _step(would)) if was else _step(would)}{held}{freed}"
+    freed = f", held until now by {was.barred}" if was and was.barred and not (would and would.barred) else ""
+    return f"{_both(_step(was), _step(would)) if was else _step(would)}{_held(would)}{freed}"
+
+
+def _held(step: DueStep | None) -> str:
+    if step and step.barred:
+        return f", held by {step.barred}"
+    if step and step.delayed:
+        return f", once it is {'started' if step.delayed == 'Stopped' else 'mended'} ({step.delayed})"
+    return ""
 
 
 def _step(step: DueStep | None) -> str:

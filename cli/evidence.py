@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
+from cli.exits import MEANING, NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.naming import CLUSTER, named_cluster
-from cli.show import plain_text, print_table
+from cli.show import plain_text, print_aligned
 from shared.domain.wording import count
 from shared.errors import InputError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     words = "the evidence records of a cluster; 1 if one is missing, unreadable or changed, 2 if there are none"
-    evidence = commands.add_parser("evidence", help=words, description=words)
+    evidence = commands.add_parser("evidence", help=words, description=words, epilog=MEANING)
     evidence.add_argument("cluster", help=CLUSTER)
     evidence.add_argument("seq", nargs="?", type=int, help="number of one record, to see it whole")
     evidence.set_defaults(run=_evidence)
@@ -58,7 +58,7 @@ def _list(evidence: "Evidence", cluster: "ClusterId") -> int:
         print(f"there is no evidence of {cluster}: it has not been looked at")
         return UNKNOWN
     with cut_short():
-        print_table(
+        print_aligned(
             ("seq", "at (UTC)", "kind", "node pool", "what"), [_row(one.record) for one in entries if one.record]
         )
     return _told(entry.fault for entry in entries)

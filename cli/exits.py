@@ -3,6 +3,7 @@
 64, 69 and 70 are those of sysexits.h (EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE); 130 and 141 are 128 plus the signal.
 """
 
+import errno
 import logging
 import os
 import sys
@@ -10,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from cli.deployment import HINT
+from cli.deployment import HINT, storage_setting
 from cli.show import plain_text
 from shared.domain.model import ComplianceState
 from shared.errors import ConfigError, InputError, TransientError
@@ -24,6 +25,8 @@ MEANING = (
 """For --help."""
 DEBUG = "FIPSWARDEN_DEBUG"
 """Environment variable: with any value, a crash shows its traceback."""
+OFFLINE = "Without signing in: `az aks list -o json > fleet.json` by somebody who can, then --from fleet.json"
+"""How to do without a sign-in."""
 _LENGTH = 500
 
 
@@ -72,17 +75,30 @@ def cut_short() -> Iterator[None]:
 def _failed(error: Exception) -> int:
     if os.environ.get(DEBUG):
         traceback.print_exception(error)
-    if isinstance(error, (OSError, TransientError, *_sdk_errors())):
-        _say(str(error)[:_LENGTH])
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
+        _drop_output()
+        _say(f"standard output can't be written: {error.strerror}")
+        return UNAVAILABLE
+    if isinstance(error, (OSError, TransientError, *_sdk_errors("AzureError"))):
+        _say(f"{str(error)[:_LENGTH]}{_hint(error)}")
         return UNAVAILABLE
     _say(f"crashed, {type(error).__name__}: {str(error)[:_LENGTH]}; {DEBUG}=1 shows where: please report it")
     return CRASH
 
 
-def _sdk_errors() -> tuple[type[Exception], ...]:
+def _hint(error: Exception) -> str:
+    """Say what could not be reached, and what to do."""
+    if isinstance(error, _sdk_errors("ClientAuthenticationError")):
+        return f"; sign in with `az login` (Azure CLI). {OFFLINE}"
+    if setting := storage_setting(str(error), os.environ):
+        return f"; that is storage of the app, by the setting {setting}: is it right, and can it be reached from here?"
+    return ""
+
+
+def _sdk_errors(name: str) -> tuple[type[Exception], ...]:
     # An SDK that nobody has imported has raised nothing: what needs no Azure must not load it to fail.
     core = sys.modules.get("azure.core.exceptions")
-    return (core.AzureError,) if core else ()
+    return (getattr(core, name),) if core else ()
 
 
 def _say(text: str) -> None:

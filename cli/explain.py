@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.exits import MEANING, UNKNOWN, cut_short, of_states
 from cli.fleet import AWAY, read_patiently
-from cli.naming import CLUSTER, named_cluster, ours
+from cli.naming import CLUSTER, a_file, add_output, named_cluster, ours
 from cli.rules import load, trouble_of
 from cli.scope import with_scope
 from cli.show import plain_text
@@ -21,6 +21,7 @@ from shared.errors import InputError, TransientError
 
 if TYPE_CHECKING:
     from shared.domain.explain import Explanation, StepDue, Waiting
+    from shared.domain.model import Posture
     from shared.domain.situation import Situation
     from shared.ports import Clusters
 
@@ -41,15 +42,16 @@ def add(commands: Any) -> None:
     )
     explain.add_argument("cluster", help=CLUSTER)
     explain.add_argument("pool", help="name of the node pool")
-    explain.add_argument("--policy", type=Path, help="explain by this policy rather than by what the app used last")
-    explain.add_argument("--exemptions", type=Path, help="the exemptions that go with the policy")
-    explain.add_argument("--json", action="store_true", help="for programs")
+    explain.add_argument("--policy", type=a_file, help="explain by this policy rather than by what the app used last")
+    explain.add_argument("--exemptions", type=a_file, help="the exemptions that go with the policy")
+    add_output(explain)
     explain.set_defaults(run=_explain)
 
 
 def _explain(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
     from shared.domain.explain import explain
+    from shared.postures import read_posture
 
     cluster, name = ours(named_cluster(chosen.cluster)), _pool_name(chosen.pool)
     rules, source = _rules(chosen.policy, chosen.exemptions)
@@ -58,12 +60,13 @@ def _explain(chosen: argparse.Namespace) -> int:
     if isinstance(read, Unreadable):
         print(plain_text(f"{cluster} can't be read, so {name} is unknown: {read.reason}: {read.message}"))
         return UNKNOWN
-    explained = explain(_situation(read, rules, clusters), _pool(read, name))
+    before = read_posture(bootstrap.table("posture"), read.id).posture
+    explained, unseen = explain(_situation(read, rules, clusters, before), _pool(read, name)), _unseen(before)
     with cut_short():
-        if chosen.json:
-            print(json.dumps(_plain(explained, rules, source), indent=2))
+        if chosen.output == "json":
+            print(json.dumps(_plain(explained, unseen, rules, source), indent=2))
         else:
-            _print(explained, rules, source)
+            _print(explained, unseen, rules, source)
     return of_states([explained.verdict.state] if explained.verdict else ())
 
 
@@ -106,19 +109,28 @@ def _pool(read: Cluster, name: str) -> Pool:
     raise InputError(f"{read.id} has no node pool {name}; it has: {names}")
 
 
-def _situation(read: Cluster, rules: Rulebook, clusters: "Clusters") -> "Situation":
+def _unseen(before: "Posture | None") -> str:
+    """Say why the app itself knows nothing of a cluster: it begins nothing there; empty if it does."""
+    from shared.domain.evaluate import unreadable
+
+    if before is None:
+        return "the app has never looked at this cluster, and begins nothing before it has: `fipswarden look` asks it"
+    if why := unreadable(before):
+        return f"the app could not read this cluster when it last looked, and begins nothing so ({why.reason})"
+    return ""
+
+
+def _situation(read: Cluster, rules: Rulebook, clusters: "Clusters", before: "Posture | None") -> "Situation":
     """Bring together what a look would plan from: its memory, the budget, and the cluster's windows if they count."""
     from shared import bootstrap
     from shared.budget import read_budget
     from shared.domain.evaluate import evaluate
     from shared.domain.situation import Situation
     from shared.domain.steps import due
-    from shared.postures import read_posture
     from shared.rollout import Timing, read_memory
 
     rollout, now = bootstrap.table("rollout"), bootstrap.SystemClock().now()
     memory = read_memory(rollout, read.id)
-    before = read_posture(bootstrap.table("posture"), read.id).posture
     posture = evaluate(read, memory, rules, before, now)
     found = Situation(read, posture, memory, rules, read_budget(rollout), (), now, Timing().poll)
     # Also where the mode does not act: what else the step would wait for is part of the answer.
@@ -127,15 +139,15 @@ def _situation(read: Cluster, rules: Rulebook, clusters: "Clusters") -> "Situati
     return found
 
 
-def _plain(explained: "Explanation", rules: Rulebook, source: str) -> dict[str, Any]:
+def _plain(explained: "Explanation", unseen: str, rules: Rulebook, source: str) -> dict[str, Any]:
     from shared.domain.codec import plain
 
     policy = {"source": source, "hash": rules.policy.hash, "exemptions": rules.exemptions.hash}
     found: dict[str, Any] = plain(explained)
-    return {**found, "begins": explained.begins, "policy": policy}
+    return {**found, "begins": explained.begins and not unseen, "unseen": unseen, "policy": policy}
 
 
-def _print(explained: "Explanation", rules: Rulebook, source: str) -> None:
+def _print(explained: "Explanation", unseen: str, rules: Rulebook, source: str) -> None:
     for line in _lines(explained, rules, source):
         print(plain_text(line))
     if explained.verdict is None:
@@ -144,7 +156,7 @@ def _print(explained: "Explanation", rules: Rulebook, source: str) -> None:
     for found in explained.verdict.findings:
         print(plain_text(f"  {found.state.value:<15} {found.reason}: {found.message}"))
     print()
-    for line in _step_lines(explained):
+    for line in _step_lines(explained, unseen):
         print(plain_text(line))
 
 
@@ -162,11 +174,15 @@ def _lines(explained: "Explanation", rules: Rulebook, source: str) -> Iterator[s
     yield policy
 
 
-def _step_lines(explained: "Explanation") -> Iterator[str]:
+def _step_lines(explained: "Explanation", unseen: str) -> Iterator[str]:
     if explained.step is None:
         yield "nothing is due: there is nothing wrong with it that the product can change"
         return
     yield f"due: {_step(explained.step)}"
+    if unseen:
+        yield unseen
+    if explained.begins and unseen:
+        return
     if explained.begins:
         ends = f", before the window closes at {explained.before:%Y-%m-%d %H:%M} UTC" if explained.before else ""
         yield f"it is begun at the next look{ends}; `fipswarden look` asks for one"

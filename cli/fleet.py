@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cli.naming import named
 from cli.show import plain_text
 from shared.domain.model import ClusterRead, Unreadable
 from shared.domain.pages import Gap, gaps
@@ -31,7 +32,7 @@ _LONGEST_WAIT = 60.0
 def add_from(parser: Any, what: str) -> None:
     """Add `--from`, by which the fleet is read from files; `what` is done with it."""
     saved = f"{what} what was saved, without signing in; - is standard input. Accepted are {ACCEPTED}"
-    parser.add_argument("--from", dest="files", nargs="+", action="extend", metavar="FILE", help=saved)
+    parser.add_argument("--from", dest="files", nargs="+", action="extend", type=named, metavar="FILE", help=saved)
 
 
 @dataclass(slots=True)
@@ -105,12 +106,12 @@ def say_unseen(gaps: Iterable[Gap], notes: Iterable[str]) -> None:
 
 
 def _content(name: str) -> bytes:
-    if name == "-":
-        return sys.stdin.buffer.read()
+    if name == "-" and sys.stdin is None:
+        raise InputError("standard input (-) is closed: nothing can be read from it")
     try:
-        return Path(name).read_bytes()
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        raise InputError(f"{name} can't be read: {error.strerror}") from error
+        raise InputError(f"{'standard input' if name == '-' else name} can't be read: {error.strerror}") from error
 
 
 def read_patiently(

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -11,12 +12,15 @@ from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.fleet import add_from, say_unseen
 from cli.forecast_fleet import App, Found, members
 from cli.forecast_report import Report, print_forecast
+from cli.naming import a_file, add_output
 from cli.rules import load, trouble_of
-from cli.scope import scope_gaps, with_scope
-from shared.domain.budget import Budget
+from cli.scope import ALL_OUT, scope_gaps, with_scope
+from shared.domain.budget import Budget, named
+from shared.domain.model import ComplianceState
 from shared.domain.pace import Pace, pace_of
 from shared.domain.rulebook import Rulebook
 from shared.domain.stage import Start
+from shared.domain.wording import count
 from shared.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -42,13 +46,13 @@ def add(commands: Any) -> None:
         "forecast", help="when the fleet will be done, and what never will be", description=_DESCRIPTION, epilog=_EXIT
     )
     forecast.add_argument("--until", required=True, metavar="DATE", help="the last day, in UTC, such as 2027-03-31")
-    forecast.add_argument("--policy", type=Path, help="play this policy rather than the one that the app used last")
-    forecast.add_argument("--exemptions", type=Path, help="the exemptions that go with the policy")
+    forecast.add_argument("--policy", type=a_file, help="play this policy rather than the one that the app used last")
+    forecast.add_argument("--exemptions", type=a_file, help="the exemptions that go with the policy")
     add_from(forecast, "play on")
     minutes = "how long a node takes; default: as the app's last remediations did, or 12.3"
     forecast.add_argument("--minutes-per-node", metavar="N", help=minutes)
-    forecast.add_argument("--output", choices=("table", "json"), default="table", help="default: table")
-    forecast.add_argument("--svg", type=Path, metavar="FILE", help="also write a picture there")
+    add_output(forecast)
+    forecast.add_argument("--svg", type=a_file, metavar="FILE", help="also write a picture there")
     forecast.set_defaults(run=_forecast)
 
 
@@ -70,22 +74,36 @@ def _forecast(chosen: argparse.Namespace) -> int:
     now = _now()
     until, given = _until(chosen.until, now), _minutes(chosen.minutes_per_node)
     basis = _basis(chosen)
-    fleet = Found.of(chosen.files)
+    fleet = Found.of(chosen.files, basis.rules, now)
     fleet.add_gaps(scope_gaps(basis.rules, fleet.reading.covered))
-    known = members(fleet, basis.rules, basis.app, now, live=not chosen.files)
-    pace = given or pace_of(basis.budget)
-    unread = len(fleet.unread)
-    found = forecast(Start(known, basis.rules, basis.budget, pace, now, until, unread, fleet.blind))
+    known, hidden = members(fleet, basis.app, live=not chosen.files), fleet.hidden(basis.budget.counts)
+    pace, blind = given or pace_of(basis.budget), max(fleet.blind, hidden)
+    found = forecast(Start(known, basis.rules, basis.budget, pace, now, until, fleet.unread, blind))
     if chosen.svg:
         _draw(found, chosen.svg)
-    beside = () if basis.app else (_FRESH,)
-    report = Report(found, basis.rules, basis.source, tuple(fleet.reading.gaps), (*beside, *basis.rules.warnings))
+    beside = (*_asked(basis, hidden), *basis.rules.warnings)
+    report = Report(found, basis.rules, basis.source, tuple(fleet.reading.gaps), beside)
     with cut_short():
         print_forecast(report, chosen.output)
-    say_unseen(fleet.reading.gaps, fleet.reading.notes)
-    if found.fleet.done < found.fleet.pools:
+    all_out = bool(known) and not (found.pools or found.beside_pools)
+    say_unseen(fleet.reading.gaps, (*fleet.reading.notes, *([ALL_OUT] if all_out else [])))
+    return UNKNOWN if all_out else _code(found)
+
+
+def _code(found: "Forecast") -> int:
+    bad = (ComplianceState.NON_COMPLIANT, ComplianceState.INCONSISTENT)
+    if found.fleet.done < found.fleet.pools or any(each.finding.state in bad for each in found.beside_pools):
         return NON_COMPLIANT
     return OK if found.fleet.finished else UNKNOWN
+
+
+def _asked(basis: _Basis, hidden: int) -> Iterator[str]:
+    """Say what was asked of the app, and what the app itself did not see."""
+    if basis.app is None:
+        yield _FRESH
+    if counts := basis.budget.counts if hidden else None:
+        what = f"{count(hidden, 'cluster or subscription', 'clusters or subscriptions')}{named(counts)}"
+        yield f"the app could not judge {what} at its resync of {counts.at:%Y-%m-%d %H:%M} UTC: later rings stay closed"
 
 
 def _now() -> datetime:
@@ -131,7 +149,7 @@ def _basis(chosen: argparse.Namespace) -> _Basis:
     try:
         app = _stored()
     except ConfigError as error:
-        hint = "or, without the app, name the policy: --policy FILE"
+        hint = "or, without the app, name the policy: --policy FILE (with --from FILE not even a sign-in)"
         raise ConfigError(error.subject, (*error.faults, hint)) from error
     budget = _budget(app)
     rules = with_scope(replace(_last_used(app), trouble=trouble_of(budget)), signed_in=signed_in)

@@ -9,10 +9,9 @@ from typing import Any
 from cli.show import plain_text, print_aligned
 from shared.domain.codec import plain
 from shared.domain.fates import Fate
-from shared.domain.forecast import Blocker, Day, Forecast, Progress
+from shared.domain.forecast import Blocker, Day, Forecast, Progress, headline
 from shared.domain.pages import Gap
 from shared.domain.rulebook import Rulebook
-from shared.domain.wording import count
 
 _RINGS = ("  ring", "pools", "done now", "by then", "later", "person", "never", "nodes", "done")
 _DAYS = ("remediations", "nodes", "pools at once", "nodes at once")
@@ -51,7 +50,7 @@ def print_forecast(report: Report, output: str) -> None:
         print(json.dumps(_plain(report), indent=2))
         return
     found = report.found
-    print(_headline(found))
+    print(headline(found))
     print(plain_text(f"  policy {report.source}, sha256 {report.rules.policy.hash}"))
     print("\nrings")
     print_aligned(_RINGS, [*(_ring(found, ring) for ring in found.rings), _ring(found, found.fleet, "the fleet")])
@@ -62,17 +61,6 @@ def print_forecast(report: Report, output: str) -> None:
             print(f"\n{_TITLES[fate]}")
             print_aligned(_WHY, rows)
     print("\nassumed", *map(plain_text, report.assumptions), sep="\n  ")
-
-
-def _headline(found: Forecast) -> str:
-    fleet, day = found.fleet, (found.until - timedelta(microseconds=1)).date()
-    pools = count(fleet.pools, "node pool")
-    if fleet.finished == found.now:
-        return f"{pools}: nothing is left to do"
-    if fleet.finished:
-        return f"{pools}: done {_moment(fleet.finished)}"
-    left = fleet.pools - fleet.done
-    return f"{pools}: {left} not done by the end of {day}" if left else f"{pools}: done, as far as can be seen"
 
 
 def _ring(found: Forecast, ring: Progress, name: str = "") -> Sequence[str]:

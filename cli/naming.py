@@ -1,12 +1,36 @@
 """How people name a cluster on the command line."""
 
+import argparse
 import os
+from pathlib import Path
+from typing import Any
 
 from shared.domain.ids import ClusterId
 from shared.errors import InputError
 
 CLUSTER = "a cluster: group/name, as `posture` prints it, or its ARM id"
 """For --help."""
+
+
+def named(text: str) -> str:
+    """Return the name of a file; raises ArgumentTypeError for none."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name of the file is empty")
+    return text
+
+
+def a_file(text: str) -> Path:
+    """Return the path of a file that is read or written by its name; raises ArgumentTypeError for none."""
+    if text == "-":
+        raise argparse.ArgumentTypeError("- is standard input for --from alone: name a file")
+    return Path(named(text))
+
+
+def add_output(parser: Any, *others: str) -> None:
+    """Add `--output table|json`, with more of them, and `--json`, which is the same as `--output json`."""
+    choices = ("table", "json", *others)
+    parser.add_argument("--output", choices=choices, default="table", help="default: table")
+    parser.add_argument("--json", dest="output", action="store_const", const="json", help="the same as --output json")
 
 
 def named_cluster(text: str) -> ClusterId:

@@ -1,12 +1,12 @@
 """`fipswarden policy`: work with the policy: its faults, what it would change, and a person's word for it."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from cli import difference
-from cli.asking import approved_until, look_at_waiting, tell, who
-from cli.exits import OK, USAGE
+from cli.asking import LONGEST, approved_until, look_at_waiting, tell, who
+from cli.exits import MEANING, OK, USAGE
+from cli.naming import a_file
 from cli.rules import load
 from cli.show import plain_text
 from shared.domain.policy import Policy
@@ -14,23 +14,23 @@ from shared.domain.policy_warnings import policy_warnings
 from shared.domain.wording import count
 from shared.errors import ConfigError
 
-_HOLDS = 90
-"""Days that an approval of a policy holds if nobody says otherwise: the longest that one may."""
-
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    policy = commands.add_parser("policy", help="work with the policy").add_subparsers(required=True, metavar="what")
+    words = "work with the policy: its faults, what another one would change, a person's word for it"
+    parser = commands.add_parser("policy", help=words, description=words, epilog=MEANING)
+    policy = parser.add_subparsers(required=True, metavar="what")
     words = "report every fault of a policy file at once; 64 if there is one"
-    validate = policy.add_parser("validate", help=words, description=words)
-    validate.add_argument("file", type=Path, help="the policy, YAML")
-    validate.add_argument("--exemptions", type=Path, help="the exemptions that go with it, YAML")
+    validate = policy.add_parser("validate", help=words, description=words, epilog=MEANING)
+    validate.add_argument("file", type=a_file, help="the policy, YAML")
+    validate.add_argument("--exemptions", type=a_file, help="the exemptions that go with it, YAML")
     validate.set_defaults(run=_validate)
     difference.add(policy)
     words = "agree to exactly this text of the policy, for `require_approved_policy`"
-    approve = policy.add_parser("approve", help=words, description=words)
-    approve.add_argument("file", type=Path, metavar="NEW", help="the policy, YAML")
-    approve.add_argument("--days", type=int, default=_HOLDS, help=f"how long it holds, 1 to 90; default: {_HOLDS}")
+    approve = policy.add_parser("approve", help=words, description=words, epilog=MEANING)
+    approve.add_argument("file", type=a_file, metavar="NEW", help="the policy, YAML")
+    days = f"how long it holds, 1 to {LONGEST}; default: {LONGEST}"
+    approve.add_argument("--days", default=str(LONGEST), help=days)
     approve.set_defaults(run=_approve)
 
 

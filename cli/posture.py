@@ -2,19 +2,20 @@
 
 import argparse
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cli.exits import MEANING, UNKNOWN, cut_short, of_states
-from cli.naming import CLUSTER, is_watched, named_cluster, not_watched
-from cli.show import plain_text, print_table
+from cli.naming import CLUSTER, add_output, is_watched, named_cluster, not_watched
+from cli.show import plain_text, print_aligned
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
 
 if TYPE_CHECKING:
     from shared.domain.budget import Budget, Counts
-    from shared.domain.model import Posture
+    from shared.domain.model import Deferral, Posture
     from shared.ports import Table
     from shared.postures import PostureSummary
 
@@ -26,7 +27,7 @@ def add(commands: Any) -> None:
     words = "the verdicts: of all clusters, or of one cluster's node pools"
     posture = commands.add_parser("posture", help=words, description=words, epilog=MEANING)
     posture.add_argument("cluster", nargs="?", help=CLUSTER)
-    posture.add_argument("--json", action="store_true", help="for programs")
+    add_output(posture)
     posture.set_defaults(run=_posture)
 
 
@@ -35,7 +36,8 @@ def _posture(chosen: argparse.Namespace) -> int:
 
     cluster = None if chosen.cluster is None else named_cluster(chosen.cluster)
     table, now = bootstrap.table("posture"), bootstrap.SystemClock().now()
-    return _fleet(table, now, chosen.json) if cluster is None else _one(table, cluster, now, chosen.json)
+    as_json = chosen.output == "json"
+    return _fleet(table, now, as_json) if cluster is None else _one(table, cluster, now, as_json)
 
 
 def _fleet(table: "Table", now: datetime, as_json: bool) -> int:
@@ -65,7 +67,7 @@ def _fleet_plain(
 ) -> dict[str, Any]:
     from shared.domain.codec import plain
 
-    resync = {"at": plain(counts.at), "blind": counts.blind} if counts else None
+    resync = {"at": plain(counts.at), "blind": counts.blind, "gaps": list(counts.gaps)} if counts else None
     return {"clusters": [_plain(summary, now) for summary in clusters], "resync": resync, "unseen": missing}
 
 
@@ -80,7 +82,7 @@ def _print_fleet(clusters: "list[PostureSummary]", now: datetime) -> None:
         )
         for item in clusters
     ]
-    print_table(("cluster", "state", "node pools", "evidence", "as of (UTC)"), rows)
+    print_aligned(("cluster", "state", "node pools", "evidence", "as of (UTC)"), rows)
 
 
 def _print_stops(budget: "Budget") -> None:
@@ -122,9 +124,7 @@ def _one(table: "Table", cluster: ClusterId, now: datetime, as_json: bool) -> in
             print(json.dumps({**plain(shown), "overdue": overdue, "deferrals": plain(stored.deferrals)}, indent=2))
         else:
             _print_pools(posture, overdue)
-            for item in stored.deferrals:
-                until = f" Until {_time(item.until)} UTC." if item.until else ""
-                print(f"  {item.pool}: not remediated ({item.reason}): {plain_text(item.message)}{until}")
+            _print_deferrals(stored.deferrals)
     if not posture.in_scope:
         return of_states(())
     return UNKNOWN if overdue else of_states((posture.state,))
@@ -154,14 +154,29 @@ def _print_pools(posture: "Posture", overdue: bool) -> None:
         (each.pool, _OVERDUE if overdue else each.state.value, each.decisive.reason, each.mode.value, each.rule)
         for each in posture.pools
     ]
-    print_table(("node pool", "state", "reason", "mode", "rule"), cells)
-    for found in posture.cluster_findings:
-        print(f"  {plain_text(found.message)}")
-    if not posture.in_scope:
-        print("  the policy excludes this cluster: it has no state")
-    for item in posture.pools:
-        for finding in item.findings:
-            print(f"  {item.pool}: {plain_text(finding.message)}")
-    print(f"  as of {_time(posture.at)} (UTC)")
+    print(f"as of {_time(posture.at)} UTC")
     if overdue:
-        print("  the looks that were due have not come: what was true then counts as unknown")
+        print("the looks that were due have not come: what was true then counts as unknown")
+    if not posture.in_scope:
+        print("the policy excludes this cluster: it has no state")
+    if cells:
+        print_aligned(("node pool", "state", "reason", "mode", "rule"), cells)
+    said = [
+        *(("the cluster", one.message) for one in posture.cluster_findings),
+        *((item.pool, one.message) for item in posture.pools for one in item.findings),
+    ]
+    _print_block("findings", said)
+
+
+def _print_deferrals(deferrals: "Iterable[Deferral]") -> None:
+    said = []
+    for item in deferrals:
+        until = f" Until {_time(item.until)} UTC." if item.until else ""
+        said.append((f"{item.pool} ({item.reason})", f"{item.message}{until}"))
+    _print_block("not remediated", said)
+
+
+def _print_block(title: str, lines: "Iterable[tuple[str, str]]") -> None:
+    shown = [plain_text(f"  {what}: {text}") for what, text in lines]
+    if shown:
+        print(f"\n{title}", *shown, sep="\n")

@@ -9,7 +9,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from cli.asking import queue, tell, who
-from cli.exits import OK
+from cli.exits import MEANING, OK
 from cli.naming import CLUSTER, named_cluster, ours
 from shared.domain.ids import ClusterId, pool_name
 from shared.errors import InputError
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the commands to the parser."""
-    abort = commands.add_parser("abort", help="stop our own operation that runs on a node pool")
-    unblock = commands.add_parser("unblock", help="let a node pool be tried again that is left alone after a failure")
+    words = "stop our own operation that runs on a node pool; a look does it, and everybody is told"
+    abort = commands.add_parser("abort", help=words, description=words, epilog=MEANING)
+    words = "let a node pool be tried again that is left alone after a failure; a look does it"
+    unblock = commands.add_parser("unblock", help=words, description=words, epilog=MEANING)
     for command, run in ((abort, _abort), (unblock, _unblock)):
         command.add_argument("cluster", help=CLUSTER)
         command.add_argument("pool", help="name of the node pool")

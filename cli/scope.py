@@ -10,6 +10,9 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.scope import SubscriptionsOf, empty_groups, resolved
 from shared.errors import InputError, TransientError
 
+ALL_OUT = "every cluster that was read is out of the policy's scope: nothing was judged, so nothing is known"
+"""What is said of a scope that shuts everything out: a mistyped one does."""
+
 
 def with_scope(rules: Rulebook, *, signed_in: bool) -> Rulebook:
     """Return rules whose management groups are subscriptions; without sign-in nobody can be asked what they hold.

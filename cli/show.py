@@ -1,18 +1,21 @@
-"""Tables for a terminal, plain columns where there is none; what comes from outside never steers a terminal."""
+"""Tables in aligned columns, which fit on a terminal; what comes from outside never steers one."""
 
 import io
+import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 _COLOURS = {
-    "inconsistent": "bold red",
-    "non_compliant": "red",
-    "unknown": "yellow",
-    "exempt": "cyan",
-    "compliant": "green",
+    "inconsistent": "1;31",
+    "non_compliant": "31",
+    "unknown": "33",
+    "exempt": "36",
+    "compliant": "32",
 }
-_LEAST_WIDTH = 8
+"""Of states, as a terminal knows them (ECMA-48, SGR)."""
+_LEAST_WIDTH = 24
 """No column is cut below this many characters."""
 
 
@@ -22,52 +25,63 @@ def plain_text(text: str) -> str:
 
 
 def tolerant_output() -> None:
-    """Let a terminal that can't show a letter get its escape: a report must not end at a name."""
+    """Let a terminal that can't show a letter get its escape: a report must not end at a name.
+
+    Where an output is closed (`>&-`), Python has none at all: what is written there goes nowhere.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (as long as the command runs)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def print_aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in aligned columns; on a terminal they are cut so that each fits on one line."""
-    cells = [[plain_text(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(header))]
-    if sys.stdout.isatty():
-        widths = _fitting(widths, shutil.get_terminal_size().columns - 2 * (len(widths) - 1))
-    for row in cells:
-        print("  ".join(_cut(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip())
+def print_aligned(header: Sequence[str], rows: Sequence[Sequence[str]], loose: str = "message") -> None:
+    """Print rows in aligned columns, on a terminal with the states in colour.
+
+    On a terminal the column of the name `loose` is cut so that each row fits on one line, and where too little would be
+    left of it, it goes below, on a line of its own. What names a thing, its state and its reason are never cut.
+    """
+    table = [[plain_text(cell) for cell in row] for row in (header, *rows)]
+    at = header.index(loose) if loose in header else None
+    screen = sys.stdout.isatty()
+    room = _room(table, at) if screen and at is not None else None
+    if at is not None and room is not None and room < _LEAST_WIDTH:
+        first, *lines = _lines([row[:at] + row[at + 1 :] for row in table], screen)
+        print(first)
+        for line, row in zip(lines, table[1:], strict=True):
+            print(line, _cut(f"    {row[at]}", shutil.get_terminal_size().columns), sep="\n")
+        return
+    if at is not None and room is not None:
+        table = [[*row[:at], _cut(row[at], room), *row[at + 1 :]] for row in table]
+    for line in _lines(table, screen):
+        print(line)
 
 
-def _fitting(widths: Sequence[int], room: int) -> list[int]:
-    """Take from the widest column until all fit, or none is wider than the least."""
-    found = list(widths)
-    while sum(found) > room and max(found) > _LEAST_WIDTH:
-        widest = found.index(max(found))
-        others = sorted(found)[-2] if len(found) > 1 else 0
-        found[widest] = max(found[widest] - (sum(found) - room), min(others, found[widest] - 1), _LEAST_WIDTH)
-    return found
+def _room(table: Sequence[Sequence[str]], at: int) -> int:
+    """Return how many characters of a line are left for one column."""
+    widths = _widths(table)
+    return shutil.get_terminal_size().columns - 2 * (len(widths) - 1) - sum(widths) + widths[at]
+
+
+def _widths(table: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*table, strict=True)]
+
+
+def _lines(table: Sequence[Sequence[str]], screen: bool) -> Iterator[str]:
+    widths = _widths(table)
+    for row in table:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[-1] = cells[-1].rstrip()
+        yield "  ".join(map(_coloured, cells) if screen else cells).rstrip()
+
+
+def _coloured(cell: str) -> str:
+    colour = _COLOURS.get(cell.strip().partition(" (")[0])
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return cell if plain or not colour else f"\x1b[{colour}m{cell}\x1b[0m"
 
 
 def _cut(cell: str, width: int) -> str:
-    return cell.ljust(width) if len(cell) <= width else cell[: width - 1] + "…"
-
-
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under a header; in colour where a terminal and `rich` are there, tab-separated in a pipe."""
-    cells = [[plain_text(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        for row in (header, *cells):
-            print("\t".join(row))
-        return
-    try:
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-    except ImportError:
-        print_aligned(header, cells)
-        return
-    table = Table(*header)
-    for row in cells:
-        # Text, not markup: names come from outside.
-        table.add_row(*(Text(cell, style=_COLOURS.get(cell.partition(" (")[0], "")) for cell in row))
-    Console().print(table)
+    return cell if len(cell) <= width else f"{cell[: width - 1]}…"

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from cli.exits import of_states
+from cli.scope import ALL_OUT
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.model import (
@@ -98,8 +99,9 @@ class Verdicts:
 
     @property
     def exit_code(self) -> int:
-        """1 for anything bad, else 2 for anything unknown or unseen, else 0."""
-        return of_states((*self.states, *([ComplianceState.UNKNOWN] if self.gaps else [])))
+        """1 for anything bad, else 2 for anything unknown or unseen or if all was shut out, else 0."""
+        unknown = self.gaps or (self.excluded and not self.states)
+        return of_states((*self.states, *([ComplianceState.UNKNOWN] if unknown else [])))
 
 
 @dataclass(slots=True)
@@ -115,7 +117,8 @@ class Judge:
     gaps: list[Gap] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _pools: dict[tuple[str, str], PoolRow] = field(default_factory=dict)
-    _clusters: dict[str, ClusterRow] = field(default_factory=dict)
+    _clusters: dict[tuple[str, int], ClusterRow] = field(default_factory=dict)
+    """By key, and number: what is said of the cluster, and of each of its pools that can't be read, is a row."""
     _excluded: dict[str, ClusterId] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
     _again: dict[str, ClusterId] = field(default_factory=dict)
@@ -141,23 +144,26 @@ class Judge:
         if cluster and not posture.in_scope:
             self._excluded[key] = cluster
             return
-        if findings := (*posture.cluster_findings, *entry.faults):
-            row = ClusterRow(cluster, entry.where, findings)
-            self._clusters[key] = _worse(self._clusters.get(key), row)
+        # Where pools can't be read, whatever else is said of the cluster as a whole says less.
+        of_cluster = () if entry.faults and not posture.pools else posture.cluster_findings
+        for number, findings in enumerate((of_cluster, *((fault,) for fault in entry.faults))):
+            if findings:
+                row = ClusterRow(cluster, entry.where, findings)
+                self._clusters[key, number] = _worse(self._clusters.get((key, number)), row)
         if cluster:
             for pool in posture.pools:
                 self._pools[key, pool.pool] = _worse(self._pools.get((key, pool.pool)), PoolRow(cluster, pool))
 
     def verdicts(self) -> Verdicts:
         """Return what was judged so far."""
-        judged = {key for key, _ in self._pools} | self._clusters.keys()
+        judged = {key for key, _ in (*self._pools, *self._clusters)}
         return Verdicts(
             self.now,
             tuple(sorted(self._pools.values(), key=_pool_order)),
             tuple(sorted(self._clusters.values(), key=_cluster_order)),
             tuple(cluster for key, cluster in sorted(self._excluded.items()) if key not in judged),
             tuple(self.gaps),
-            (*self.notes, *self._twice()),
+            (*self.notes, *self._twice(), *([ALL_OUT] if self._excluded and not judged else [])),
         )
 
     def _twice(self) -> list[str]:

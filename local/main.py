@@ -28,6 +28,12 @@ PORTS = Ports(
     mail=8447,
     host=7071,
 )
+RULES = {
+    "FIPSWARDEN_POLICY": ROOT / "local" / "policy.yaml",
+    "FIPSWARDEN_EXEMPTIONS": ROOT / "local" / "exemptions.yaml",
+}
+"""The files that the app is judged by, by setting: each look reads them anew."""
+SETTINGS = {name: f"file:{path}" for name, path in RULES.items()}
 QUIET_SECONDS = 60.0
 _TAKEN = """Probably another `make local` runs. End it with Ctrl-C in its terminal, or find its process:
   lsof -nP -iTCP:7071 -sTCP:LISTEN     (then: kill PID)
@@ -49,8 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: ended.set())
     folder = chosen.folder.resolve()
     forget_dead(folder)
-    settings = {"FIPSWARDEN_POLICY": f"file:{ROOT / 'local' / 'policy.yaml'}"}
-    options = Options(chosen.app.resolve(), settings, invisibility=INVISIBILITY)
+    options = Options(chosen.app.resolve(), SETTINGS, invisibility=INVISIBILITY)
     try:
         with (
             LocalStack(seed.example_world(), options, Ports() if chosen.free_ports else PORTS, folder) as stack,
@@ -139,7 +144,13 @@ In another shell, for the Azure CLI, kubectl and fipswarden:
   kubectl get nodes -l kubernetes.azure.com/fips_enabled=true
   fipswarden posture
 
-Production (tag env=prod) is enforced: what you add there without FIPS has it seconds later. Ctrl-C ends everything.
+Production (tag env=prod) is enforced: what you add there without FIPS has it seconds later. That is what the policy
+says; it and the exemptions may be edited while the app runs, and the next look goes by them:
+
+  {RULES["FIPSWARDEN_POLICY"]}
+  {RULES["FIPSWARDEN_EXEMPTIONS"]}
+
+Ctrl-C ends everything.
 """
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from shared.domain.budget import COUNTS_LAST, Counts
+from shared.domain.budget import COUNTS_LAST, Counts, named
 from shared.domain.model import WORST_FIRST, Alert, ComplianceState, Unreadable
 from shared.domain.wording import count
 from shared.ports import Table
@@ -51,9 +51,9 @@ def unseen(counts: Counts | None, now: datetime) -> str:
         return f"There has been no resync{when}: whether there are more clusters is not known."
     if not counts.blind:
         return ""
-    if counts.blind == 1:
-        return "1 cluster or subscription could not be judged at all: it counts as unknown."
-    return f"{counts.blind} clusters or subscriptions could not be judged at all: they count as unknown."
+    what = count(counts.blind, "cluster or subscription", "clusters or subscriptions")
+    unknown = "it counts as unknown" if counts.blind == 1 else "they count as unknown"
+    return f"{what} could not be judged at all{named(counts)}: {unknown}."
 
 
 def _blind(unreadable: Mapping[str, Unreadable] | Unreadable) -> str:

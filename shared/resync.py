@@ -25,6 +25,8 @@ from shared.rollout import HORIZON
 _STALE_RESERVATION = timedelta(hours=3)
 _EXPLAINED = 10
 """Of how many subscriptions that can't be read an alert says why."""
+_KEPT = 10
+"""How many names of what nobody could judge the counts keep for people."""
 _NAMED = 20
 """How many subscriptions an alert names that nobody looks at."""
 
@@ -87,10 +89,10 @@ def resync(ports: ResyncPorts) -> Resynced:
     missed = uncovered(rules.policy, covered)
     if missed:
         ports.alerts.send(_missed_alert(missed, now))
-    blind = len(unreadable) + len(missed)
-    found = count.result(now, unreadable=blind)
+    closed = sorted({*unreadable, *missed})
+    found = count.result(now, closed)
     change(ports.rollout, lambda budget: counted(budget, found, ports.fleet.watches))
-    return Resynced(len(covered), count.clusters, queued, count.unaddressed, blind)
+    return Resynced(len(covered), count.clusters, queued, count.unaddressed, len(closed))
 
 
 class _Count:
@@ -101,6 +103,7 @@ class _Count:
         self.clusters = 0
         self.unaddressed = 0
         self._unseen = 0
+        self._names: list[str] = []
         self._anywhere = 0
         self._subscriptions: dict[str, int] = {}
         self._rings: dict[str, tuple[int, int, int]] = {}
@@ -129,9 +132,11 @@ class _Count:
             late = pools - unproven if summary.overdue(now) else 0
             self._add(ring, pools, unproven + late, late)
 
-    def unseen(self, read: ClusterRead) -> None:
+    def unseen(self, cluster: ClusterId, read: ClusterRead) -> None:
         """Count a cluster that nobody has looked at."""
         self._unseen += 1
+        if len(self._names) < _KEPT:
+            self._names.append(cluster.arm_id)
         self._unjudged(read)
 
     def _unjudged(self, read: ClusterRead | None) -> None:
@@ -147,9 +152,12 @@ class _Count:
         before = self._rings.get(ring, (0, 0, 0))
         self._rings[ring] = (before[0] + pools, before[1] + unproven, before[2] + unjudged)
 
-    def result(self, now: datetime, unreadable: int) -> Counts:
-        """Return the counts; what could not be read at all may be in any ring, and keeps every one closed."""
-        blind = unreadable + self.unaddressed
+    def result(self, now: datetime, closed: Collection[str]) -> Counts:
+        """Return the counts; what could not be read at all may be in any ring, and keeps every one closed.
+
+        `closed` are the subscriptions that nobody can read.
+        """
+        blind = len(closed) + self.unaddressed
         policy = self._rules.policy
         anywhere, rings = blind + self._anywhere, {}
         for ring in policy.rings:
@@ -157,7 +165,9 @@ class _Count:
             stage = policy.stage(ring)
             rings[ring.name] = RingCount(pools, unproven + anywhere, None, unjudged + anywhere, anywhere, stage)
         total = sum(self._subscriptions.values())
-        return Counts(now, total, self._subscriptions, rings, policy.hash, self._unseen + blind, self._rules.trouble)
+        names = (*(f"subscription {each}" for each in closed), *self._names)[:_KEPT]
+        everything = self._unseen + blind
+        return Counts(now, total, self._subscriptions, rings, policy.hash, everything, self._rules.trouble, names)
 
 
 _Due = tuple[ClusterId, str, timedelta]
@@ -182,7 +192,7 @@ def _due(
         if reason:
             yield cluster, f"resync: {reason[0]}", reason[1]
         if reason and key not in known:
-            count.unseen(hint.read)
+            count.unseen(cluster, hint.read)
     for key, summary in known.items():
         if key not in hints and not summary.gone:
             yield summary.cluster, "resync: not in Resource Graph", timedelta()

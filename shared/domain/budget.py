@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.model import ComplianceState, PoolPosture, Posture
 from shared.domain.policy import ENDS_KEPT, Breaker, Policy, Ring
+from shared.domain.wording import count
 
 _EXCUSED = (ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
 COUNTS_LAST = timedelta(hours=3)
@@ -99,6 +100,8 @@ class Counts:
     """Clusters that nobody has looked at yet, rows that name none, and subscriptions that can't be read."""
     trouble: str = ""
     """Why the app could not use today's policy or exemptions then, and nothing is begun; empty if it could."""
+    gaps: tuple[str, ...] = ()
+    """Some of what is counted as `blind`, by ARM id or name: so many as people can be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,12 @@ class Refusal:
     """When to ask again; None: soon, places come free at any time."""
 
 
+def named(counts: Counts) -> str:
+    """Return the names of what nobody could judge, in brackets; empty if none is known."""
+    more = ", ..." if counts.gaps and counts.blind > len(counts.gaps) else ""
+    return f" ({', '.join(counts.gaps)}{more})" if counts.gaps else ""
+
+
 def refusal(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refusal | None:
     """Say why a pool may not be remediated now, or None if it may."""
     if budget.paused:
@@ -186,7 +195,8 @@ def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refu
         limits.append((f"ring {wanted.ring.name}", mine, wanted.ring.concurrent.of(total)))
     for where, used, limit in limits:
         if used >= limit:
-            return Refusal("BudgetExhausted", f"{used} remediations run in {where}; the policy allows {limit}.")
+            runs = f"{count(used, 'remediation')} {'runs' if used == 1 else 'run'}"
+            return Refusal("BudgetExhausted", f"{runs} in {where}; the policy allows {limit}.")
     nodes = sum(place.nodes for place in others)
     if disruption.nodes is not None and wanted.nodes is None:
         return Refusal("TooManyNodes", f"How many nodes {wanted.pool} has is not known, and the policy has a limit.")
@@ -222,8 +232,11 @@ def _ring_closed(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted, now
 def _not_done(budget: Budget, policy: Policy, ring: Ring, now: datetime) -> Refusal | None:
     """Say what keeps the ring after this one closed."""
     counts = budget.counts
-    if counts is None or counts.policy != policy.hash or now - counts.at > COUNTS_LAST:
+    if counts is None or now - counts.at > COUNTS_LAST:
         return Refusal("RingClosed", f"Ring {ring.name} comes first, and has not been counted lately.")
+    if counts.policy != policy.hash:
+        message = f"Ring {ring.name} comes first, and the resync counts it once the app uses this text of the policy."
+        return Refusal("RingClosed", message)
     count = counts.rings.get(ring.name, RingCount())
     if count.unproven or count.clean_since is None:
         return Refusal("RingClosed", _unproven(ring, count))

@@ -6,6 +6,7 @@ read so: a spelling that neither of the two uses stays what it is, an unknown fi
 are never touched. The tables are compared with the SDK by a test.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,8 +68,13 @@ def _spelled(printed: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
         if ours not in found:
             continue
         value = found.pop(ours)
-        if arms in found and found[arms] != value:
+        if arms in found and not _same(found[arms], value):
             del found[arms]
         else:
             found[arms] = value
     return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    # As JSON: to Python, 1 and true are equal.
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

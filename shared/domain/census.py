@@ -8,12 +8,13 @@ from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, PoolPosture, Posture
 from shared.domain.policy import Policy
 
-_DONE = (ComplianceState.COMPLIANT, ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
+DONE = (ComplianceState.COMPLIANT, ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
+"""States in which nothing is left to do."""
 
 
 def is_done(pool: PoolPosture) -> bool:
     """Say whether a pool keeps no ring closed: nothing is left to do for it."""
-    return pool.state in _DONE
+    return pool.state in DONE
 
 
 class Census:

@@ -2,7 +2,8 @@
 
 Pure. It compares what may happen and not when: a window, a ring, a notice or an approval delays a step and never takes
 it away, so they count for nothing here, nor does a budget unless it could never hold the step; modes, exemptions,
-objections and what AKS would refuse do.
+objections and what AKS would refuse do. That a cluster sleeps, or has to be mended, only delays, too: whoever starts it
+in the morning does not ask what the policy would then do.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,6 +24,9 @@ from shared.domain.settings import Settings
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
 from shared.domain.waits import barred, harmful, wanted
+
+_DELAYS = frozenset({"Stopped", "ProvisioningFailed", "ProvisioningCanceled"})
+"""Why AKS would refuse a step now, and would not any more once somebody has started or mended what he needs anyway."""
 
 
 class Change(StrEnum):
@@ -55,6 +59,8 @@ class DueStep:
     """Reason for which it is not taken however long one waits; empty if it may be."""
     approved: bool = False
     """A person has to agree to it each time (mode `approve`)."""
+    delayed: str = ""
+    """Reason for which it is taken only once the pool or its cluster is started or mended; empty if it need not be."""
 
     def disrupts_more_than(self, other: "DueStep | None") -> bool:
         """Say whether it would be taken where the other one is not, or changes something else, or asks nobody first."""
@@ -120,8 +126,6 @@ class Difference:
     """Those for which anything is different, by cluster and name."""
     limits: tuple[str, ...]
     """What is different in the disruption budget, the rings and the approval of policies, in words."""
-    unread: tuple[ClusterId, ...] = ()
-    """Clusters that could not be compared."""
 
     def of(self, change: Change) -> tuple[PoolDifference, ...]:
         """Return the pools for which one thing is different."""
@@ -134,22 +138,22 @@ class Difference:
 
 
 def difference(clusters: Iterable[tuple[Cluster, Memory]], old: Rulebook, new: Rulebook, now: datetime) -> Difference:
-    """Compare two rulebooks on a fleet, each cluster with what is remembered of it.
+    """Compare two rulebooks on a fleet, each cluster fit for it (`unfit`) and with what is remembered of it.
 
-    Of a cluster that comes twice (which is fresher can't be known) each pool counts as it would be disrupted most.
+    Of a cluster that comes twice (which is fresher can't be known) each pool counts as it would be disrupted most, in
+    whatever order the two come.
     """
     found: dict[tuple[str, str], PoolDifference] = {}
-    unread: list[ClusterId] = []
     for cluster, memory in clusters:
-        try:
-            for row in _compared(with_etags(cluster, memory), memory, old, new, now):
-                key = (cluster.id.key, row.pool)
-                found[key] = max(found.get(key, row), row, key=lambda one: Change.REIMAGED in one.changes)
-        except RecursionError:
-            # Properties of a pool may be nested too deeply for its fingerprint.
-            unread.append(cluster.id)
+        for row in _compared(with_etags(cluster, memory), memory, old, new, now):
+            key = (cluster.id.key, row.pool)
+            found[key] = max(found.get(key, row), row, key=_disruption)
     rows = tuple(row for _, row in sorted(found.items(), key=lambda item: item[0]) if row.changes)
-    return Difference(now, len(found), rows, changed_limits(old.policy, new.policy), tuple(unread))
+    return Difference(now, len(found), rows, changed_limits(old.policy, new.policy))
+
+
+def _disruption(row: PoolDifference) -> tuple[bool, int, str]:
+    return Change.REIMAGED in row.changes, row.nodes or 0, repr(row)
 
 
 def _compared(cluster: Cluster, memory: Memory, old: Rulebook, new: Rulebook, now: datetime) -> list[PoolDifference]:
@@ -173,8 +177,10 @@ def _sides(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> 
 
 
 def _due_step(situation: Situation, step: Step) -> DueStep:
-    wait = barred(situation, step) or harmful(situation, step) or _never_fits(situation, step)
-    return DueStep(step.kind, step.changes, wait.reason if wait else "", step.verdict.mode is Mode.APPROVE)
+    wait = barred(situation, step)
+    delayed = wait.reason if wait and wait.reason in _DELAYS else ""
+    never = wait if wait and not delayed else harmful(situation, step) or _never_fits(situation, step)
+    return DueStep(step.kind, step.changes, never.reason if never else "", step.verdict.mode is Mode.APPROVE, delayed)
 
 
 def _never_fits(situation: Situation, step: Step) -> Refusal | None:

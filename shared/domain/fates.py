@@ -52,6 +52,8 @@ class PoolFate:
 
 def fates(play: Rehearsal) -> tuple[PoolFate, ...]:
     """Return what became of every pool in scope, by cluster and name."""
+    # As the app would at that time: nothing may have happened for days, and its resync counts every hour.
+    play.resync(play.start.until)
     found = [each for _, actor in sorted(play.actors.items()) for each in _of_cluster(play, actor)]
     return tuple(sorted(_blocked(play, found), key=lambda it: (it.cluster.key, it.pool)))
 

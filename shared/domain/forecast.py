@@ -13,11 +13,11 @@ from shared.domain.fates import Fate, PoolFate, fates
 from shared.domain.model import Memory
 from shared.domain.openings import Open
 from shared.domain.rehearsal import Rehearsal
-from shared.domain.stage import Known, Remediation, Start
+from shared.domain.stage import Aside, Known, Remediation, Start
 from shared.domain.windows import Blackout, Window, opening
 from shared.domain.wording import count
 
-__all__ = ["Blocker", "Day", "Forecast", "Known", "Progress", "Start", "forecast"]
+__all__ = ["Blocker", "Day", "Forecast", "Known", "Progress", "Start", "forecast", "headline", "last_day"]
 
 _EXAMPLES = 3
 _TIMETABLES = 20
@@ -46,7 +46,11 @@ class Progress:
     finished: datetime | None
     """When the last of the pools is done; None if one is not by the end."""
     open: tuple[tuple[datetime, datetime], ...] = ()
-    """When a window of pools that are due is open; empty where none restricts them."""
+    """When a window of pools that are due is open: the whole time where none restricts one of them.
+
+    Empty where nothing is due, or it can't be said for the ring: the clusters have windows of their own, or there are
+    too many different ones.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Forecast:
     days: tuple[Day, ...]
     """Those on which something runs."""
     blockers: tuple[Blocker, ...]
-    """Those that concern most pools first, by fate."""
+    """By fate, those that concern most pools first; what concerns no pool before all of them."""
     remediations: tuple[Remediation, ...]
     """In the order in which they begin."""
     pools: tuple[PoolFate, ...]
@@ -100,7 +104,30 @@ class Forecast:
     assumptions: tuple[str, ...]
     """What it holds for true that nobody knows."""
     unread: int
-    """Clusters that can't be read: their pools are in no number."""
+    """Clusters that can't be read, or have findings that belong to no pool: what is there is in no number."""
+    beside_pools: tuple[Aside, ...] = ()
+    """What is wrong with clusters beside their pools, or not known: no step of the product mends it."""
+
+
+def headline(found: Forecast) -> str:
+    """Return the whole forecast in one line."""
+    fleet = found.fleet
+    pools = count(fleet.pools, "node pool")
+    if not fleet.pools:
+        return f"{pools}: none that is in scope was read"
+    if fleet.finished == found.now:
+        return f"{pools}: nothing is left to do"
+    if fleet.finished:
+        return f"{pools}: done {fleet.finished:%Y-%m-%d %H:%M} UTC"
+    left = fleet.pools - fleet.done
+    return (
+        f"{pools}: {left} not done by the end of {last_day(found)}" if left else f"{pools}: done, as far as can be seen"
+    )
+
+
+def last_day(found: Forecast) -> date:
+    """Return the last day that a forecast looks at."""
+    return (found.until - timedelta(microseconds=1)).date()
 
 
 def forecast(start: Start) -> Forecast:
@@ -111,24 +138,26 @@ def forecast(start: Start) -> Forecast:
     rings = [ring.name for ring in start.rules.policy.rings]
     if any(not pool.ring for pool in found):
         rings.append("")
+    asides = tuple(play.asides)
     return Forecast(
         start.now,
         start.until,
         _fleet(start, found, play),
         tuple(_of_ring(start, play, ring, found) for ring in rings),
         tuple(_days(play.remediations, start.until)),
-        tuple(_blockers(found)),
+        (*_asides(asides), *_blockers(found)),
         tuple(play.remediations),
         found,
         tuple(_assumptions(start, play)),
-        start.unread,
+        start.unread + len({each.cluster for each in asides}),
+        asides,
     )
 
 
 def _fleet(start: Start, found: Sequence[PoolFate], play: Rehearsal) -> Progress:
     whole = _progress(start, "", found, play.remediations)
     # Of what nobody has read nobody knows that it is done.
-    return replace(whole, finished=None) if start.unread or start.blind else whole
+    return replace(whole, finished=None) if start.unread or start.blind or play.asides else whole
 
 
 def _of_ring(start: Start, play: Rehearsal, ring: str, found: Sequence[PoolFate]) -> Progress:
@@ -162,14 +191,19 @@ def _progress(
 
 
 def _open_times(start: Start, wanted: set[tuple[str, str]]) -> tuple[tuple[datetime, datetime], ...]:
-    """Return when a window is open for some pool; nothing if one of them needs no window, or there are too many."""
+    """Return when a window is open for some pool that is to be done; nothing if that can't be said."""
     tables: set[tuple[tuple[Window, ...], tuple[Blackout, ...]]] = set()
     clusters = {cluster for cluster, _ in wanted}
     for known in (each for each in start.fleet if each.cluster.id.key in clusters):
         for subject in subjects(known.cluster, Memory(), start.rules.policy, start.now):
-            if subject.settings.mode.acts and (known.cluster.id.key, subject.pool.name) in wanted:
-                tables.add((subject.settings.windows, subject.settings.blackouts))
-    if len(tables) > _TIMETABLES or any(not windows and not blackouts for windows, blackouts in tables):
+            settings = subject.settings
+            if settings.mode.acts and (known.cluster.id.key, subject.pool.name) in wanted:
+                if settings.cluster_maintenance and not settings.windows:
+                    return ()
+                tables.add((settings.windows, settings.blackouts))
+    if ((), ()) in tables:
+        return ((start.now, start.until),) if start.now < start.until else ()
+    if len(tables) > _TIMETABLES:
         return ()
     return _joined(sorted(span for table in tables for span in _spans(*table, start.now, start.until)))
 
@@ -220,6 +254,16 @@ def _days(made: Sequence[Remediation], until: datetime) -> Iterator[Day]:
         if most_pools:
             yield Day(day, begun, sum(rings.values()), dict(rings), most_pools, most_nodes)
         day += timedelta(days=1)
+
+
+def _asides(found: Iterable[Aside]) -> list[Blocker]:
+    groups: dict[str, list[Aside]] = defaultdict(list)
+    for each in found:
+        groups[each.finding.reason].append(each)
+    return [
+        Blocker(Fate.NEVER, reason, some[0].finding.message, 0, 0, tuple(str(one.cluster) for one in some[:_EXAMPLES]))
+        for reason, some in sorted(groups.items())
+    ]
 
 
 def _blockers(found: Iterable[PoolFate]) -> list[Blocker]:

@@ -31,7 +31,7 @@ class Page:
     ids: frozenset[str] = frozenset()
     """What the rows call themselves, lower case."""
     remedy: str = ""
-    """How to get the rest."""
+    """How to get the rest, or what is wrong."""
 
     @property
     def whole(self) -> bool:
@@ -53,8 +53,10 @@ def graph_page(answer: Mapping[str, Any], rows: Sequence[Any], source: str) -> P
     more = any(answer.get(name) for name in ("skip_token", "$skipToken"))
     cut = str(answer.get("resultTruncated", "false")).lower() != "false"
     total = answer.get("total_records", answer.get("totalRecords"))
+    if total is not None and type(total) is not int:
+        return Page(source, goes_on=True, remedy="how many rows there are should be a number")
     ids = frozenset(str(row["id"]).lower() for row in rows if isinstance(row, dict) and "id" in row)
-    known = total if isinstance(total, int) and not cut else None
+    known = None if cut else total
     # A row without an id counts for none: the file then lacks a row.
     return Page(source, more or cut, known, ids, "ask for all rows (`--first 1000`), and give every page")
 
@@ -69,7 +71,7 @@ def gaps(pages: Iterable[Page]) -> tuple[Gap, ...]:
         lists[page.total].append(page)
     open_pages = [page for total, some in lists.items() if not _complete(total, some) for page in some]
     return tuple(
-        Gap(page.source, "ListIncomplete", f"It says of itself that it is not the whole list: {page.remedy}.")
+        Gap(page.source, "ListIncomplete", f"It is not the whole list, by what it says of itself: {page.remedy}.")
         for page in open_pages
         if not page.whole
     )

@@ -25,14 +25,14 @@ from shared.domain.budget import (
     seen,
     taken,
 )
-from shared.domain.census import Census, is_done
+from shared.domain.census import DONE, Census, is_done
 from shared.domain.evaluate import evaluate
 from shared.domain.lanes import Candidate, Lane, Lanes, candidate, lane_key
 from shared.domain.lasting import CLOSED, busy, lasting, not_yet
 from shared.domain.model import Action, ComplianceState, Operation, OutcomeState, Posture
 from shared.domain.plan import plan
 from shared.domain.situation import Situation
-from shared.domain.stage import Actor, Remediation, Start
+from shared.domain.stage import Actor, Aside, Remediation, Start
 from shared.domain.steps import due
 from shared.domain.waits import all_waits
 
@@ -68,6 +68,8 @@ class Rehearsal:
         self.done: dict[tuple[str, str], datetime] = {}
         """Since when nothing is left to do for a pool, by keys of cluster and name."""
         self.remediations: list[Remediation] = []
+        self.asides: list[Aside] = []
+        """What is wrong with clusters beside their pools at the start, or not known."""
         self.assumed = 0
         """Pools whose nodes nobody has asked, and that are assumed to agree."""
         self._census = Census(self.policy, start.blind)
@@ -89,7 +91,7 @@ class Rehearsal:
         self._begin(now)
         while self._events and self._events[0][0] <= until:
             at = self._events[0][0]
-            self._resync(at)
+            self.resync(at)
             while self._events and self._events[0][0] == at:
                 event = heappop(self._events)
                 self._coming.discard(event)
@@ -133,7 +135,8 @@ class Rehearsal:
             if actor.posture.in_scope:
                 self.actors[known.cluster.id.key] = actor
                 self.assumed += 0 if known.proven else assumed
-        self._resync(now)
+                self.asides += () if known.proven else _asides(actor)
+        self.resync(now)
         for key in sorted(self.budget.places.keys() | {key for key, it in self.actors.items() if it.memory.operation}):
             self._schedule(self._ends(key, now), _Event.END, key)
         for key, actor in self.actors.items():
@@ -279,8 +282,8 @@ class Rehearsal:
         """Return when the last resync was."""
         return self.start.now + (at - self.start.now) // _HOUR * _HOUR
 
-    def _resync(self, at: datetime) -> None:
-        """Count the fleet as the last resync did."""
+    def resync(self, at: datetime) -> None:
+        """Count the fleet as the last resync before a time would have."""
         mark = self._mark(at)
         if self._counted_at == mark:
             return
@@ -294,6 +297,10 @@ class Rehearsal:
         shut, self._shut = self._shut, []
         for number in shut:
             self._lanes.wake(number)
+
+
+def _asides(actor: Actor) -> list[Aside]:
+    return [Aside(actor.cluster.id, each) for each in actor.posture.cluster_findings if each.state not in DONE]
 
 
 def _clean(counts: Counts | None) -> dict[str, datetime | None]:

@@ -1,13 +1,14 @@
 """Reads what people saved of their fleet, so that it can be judged without signing in.
 
 Accepted is JSON as Azure's own tools write it (`ACCEPTED`). Nothing that may be a cluster is dropped: an entry that
-can't be read becomes an unreadable cluster, and a list that says that it is not whole says so here.
+can't be read becomes an unreadable cluster, a list that says that it is not whole says so here, and what says two
+things is not believed.
 """
 
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from shared.domain.ids import ClusterId, pool_name
 from shared.domain.model import Cluster, ClusterRead, ComplianceState, Finding, Unreadable
 from shared.domain.observe import read_cluster
 from shared.domain.pages import Page, arm_page, graph_page
+from shared.domain.wording import count
 from shared.errors import InputError
 
 ACCEPTED = (
@@ -68,12 +70,14 @@ def read_saved(content: bytes, source: str) -> Saved:
     if not content.strip():
         raise InputError(f"{source} is empty: the command that wrote it may have failed. Accepted are {ACCEPTED}")
     try:
-        value = json.loads(content, parse_constant=_nothing, parse_float=_finite)
+        value = json.loads(content, parse_constant=_nothing, parse_float=_finite, object_pairs_hook=_object)
     except RecursionError as error:
         raise InputError(f"{source} is nested too deeply for a list of clusters. Accepted are {ACCEPTED}") from error
     except ValueError as error:
         raise InputError(f"{source} is not JSON ({error}). Accepted are {ACCEPTED}") from error
     items, page = _shape(value, source)
+    if isinstance(value, _Contradictory) and not any(item is value for item in items[:1]):
+        raise InputError(f"{source} contradicts itself: {value.said}")
     numbered = tuple((number, item) for number, item in enumerate(items, 1) if not _is_other(item))
     if items and not any(_is_clusterlike(item) for _, item in numbered):
         first = _looks(items[0])
@@ -90,6 +94,39 @@ def _finite(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+_ENTRIES = frozenset({"value", "data", "agentPoolProfiles", "agentpoolprofiles"})
+"""Lists whose items are read one by one: one that contradicts itself is no matter of the others."""
+
+
+class _Contradictory(dict[str, Any]):
+    """An object in which a name has two values, or that has such an object in it."""
+
+    said = ""
+    """What is wrong, for people."""
+
+
+def _said(value: Any) -> str:
+    """Say what is wrong with a value, if it contradicts itself."""
+    if isinstance(value, _Contradictory):
+        return value.said
+    return next(filter(None, map(_said, value)), "") if isinstance(value, list) else ""
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Read an object; Python alone would believe the last of two values without a word."""
+    found = dict(pairs)
+    said = next(filter(None, (_said(value) for name, value in found.items() if name not in _ENTRIES)), "")
+    if len(found) < len(pairs):
+        twice = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+        differing = [name for name in twice if len({json.dumps(value) for key, value in pairs if key == name}) > 1]
+        said = f"{differing[0][:40]!r} stands there twice, with two values" if differing else said
+    if not said:
+        return found
+    made = _Contradictory(found)
+    made.said = said
+    return made
+
+
 def _shape(value: Any, source: str) -> tuple[list[Any], Page]:
     match value:
         case list():
@@ -98,7 +135,7 @@ def _shape(value: Any, source: str) -> tuple[list[Any], Page]:
             return items, arm_page(value, source)
         case {"data": list(rows)}:
             return rows, graph_page(value, rows, source)
-        case {"agentPoolProfiles": _} | {"properties": _}:
+        case dict() if "properties" in value or _shows_pools(value):
             return [value], Page(source)
         case _:
             raise InputError(f"{source} holds {_looks(value)}. Accepted are {ACCEPTED}")
@@ -107,6 +144,8 @@ def _shape(value: Any, source: str) -> tuple[list[Any], Page]:
 def _is_other(item: Any) -> bool:
     """Say whether an entry is plainly a resource of another type, as in a query without `where type`."""
     if not isinstance(item, dict) or not isinstance(item.get("type"), str) or _id(item):
+        return False
+    if isinstance(item, _Contradictory):
         return False
     found = item["type"].lower()
     return "/" in found and found != _TYPE
@@ -119,8 +158,13 @@ def _is_clusterlike(item: Any) -> bool:
     kind = item.get("type")
     of_type = isinstance(kind, str) and kind.lower() == _TYPE
     properties = item.get("properties")
-    shows_pools = "agentPoolProfiles" in item or (isinstance(properties, dict) and "agentPoolProfiles" in properties)
+    shows_pools = _shows_pools(item) or (isinstance(properties, dict) and _shows_pools(properties))
     return shows_pools or of_type or (bool(_id(item)) and "properties" in item)
+
+
+def _shows_pools(item: Mapping[str, Any]) -> bool:
+    """Say whether pools were meant to be there, in whatever spelling."""
+    return "agentPoolProfiles" in item or any(name.lower() == "agentpoolprofiles" for name in item)
 
 
 def _id(item: Mapping[str, Any]) -> ClusterId | None:
@@ -138,6 +182,8 @@ def _entry(item: Any, where: str) -> Entry:
     cluster = _id(item)
     if cluster is None:
         return _unread(None, where, f"{where}: {str(item.get('id'))[:200]!r} is not the ARM id of an AKS cluster")
+    if isinstance(item, _Contradictory):
+        return _unread(cluster, where, f"{where} contradicts itself: {item.said}")
     try:
         return _cluster(cluster, item, where)
     except (ValueError, RecursionError) as error:
@@ -148,17 +194,33 @@ def _cluster(cluster: ClusterId, item: Mapping[str, Any], where: str) -> Entry:
     properties = item.get("properties")
     if not isinstance(properties, dict):
         if "agentPoolProfiles" not in item:
-            return _unread(cluster, where, f"{where} has no `agentPoolProfiles`: its node pools are not in the file")
+            return _unread(cluster, where, f"{where} has no `agentPoolProfiles`: {_misspelled(item)}")
         properties = arm_properties(item)
     profiles = properties.get("agentPoolProfiles")
     if not isinstance(profiles, list):
-        found = _looks(profiles) if "agentPoolProfiles" in properties else "missing"
+        found = _looks(profiles) if "agentPoolProfiles" in properties else f"missing: {_misspelled(properties)}"
         return _unread(cluster, where, f"{where}: `agentPoolProfiles` should be a list, and is {found}")
-    judged = [(pool, _pool_fault(pool, number, where)) for number, pool in enumerate(profiles, 1)]
+    # As they stand in the file: what has been put into ARM's spelling no longer shows that it contradicted itself.
+    given = (item["properties"] if isinstance(item.get("properties"), dict) else item)["agentPoolProfiles"]
+    judged = [
+        (pool, _pool_fault(as_given, number, where))
+        for number, (as_given, pool) in enumerate(zip(given, profiles, strict=True), 1)
+    ]
     good = [pool for pool, fault in judged if fault is None]
-    read = read_cluster({**item, "properties": {**properties, "agentPoolProfiles": good}})
     faults = tuple(fault for _, fault in judged if fault)
+    if faults and not good:
+        none = f"{where}: none of its {count(len(faults), 'node pool')} can be read"
+        return Entry(cluster, where, Unreadable("Unintelligible", none, None), faults)
+    read = read_cluster({**item, "properties": {**properties, "agentPoolProfiles": good}})
     return Entry(cluster, where, read, (*faults, *_repeated(read, where)))
+
+
+def _misspelled(item: Mapping[str, Any]) -> str:
+    """Say why there are no pools."""
+    for name in item:
+        if name.lower() == "agentpoolprofiles":
+            return f"it has `{name}`, and names are read in the spelling of ARM or the Azure CLI alone"
+    return "its node pools are not in the file"
 
 
 def _repeated(cluster: Cluster, where: str) -> Iterator[Finding]:
@@ -173,8 +235,11 @@ def _pool_fault(profile: Any, number: int, where: str) -> Finding | None:
         if isinstance(profile, dict):
             name = profile.get("name")
             pool_name(name if isinstance(name, str) else "")
-            return None
-        fault = f"it is {_looks(profile)}"
+            if not isinstance(profile, _Contradictory):
+                return None
+            fault = profile.said
+        else:
+            fault = f"it is {_looks(profile)}"
     except ValueError as error:
         fault = str(error)
     message = f"{where}: its node pool number {number} can't be read and is not judged: {fault}"

@@ -6,7 +6,7 @@ from datetime import datetime
 from shared.domain.budget import Budget
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
-from shared.domain.model import ActionKind, Cluster, Memory, Posture, Unreadable
+from shared.domain.model import ActionKind, Cluster, Finding, Memory, Posture, Unreadable
 from shared.domain.pace import Pace
 from shared.domain.rulebook import Rulebook
 
@@ -42,6 +42,14 @@ class Start:
     """How many clusters can't be read: nothing is known of their pools."""
     blind: int = 0
     """How many parts of the fleet can't be read at all: they keep every ring from being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What is to be said of a cluster and belongs to none of its pools."""
+
+    cluster: ClusterId
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)

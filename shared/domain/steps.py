@@ -1,5 +1,6 @@
 """The remediation steps that are due, the safest first, with what each would change."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -112,7 +113,7 @@ def _left_half_way(subject: Subject) -> bool:
 
 def describe(step: Step) -> str:
     """Return a step in words."""
-    changes = ", ".join(f"{key} = {value}" for key, value in sorted(step.changes.items()))
+    changes = ", ".join(f"{key} = {json.dumps(value)}" for key, value in sorted(step.changes.items()))
     return f"{step.kind.value.replace('_', ' ')} on {step.pool.name} ({changes}; {step.pool.count} nodes)"
 
 

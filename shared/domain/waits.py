@@ -20,6 +20,8 @@ from shared.domain.windows import Closed, Open, opening
 
 _NOTICE_HOLDS = timedelta(days=30)
 """How long after the time that an owner was told a reimage may still begin; then he is told again."""
+FOR_A_PERSON = " waits for a person: `fipswarden approve`."
+"""How the message of a step ends that nobody has agreed to."""
 _REREAD = timedelta(hours=1)
 """How soon to ask again for what a person may change at any time."""
 
@@ -135,7 +137,7 @@ def _busy(cluster: Cluster) -> str:
     """Name what AKS is doing to the cluster, or nothing."""
     if cluster.provisioning_state not in AT_REST:
         return f"the cluster is {cluster.provisioning_state or 'in an unknown state'}"
-    for pool in cluster.pools:
+    for pool in sorted(cluster.pools, key=lambda one: one.name):
         if pool.provisioning_state not in AT_REST:
             return f"{pool.name} is {pool.provisioning_state or 'in an unknown state'}"
     return ""
@@ -145,7 +147,7 @@ def harmful(situation: Situation, step: Step) -> Wait | None:
     """What runs on the pool and would not bear it, as it was read last: `shared.workloads` reads it before a step."""
     known = step.subject.memory.workloads
     for reason, message in risked(step.subject, step.kind):
-        return Wait(reason, message, max(known.until - situation.now, timedelta()) if known else None)
+        return Wait(reason, message, max(known.until - situation.now, situation.poll) if known else None)
     return None
 
 
@@ -240,7 +242,7 @@ def _not_agreed(situation: Situation, step: Step) -> Wait | None:
         return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
     for needed in approvals_needed(situation, step):
         if not agreed(budget, needed, now):
-            message = f"{describe(step)} waits for a person: `fipswarden approve`."
+            message = f"{describe(step)}{FOR_A_PERSON}"
             return Wait("ApprovalMissing", message, _REREAD, needed)
     return None
 

@@ -8,20 +8,25 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 from xml.sax.saxutils import escape
 
-from shared.domain.forecast import Forecast, Progress
+from shared.domain.forecast import Forecast, Progress, headline
+from shared.domain.wording import count
 
 _WIDTH, _LEFT, _RIGHT = 960, 150, 230
 _TOP, _LANE, _GAP, _FOOT = 70, 64, 14, 60
 _PLOT = _WIDTH - _LEFT - _RIGHT
-_NAME, _SUMMARY = 20, 34
+_NAME, _SUMMARY = 17, 34
 """Characters that fit left and right of a lane."""
 _TICKS = 8
+_LABEL = 76
+"""How far apart the dates below stand at least."""
+_THIN = 1.5
+"""How wide a window is at least: one of two hours would not be seen in a forecast of a year."""
 _DAY = timedelta(days=1)
 _STYLE = """
-.forecast { --ink: #1f2328; --soft: #656d76; --line: #d0d7de; --bar: #0969da; --open: #ddf4e4; --back: #ffffff;
+.forecast { --ink: #1f2328; --soft: #656d76; --line: #d0d7de; --bar: #0969da; --open: #bfe9cb; --back: #ffffff;
   --done: #1a7f37; font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; }
 @media (prefers-color-scheme: dark) { .forecast { --ink: #e6edf3; --soft: #9198a1; --line: #3d444d; --bar: #58a6ff;
-  --open: #12351f; --back: #0d1117; --done: #3fb950; } }
+  --open: #1c4f2e; --back: #0d1117; --done: #3fb950; } }
 .forecast text { fill: var(--ink); } .forecast .soft { fill: var(--soft); } .forecast .back { fill: var(--back); }
 .forecast .title { font-size: 16px; font-weight: 600; } .forecast .name { font-weight: 600; }
 .forecast .open { fill: var(--open); } .forecast .bar { fill: var(--bar); } .forecast .line { stroke: var(--line); }
@@ -32,7 +37,7 @@ _STYLE = """
 def timeline(found: Forecast) -> str:
     """Return the picture as an SVG document; the same forecast gives the same text."""
     height = _TOP + len(found.rings) * (_LANE + _GAP) + _FOOT
-    title = _title(found)
+    title = f"FIPS on {headline(found)}"
     size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="forecast" {size} role="img" aria-label="{_safe(title)}">',
@@ -50,62 +55,62 @@ def timeline(found: Forecast) -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-def _title(found: Forecast) -> str:
-    fleet = found.fleet
-    when = f"done by {_moment(fleet.finished)}" if fleet.finished else f"not done by {_moment(found.until)}"
-    return f"FIPS on {fleet.pools} node pools: {when}"
-
-
 def _subtitle(found: Forecast) -> str:
     fleet = found.fleet
-    parts = [f"{fleet.done} done", f"{fleet.later} later", f"{fleet.person} wait for a person", f"{fleet.never} never"]
-    return f"from {_moment(found.now)}: {', '.join(parts)}; {fleet.nodes} nodes reimaged"
+    waiting = f"{fleet.person} {'waits' if fleet.person == 1 else 'wait'} for a person"
+    parts = [f"{fleet.done} done", f"{fleet.later} later", waiting, f"{fleet.never} never"]
+    return f"from {_moment(found.now)}: {', '.join(parts)}; {count(fleet.nodes, 'node')} reimaged"
 
 
 def _legend(most: int) -> str:
-    return (
-        f"bar: nodes whose reimage begins that day (UTC), the highest is {most}; shaded: a window is open; line: done"
-    )
+    bar = f"bar: nodes whose reimage begins that day (UTC), the highest is {most}" if most else "no node is reimaged"
+    return f"{bar}; shaded: reimages may begin; line: done"
 
 
 def _axis(found: Forecast, bottom: int) -> Iterator[str]:
     days = max((found.until - found.now) / _DAY, 1.0)
     step = max(round(days / _TICKS), 1)
-    at = datetime.combine(found.now.date(), time(), UTC)
+    yield _text(_LEFT, bottom + 16, f"{found.now:%d %b %Y}", "soft", "middle")
+    last, year = float(_LEFT), found.now.year
+    at = datetime.combine(found.now.date(), time(), UTC) + step * _DAY
     while at <= found.until:
-        if at >= found.now:
-            x = _x(found, at)
-            yield f'<line class="line" x1="{x}" y1="{_TOP - 6}" x2="{x}" y2="{bottom}"/>'
-            yield _text(x, bottom + 16, f"{at:%d %b}", "soft", "middle")
+        x = _x(found, at)
+        yield f'<line class="line" x1="{x}" y1="{_TOP - 6}" x2="{x}" y2="{bottom}"/>'
+        if x - last >= _LABEL:
+            yield _text(x, bottom + 16, f"{at:%d %b}" if at.year == year else f"{at:%d %b %Y}", "soft", "middle")
+            last, year = x, at.year
         at += step * _DAY
 
 
 def _lane(found: Forecast, ring: Progress, top: int, most: int) -> Iterator[str]:
     bottom = top + _LANE
     for begin, end in ring.open:
-        yield _rect("open", _x(found, begin), top, max(_x(found, end) - _x(found, begin), 0.2), _LANE)
+        x = min(_x(found, begin), _LEFT + _PLOT - _THIN)
+        yield _rect("open", x, top, max(_x(found, end) - x, _THIN), _LANE)
     for day in found.days:
         if nodes := day.rings.get(ring.ring, 0):
             begin = datetime.combine(day.day, time(), UTC)
             left, right = (_x(found, min(max(at, found.now), found.until)) for at in (begin, begin + _DAY))
             tall = max(round(nodes / most * (_LANE - 4), 1), 1)
-            yield _rect("bar", left, bottom - tall, max(right - left - 1, 1), tall, f"{day.day}: {nodes} nodes")
+            yield _rect(
+                "bar", left, bottom - tall, max(right - left - 1, 1), tall, f"{day.day}: {count(nodes, 'node')}"
+            )
     yield f'<line class="line" x1="{_LEFT}" y1="{bottom}" x2="{_LEFT + _PLOT}" y2="{bottom}"/>'
     if ring.finished:
         x = _x(found, ring.finished)
         yield f'<line class="done" x1="{x}" y1="{top}" x2="{x}" y2="{bottom}"/>'
-    yield _text(16, top + 26, _cut(ring.ring or "in no ring", _NAME), "name")
-    yield _text(16, top + 44, f"{ring.pools} pools", "soft")
+    yield _text(16, top + 26, ring.ring or "in no ring", "name", room=_NAME)
+    yield _text(16, top + 44, count(ring.pools, "pool"), "soft")
     for row, line in enumerate(_status(found, ring)):
-        yield _text(_LEFT + _PLOT + 12, top + 26 + row * 18, _cut(line, _SUMMARY), "soft" if row else "")
+        yield _text(_LEFT + _PLOT + 12, top + 26 + row * 18, line, "soft" if row else "", room=_SUMMARY)
 
 
 def _status(found: Forecast, ring: Progress) -> Sequence[str]:
     if ring.finished == found.now:
         return ("done now",)
     if ring.finished:
-        return f"done {_moment(ring.finished)}", f"{ring.nodes} nodes"
-    left = [(ring.later, "later"), (ring.person, "wait for a person"), (ring.never, "never")]
+        return f"done {_moment(ring.finished)}", count(ring.nodes, "node")
+    left = [(ring.later, "later"), (ring.person, "for a person"), (ring.never, "never")]
     return f"{ring.done} of {ring.pools} done", ", ".join(f"{number} {what}" for number, what in left if number)
 
 
@@ -120,13 +125,12 @@ def _rect(kind: str, x: float, y: float, width: float, height: float, title: str
     return f"{shape}><title>{_safe(title)}</title></rect>" if title else f"{shape}/>"
 
 
-def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
+def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start", room: int = 200) -> str:
+    """Return a text, cut to so many characters; what is cut off is in its title."""
+    cut = text if len(text) <= room else f"{text[: room - 1]}…"
     shown = f' class="{kind}"' if kind else ""
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{shown}>{_safe(text)}</text>'
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    whole = f"<title>{_safe(text)}</title>" if cut != text else ""
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{shown}>{_safe(cut)}{whole}</text>'
 
 
 def _moment(at: datetime) -> str:

@@ -41,12 +41,25 @@ class TestApprove:
         budget = read_budget(app.tables["rollout"])
         assert budget.approvals == {
             WAITING[0].approval: Approval(
-                "ana", NOW, NOW + timedelta(days=7), f"rg-pay/aks-pay/apps: {WAITING[0].message}"
+                "ana",
+                NOW,
+                NOW + timedelta(days=7),
+                "rg-pay/aks-pay/apps: enable fips on apps (enableFIPS = true; 3 nodes)",
             )
         }
         assert plan(situation(READ, rules=APPROVING, budget=budget)).action is not None, "and it is done"
-        assert Printed(capsys).out.startswith(
-            "approved until 2026-11-30 09:30 UTC, for exactly this: enable fips on apps"
+        assert Printed(capsys).out == (
+            "approved until 2026-11-30 09:30 UTC, for exactly this: enable fips on apps (enableFIPS = true; 3 nodes)\n"
+        )
+
+    def test_of_a_pool_that_is_not_there_the_others_are_named(
+        self, app: App, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        looked(app, judged(cluster(disabled(), disabled("batch"))))
+
+        assert main(["approve", "rg-pay/aks-pay", "nosuchpool"]) == 64
+        assert Printed(capsys).err == (
+            "fipswarden: the app knows no node pool nosuchpool of rg-pay/aks-pay; it has: apps, batch\n"
         )
 
     def test_the_cluster_is_looked_at_and_everybody_is_told(self, app: App) -> None:
@@ -81,7 +94,7 @@ class TestApprove:
         assert read_budget(app.tables["rollout"]).approvals == {}
         assert (app.queue.messages, app.alerts.sent) == ([], [])
 
-    @pytest.mark.parametrize("days", ["0", "-1", "91"])
+    @pytest.mark.parametrize("days", ["0", "-1", "91", "x", "", "9" * 9999, "1.5"])
     def test_it_holds_for_a_while_and_not_for_ever(
         self, days: str, app: App, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -209,6 +222,7 @@ def test_the_posture_of_a_cluster_says_why_a_pool_is_not_remediated(
 
     main(["posture", ID])
 
-    (line,) = [line for line in Printed(capsys).out.splitlines() if "not remediated" in line]
-    assert line.startswith("  apps: not remediated (ApprovalMissing): enable fips on apps")
+    before, title, line = Printed(capsys).out.splitlines()[-3:]
+    assert (before, title) == ("", "not remediated")
+    assert line.startswith("  apps (ApprovalMissing): enable fips on apps")
     assert line.endswith("Until 2026-11-23 10:30 UTC.")

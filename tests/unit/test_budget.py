@@ -249,6 +249,21 @@ def test_a_limit_with_two_parts_is_the_smaller_and_a_share_is_never_rounded_up_b
     assert both <= max(1, (total or 0) * percent / 100)
 
 
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ((), "0 remediations run in the fleet; the policy allows 0."),
+        ((TWO,), "1 remediation runs in the fleet; the policy allows 1."),
+        ((TWO, THREE), "2 remediations run in the fleet; the policy allows 2."),
+    ],
+)
+def test_one_remediation_runs_and_two_run(others: tuple[str, ...], said: str) -> None:
+    found = refusal(holding(*map(wanted, others)), policy(Limit(len(others))), wanted(), NOW)
+
+    assert found
+    assert found.message == said
+
+
 def test_a_limit_needs_a_bound() -> None:
     with pytest.raises(ValueError, match="needs `count`, `percent` or both"):
         Limit()

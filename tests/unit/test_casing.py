@@ -53,6 +53,13 @@ def test_a_field_in_both_spellings_with_two_values_is_none_of_them() -> None:
     assert (second["enableFIPS"], second["osSKU"]) == (True, "AzureLinux")
 
 
+@pytest.mark.parametrize("other", [1, 1.0, "true"])
+def test_what_python_alone_calls_equal_is_two_values(other: Any) -> None:
+    (found,) = arm_properties({"agentPoolProfiles": [profile(enableFips=True, enableFIPS=other)]})["agentPoolProfiles"]
+
+    assert "enableFIPS" not in found
+
+
 def test_a_spelling_that_nobody_uses_is_not_guessed() -> None:
     pool = profile(enableFIPS=..., enablefips=True, EnableFips=True, enable_fips=True)
 

@@ -218,6 +218,19 @@ class TestFiles:
         assert [pool["state"] for pool in found["pools"]] == ["non_compliant"]
         assert [(row["id"], row["state"]) for row in found["clusters"]] == [(ID, "unknown")]
 
+    @pytest.mark.parametrize("odd", [{"name": "=cmd|calc"}, 7])
+    @pytest.mark.parametrize("others", [[], [profile()]])
+    def test_each_pool_that_cannot_be_read_is_a_row_and_no_pool_is_said_to_be_missing(
+        self, odd: Any, others: list[Any], save: Save, capsys: Capture
+    ) -> None:
+        path = save([arm_cluster(odd, odd, *others)])
+
+        found = as_json(capsys, "--from", path, path)
+
+        reasons = [finding["reason"] for row in found["clusters"] for finding in row["findings"]]
+        assert reasons == ["Unintelligible", "Unintelligible"]
+        assert (found["summary"]["unknown"], len(found["pools"])) == (2, len(others))
+
     def test_a_list_that_is_not_whole_is_told(self, save: Save, capsys: Capture) -> None:
         path = save({"data": [GOOD], "total_records": 3})
 
@@ -280,16 +293,26 @@ class TestPolicy:
         policy = save("version: 1\nscope: { exclude: [{ clusters: [aks-pay] }] }\n", "policy.yaml")
         arguments = ["--from", save([BAD, BAD]), "--policy", policy]
 
-        assert main(["check", *arguments]) == 0
-        assert capsys.readouterr().out.splitlines() == [
+        assert main(["check", *arguments]) == 2
+        printed = capsys.readouterr()
+        assert printed.out.splitlines() == [
             "excluded by the policy: rg-pay/aks-pay",
             "0 node pools; 1 cluster excluded: nothing was judged",
         ]
+        assert printed.err.count("every cluster that was read is out of the policy's scope") == 1
         found = as_json(capsys, *arguments)
         assert found["excluded"] == [{"id": ID, "cluster": "rg-pay/aks-pay"}]
         assert (found["pools"], set(found["summary"].values())) == ([], {0})
         (row,) = as_csv(capsys, *arguments)
         assert (row["id"], row["state"], row["reason"]) == (ID, "", "Excluded")
+
+    def test_that_some_are_excluded_is_nothing_unknown(self, save: Save) -> None:
+        policy = save(
+            "version: 1\nproof: { level: control-plane }\nscope: { exclude: [{ clusters: [aks-pay] }] }\n",
+            "policy.yaml",
+        )
+
+        assert main(["check", "--from", save([BAD, {**GOOD, "id": OTHER_ID}]), "--policy", policy]) == 0
 
     def test_a_cluster_that_is_excluded_in_one_file_alone_is_judged(self, save: Save, capsys: Capture) -> None:
         policy = save("version: 1\nscope: { exclude: [{ tags: { env: lab } }] }\n", "policy.yaml")
@@ -342,19 +365,23 @@ class TestTable:
             "1 non_compliant, 1 unknown, 1 compliant"
         )
 
-    @pytest.mark.parametrize("columns", [20, 60, 100, 400])
-    def test_on_a_terminal_each_row_is_one_line(
+    @pytest.mark.parametrize("columns", [20, 60, 80, 100, 400])
+    def test_on_a_terminal_names_states_and_reasons_stay_whole_and_messages_fit(
         self, columns: int, save: Save, monkeypatch: pytest.MonkeyPatch, capsys: Capture
     ) -> None:
         monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("NO_COLOR", "1")
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
 
-        main(["check", "--from", save([BAD, {**BAD, "id": cluster_id("a" * 63, group="g" * 90).arm_id}])])
+        main(["check", "--from", save([{**BAD, "id": cluster_id("aks-payments-prod", group="rg-payments").arm_id}])])
 
         *rows, counts = capsys.readouterr().out.splitlines()
-        assert counts == "4 node pools: 2 non_compliant, 2 compliant"
-        assert len(rows) == 5
-        assert max(map(len, rows)) <= max(columns, 48), "five columns of eight are the least"
+        assert counts == "2 node pools: 1 non_compliant, 1 compliant"
+        (row,) = [row for row in rows if row.startswith("rg-payments/aks-payments-prod  batch")]
+        assert re.split(" {2,}", row)[1:4] == ["batch", "non_compliant", "FipsDisabled"]
+        assert ("enableFIPS is false" in row) == (columns >= 100)
+        assert len([row for row in rows if "enableFIPS is" in row or "    enableFIP" in row]) == 1
+        assert all(len(row) <= max(columns, 69) for row in rows)
 
     def test_a_terminal_that_lacks_a_letter_gets_its_escape(self, save: Save) -> None:
         path = save([{**BAD, "id": cluster_id(group="rg-zürich").arm_id}])
@@ -590,7 +617,7 @@ class TestLive:
         monkeypatch.setattr(bootstrap, "standalone_fleet", nobody)
 
         assert main(["check"]) == 69
-        assert capsys.readouterr().err == "fipswarden: Please run 'az login' to set up an account\n"
+        assert capsys.readouterr().err.startswith("fipswarden: Please run 'az login' to set up an account; sign in")
 
     def test_the_real_fleet_is_that_of_the_cloud_and_the_subscriptions(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("AzureWebJobsStorage", "EVIDENCE_STORAGE", "FIPSWARDEN_WATCHED", "IDENTITY_ENDPOINT"):

@@ -211,7 +211,7 @@ class TestGroupAndName:
         assert main(["look", "RG-Pay/aks-pay"]) == 0
         assert app.queue.messages[0].request.cluster == cluster_id()
         assert main(["posture", "rg-pay/aks-pay"]) == 1
-        assert "batch\tnon_compliant" in Printed(capsys).out
+        assert "batch      non_compliant" in Printed(capsys).out
 
     def test_one_that_nobody_knows_is_one_clear_line(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["look", "rg-pay/aks-typo"]) == 64
@@ -367,23 +367,28 @@ class TestPosture:
 
         assert main(["posture"]) == 1
         assert Printed(capsys).out.splitlines() == [
-            "cluster\tstate\tnode pools\tevidence\tas of (UTC)",
-            "rg-pay/aks-pay\tnon_compliant\t2\t3\t2026-11-23 09:30",
+            "cluster         state          node pools  evidence  as of (UTC)",
+            "rg-pay/aks-pay  non_compliant  2           3         2026-11-23 09:30",
         ]
 
     def test_what_the_last_resync_could_not_see_stands_at_the_end_and_is_unknown(
         self, app: App, capsys: pytest.CaptureFixture[str]
     ) -> None:
         app.looked(GOOD)
-        app.resynced(Counts(NOW, 1, blind=3))
+        app.resynced(Counts(NOW, 1, blind=3, gaps=("subscription s1", "/subscriptions/s2/x")))
 
         assert main(["posture"]) == 2
-        said = "3 clusters or subscriptions could not be judged at all: they count as unknown."
+        said = (
+            "3 clusters or subscriptions could not be judged at all (subscription s1, /subscriptions/s2/x, ...): "
+            "they count as unknown."
+        )
         last = Printed(capsys).out.splitlines()[-1]
         assert last.startswith(f"the resync of 2026-11-23 09:30 UTC: {said} The next resync counts anew; ")
         assert main(["posture", "--json"]) == 2
         found = json.loads(Printed(capsys).out)
-        assert (found["resync"], found["unseen"]) == ({"at": "2026-11-23T09:30:04.000000Z", "blind": 3}, said)
+        gaps = ["subscription s1", "/subscriptions/s2/x"]
+        resync = {"at": "2026-11-23T09:30:04.000000Z", "blind": 3, "gaps": gaps}
+        assert (found["resync"], found["unseen"]) == (resync, said)
 
     @pytest.mark.parametrize("counts", [None, Counts(NOW - timedelta(hours=4), 1)], ids=["never", "long ago"])
     def test_without_a_late_resync_nobody_knows_what_is_missing(
@@ -405,13 +410,13 @@ class TestPosture:
         app.looked(GOOD, due=timedelta(days=-1))
 
         assert main(["posture"]) == 2
-        assert "rg-pay/aks-pay\tunknown (overdue)\t" in Printed(capsys).out
+        assert "rg-pay/aks-pay  unknown (overdue)  " in Printed(capsys).out
         assert main(["posture", "--json"]) == 2
         (found,) = json.loads(Printed(capsys).out)["clusters"]
         assert (found["state"], found["overdue"]) == ("unknown", True)
         assert main(["posture", ID]) == 2
         out = Printed(capsys).out
-        assert "apps\tunknown (overdue)\tNodesProven" in out
+        assert "apps       unknown (overdue)  NodesProven" in out
         assert "the looks that were due have not come" in out
 
     def test_a_pause_stands_at_the_top(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
@@ -437,13 +442,15 @@ class TestPosture:
 
         assert main(["posture", ID]) == 1
         lines = Printed(capsys).out.splitlines()
-        assert lines[:3] == [
-            "node pool\tstate\treason\tmode\trule",
-            "apps\tcompliant\tNodesProven\tenforce\tdefault",
-            "batch\tnon_compliant\tFipsDisabled\tenforce\tdefault",
+        assert lines[:6] == [
+            "as of 2026-11-23 09:30 UTC",
+            "node pool  state          reason        mode     rule",
+            "apps       compliant      NodesProven   enforce  default",
+            "batch      non_compliant  FipsDisabled  enforce  default",
+            "",
+            "findings",
         ]
-        assert "  batch: enableFIPS is false: the pool runs a non-FIPS image." in lines
-        assert lines[-1] == "  as of 2026-11-23 09:30 (UTC)"
+        assert "  batch: enableFIPS is false: the pool runs a non-FIPS image." in lines[6:]
 
     def test_of_one_cluster_it_is_the_whole_posture_for_programs(
         self, app: App, capsys: pytest.CaptureFixture[str]
@@ -475,12 +482,12 @@ class TestPosture:
         [
             (
                 evaluate(Unreadable("Forbidden", "Assign\x1b[2J the role.", None), Memory(), ENFORCING, None, NOW),
-                "  Assign?[2J the role.",
+                "  the cluster: Assign?[2J the role.",
                 2,
             ),
             (
                 judged(cluster(), rules=OUT_OF_SCOPE),
-                "  the policy excludes this cluster: it has no state",
+                "the policy excludes this cluster: it has no state",
                 0,
             ),
         ],
@@ -533,9 +540,9 @@ class TestEvidence:
     def test_the_records_are_listed_in_order(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["evidence", ID]) == 0
         assert Printed(capsys).out.splitlines() == [
-            "seq\tat (UTC)\tkind\tnode pool\twhat",
-            "1\t2026-11-23T09:30:04\tobservation\t\tnon_compliant",
-            "2\t2026-11-23T09:30:04\toutcome\tbatch\taccepted",
+            "seq  at (UTC)             kind         node pool  what",
+            "1    2026-11-23T09:30:04  observation             non_compliant",
+            "2    2026-11-23T09:30:04  outcome      batch      accepted",
         ]
 
     def test_one_record_is_shown_whole(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -561,6 +568,14 @@ def test_a_look_is_queued_with_the_name_of_who_asked(app: App, capsys: pytest.Ca
     out = Printed(capsys).out
     assert "queued: rg-pay/aks-pay will be looked at" in out
     assert "if it does not exist, there will be no verdict" in out
+
+
+def test_a_look_names_the_cluster_as_it_was_named(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    app.looked(GOOD)
+
+    main(["look", "rg-pay/aks-pay"])
+
+    assert "`fipswarden posture rg-pay/aks-pay` shows the verdicts" in Printed(capsys).out
 
 
 def test_a_look_at_a_known_cluster_says_when_nodes_are_asked_again(

@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,28 @@ EXAMPLES = re.findall(r"(?m)^ {4}(?:.*\| )?fipswarden ([a-z][^|>\n]*)", TEXT)
 def commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     (found,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     return dict(found.choices)
+
+
+def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Every command that does something, however deep it stands."""
+    if not any(isinstance(action, argparse._SubParsersAction) for action in parser._actions):
+        yield parser
+        return
+    for below in commands(parser).values():
+        yield from leaves(below)
+
+
+@pytest.mark.parametrize("parser", tuple(leaves(_parser())), ids=lambda parser: parser.prog)
+def test_the_help_of_every_command_says_what_it_does_and_returns(parser: argparse.ArgumentParser) -> None:
+    assert len(parser.description or "") > 30
+    assert "exit codes: 1 " in (parser.epilog or "")
+
+
+@pytest.mark.parametrize("parser", tuple(leaves(_parser())), ids=lambda parser: parser.prog)
+def test_json_is_asked_for_in_one_way_and_the_other(parser: argparse.ArgumentParser) -> None:
+    options = {option for action in parser._actions for option in action.option_strings}
+
+    assert ("--json" in options) == ("--output" in options)
 
 
 @pytest.mark.parametrize("text", [TEXT, README], ids=["docs/cli.md", "README"])

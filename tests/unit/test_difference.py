@@ -140,6 +140,23 @@ class TestReimaged:
     def test_what_could_not_be_reimaged_anyway_is_not(self, read: Cluster, remembered: Memory) -> None:
         assert not compared(read, AUDIT, ENFORCE, remembered).disrupts_more
 
+    @pytest.mark.parametrize(
+        "asleep",
+        [
+            cluster(disabled(), powerState={"code": "Stopped"}),
+            cluster(disabled(powerState={"code": "Stopped"})),
+            cluster(disabled(provisioningState="Failed")),
+            cluster(disabled(provisioningState="Canceled")),
+            cluster(disabled(provisioningState="Upgrading")),
+        ],
+    )
+    def test_a_pool_that_sleeps_or_has_to_be_mended_would_be_as_soon_as_it_is(self, asleep: Cluster) -> None:
+        found = compared(asleep, AUDIT, ENFORCE)
+
+        assert found.disrupts_more
+        assert not compared(asleep, ENFORCE, ENFORCE).rows
+        assert not compared(asleep, AUDIT, book(disruption=Disruption(Limit(0)))).disrupts_more
+
     def test_a_pool_whose_etag_a_list_does_not_show_is(self) -> None:
         assert compared(cluster(disabled(eTag=...)), AUDIT, ENFORCE).disrupts_more
 
@@ -214,17 +231,10 @@ class TestFleet:
 
         assert (found.pools, found.disrupts_more, len(found.rows)) == (1, True, 1)
 
-    def test_a_cluster_that_is_nested_too_deeply_is_told_and_the_others_are_compared(self) -> None:
-        deep: object = {}
-        for _ in range(3000):
-            deep = {"a": deep}
-        read = cluster(disabled(somethingNew=deep), id=cluster_id("aks-deep").arm_id)
-        blocked = memory(apps=PoolMemory(blocked="no", blocked_on="x"))
+    def test_which_of_two_that_are_disrupted_comes_first_makes_no_difference(self) -> None:
+        twice = [(OFF, Memory()), (cluster(disabled(count=9)), Memory())]
 
-        found = difference([(read, blocked), (OFF, Memory())], AUDIT, ENFORCE, NOW)
-
-        assert found.unread == (cluster_id("aks-deep"),)
-        assert [row.cluster for row in found.rows] == [cluster_id()]
+        assert difference(twice, AUDIT, ENFORCE, NOW) == difference(twice[::-1], AUDIT, ENFORCE, NOW)
 
     @given(clusters, rulebooks)
     def test_a_rulebook_is_no_different_from_itself(self, read: Cluster, rules: Rulebook) -> None:

@@ -14,6 +14,7 @@ from shared import bootstrap
 from shared.budget import change, pause
 from shared.domain.budget import Budget, Counts
 from shared.domain.codec import plain
+from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import ClusterRead, Gone, Memory, Unreadable
@@ -22,7 +23,18 @@ from shared.ports import Put
 from shared.postures import StoredPosture, commit
 from shared.rollout import RolloutRow
 from shared.rulebooks import Rulebooks
-from tests.builders import NOW, OTHER_SUBSCRIPTION, SUBSCRIPTION, cluster, cluster_id, disabled, judged, memory, proof
+from tests.builders import (
+    ENFORCING,
+    NOW,
+    OTHER_SUBSCRIPTION,
+    SUBSCRIPTION,
+    cluster,
+    cluster_id,
+    disabled,
+    judged,
+    memory,
+    proof,
+)
 
 ID = cluster_id().arm_id
 NAME = "rg-pay/aks-pay"
@@ -111,6 +123,47 @@ def app(monkeypatch: pytest.MonkeyPatch) -> App:
     monkeypatch.delenv("FIPSWARDEN_SUBSCRIPTIONS", raising=False)
     made.judged()
     return made
+
+
+def test_of_a_cluster_that_the_app_has_never_looked_at_nothing_is_said_to_begin(app: App, capsys: Capture) -> None:
+    app.used()
+    app.tables["posture"] = MemoryTable(ManualClock(NOW))
+
+    assert main(["explain", ID, "apps"]) == 1
+
+    assert capsys.readouterr().out.splitlines()[-1].startswith("the app has never looked at this cluster")
+    main(["explain", ID, "apps", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert (found["begins"], found["unseen"][:27]) == (False, "the app has never looked at")
+
+
+def test_a_ring_of_a_text_that_was_never_used_is_said_not_to_be_counted_yet(
+    app: App, tmp_path: Path, capsys: Capture
+) -> None:
+    app.used()
+    change(app.tables["rollout"], lambda _: Budget(counts=Counts(NOW, 3, policy="the text in use")))
+    new = tmp_path / "new.yaml"
+    new.write_text(
+        "version: 1\nmode: enforce\nrings:\n  - { name: dev, match: { tags: { env: dev } } }\n  - name: rest\n"
+    )
+
+    main(["explain", ID, "apps", "--policy", str(new)])
+
+    out = capsys.readouterr().out
+    assert "Ring dev comes first, and the resync counts it once the app uses this text of the policy." in out
+
+
+def test_nor_of_one_that_the_app_could_not_read(app: App, capsys: Capture) -> None:
+    app.used()
+    app.tables["posture"] = MemoryTable(ManualClock(NOW))
+    unread = evaluate(Unreadable("Forbidden", "no", None), Memory(), ENFORCING, None, NOW)
+    commit(app.tables["posture"], cluster_id(), StoredPosture(Head(1), unread, due=NOW))
+
+    main(["explain", ID, "apps"])
+
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "the app could not read this cluster when it last looked, and begins nothing so (Forbidden)"
+    )
 
 
 def test_a_pool_that_is_due_is_explained_by_what_the_app_used_last(app: App, capsys: Capture) -> None:

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.afterwards import switched
-from shared.domain.budget import Approval, Budget, Canary, Ended, Place
+from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place
 from shared.domain.fates import Fate, PoolFate
 from shared.domain.forecast import Forecast, forecast
 from shared.domain.lanes import Candidate, Lane
 from shared.domain.limits import Limit
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.matching import Match
-from shared.domain.model import ActionKind, Cluster, Memory, Mode, Operation, Pool, PoolMemory, Unreadable
+from shared.domain.model import ActionKind, Cluster, Memory, Mode, Operation, Pool, PoolMemory, Strays, Unreadable
 from shared.domain.observe import read_cluster
 from shared.domain.openings import Open
 from shared.domain.pace import ASSUMED, Pace, pace_of
@@ -259,6 +259,22 @@ class TestRings:
         by_reason = {blocker.reason: blocker.pools for blocker in found.blockers}
         assert by_reason == {"ProvisioningFailed": 1, "RingClosed": 2}
 
+    @pytest.mark.parametrize("soak", [timedelta(), 60 * DAY])
+    @pytest.mark.parametrize("counts", [None, Counts(NOW, 2, policy="another text")])
+    def test_what_keeps_a_ring_closed_is_told_as_it_would_be_counted_then(
+        self, soak: timedelta, counts: Counts | None
+    ) -> None:
+        quiet = rule("quiet", Mode.AUDIT if not soak else Mode.ENFORCE, tags={"env": "dev"})
+        rules = book(rings=(replace(DEV, soak=soak), PROD), rules=(quiet,))
+        fleet = (known(disabled(), name="aks-d", tags={"env": "dev"}), known(disabled(), name="aks-p"))
+
+        found = foretold(*fleet, rules=rules, budget=Budget(counts=counts))
+
+        (blocker,) = [each for each in found.blockers if each.reason.startswith("Ring")]
+        assert blocker.message.startswith(
+            "Ring dev soaks until" if soak else "Ring dev comes first, and 1 of its 1 pool"
+        )
+
     def test_a_ring_whose_canary_is_never_proven_goes_no_further(self) -> None:
         canary = Canary(cluster_id("aks-x").key, "apps")
         broken = known(disabled(provisioningState="Failed"), name="aks-x")
@@ -417,6 +433,26 @@ class TestWhatIsNotDone:
         assert (found.fleet.finished, found.unread) == (None, 2)
         assert "2 clusters can't be read: their pools are in no number." in found.assumptions
 
+    @pytest.mark.parametrize("reads", ["no pools", "nodes outside"])
+    def test_what_concerns_a_cluster_and_no_pool_is_never_done(self, reads: str) -> None:
+        bare = known(profile(), nodeProvisioningProfile={"mode": "Auto"})
+        if reads == "no pools":
+            bare = replace(bare, cluster=replace(bare.cluster, pools=(), unlisted=""))
+
+        found = foretold(bare)
+
+        assert (found.fleet.finished, found.unread) == (None, 1)
+        (blocker,) = found.blockers
+        assert (blocker.fate, blocker.examples) == (Fate.NEVER, ("rg-pay/aks-pay",))
+        assert blocker.reason == ("NoNodePools" if reads == "no pools" else "NodesOutsidePoolsUnread")
+
+    def test_nodes_outside_pools_that_the_app_has_proven_are_done(self) -> None:
+        auto: dict[str, Any] = {"nodeProvisioningProfile": {"mode": "Auto"}}
+        asked = replace(memory(), strays=Strays(NOW, 2, 0, ("n1", "n2")))
+
+        assert foretold(known(profile(), proven=True, **auto)).fleet.finished == NOW
+        assert foretold(known(profile(), memory=asked, **auto)).fleet.finished == NOW
+
     def test_what_is_out_of_scope_is_in_no_number(self) -> None:
         found = foretold(*bad(2), rules=book(exclude=(Match(clusters=("aks-1",)),)))
 
@@ -465,8 +501,10 @@ class TestDays:
         first = datetime(2026, 11, 23, 20, tzinfo=UTC)
         assert found.rings[0].open == ((first, first + 6 * HOUR),)
 
-    def test_where_no_window_restricts_nothing_is_told_of_windows(self) -> None:
-        assert foretold(*bad(1)).rings[0].open == ()
+    def test_where_no_window_restricts_it_is_open_the_whole_time(self) -> None:
+        assert foretold(*bad(1)).rings[0].open == ((NOW, NOW + 30 * DAY),)
+        assert foretold(known(profile())).rings[0].open == (), "nothing is to be done"
+        assert foretold(*bad(1), rules=book(cluster_maintenance=True)).rings[0].open == ()
 
 
 class TestPace:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from local.memory import MemoryTable
 from local.ports import WorldClusters, WorldFleet
 from shared import bootstrap
 from shared.budget import change
-from shared.domain.budget import Budget, Counts
+from shared.domain.budget import Budget, Counts, RingCount
 from shared.domain.codec import plain
-from shared.domain.model import Cluster, Memory, PoolMemory, Posture, Unreadable
+from shared.domain.model import Cluster, Memory, PoolMemory, Posture, Strays, Unreadable
 from shared.domain.observe import read_cluster
 from shared.domain.policy_reader import read_policy
 from shared.errors import ConfigError, TransientError
@@ -249,6 +250,50 @@ class TestSaved:
         assert printed.out.startswith("2 node pools:")
         assert "1 cluster came more than once" in printed.err
 
+    @pytest.mark.parametrize("order", [1, -1])
+    @pytest.mark.parametrize(
+        ("worse", "better", "code"),
+        [
+            (arm_cluster(disabled(osSKU="Flatcar")), arm_cluster(profile()), 1),
+            ({"id": cluster_id().arm_id, "agentPoolProfiles": None}, arm_cluster(profile()), 2),
+            (arm_cluster(disabled(osSKU="Flatcar")), {"id": cluster_id().arm_id, "agentPoolProfiles": None}, 1),
+            (arm_cluster(disabled(osSKU="Flatcar")), arm_cluster(disabled()), 1),
+        ],
+    )
+    def test_of_one_that_comes_twice_the_worse_counts_in_whatever_order(
+        self, worse: Any, better: Any, code: int, order: int, write: Write
+    ) -> None:
+        policy = write("version: 1\nmode: enforce\nproof: { level: control-plane }\n")
+        files = [write([body], f"{number}.json") for number, body in enumerate([worse, better][::order])]
+
+        assert main(["forecast", *UNTIL, "--policy", policy, "--from", *files]) == code
+        assert main(["check", "--policy", policy, "--from", *files]) == code
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_a_cluster_with_a_pool_that_stands_there_twice_is_unread(
+        self, order: int, write: Write, capsys: Capture
+    ) -> None:
+        fleet = write([arm_cluster(*[profile("apps"), disabled("apps")][::order])], "fleet.json")
+
+        assert main(["forecast", *UNTIL, "--policy", write(ENFORCE), "--from", fleet]) == 2
+        assert "1 cluster can't be read" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("body", "code"),
+        [
+            ({**arm_cluster(), "properties": {**arm_cluster()["properties"], "agentPoolProfiles": []}}, 2),
+            (arm_cluster(profile(), nodeProvisioningProfile={"mode": "Auto"}), 2),
+        ],
+    )
+    def test_a_fleet_that_check_calls_unknown_is_not_called_done(
+        self, body: Any, code: int, write: Write, capsys: Capture
+    ) -> None:
+        policy, fleet = write("version: 1\nproof: { level: control-plane }\n"), write([body], "fleet.json")
+
+        assert main(["check", "--policy", policy, "--from", fleet]) == code
+        assert main(["forecast", *UNTIL, "--policy", policy, "--from", fleet]) == code
+        assert "does not come until somebody changes something" in capsys.readouterr().out
+
     def test_what_is_nested_too_deeply_is_unread(self, write: Write, capsys: Capture) -> None:
         deep: Any = {}
         for _ in range(200):
@@ -268,9 +313,15 @@ class TestSaved:
         assert blocker["reason"] == "MaintenanceUnreadable"
         assert "leave --from out" in blocker["message"]
 
-    def test_nothing_at_all_is_done(self, write: Write, capsys: Capture) -> None:
+    def test_a_scope_that_shuts_everything_out_is_no_good_news(self, write: Write, capsys: Capture) -> None:
+        policy = write(ENFORCE + "scope: { subscriptions: [20000000-0000-4000-8000-000000000002] }\n")
+
+        assert main(["forecast", *UNTIL, "--policy", policy, "--from", write(FLEET, "fleet.json")]) == 2
+        assert "out of the policy's scope: nothing was judged" in capsys.readouterr().err
+
+    def test_of_nothing_at_all_nothing_is_called_done(self, write: Write, capsys: Capture) -> None:
         assert main(["forecast", *UNTIL, "--policy", write(ENFORCE), "--from", write([], "fleet.json")]) == 0
-        assert capsys.readouterr().out.startswith("0 node pools: nothing is left to do")
+        assert capsys.readouterr().out.startswith("0 node pools: none that is in scope was read")
 
     @pytest.mark.parametrize(
         ("arguments", "says"),
@@ -339,6 +390,45 @@ class TestWithTheApp:
             "apps": "AzureRefuses",
             "good": "NodesDisagree",
         }
+
+    def test_what_it_could_not_judge_keeps_later_rings_closed(self, app: App, write: Write, capsys: Capture) -> None:
+        app.used(ENFORCE + "rings: [{ name: dev, match: { tags: { env: dev } } }, { name: rest }]\n")
+        counts = Counts(NOW, 3, blind=1, gaps=("subscription s1",))
+        change(app.tables["rollout"], lambda _: Budget(counts=counts))
+
+        assert main(["forecast", *UNTIL, "--from", write([arm_cluster(profile())], "good.json")]) == 2
+        assert "the app could not judge 1 cluster or subscription (subscription s1) at its resync of" in (
+            capsys.readouterr().out
+        )
+        found = as_json(capsys, "--from", write(FLEET, "fleet.json"))
+        assert [blocker["reason"] for blocker in found["blockers"]] == ["RingClosed"]
+
+    def test_what_keeps_its_rings_closed_keeps_them_closed_whoever_else_can_read_it(
+        self, app: App, write: Write, capsys: Capture
+    ) -> None:
+        app.used(ENFORCE + "rings: [{ name: dev, match: { tags: { env: dev } } }, { name: rest }]\n")
+        counts = Counts(NOW, 3, rings={"dev": RingCount(1, 1, unseen=1)})
+        change(app.tables["rollout"], lambda _: Budget(counts=counts))
+
+        found = as_json(capsys, "--from", write(FLEET, "fleet.json"))
+
+        assert [blocker["reason"] for blocker in found["blockers"]] == ["RingClosed"]
+
+    def test_a_cluster_that_it_has_not_looked_at_yet_and_that_can_be_read_does_not(
+        self, app: App, write: Write, capsys: Capture
+    ) -> None:
+        app.used(ENFORCE)
+        counts = Counts(NOW, 3, blind=1, gaps=(cluster_id().arm_id,))
+        change(app.tables["rollout"], lambda _: Budget(counts=counts))
+
+        assert as_json(capsys, "--from", write(FLEET, "fleet.json"))["fleet"]["finished"]
+
+    def test_nodes_outside_every_pool_without_fips_end_with_1(self, app: App, write: Write, capsys: Capture) -> None:
+        app.used(ENFORCE)
+        app.remembers(read_cluster(arm_cluster()), replace(memory(apps=proof()), strays=Strays(NOW, 2, 1, ("n1",))))
+
+        assert main(["forecast", *UNTIL, "--from", write([arm_cluster()], "fleet.json")]) == 1
+        assert "NodesOutsidePools" in capsys.readouterr().out
 
     def test_what_it_has_proven_is_no_assumption(self, app: App, write: Write, capsys: Capture) -> None:
         app.used(ENFORCE)

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from cli.rules import load
 from local import main
 from local.main import forget, forget_dead
 from local.stack import StackError
+from shared.domain.policy import ExemptionRules
+from shared.domain.policy_reader import read_exemptions
 
 
 def test_the_logins_to_a_world_that_is_gone_are_forgotten_and_nothing_else(tmp_path: Path) -> None:
@@ -39,6 +42,17 @@ def test_the_script_of_a_local_azure_that_was_killed_is_removed_at_the_next_star
     forget_dead(tmp_path)
 
     assert (tmp_path / "env.sh").exists() is kept
+
+
+def test_policy_and_exemptions_are_files_that_may_be_edited_while_it_runs() -> None:
+    policy, exemptions = main.RULES["FIPSWARDEN_POLICY"], main.RULES["FIPSWARDEN_EXEMPTIONS"]
+
+    assert load(policy, exemptions).exemptions.entries == ()
+    assert {"FIPSWARDEN_POLICY": f"file:{policy}", "FIPSWARDEN_EXEMPTIONS": f"file:{exemptions}"} == main.SETTINGS
+    example = exemptions.read_text().splitlines()
+    written = [line.removeprefix("#") for line in example if line.startswith("#  ")]
+    found = read_exemptions("\n".join(["version: 1", "exemptions:", *written]), "example", ExemptionRules())
+    assert [entry.name for entry in found.entries] == ["legacy"]
 
 
 def test_taken_ports_are_said_with_what_to_do(

@@ -229,7 +229,7 @@ class TestCheck:
     def test_a_policy_of_an_empty_group_judges_nothing(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(["check", "--policy", policy_of(tmp_path, "empty"), "--output", "json"]) == 0
+        assert main(["check", "--policy", policy_of(tmp_path, "empty"), "--output", "json"]) == 2
         assert json.loads(capsys.readouterr().out)["pools"] == []
 
     @pytest.mark.usefixtures("world")

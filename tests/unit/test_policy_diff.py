@@ -215,6 +215,7 @@ class TestDiffOfFiles:
             "changes": {"enableFIPS": True},
             "barred": "",
             "approved": False,
+            "delayed": "",
         }
         assert found["limits"] == ["require_approved_policy: false, then true"]
 
@@ -262,6 +263,33 @@ class TestDiffOfFiles:
         assert "rg-pay/aks-pay came more than once" in printed.err
         assert "aks-x came" not in printed.err
         assert "4 node pools compared: 2 would now be reimaged" in printed.out
+
+    def test_a_cluster_that_sleeps_would_be_reimaged_once_it_is_started(self, write: Write, capsys: Capture) -> None:
+        asleep = write([arm_cluster(disabled(), powerState={"code": "Stopped"})], "fleet.json")
+
+        assert main(["policy", "diff", write(ENFORCE), "--old", write(AUDIT, "old.yaml"), "--from", asleep]) == 1
+        assert "enableFIPS = true, once it is started (Stopped)" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_a_cluster_with_a_pool_that_stands_there_twice_is_not_compared(
+        self, order: int, write: Write, capsys: Capture
+    ) -> None:
+        fleet = write([arm_cluster(*[profile("apps"), disabled("apps")][::order])], "fleet.json")
+        files = [write(ENFORCE), "--old", write(AUDIT, "old.yaml"), "--from", fleet]
+
+        assert main(["policy", "diff", *files]) == 2
+        assert capsys.readouterr().err.count("Node pool apps stands there 2 times: which is right can't be known") == 1
+
+    def test_a_cluster_that_is_nested_too_deeply_is_told_and_the_others_are_compared(
+        self, write: Write, capsys: Capture
+    ) -> None:
+        deep: object = {}
+        for _ in range(200):
+            deep = {"a": deep}
+        fleet = write([{**arm_cluster(disabled(new=deep)), "id": cluster_id("b").arm_id}, *FLEET], "fleet.json")
+
+        assert main(["policy", "diff", write(ENFORCE), "--old", write(AUDIT, "old.yaml"), "--from", fleet]) == 1
+        assert "rg-pay/b: Unintelligible: Its properties are nested too deeply" in capsys.readouterr().err
 
     def test_management_groups_need_a_sign_in(self, write: Write, saved: list[str], capsys: Capture) -> None:
         new = write("version: 1\nscope: { management_groups: [mg-prod] }\n")

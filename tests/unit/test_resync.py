@@ -489,7 +489,17 @@ class TestCounts:
 
         assert bench.counts.rings["first"] == RingCount(2, 2, unjudged=2)
         assert bench.counts.rings["second"].unproven == 0
-        assert bench.counts.blind == 1
+        assert (bench.counts.blind, bench.counts.gaps) == (1, (cluster_id("aks-a1").arm_id,))
+
+    def test_of_many_that_nobody_could_judge_some_are_named(self, bench: Bench) -> None:
+        bench.fleet.closed = {SUBSCRIPTION: Unreadable("Forbidden", "no", None)}
+        for number in range(12):
+            bench.hint(another(f"aks-a{number}"))
+
+        bench.run()
+
+        assert (bench.counts.blind, len(bench.counts.gaps)) == (13, 10)
+        assert bench.counts.gaps[:2] == (f"subscription {SUBSCRIPTION}", cluster_id("aks-a0").arm_id)
 
     def test_one_that_cannot_even_be_read_may_be_in_any(self, bench: Bench) -> None:
         bench.hint(UNREADABLE, cluster_id("aks-a1"))

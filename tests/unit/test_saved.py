@@ -187,6 +187,9 @@ class TestGaps:
             {"data": [BODY], "totalRecords": 2},
             {"data": [BODY], "totalRecords": 1, "resultTruncated": "true"},
             {"data": [], "totalRecords": 1},
+            {"data": [BODY], "total_records": "5"},
+            {"data": [BODY], "total_records": True},
+            {"data": [BODY], "totalRecords": 1.0},
         ],
     )
     def test_it_is_a_gap(self, value: Any) -> None:
@@ -265,6 +268,15 @@ class TestMalformed:
         assert isinstance(found.read, Unreadable)
         assert said in found.read.message
 
+    @pytest.mark.parametrize("body", [BODY, printed_by_az(BODY)])
+    def test_a_spelling_that_nobody_uses_is_named(self, body: Any) -> None:
+        wrong = json.loads(json.dumps(body).replace("agentPoolProfiles", "agentpoolprofiles"))
+
+        for value in ([wrong], wrong):
+            (found,) = entries(value)
+            assert isinstance(found.read, Unreadable)
+            assert "it has `agentpoolprofiles`, and names are read in the spelling of" in found.read.message
+
     def test_a_pool_that_cannot_be_read_takes_no_other_with_it(self) -> None:
         (entry,) = entries([arm_cluster(profile(), profile(name="../x"), disabled("batch"))])
 
@@ -306,6 +318,65 @@ class TestMalformed:
         assert isinstance(entry.read, Cluster)
         assert entry.read.pools[0].body["spotMaxPrice"] is None
         assert judged(entry).pools[0].pool == "apps"
+
+    def test_a_pool_that_says_two_things_is_not_believed_and_the_others_are(self) -> None:
+        content = json.dumps([arm_cluster(profile(), disabled("batch"))])
+
+        for said in (content, json.dumps([printed_by_az(arm_cluster(profile(), disabled("batch")))])):
+            flag = '"enableFIPS": false' if '"enableFIPS"' in said else '"enableFips": false'
+            twice = said.replace(flag, f"{flag}, {flag.replace('false', 'true')}")
+            (entry,) = read_saved(twice.encode(), "fleet.json").entries()
+
+            assert isinstance(entry.read, Cluster)
+            assert [pool.name for pool in entry.read.pools] == ["apps"]
+            (fault,) = entry.faults
+            assert fault.state is ComplianceState.UNKNOWN
+            assert fault.message.endswith("stands there twice, with two values")
+
+    def test_so_is_one_that_does_in_a_list_of_its_own(self) -> None:
+        content = json.dumps([arm_cluster(profile(virtualMachineNodesStatus=[{"count": 3}]), disabled("batch"))])
+
+        twice = content.replace('[{"count": 3}]', '[{"count": 3, "count": 0}]')
+        (entry,) = read_saved(twice.encode(), "fleet.json").entries()
+
+        assert isinstance(entry.read, Cluster)
+        assert [pool.name for pool in entry.read.pools] == ["batch"]
+
+    def test_a_cluster_that_says_two_things_is_unreadable(self) -> None:
+        content = json.dumps([BODY]).replace('"env": "prod"', '"env": "prod", "env": "dev"')
+
+        (entry,) = read_saved(content.encode(), "fleet.json").entries()
+
+        assert entry.cluster == cluster_id()
+        assert isinstance(entry.read, Unreadable)
+        assert "'env' stands there twice, with two values" in entry.read.message
+
+    def test_a_resource_that_calls_itself_two_things_is_not_left_out(self) -> None:
+        content = json.dumps([BODY, {"type": "HERE"}]).replace('"type": "HERE"', '"type": "a/b", "type": "c/d"')
+
+        assert len(list(read_saved(content.encode(), "fleet.json").entries())) == 2
+
+    @pytest.mark.parametrize(
+        "wrapped", ['{"value": [], "value": HERE}', '{"value": HERE, "nextLink": "x", "nextLink": null}']
+    )
+    def test_a_list_that_says_two_things_is_refused(self, wrapped: str) -> None:
+        with pytest.raises(InputError, match=r"fleet.json contradicts itself: '(value|nextLink)' stands there twice"):
+            read_saved(wrapped.replace("HERE", json.dumps([BODY])).encode(), "fleet.json")
+
+    def test_one_cluster_that_says_two_things_is_unreadable_and_no_refusal(self) -> None:
+        content = json.dumps(BODY).replace('"location": ', '"location": "x", "location": ')
+
+        (entry,) = read_saved(content.encode(), "fleet.json").entries()
+
+        assert isinstance(entry.read, Unreadable)
+
+    def test_what_is_said_twice_and_the_same_is_believed(self) -> None:
+        content = json.dumps([BODY]).replace('"enableFIPS": false', '"enableFIPS": false, "enableFIPS": false')
+
+        (entry,) = read_saved(content.encode(), "fleet.json").entries()
+
+        assert isinstance(entry.read, Cluster)
+        assert [pool.enable_fips for pool in entry.read.pools] == [True, False]
 
     def test_resources_of_other_types_are_counted_and_keep_their_numbers(self) -> None:
         saved = opened({"data": [VM, graph_row(BODY)]})

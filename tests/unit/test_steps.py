@@ -254,7 +254,7 @@ class TestOrder:
 def test_a_step_in_words_says_what_where_and_how_many() -> None:
     (step,) = steps(cluster(disabled(osSKU="Ubuntu2404")), book(os_sku=OsSku.UBUNTU2204))
 
-    assert describe(step) == "enable fips on apps (enableFIPS = True, osSKU = Ubuntu2204; 3 nodes)"
+    assert describe(step) == 'enable fips on apps (enableFIPS = true, osSKU = "Ubuntu2204"; 3 nodes)'
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import time, timedelta
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 from hypothesis import given
@@ -63,7 +64,7 @@ def test_each_ring_has_a_lane_with_its_name_and_when_it_is_done() -> None:
     assert [text for text in shown if text in ("dev", "prod", "in no ring")] == ["dev", "prod"]
     ends = [ring.finished for ring in found.rings]
     assert [f"done {end:%Y-%m-%d %H:%M} UTC" for end in ends if end] == [text for text in shown if text[:5] == "done "]
-    assert shown[0] == f"FIPS on 5 node pools: done by {found.fleet.finished:%Y-%m-%d %H:%M} UTC"
+    assert shown[0] == f"FIPS on 5 node pools: done {found.fleet.finished:%Y-%m-%d %H:%M} UTC"
 
 
 def test_a_day_is_a_bar_as_high_as_its_nodes() -> None:
@@ -76,11 +77,49 @@ def test_a_day_is_a_bar_as_high_as_its_nodes() -> None:
     assert high == 2 * low
 
 
-def test_windows_are_shaded_where_they_restrict_something() -> None:
-    with_window = shapes(drawn(foretold(book(windows=(WINDOW,)), *clusters(1))), "open")
-    without = shapes(drawn(foretold(book(), *clusters(1))), "open")
+def widths(found: Forecast) -> list[float]:
+    return [float(shape.get("width", "")) for shape in shapes(drawn(found), "open")]
 
-    assert (len(with_window), len(without)) == (10, 0)
+
+def test_what_is_shaded_is_when_reimages_may_begin() -> None:
+    assert len(widths(foretold(book(windows=(WINDOW,)), *clusters(1)))) == 10
+    assert widths(foretold(book(), *clusters(1))) == [580], "always, where no window restricts it"
+    assert widths(foretold(book(), arm_cluster(profile()))) == [], "nothing is to begin"
+    assert widths(foretold(book(cluster_maintenance=True), *clusters(1))) == [], "the clusters' own windows"
+
+
+def test_a_short_window_can_be_seen_in_a_long_forecast() -> None:
+    short = Window((), time(22), timedelta(hours=2))
+
+    assert min(widths(foretold(book(windows=(short,)), *clusters(1), days=1000))) >= 1.5
+
+
+def test_the_axis_says_which_year_it_is_and_its_dates_do_not_overlap() -> None:
+    picture = drawn(foretold(book(), *clusters(1), days=100))
+
+    dates = [node for node in picture.iter(f"{SVG}text") if re.match(r"\d\d \w{3}", node.text or "")]
+    shown = [node.text for node in dates]
+    assert shown[0] == "23 Nov 2026"
+    assert [text for text in shown if text and len(text) > 6][1].endswith("Jan 2027")
+    places = [float(node.get("x", "")) for node in dates]
+    assert all(right - left >= 76 for left, right in pairwise(places))
+
+
+def test_where_nothing_happens_the_legend_names_no_highest_bar() -> None:
+    (legend,) = [text for text in texts(drawn(foretold(book(), arm_cluster(profile())))) if "shaded" in text]
+
+    assert legend.startswith("no node is reimaged; ")
+
+
+def test_a_name_that_is_too_long_is_whole_in_its_title() -> None:
+    name = "production of the payments department"
+    (lane,) = [
+        node
+        for node in drawn(foretold(book(rings=(Ring(name),)), *clusters(1))).iter(f"{SVG}text")
+        if node.get("class") == "name"
+    ]
+
+    assert (lane.text, lane[0].tag, lane[0].text) == ("production of th…", f"{SVG}title", name)
 
 
 def test_everything_lies_within_the_picture() -> None:
@@ -102,7 +141,7 @@ def test_what_is_left_is_told_by_kind() -> None:
 
     assert "1 of 3 done" in shown
     assert "2 never" in shown
-    assert shown[0] == "FIPS on 3 node pools: not done by 2026-12-03 09:30 UTC"
+    assert shown[0] == "FIPS on 3 node pools: 2 not done by the end of 2026-12-03"
 
 
 def test_a_fleet_that_is_done_says_so() -> None:
