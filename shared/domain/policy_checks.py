@@ -1,5 +1,6 @@
 """What is wrong with a policy or its exemptions only when its parts are seen together: names, rings, overlaps."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from shared.domain.exemptions import Exemption
@@ -10,6 +11,7 @@ from shared.domain.yaml_source import Faults, Located, mapping, quoted
 
 Placed = tuple[Located, Exemption]
 _GLOBS = ("subscriptions", "resource_groups", "clusters", "locations", "pools", "os_types", "os_skus", "pool_modes")
+_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"]+@[^\s@<>()\[\],;:\"]+")
 _NAMED = ("clusters", "subscriptions", "resource_groups", "pools")
 """Parts of a match that are mostly plain names."""
 
@@ -80,10 +82,14 @@ def exemption_ends_after_it_begins(node: Located, exemption: Exemption, faults: 
 
 
 def somebody_else_agreed(node: Located, faults: Faults) -> None:
-    """Note an exemption whose owner approved it."""
+    """Note an exemption whose owner approved it; a mail address is the same person's, whatever name stands by it."""
     owner, approver = _text(node, "owner"), _text(node, "approver")
-    if owner and approver and owner.value.strip().casefold() == approver.value.strip().casefold():
+    if owner and approver and _people(owner.value) & _people(approver.value):
         faults.add(approver, f"{quoted(approver.value)} is the exemption's owner: somebody else has to approve it")
+
+
+def _people(text: str) -> set[str]:
+    return set(_ADDRESS.findall(text.casefold())) or {text.strip().casefold()}
 
 
 def exemptions_are_apart(placed: Sequence[Placed], rules: ExemptionRules, faults: Faults) -> None:

@@ -58,7 +58,7 @@ def _sound(found: T, name: str, faults: Faults) -> T:
 
 
 def _is_document(root: Located, kind: type, what: str, faults: Faults) -> bool:
-    if root.value is None and faults.count:
+    if root.failed:
         return False
     if not isinstance(root.value, dict):
         faults.add(root, f"the {what} is a mapping that begins with `version: {VERSION}`")

@@ -94,6 +94,12 @@ def test_an_exemption_ends_with_a_day_or_at_a_time(written: str, moment: datetim
     assert read_exemptions(text).entries[0].expires == moment
 
 
+def test_two_people_of_one_name_have_addresses_of_their_own() -> None:
+    people = {"owner": "Ana <ana@example.com>", "approver": "Ana <ana@example.org>"}
+
+    assert len(read_exemptions(document(people)).entries) == 1
+
+
 FAULTS: list[tuple[dict[str, Any], str]] = [
     (
         {"expires": ...},
@@ -103,12 +109,19 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"expires": "2025-12-31"}, "exemption `legacy` ends before it begins: `expires` comes after `created`"),
     ({"expires": "2026-03-31T10:00:00"}, "is not a date or a time with its zone"),
     ({"expires": "2026-02-30"}, "`2026-02-30` is in no calendar"),
+    ({"expires": "2026-12-20T10:00:00+25:00"}, "is not a date or a time with its zone: write it like `2026-12-20`"),
     ({"expires": "9999-12-31"}, "is not between the years 2000 and 2999"),
     ({"expires": "next year"}, "`next year` is not a date or a time with its zone: write it like `2026-12-20`"),
     ({"created": ...}, "exemption `legacy` has no `created`: it is needed"),
     ({"name": ...}, "an exemption has no `name`: it is needed"),
     ({"owner": ...}, "exemption `legacy` has no `owner`"),
     ({"approver": " ANA "}, "` ANA ` is the exemption's owner: somebody else has to approve it"),
+    (
+        {"owner": "ana@example.com", "approver": "Ana <Ana@Example.com>"},
+        "`Ana <Ana@Example.com>` is the exemption's owner: somebody else has to approve it",
+    ),
+    ({"owner": "Ana (ana@example.com)", "approver": "mailto:ana@example.com"}, "is the exemption's owner"),
+    ({"owner": "ana@example.com, bob@example.com", "approver": "bob@example.com"}, "is the exemption's owner"),
     ({"ticket": 17}, "`ticket`: `17` is not a text (quote it)"),
     ({"reason": " "}, "`reason`: an empty text says nothing"),
     ({"category": "waver"}, "`waver` is not one of waiver, mitigated: did you mean `waiver`?"),

@@ -43,6 +43,7 @@ ONLY_THE_READER = (
     "half of a character",
     "not valid YAML",
     "given twice",
+    "the tag `",
     "ends before it begins",
     "is the exemption's owner",
 )
