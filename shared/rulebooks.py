@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from shared.domain.codec import plain, typed
-from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
 from shared.domain.model import Unreadable
 from shared.domain.policy import Policy
-from shared.domain.policy_reader import read_exemptions, read_policy
+from shared.domain.policy_reader import Source, read_rulebook
 from shared.domain.rulebook import Rulebook
 from shared.domain.scope import unresolved
 from shared.errors import ConfigError, InputError
@@ -38,10 +37,8 @@ def last_used(table: Table) -> Rulebook:
     if row is None:
         raise InputError("the app has used no policy yet: wait for its first look, or name a policy's file")
     texts = typed(_Texts, row.doc)
-    policy = read_policy(texts.policy, "the policy that the app used last")
-    named = "the exemptions that the app used last"
-    exemptions = read_exemptions(texts.exemptions, named, policy.exemptions) if texts.exemptions else NO_EXEMPTIONS
-    return Rulebook(policy, exemptions)
+    excused = Source("the exemptions that the app used last", texts.exemptions) if texts.exemptions else None
+    return read_rulebook(Source("the policy that the app used last", texts.policy), excused)
 
 
 class Rulebooks:
@@ -95,18 +92,11 @@ class Rulebooks:
 
     def _parsed(self, texts: _Texts) -> Rulebook | Unreadable:
         """Read both texts; what depends on them alone, and not on what Azure holds now."""
+        excused = Source(self._exemptions.name, texts.exemptions) if self._exemptions else None
         try:
-            policy = read_policy(texts.policy, self._policy.name)
-            exemptions = NO_EXEMPTIONS
-            if self._exemptions:
-                exemptions = self._read_exemptions(texts.exemptions, policy)
+            return read_rulebook(Source(self._policy.name, texts.policy), excused)
         except ConfigError as error:
             return Unreadable("PolicyInvalid", str(error), None)
-        return Rulebook(policy, exemptions)
-
-    def _read_exemptions(self, text: str, policy: Policy) -> Exemptions:
-        name = self._exemptions.name if self._exemptions else ""
-        return read_exemptions(text, name, policy.exemptions)
 
     def _last_good(self, why: Unreadable) -> Rulebook | Unreadable:
         row = self._table.read(_KEY, _KEY)
