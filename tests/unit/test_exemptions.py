@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from shared.domain.exemptions import Category, Exemption, Exemptions
 from shared.domain.language import names
 from shared.domain.matching import Match, VersionRange
+from shared.domain.meeting import pairs_that_may_meet
 from shared.domain.policy import ExemptionRules
-from shared.domain.policy_checks import can_share, pairs_that_may_meet
+from shared.domain.policy_checks import can_share
 from shared.domain.policy_reader import read_exemptions
 from shared.errors import ConfigError
 from tests.builders import cluster, cluster_id, pool, profile
@@ -277,6 +278,31 @@ def test_of_many_exemptions_only_those_that_may_name_the_same_are_compared(part:
 
     assert len(list(pairs_that_may_meet(named))) == 1999
     assert len(list(pairs_that_may_meet([*named, about("aks-*")]))) == 3999
+
+
+@pytest.mark.parametrize(
+    ("made", "met"),
+    [
+        ([Match(tags={"app": f"a{number}", "env": "p*"}) for number in range(100)], 0),
+        ([Match(pool_tags={"App" if number % 2 else "app": f"a{number}-*"}) for number in range(100)], 0),
+        ([Match(clusters=(f"aks-{number}-*",)) for number in range(100)], 0),
+        ([Match(clusters=(f"aks-{number}?", f"x{number}[ab]")) for number in range(10)], 0),
+        ([Match(clusters=("aks-1", "aks-1*", "aks-*", "*-1"))] * 2, 1),
+        ([Match(tags={"app": "a"}), Match(tags={"env": "p"}), Match(pools=("x",))], 3),
+    ],
+)
+def test_globs_and_tags_that_begin_differently_are_not_compared(made: list[Match], met: int) -> None:
+    assert len(list(pairs_that_may_meet(made))) == met
+
+
+def test_of_overlaps_without_end_a_hundred_are_told() -> None:
+    text = document(*({"name": f"e{number}"} for number in range(50)))
+
+    with pytest.raises(ConfigError) as error:
+        read_exemptions(text)
+
+    assert len(error.value.faults) == 101
+    assert sum("100 exemptions overlap others: the rest is compared once" in one for one in error.value.faults) == 1
 
 
 @given(st.lists(matches, max_size=6))
