@@ -13,10 +13,11 @@ from cli.fleet import FleetReading, add_from, say_unseen
 from cli.rules import load
 from cli.scope import scope_gaps, with_scope
 from shared.domain.difference import difference
+from shared.domain.fleet_warnings import FleetSeen, fleet_warnings
 from shared.domain.ids import ClusterId
 from shared.domain.model import Cluster, Memory, Unreadable
 from shared.domain.pages import Gap
-from shared.domain.policy_warnings import glob_warnings
+from shared.domain.policy_warnings import rulebook_warnings
 from shared.domain.rulebook import Rulebook
 from shared.domain.saved import Entry
 from shared.errors import ConfigError, InputError
@@ -55,11 +56,13 @@ def _diff(chosen: argparse.Namespace) -> int:
     if chosen.files and chosen.fresh:
         raise InputError("--fresh reads from ARM and --from reads files: give one of the two")
     old, new = _rulebooks(chosen)
-    fleet = _Fleet(FleetReading(), _memories(live=not chosen.files and not chosen.old))
-    found = difference(fleet.clusters(chosen.files, fresh=chosen.fresh), old, new, datetime.now(UTC))
+    now = datetime.now(UTC)
+    fleet = _Fleet(FleetReading(), _memories(live=not chosen.files and not chosen.old), FleetSeen(new.policy))
+    found = difference(fleet.clusters(chosen.files, fresh=chosen.fresh), old, new, now)
     fleet.close(new, found.unread)
     names = (str(chosen.old) if chosen.old else _LAST, str(chosen.new))
-    report = Report(found, (old, new), names, fleet.gaps, (*fleet.notes, *new.warnings), fleet.warnings(new))
+    warnings = (*rulebook_warnings(new, now), *fleet.warnings(new))
+    report = Report(found, (old, new), names, fleet.gaps, fleet.notes, warnings)
     with cut_short():
         print_difference(report, chosen.output)
     say_unseen(report.gaps, report.notes)
@@ -106,7 +109,7 @@ class _Fleet:
 
     reading: FleetReading
     memory: Callable[[ClusterId], Memory]
-    seen: list[Cluster] = field(default_factory=list)
+    seen: FleetSeen
     keys: set[str] = field(default_factory=set)
 
     @property
@@ -131,7 +134,7 @@ class _Fleet:
             note = f"{read.id} came more than once: its pools count as they would be disrupted most"
             self.reading.notes.append(note)
         self.keys.add(read.id.key)
-        self.seen.append(read)
+        self.seen.note(read)
 
     def close(self, new: Rulebook, unread: Iterable[ClusterId]) -> None:
         """Add the gaps that show only when all has been read."""
@@ -140,8 +143,8 @@ class _Fleet:
         self.reading.gaps.extend(scope_gaps(new, self.reading.covered))
 
     def warnings(self, new: Rulebook) -> tuple[str, ...]:
-        """Return the globs that match nothing; of a fleet that was seen in part that can't be said."""
-        return () if self.gaps else glob_warnings(new.policy, new.exemptions, self.seen)
+        """Return what is nowhere in the fleet; of one that was seen in part that can't be said."""
+        return () if self.gaps else fleet_warnings(new, self.seen)
 
 
 def _gaps(entry: Entry, name: str) -> Iterator[Gap]:

@@ -15,6 +15,7 @@ from cli.rules import load, trouble_of
 from cli.scope import scope_gaps, with_scope
 from shared.domain.budget import Budget
 from shared.domain.pace import Pace, pace_of
+from shared.domain.policy_warnings import rulebook_warnings
 from shared.domain.rulebook import Rulebook
 from shared.domain.stage import Start
 from shared.errors import ConfigError, InputError
@@ -79,7 +80,8 @@ def _forecast(chosen: argparse.Namespace) -> int:
     if chosen.svg:
         _draw(found, chosen.svg)
     beside = () if basis.app else (_FRESH,)
-    report = Report(found, basis.rules, basis.source, tuple(fleet.reading.gaps), (*beside, *basis.rules.warnings))
+    warnings = (*rulebook_warnings(basis.rules, now), *fleet.warnings(basis.rules))
+    report = Report(found, basis.rules, basis.source, tuple(fleet.reading.gaps), beside, warnings)
     with cut_short():
         print_forecast(report, chosen.output)
     say_unseen(fleet.reading.gaps, fleet.reading.notes)

@@ -1,6 +1,7 @@
 """`fipswarden policy`: work with the policy: its faults, what it would change, and a person's word for it."""
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from cli.exits import OK, USAGE
 from cli.rules import load
 from cli.show import plain_text
 from shared.domain.policy import Policy
-from shared.domain.policy_warnings import policy_warnings
+from shared.domain.policy_warnings import rulebook_warnings
 from shared.domain.wording import count
 from shared.errors import ConfigError
 
@@ -45,7 +46,7 @@ def _validate(chosen: argparse.Namespace) -> int:
     print(f"  sha256 {policy.hash}")
     if chosen.exemptions:
         print(f"{chosen.exemptions}: valid; {count(len(rules.exemptions.entries), 'exemption')}")
-    for warning in policy_warnings(policy):
+    for warning in rulebook_warnings(rules, datetime.now(UTC)):
         print(f"  warning: {warning}")
     return OK
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from shared.domain.limits import Limit
@@ -89,6 +90,8 @@ def text(node: Located, notes: Notes) -> str:
         raise ValueError("an empty text says nothing: fill it or leave it out")
     _refuse_odd(value, notes.get("longest", 2000))
     if value not in notes.get("words", (value,)):
+        raise LookupError
+    if "fits" in notes and not any(fnmatchcase(word.lower(), value.lower()) for word in notes["fits"]):
         raise LookupError
     if "pattern" in notes and not re.fullmatch(notes["pattern"], value):
         raise ValueError(f"{quoted(value)} {notes['says']}")

@@ -67,8 +67,11 @@ class Faults:
 
     def meant(self, written: str, allowed: Iterable[str]) -> str:
         """Say which of some words was probably meant; empty if none is close."""
-        close = get_close_matches(written[:_SHOWN], list(allowed), n=1) if self.count < _ADVISED else []
-        return f"did you mean `{close[0]}`?" if close else ""
+        if self.count >= _ADVISED:
+            return ""
+        words = {word.lower(): word for word in allowed}
+        close = get_close_matches(written[:_SHOWN].lower(), words, n=1)
+        return f"did you mean `{words[close[0]]}`?" if close else ""
 
     def lines(self) -> tuple[str, ...]:
         """Return the faults in the order of the document, as `line L, column C: text`."""

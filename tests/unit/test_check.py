@@ -280,16 +280,32 @@ class TestPolicy:
         policy = save("version: 1\nscope: { exclude: [{ clusters: [aks-pay] }] }\n", "policy.yaml")
         arguments = ["--from", save([BAD, BAD]), "--policy", policy]
 
-        assert main(["check", *arguments]) == 0
-        assert capsys.readouterr().out.splitlines() == [
+        assert main(["check", *arguments]) == 2
+        printed = capsys.readouterr()
+        assert printed.out.splitlines() == [
             "excluded by the policy: rg-pay/aks-pay",
             "0 node pools; 1 cluster excluded: nothing was judged",
         ]
+        assert (
+            "nothing was judged: the policy's scope leaves out all that was read, 1 cluster; correct `s" in printed.err
+        )
         found = as_json(capsys, *arguments)
         assert found["excluded"] == [{"id": ID, "cluster": "rg-pay/aks-pay"}]
         assert (found["pools"], set(found["summary"].values())) == ([], {0})
         (row,) = as_csv(capsys, *arguments)
         assert (row["id"], row["state"], row["reason"]) == (ID, "", "Excluded")
+
+    def test_what_is_probably_not_meant_is_told(self, save: Save, capsys: Capture) -> None:
+        rules = "rules: [{ name: typo, mode: audit, match: { clusters: [aks-py], os_skus: [Ubunto] } }]\n"
+        rings = "rings: [{ name: test, match: { pools: [gone] } }, { name: rest }]\n"
+        policy = save(f"version: 1\n{rules}{rings}", "policy.yaml")
+
+        found = as_json(capsys, "--from", save([GOOD]), "--policy", policy)
+        in_part = as_json(capsys, "--from", save([GOOD, None]), "--policy", policy)
+
+        said = ["Ubunto", "RING `test`", "Ubunto", "aks-py", "gone"]
+        assert [word in note for word, note in zip(said, found["notes"], strict=True)] == [True] * 5
+        assert [("Ubunto" in note) for note in in_part["notes"]] == [True]
 
     def test_a_cluster_that_is_excluded_in_one_file_alone_is_judged(self, save: Save, capsys: Capture) -> None:
         policy = save("version: 1\nscope: { exclude: [{ tags: { env: lab } }] }\n", "policy.yaml")

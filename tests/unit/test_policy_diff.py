@@ -236,6 +236,15 @@ class TestDiffOfFiles:
         assert "`aks-py` in `clusters` of rule `typo` matches nothing in the fleet" in capsys.readouterr().out
         assert len(as_json(capsys, *arguments)["warnings"]) == 1
 
+    def test_so_is_what_is_probably_not_meant_in_any_fleet(
+        self, write: Write, saved: list[str], capsys: Capture
+    ) -> None:
+        new = write("version: 1\nblackouts: [{ first: 2020-01-01, last: 2099-01-01, reason: x }]\n")
+
+        found = as_json(capsys, new, "--old", write(AUDIT, "old.yaml"), *saved)
+
+        assert ["lasts more than a year" in told for told in found["warnings"]] == [True]
+
     def test_what_was_not_seen_is_2_and_says_nothing_of_globs(self, write: Write, capsys: Capture) -> None:
         bodies = [*FLEET, arm_cluster(profile(), {"name": 7}, id=cluster_id("aks-x").arm_id), None]
         new = write("version: 1\nrules:\n  - name: typo\n    match: { clusters: [aks-py] }\n    mode: audit\n")

@@ -44,6 +44,8 @@ ONLY_THE_READER = (
     "not valid YAML",
     "given twice",
     "the tag `",
+    "is not one of Linux, Windows",
+    "is not one of System, User, Gateway",
     "ends before it begins",
     "is the exemption's owner",
 )
