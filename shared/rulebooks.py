@@ -10,13 +10,13 @@ from functools import lru_cache
 from shared.domain.codec import plain, typed
 from shared.domain.model import Unreadable
 from shared.domain.policy import Policy
-from shared.domain.policy_reader import Source, read_rulebook
+from shared.domain.policy_reader import Source, read_policy, read_rulebook
 from shared.domain.rulebook import Rulebook
 from shared.domain.scope import unresolved
 from shared.errors import ConfigError, InputError
 from shared.ports import Put, Table, Text
 
-_KEY = "rulebook"
+_KEY, _APPROVED = "rulebook", "approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,19 @@ def last_used(table: Table) -> Rulebook:
     texts = typed(_Texts, row.doc)
     excused = Source("the exemptions that the app used last", texts.exemptions) if texts.exemptions else None
     return read_rulebook(Source("the policy that the app used last", texts.policy), excused)
+
+
+def keep_approved(table: Table, policy: str) -> None:
+    """Keep the text of a policy that a person has just approved, to compare with once another one waits."""
+    row = table.read(_KEY, _APPROVED)
+    # A lost race leaves what somebody else has just approved.
+    table.write(_KEY, Put(_APPROVED, row.etag if row else None, {}, plain(_Texts(policy, ""))))
+
+
+def last_approved(table: Table) -> Policy | None:
+    """Return the policy that a person approved last, whether or not that still holds; None if none was kept."""
+    row = table.read(_KEY, _APPROVED)
+    return read_policy(typed(_Texts, row.doc).policy, "the policy approved last") if row else None
 
 
 class Rulebooks:
