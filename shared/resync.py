@@ -132,7 +132,9 @@ class _Count:
         if summary.in_scope:
             subscription = summary.cluster.subscription
             self._subscriptions[subscription] = self._subscriptions.get(subscription, 0) + summary.pools
-        if summary.gone or summary.rules != self._rules.hash:
+        # A cluster without a pool that anybody ever saw was not judged either, whatever its row says.
+        blank = summary.state is ComplianceState.UNKNOWN and not summary.pools
+        if summary.gone or summary.rules != self._rules.hash or (blank and summary.in_scope):
             self._unjudged(read)
             return
         for ring, (pools, unproven) in summary.rings.items():
@@ -164,7 +166,8 @@ class _Count:
         anywhere, rings = blind + self._anywhere, {}
         for ring in policy.rings:
             pools, unproven, unjudged = self._rings.get(ring.name, (0, 0, 0))
-            rings[ring.name] = RingCount(pools, unproven + anywhere, None, unjudged + anywhere)
+            stage = policy.stage(ring)
+            rings[ring.name] = RingCount(pools, unproven + anywhere, None, unjudged + anywhere, anywhere, stage)
         total = sum(self._subscriptions.values())
         return Counts(now, total, self._subscriptions, rings, policy.hash, self._unseen + blind, self._rules.trouble)
 

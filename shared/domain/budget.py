@@ -9,9 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.domain.model import ComplianceState, PoolPosture, Posture
-from shared.domain.policy import Breaker, Disruption, Policy, Ring
+from shared.domain.policy import ENDS_KEPT, Breaker, Policy, Ring
 
-_ENDS_KEPT = 200
 _EXCUSED = (ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
 COUNTS_LAST = timedelta(hours=3)
 """How old the counts of the fleet may be: a ring that nobody has counted since is closed."""
@@ -78,6 +77,10 @@ class RingCount:
     """Since when none of them was judged to be so; it begins when all were judged."""
     unjudged: int = 0
     """Those of `unproven` that today's rules have not judged, or that can't be read: they close the ring for now."""
+    unseen: int = 0
+    """Those of `unproven` that are no known pools: clusters and subscriptions that may hold some of the ring."""
+    stage: str = ""
+    """Fingerprint of which pools the ring is about: with another one its soak begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,7 @@ def refusal(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Re
     if budget.broken:
         return Refusal("BreakerOpen", breaker_open(budget.broken), timedelta(hours=1))
     return (
-        _full(budget, policy.disruption, wanted)
+        _full(budget, policy, wanted, now)
         or _spaced(budget, policy.disruption.spacing, now)
         or (_ring_closed(budget, policy, wanted.ring, wanted, now) if wanted.ring else None)
     )
@@ -164,16 +167,19 @@ def breaker_open(broken: str) -> str:
     return f"{broken} Find out why, then reset it with `fipswarden breaker reset`."
 
 
-def _full(budget: Budget, disruption: Disruption, wanted: Wanted) -> Refusal | None:
+def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refusal | None:
     others = [place for key, place in budget.places.items() if key != wanted.cluster]
-    counts = budget.counts
+    disruption = policy.disruption
+    # A share of a number that nobody has counted lately, or for other rings, is one.
+    counts = budget.counts if budget.counts and now - budget.counts.at <= COUNTS_LAST else None
     limits = [("the fleet", len(others), disruption.concurrent.of(counts.pools if counts else None))]
     if disruption.per_subscription:
         total = counts.subscriptions.get(wanted.subscription, 0) if counts else None
         mine = sum(place.subscription == wanted.subscription for place in others)
         limits.append(("its subscription", mine, disruption.per_subscription.of(total)))
     if wanted.ring and wanted.ring.concurrent:
-        total = counts.rings.get(wanted.ring.name, RingCount()).pools if counts else None
+        known = counts is not None and counts.policy == policy.hash
+        total = counts.rings.get(wanted.ring.name, RingCount()).pools if counts and known else None
         mine = sum(place.ring == wanted.ring.name for place in others)
         limits.append((f"ring {wanted.ring.name}", mine, wanted.ring.concurrent.of(total)))
     for where, used, limit in limits:
@@ -218,12 +224,21 @@ def _not_done(budget: Budget, policy: Policy, ring: Ring, now: datetime) -> Refu
         return Refusal("RingClosed", f"Ring {ring.name} comes first, and has not been counted lately.")
     count = counts.rings.get(ring.name, RingCount())
     if count.unproven or count.clean_since is None:
-        message = f"Ring {ring.name} comes first, and {count.unproven} of its {count.pools} pools are not proven."
-        return Refusal("RingClosed", message)
+        return Refusal("RingClosed", _unproven(ring, count))
     left = count.clean_since + ring.soak - now
     if left > timedelta():
         return Refusal("RingSoaking", f"Ring {ring.name} soaks until {now + left:%Y-%m-%d %H:%M} UTC.", left)
     return None
+
+
+def _unproven(ring: Ring, count: RingCount) -> str:
+    pools = count.unproven - count.unseen
+    are = "is" if pools == 1 else "are"
+    said = f"Ring {ring.name} comes first, and {pools} of its {count.pools} pools {are} not proven."
+    if not count.unseen:
+        return said
+    them = "1 cluster or subscription" if count.unseen == 1 else f"{count.unseen} clusters or subscriptions"
+    return f"{said} {them} that nobody could judge may hold more of them: see `fipswarden posture`."
 
 
 def _who(wanted: Wanted) -> tuple[str, str]:
@@ -278,7 +293,7 @@ def learnt(budget: Budget, ended: Ended, breaker: Breaker) -> Budget:
     place = next((one for one in budget.places.values() if one.intent == ended.intent), None)
     if place:
         ended = replace(ended, began=place.at, nodes=place.nodes)
-    kept = (*budget.ended, ended)[-_ENDS_KEPT:]
+    kept = (*budget.ended, ended)[-ENDS_KEPT:]
     return replace(budget, ended=kept, broken=budget.broken or _broken(kept, breaker, ended.at))
 
 
@@ -325,7 +340,7 @@ def counted(budget: Budget, counts: Counts, watches: Callable[[str], bool] = lam
 def _clean_since(ring: RingCount, before: RingCount | None, at: datetime) -> datetime | None:
     if ring.unproven > ring.unjudged:
         return None
-    if before and before.clean_since:
+    if before and before.clean_since and before.stage == ring.stage:
         return before.clean_since
     return None if ring.unjudged else at
 

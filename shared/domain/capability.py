@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
+from shared.domain.legible import vm_sizes
 from shared.domain.model import Pool
 from shared.domain.support import (
     FipsSupport,
@@ -37,6 +38,7 @@ _WINDOWS_BY_DEFAULT = ("windows2022", "windows2025")
 _FIRST_WITH_FIPS: Minor = (1, 19)
 _FIRST_ARM64_WITH_FIPS: Minor = (1, 31)
 """AKS, use-arm64-vms: FIPS on Arm64 needs Kubernetes 1.31 or later."""
+_SANDBOXED = ("katamshvvmisolation", "katavmisolation")
 _UBUNTU_FIRST = ("Ubuntu2204", "Ubuntu", "AzureLinux3", "AzureLinux")
 _AZURE_LINUX_FIRST = ("AzureLinux3", "AzureLinux", "Ubuntu2204", "Ubuntu")
 """The OS SKUs that a cure may be, in the order of preference: the nearest to what runs, and the one that says which
@@ -48,10 +50,16 @@ class Incapable:
     """Why a pool can't be switched as it is, or as it was asked about."""
 
     reason: str
-    message: str
-    """Why, and what to do."""
+    why: str
+    advice: str
+    """What to do."""
     cure: str
     """The OS SKU that makes the pool FIPS-capable by a change in place; empty if none is known to."""
+
+    @property
+    def message(self) -> str:
+        """Why, and what to do."""
+        return f"{self.why} {self.advice}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +99,18 @@ def is_arm64(vm_size: str) -> bool:
 
 
 def is_confidential(vm_size: str) -> bool:
-    """Say whether a VM size is confidential: DC and EC sizes with AMD (`a`) or Intel TDX (`e`) processors.
+    """Say whether a VM size is confidential: DC, EC and NCC sizes with AMD (`a`) or Intel TDX (`e`) processors.
 
-    DCsv2, DCsv3 and DCdsv3 are not (SGX): VM sizes, "DC family" and "EC family".
+    DCsv2, DCsv3 and DCdsv3 are not (SGX): VM sizes, "DC family", "EC family" and "NCCads_H100_v5".
     """
-    found = re.fullmatch(r"standard_[de]c\d+(?:-\d+)?([a-z]+)(?:_.*)?", vm_size.lower())
+    found = re.fullmatch(r"standard_(?:[de]|nc)c\d+(?:-\d+)?([a-z]+)(?:_.*)?", vm_size.lower())
     return found is not None and bool({"a", "e"} & set(found[1]))
 
 
 def has_trusted_launch(pool: Pool) -> bool:
     """Say whether a pool has a vTPM or Secure Boot; anything but a clear no counts as a yes."""
-    security = pool.body.get("securityProfile")
-    return isinstance(security, dict) and bool(security.get("enableVTPM") or security.get("enableSecureBoot"))
+    security = pool.body.get("securityProfile") or {}
+    return not isinstance(security, dict) or bool(security.get("enableVTPM") or security.get("enableSecureBoot"))
 
 
 def release_if_switched(pool: Pool, os_sku: str | None = None) -> Release | None:
@@ -122,7 +130,7 @@ def incapable(pool: Pool, os_sku: str | None = None, *, today: date | None = Non
         return None
     cure = _cure(pool, os_sku or pool.os_sku, on)
     advice = f"Set the OS SKU to {cure}, which can be done in place." if cure else objection.advice
-    return Incapable(objection.reason, f"{objection.why} {advice}", cure)
+    return Incapable(objection.reason, objection.why, advice, cure)
 
 
 def _cure(pool: Pool, os_sku: str, today: date) -> str:
@@ -194,12 +202,13 @@ def _by_release(asked: _Question) -> _Objection | None:
 
 
 def _by_machine(asked: _Question) -> _Objection | None:
-    if is_arm64(asked.pool.vm_size) and asked.sku:
+    sizes = vm_sizes(asked.pool)
+    if any(map(is_arm64, sizes)) and asked.sku:
         if not asked.sku.arm64:
             return _Objection("Arm64Incapable", "On Arm64 only Azure Linux has FIPS.")
         if asked.minor and asked.minor < _FIRST_ARM64_WITH_FIPS:
             return _Objection("Arm64Incapable", "On Arm64 FIPS needs Kubernetes 1.31 or later.", "Upgrade Kubernetes.")
-    if is_confidential(asked.pool.vm_size):
+    if any(map(is_confidential, sizes)):
         # use-cvm: "You can't use FIPS, ARM64, Trusted Launch, or Pod Sandboxing" with confidential VMs.
         return _Objection("ConfidentialVmIncapable", "Confidential VMs can't have FIPS.")
     return None
@@ -212,7 +221,7 @@ def _by_feature(asked: _Question) -> _Objection | None:
         # A pool that has such an OS SKU has Trusted Launch, whatever the read shows.
         why = f"{asked.sku.name} needs Trusted Launch, which the pool doesn't have."
         return _Objection("TrustedLaunchMissing", why, "Enable Trusted Launch with the same change.")
-    if asked.pool.body.get("workloadRuntime") in ("KataMshvVmIsolation", "KataVmIsolation"):
+    if str(asked.pool.body.get("workloadRuntime")).lower() in _SANDBOXED:
         # AKS release 2026-06-19: the API rejects the combination.
         return _Objection("PodSandboxingIncapable", "Pod Sandboxing can't be combined with FIPS.")
     return None

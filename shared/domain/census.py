@@ -44,8 +44,15 @@ class Census:
 
     def counts(self, at: datetime) -> Counts:
         """Return the counts as those of a resync at a time."""
-        names = [ring.name for ring in self._policy.rings]
-        rings = {name: RingCount(self._rings[name], self._unproven[name] + self._blind) for name in names}
+        rings = {
+            ring.name: RingCount(
+                self._rings[ring.name],
+                self._unproven[ring.name] + self._blind,
+                unseen=self._blind,
+                stage=self._policy.stage(ring),
+            )
+            for ring in self._policy.rings
+        }
         total = self._subscriptions.total()
         return Counts(at, total, dict(self._subscriptions), rings, self._policy.hash, self._blind)
 

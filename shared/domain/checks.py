@@ -3,17 +3,27 @@
 Pure. A field that could not be read gives `unknown`; nothing here turns missing knowledge into compliance.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.capability import KNOWN_OS_SKUS, fips_enabled_by_default, incapable, release_if_switched
+from shared.domain.capability import fips_enabled_by_default, incapable, release_if_switched
+from shared.domain.legible import illegible
 from shared.domain.model import Cluster, Finding, Pool, PoolMemory
 from shared.domain.model import ComplianceState as State
 from shared.domain.modules import Standing, modules_of
 from shared.domain.policy import Rule
 from shared.domain.settings import Fips, Modules, OsSku, Settings
-from shared.domain.support import Release, release_of, retirement
+from shared.domain.support import (
+    FipsSupport,
+    Release,
+    is_fips_image,
+    os_sku_named,
+    release_of,
+    releases_with_fips,
+    retirement,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +75,38 @@ def decided(subject: Subject) -> Finding | None:
 
 def flag(subject: Subject) -> Finding | None:
     """Compare the flag with what the policy asks for."""
-    pool = subject.pool
+    return _unjudged(subject.pool) or (_required if subject.required else _forbidden)(subject.pool)
+
+
+def _unjudged(pool: Pool) -> Finding | None:
+    """Say that nobody knows what kind of pool it is."""
+    known = os_sku_named(pool.os_sku)
     if pool.os_type not in ("Linux", "Windows"):
         message = f"ARM calls the pool's OS type {pool.os_type!r}: not judged."
         return Finding("flag", State.UNKNOWN, "OsTypeUnknown", message)
-    if pool.os_sku.lower() not in KNOWN_OS_SKUS:
+    if known is None:
         return Finding("flag", State.UNKNOWN, "OsSkuUnknown", f"OS SKU {pool.os_sku!r} is not known to this version.")
-    if not subject.required:
-        return _forbidden(pool)
+    if known.os_type != pool.os_type:
+        message = f"ARM says OS type {pool.os_type} and OS SKU {pool.os_sku}, which contradict each other: not judged."
+        return Finding("flag", State.UNKNOWN, "OsContradictory", message)
+    return None
+
+
+def _required(pool: Pool) -> Finding:
     if fips_enabled_by_default(pool):
         message = f"{pool.os_sku} images have FIPS on whatever enableFIPS says: it settles nothing."
         return Finding("flag", State.NOT_APPLICABLE, "FlagSettlesNothing", message)
     if pool.enable_fips is None:
         return Finding("flag", State.UNKNOWN, "FlagUnreadable", "ARM gave no true or false for enableFIPS: not judged.")
-    if not pool.enable_fips:
-        message = "enableFIPS is false: the pool runs a non-FIPS image."
-        return Finding("flag", State.NON_COMPLIANT, "FipsDisabled", message)
-    return Finding("flag", State.COMPLIANT, "FipsEnabled", "enableFIPS is true.")
+    if pool.enable_fips:
+        return Finding("flag", State.COMPLIANT, "FipsEnabled", "enableFIPS is true.")
+    if pool.os_type == "Linux" and is_fips_image(pool.node_image):
+        message = (
+            f"enableFIPS is false, and the node image {pool.node_image} is a FIPS image: which holds is not known."
+        )
+        return Finding("flag", State.UNKNOWN, "ImageContradictsFlag", message)
+    message = "enableFIPS is false: the pool runs a non-FIPS image."
+    return Finding("flag", State.NON_COMPLIANT, "FipsDisabled", message)
 
 
 def _forbidden(pool: Pool) -> Finding:
@@ -100,7 +125,11 @@ def capable(subject: Subject) -> Finding | None:
     if not subject.required or subject.pool.enable_fips or fips_enabled_by_default(subject.pool):
         return None
     found = incapable(subject.pool, today=subject.now.date())
-    return Finding("capable", State.NON_COMPLIANT, found.reason, found.message) if found else None
+    if found is None:
+        return None
+    target = target_os_sku(subject)
+    advice = f"The policy moves it to {target}, which can be done in place." if target else found.advice
+    return Finding("capable", State.NON_COMPLIANT, found.reason, f"{found.why} {advice}")
 
 
 def cluster_setting(subject: Subject) -> Finding | None:
@@ -109,6 +138,15 @@ def cluster_setting(subject: Subject) -> Finding | None:
         return None
     message = "The cluster has enableFIPS of its own, which asks it of every pool, and this pool's is false."
     return Finding("cluster_setting", State.NON_COMPLIANT, "ClusterFipsContradicted", message)
+
+
+def legible(subject: Subject) -> Finding | None:
+    """Say what can't be read of the pool or its cluster: no verdict is better than unknown then."""
+    found = illegible(subject.cluster, subject.pool)
+    if not found:
+        return None
+    message = f"What ARM says can't be read: {', '.join(found)}. Nothing is changed on such a pool."
+    return Finding("legible", State.UNKNOWN, "FieldUnreadable", message)
 
 
 def settled(subject: Subject) -> Finding | None:
@@ -135,24 +173,35 @@ def settled(subject: Subject) -> Finding | None:
 def image(subject: Subject) -> Finding | None:
     """Compare the name of the node image with the flag."""
     pool = subject.pool
-    if pool.os_type == "Linux" and not subject.required and "fips" in pool.node_image.lower() and not pool.enable_fips:
-        message = (
-            f"The policy forbids FIPS, and the node image {pool.node_image} is a FIPS image: upgrade the node image."
-        )
-        return Finding("image", State.NON_COMPLIANT, "ImageIsFips", message)
-    if pool.os_type != "Linux" or not subject.required or not pool.enable_fips:
+    if pool.os_type != "Linux" or bool(pool.enable_fips) is not subject.required:
         return None
     if not pool.node_image:
         return Finding("image", State.UNKNOWN, "ImageMissing", "ARM gave no nodeImageVersion: not judged.")
-    if "fips" not in pool.node_image.lower():
+    if not subject.required:
+        return _forbidden_image(pool)
+    if not is_fips_image(pool.node_image):
         message = f"enableFIPS is true but the node image {pool.node_image} is no FIPS image: upgrade the node image."
         return Finding("image", State.NON_COMPLIANT, "ImageNotFips", message)
+    release = release_of(pool)
+    if release is None or release not in releases_with_fips(pool.os_sku) or release.fips is FipsSupport.NONE:
+        is_one = f"is one of {release.name}" if release else "is of no release that this version knows"
+        message = (
+            f"The node image {pool.node_image} {is_one}: not one that OS SKU {pool.os_sku} has with FIPS. Not judged."
+        )
+        return Finding("image", State.UNKNOWN, "ImageUnknown", message)
     return Finding("image", State.COMPLIANT, "ImageFips", f"The node image {pool.node_image} is a FIPS image.")
+
+
+def _forbidden_image(pool: Pool) -> Finding | None:
+    if not is_fips_image(pool.node_image):
+        return None
+    message = f"The policy forbids FIPS, and the node image {pool.node_image} is a FIPS image: upgrade the node image."
+    return Finding("image", State.NON_COMPLIANT, "ImageIsFips", message)
 
 
 def modules(subject: Subject) -> Finding | None:
     """Say how NIST's certificates of the image's cryptographic modules stand: another question than `enabled`."""
-    if not subject.required:
+    if not subject.required or _can_have_none(subject):
         return None
     release, when = _release(subject), ("has" if subject.pool.enable_fips else "would get")
     demanded = subject.settings.modules is Modules.REQUIRED
@@ -168,6 +217,12 @@ def modules(subject: Subject) -> Finding | None:
             return Finding("modules", _if(State.NON_COMPLIANT, demanded), "ModulesHistorical", message)
         case Standing.UNKNOWN:
             return Finding("modules", _if(State.UNKNOWN, demanded), "ModulesUnknown", message)
+
+
+def _can_have_none(subject: Subject) -> bool:
+    """Say whether no image with FIPS is in sight for a pool: whose modules it would get is then no question."""
+    switched = subject.pool.enable_fips or fips_enabled_by_default(subject.pool)
+    return not switched and not target_os_sku(subject) and incapable(subject.pool, today=subject.now.date()) is not None
 
 
 def _release(subject: Subject) -> Release | None:
@@ -216,13 +271,16 @@ def monitoring(subject: Subject) -> Finding | None:
     """Report a monitoring agent that is too old for FIPS nodes (enable-fips-nodes: 3.1.17)."""
     if not subject.required or not subject.agent or _numbers(subject.agent) >= (3, 1, 17):
         return None
+    if not _numbers(subject.agent):
+        message = f"The monitoring agent's version {subject.agent!r} reads as none; FIPS nodes need 3.1.17 or later."
+        return Finding("monitoring", State.NOT_APPLICABLE, "MonitoringAgentUnknown", message)
     message = f"The monitoring agent is {subject.agent}: on FIPS nodes it needs 3.1.17 or later."
     return Finding("monitoring", State.NOT_APPLICABLE, "MonitoringAgentOld", message)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    parts = version.lower().removeprefix("win-").split("-")[0].split(".")
-    return tuple(int(part) for part in parts if part.isdecimal())
+    found = re.fullmatch(r"(?:win-|v)?([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})(?:[-+.].*)?", version.lower())
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def smb_volumes(subject: Subject) -> Finding | None:

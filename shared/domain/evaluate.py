@@ -29,7 +29,7 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Settings
 
 CHECKS: tuple[Check, ...] = (
-    checks.decided,
+    checks.legible,
     checks.flag,
     checks.capable,
     checks.cluster_setting,
@@ -115,7 +115,8 @@ def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:
 
 
 def _pool_posture(subject: Subject, rules: Rulebook) -> PoolPosture:
-    found = _excused(subject, rules) if subject.settings.fips is not Fips.ANY else (_nothing_asked(),)
+    asked = subject.settings.fips is not Fips.ANY or checks.decided(subject)
+    found = _excused(subject, rules) if asked else (_nothing_asked(),)
     ring = rules.policy.ring_for(subject.cluster, subject.pool)
     return PoolPosture(
         subject.pool.name,
@@ -135,7 +136,9 @@ def _nothing_asked() -> Finding:
 
 
 def _excused(subject: Subject, rules: Rulebook) -> tuple[Finding, ...]:
-    found = tuple(finding for check in CHECKS if (finding := check(subject)))
+    # Where nobody knows which rule holds, what the others would ask of the pool is not known either.
+    undecided = checks.decided(subject)
+    found = (undecided,) if undecided else tuple(finding for check in CHECKS if (finding := check(subject)))
     terms = rules.policy.exemptions
     for exemption in rules.exemptions.matching(subject.cluster, subject.pool):
         if exemption.created <= subject.now < exemption.ends(terms):

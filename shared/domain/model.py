@@ -143,6 +143,8 @@ class Cluster:
     """What makes nodes that ARM's list of pools doesn't show, such as node auto-provisioning; empty if nothing does."""
     pools: tuple[Pool, ...]
     """In ARM's order."""
+    illegible: tuple[str, ...] = ()
+    """What of the cluster's own properties can't be read, in words."""
 
 
 @dataclass(frozen=True, slots=True)

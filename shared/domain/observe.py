@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.domain.ids import ClusterId, pool_name
+from shared.domain.legible import illegible_of_cluster
 from shared.domain.model import Cluster, Node, Pool
 
 NODES = "/api/v1/nodes"
@@ -36,14 +37,24 @@ def read_cluster(body: Mapping[str, Any]) -> Cluster:
         fips=_bool(properties.get("enableFIPS")),
         unlisted=_unlisted(properties),
         pools=tuple(_pool(profile) for profile in _list(properties.get("agentPoolProfiles"))),
+        illegible=illegible_of_cluster(properties),
     )
 
 
 def _unlisted(properties: Mapping[str, Any]) -> str:
-    # ARM's list of pools leaves both out (AKS, "node auto-provisioning" and "managed system node pools").
-    if _str(_dict(properties.get("nodeProvisioningProfile")).get("mode")).lower() == "auto":
+    # ARM's list of pools leaves both out (AKS, "node auto-provisioning" and "managed system node pools"). Whatever is
+    # neither missing nor a clear no counts as a yes: "If not specified, the default is Manual" (API 2026-08-01).
+    mode = _setting(properties, "nodeProvisioningProfile", "mode")
+    if mode is not None and not (isinstance(mode, str) and mode.lower() == "manual"):
         return "node auto-provisioning"
-    return "managed system node pools" if _dict(properties.get("hostedSystemProfile")).get("enabled") is True else ""
+    hosted = _setting(properties, "hostedSystemProfile", "enabled")
+    return "" if hosted is None or hosted is False else "managed system node pools"
+
+
+def _setting(properties: Mapping[str, Any], profile: str, name: str) -> Any:
+    """Return a setting of a profile, None if it is not given; of a profile that is no object, the profile itself."""
+    found = properties.get(profile)
+    return found.get(name) if isinstance(found, dict) else found
 
 
 def _pool(profile: Any) -> Pool:
@@ -109,7 +120,8 @@ def _stopped(properties: Mapping[str, Any]) -> bool:
 
 
 def _tags(value: Any) -> Mapping[str, str]:
-    return {str(name): str(text) for name, text in _dict(value).items()}
+    # A tag without a value is there all the same: an objection, for one, needs none.
+    return {str(name): "" if text is None else str(text) for name, text in _dict(value).items()}
 
 
 def _bool(value: Any) -> bool | None:
@@ -117,7 +129,7 @@ def _bool(value: Any) -> bool | None:
 
 
 def _time(value: Any) -> datetime | None:
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         found = datetime.fromisoformat(_str(value))
         return found.astimezone(UTC) if found.tzinfo else None
     return None

@@ -6,6 +6,7 @@ The types are the language (shared/domain/settings.py says how); the default mod
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from shared.domain.codec import fingerprint, plain
 from shared.domain.limits import Limit
 from shared.domain.matching import ClusterMatch, Match
 from shared.domain.model import Cluster, Mode, Pool
@@ -26,6 +27,10 @@ _SUBSCRIPTIONS = {
     "says": "is not a subscription id: write its GUID, or `*` for all",
     "empty": "and nothing would be in scope: leave it out for all",
 }
+
+
+ENDS_KEPT = 200
+"""How many ends of remediations the budget keeps, for the breaker and the forecast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,9 @@ class Breaker:
     """Share of failures, in percent, from which on it is open."""
     within: timedelta = field(default=timedelta(days=1), metadata={"least": timedelta(minutes=1)})
     """How far back remediations count."""
-    least: int = field(default=3, metadata={"least": 1})
-    """How many remediations must have ended in that time for a share to mean anything."""
+    least: int = field(default=3, metadata={"least": 1, "most": ENDS_KEPT})
+    """How many remediations must have ended in that time for a share to mean anything; no more than the last 200 are
+    kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,11 @@ class Policy:
         """Return the policy as it is while nothing may be done by it: it judges, and tells."""
         rules = tuple(replace(rule, settings=_held(rule.settings)) for rule in self.rules)
         return replace(self, defaults=_held(self.defaults), rules=rules)
+
+    def stage(self, ring: Ring) -> str:
+        """Return a fingerprint of which pools are in a ring: what it matches, and what the rings above it take."""
+        place = [each.name for each in self.rings].index(ring.name)
+        return fingerprint([plain(replace(each.match, line=0)) for each in self.rings[: place + 1]])
 
     def before(self, ring: Ring) -> Ring | None:
         """Return the ring that has to be done before this one opens."""

@@ -6,10 +6,13 @@ from shared.domain.capability import fips_enabled_by_default
 from shared.domain.checks import Subject
 from shared.domain.model import Cluster, ComplianceState, Finding, Proof, ProofLevel, Strays
 from shared.domain.settings import Fips, Settings
+from shared.domain.support import is_fips_image
 
 SETTLE = timedelta(minutes=5)
 """How long after the end of our operation nodes may still differ before that counts as inconsistent: the
 label of a new node and the disappearance of an old one reach the Kubernetes API a little later than ARM."""
+CLOCKS = timedelta(minutes=5)
+"""How far the clocks of two workers may be apart."""
 NODES_UNREADABLE = "NodesUnreadable"
 """Reason of a proof that failed for a cause that may pass."""
 _S = ComplianceState
@@ -23,6 +26,9 @@ def proof(subject: Subject) -> Finding | None:
         return None
     if subject.empty:
         return _no_nodes(subject)
+    if not subject.pool.etag:
+        message = "ARM gave no eTag for the pool: whether anything happened to it since a proof could not be told."
+        return Finding("proof", _S.UNKNOWN, "ETagMissing", message)
     taken = subject.memory.proof
     return _stale(subject, taken) or _verdict(subject, taken) if taken else _missing()
 
@@ -30,7 +36,8 @@ def proof(subject: Subject) -> Finding | None:
 def asks_nodes(subject: Subject) -> bool:
     """Say whether the nodes of a pool are asked at all: their word can still settle it."""
     wanted = subject.settings.proof.level is not ProofLevel.CONTROL_PLANE
-    return wanted and _claims_fips(subject) and not subject.empty and not _only_registry(subject)
+    bound = bool(subject.pool.etag)
+    return wanted and bound and _claims_fips(subject) and not subject.empty and not _only_registry(subject)
 
 
 def due(subject: Subject) -> bool:
@@ -55,7 +62,7 @@ def _claims_fips(subject: Subject) -> bool:
         and pool.enable_fips is True
         and pool.os_type == "Linux"
         and pool.provisioning_state == "Succeeded"
-        and "fips" in pool.node_image.lower()
+        and is_fips_image(pool.node_image)
     )
 
 
@@ -89,7 +96,9 @@ def _no_nodes(subject: Subject) -> Finding:
 
 
 def _stale(subject: Subject, taken: Proof) -> Finding | None:
-    if (taken.node_image, taken.etag) != (subject.pool.node_image, subject.pool.etag or ""):
+    same = (taken.node_image, taken.etag) == (subject.pool.node_image, subject.pool.etag or "")
+    # What was taken in the future, by a clock that was wrong, proves nothing.
+    if not same or taken.at > subject.now + CLOCKS:
         return _missing()
     if subject.now - taken.at > subject.settings.proof.max_age:
         message = f"The nodes were last asked at {taken.at:%Y-%m-%d %H:%M} UTC."

@@ -9,7 +9,15 @@ from shared.domain.arm_errors import TABLE
 _OF_CHECKS = (
     *("ClusterFipsContradicted", "Contested", "FipsByDefault", "FipsDisabled", "FipsEnabled", "FipsForbidden"),
     *("FipsOff", "FlagSettlesNothing", "FlagUnreadable", "ImageFips", "ImageIsFips", "ImageMissing", "ImageNotFips"),
-    *("ModulesHistorical", "ModulesUnknown", "ModulesValidated", "MonitoringAgentOld", "OperationInProgress"),
+    *(
+        "ModulesHistorical",
+        "ModulesUnknown",
+        "ModulesValidated",
+        "MonitoringAgentOld",
+        "MonitoringAgentUnknown",
+        "OperationInProgress",
+    ),
+    *("MonitoringAgentUnknown", "FieldUnreadable", "ImageContradictsFlag", "ImageUnknown", "OsContradictory"),
     *("OsSkuUnknown", "OsTypeUnknown", "ProvisioningCanceled", "ProvisioningFailed", "ReleaseRetiring"),
     *("RemediationFailed", "SmbVolumes", "VersionUnreadable"),
 )
@@ -19,7 +27,7 @@ _OF_CAPABILITY = (
     *("TrustedLaunchMissing", "WindowsNotUpdatable"),
 )
 _OF_PROOFS = (
-    *("CountUnreadable", "NoNodes", "NodesDisagree", "NodesMissing", "NodesProven", "NodesUnreadable"),
+    *("CountUnreadable", "ETagMissing", "NoNodes", "NodesDisagree", "NodesMissing", "NodesProven", "NodesUnreadable"),
     *("ProofExpired", "ProofLevelMissing", "ProofMissing", "ProofSettling", "Stopped", "WindowsProofMissing"),
 )
 _OF_CLUSTERS = (

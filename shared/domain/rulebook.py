@@ -1,6 +1,7 @@
 """Everything that people decide: the policy and the exemptions, as they hold for one look."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
 from shared.domain.matching import ClusterMatch
@@ -23,6 +24,12 @@ class Rulebook:
         """Return the rulebook that has nothing in its scope: for a cluster that is not the app's to look after."""
         scope = replace(self.policy.scope, exclude=(ClusterMatch(),))
         return replace(self, policy=replace(self.policy, scope=scope))
+
+    def exempt_until(self, cluster: Cluster, pool: Pool, now: datetime) -> datetime | None:
+        """Return when the last of the exemptions of a pool that hold now ends; None if none does."""
+        terms = self.policy.exemptions
+        ends = [one.ends(terms) for one in self.exemptions.matching(cluster, pool) if one.created <= now]
+        return max((end for end in ends if end > now), default=None)
 
     def undecided(self, cluster: Cluster, pool: Pool) -> bool:
         """Say whether a ring or an exemption hangs on a Kubernetes version that can't be read."""

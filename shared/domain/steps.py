@@ -103,6 +103,6 @@ def describe(step: Step) -> str:
 def approval_fingerprint(cluster: Cluster, step: Step) -> str:
     """Return what a person approves: exactly this action on exactly such a pool; the eTag may change."""
     pool = step.pool
-    band = (pool.count or 0).bit_length()
+    band = -1 if pool.count is None else pool.count.bit_length()
     what = [cluster.id.key, pool.name, step.kind, dict(step.changes), pool.os_sku, pool.kubernetes_version]
     return fingerprint([*what, pool.enable_fips, pool.node_image, pool.vm_size, pool.mode, band])

@@ -166,6 +166,12 @@ def release_of(pool: Pool) -> Release | None:
     return _release_of_image(pool.node_image.lower())
 
 
+def is_fips_image(node_image: str) -> bool:
+    """Say whether a node image is named as one with FIPS, in both spellings; the name alone proves nothing."""
+    # Always behind a version, a generation, an architecture or a hyphen: `2204fips`, `V3gen2fips`, `gen2arm64fips`.
+    return re.search(r"[0-9-]fips", node_image.lower()) is not None
+
+
 @lru_cache(maxsize=4096)
 def _release_of_image(image: str) -> Release | None:
     fits = (it for it in matrix().releases if any(re.fullmatch(pattern, image) for pattern in it.images))

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable
 from shared.domain.checks import Subject
+from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import AT_REST, ActionKind, Cluster, ComplianceState, Mode, Notice
 from shared.domain.settings import Skip
@@ -54,7 +55,9 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
     if not step.verdict.mode.acts:
         return Wait("ModeDoesNotAct", f"Rule {step.verdict.rule} has mode {step.verdict.mode}: nothing is changed.")
     if any(found.state is ComplianceState.EXEMPT for found in step.verdict.findings):
-        return Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.")
+        until = situation.rules.exempt_until(situation.cluster, step.pool, situation.now)
+        after = until - situation.now if until else None
+        return Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.", after)
     if situation.rules.trouble:
         return Wait("RulesUnreadable", situation.rules.trouble, _REREAD)
     if step.kind is ActionKind.REPLACE:
@@ -73,6 +76,8 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
 def _impossible(situation: Situation, step: Step) -> Wait | None:
     """What AKS would refuse, and what would harm."""
     pool, remembered = step.pool, step.subject.memory
+    if found := illegible(situation.cluster, pool):
+        return Wait("FieldUnreadable", f"What ARM says can't be read: {', '.join(found)}.")
     if cannot := _unswitchable(situation, step):
         return cannot
     if not pool.etag:
@@ -231,7 +236,8 @@ def _unnoticed(situation: Situation, step: Step) -> Wait | None:
         until = _opens(situation, step, situation.now + notice.before)
         owner = _tag(step.subject, notice.owner_tag) or notice.owner
         told = Notice(step.pool.name, owner, until, notice.objection_tag)
-        return Wait("NoticeGiven", "The owner is told now, and the pool waits.", notice.before, notice=told)
+        message = "The owner has to be told first: the next look does that, and then the pool waits."
+        return Wait("NoticeGiven", message, notice.before, notice=told)
     left = at + notice.before - situation.now
     if left > timedelta():
         return Wait("NoticeRunning", f"The owner was told at {at:%Y-%m-%d %H:%M} UTC, and the pool waits.", left)

@@ -32,6 +32,7 @@ from shared.domain.budget import (
 )
 from shared.domain.ids import ClusterId
 from shared.domain.limits import Limit
+from shared.domain.matching import Match
 from shared.domain.model import ComplianceState, Finding, Mode, PoolPosture, Posture
 from shared.domain.policy import Breaker, Disruption, Policy, Ring
 from shared.errors import LeaseLostError
@@ -498,6 +499,66 @@ class TestCounts:
         assert refusal(second, policy(rings=(Ring("one"), SECOND)), wanted(ring=SECOND), NOW + HOUR)
         assert never.counts
         assert never.counts.rings["one"].clean_since is None
+
+    def test_a_ring_that_is_about_other_pools_now_soaks_anew(self) -> None:
+        first = counted(Budget(), counts({"one": RingCount(5, 0, stage="a")}))
+        same = counted(first, counts({"one": RingCount(5, 0, stage="a")}, at=NOW + HOUR))
+        other = counted(first, counts({"one": RingCount(45, 0, stage="b")}, at=NOW + HOUR))
+
+        assert [one.counts.rings["one"].clean_since for one in (same, other) if one.counts] == [NOW, NOW + HOUR]
+
+    def test_what_a_ring_is_about_is_its_match_and_what_the_rings_above_take(self) -> None:
+        test, rest = Ring("test", Match(tags={"env": "test"}), line=3), Ring("rest")
+        same = replace(test, soak=DAY, match=replace(test.match, line=9), line=8)
+        other = replace(test, match=Match(tags={"env": "dev"}))
+
+        def stages(ring: Ring) -> list[str]:
+            made = policy(rings=(ring, rest))
+            return [made.stage(one) for one in made.rings]
+
+        assert stages(same) == stages(test), "neither its place in the file nor how long it soaks"
+        assert all(one != two for one, two in zip(stages(other), stages(test), strict=True))
+
+    @pytest.mark.parametrize(
+        ("count", "says"),
+        [
+            (RingCount(10, 1), "1 of its 10 pools is not proven."),
+            (RingCount(10, 3), "3 of its 10 pools are not proven."),
+            (RingCount(2, 1, unseen=1), "0 of its 2 pools are not proven. 1 cluster or subscription that nobody could"),
+            (RingCount(0, 2, unseen=2), "0 of its 0 pools are not proven. 2 clusters or subscriptions that nobody"),
+        ],
+    )
+    def test_what_nobody_saw_is_not_told_as_a_pool(self, count: RingCount, says: str) -> None:
+        made = policy(rings=(Ring("one"), SECOND))
+
+        found = refusal(Budget(counts=counts({"one": count})), made, wanted(ring=SECOND), NOW)
+
+        assert found is not None
+        assert says in found.message
+
+    @pytest.mark.parametrize(
+        ("changes", "allowed"),
+        [({}, 10), ({"at": NOW - COUNTS_LAST}, 10), ({"at": NOW - COUNTS_LAST - MINUTE}, 1)],
+    )
+    def test_a_share_of_a_count_that_is_old_is_one(self, changes: dict[str, Any], allowed: int) -> None:
+        made = policy(Limit(percent=10))
+        others = [wanted(f"{SUBSCRIPTION}|rg|c{number}") for number in range(allowed - 1)]
+
+        last = refusal(holding(*others, counts=counts(**changes)), made, wanted(TWO), NOW)
+        over = refusal(holding(*others, wanted(THREE), counts=counts(**changes)), made, wanted(TWO), NOW)
+
+        assert last is None
+        assert over is not None
+        assert f"the policy allows {allowed}." in over.message
+
+    def test_a_share_of_a_ring_that_another_policy_counted_is_one(self) -> None:
+        ring = Ring("one", concurrent=Limit(percent=50), canary=False)
+        made = policy(Limit(9), rings=(ring,))
+        one = holding(wanted(THREE, ring=ring), counts=counts({"one": RingCount(10)}))
+        other = replace(one, counts=counts({"one": RingCount(10)}, policy="p0"))
+
+        assert refusal(one, made, wanted(TWO, ring=ring), NOW) is None
+        assert refusal(other, made, wanted(TWO, ring=ring), NOW) is not None
 
     def test_a_canary_that_nobody_looks_after_leaves_its_ring(self) -> None:
         budget = Budget(canaries={"two": Canary(TWO, "apps")})

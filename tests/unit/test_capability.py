@@ -206,7 +206,8 @@ def test_a_release_counts_as_retired_from_the_day_on_which_its_images_go() -> No
     assert incapable(ubuntu, today=date(2027, 3, 17)) == Incapable(
         "OsRetired",
         "With FIPS the pool would get Ubuntu 20.04. AKS removed the node images of Ubuntu 20.04 on "
-        "2027-03-17: its pools can't be scaled or reimaged. Set the OS SKU to Ubuntu2204, which can be done in place.",
+        "2027-03-17: its pools can't be scaled or reimaged.",
+        "Set the OS SKU to Ubuntu2204, which can be done in place.",
         "Ubuntu2204",
     )
 
@@ -254,7 +255,8 @@ def test_the_release_that_a_pool_would_get_is_told(
         ({"enableVTPM": False, "enableSecureBoot": None}, False),
         ({}, False),
         (None, False),
-        ("yes", False),
+        ("yes", True),
+        (["TrustedLaunch"], True),
     ],
 )
 def test_trusted_launch_is_a_vtpm_or_secure_boot(profile: Any, *, expected: bool) -> None:

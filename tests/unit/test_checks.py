@@ -52,7 +52,14 @@ class Row:
 
 ROWS: dict[str, Row] = {
     "flag: on": Row(checks.flag, "FipsEnabled", COMPLIANT),
-    "flag: off": Row(checks.flag, "FipsDisabled", NON_COMPLIANT, {"enableFIPS": False}),
+    "flag: off": Row(
+        checks.flag, "FipsDisabled", NON_COMPLIANT, {"enableFIPS": False, "nodeImageVersion": PLAIN_IMAGE}
+    ),
+    "flag: off, and the image says otherwise": Row(checks.flag, "ImageContradictsFlag", UNKNOWN, {"enableFIPS": False}),
+    "flag: an OS SKU of the other OS type": Row(checks.flag, "OsContradictory", UNKNOWN, {"osSKU": "Windows2022"}),
+    "flag: an OS SKU of the other OS type, and forbidden": Row(
+        checks.flag, "OsContradictory", UNKNOWN, {"osType": "Windows"}, {"settings": FORBIDDEN}
+    ),
     "flag: off, as the policy asks": Row(
         checks.flag, "FipsOff", COMPLIANT, {"enableFIPS": False}, {"settings": FORBIDDEN}
     ),
@@ -113,6 +120,46 @@ ROWS: dict[str, Row] = {
     "image: of FIPS": Row(checks.image, "ImageFips", COMPLIANT),
     "image: another": Row(checks.image, "ImageNotFips", NON_COMPLIANT, {"nodeImageVersion": PLAIN_IMAGE}),
     "image: none": Row(checks.image, "ImageMissing", UNKNOWN, {"nodeImageVersion": ...}),
+    "image: none, and forbidden": Row(
+        checks.image, "ImageMissing", UNKNOWN, {"enableFIPS": False, "nodeImageVersion": ...}, {"settings": FORBIDDEN}
+    ),
+    **{
+        f"image: {name}": Row(checks.image, reason, state, {"nodeImageVersion": name})
+        for name, reason, state in (
+            ("AKSAzureLinux-V3nonfips-1", "ImageNotFips", NON_COMPLIANT),
+            ("AKSHaiku-1fips-1", "ImageUnknown", UNKNOWN),
+            ("AKSFlatcar-fips", "ImageUnknown", UNKNOWN),
+            ("AKSUbuntu-2204gen2fipscontainerd-1", "ImageUnknown", UNKNOWN),
+            ("AKSAzureLinux-V2gen2fips-1", "ImageFips", COMPLIANT),
+        )
+    },
+    "legible: all of it": Row(checks.legible, ""),
+    "legible: no version": Row(checks.legible, "FieldUnreadable", UNKNOWN, {"currentOrchestratorVersion": "newest"}),
+    "legible: no mode": Row(checks.legible, "FieldUnreadable", UNKNOWN, {"mode": None}),
+    "legible: no power state runs": Row(checks.legible, "", None, {"powerState": None}),
+    "legible: single machines have sizes": Row(
+        checks.legible,
+        "",
+        None,
+        {"vmSize": None, "virtualMachinesProfile": {"scale": {"manual": [{"size": "Standard_D4ds_v5", "count": 2}]}}},
+    ),
+    "legible: of one of which no size is told": Row(
+        checks.legible,
+        "FieldUnreadable",
+        UNKNOWN,
+        {"vmSize": None, "virtualMachinesProfile": {"scale": {"manual": [{"size": "Standard_D4ds_v5"}, {"count": 2}]}}},
+    ),
+    "capable: one of its machines can't": Row(
+        checks.capable,
+        "ConfidentialVmIncapable",
+        NON_COMPLIANT,
+        {
+            "enableFIPS": False,
+            "nodeImageVersion": PLAIN_IMAGE,
+            "vmSize": None,
+            "virtualMachinesProfile": {"scale": {"autoscale": [{"size": "Standard_DC4as_v5"}]}},
+        },
+    ),
     "image: forbidden": Row(checks.image, "", None, {}, {"settings": FORBIDDEN}),
     "image: Windows has no such name": Row(checks.image, "", None, {**WINDOWS_2022, "enableFIPS": True}),
     "retiring: it will be": Row(checks.retiring, "ReleaseRetiring", NOT_APPLICABLE, UBUNTU_20),

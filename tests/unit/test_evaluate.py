@@ -67,7 +67,10 @@ class Row:
 ROWS = {
     "all is well": Row(COMPLIANT, "NodesProven", "proof"),
     "the control plane's word is enough": Row(COMPLIANT, "ImageFips", "image", remembered=None, rules=CONTROL_PLANE),
-    "the flag is off": Row(NON_COMPLIANT, "FipsDisabled", "flag", {"enableFIPS": False}),
+    "the flag is off": Row(
+        NON_COMPLIANT, "FipsDisabled", "flag", {"enableFIPS": False, "nodeImageVersion": PLAIN_IMAGE}
+    ),
+    "the flag is off and the image has FIPS": Row(UNKNOWN, "ImageContradictsFlag", "flag", {"enableFIPS": False}),
     "the flag is missing": Row(UNKNOWN, "FlagUnreadable", "flag", {"enableFIPS": ...}),
     "the flag is null": Row(UNKNOWN, "FlagUnreadable", "flag", {"enableFIPS": None}),
     "the flag is a text": Row(UNKNOWN, "FlagUnreadable", "flag", {"enableFIPS": "true"}),
@@ -102,7 +105,10 @@ ROWS = {
         NON_COMPLIANT, "ImageNotFips", "image", {"nodeImageVersion": PLAIN_IMAGE}, proof(node_image=PLAIN_IMAGE)
     ),
     "the image says FIPS in capitals": Row(
-        COMPLIANT, "NodesProven", "proof", {"nodeImageVersion": "X-FIPS-1"}, proof(node_image="X-FIPS-1")
+        COMPLIANT, "NodesProven", "proof", {"nodeImageVersion": IMAGE.upper()}, proof(node_image=IMAGE.upper())
+    ),
+    "the image is of a release that nobody knows": Row(
+        UNKNOWN, "ImageUnknown", "image", {"nodeImageVersion": "X-FIPS-1"}, proof(node_image="X-FIPS-1")
     ),
     "there is no proof": Row(UNKNOWN, "ProofMissing", "proof", remembered=None),
     "the proof is of another image": Row(
@@ -518,7 +524,22 @@ def test_the_posture_says_when_it_was_taken() -> None:
     assert judged(cluster()) == Posture(NOW, UNKNOWN, judged(cluster()).pools)
 
 
-@pytest.mark.parametrize("changes", [{"eTag": "another"}, {"eTag": ...}, {"nodeImageVersion": IMAGE + ".1"}])
+def test_a_pool_without_an_etag_is_never_proven_and_its_nodes_are_not_asked_in_vain() -> None:
+    read, remembered = cluster(profile("apps", eTag=...)), memory(apps=replace(proof(at=NOW), etag=""))
+
+    posture = evaluate(read, remembered, ENFORCING, None, NOW)
+
+    assert (posture.state, posture.pools[0].decisive.reason) == (UNKNOWN, "ETagMissing")
+    assert pools_to_prove(read, remembered, ENFORCING, NOW) == ()
+
+
+def test_a_proof_of_the_future_proves_nothing() -> None:
+    posture = evaluate(cluster(), memory(apps=proof(at=NOW + timedelta(days=400))), ENFORCING, None, NOW)
+
+    assert (posture.state, posture.pools[0].decisive.reason) == (UNKNOWN, "ProofMissing")
+
+
+@pytest.mark.parametrize("changes", [{"eTag": "another"}, {"nodeImageVersion": IMAGE + ".1"}])
 def test_a_proof_ends_with_any_operation_on_its_pool(changes: dict[str, object]) -> None:
     """Scaled away and back, stopped and started, switched off and on, deleted and made anew: other nodes."""
     read = cluster(profile("apps", **changes))

@@ -233,9 +233,19 @@ class TestRules:
         posture = judged(unreadable, rules=rules)
 
         assert (posture.pools[0].rule, posture.pools[0].mode) == ("new ones", held)
-        assert "VersionUnreadable" in reasons(posture.pools[0], UNKNOWN)
-        deferred = {item.pool: item.reason for item in plan(situation(unreadable, rules=rules)).deferrals}
-        assert deferred == {"apps": "ModeDoesNotAct"}
+        assert [one.reason for one in posture.pools[0].findings] == ["VersionUnreadable"]
+        planned = plan(situation(unreadable, rules=rules))
+        assert planned.action is None or planned.action.pool == "batch"
+
+    @pytest.mark.parametrize("fips", [Fips.ANY, Fips.FORBIDDEN, Fips.REQUIRED])
+    def test_nor_does_it_settle_what_is_asked(self, fips: Fips) -> None:
+        unreadable = cluster(disabled(currentOrchestratorVersion="latest"))
+        settings = Settings(fips, Mode.AUDIT)
+        rules = book(rules=(Rule("new ones", Match(kubernetes=VersionRange(">=1.30")), settings),))
+
+        found = judged(unreadable, rules=rules).pools[0]
+
+        assert (found.state, [one.reason for one in found.findings]) == (UNKNOWN, ["VersionUnreadable"])
 
     def test_an_earlier_rule_that_fits_decides_without_the_version(self) -> None:
         rules = book(
@@ -247,7 +257,7 @@ class TestRules:
 
         found = judged(cluster(disabled(currentOrchestratorVersion="latest")), rules=rules).pools[0]
 
-        assert (found.rule, reasons(found, UNKNOWN)) == ("all apps", [])
+        assert (found.rule, reasons(found, UNKNOWN)) == ("all apps", ["FieldUnreadable"])
 
     def test_modules_that_are_demanded_are_part_of_the_verdict(self) -> None:
         old = {"osSKU": "Ubuntu", "nodeImageVersion": "AKSUbuntu-2004gen2fipscontainerd-1"}

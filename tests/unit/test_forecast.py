@@ -647,7 +647,7 @@ def test_nothing_begins_that_the_rules_do_not_let_begin(fleet: tuple[Known, ...]
         settings = rules.policy.rule_for(cluster, pool).settings
         assert settings.mode is Mode.ENFORCE
         young = next(it.memory.pool(made.pool) for it in fleet if it.cluster == cluster).first_seen is not None
-        skips = young and Skip.WINDOW in settings.new_pools.skip and made.began - NOW < HOUR
+        skips = young and Skip.WINDOW in settings.new_pools.skip and made.began - NOW < settings.new_pools.within
         assert skips or isinstance(opening(settings.windows, settings.blackouts, made.began), Open)
         assert made.began - NOW >= settings.notice.before
         for entry in rules.exemptions.matching(cluster, pool):

@@ -124,8 +124,14 @@ class TestClusters:
             ({"nodeProvisioningProfile": None}, ""),
             ({"hostedSystemProfile": {"enabled": True}}, "managed system node pools"),
             ({"hostedSystemProfile": {"enabled": False}}, ""),
-            ({"hostedSystemProfile": {"enabled": "true"}}, ""),
-            ({"hostedSystemProfile": []}, ""),
+            ({"hostedSystemProfile": {}}, ""),
+            # Whatever is no clear no counts as a yes.
+            ({"hostedSystemProfile": {"enabled": "true"}}, "managed system node pools"),
+            ({"hostedSystemProfile": {"enabled": 0}}, "managed system node pools"),
+            ({"hostedSystemProfile": []}, "managed system node pools"),
+            ({"nodeProvisioningProfile": {"mode": "Auto2"}}, "node auto-provisioning"),
+            ({"nodeProvisioningProfile": {"mode": True}}, "node auto-provisioning"),
+            ({"nodeProvisioningProfile": ["Auto"]}, "node auto-provisioning"),
         ],
     )
     def test_what_makes_nodes_that_no_pool_lists_is_named(self, changes: dict[str, Any], expected: str) -> None:

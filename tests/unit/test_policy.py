@@ -247,6 +247,10 @@ FAULTS: list[tuple[str, str]] = [
     ("version: 1\nrings: [{name: a, concurrent: 101%}]", "`101%` is not a share: write it from 0% to 100%"),
     ("version: 1\nproof: {level: nodes}", "`nodes` is not one of control-plane, node, kernel, host: did you mean `no"),
     ("version: 1\nproof: {max_age: 3}", "`3` is not a duration: write a number and s, m, h or d, like `3d`"),
+    (
+        "version: 1\ndisruption: {breaker: {least: 201}}",
+        "`least`: `201` is too much: `200` is the most",
+    ),
     ("version: 1\nproof: {max_age: 0d}", "`0d` is too little: `1h` is the least"),
     ("version: 1\nproof: {max_age: 59m}", "line 2, column 18: `max_age`: `59m` is too little: `1h` is the least"),
     ("version: 1\nproof: {max_age: -1d}", "`-1d` is not a duration"),

@@ -127,10 +127,10 @@ class Bench:
 
     @property
     def counts(self) -> Counts:
-        """What the last resync told the budget."""
+        """What the last resync told the budget, without the fingerprints of the rings."""
         found = read_budget(self.rollout).counts
         assert found is not None
-        return found
+        return replace(found, rings={name: replace(ring, stage="") for name, ring in found.rings.items()})
 
     def run(self) -> Resynced:
         """Resync."""
@@ -500,6 +500,30 @@ class TestCounts:
 
         assert [ring.unproven for ring in bench.counts.rings.values()] == [1, 1]
         assert bench.counts.blind == 1
+
+    def test_one_that_a_look_could_not_read_either_counts_in_the_ring_where_resource_graph_shows_it(
+        self, bench: Bench
+    ) -> None:
+        bench.looked(UNREADABLE, cluster_id("aks-a1"), due=timedelta(days=1))
+        bench.hint(another("aks-a1"))
+
+        bench.run()
+
+        assert bench.counts.rings["first"] == RingCount(1, 1, unjudged=1)
+        assert bench.counts.rings["second"].unproven == 0
+
+    @pytest.mark.parametrize("shown", [True, False])
+    def test_one_that_nobody_could_ever_read_may_be_in_any_ring_also_after_a_look(
+        self, bench: Bench, shown: bool
+    ) -> None:
+        bench.looked(UNREADABLE, cluster_id("aks-a1"), due=timedelta(days=1))
+        if shown:
+            bench.hint(UNREADABLE, cluster_id("aks-a1"))
+
+        bench.run()
+
+        assert [ring.unproven for ring in bench.counts.rings.values()] == [1, 1]
+        assert [ring.unseen for ring in bench.counts.rings.values()] == [1, 1]
 
     def test_a_row_that_names_no_cluster_is_counted_and_keeps_every_ring_closed(self, bench: Bench) -> None:
         self.both(bench, another("aks-a1"))

@@ -34,6 +34,7 @@ from shared.domain.waits import all_waits, barred
 from shared.domain.windows import Blackout, Weekday, Window
 from tests.builders import (
     ENFORCING,
+    IMAGE,
     NOW,
     POLL,
     SUBSCRIPTION,
@@ -108,8 +109,39 @@ SHARED = Ring("one", concurrent=Limit(1))
 ROWS: dict[str, list[Row]] = {
     "ModeDoesNotAct": [Row(None, rules=book(Mode.AUDIT)), Row(None, rules=book(Mode.ALERT))],
     "Exempt": [
-        Row(None, rules=book(exemptions=(exemption(),))),
-        Row(None, rules=book(exemptions=(exemption(covers=("FipsDisabled",)),))),
+        Row(60 * DAY, rules=book(exemptions=(exemption(),))),
+        Row(60 * DAY, rules=book(exemptions=(exemption(covers=("FipsDisabled",)),))),
+        # The last of those that hold now decides; one that comes later does not hold yet.
+        Row(
+            90 * DAY,
+            rules=book(
+                exemptions=(
+                    exemption(),
+                    exemption(name="longer", expires=NOW + 90 * DAY),
+                    exemption(name="later", created=NOW + DAY, expires=NOW + 95 * DAY),
+                )
+            ),
+        ),
+    ],
+    "FieldUnreadable": [
+        Row(None, cluster(disabled(**changes)))
+        for changes in (
+            {"orchestratorVersion": "?", "currentOrchestratorVersion": "?"},
+            {"vmSize": None},
+            {"mode": "Sys"},
+            {"powerState": 7},
+            {"powerState": {"code": "Asleep"}},
+            {"securityProfile": "TrustedLaunch"},
+            {"workloadRuntime": 3},
+        )
+    ]
+    + [
+        Row(None, cluster(disabled(), powerState={"code": "Asleep"})),
+        Row(
+            None,
+            cluster(profile(nodeImageVersion=IMAGE), enableFIPS="true"),
+            rules=book(fips=Fips.FORBIDDEN),
+        ),
     ],
     "RulesUnreadable": [Row(HOUR, rules=book(trouble="line 3: mend it."))],
     "ReplaceNotSupported": [
