@@ -104,16 +104,18 @@ exemptions = st.builds(
     st.sampled_from([(), (), ("FipsDisabled",), ("WindowsProofMissing",), ("NodesDisagree",)]),
     st.integers(-5, 50),
 )
+_CHAIN = (
+    Ring("sys", Match(pools=("sys*",)), soak=timedelta(hours=2)),
+    Ring("first", Match(kubernetes=VersionRange(">=1.30"), pools=("apps",)), concurrent=Limit(2)),
+    Ring("rest", Match(), concurrent=Limit(percent=20)),
+)
 rings = st.sampled_from(
     [
         (),
         (Ring("first", Match(pools=("apps",)), soak=timedelta(hours=2)), Ring("rest", Match())),
         (Ring("sys", Match(pools=("sys*",)), canary=False, concurrent=Limit(1)), Ring("rest", Match(), after="sys")),
-        (
-            Ring("sys", Match(pools=("sys*",)), soak=timedelta(hours=2)),
-            Ring("first", Match(kubernetes=VersionRange(">=1.30"), pools=("apps",)), concurrent=Limit(2)),
-            Ring("rest", Match(), concurrent=Limit(percent=20)),
-        ),
+        _CHAIN,
+        _CHAIN,
     ]
 )
 
@@ -148,12 +150,15 @@ places = st.lists(
         st.just("i"),
         st.just("p"),
         st.sampled_from(["s", _SUBSCRIPTION]),
-        st.sampled_from(["", *RINGS]),
+        st.sampled_from(["", *RINGS, *RINGS]),
         st.just(3),
         st.just(NOW),
     ),
     max_size=3,
 ).map(lambda found: {f"s{number}|g|c": replace(place, intent=f"i{number}") for number, place in enumerate(found)})
+_full_rings = st.sampled_from(RINGS).map(
+    lambda ring: {f"s{number}|g|c": Place(f"i{number}", "p", "s", ring, 3, NOW) for number in range(2)}
+)
 _ring_counts = st.sampled_from(
     [*(RingCount(9, 0, NOW - timedelta(hours=hours)) for hours in (1, 3, 3, 3)), RingCount(9, 1), RingCount(9, 3)]
 )
@@ -211,7 +216,12 @@ _UNREAD: dict[str, list[dict[str, Any]]] = {
     ],
     "system": [
         {"osType": os_type, "osSKU": os_sku}
-        for os_type, os_sku in (("Linux", "Windows2022"), ("Windows", "AzureLinux3"), ("Windows", "Ubuntu2204"))
+        for os_type, os_sku in (
+            ("Linux", "Windows2022"),
+            ("Linux", "Windows2019"),
+            ("Windows", "AzureLinux3"),
+            ("Windows", "Ubuntu2204"),
+        )
     ],
     "size": [{"vmSize": size} for size in ("", None, 7, ...)],
 }
@@ -278,16 +288,19 @@ def eager(draw: st.DrawFn) -> Situation:
         new_pools=NewPools(skip=draw(st.sampled_from([(), (), (Skip.WINDOW,)]))),
     )
     made = book(rings=draw(rings), disruption=Disruption(Limit(draw(st.sampled_from([2, 9, 9])))))
-    ruled = tuple(Rule("r", Match(kubernetes=one), asked) for one in (draw(_versions),) if one)
+    if draw(st.booleans()):
+        asked = replace(asked, windows=(), blackouts=(), cluster_maintenance=False)
+    either = replace(asked, fips=draw(st.sampled_from([Fips.REQUIRED, Fips.ANY])))
+    ruled = tuple(Rule("r", Match(kubernetes=one), either) for one in (draw(_versions),) if one)
     rules = replace(made, policy=replace(made.policy, defaults=asked, rules=ruled))
-    names = draw(st.sampled_from([("apps",), ("system",), ("batch",), ("apps", "system")]))
+    names = draw(st.sampled_from([("apps",), ("system",), ("batch",), ("batch",), ("apps", "system")]))
     read = cluster(*(draw(st.one_of(_switchable(name), _switchable(name), _unread(name))) for name in names))
     born = draw(st.sampled_from([None, now - timedelta(hours=1), now - timedelta(days=2)]))
     remembered = Memory(pools={pool.name: PoolMemory(first_seen=born, absent=born) for pool in read.pools})
     posture = evaluate(read, remembered, rules, None, now)
-    counted = {name: draw(st.just(_DONE) | _ring_counts) for name in RINGS}
+    counted = {name: draw(st.just(_DONE) | _ring_counts | _ring_counts) for name in RINGS}
     counts = Counts(NOW, 50, {_SUBSCRIPTION: 20}, counted, "p1")
-    budget = _as_of(now, Budget(draw(places), counts=counts))
+    budget = _as_of(now, Budget(draw(places | _full_rings), counts=counts))
     return Situation(read, posture, remembered, rules, budget, draw(maintenance), now, POLL)
 
 

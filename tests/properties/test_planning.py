@@ -60,7 +60,7 @@ def test_an_action_is_one_that_every_rule_allows(situation: Situation) -> None:
 
 
 @given(situations() | eager())
-@settings(max_examples=cases(400), suppress_health_check=_CALM, deadline=None)
+@settings(max_examples=cases(800), suppress_health_check=_CALM, deadline=None)
 def test_no_plan_exceeds_any_cap(situation: Situation) -> None:
     _, action = planned(situation)
     if action is None:
@@ -168,7 +168,7 @@ def test_nothing_is_done_to_what_can_not_be_read_or_contradicts_itself(situation
 
 
 @given(situations() | eager())
-@settings(max_examples=cases(300), suppress_health_check=_CALM, deadline=None)
+@settings(max_examples=cases(600), suppress_health_check=_CALM, deadline=None)
 def test_while_nobody_knows_which_rule_holds_a_pool_is_unknown_and_left_alone(situation: Situation) -> None:
     """A rule, a ring or an exemption asks for a Kubernetes version that can't be read."""
     _, action = planned(situation)
