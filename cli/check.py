@@ -1,6 +1,7 @@
 """`fipswarden check`: judges the fleet, live or as it was saved, by the same code as the app; changes nothing."""
 
 import argparse
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from cli.report import print_report
 from cli.rules import load
 from cli.scope import scope_gaps, with_scope
 from cli.verdicts import Judge
+from shared.domain.fleet_warnings import FleetSeen, fleet_warnings
 from shared.domain.policy_reader import read_policy
+from shared.domain.policy_warnings import rulebook_warnings
 from shared.domain.rulebook import Rulebook
+from shared.domain.saved import Entry
 from shared.errors import InputError
 
 BUILT_IN = "version: 1\nmode: audit\nproof: { level: control-plane }\n"
@@ -43,15 +47,25 @@ def _check(chosen: argparse.Namespace) -> int:
         raise InputError("--fresh reads from ARM and --from reads files: give one of the two")
     fleet = FleetReading()
     rules = with_scope(_rules(chosen.policy, chosen.exemptions), signed_in=not chosen.files)
-    judge = Judge(rules, datetime.now(UTC), fleet.gaps, fleet.notes)
-    judge.judge(fleet.entries(chosen.files, fresh=chosen.fresh))
+    now, seen = datetime.now(UTC), FleetSeen(rules.policy)
+    judge = Judge(rules, now, fleet.gaps, fleet.notes)
+    judge.judge(_noted(fleet.entries(chosen.files, fresh=chosen.fresh), seen))
     fleet.gaps.extend(scope_gaps(rules, fleet.covered))
-    fleet.notes.extend(rules.warnings)
+    fleet.notes.extend(rulebook_warnings(rules, now))
+    if not fleet.gaps:
+        fleet.notes.extend(fleet_warnings(rules, seen))
     verdicts = judge.verdicts()
     with cut_short():
         print_report(verdicts, chosen.output)
     say_unseen(verdicts.gaps, verdicts.notes)
     return verdicts.exit_code
+
+
+def _noted(entries: Iterable[Entry], seen: FleetSeen) -> Iterator[Entry]:
+    for entry in entries:
+        seen.note(entry.read)
+        seen.whole = seen.whole and not entry.faults
+        yield entry
 
 
 def _rules(policy: Path | None, exemptions: Path | None) -> Rulebook:

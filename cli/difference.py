@@ -2,10 +2,11 @@
 
 import argparse
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from cli.difference_old import Old, acted_by
 from cli.difference_report import Report, print_difference
 from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.fleet import FleetReading, add_from, say_unseen
@@ -13,17 +14,19 @@ from cli.naming import a_file, add_output
 from cli.rules import load
 from cli.scope import scope_gaps, with_scope
 from shared.domain.difference import difference
+from shared.domain.fleet_warnings import FleetSeen, fleet_warnings
 from shared.domain.ids import ClusterId
 from shared.domain.model import Cluster, Memory, Unreadable
 from shared.domain.pages import Gap
-from shared.domain.policy_warnings import glob_warnings
+from shared.domain.policy_warnings import rulebook_warnings
 from shared.domain.rulebook import Rulebook
 from shared.domain.saved import Entry
 from shared.domain.unfit import unfit
-from shared.errors import ConfigError, InputError
+from shared.errors import InputError
 
 _DESCRIPTION = (
-    "Shows what NEW would change against the policy and the exemptions that the app used last: which node pools would "
+    "Shows what NEW would change against the policy and the exemptions that the app used last (while that policy waits "
+    "for an approval: against the one approved last): which node pools would "
     "now be reimaged, or no longer; be in scope, or out of it; be exempt, or not; be under another rule. Windows, "
     "budget, notices and approvals only delay a reimage, and count for nothing here."
 )
@@ -31,7 +34,6 @@ _EXIT = (
     "exit codes: 1 it disrupts more (a step would be taken that was not, or another one); else 2 a part of the fleet "
     "was not seen; else 0. 64 bad input or usage, 69 could not run (sign-in, network, storage)"
 )
-_LAST = "the last used"
 
 
 def add(what: Any) -> None:
@@ -55,12 +57,14 @@ def add(what: Any) -> None:
 def _diff(chosen: argparse.Namespace) -> int:
     if chosen.files and chosen.fresh:
         raise InputError("--fresh reads from ARM and --from reads files: give one of the two")
+    now = datetime.now(UTC)
     old, new = _rulebooks(chosen)
-    fleet = _Fleet(FleetReading(), _memories(live=not chosen.files and not chosen.old))
-    found = difference(fleet.clusters(chosen.files, fresh=chosen.fresh), old, new, datetime.now(UTC))
+    fleet = _Fleet(FleetReading(), _memories(live=not chosen.files and not chosen.old), FleetSeen(new.policy))
+    found = difference(fleet.clusters(chosen.files, fresh=chosen.fresh), old.rules, new, now)
     fleet.gaps.extend(scope_gaps(new, fleet.reading.covered))
-    names = (str(chosen.old) if chosen.old else _LAST, str(chosen.new))
-    report = Report(found, (old, new), names, tuple(fleet.gaps), (*fleet.notes, *new.warnings), fleet.warnings(new))
+    warnings = (*rulebook_warnings(new, now), *fleet.warnings(new))
+    names, notes = (old.name, str(chosen.new)), (*old.notes, *fleet.notes, *new.warnings)
+    report = Report(found, (old.rules, new), names, tuple(fleet.gaps), notes, warnings)
     with cut_short():
         print_difference(report, chosen.output)
     say_unseen(report.gaps, report.notes)
@@ -69,25 +73,14 @@ def _diff(chosen: argparse.Namespace) -> int:
     return UNKNOWN if report.gaps else OK
 
 
-def _rulebooks(chosen: argparse.Namespace) -> tuple[Rulebook, Rulebook]:
+def _rulebooks(chosen: argparse.Namespace) -> tuple[Old, Rulebook]:
     """Return the old and the new rulebook; where only policies are given, the same exemptions hold for both."""
     new = load(chosen.new, chosen.exemptions)
-    old = Rulebook(load(chosen.old).policy, new.exemptions) if chosen.old else _last_used()
+    old = Old(Rulebook(load(chosen.old).policy, new.exemptions), str(chosen.old)) if chosen.old else acted_by()
     if not chosen.exemptions:
-        new = Rulebook(new.policy, old.exemptions)
-    return with_scope(old, signed_in=not chosen.files), with_scope(new, signed_in=not chosen.files)
-
-
-def _last_used() -> Rulebook:
-    from shared import bootstrap
-    from shared.rulebooks import last_used
-
-    try:
-        table = bootstrap.table("rollout")
-    except ConfigError as error:
-        hint = "or, without the app, name the policy to compare with: --old FILE (with --from FILE not even a sign-in)"
-        raise ConfigError(error.subject, (*error.faults, hint)) from error
-    return last_used(table)
+        new = Rulebook(new.policy, old.rules.exemptions)
+    signed_in = not chosen.files
+    return replace(old, rules=with_scope(old.rules, signed_in=signed_in)), with_scope(new, signed_in=signed_in)
 
 
 def _memories(*, live: bool) -> Callable[[ClusterId], Memory]:
@@ -107,7 +100,7 @@ class _Fleet:
 
     reading: FleetReading
     memory: Callable[[ClusterId], Memory]
-    seen: list[Cluster] = field(default_factory=list)
+    seen: FleetSeen
     keys: set[str] = field(default_factory=set)
 
     @property
@@ -133,11 +126,11 @@ class _Fleet:
             note = f"{read.id} came more than once: its pools count as they would be disrupted most"
             self.reading.notes.append(note)
         self.keys.add(read.id.key)
-        self.seen.append(read)
+        self.seen.note(read)
 
     def warnings(self, new: Rulebook) -> tuple[str, ...]:
-        """Return the globs that match nothing; of a fleet that was seen in part that can't be said."""
-        return () if self.gaps else glob_warnings(new.policy, new.exemptions, self.seen)
+        """Return what is nowhere in the fleet; of one that was seen in part that can't be said."""
+        return () if self.gaps else fleet_warnings(new, self.seen)
 
 
 def _gaps(entry: Entry, name: str) -> Iterator[Gap]:

@@ -38,7 +38,7 @@ class Report:
     """Parts of the fleet that nobody has seen: the difference says nothing of them."""
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
-    """Globs of the new policy or its exemptions that match nothing."""
+    """What is probably not meant in the new policy or its exemptions."""
 
 
 def print_difference(report: Report, output: str) -> None:

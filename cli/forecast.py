@@ -18,6 +18,7 @@ from cli.scope import ALL_OUT, scope_gaps, with_scope
 from shared.domain.budget import Budget, named
 from shared.domain.model import ComplianceState
 from shared.domain.pace import Pace, pace_of
+from shared.domain.policy_warnings import rulebook_warnings
 from shared.domain.rulebook import Rulebook
 from shared.domain.stage import Start
 from shared.domain.wording import count
@@ -81,8 +82,9 @@ def _forecast(chosen: argparse.Namespace) -> int:
     found = forecast(Start(known, basis.rules, basis.budget, pace, now, until, fleet.unread, blind))
     if chosen.svg:
         _draw(found, chosen.svg)
+    warnings = (*rulebook_warnings(basis.rules, now), *fleet.warnings(basis.rules))
     beside = (*_asked(basis, hidden), *basis.rules.warnings)
-    report = Report(found, basis.rules, basis.source, tuple(fleet.reading.gaps), beside)
+    report = Report(found, basis.rules, basis.source, tuple(fleet.reading.gaps), beside, warnings)
     with cut_short():
         print_forecast(report, chosen.output)
     all_out = bool(known) and not (found.pools or found.beside_pools)

@@ -10,6 +10,7 @@ from shared.domain.afterwards import with_etags
 from shared.domain.budget import Budget, Counts
 from shared.domain.census import DONE
 from shared.domain.evaluate import evaluate
+from shared.domain.fleet_warnings import FleetSeen, fleet_warnings
 from shared.domain.ids import ClusterId
 from shared.domain.model import WORST_FIRST, Cluster, ClusterRead, ComplianceState, Memory, Unreadable
 from shared.domain.pages import Gap
@@ -77,6 +78,15 @@ class Found:
         """Add parts of the fleet that should have been seen."""
         self.reading.gaps.extend(gaps)
         self.blind += len(gaps)
+
+    def warnings(self, rules: Rulebook) -> tuple[str, ...]:
+        """Return what is nowhere in the fleet; of one that was seen in part that can't be said."""
+        if self.unread or self.blind:
+            return ()
+        seen = FleetSeen(rules.policy)
+        for cluster in self.clusters:
+            seen.note(cluster)
+        return fleet_warnings(rules, seen)
 
     def _keep(self, entry: Entry) -> str:
         """Keep a cluster; returns its key if it was there already."""

@@ -37,6 +37,8 @@ class Report:
     """Parts of the fleet that nobody has seen."""
     beside: tuple[str, ...]
     """More that it rests on."""
+    warnings: tuple[str, ...]
+    """What is probably not meant in the policy or its exemptions."""
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -60,7 +62,9 @@ def print_forecast(report: Report, output: str) -> None:
         if rows := [_blocker(each) for each in found.blockers if each.fate is fate]:
             print(f"\n{_TITLES[fate]}")
             print_aligned(_WHY, rows)
-    print("\nassumed", *map(plain_text, report.assumptions), sep="\n  ")
+    for title, lines in (("warnings", report.warnings), ("assumed", report.assumptions)):
+        if lines:
+            print(f"\n{title}", *map(plain_text, lines), sep="\n  ")
 
 
 def _ring(found: Forecast, ring: Progress, name: str = "") -> Sequence[str]:
@@ -102,7 +106,8 @@ def _plain(report: Report) -> dict[str, Any]:
         "exemptions": report.rules.exemptions.hash,
     }
     found: dict[str, Any] = plain(report.found)
-    return {**found, "policy": policy, "assumptions": list(report.assumptions), "coverage": plain(report.gaps)}
+    told = {"assumptions": list(report.assumptions), "warnings": list(report.warnings)}
+    return {**found, "policy": policy, **told, "coverage": plain(report.gaps)}
 
 
 def _moment(at: datetime) -> str:

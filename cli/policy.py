@@ -1,18 +1,25 @@
 """`fipswarden policy`: work with the policy: its faults, what it would change, and a person's word for it."""
 
 import argparse
+from datetime import UTC, datetime
 from typing import Any
 
 from cli import difference
 from cli.asking import LONGEST, approved_until, look_at_waiting, tell, who
 from cli.exits import MEANING, OK, USAGE
 from cli.naming import a_file
-from cli.rules import load
+from cli.rules import load, source
 from cli.show import plain_text
 from shared.domain.policy import Policy
-from shared.domain.policy_warnings import policy_warnings
+from shared.domain.policy_reader import read_policy
+from shared.domain.policy_warnings import rulebook_warnings
 from shared.domain.wording import count
 from shared.errors import ConfigError
+
+_HOLDS = 90
+"""Days that an approval of a policy holds if nobody says otherwise: the longest that one may."""
+_NEEDS_NONE = "it holds without an approval, too"
+_ENDS = "the text approved before demanded an approval, and approving this one ends that demand"
 
 
 def add(commands: Any) -> None:
@@ -45,26 +52,30 @@ def _validate(chosen: argparse.Namespace) -> int:
     print(f"  sha256 {policy.hash}")
     if chosen.exemptions:
         print(f"{chosen.exemptions}: valid; {count(len(rules.exemptions.entries), 'exemption')}")
-    for warning in policy_warnings(policy):
+    for warning in rulebook_warnings(rules, datetime.now(UTC)):
         print(f"  warning: {warning}")
     return OK
 
 
 def _approve(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
-    from shared.budget import approve
+    from shared.budget import approve, read_budget
     from shared.domain.budget import Approval
+    from shared.rulebooks import keep_approved
 
-    policy, now = load(chosen.file).policy, bootstrap.SystemClock().now()
+    text, table, now = source(chosen.file), bootstrap.table("rollout"), bootstrap.SystemClock().now()
+    policy = read_policy(text.text, text.name)
     until = approved_until(now, chosen.days)
     what = f"the policy with sha256 {policy.hash}: {_allows(policy)}"
     word = Approval(who(), now, until, what)
-    approve(bootstrap.table("rollout"), policy.hash, word, guarded=policy.require_approved_policy)
+    demanded = read_budget(table).guarded
+    approve(table, policy.hash, word, guarded=policy.require_approved_policy)
+    keep_approved(table, text.text)
     tell("PolicyApproved", "A policy is approved", f"Approved by {who()} until {until:%Y-%m-%d}: {what}.")
     print(plain_text(f"approved until {until:%Y-%m-%d %H:%M} UTC, exactly this text: sha256 {policy.hash}"))
     print(plain_text(f"it allows: {_allows(policy)}"))
     if not policy.require_approved_policy:
-        print("it doesn't say `require_approved_policy: true`: it holds without an approval, too")
+        print(f"it doesn't say `require_approved_policy: true`: {_ENDS if demanded else _NEEDS_NONE}")
     print(f"{look_at_waiting()} will be looked at now; what the app reads must be this very text to be approved")
     return OK
 

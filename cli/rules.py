@@ -3,17 +3,14 @@
 from pathlib import Path
 
 from shared.domain.budget import Budget
-from shared.domain.exemptions import NO_EXEMPTIONS
-from shared.domain.policy_reader import read_exemptions, read_policy
+from shared.domain.policy_reader import Source, read_rulebook
 from shared.domain.rulebook import Rulebook
 from shared.errors import InputError
 
 
 def load(policy: Path, exemptions: Path | None = None) -> Rulebook:
     """Read the files that people write; raises InputError if one can't be read, ConfigError with its faults."""
-    read = read_policy(_text(policy), str(policy))
-    excused = read_exemptions(_text(exemptions), str(exemptions), read.exemptions) if exemptions else NO_EXEMPTIONS
-    return Rulebook(read, excused)
+    return read_rulebook(source(policy), source(exemptions) if exemptions else None)
 
 
 def trouble_of(budget: Budget) -> str:
@@ -24,10 +21,11 @@ def trouble_of(budget: Budget) -> str:
     return f"At the resync of {counts.at:%Y-%m-%d %H:%M} UTC: {counts.trouble}"
 
 
-def _text(path: Path) -> str:
+def source(path: Path) -> Source:
+    """Read a file; raises InputError if it can't be read."""
     try:
         # The very bytes: the app hashes them, and an approval is of a hash.
-        return path.read_bytes().decode()
+        return Source(str(path), path.read_bytes().decode())
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

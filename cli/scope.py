@@ -10,7 +10,10 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.scope import SubscriptionsOf, empty_groups, resolved
 from shared.errors import InputError, TransientError
 
-ALL_OUT = "every cluster that was read is out of the policy's scope: nothing was judged, so nothing is known"
+ALL_OUT = (
+    "nothing was judged: the policy's scope leaves out every cluster that was read; correct `scope.subscriptions` or "
+    "`scope.exclude`"
+)
 """What is said of a scope that shuts everything out: a mistyped one does."""
 
 

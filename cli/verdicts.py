@@ -99,9 +99,13 @@ class Verdicts:
 
     @property
     def exit_code(self) -> int:
-        """1 for anything bad, else 2 for anything unknown or unseen or if all was shut out, else 0."""
-        unknown = self.gaps or (self.excluded and not self.states)
-        return of_states((*self.states, *([ComplianceState.UNKNOWN] if unknown else [])))
+        """1 for anything bad, else 2 for anything unknown or unseen, or if a fleet was read and none judged; else 0."""
+        return of_states((*self.states, *([ComplianceState.UNKNOWN] if self.gaps or self.shut_out else [])))
+
+    @property
+    def shut_out(self) -> bool:
+        """Say whether the policy's scope has left nothing to judge of all that was read."""
+        return bool(self.excluded) and not self.states
 
 
 @dataclass(slots=True)

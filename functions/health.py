@@ -21,8 +21,11 @@ def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 (the bin
     from shared.cadence import resync_faults
     from shared.config import read_settings
     from shared.domain.model import Unreadable
+    from shared.domain.policy_warnings import rulebook_warnings
     from shared.errors import ConfigError
+    from shared.policy_warnings import kept_warnings
 
+    now = bootstrap.SystemClock().now()
     faults = list(resync_faults(os.environ.get("RESYNC_SCHEDULE", "")))
     warnings: tuple[str, ...] = ()
     policy_hash = ""
@@ -32,7 +35,8 @@ def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 (the bin
         if isinstance(rules, Unreadable):
             faults.append(f"{rules.reason}: {rules.message}")
         else:
-            policy_hash, warnings = rules.policy.hash, rules.warnings
+            found = (*kept_warnings(bootstrap.table("rollout"), rules), *rulebook_warnings(rules, now))
+            policy_hash, warnings = rules.policy.hash, tuple(dict.fromkeys(found))
             faults.extend([rules.trouble] if rules.trouble else [])
     except ConfigError as error:
         faults.extend(error.faults)

@@ -13,11 +13,13 @@ from shared.budget import change, stale_places
 from shared.coverage import NOT_COVERED, uncovered, unreadable_subscriptions
 from shared.domain.budget import Counts, RingCount, counted
 from shared.domain.codec import fingerprint
+from shared.domain.fleet_warnings import FleetSeen
 from shared.domain.ids import ClusterId
 from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Unreadable
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.domain.wording import count
+from shared.policy_warnings import tell_warnings
 from shared.ports import Alerts, Clock, Fleet, FleetHint, Policies, Table, WakeUps
 from shared.postures import PostureSummary, control_digest, summaries
 from shared.rollout import HORIZON
@@ -70,10 +72,12 @@ def resync(ports: ResyncPorts) -> Resynced:
     if rules.trouble:
         ports.alerts.send(_policy_alert("PolicyInvalid", rules.trouble, now))
     covered = tuple(subscription for subscription in ports.fleet.subscriptions())
-    count = _Count(rules)
+    count, shown = _Count(rules), FleetSeen(rules.policy)
     seen: set[str] = set()
     queued = 0
-    for subscription, hints in groupby(count.addressed(ports.fleet.clusters(covered)), lambda it: it[0].subscription):
+    for subscription, hints in groupby(
+        count.addressed(_noted(ports.fleet.clusters(covered), shown)), lambda it: it[0].subscription
+    ):
         seen.add(subscription)
         group = {cluster.key: (cluster, hint) for cluster, hint in hints}
         queued += _queue(ports, _due(subscription, group, ports.postures, rules, now, count))
@@ -90,9 +94,17 @@ def resync(ports: ResyncPorts) -> Resynced:
     if missed:
         ports.alerts.send(_missed_alert(missed, now))
     closed = sorted({*unreadable, *missed})
+    shown.whole = shown.whole and not closed
+    tell_warnings(ports.rollout, ports.alerts, rules, shown, now)
     found = count.result(now, closed)
     change(ports.rollout, lambda budget: counted(budget, found, ports.fleet.watches))
     return Resynced(len(covered), count.clusters, queued, count.unaddressed, len(closed))
+
+
+def _noted(hints: Iterable[FleetHint], seen: FleetSeen) -> Iterator[FleetHint]:
+    for hint in hints:
+        seen.note(hint.read)
+        yield hint
 
 
 class _Count:

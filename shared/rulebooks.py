@@ -8,16 +8,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from shared.domain.codec import plain, typed
-from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
 from shared.domain.model import Unreadable
 from shared.domain.policy import Policy
-from shared.domain.policy_reader import read_exemptions, read_policy
+from shared.domain.policy_reader import Source, read_policy, read_rulebook
 from shared.domain.rulebook import Rulebook
 from shared.domain.scope import unresolved
 from shared.errors import ConfigError, InputError
 from shared.ports import Put, Table, Text
 
-_KEY = "rulebook"
+_KEY, _APPROVED = "rulebook", "approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +37,21 @@ def last_used(table: Table) -> Rulebook:
     if row is None:
         raise InputError("the app has used no policy yet: wait for its first look, or name a policy's file")
     texts = typed(_Texts, row.doc)
-    policy = read_policy(texts.policy, "the policy that the app used last")
-    named = "the exemptions that the app used last"
-    exemptions = read_exemptions(texts.exemptions, named, policy.exemptions) if texts.exemptions else NO_EXEMPTIONS
-    return Rulebook(policy, exemptions)
+    excused = Source("the exemptions that the app used last", texts.exemptions) if texts.exemptions else None
+    return read_rulebook(Source("the policy that the app used last", texts.policy), excused)
+
+
+def keep_approved(table: Table, policy: str) -> None:
+    """Keep the text of a policy that a person has just approved, to compare with once another one waits."""
+    row = table.read(_KEY, _APPROVED)
+    # A lost race leaves what somebody else has just approved.
+    table.write(_KEY, Put(_APPROVED, row.etag if row else None, {}, plain(_Texts(policy, ""))))
+
+
+def last_approved(table: Table) -> Policy | None:
+    """Return the policy that a person approved last, whether or not that still holds; None if none was kept."""
+    row = table.read(_KEY, _APPROVED)
+    return read_policy(typed(_Texts, row.doc).policy, "the policy approved last") if row else None
 
 
 class Rulebooks:
@@ -95,18 +105,11 @@ class Rulebooks:
 
     def _parsed(self, texts: _Texts) -> Rulebook | Unreadable:
         """Read both texts; what depends on them alone, and not on what Azure holds now."""
+        excused = Source(self._exemptions.name, texts.exemptions) if self._exemptions else None
         try:
-            policy = read_policy(texts.policy, self._policy.name)
-            exemptions = NO_EXEMPTIONS
-            if self._exemptions:
-                exemptions = self._read_exemptions(texts.exemptions, policy)
+            return read_rulebook(Source(self._policy.name, texts.policy), excused)
         except ConfigError as error:
             return Unreadable("PolicyInvalid", str(error), None)
-        return Rulebook(policy, exemptions)
-
-    def _read_exemptions(self, text: str, policy: Policy) -> Exemptions:
-        name = self._exemptions.name if self._exemptions else ""
-        return read_exemptions(text, name, policy.exemptions)
 
     def _last_good(self, why: Unreadable) -> Rulebook | Unreadable:
         row = self._table.read(_KEY, _KEY)

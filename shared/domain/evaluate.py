@@ -169,7 +169,7 @@ def _excused(subject: Subject, rules: Rulebook) -> tuple[Finding, ...]:
 def _excuse(finding: Finding, exemption: Exemption, terms: ExemptionRules) -> Finding:
     if not exemption.excuses(finding):
         return finding
-    until = f"{exemption.ends(terms):%Y-%m-%d}"
+    until = exemption.last(terms)
     message = f"{finding.message} Exempt until {until} by `{exemption.name}` ({exemption.category}, {exemption.owner})."
     return replace(finding, state=State.EXEMPT, message=message)
 
@@ -178,10 +178,12 @@ def _exemption_told(exemption: Exemption, terms: ExemptionRules, now: datetime) 
     """A finding of its own for an exemption that has ended or soon will: it never changes the verdict."""
     ends = exemption.ends(terms)
     if now >= ends:
-        message = f"Exemption `{exemption.name}` of {exemption.owner} ended on {ends:%Y-%m-%d}: renew or remove it."
+        message = (
+            f"Exemption `{exemption.name}` of {exemption.owner} ended on {exemption.last(terms)}: renew or remove it."
+        )
         return Finding("exemption", State.NOT_APPLICABLE, "ExemptionExpired", message)
     if exemption.created <= now and ends - now <= terms.expiring:
-        message = f"Exemption `{exemption.name}` of {exemption.owner} ends on {ends:%Y-%m-%d}."
+        message = f"Exemption `{exemption.name}` of {exemption.owner} ends on {exemption.last(terms)}."
         return Finding("exemption", State.NOT_APPLICABLE, "ExemptionExpiring", message)
     return None
 

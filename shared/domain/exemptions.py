@@ -1,7 +1,7 @@
 """Exemptions: node pools that were judged and are excused for a time, each with an owner and an end."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from shared.domain.matching import Match
@@ -9,6 +9,7 @@ from shared.domain.model import Cluster, Finding, Pool
 from shared.domain.model import ComplianceState as State
 from shared.domain.policy import ExemptionRules
 from shared.domain.reasons import REASONS
+from shared.domain.scalars import duration_text
 
 _EXPIRY_MISSING = ": an exemption without an end would be a rule; give the day on which it ends"
 _NAMELESS = "an exemption that names nothing would excuse the whole fleet: name clusters or node pools"
@@ -62,12 +63,25 @@ class Exemption:
         """Return when it ends: its expiry, or the policy's greatest age if that comes first."""
         return min(self.expires, self.created + rules.max_age)
 
+    def last(self, rules: ExemptionRules) -> str:
+        """Return its end for people: its last day, or the instant if it ends within a day; and why it is cut short."""
+        end = self.ends(rules)
+        if end == self.expires:
+            return _last(end)
+        age = f"the policy's `exemptions.max_age` is {duration_text(rules.max_age)} after `created`"
+        return f"{_last(end)} (rather than {_last(self.expires)}: {age})"
+
     def excuses(self, finding: Finding) -> bool:
         """Say whether it covers a finding."""
         if self.covers:
             # What is well, or not asked for, needs no excuse.
             return finding.reason in self.covers and finding.state in _EXCUSABLE
         return finding.state is State.NON_COMPLIANT
+
+
+def _last(end: datetime) -> str:
+    # What ends with a day ends at the first instant of the next one.
+    return f"{end:%Y-%m-%d %H:%M} UTC" if end.time() != time() else f"{end - timedelta(days=1):%Y-%m-%d}"
 
 
 @dataclass(frozen=True, slots=True)

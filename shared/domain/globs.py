@@ -31,12 +31,29 @@ def is_name(glob: str) -> bool:
     return not _SPECIAL.search(glob)
 
 
+def head(glob: str) -> str:
+    """Return what stands before the first special character: whatever matches begins with it."""
+    found: str = _HEAD.findall(glob)[0]
+    return found
+
+
+def unclosed(glob: str) -> bool:
+    """Say whether a glob has a bracket without its end, which stands for itself."""
+    at = 0
+    while at < len(glob):
+        size = _bracket(glob, at) if glob[at] == "[" else 1
+        if size == 1 and glob[at] == "[":
+            return True
+        at += size
+    return False
+
+
 def _ends_agree(one: str, other: str) -> bool:
     """Compare what stands before the first and after the last special character: most globs differ there."""
-    heads: list[str] = [_HEAD.findall(glob)[0] for glob in (one, other)]
+    heads = [head(glob) for glob in (one, other)]
     tails: list[str] = [_TAIL.findall(glob)[0] for glob in (one, other)]
-    head, tail = (min(len(text) for text in texts) for texts in (heads, tails))
-    return heads[0][:head] == heads[1][:head] and tails[0][len(tails[0]) - tail :] == tails[1][len(tails[1]) - tail :]
+    first, last = (min(len(text) for text in texts) for texts in (heads, tails))
+    return heads[0][:first] == heads[1][:first] and tails[0][len(tails[0]) - last :] == tails[1][len(tails[1]) - last :]
 
 
 def _walk(first: tuple[str, ...], second: tuple[str, ...]) -> bool:

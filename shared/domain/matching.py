@@ -15,6 +15,9 @@ _LAST = 9999
 """The greatest number in a version."""
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
 _GLOBS = {"longest": 256, "empty": "and would match nothing: leave it out or fill it"}
+_OS_TYPES = _GLOBS | {"fits": ("Linux", "Windows")}
+"""Closed in the API 2026-08-01 (`OSType`, `AgentPoolMode`): what fits none of them can only be a mistake."""
+_POOL_MODES = _GLOBS | {"fits": ("System", "User", "Gateway")}
 _TAGS = {"longest": 256, "empty": "and would match everything: leave it out or fill it"}
 
 
@@ -104,11 +107,11 @@ class Match(ClusterMatch):
     """Names of node pools."""
     pool_tags: Mapping[str, str] = field(default_factory=lambda: NO_TAGS, hash=False, metadata=_TAGS)
     """Tags of the node pool: name, and glob of the value; all must fit."""
-    os_types: tuple[str, ...] = field(default=(), metadata=_GLOBS)
+    os_types: tuple[str, ...] = field(default=(), metadata=_OS_TYPES)
     """`Linux`, `Windows`."""
     os_skus: tuple[str, ...] = field(default=(), metadata=_GLOBS)
     """For example `Ubuntu2204`, `AzureLinux*`."""
-    pool_modes: tuple[str, ...] = field(default=(), metadata=_GLOBS)
+    pool_modes: tuple[str, ...] = field(default=(), metadata=_POOL_MODES)
     """`System`, `User`, `Gateway`."""
     kubernetes: VersionRange | None = None
     """Versions of the pool; one that can't be read fits no range."""

@@ -160,8 +160,7 @@ class Policy:
         """
         for rule in self.rules:
             if rule.match.undecided(cluster, pool):
-                held = Mode.AUDIT if rule.settings.mode is Mode.AUDIT else Mode.ALERT
-                return replace(rule, settings=replace(rule.settings, mode=held))
+                return replace(rule, settings=_held(rule.settings))
             if rule.match.fits(cluster, pool):
                 return rule
         return Rule("default", settings=self.defaults)
@@ -169,6 +168,11 @@ class Policy:
     def ring_for(self, cluster: Cluster, pool: Pool) -> Ring | None:
         """Return the first ring that matches a pool; None if it is in none."""
         return next((ring for ring in self.rings if ring.match.fits(cluster, pool)), None)
+
+    def held(self) -> "Policy":
+        """Return the policy as it is while nothing may be done by it: it judges, and tells."""
+        rules = tuple(replace(rule, settings=_held(rule.settings)) for rule in self.rules)
+        return replace(self, defaults=_held(self.defaults), rules=rules)
 
     def stage(self, ring: Ring) -> str:
         """Return a fingerprint of which pools are in a ring: what it matches, and what the rings above it take."""
@@ -181,3 +185,7 @@ class Policy:
             return next((each for each in self.rings if each.name == ring.after), None)
         place = [each.name for each in self.rings].index(ring.name)
         return self.rings[place - 1] if place else None
+
+
+def _held(settings: Settings) -> Settings:
+    return replace(settings, mode=Mode.ALERT) if settings.mode.acts else settings

@@ -1,17 +1,20 @@
 """What is wrong with a policy or its exemptions only when its parts are seen together: names, rings, overlaps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 from shared.domain.exemptions import Exemption
-from shared.domain.globs import is_name, meet
+from shared.domain.globs import meet
 from shared.domain.matching import Match, VersionRange
+from shared.domain.meeting import pairs_that_may_meet
 from shared.domain.policy import ExemptionRules
 from shared.domain.yaml_source import Faults, Located, mapping, quoted
 
 Placed = tuple[Located, Exemption]
 _GLOBS = ("subscriptions", "resource_groups", "clusters", "locations", "pools", "os_types", "os_skus", "pool_modes")
-_NAMED = ("clusters", "subscriptions", "resource_groups", "pools")
-"""Parts of a match that are mostly plain names."""
+_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"]+@[^\s@<>()\[\],;:\"]+")
+_OVERLAPS = 100
+"""So many overlaps are told: more of them would help nobody, and there can be millions."""
 
 
 def names_differ(nodes: Sequence[Located], what: str, faults: Faults, taken: str = "") -> None:
@@ -80,60 +83,29 @@ def exemption_ends_after_it_begins(node: Located, exemption: Exemption, faults: 
 
 
 def somebody_else_agreed(node: Located, faults: Faults) -> None:
-    """Note an exemption whose owner approved it."""
+    """Note an exemption whose owner approved it; a mail address is the same person's, whatever name stands by it."""
     owner, approver = _text(node, "owner"), _text(node, "approver")
-    if owner and approver and owner.value.strip().casefold() == approver.value.strip().casefold():
+    if owner and approver and _people(owner.value) & _people(approver.value):
         faults.add(approver, f"{quoted(approver.value)} is the exemption's owner: somebody else has to approve it")
 
 
+def _people(text: str) -> set[str]:
+    return set(_ADDRESS.findall(text.casefold())) or {text.strip().casefold()}
+
+
 def exemptions_are_apart(placed: Sequence[Placed], rules: ExemptionRules, faults: Faults) -> None:
-    """Note every two exemptions that can excuse the same finding of the same pool at the same time."""
-    timed = [(node, exemption, exemption.ends(rules)) for node, exemption in placed]
+    """Note every two exemptions that can excuse the same finding of the same pool at the same time, up to a hundred."""
+    told, timed = 0, [(node, exemption, exemption.ends(rules)) for node, exemption in placed]
     for before, after in pairs_that_may_meet([exemption.match for _, exemption in placed]):
         (_, one, end), (node, other, other_end) = timed[before], timed[after]
         same_time = min(end, other_end) > max(one.created, other.created)
         if same_time and _same_reasons(one, other) and can_share(one.match, other.match):
             both = f"exemption {quoted(other.name)} overlaps {quoted(one.name)} (line {one.line})"
             faults.add(node, f"{both}: both can excuse one pool at one time; narrow one, or end it sooner")
-
-
-def pairs_that_may_meet(matches: Sequence[Match]) -> Iterator[tuple[int, int]]:
-    """Yield every two places, the smaller one first, but those of matches that plainly name different things.
-
-    A large file names a cluster or a node pool or two in each entry: to compare all with all would take seconds.
-    """
-    indexes = [_Index(part) for part in _NAMED]
-    for place, match in enumerate(matches):
-        met = [found for index in indexes if (found := index.meeting(match)) is not None]
-        yield from ((before, place) for before in (set.intersection(*met) if met else range(place)))
-        for index in indexes:
-            index.add(place, match)
-
-
-class _Index:
-    """The matches so far, by the names that they have for one part; those with a glob, or without it, apart."""
-
-    def __init__(self, part: str) -> None:
-        self._part = part
-        self._loose: set[int] = set()
-        self._named: dict[str, set[int]] = {}
-
-    def add(self, place: int, match: Match) -> None:
-        """Note a match."""
-        names = self._names(match)
-        if names is None:
-            self._loose.add(place)
-        for name in names or ():
-            self._named.setdefault(name, set()).add(place)
-
-    def meeting(self, match: Match) -> set[int] | None:
-        """Return the places of those that may fit the same as a match; None: all of them may."""
-        names = self._names(match)
-        return None if names is None else self._loose.union(*(self._named.get(name, ()) for name in names))
-
-    def _names(self, match: Match) -> list[str] | None:
-        globs: tuple[str, ...] = getattr(match, self._part)
-        return [glob.lower() for glob in globs] if globs and all(map(is_name, globs)) else None
+            told += 1
+            if told == _OVERLAPS:
+                faults.add(node, f"{told} exemptions overlap others: the rest is compared once these are mended")
+                return
 
 
 def can_share(one: Match, other: Match) -> bool:

@@ -5,13 +5,15 @@ Never returns half a policy: what has any fault raises ConfigError.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.domain import policy_checks as checks
-from shared.domain.exemptions import Exemptions
+from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
 from shared.domain.language import Key, keys, names
 from shared.domain.policy import ExemptionRules, Policy, Rule
 from shared.domain.reading import Reader
+from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Settings
 from shared.domain.yaml_source import Faults, Located, mapping, parse
 from shared.errors import ConfigError
@@ -19,6 +21,37 @@ from shared.errors import ConfigError
 T = TypeVar("T", Policy, Exemptions)
 VERSION = 1
 """The only version of the language that there has been."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text that people wrote."""
+
+    name: str
+    """What they call it."""
+    text: str
+
+
+def read_rulebook(policy: Source, exemptions: Source | None = None) -> Rulebook:
+    """Read the policy and the exemptions that go with it; raises ConfigError with the faults of both."""
+    rules, excused = Policy(), NO_EXEMPTIONS
+    wrong: list[ConfigError] = []
+    try:
+        rules = read_policy(policy.text, policy.name)
+    except ConfigError as error:
+        wrong.append(error)
+    try:
+        if exemptions:
+            # Until when each counts is the policy's to say: while that can't be read, none is said to overlap.
+            excused = read_exemptions(exemptions.text, exemptions.name, None if wrong else rules.exemptions)
+    except ConfigError as error:
+        wrong.append(error)
+    if len(wrong) > 1:
+        faults = tuple(f"{one.subject}: {fault}" for one in wrong for fault in one.faults)
+        raise ConfigError(" and ".join(one.subject for one in wrong), faults)
+    if wrong:
+        raise wrong[0]
+    return Rulebook(rules, excused)
 
 
 def read_policy(text: str, name: str = "policy") -> Policy:
@@ -34,8 +67,8 @@ def read_policy(text: str, name: str = "policy") -> Policy:
     return _sound(policy, name, faults)
 
 
-def read_exemptions(text: str, name: str = "exemptions", rules: ExemptionRules = ExemptionRules()) -> Exemptions:  # noqa: B008 (frozen)
-    """Read the exemptions from YAML; the policy's `rules` say until when each counts.
+def read_exemptions(text: str, name: str = "exemptions", rules: ExemptionRules | None = ExemptionRules()) -> Exemptions:  # noqa: B008 (frozen)
+    """Read the exemptions from YAML; the policy's `rules` say until when each counts, and so which overlap.
 
     Raises ConfigError like `read_policy`.
     """
@@ -58,7 +91,7 @@ def _sound(found: T, name: str, faults: Faults) -> T:
 
 
 def _is_document(root: Located, kind: type, what: str, faults: Faults) -> bool:
-    if root.value is None and faults.count:
+    if root.failed:
         return False
     if not isinstance(root.value, dict):
         faults.add(root, f"the {what} is a mapping that begins with `version: {VERSION}`")
@@ -86,7 +119,7 @@ def _policy(root: Located, reader: Reader, base: Policy) -> Policy:
     return policy
 
 
-def _exemptions(root: Located, reader: Reader, base: Exemptions, rules: ExemptionRules) -> Exemptions:
+def _exemptions(root: Located, reader: Reader, base: Exemptions, rules: ExemptionRules | None) -> Exemptions:
     written = mapping(root).get("exemptions")
     placed = reader.items(_key(Exemptions, "exemptions"), written) if written else []
     checks.names_differ(_list(root, "exemptions"), "exemption", reader.faults)
@@ -94,7 +127,8 @@ def _exemptions(root: Located, reader: Reader, base: Exemptions, rules: Exemptio
         checks.exemption_ends_after_it_begins(node, exemption, reader.faults)
     for node in _list(root, "exemptions"):
         checks.somebody_else_agreed(node, reader.faults)
-    checks.exemptions_are_apart(placed, rules, reader.faults)
+    if rules:
+        checks.exemptions_are_apart(placed, rules, reader.faults)
     return Exemptions(tuple(exemption for _, exemption in placed), base.hash)
 
 

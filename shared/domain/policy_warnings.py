@@ -1,79 +1,93 @@
-"""What is valid in a policy and probably not meant. Warnings are values: they hold nothing back."""
+"""What is valid in a policy and its exemptions and probably not meant. Warnings are values: they hold nothing back."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from fnmatch import translate
-from re import compile as pattern
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
 from typing import Final
 
 from shared.domain.exemptions import Exemptions
-from shared.domain.matching import ClusterMatch, Match
-from shared.domain.model import Cluster, Pool
-from shared.domain.policy import Disruption, Policy, Ring, Rule
+from shared.domain.match_warnings import lines, match_warnings, takes_all
+from shared.domain.matching import Match
+from shared.domain.policy import Disruption, ExemptionRules, Policy, Ring, Rule
+from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Modules, Settings, Skip
 
-_CLUSTER_PARTS: Final = ("subscriptions", "resource_groups", "clusters", "locations")
-_POOL_PARTS: Final = ("pools", "os_types", "os_skus", "pool_modes")
+_LONG_BLACKOUT = timedelta(days=366)
+_Found = tuple[int, str]
+"""The line, 0 for the top, and what is told."""
+_ALL: Final = "all"
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """Every value that occurs in a fleet, lower case, by the part of a match that is about it."""
-
-    parts: Mapping[str, set[str]] = field(
-        default_factory=lambda: {name: set() for name in (*_CLUSTER_PARTS, *_POOL_PARTS)}
-    )
-    tags: dict[str, set[str]] = field(default_factory=dict)
-    """Values of tags of clusters, by name."""
-    pool_tags: dict[str, set[str]] = field(default_factory=dict)
-    """Values of tags of node pools, by name."""
+def rulebook_warnings(rules: Rulebook, now: datetime) -> tuple[str, ...]:
+    """Return all that can be told of both texts without a look at the fleet, and what the rulebook says itself."""
+    terms = rules.policy.exemptions
+    return (*rules.warnings, *policy_warnings(rules.policy), *exemption_warnings(rules.exemptions, terms, now))
 
 
 def policy_warnings(policy: Policy) -> tuple[str, ...]:
     """Return contradictions within a policy, as `line L: what, what to do`; of its top without a line."""
-    found = [*_never_reached("rule", policy.rules), *_never_reached("ring", policy.rings)]
-    found += [(0, text) for text in (*_held_back(policy), *_about_exemptions(policy))]
+    found = [*_never_reached("rule", policy.rules), *_never_reached("ring", policy.rings), *_of_matches(policy)]
+    found += [*_held_back(policy), *((0, text) for text in _about_exemptions(policy))]
     at_the_top = tuple(_contradictions(policy.defaults, policy))
     found += [(0, text) for text in at_the_top]
     for rule in policy.rules:
         own = [text for text in _contradictions(rule.settings, policy) if text not in at_the_top]
         found += [(rule.line, f"rule `{rule.name}`: {text}") for text in own]
-    return tuple(f"line {line}: {text}" if line else text for line, text in sorted(found))
+    return lines(found)
 
 
-def glob_warnings(policy: Policy, exemptions: Exemptions, clusters: Iterable[Cluster]) -> tuple[str, ...]:
-    """Return the globs that match nothing in a fleet, as `line L: what`; exemptions have lines of their own file.
+def exemption_warnings(exemptions: Exemptions, terms: ExemptionRules, now: datetime) -> tuple[str, ...]:
+    """Return which exemptions excuse nothing, or more or less than they seem to; lines are those of their own file."""
+    found: list[_Found] = []
+    for each in exemptions.entries:
+        name, end = f"exemption `{each.name}`", each.ends(terms)
+        if now >= end:
+            found.append((each.line, f"{name} ended on {each.last(terms)}: renew or remove it"))
+        elif end < each.expires:
+            found.append((each.line, f"{name} ends on {each.last(terms)}"))
+        if takes_all(each.match):
+            found.append((each.line, f"{name} excuses the whole fleet: name clusters or node pools"))
+        found += [(each.match.line or each.line, text) for text in match_warnings(name, each.match)]
+    return lines(found)
 
-    `clusters` must be the whole fleet, those that are out of scope among them.
-    """
-    seen = _seen(clusters)
-    found = [warning for what, match, line in _matches(policy) for warning in _vain(what, match, line, seen)]
-    excused = [
-        warning
-        for each in exemptions.entries
-        for warning in _vain(f"exemption `{each.name}`", each.match, each.line, seen)
-    ]
-    return tuple(f"line {line}: {text}" for line, text in (*sorted(found), *sorted(excused)))
 
-
-def _never_reached(what: str, parts: Sequence[Rule | Ring]) -> Iterator[tuple[int, str]]:
+def _never_reached(what: str, parts: Sequence[Rule | Ring]) -> Iterator[_Found]:
+    first: dict[Hashable, tuple[int, Rule | Ring]] = {}
     for place, part in enumerate(parts):
-        for before in parts[:place]:
-            if _takes_all(before.match) or before.match == part.match:
-                hint = f"{what} `{before.name}` (line {before.line}) takes all its node pools: change their order"
-                yield part.line, f"{what} `{part.name}` is never reached: {hint}"
-                break
+        key = _ALL if takes_all(part.match) else _key(part.match)
+        hiding = [first[each] for each in (_ALL, key) if each in first]
+        if hiding:
+            _, before = min(hiding, key=lambda one: one[0])
+            hint = f"{what} `{before.name}` (line {before.line}) takes all its node pools: change their order"
+            yield part.line, f"{what} `{part.name}` is never reached: {hint}"
+        first.setdefault(key, (place, part))
 
 
-def _takes_all(match: Match) -> bool:
-    asked = [getattr(match, part) for part in (*_CLUSTER_PARTS, *_POOL_PARTS)]
-    return not match.tags and not match.pool_tags and not match.kubernetes and all(not g or "*" in g for g in asked)
+def _key(match: Match) -> Hashable:
+    """What two matches have in common that are the same."""
+    parts = (getattr(match, part.name) for part in fields(match) if part.compare)
+    return tuple(frozenset(part.items()) if isinstance(part, Mapping) else part for part in parts)
 
 
-def _held_back(policy: Policy) -> Iterator[str]:
-    acting = policy.defaults.mode.acts or any(rule.settings.mode.acts for rule in policy.rules)
-    if acting and (none := _none_allowed(policy.disruption)):
-        yield f"`{none}` of `disruption` is 0: nothing is ever remediated, whatever the modes say"
+def _of_matches(policy: Policy) -> Iterator[_Found]:
+    named = [(f"rule `{each.name}`", each.match, each.line) for each in policy.rules]
+    named += [(f"ring `{each.name}`", each.match, each.line) for each in policy.rings]
+    for what, match, line in named:
+        yield from ((match.line or line, text) for text in match_warnings(what, match))
+    for each in policy.scope.exclude:
+        if takes_all(each):
+            yield each.line, "an exclusion takes the whole fleet: nothing is judged"
+        yield from ((each.line, text) for text in match_warnings("an exclusion", each))
+
+
+def _held_back(policy: Policy) -> Iterator[_Found]:
+    if not (policy.defaults.mode.acts or any(rule.settings.mode.acts for rule in policy.rules)):
+        return
+    if none := _none_allowed(policy.disruption):
+        yield 0, f"`{none}` of `disruption` is 0: nothing is ever remediated, whatever the modes say"
+    for ring in policy.rings:
+        if ring.concurrent and 0 in (ring.concurrent.count, ring.concurrent.percent):
+            yield ring.line, f"`concurrent` of ring `{ring.name}` is 0: none of its node pools is ever remediated"
 
 
 def _none_allowed(disruption: Disruption) -> str:
@@ -99,54 +113,6 @@ def _contradictions(settings: Settings, policy: Policy) -> Iterator[str]:
         yield "`enforce_after` is longer than `within`: a pool is no longer new by then, and waits for everything"
     if settings.modules is Modules.REQUIRED and settings.fips is Fips.FORBIDDEN:
         yield "`modules: required` asks for validated modules where `fips: forbidden` wants FIPS off"
-
-
-def _matches(policy: Policy) -> Iterator[tuple[str, ClusterMatch, int]]:
-    for rule in policy.rules:
-        yield f"rule `{rule.name}`", rule.match, rule.line
-    for ring in policy.rings:
-        yield f"ring `{ring.name}`", ring.match, ring.line
-    for excluded in policy.scope.exclude:
-        yield "an exclusion", excluded, excluded.line
-
-
-def _vain(what: str, match: ClusterMatch, line: int, seen: _Seen) -> Iterator[tuple[int, str]]:
-    for part, values in seen.parts.items():
-        for glob in getattr(match, part, ()):
-            if not _fits_any(glob, values):
-                yield match.line or line, f"`{glob}` in `{part}` of {what} matches nothing in the fleet"
-    for part, tags in (("tags", seen.tags), ("pool_tags", seen.pool_tags)):
-        for name, glob in getattr(match, part, {}).items():
-            if not _fits_any(glob, tags.get(name.lower(), set())):
-                yield match.line or line, f"`{name}: {glob}` in `{part}` of {what} matches nothing in the fleet"
-
-
-def _fits_any(glob: str, values: set[str]) -> bool:
-    fits = pattern(translate(glob.lower())).match
-    return glob.lower() in values or any(fits(value) for value in values)
-
-
-def _seen(clusters: Iterable[Cluster]) -> _Seen:
-    seen = _Seen()
-    for cluster in clusters:
-        own = (cluster.id.subscription, cluster.id.resource_group, cluster.id.name, cluster.location)
-        _note(seen.parts, _CLUSTER_PARTS, own)
-        _note_tags(seen.tags, cluster.tags)
-        for pool in cluster.pools:
-            _note(seen.parts, _POOL_PARTS, _of(pool))
-            _note_tags(seen.pool_tags, pool.tags)
-    return seen
-
-
-def _of(pool: Pool) -> tuple[str, ...]:
-    return (pool.name, pool.os_type, pool.os_sku, pool.mode)
-
-
-def _note(parts: Mapping[str, set[str]], names: Sequence[str], values: Sequence[str]) -> None:
-    for name, value in zip(names, values, strict=True):
-        parts[name].add(value.lower())
-
-
-def _note_tags(tags: dict[str, set[str]], found: Mapping[str, str]) -> None:
-    for name, value in found.items():
-        tags.setdefault(name.lower(), set()).add(value.lower())
+    for each in settings.blackouts:
+        if each.last - each.first >= _LONG_BLACKOUT:
+            yield f"the blackout from {each.first} to {each.last} lasts more than a year: nothing is remediated in it"

@@ -134,7 +134,7 @@ class Reader:
         except ValueError as error:
             self.faults.add(node, f"{what}: {error}")
         except LookupError:
-            words = notes.get("words") or tuple(kind)
+            words = notes.get("words") or notes.get("fits") or tuple(kind)
             meant = self.faults.meant(node.raw, words)
             says = notes.get("says") or f"is not one of {', '.join(words)}"
             self.faults.add(node, f"{what}: {shown(node)} {says}{meant and f': {meant}'}")

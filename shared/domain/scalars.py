@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from shared.domain.limits import Limit
@@ -25,7 +26,7 @@ COUNT = "-?(0|[1-9][0-9]*)"
 PERCENT = "(100|[1-9]?[0-9])%"
 TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-MOMENT = DATE + r"[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+MOMENT = DATE + r"[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 _YEARS = range(2000, 3000)
 """Nobody means another one, and a century further on Python's calendar ends."""
 
@@ -90,6 +91,8 @@ def text(node: Located, notes: Notes) -> str:
     _refuse_odd(value, notes.get("longest", 2000))
     if value not in notes.get("words", (value,)):
         raise LookupError
+    if "fits" in notes and not any(fnmatchcase(word.lower(), value.lower()) for word in notes["fits"]):
+        raise LookupError
     if "pattern" in notes and not re.fullmatch(notes["pattern"], value):
         raise ValueError(f"{quoted(value)} {notes['says']}")
     if "check" in notes and (fault := notes["check"](value)):
@@ -133,8 +136,11 @@ def _within(value: V, notes: Notes, node: Located, show: Callable[[V], str]) -> 
 
 def clock(node: Located, _: Notes) -> time:
     """Read a time of day like `"22:00"`."""
+    padded = f"0{node.raw}" if node.raw[1:2] == ":" else node.raw
     if type(node.value) is int and ":" in node.raw:
-        raise ValueError(f'{shown(node)} is the number {node.value} in YAML: quote it, "{node.raw}"')
+        raise ValueError(f'{shown(node)} is the number {node.value} in YAML: quote it, "{padded}"')
+    if isinstance(node.value, str) and padded != node.raw and re.fullmatch(TIME, padded):
+        raise ValueError(f'{shown(node)} is not a time of day: hours have two digits, "{padded}"')
     if not isinstance(node.value, str) or not re.fullmatch(TIME, node.value):
         raise ValueError(f'{shown(node)} is not a time of day: write hours and minutes in quotes, like "06:30"')
     return time.fromisoformat(node.value)
@@ -163,7 +169,7 @@ def _dated(kind: type[D], node: Located, pattern: str, what: str) -> D:
     try:
         return kind.fromisoformat(node.raw.upper())
     except ValueError as error:
-        raise ValueError(f"{shown(node)} is in no calendar: {error}") from error
+        raise ValueError(f"{shown(node)} is in no calendar: correct its month, day or time") from error
 
 
 def _in_reach(value: D, node: Located) -> D:

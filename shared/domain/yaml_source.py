@@ -4,12 +4,16 @@ No text makes it raise: what is no YAML, nested without end or not meant for peo
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
 import yaml
+from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
 
+_TAG = "tag:yaml.org,2002:"
+"""What `!!` stands for."""
 _SHOWN = 100
 """Characters of a value or key that a fault shows: a text of a megabyte is no help to anybody."""
 _ADVISED = 100
@@ -28,6 +32,8 @@ class Located:
     """The key of a mapping that it stands under; None for the document itself and for items of a list."""
     raw: str = field(default="", compare=False, repr=False)
     """A scalar as it is written, before YAML made a number, a truth value or a time of it."""
+    failed: bool = field(default=False, compare=False)
+    """A fault tells of it already: whatever else is found wrong with it would only follow from that."""
 
 
 class Faults:
@@ -35,15 +41,19 @@ class Faults:
 
     def __init__(self) -> None:
         self._found: list[tuple[int, int, str]] = []
+        self._untold = 0
 
     @property
     def count(self) -> int:
-        """How many there are."""
-        return len(self._found)
+        """How many were noted, those among them that only follow from another one."""
+        return len(self._found) + self._untold
 
     def add(self, at: Located, text: str) -> None:
-        """Note a fault at a place."""
-        self._found.append((at.line, at.column, text))
+        """Note a fault at a place; where one tells of the place already, this one is not told."""
+        if at.failed:
+            self._untold += 1
+        else:
+            self._found.append((at.line, at.column, text))
 
     def unknown_keys(self, node: Located, allowed: tuple[str, ...], where: str) -> None:
         """Note every key that is not allowed, at the key, with the one that was probably meant."""
@@ -57,8 +67,11 @@ class Faults:
 
     def meant(self, written: str, allowed: Iterable[str]) -> str:
         """Say which of some words was probably meant; empty if none is close."""
-        close = get_close_matches(written[:_SHOWN], list(allowed), n=1) if self.count < _ADVISED else []
-        return f"did you mean `{close[0]}`?" if close else ""
+        if self.count >= _ADVISED:
+            return ""
+        words = {word.lower(): word for word in allowed}
+        close = get_close_matches(written[:_SHOWN].lower(), words, n=1)
+        return f"did you mean `{words[close[0]]}`?" if close else ""
 
     def lines(self) -> tuple[str, ...]:
         """Return the faults in the order of the document, as `line L, column C: text`."""
@@ -102,24 +115,30 @@ def parse(text: str, faults: Faults) -> Located:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = Located(None, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)
-        faults.add(at, f"this is not valid YAML: {error.problem or error.context}")
+        problem = error.problem or error.context or ""
+        what = "a tab stands here: indent with spaces" if "'\\t'" in problem else problem
+    except yaml.reader.ReaderError as error:
+        lines = (text[: error.position] + ".").splitlines()
+        at = Located(None, len(lines), len(lines[-1]))
+        what = f"the character U+{error.character:04X} is not allowed: remove it"
     except RecursionError:
-        at = Located(None, 1, 1)
-        faults.add(at, "this is not valid YAML: it is nested too deeply")
+        at, what = Located(None, 1, 1), "it is nested too deeply"
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # PyYAML lets through what `chr` and `int` raise.
-        at = Located(None, 1, 1)
-        faults.add(at, f"this is not valid YAML: {' '.join(str(error).split())}")
-    return at
+        at, what = Located(None, 1, 1), " ".join(str(error).split())
+    faults.add(at, f"this is not valid YAML: {what}")
+    return replace(at, failed=True)
 
 
 def _locate(node: yaml.Node, faults: Faults, key: Located | None = None) -> Located:
-    line, column = node.start_mark.line + 1, node.start_mark.column + 1
+    at = Located(None, node.start_mark.line + 1, node.start_mark.column + 1, key)
+    if isinstance(node, yaml.ScalarNode):
+        return _scalar(node, at, faults)
+    if node.tag not in (_TAG + "map", _TAG + "seq"):
+        return _mistagged(node, at, faults)
     if isinstance(node, yaml.MappingNode):
-        return Located(_pairs(node, faults), line, column, key)
-    if isinstance(node, yaml.SequenceNode):
-        return Located([_locate(item, faults) for item in node.value], line, column, key)
-    return Located(_scalar(node, faults), line, column, key, node.value)
+        return replace(at, value=_pairs(node, faults))
+    return replace(at, value=[_locate(item, faults) for item in node.value])
 
 
 def _pairs(node: yaml.MappingNode, faults: Faults) -> dict[str, Located]:
@@ -130,17 +149,26 @@ def _pairs(node: yaml.MappingNode, faults: Faults) -> dict[str, Located]:
         if not isinstance(key_node, yaml.ScalarNode):
             faults.add(at, "a key must be a text, not a list or a mapping")
             continue
+        if _scalar(key_node, at, faults).failed:
+            continue
         if key_node.value in found:
             faults.add(at, f"key {quoted(key_node.value)} is given twice")
         found[key_node.value] = value
     return found
 
 
-def _scalar(node: yaml.Node, faults: Faults) -> Any:
+def _scalar(node: yaml.ScalarNode, at: Located, faults: Faults) -> Located:
     try:
-        return yaml.SafeLoader("").construct_object(node)
+        value = SafeConstructor().construct_object(node)
     except (yaml.YAMLError, ValueError, LookupError, AttributeError):
-        # An explicit tag on a text that doesn't fit it (`!!bool x`, `!!timestamp x`) fails in many ways.
-        at = Located(None, node.start_mark.line + 1, node.start_mark.column + 1)
-        faults.add(at, f"{quoted(node.value)} can't be read as {node.tag.rpartition(':')[2]}")
-        return None
+        # A tag on a text that doesn't fit it (`!!bool x`, `!!timestamp x`) fails in many ways.
+        if node.style is not None or Resolver().resolve(yaml.ScalarNode, node.value, (True, False)) != node.tag:  # type: ignore[no-untyped-call]
+            return _mistagged(node, at, faults)
+        # Without a tag it only looks like a date or a number: whoever wants one says what is wrong with it.
+        value = node.value
+    return replace(at, value=value, raw=node.value)
+
+
+def _mistagged(node: yaml.Node, at: Located, faults: Faults) -> Located:
+    faults.add(at, f"the tag {quoted(node.tag.replace(_TAG, '!!'))} can't be used here: leave it out")
+    return replace(at, failed=True)

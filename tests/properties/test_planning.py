@@ -2,21 +2,25 @@
 
 import random
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.domain.budget import Place, taken
 from shared.domain.evaluate import evaluate
+from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import Action, ComplianceState, Mode, Plan
 from shared.domain.plan import plan
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Risk, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import due
+from shared.domain.support import minor_version, os_sku_named
 from shared.domain.waits import is_new, wanted
-from shared.domain.windows import Closed, opening
-from tests.properties.strategies import cases, exemptions, situations, without
+from shared.domain.windows import WEEK, Open, Window, opening
+from tests.properties.strategies import cases, eager, exemptions, situations, without
 
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
@@ -58,8 +62,8 @@ def test_an_action_is_one_that_every_rule_allows(situation: Situation) -> None:
         assert not known.unreadable
 
 
-@given(situations())
-@settings(max_examples=cases(400), suppress_health_check=_CALM, deadline=None)
+@given(situations() | eager())
+@settings(max_examples=cases(800), suppress_health_check=_CALM, deadline=None)
 def test_no_plan_exceeds_any_cap(situation: Situation) -> None:
     _, action = planned(situation)
     if action is None:
@@ -80,18 +84,22 @@ def test_no_plan_exceeds_any_cap(situation: Situation) -> None:
     step = next(one for one in due(situation) if one.pool.name == action.pool)
     ring = policy.ring_for(situation.cluster, step.pool)
     assert action.ring == (ring.name if ring else "")
-    before = policy.before(ring) if ring else None
-    if ring and before and not action.skip_soak:
+    if ring and ring.concurrent:
+        mine = sum(place.ring == ring.name for place in budget.places.values())
+        assert mine < ring.concurrent.of(counts.rings[ring.name].pools if counts else None)
+    before = policy.before(ring) if ring and not action.skip_soak else None
+    while before:
         assert counts
         count = counts.rings[before.name]
         assert count.unproven == 0
         assert count.clean_since
         assert situation.now - count.clean_since >= before.soak
+        before = policy.before(before)
     if ring and ring.canary and ring.name in budget.canaries:
         assert budget.canaries[ring.name].proven
 
 
-@given(situations())
+@given(situations() | eager())
 @settings(max_examples=cases(300), suppress_health_check=_CALM, deadline=None)
 def test_what_is_planned_can_be_reserved_and_no_more(situation: Situation) -> None:
     """The reservation asks the budget the same question as the planner: of the same budget, with the same answer."""
@@ -110,19 +118,69 @@ def test_what_is_planned_can_be_reserved_and_no_more(situation: Situation) -> No
             assert other is None
 
 
-@given(situations())
+@given(situations() | eager())
 @settings(max_examples=cases(400), suppress_health_check=_CALM, deadline=None)
 def test_nothing_begins_outside_its_window(situation: Situation) -> None:
-    """The times lie around the changes of the clocks in Europe, America and Australia."""
+    """Of the policy and of the cluster; the times lie around the changes of the clocks, and a day that was none."""
     _, action = planned(situation)
     if action is None:
         return
     step = next(one for one in due(situation) if one.pool.name == action.pool)
-    asked = step.subject.settings
+    asked, now = step.subject.settings, situation.now
     skips = Skip.WINDOW in asked.new_pools.skip and is_new(step.subject)
-    found = opening(() if skips else asked.windows, asked.blackouts, situation.now)
-    assert not isinstance(found, Closed)
-    assert action.before == found.until
+    windows = () if skips else asked.windows
+    found = opening(windows, asked.blackouts, now)
+    assert isinstance(found, Open)
+    assert not windows or any(_lies_in(window, now) for window in windows)
+    assert not any(each.first <= now.astimezone(ZoneInfo(each.zone)).date() <= each.last for each in asked.blackouts)
+    ends = [found.until]
+    if asked.cluster_maintenance and not skips:
+        own = opening_by_cluster(situation.maintenance, now)
+        assert isinstance(own, Open) or (isinstance(own, NoMaintenanceConfiguration) and windows)
+        ends += [own.until] if isinstance(own, Open) else []
+    assert action.before == min((end for end in ends if end), default=None)
+
+
+def _lies_in(window: Window, now: datetime) -> bool:
+    """Say whether a time lies in a window by the calendar alone; a start that the clocks jump over may be either."""
+    local = now.astimezone(ZoneInfo(window.zone)).date()
+    days = (local - timedelta(days=back) for back in range(-1, window.length.days + 3))
+    starts = (
+        datetime.combine(day, window.start, ZoneInfo(window.zone)).replace(fold=fold).astimezone(UTC)
+        for day in days
+        if not window.days or WEEK[day.weekday()] in window.days
+        for fold in (0, 1)
+    )
+    return any(start <= now < start + window.length for start in starts)
+
+
+@given(situations() | eager())
+@settings(max_examples=cases(400), suppress_health_check=_CALM, deadline=None)
+def test_nothing_is_done_to_what_can_not_be_read_or_contradicts_itself(situation: Situation) -> None:
+    """A version, a machine size, an OS that is not the SKU's: whatever the policy asks."""
+    _, action = planned(situation)
+    if action is None:
+        return
+    pool = next(one for one in situation.cluster.pools if one.name == action.pool)
+    sku = os_sku_named(pool.os_sku)
+    assert minor_version(pool.kubernetes_version)
+    assert sku
+    assert sku.os_type == pool.os_type
+    assert isinstance(pool.body.get("vmSize"), str)
+    assert pool.vm_size
+
+
+@given(situations() | eager())
+@settings(max_examples=cases(600), suppress_health_check=_CALM, deadline=None)
+def test_while_nobody_knows_which_rule_holds_a_pool_is_unknown_and_left_alone(situation: Situation) -> None:
+    """A rule, a ring or an exemption asks for a Kubernetes version that can't be read."""
+    _, action = planned(situation)
+    rules = situation.rules
+    for pool, verdict in zip(situation.cluster.pools, situation.posture.pools, strict=False):
+        decided = not rules.policy.rule_for(situation.cluster, pool).match.undecided(situation.cluster, pool)
+        assert decided or verdict.state is ComplianceState.UNKNOWN
+        if not decided or rules.undecided(situation.cluster, pool):
+            assert action is None or action.pool != pool.name
 
 
 @given(situations(), st.randoms(use_true_random=False))
@@ -183,8 +241,9 @@ def test_unknown_never_counts_as_compliant(situation: Situation) -> None:
 @settings(max_examples=cases(200), suppress_health_check=_CALM, deadline=None)
 def test_what_fips_is_demanded_of_is_never_not_applicable(situation: Situation) -> None:
     for pool, verdict in zip(situation.cluster.pools, situation.posture.pools, strict=False):
-        asked = situation.rules.policy.rule_for(situation.cluster, pool).settings
-        assert (verdict.state is ComplianceState.NOT_APPLICABLE) == (asked.fips is Fips.ANY)
+        rule = situation.rules.policy.rule_for(situation.cluster, pool)
+        nothing = rule.settings.fips is Fips.ANY and not rule.match.undecided(situation.cluster, pool)
+        assert (verdict.state is ComplianceState.NOT_APPLICABLE) == nothing
 
 
 @given(situations())

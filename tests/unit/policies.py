@@ -88,6 +88,12 @@ def exemptions_text(exemptions: Exemptions) -> str:
 
 _globs = st.text("abAB01-_*?[]!.", min_size=1, max_size=6)
 _lists = st.just(()) | st.lists(_globs, min_size=1, max_size=3).map(tuple)
+
+
+def _of(*globs: str) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.just(()) | st.lists(st.sampled_from(globs), min_size=1, max_size=3).map(tuple)
+
+
 _tags = st.dictionaries(st.text("abAB-", min_size=1, max_size=3), _globs, max_size=2)
 _words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8).filter(
     str.strip
@@ -117,9 +123,9 @@ matches = st.builds(
     **cluster_matches,
     pools=_lists,
     pool_tags=_tags,
-    os_types=_lists,
+    os_types=_of("Linux", "windows", "L*"),
     os_skus=_lists,
-    pool_modes=_lists,
+    pool_modes=_of("System", "user", "*"),
     kubernetes=_versions,
 )
 _settings = st.builds(

@@ -299,7 +299,7 @@ class TestPolicy:
             "excluded by the policy: rg-pay/aks-pay",
             "0 node pools; 1 cluster excluded: nothing was judged",
         ]
-        assert printed.err.count("every cluster that was read is out of the policy's scope") == 1
+        assert printed.err.count("nothing was judged: the policy's scope leaves out every cluster that was read") == 1
         found = as_json(capsys, *arguments)
         assert found["excluded"] == [{"id": ID, "cluster": "rg-pay/aks-pay"}]
         assert (found["pools"], set(found["summary"].values())) == ([], {0})
@@ -313,6 +313,18 @@ class TestPolicy:
         )
 
         assert main(["check", "--from", save([BAD, {**GOOD, "id": OTHER_ID}]), "--policy", policy]) == 0
+
+    def test_what_is_probably_not_meant_is_told(self, save: Save, capsys: Capture) -> None:
+        rules = "rules: [{ name: typo, mode: audit, match: { clusters: [aks-py], os_skus: [Ubunto] } }]\n"
+        rings = "rings: [{ name: test, match: { pools: [gone] } }, { name: rest }]\n"
+        policy = save(f"version: 1\n{rules}{rings}", "policy.yaml")
+
+        found = as_json(capsys, "--from", save([GOOD]), "--policy", policy)
+        in_part = as_json(capsys, "--from", save([GOOD, None]), "--policy", policy)
+
+        said = ["Ubunto", "RING `test`", "Ubunto", "aks-py", "gone"]
+        assert [word in note for word, note in zip(said, found["notes"], strict=True)] == [True] * 5
+        assert [("Ubunto" in note) for note in in_part["notes"]] == [True]
 
     def test_a_cluster_that_is_excluded_in_one_file_alone_is_judged(self, save: Save, capsys: Capture) -> None:
         policy = save("version: 1\nscope: { exclude: [{ tags: { env: lab } }] }\n", "policy.yaml")

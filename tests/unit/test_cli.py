@@ -147,6 +147,19 @@ class TestPolicyValidate:
         assert main(arguments) == 64
         assert Printed(capsys).out.startswith(f"{exemptions}: ")
 
+    def test_the_faults_of_both_files_are_told_at_once(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        policy = self.write(tmp_path, "version: 1\nmode: enforc\n")
+        exemptions = tmp_path / "exemptions.yaml"
+        exemptions.write_text("version: 1\nexemptions: 3\n", encoding="utf-8")
+
+        assert main(["policy", "validate", policy, "--exemptions", str(exemptions)]) == 64
+        title, first, second = Printed(capsys).out.splitlines()
+        assert title == f"{policy} and {exemptions}: 2 faults"
+        assert first.startswith(f"  {policy}: line 2, column 7: `mode`")
+        assert second.startswith(f"  {exemptions}: line 2, column 13: `exemptions` must be a list")
+
     def test_what_is_probably_not_meant_is_a_warning_and_no_fault(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -1,7 +1,7 @@
 """What people decided, applied to what was found: exemptions, rules that nobody can choose, and nodes in no pool."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from shared.domain.model import (
 )
 from shared.domain.plan import plan
 from shared.domain.policy import Disruption, ExemptionRules, Ring, Rule
+from shared.domain.policy_reader import read_exemptions
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Modules, ProofSettings, Settings
 from tests.builders import (
@@ -72,7 +73,36 @@ class TestExemptions:
         found = verdict(exemption())
 
         assert (found.state, found.decisive.reason) == (EXEMPT, "FipsDisabled")
-        assert found.decisive.message.endswith("Exempt until 2027-01-22 by `legacy` (waiver, ana@example.com).")
+        until = "Exempt until 2027-01-22 09:30 UTC by `legacy` (waiver, ana@example.com)."
+        assert found.decisive.message.endswith(until)
+
+    @pytest.mark.parametrize(
+        ("now", "told"),
+        [
+            (datetime(2026, 11, 1, tzinfo=UTC), "Exempt until 2026-12-10 by `legacy`"),
+            (datetime(2026, 12, 10, 23, 59, tzinfo=UTC), "Exemption `legacy` of ana@example.com ends on 2026-12-10."),
+            (datetime(2026, 12, 11, tzinfo=UTC), "of ana@example.com ended on 2026-12-10: renew or remove it."),
+        ],
+    )
+    def test_an_end_that_is_a_date_is_told_as_it_stands_in_the_file(self, now: datetime, told: str) -> None:
+        text = """version: 1
+exemptions: [{ name: legacy, match: { pools: [apps] }, category: waiver, reason: x, owner: ana@example.com,
+  approver: bob@example.com, ticket: T, created: 2026-10-01, expires: 2026-12-10 }]"""
+        rules = book(exemptions=read_exemptions(text).entries)
+
+        posture = evaluate(cluster(disabled()), Memory(), rules, None, now)
+
+        assert [told in found.message for found in posture.pools[0].findings].count(True) == 1
+
+    def test_an_end_that_the_policy_brings_forward_is_told_with_the_reason(self) -> None:
+        ended = verdict(exemption(created=NOW - 400 * DAY, expires=NOW + 9 * DAY))
+        ending = verdict(exemption(created=NOW - 350 * DAY, expires=NOW + 90 * DAY))
+
+        why = "the policy's `exemptions.max_age` is 365d after `created`)"
+        (told,) = (found.message for found in ended.findings if found.reason == "ExemptionExpired")
+        assert f"ended on 2026-10-19 09:30 UTC (rather than 2026-12-02 09:30 UTC: {why}: renew or remove it." in told
+        (told,) = (found.message for found in ending.findings if found.reason == "ExemptionExpiring")
+        assert told.endswith(f"ends on 2026-12-08 09:30 UTC (rather than 2027-02-21 09:30 UTC: {why}.")
 
     def test_a_mitigated_one_says_so(self) -> None:
         assert "(mitigated, " in verdict(exemption(category=Category.MITIGATED)).decisive.message
@@ -146,7 +176,7 @@ class TestExemptions:
         found = verdict(ended, read=cluster(), remembered=memory(apps=proof()))
 
         assert (found.state, found.decisive.reason) == (COMPLIANT, "NodesProven")
-        assert "ended on 2026-11-22: renew or remove it" in found.findings[-1].message
+        assert "ended on 2026-11-22 09:30 UTC: renew or remove it" in found.findings[-1].message
 
     @given(st.data())
     def test_more_of_them_never_make_anything_worse_and_nothing_compliant(self, data: st.DataObject) -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from shared.domain.exemptions import Category, Exemption, Exemptions
 from shared.domain.language import names
 from shared.domain.matching import Match, VersionRange
+from shared.domain.meeting import pairs_that_may_meet
 from shared.domain.policy import ExemptionRules
-from shared.domain.policy_checks import can_share, pairs_that_may_meet
+from shared.domain.policy_checks import can_share
 from shared.domain.policy_reader import read_exemptions
 from shared.errors import ConfigError
 from tests.builders import cluster, cluster_id, pool, profile
@@ -94,6 +95,12 @@ def test_an_exemption_ends_with_a_day_or_at_a_time(written: str, moment: datetim
     assert read_exemptions(text).entries[0].expires == moment
 
 
+def test_two_people_of_one_name_have_addresses_of_their_own() -> None:
+    people = {"owner": "Ana <ana@example.com>", "approver": "Ana <ana@example.org>"}
+
+    assert len(read_exemptions(document(people)).entries) == 1
+
+
 FAULTS: list[tuple[dict[str, Any], str]] = [
     (
         {"expires": ...},
@@ -103,12 +110,19 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"expires": "2025-12-31"}, "exemption `legacy` ends before it begins: `expires` comes after `created`"),
     ({"expires": "2026-03-31T10:00:00"}, "is not a date or a time with its zone"),
     ({"expires": "2026-02-30"}, "`2026-02-30` is in no calendar"),
+    ({"expires": "2026-12-20T10:00:00+25:00"}, "is not a date or a time with its zone: write it like `2026-12-20`"),
     ({"expires": "9999-12-31"}, "is not between the years 2000 and 2999"),
     ({"expires": "next year"}, "`next year` is not a date or a time with its zone: write it like `2026-12-20`"),
     ({"created": ...}, "exemption `legacy` has no `created`: it is needed"),
     ({"name": ...}, "an exemption has no `name`: it is needed"),
     ({"owner": ...}, "exemption `legacy` has no `owner`"),
     ({"approver": " ANA "}, "` ANA ` is the exemption's owner: somebody else has to approve it"),
+    (
+        {"owner": "ana@example.com", "approver": "Ana <Ana@Example.com>"},
+        "`Ana <Ana@Example.com>` is the exemption's owner: somebody else has to approve it",
+    ),
+    ({"owner": "Ana (ana@example.com)", "approver": "mailto:ana@example.com"}, "is the exemption's owner"),
+    ({"owner": "ana@example.com, bob@example.com", "approver": "bob@example.com"}, "is the exemption's owner"),
     ({"ticket": 17}, "`ticket`: `17` is not a text (quote it)"),
     ({"reason": " "}, "`reason`: an empty text says nothing"),
     ({"category": "waver"}, "`waver` is not one of waiver, mitigated: did you mean `waiver`?"),
@@ -264,6 +278,31 @@ def test_of_many_exemptions_only_those_that_may_name_the_same_are_compared(part:
 
     assert len(list(pairs_that_may_meet(named))) == 1999
     assert len(list(pairs_that_may_meet([*named, about("aks-*")]))) == 3999
+
+
+@pytest.mark.parametrize(
+    ("made", "met"),
+    [
+        ([Match(tags={"app": f"a{number}", "env": "p*"}) for number in range(100)], 0),
+        ([Match(pool_tags={"App" if number % 2 else "app": f"a{number}-*"}) for number in range(100)], 0),
+        ([Match(clusters=(f"aks-{number}-*",)) for number in range(100)], 0),
+        ([Match(clusters=(f"aks-{number}?", f"x{number}[ab]")) for number in range(10)], 0),
+        ([Match(clusters=("aks-1", "aks-1*", "aks-*", "*-1"))] * 2, 1),
+        ([Match(tags={"app": "a"}), Match(tags={"env": "p"}), Match(pools=("x",))], 3),
+    ],
+)
+def test_globs_and_tags_that_begin_differently_are_not_compared(made: list[Match], met: int) -> None:
+    assert len(list(pairs_that_may_meet(made))) == met
+
+
+def test_of_overlaps_without_end_a_hundred_are_told() -> None:
+    text = document(*({"name": f"e{number}"} for number in range(50)))
+
+    with pytest.raises(ConfigError) as error:
+        read_exemptions(text)
+
+    assert len(error.value.faults) == 101
+    assert sum("100 exemptions overlap others: the rest is compared once" in one for one in error.value.faults) == 1
 
 
 @given(st.lists(matches, max_size=6))

@@ -176,6 +176,16 @@ class TestSaved:
         weeks = out.split("reimaged by week (UTC)\n")[1].split("\n\n")[0].splitlines()[1:]
         assert [week.split()[:2] for week in weeks][:2] == [["2026-11-23", "7"], ["2026-11-30", "7"]]
 
+    def test_what_is_probably_not_meant_is_told(self, write: Write, capsys: Capture) -> None:
+        policy = "version: 1\nrules:\n- { name: typo, mode: audit, match: { os_skus: [Ubunto] } }\n"
+        arguments = ["forecast", *UNTIL, "--policy", write(policy, "p.yaml"), "--from", write(FLEET, "f.json")]
+
+        main(arguments)
+        assert "\nwarnings\n  line 3: `Ubunto` in `os_skus` of rule `typo` is no OS SKU" in capsys.readouterr().out
+        main([*arguments, "--output", "json"])
+        found = json.loads(capsys.readouterr().out)["warnings"]
+        assert ["nothing in the fleet" in told for told in found] == [False, True]
+
     def test_json_has_everything(self, write: Write, capsys: Capture) -> None:
         found = as_json(capsys, "--policy", write(ENFORCE), "--from", write(FLEET, "fleet.json"))
 
@@ -317,7 +327,7 @@ class TestSaved:
         policy = write(ENFORCE + "scope: { subscriptions: [20000000-0000-4000-8000-000000000002] }\n")
 
         assert main(["forecast", *UNTIL, "--policy", policy, "--from", write(FLEET, "fleet.json")]) == 2
-        assert "out of the policy's scope: nothing was judged" in capsys.readouterr().err
+        assert "nothing was judged: the policy's scope leaves out every cluster" in capsys.readouterr().err
 
     def test_of_nothing_at_all_nothing_is_called_done(self, write: Write, capsys: Capture) -> None:
         assert main(["forecast", *UNTIL, "--policy", write(ENFORCE), "--from", write([], "fleet.json")]) == 0

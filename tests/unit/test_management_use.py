@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ from local.world.access import APP
 from local.world.management import group_id
 from shared import bootstrap
 from shared.budget import read_budget
+from shared.domain.fleet_warnings import FleetSeen
 from shared.domain.matching import ClusterMatch
 from shared.domain.model import Unreadable
 from shared.domain.policy import Policy
 from shared.domain.policy_reader import read_policy
 from shared.domain.rulebook import Rulebook
 from shared.domain.scope import empty_groups, resolved
+from shared.policy_warnings import tell_warnings
 from shared.resync import Resynced, ResyncPorts, resync
 from shared.rulebooks import Rulebooks
 from tests.builders import NOW, SUBSCRIPTION, arm_cluster, cluster
@@ -126,12 +128,16 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
         monkeypatch.setenv(name, "UseDevelopmentStorage=true")
     monkeypatch.delenv("RESYNC_SCHEDULE", raising=False)
     bootstrap.settings.cache_clear()
-    books = Rulebook(replace(read_policy("version: 1\n"), hash="p1"), warnings=("scope: `corp` has no subscription",))
+    odd = read_policy("version: 1\nrules:\n- {name: odd, mode: audit, match: {pools: [gone]}}\n")
+    books = Rulebook(odd, warnings=("scope: `corp` has no subscription",))
 
     class Policies:
         def load(self) -> Rulebook:
             return books
 
+    rollout = MemoryTable(ManualClock(NOW))
+    tell_warnings(rollout, MemoryAlerts(), books, FleetSeen(odd), NOW)
+    monkeypatch.setattr(bootstrap, "table", {"rollout": rollout}.__getitem__)
     monkeypatch.setattr(bootstrap, "policies", Policies)
     answer = health(func.HttpRequest("GET", "/api/health", body=b""))
     yield {"status_code": answer.status_code, **json.loads(answer.get_body())}
@@ -140,7 +146,10 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 
 def test_health_shows_a_warning_and_stays_healthy(told: dict[str, Any]) -> None:
     assert (told["status_code"], told["status"], told["faults"]) == (200, "healthy", [])
-    assert told["warnings"] == ["scope: `corp` has no subscription"]
+    assert told["warnings"] == [
+        "line 3: `gone` in `pools` of rule `odd` matches nothing in the fleet",
+        "scope: `corp` has no subscription",
+    ]
 
 
 @pytest.fixture
@@ -230,7 +239,9 @@ class TestCheck:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["check", "--policy", policy_of(tmp_path, "empty"), "--output", "json"]) == 2
-        assert json.loads(capsys.readouterr().out)["pools"] == []
+        printed = capsys.readouterr()
+        assert json.loads(printed.out)["pools"] == []
+        assert "nothing was judged: the policy's scope leaves out every cluster" in printed.err
 
     @pytest.mark.usefixtures("world")
     def test_a_group_that_may_not_be_read_is_bad_input_and_judges_nothing(

@@ -274,7 +274,26 @@ FAULTS: list[tuple[str, str]] = [
     ("version: 1\nwindows: [{start: '22:00'}]", "a window has no `length`"),
     ("version: 1\nwindows: [{start: 22:00, length: 1h}]", '`22:00` is the number 1320 in YAML: quote it, "22:00"'),
     ("version: 1\nwindows: [{start: '24:00', length: 1h}]", "`24:00` is not a time of day"),
-    ("version: 1\nwindows: [{start: '6:00', length: 1h}]", "`6:00` is not a time of day"),
+    (
+        "version: 1\nwindows: [{start: '6:00', length: 1h}]",
+        '`6:00` is not a time of day: hours have two digits, "06:00"',
+    ),
+    ("version: 1\nwindows: [{start: 6:00, length: 1h}]", '`6:00` is the number 360 in YAML: quote it, "06:00"'),
+    ("version: 1\nwindows: [{start: '6:0', length: 1h}]", "`6:0` is not a time of day: write hours and minutes"),
+    ("version: 1\nblackouts: [{first: 2026-13-20, last: 2026-12-20, reason: x}]", "`2026-13-20` is in no calendar: co"),
+    ("version: 1\nblackouts: [{first: !x 2026-12-20, last: 2026-12-20, reason: x}]", "the tag `!x` can't be used here"),
+    (
+        "version: 1\nrules: [{name: a, mode: audit, match: {os_types: [linus]}}]",
+        "`os_types`: `linus` is not one of Linux, Windows: did you mean `Linux`?",
+    ),
+    (
+        "version: 1\nrules: [{name: a, mode: audit, match: {pool_modes: [sys]}}]",
+        "`pool_modes`: `sys` is not one of System, User, Gateway: did you mean `System`?",
+    ),
+    ("version: 1\nmode: !foo audit", "the tag `!foo` can't be used here: leave it out"),
+    ("version: !!python/object/apply:os.system ['id']", "the tag `!!python/object/apply:os.system` can't be used"),
+    ("version: 1\nrules: !foo [{name: a, mode: audit}]", "the tag `!foo` can't be used here"),
+    ("version: 1\n!foo mode: audit", "the tag `!foo` can't be used here"),
     ("version: 1\nwindows: [{start: '22:00', length: 0s}]", "`length`: `0s` is too little: `1m` is the least"),
     ("version: 1\nwindows: [{start: '22:00', length: 169h}]", "`length`: `169h` is too much: `7d` is the most"),
     ("version: 1\nwindows: [{start: '22:00', length: 1h, days: []}]", "`days` is empty and would never begin"),
@@ -320,6 +339,12 @@ def test_each_fault_is_told_with_its_place_and_alone(text: str, fault: str) -> N
     assert len(found) == 1, found
     assert fault in found[0]
     assert found[0].startswith("line ")
+
+
+def test_a_glob_of_a_closed_set_fits_one_of_it_without_case() -> None:
+    text = "version: 1\nrules: [{name: a, mode: audit, match: {os_types: [LIN*, '*'], pool_modes: ['[su]*', gateway]}}]"
+
+    assert read_policy(text).rules[0].match.os_types == ("LIN*", "*")
 
 
 @pytest.mark.parametrize("written", ["01", "0x1", "+1", "0b1"])

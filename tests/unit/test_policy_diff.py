@@ -237,6 +237,15 @@ class TestDiffOfFiles:
         assert "`aks-py` in `clusters` of rule `typo` matches nothing in the fleet" in capsys.readouterr().out
         assert len(as_json(capsys, *arguments)["warnings"]) == 1
 
+    def test_so_is_what_is_probably_not_meant_in_any_fleet(
+        self, write: Write, saved: list[str], capsys: Capture
+    ) -> None:
+        new = write("version: 1\nblackouts: [{ first: 2020-01-01, last: 2099-01-01, reason: x }]\n")
+
+        found = as_json(capsys, new, "--old", write(AUDIT, "old.yaml"), *saved)
+
+        assert ["lasts more than a year" in told for told in found["warnings"]] == [True]
+
     def test_what_was_not_seen_is_2_and_says_nothing_of_globs(self, write: Write, capsys: Capture) -> None:
         bodies = [*FLEET, arm_cluster(profile(), {"name": 7}, id=cluster_id("aks-x").arm_id), None]
         new = write("version: 1\nrules:\n  - name: typo\n    match: { clusters: [aks-py] }\n    mode: audit\n")
@@ -395,6 +404,59 @@ class TestDiffWithTheApp:
         assert main(["policy", "diff", write(ENFORCE)]) == 69
 
 
+class TestDiffWhileATextWaits:
+    """A text that nobody approved does nothing: it is no measure of what may come."""
+
+    EARLIER = (
+        "version: 1\nrequire_approved_policy: true\nrules: [{ name: b, match: { pools: [batch] }, mode: enforce }]\n"
+    )
+
+    def test_one_that_waits_is_compared_with_the_one_approved_last(
+        self, app: App, tmp_path: Path, write: Write, saved: list[str], capsys: Capture
+    ) -> None:
+        main(["policy", "approve", write(self.EARLIER)])
+        app.used(tmp_path, ENFORCE)
+        capsys.readouterr()
+
+        assert main(["policy", "diff", write(ENFORCE), *saved]) == 1
+        out, err = capsys.readouterr()
+        assert out.startswith(f"old: the last approved, sha256 {read_policy(self.EARLIER).hash}\n")
+        assert "the text that the app uses now is not approved, or not any more" in err
+        found = as_json(capsys, write(self.EARLIER), *saved)
+        assert (found["disruptsMore"], found["counts"]["reimaged"]) == (False, 0)
+
+    def test_where_none_was_approved_before_nothing_is_done_yet(
+        self, app: App, tmp_path: Path, write: Write, saved: list[str], capsys: Capture
+    ) -> None:
+        app.used(tmp_path, ENFORCE)
+
+        assert main(["policy", "diff", write(ENFORCE), *saved]) == 1
+        assert capsys.readouterr().out.startswith(
+            f"old: the last used, not approved, sha256 {read_policy(ENFORCE).hash}"
+        )
+        found = as_json(capsys, write(ENFORCE), *saved)
+        assert (found["counts"]["reimaged"], len(found["notes"])) == (2, 1)
+
+    def test_so_it_is_where_the_text_before_demanded_it(
+        self, app: App, tmp_path: Path, write: Write, saved: list[str], capsys: Capture
+    ) -> None:
+        main(["policy", "approve", write(AUDIT + "require_approved_policy: true\n")])
+        app.used(tmp_path, "version: 1\nmode: enforce\n")
+        capsys.readouterr()
+
+        assert as_json(capsys, write("version: 1\nmode: enforce\n"), *saved)["counts"]["reimaged"] == 2
+
+    def test_one_that_was_approved_is_compared_with_itself(
+        self, app: App, tmp_path: Path, write: Write, saved: list[str], capsys: Capture
+    ) -> None:
+        main(["policy", "approve", write(ENFORCE)])
+        app.used(tmp_path, ENFORCE)
+        capsys.readouterr()
+
+        assert main(["policy", "diff", write(ENFORCE), *saved]) == 0
+        assert capsys.readouterr().out.startswith("old: the last used, sha256 ")
+
+
 class TestApprove:
     """`fipswarden policy approve FILE`."""
 
@@ -456,6 +518,17 @@ class TestApprove:
         assert "it allows: no change: no rule acts\n" in out
         assert "it doesn't say `require_approved_policy: true`" in out
         assert read_budget(app.tables["rollout"]).approvals
+
+    def test_one_that_ends_a_demand_says_so(self, app: App, write: Write, capsys: Capture) -> None:
+        main(["policy", "approve", write(ENFORCE)])
+        capsys.readouterr()
+
+        main(["policy", "approve", write(AUDIT)])
+
+        out = capsys.readouterr().out
+        assert "the text approved before demanded an approval, and approving this one ends that demand\n" in out
+        assert "holds without an approval" not in out
+        assert not read_budget(app.tables["rollout"]).guarded
 
     @pytest.mark.parametrize("days", ["0", "91", "-1"])
     def test_it_holds_one_to_ninety_days(self, days: str, app: App, write: Write, capsys: Capture) -> None:

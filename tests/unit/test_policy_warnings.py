@@ -1,13 +1,19 @@
 """What is valid and probably not meant: told with its line, and never told of what is fine."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from shared.domain.exemptions import Exemptions
+from shared.domain.fleet_warnings import FleetSeen, fleet_warnings
+from shared.domain.model import Cluster, Unreadable
+from shared.domain.observe import read_cluster
+from shared.domain.policy import ExemptionRules, Policy
 from shared.domain.policy_reader import read_exemptions, read_policy
-from shared.domain.policy_warnings import glob_warnings, policy_warnings
-from tests.builders import cluster, profile
+from shared.domain.policy_warnings import exemption_warnings, policy_warnings, rulebook_warnings
+from shared.domain.rulebook import Rulebook
+from tests.builders import NOW, arm_cluster, cluster, cluster_id, profile
 
 RULE = "version: 1\nrules:\n- name: first\n  mode: audit\n"
 EXEMPTIONS = """\
@@ -23,6 +29,14 @@ exemptions:
   created: 2026-01-01
   expires: 2026-02-01
 """
+
+
+def glob_warnings(policy: Policy, exemptions: Exemptions, fleet: Sequence[Cluster | Unreadable]) -> tuple[str, ...]:
+    """What is nowhere in a fleet."""
+    seen = FleetSeen(policy)
+    for read in fleet:
+        seen.note(read)
+    return fleet_warnings(Rulebook(policy, exemptions), seen)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +69,42 @@ exemptions:
         ("version: 1\nnew_pools: {within: 1h, enforce_after: 2h}", "`enforce_after` is longer than `within`"),
         ("version: 1\nnotice: {before: 1d, owner_tag: ''}", "`notice` is to be given, and neither `owner` nor"),
         ("version: 1\nfips: forbidden\nmodules: required", "`modules: required` asks for validated modules"),
+        (
+            "version: 1\nmode: enforce\nrings:\n- {name: a, concurrent: 0}",
+            "line 4: `concurrent` of ring `a` is 0: none of its node pools is ever remediated",
+        ),
+        (
+            "version: 1\nblackouts: [{first: 2020-01-01, last: 2099-12-31, reason: x}]",
+            "the blackout from 2020-01-01 to 2099-12-31 lasts more than a year",
+        ),
+        (
+            "version: 1\nscope:\n  exclude:\n  - {clusters: ['*']}",
+            "line 4: an exclusion takes the whole fleet: nothing is judged",
+        ),
+        ("version: 1\nscope:\n  exclude:\n  - {subscriptions: [prod]}", "line 4: `prod` in `subscriptions` of an exc"),
+        (
+            "version: 1\nrings:\n- {name: a, match: {clusters: ['x[']}}",
+            "line 3: `x[` in `clusters` of ring `a` has a `[`",
+        ),
+        (
+            RULE + "  match: {os_skus: [Ubunto]}",
+            "line 5: `Ubunto` in `os_skus` of rule `first` is no OS SKU that this version knows: did you mean `Ubuntu",
+        ),
+        (RULE + "  match: {os_skus: ['Free*']}", "line 5: `Free*` in `os_skus` of rule `first` is no OS SKU"),
+        (
+            RULE + "  match: {subscriptions: [prod]}",
+            "line 5: `prod` in `subscriptions` of rule `first` fits no subscription id: those are GUIDs",
+        ),
+        (RULE + "  match: {subscriptions: ['prod-*']}", "line 5: `prod-*` in `subscriptions` of rule `first` fits no"),
+        (
+            RULE + "  match: {locations: [Germany West Central]}",
+            "line 5: `Germany West Central` in `locations` of rule `first` fits no Azure region: their names have no",
+        ),
+        (RULE + "  match: {pools: ['[a-']}", "line 5: `[a-` in `pools` of rule `first` has a `[` without its `]`"),
+        (
+            RULE + "  match: {kubernetes: '>=1.300'}",
+            "line 5: `>=1.300` in `kubernetes` of rule `first` holds no version from 1.0 to 1.99",
+        ),
         ("version: 1\nexemptions: {max_age: 30d}", "`expiring` of `exemptions` is no shorter than `max_age`"),
     ],
 )
@@ -78,6 +128,13 @@ def test_a_contradiction_is_told_alone_and_with_its_line(text: str, warning: str
         "version: 1\nrules: [{name: a, mode: audit, match: {pools: [x]}}, {name: b, mode: audit, match: {pools: [y]}}]",
         "version: 1\nrules: [{name: a, mode: audit, match: {tags: {x: '*'}}}, {name: b, mode: audit}]",
         "version: 1\nrules: [{name: a, mode: audit, match: {kubernetes: '<1.30'}}, {name: b, mode: audit}]",
+        "version: 1\nmode: enforce\nrings: [{name: a, match: {pools: [x]}, concurrent: 1}, {name: b, concurrent: 1%}]",
+        "version: 1\nrings: [{name: a, concurrent: 0}]",
+        "version: 1\nblackouts: [{first: 2026-01-01, last: 2026-12-31, reason: x}]",
+        "version: 1\nscope: {exclude: [{clusters: ['*'], tags: {env: lab}}]}",
+        RULE + "  match: {subscriptions: ['1*', '????????-*', 10000000-0000-4000-8000-00000000000A]}",
+        RULE + "  match: {os_skus: ['ubuntu*', AzureLinux3, '*'], locations: [usgov*], pools: ['[]a]*']}",
+        RULE + "  match: {kubernetes: '1.30'}",
     ],
 )
 def test_what_is_fine_is_not_told(text: str) -> None:
@@ -88,6 +145,60 @@ def test_a_fault_of_the_top_is_told_once_and_not_for_every_rule() -> None:
     found = policy_warnings(read_policy(RULE + "new_pools: {skip: [soak]}"))
 
     assert found == ("`new_pools` skips the soak, and there are no `rings` to wait for",)
+
+
+def test_of_two_rules_that_hide_a_third_the_first_is_named_whatever_the_order_of_tags() -> None:
+    text = (
+        "version: 1\nrules:\n- {name: a, mode: audit, match: {tags: {x: '1', y: '2'}}}\n"
+        "- {name: b, mode: audit}\n- {name: c, mode: audit, match: {tags: {y: '2', x: '1'}}}\n"
+    )
+
+    assert policy_warnings(read_policy(text)) == (
+        "line 5: rule `c` is never reached: rule `a` (line 3) takes all its node pools: change their order",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "warning"),
+    [
+        (
+            {"created: 2026-01-01": "created: 2020-01-01", "2026-02-01": "2021-03-31"},
+            "`legacy` ended on 2020-12-30 (rat",
+        ),
+        ({}, "line 3: exemption `legacy` ended on 2026-02-01: renew or remove it"),
+        (
+            {"2026-02-01": "2032-02-01"},
+            "line 3: exemption `legacy` ends on 2026-12-31 (rather than 2032-02-01: the policy's `exemptions.max_age` ",
+        ),
+        (
+            {"2026-02-01": "2026-12-01", "clusters: [aks-legacy], pools: [apps]": "pools: ['*']"},
+            "line 3: exemption `legacy` excuses the whole fleet: name clusters or node pools",
+        ),
+        ({"2026-02-01": "2026-12-01", "aks-legacy": "'aks-['"}, "line 4: `aks-[` in `clusters` of exemption `legacy`"),
+    ],
+)
+def test_an_exemption_that_is_over_cut_short_or_for_everything_is_told(changes: dict[str, str], warning: str) -> None:
+    text = EXEMPTIONS
+    for old, new in changes.items():
+        text = text.replace(old, new)
+
+    (told,) = exemption_warnings(read_exemptions(text), ExemptionRules(), NOW)
+
+    assert warning in told
+
+
+def test_an_exemption_that_holds_is_not_told() -> None:
+    text = EXEMPTIONS.replace("2026-02-01", "2026-12-01")
+
+    assert exemption_warnings(read_exemptions(text), ExemptionRules(), NOW) == ()
+
+
+def test_a_rulebook_tells_what_it_says_itself_what_its_policy_says_and_what_its_exemptions_say() -> None:
+    policy = read_policy("version: 1\nexemptions: {max_age: 30d}")
+
+    found = rulebook_warnings(Rulebook(policy, read_exemptions(EXEMPTIONS), warnings=("an empty group",)), NOW)
+
+    assert [each.split("`")[0] for each in found] == ["an empty group", "", "line 3: exemption "]
 
 
 def match(**parts: Any) -> str:
@@ -143,6 +254,42 @@ def test_rings_exclusions_and_exemptions_are_looked_at_too() -> None:
         "line 7: `lab` in `clusters` of ring `test` matches nothing in the fleet",
         "line 4: `aks-legacy` in `clusters` of exemption `legacy` matches nothing in the fleet",
     )
+
+
+RINGS = """version: 1
+rings:
+- name: test
+  match: {pools: [apps], tags: {env: test}}
+- name: production
+"""
+
+
+def test_a_ring_without_a_node_pool_in_front_of_another_is_told_loudly() -> None:
+    tested = arm_cluster(tags={"env": "test"})
+    elsewhere = read_cluster(arm_cluster(profile("batch"), id=cluster_id("aks-b").arm_id, tags={"env": "test"}))
+
+    policy = read_policy(RINGS)
+    (told,) = glob_warnings(policy, Exemptions(), [cluster(tags={"env": "prod"}), elsewhere])
+
+    assert told.startswith(
+        "line 3: RING `test` HAS NO NODE POOL in scope: nothing is tried there before ring `production`"
+    )
+    assert glob_warnings(policy, Exemptions(), [read_cluster(tested)]) == ()
+
+
+def test_a_ring_whose_node_pools_are_all_out_of_scope_has_none_and_the_last_one_holds_back_nobody() -> None:
+    policy = read_policy(RINGS + "scope: {exclude: [{tags: {env: test}}]}")
+    fleet = [read_cluster(arm_cluster(tags={"env": "test"}))]
+
+    assert [told[:30] for told in glob_warnings(policy, Exemptions(), fleet)] == [
+        "line 3: RING `test` HAS NO NODE"[:30]
+    ]
+
+
+def test_of_a_fleet_that_was_seen_in_part_nothing_is_said() -> None:
+    unread = Unreadable("Unintelligible", "a row", None)
+
+    assert glob_warnings(read_policy(RINGS), Exemptions(), [cluster(), unread]) == ()
 
 
 def test_in_an_empty_fleet_every_glob_matches_nothing() -> None:

@@ -17,8 +17,10 @@ from shared.domain.ids import ClusterId
 from shared.domain.matching import ClusterMatch, Match
 from shared.domain.model import Cluster, ClusterRead, Gone, Memory, Unreadable
 from shared.domain.policy import Ring, Scope
+from shared.domain.policy_reader import read_exemptions, read_policy
 from shared.domain.records import Head
 from shared.domain.rulebook import Rulebook
+from shared.policy_warnings import kept_warnings
 from shared.ports import FleetHint
 from shared.postures import OVERDUE, StoredPosture, commit, control_digest
 from shared.resync import Resynced, ResyncPorts, resync
@@ -697,3 +699,71 @@ def test_what_the_fleets_source_raises_is_the_hosts_to_see(bench: Bench) -> None
         bench.run()
 
     assert "not in Resource Graph" not in str(bench.queued), "a page that is missing is no absence"
+
+
+class TestWarnings:
+    """What is probably not meant is told once, and only of a fleet that was seen whole."""
+
+    RULES = Rulebook(
+        read_policy("version: 1\nrings:\n- {name: test, match: {pools: [gone]}}\n- {name: rest}\n"),
+        read_exemptions(
+            "version: 1\nexemptions: [{name: old, match: {pools: [apps]}, category: waiver, reason: x, owner: ana, "
+            "approver: bob, ticket: T, created: 2026-01-01, expires: 2026-02-01}]"
+        ),
+    )
+
+    def bench(self) -> Bench:
+        made = Bench()
+        made.policies.rules = self.RULES
+        made.hint(cluster())
+        return made
+
+    def test_a_ring_without_pools_a_glob_and_an_exemption_that_is_over_are_told_together_and_kept(self) -> None:
+        bench = self.bench()
+
+        bench.run()
+
+        (alert,) = bench.alerts.sent
+        assert (alert.reason, alert.severity) == ("PolicyWarning", "warning")
+        ring, glob, over = alert.text.split("; line ")
+        assert ring.startswith("line 3: RING `test` HAS NO NODE POOL in scope")
+        assert glob == "3: `gone` in `pools` of ring `test` matches nothing in the fleet"
+        assert over.startswith("2: exemption `old` ended on 2026-02-01")
+        assert len(kept_warnings(bench.rollout, self.RULES)) == 3
+
+    def test_they_are_told_once_and_what_is_new_by_itself(self) -> None:
+        bench = self.bench()
+        bench.run()
+        bench.run()
+        bench.policies.rules = replace(self.RULES, warnings=("an empty group",))
+        bench.run()
+
+        assert [alert.text.count("line ") for alert in bench.alerts.sent] == [3, 0]
+        assert bench.alerts.sent[-1].text == "an empty group"
+
+    def test_once_they_are_mended_they_are_gone(self) -> None:
+        bench = self.bench()
+        bench.run()
+        bench.policies.rules = ENFORCING
+        bench.run()
+
+        assert kept_warnings(bench.rollout, ENFORCING) == kept_warnings(bench.rollout, self.RULES) == ()
+        assert len(bench.alerts.sent) == 1
+
+    @pytest.mark.parametrize("blind", ["row", "subscription", "address", "trouble"])
+    def test_while_a_part_of_the_fleet_or_todays_texts_can_t_be_read_nothing_is_told(self, blind: str) -> None:
+        bench = self.bench()
+        match blind:
+            case "row":
+                bench.hint(UNREADABLE, cluster_id("aks-x"))
+            case "subscription":
+                bench.fleet.closed = {SUBSCRIPTION: UNREADABLE}
+            case "address":
+                bench.fleet.hints.append(FleetHint(UNREADABLE, None))
+            case _:
+                bench.policies.rules = replace(self.RULES, trouble="policy.yaml can't be read.")
+
+        bench.run()
+
+        assert "PolicyWarning" not in [alert.reason for alert in bench.alerts.sent]
+        assert kept_warnings(bench.rollout, self.RULES) == ()

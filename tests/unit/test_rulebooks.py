@@ -121,6 +121,24 @@ def test_the_trouble_says_what_is_wrong_and_that_nothing_is_changed(
     assert "nothing is changed until it is mended" in trouble
 
 
+def test_where_both_are_broken_the_trouble_says_what_is_wrong_with_both() -> None:
+    found = Desk(BROKEN, "version: 1\nexemptions: [{}]\n").rulebooks.load()
+
+    assert isinstance(found, Unreadable)
+    assert found.message.startswith("policy.yaml and exemptions.yaml: policy.yaml: line 2, column 7: `mode`: `enforc`")
+    assert "; exemptions.yaml: line 2, column 14: an exemption has no `match`" in found.message
+
+
+def test_exemptions_that_overlap_by_the_rules_of_a_broken_policy_are_not_said_to() -> None:
+    twice = LEGACY + LEGACY.partition("exemptions:\n")[2].replace("name: legacy", "name: again")
+
+    alone, beside = Desk(ENFORCE, twice).rulebooks.load(), Desk(BROKEN, twice).rulebooks.load()
+
+    assert isinstance(alone, Unreadable)
+    assert isinstance(beside, Unreadable)
+    assert ("overlaps" in alone.message, "overlaps" in beside.message) == (True, False)
+
+
 def test_a_mended_file_holds_at_once() -> None:
     desk = Desk()
     for text in (ENFORCE, BROKEN, AUDIT):

@@ -43,6 +43,9 @@ ONLY_THE_READER = (
     "half of a character",
     "not valid YAML",
     "given twice",
+    "the tag `",
+    "is not one of Linux, Windows",
+    "is not one of System, User, Gateway",
     "ends before it begins",
     "is the exemption's owner",
 )

@@ -61,16 +61,24 @@ def test_a_document_from_windows_begins_with_a_mark_and_has_other_line_ends() ->
         ("a: *x", "line 1, column 4: this is not valid YAML: aliases"),
         ("a: *", "line 1, column 5: this is not valid YAML"),
         ("? [a]\n: b", "line 1, column 3: a key must be a text, not a list or a mapping"),
-        ("a: =", "line 1, column 4: `=` can't be read as value"),
-        ("a: !!bool x", "line 1, column 4: `x` can't be read as bool"),
-        ("a: !!int ''", "line 1, column 4: `` can't be read as int"),
-        ("a: !!float x", "line 1, column 4: `x` can't be read as float"),
-        ("a: !!timestamp x", "line 1, column 4: `x` can't be read as timestamp"),
-        ("a: 2026-99-99", "line 1, column 4: `2026-99-99` can't be read as timestamp"),
-        ("a: !!python/object:os.system x", "line 1, column 4: `x` can't be read as os.system"),
-        ("a: !!binary ä", "line 1, column 4: `ä` can't be read as binary"),
+        ("a: !!bool x", "line 1, column 4: the tag `!!bool` can't be used here: leave it out"),
+        ("a: !!int ''", "line 1, column 4: the tag `!!int` can't be used here"),
+        ("a: !!float x", "line 1, column 4: the tag `!!float` can't be used here"),
+        ("a: !!timestamp x", "line 1, column 4: the tag `!!timestamp` can't be used here"),
+        ("a: !!python/object:os.system x", "line 1, column 4: the tag `!!python/object:os.system` can't be"),
+        ("a: !!python/object/apply:os.system ['id']", "line 1, column 4: the tag `!!python/object/apply:os.system`"),
+        ("a: !!set {x}", "line 1, column 4: the tag `!!set` can't be used here"),
+        ("a: !foo x", "line 1, column 4: the tag `!foo` can't be used here: leave it out"),
+        ("!foo a: x", "line 1, column 1: the tag `!foo` can't be used here"),
+        ("a: !!binary ä", "line 1, column 4: the tag `!!binary` can't be used here"),
+        (
+            "a: 1\nb: 'x\x07y'",
+            "line 2, column 6: this is not valid YAML: the character U+0007 is not allowed: remove it",
+        ),
+        ("a: 1\r\nb: \x1b", "line 2, column 4: this is not valid YAML: the character U+001B"),
+        ("a: 1\n\tb: 2", "line 2, column 1: this is not valid YAML: a tab stands here: indent with spaces"),
     ],
-    ids=range(21),
+    ids=range(26),
 )
 def test_each_fault_names_its_place(text: str, fault: str) -> None:
     faults = read(text)[1]
@@ -78,6 +86,21 @@ def test_each_fault_names_its_place(text: str, fault: str) -> None:
     assert len(faults) == 1
     assert faults[0].startswith(fault)
     assert "\n" not in faults[0]
+
+
+@pytest.mark.parametrize("text", ["=", "2026-99-99", "2026-12-20T10:00:00+25:00", "1" * 5_000])
+def test_what_only_looks_like_a_date_or_a_number_is_a_text(text: str) -> None:
+    root, faults = read(f"a: {text}")
+
+    assert (mapping(root)["a"].value, faults) == (text, ())
+
+
+def test_of_what_failed_already_nothing_more_is_told_and_it_counts() -> None:
+    faults = Faults()
+    failed = mapping(parse("a: !foo x", faults))["a"]
+    faults.add(failed, "it is not a date either")
+
+    assert (len(faults.lines()), faults.count) == (1, 2)
 
 
 def test_aliases_within_aliases_do_not_grow() -> None:

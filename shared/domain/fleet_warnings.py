@@ -1,0 +1,105 @@
+"""What a policy and its exemptions name that is nowhere in the fleet. Warnings are values: they hold nothing back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import translate
+from re import compile as pattern
+
+from shared.domain.match_warnings import CLUSTER_PARTS, POOL_PARTS, lines
+from shared.domain.matching import ClusterMatch
+from shared.domain.model import Cluster, ClusterRead
+from shared.domain.policy import Policy
+from shared.domain.rulebook import Rulebook
+
+_PARTS = (*CLUSTER_PARTS, *POOL_PARTS)
+
+
+class FleetSeen:
+    """The names that occur in a fleet and the rings that have a node pool: it grows with them, not with the fleet."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.whole = True
+        """Whether all was seen: of a fleet that was seen in part nobody can say what isn't there."""
+        self.parts: dict[str, set[str]] = {name: set() for name in _PARTS}
+        # One that the scope brings in may be excluded since nobody looks at it.
+        self.parts["subscriptions"].update(each.lower() for each in policy.scope.subscriptions)
+        """Every value, lower case, by the part of a match that is about it."""
+        self.tags: dict[str, set[str]] = {}
+        """Values of tags of clusters, by name."""
+        self.pool_tags: dict[str, set[str]] = {}
+        """Values of tags of node pools, by name."""
+        self.rings: set[str] = set()
+        """Names of the rings that have a node pool in scope."""
+
+    def note(self, read: ClusterRead) -> None:
+        """Note a cluster, in scope or not; what can't be read may have anything."""
+        if not isinstance(read, Cluster):
+            self.whole = False
+            return
+        self._names(CLUSTER_PARTS, (read.id.subscription, read.id.resource_group, read.id.name, read.location))
+        _add(self.tags, read.tags)
+        for pool in read.pools:
+            self._names(POOL_PARTS, (pool.name, pool.os_type, pool.os_sku, pool.mode))
+            _add(self.pool_tags, pool.tags)
+        if len(self.rings) < len(self._policy.rings) and self._policy.covers(read):
+            self.rings |= {ring.name for pool in read.pools if (ring := self._policy.ring_for(read, pool))}
+
+    def _names(self, parts: Sequence[str], values: Sequence[str]) -> None:
+        for part, value in zip(parts, values, strict=True):
+            self.parts[part].add(value.lower())
+
+
+def _add(tags: dict[str, set[str]], found: Mapping[str, str]) -> None:
+    for name, value in found.items():
+        tags.setdefault(name.lower(), set()).add(value.lower())
+
+
+def fleet_warnings(rules: Rulebook, seen: FleetSeen) -> tuple[str, ...]:
+    """Return the rings that keep nothing back, and the globs that match nothing; none unless the fleet was seen whole.
+
+    Those of the policy come as `line L: what`, those of exemptions with lines of their own file.
+    """
+    if not seen.whole:
+        return ()
+    found = [warning for what, match, line in _matches(rules.policy) for warning in _vain(what, match, line, seen)]
+    excused = [
+        warning
+        for each in rules.exemptions.entries
+        for warning in _vain(f"exemption `{each.name}`", each.match, each.line, seen)
+    ]
+    return (*lines(_empty_rings(rules.policy, seen)), *lines(found), *lines(excused))
+
+
+def _empty_rings(policy: Policy, seen: FleetSeen) -> Iterator[tuple[int, str]]:
+    for ring in policy.rings:
+        later = next((each.name for each in policy.rings if policy.before(each) == ring), None)
+        if later and ring.name not in seen.rings:
+            what = f"RING `{ring.name}` HAS NO NODE POOL in scope: nothing is tried there before ring `{later}` opens"
+            yield ring.line, f"{what}; correct its `match`, or what is matched by the rings before it"
+
+
+def _matches(policy: Policy) -> Iterator[tuple[str, ClusterMatch, int]]:
+    for rule in policy.rules:
+        yield f"rule `{rule.name}`", rule.match, rule.line
+    for ring in policy.rings:
+        yield f"ring `{ring.name}`", ring.match, ring.line
+    for excluded in policy.scope.exclude:
+        yield "an exclusion", excluded, excluded.line
+
+
+def _vain(what: str, match: ClusterMatch, line: int, seen: FleetSeen) -> Iterator[tuple[int, str]]:
+    for part, values in seen.parts.items():
+        for glob in getattr(match, part, ()):
+            if not _fits_any(glob, values):
+                yield match.line or line, f"`{glob}` in `{part}` of {what} matches nothing in the fleet"
+    for part, tags in (("tags", seen.tags), ("pool_tags", seen.pool_tags)):
+        for name, glob in getattr(match, part, {}).items():
+            if not _fits_any(glob, tags.get(name.lower(), set())):
+                yield match.line or line, f"`{name}: {glob}` in `{part}` of {what} matches nothing in the fleet"
+
+
+def _fits_any(glob: str, values: set[str]) -> bool:
+    if glob.lower() in values:
+        return True
+    fits = pattern(translate(glob.lower())).match
+    return any(fits(value) for value in values)
