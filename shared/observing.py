@@ -20,6 +20,8 @@ from shared.remediation import Remediation
 
 UNREADABLE_GRACE = timedelta(minutes=15)
 """How long transient errors may keep a cluster from being read before it counts as unknown."""
+LEFT_OVER = timedelta(minutes=10)
+"""How soon a look tries again to delete the namespace of a proof that is over."""
 GONE_SURE = timedelta(minutes=2)
 """How long ARM must go on saying that a cluster does not exist, before its operation and places are given up."""
 
@@ -75,10 +77,19 @@ def prove(look: Look, read: ClusterRead, rules: Rulebook) -> Memory:
         return look.memory
     now = look.ports.clock.now()
     memory = replace(memory, pools=_pools_remembered(look, read, now), unreadable_since=None)
-    proven = Proving(look.ports.kubernetes, look.chain, now).prove(read, memory, rules)
+    proven = Proving(look.ports.kubernetes, look.chain, now, look.hold).prove(read, memory, rules)
     if proven != look.memory:
         look.hold.save(proven)
     return proven
+
+
+def probing_wait(look: Look, read: ClusterRead) -> timedelta | None:
+    """Return how soon to come back for pods that ask nodes, or for what is left of them; None if there is nothing."""
+    probing = look.memory.probing
+    if probing is None or not isinstance(read, Cluster) or read.stopped:
+        # Of a stopped cluster nothing runs; that it starts again is a reason of its own to look.
+        return None
+    return LEFT_OVER if probing.over else look.ports.timing.poll
 
 
 def _pools_remembered(look: Look, read: Cluster, now: datetime) -> dict[str, PoolMemory]:

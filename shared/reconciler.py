@@ -35,7 +35,7 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
 from shared.domain.steps import due
 from shared.look import Look, Ports, begin_look
-from shared.observing import not_believed, observe, prove
+from shared.observing import not_believed, observe, probing_wait, prove
 from shared.ports import Table
 from shared.postures import digest
 from shared.remediation import Remediation
@@ -113,7 +113,7 @@ def _run(look: Look) -> Looked:
     planned = _plan(look, read, posture, rules, budget)
     _record(look, read, posture, planned, rules)
     answer = _act(remediation, read, posture, planned.action)
-    waits = (planned.requeue_after, ports.timing.poll if answer else None)
+    waits = (planned.requeue_after, ports.timing.poll if answer else None, probing_wait(look, read))
     requeue_after = min((wait for wait in waits if wait is not None), default=None)
     commit_look(look, remediation, read, posture, planned, rules, now + min(requeue_after or HEARTBEAT, HEARTBEAT))
     send_alerts(look)

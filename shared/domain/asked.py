@@ -19,7 +19,7 @@ def _phrases(settings: Settings) -> Iterator[str]:
     yield f"FIPS {settings.fips}"
     yield f"mode {settings.mode}"
     if settings.fips is Fips.REQUIRED:
-        sampled = ", some nodes are enough" if settings.proof.sampling else ""
+        sampled = ", of large pools by a sample" if settings.proof.sampling else ""
         yield f"proof at level {settings.proof.level}, at most {duration_text(settings.proof.max_age)} old{sampled}"
     if settings.modules is Modules.REQUIRED:
         yield "validated modules"

@@ -17,6 +17,9 @@ NODES = "/api/v1/nodes"
 _POOL_LABELS = ("kubernetes.azure.com/agentpool", "agentpool")
 _FIPS_LABEL = "kubernetes.azure.com/fips_enabled"
 _IMAGE_LABEL = "kubernetes.azure.com/node-image-version"
+_SKU_LABEL = "kubernetes.azure.com/os-sku"
+_VIRTUAL = ("type", "virtual-kubelet")
+"""The label of AKS's virtual nodes (AKSDOC virtual-nodes-cli.md)."""
 
 
 def read_cluster(body: Mapping[str, Any]) -> Cluster:
@@ -90,13 +93,20 @@ def read_node(item: Mapping[str, Any]) -> Node:
         raise ValueError("a node of the list has no name")  # noqa: TRY004 (bad input)
     pool = next((str(labels[label]) for label in _POOL_LABELS if label in labels), "")
     fips = labels.get(_FIPS_LABEL)
+    status = _dict(item.get("status"))
+    info = _dict(status.get("nodeInfo"))
     return Node(
         name=name,
         uid=_str(metadata.get("uid")),
         pool=pool.lower(),
         fips_label=fips if isinstance(fips, str) else None,
         image_label=_str(labels.get(_IMAGE_LABEL)),
-        ready=any(_is_ready(condition) for condition in _list(_dict(item.get("status")).get("conditions"))),
+        ready=any(_is_ready(condition) for condition in _list(status.get("conditions"))),
+        boot=_str(info.get("bootID")),
+        os=_str(info.get("operatingSystem")).lower(),
+        os_sku=_str(labels.get(_SKU_LABEL)),
+        joined=_time(metadata.get("creationTimestamp")),
+        virtual=labels.get(_VIRTUAL[0]) == _VIRTUAL[1],
     )
 
 

@@ -19,7 +19,8 @@ _OF_CAPABILITY = (
     *("TrustedLaunchMissing", "WindowsNotUpdatable"),
 )
 _OF_PROOFS = (
-    *("CountUnreadable", "NoNodes", "NodesDisagree", "NodesMissing", "NodesProven", "NodesUnreadable"),
+    *("CountUnreadable", "NoNodes", "NodesDisagree", "NodesMissing", "NodesProven", "NodesUnanswered"),
+    *("NodesUnreadable", "NoEntra", "VirtualNodes", "WayNotAllowed"),
     *("ProofExpired", "ProofLevelMissing", "ProofMissing", "ProofSettling", "Stopped", "WindowsProofMissing"),
 )
 _OF_CLUSTERS = (

@@ -41,7 +41,7 @@ from shared.domain.model import (
 )
 from shared.domain.openings import Closed, Open
 from shared.domain.steps import put_body
-from shared.nodes import read_nodes
+from shared.nodes import list_nodes
 from shared.ports import Clusters, Fleet, Kubernetes
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
@@ -89,7 +89,8 @@ def face(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 def nodes(face: Face, name: str = CLUSTER.name) -> NodesRead:
     read = face.clusters.read(ClusterId(seed.PAYMENTS, "rg-payments", name))
     assert isinstance(read, Cluster)
-    return read_nodes(face.kubernetes, read, ENTRA_ONLY)
+    with face.kubernetes.open(read, ENTRA_ONLY) as api:
+        return list_nodes(api)
 
 
 def read(face: Face) -> Cluster:
