@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from local import seed_workloads
 from local.clock import Clock
 from local.world import World, images, pools, rollout
 from local.world.access import APP, OPERATOR
@@ -84,6 +85,7 @@ def example_world(
         _payments(world)
         _platform(world)
         _research(world)
+        seed_workloads.fill(world)
     return world
 
 

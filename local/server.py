@@ -8,6 +8,7 @@ or, with the example fleet and a command to run in it: `python -m local.server -
 """
 
 import asyncio
+import contextlib
 import os
 import ssl
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
@@ -118,14 +120,29 @@ def _handler(world: World, face: Face) -> Handler:
         # in a thread: a callback of the world may take its time
         handle = asyncio.get_running_loop().run_in_executor
         response = await handle(None, face, world, asked)
-        while response.again_after:
+        begun = await _begun(request, response)
+        while response.again_after and (begun is None or request.transport is not None):
             await asyncio.sleep(response.again_after)
+            asked = replace(asked, waited=asked.waited + response.again_after)
             response = await handle(None, face, world, asked)
         if response.drop and request.transport is not None:
             request.transport.abort()
+        if begun is not None:
+            with contextlib.suppress(ConnectionError):  # who watched has left
+                await begun.write_eof(response.body)
+            return begun
         return web.Response(status=response.status, headers=list(response.headers), body=response.body)
 
     return serve
+
+
+async def _begun(request: web.Request, response: Response) -> web.StreamResponse | None:
+    """Send the head of an answer whose body is to come later."""
+    if not response.begun:
+        return None
+    begun = web.StreamResponse(status=response.status, headers=dict(response.headers))
+    await begun.prepare(request)
+    return begun
 
 
 async def _read(request: web.Request) -> Request:

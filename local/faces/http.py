@@ -25,6 +25,8 @@ class Request:
     """Scheme and host as the client sees them; links in answers begin with it."""
     client_certificate: str | None = None
     """The common name of the client certificate, if one was shown and is good."""
+    waited: float = 0
+    """How many seconds it has waited since it came, because answers said `again_after`."""
 
     def json(self) -> Json:
         """Return the body as an object, empty if there is none; raise ValueError for anything else."""
@@ -47,6 +49,8 @@ class Response:
     """Reset the connection instead of answering."""
     again_after: float = 0
     """If not 0: wait that many seconds, then handle the same request again. Nothing has happened yet."""
+    begun: bool = False
+    """With `again_after`: the status and the headers are sent already, as for a watch; only the body is to come."""
 
     def json(self) -> Json:
         """Return the body as an object."""

@@ -1,61 +1,38 @@
-"""Every cluster's Kubernetes API, as much as nodes need, under /k8s/<subscription>/<group>/<cluster>.
+"""Every cluster's Kubernetes API under /k8s/<subscription>/<group>/<cluster>: what a request means, and who asks.
 
 Clusters with Entra take tokens for the AKS server application and ask Azure RBAC or their own bindings; the others
 take only the token or client certificate of their kubeconfig, which may do everything.
 """
 
-import base64
-import binascii
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
-from local.faces import kubeconfig, nodes
+from local.faces import kube_access, kube_objects, kube_pods, nodes
 from local.faces.http import Json, Request, Response, answer
-from local.world import RequestRecord, World, rollout
-from local.world.access import InvalidToken, Principal
+from local.faces.kube_access import Wish
+from local.faces.kube_answers import Ask, Resource, listing, refused, show, status
+from local.world import RequestRecord, World
+from local.world.access import InvalidToken
 from local.world.errors import ArmError
 from local.world.faults import Answer, Delay, Drop, LostAnswer
-from local.world.model import Cluster
+from local.world.kube import pods
+from local.world.kube.refusals import Refusal, not_found
 
 PREFIX = re.compile(r"/k8s/(?P<s>[^/]+)/(?P<g>[^/]+)/(?P<c>[^/]+)(?P<rest>/.*)?")
-_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A request to one cluster's API server."""
-
-    world: World
-    request: Request
-    cluster: Cluster
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """One thing an API server answers. Authorization is about `verb` and `resource`; None: everybody may."""
-
-    method: str
-    path: str
-    handler: Callable[[Ask], Response]
-    verb: str | None = None
-    resource: str = ""
-
-
-def status(code: int, reason: str, message: str, **details: Any) -> Response:
-    """Return an error as Kubernetes words it."""
-    body: Json = {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": message,
-        "reason": reason,
-        "code": code,
-    }
-    return answer(body | ({"details": details} if details else {}), code)
+RESOURCES = (
+    nodes.NODES,
+    kube_objects.NAMESPACES,
+    kube_pods.PODS,
+    kube_objects.VOLUMES,
+    kube_objects.CLAIMS,
+    kube_objects.BUDGETS,
+    kube_objects.STORAGE_CLASSES,
+    kube_objects.NODE_CLASSES,
+    *kube_objects.CONTROLLERS,
+)
+_VERBS = {"POST": "create", "PATCH": "patch", "PUT": "update"}
+_NOWHERE = status(404, "NotFound", "the server could not find the requested resource")
 
 
 def handle(world: World, request: Request) -> Response:
@@ -82,7 +59,7 @@ def handle(world: World, request: Request) -> Response:
 def _answer(world: World, request: Request, principal: list[str]) -> Response:
     match = PREFIX.fullmatch(request.path)
     if match is None:
-        return status(404, "NotFound", "the server could not find the requested resource")
+        return _NOWHERE
     with world.entered():
         try:
             cluster = world.cluster(match["s"], match["g"], match["c"])
@@ -106,49 +83,93 @@ def _answer(world: World, request: Request, principal: list[str]) -> Response:
 
 def _serve(ask: Ask, path: str, principal: list[str]) -> Response:
     try:
-        who = _authenticate(ask)
+        who = kube_access.authenticate(ask)
     except InvalidToken:
         return status(401, "Unauthorized", "Unauthorized")
     principal.append(who.name if who else "kubeconfig")
-    for endpoint in ENDPOINTS:
-        found = re.fullmatch(endpoint.path, path)
-        if not found or endpoint.method != ask.request.method:
-            continue
-        if endpoint.verb and who and not _may(ask, who, endpoint):
-            return status(
-                403,
-                "Forbidden",
-                f'{endpoint.resource} is forbidden: User "{who.object_id}" cannot {endpoint.verb} resource '
-                f'"{endpoint.resource}" in API group "" at the cluster scope',
-                kind=endpoint.resource,
-            )
-        return endpoint.handler(Ask(ask.world, ask.request, ask.cluster, found.groupdict().get("name", "")))
-    return status(404, "NotFound", "the server could not find the requested resource")
+    if ask.request.method == "GET" and (told := _DISCOVERY.get(path) or _group(path)):
+        return told(ask)
+    target = _target(path)
+    if target is None:
+        return _NOWHERE
+    there = replace(ask, namespace=target.namespace, name=target.name)
+    resource = target.resource
+    wish = Wish(_verb(there), resource.group, resource.plural, target.subresource)
+    if who and not kube_access.may(there, who, wish):
+        return kube_access.forbidden(there, who, wish)
+    pods.settle(ask.cluster)
+    try:
+        return _answered(there, resource, wish)
+    except Refusal as refusal:
+        return refused(refusal)
 
 
-def _authenticate(ask: Ask) -> Principal | None:
-    """Return the Entra principal, or None for the holder of a static credential; raise InvalidToken."""
-    authorization = ask.request.headers.get("authorization")
-    local_accounts = not ask.cluster.properties.get("disableLocalAccounts")
-    if local_accounts and (
-        authorization == f"Bearer {ask.cluster.token}"
-        or ask.request.client_certificate == kubeconfig.common_name(ask.cluster)
-    ):
+def _verb(ask: Ask) -> str:
+    match ask.request.method:
+        case "GET":
+            watches = ask.request.query.get("watch", "").lower() in {"1", "true"}
+            return "get" if ask.name else "watch" if watches else "list"
+        case "DELETE":
+            return "delete" if ask.name else "deletecollection"
+        case method:
+            return _VERBS.get(method, method.lower())
+
+
+def _answered(ask: Ask, resource: Resource, wish: Wish) -> Response:
+    handler = resource.handlers.get((wish.verb, wish.subresource))
+    if handler:
+        return handler(ask)
+    if wish.subresource:
+        return _NOWHERE
+    if wish.verb in {"list", "watch"}:
+        return listing(ask, resource)
+    if wish.verb == "get":
+        return show(ask, resource, _one(ask, resource))
+    message = "the server does not allow this method on the requested resource"
+    return status(405, "MethodNotAllowed", message)
+
+
+def _one(ask: Ask, resource: Resource) -> Json:
+    if resource.one:
+        return resource.one(ask)
+    found = next((one for one in resource.items(ask) if one["metadata"]["name"] == ask.name), None)
+    if found is None:
+        raise not_found(resource.plural, ask.name, resource.group)
+    return found
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What a path names."""
+
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+def _target(path: str) -> _Target | None:
+    match path.strip("/").split("/"):
+        case ["api", version, *rest]:
+            group = ""
+        case ["apis", group, version, *rest]:
+            pass
+        case _:
+            return None
+    namespace = ""
+    if len(rest) > 2 and rest[0] == "namespaces":
+        namespace, rest = rest[1], rest[2:]
+    if not 1 <= len(rest) <= 3:
         return None
-    if not ask.cluster.entra:
-        raise InvalidToken("Unauthorized", "this cluster has local accounts only")
-    return ask.world.access.authenticate(authorization, (kubeconfig.KUBERNETES_AUDIENCE,))
+    plural, name, subresource = [*rest, "", ""][:3]
+    for resource in RESOURCES:
+        if (resource.group, resource.version, resource.plural) == (group, version, plural):
+            fits = resource.namespaced or not namespace
+            return _Target(resource, namespace, name, subresource) if fits else None
+    return None
 
 
-def _may(ask: Ask, who: Principal, endpoint: Endpoint) -> bool:
-    if ask.cluster.azure_rbac:
-        kind = {"get": "read", "list": "read", "watch": "read", "create": "write", "delete": "delete"}
-        action = f"Microsoft.ContainerService/managedClusters/{endpoint.resource}/{kind[endpoint.verb or 'get']}"
-        return ask.world.access.may_data(who, action, ask.cluster.id)
-    return who.object_id in ask.cluster.readers or ask.world.access.may_data(who, "*", ask.cluster.id)
-
-
-# what is answered
+# what clients ask first
 
 
 def _version(ask: Ask) -> Response:
@@ -165,94 +186,51 @@ def _api_versions(_: Ask) -> Response:
 
 
 def _api_groups(_: Ask) -> Response:
-    return answer({"kind": "APIGroupList", "apiVersion": "v1", "groups": []})
+    versions = {resource.group: resource.version for resource in RESOURCES if resource.group}
+    groups = []
+    for group, version in versions.items():
+        only = {"groupVersion": f"{group}/{version}", "version": version}
+        groups.append({"name": group, "versions": [only], "preferredVersion": only})
+    return answer({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 
 
-def _api_resources(_: Ask) -> Response:
-    def resource(name: str, kind: str, short: str, verbs: list[str]) -> Json:
-        singular = kind.lower()
-        return {
-            "name": name,
-            "singularName": singular,
-            "namespaced": False,
-            "kind": kind,
-            "verbs": verbs,
-            "shortNames": [short],
-        }
-
-    resources = [
-        resource("nodes", "Node", "no", ["get", "list"]),
-        resource("namespaces", "Namespace", "ns", ["get", "list"]),
-    ]
-    return answer({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "v1", "resources": resources})
+def _group(path: str) -> Callable[[Ask], Response] | None:
+    """Return who answers for the resources of a group, if the path names one."""
+    found = [one for one in RESOURCES if path == f"/{'apis' if one.group else 'api'}/{one.api_version}"]
+    if not found:
+        return None
+    listed = [each for one in found for each in _listed(one)]
+    body = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": found[0].api_version, "resources": listed}
+    return lambda _: answer(body)
 
 
-def _as_table(ask: Ask) -> bool:
-    return "as=Table" in ask.request.headers.get("accept", "")
+def _listed(resource: Resource) -> list[Json]:
+    verbs = ["get", "list", *(["watch"] if resource.versioned else [])]
+    main: Json = {
+        "name": resource.plural,
+        "singularName": resource.kind.lower(),
+        "namespaced": resource.namespaced,
+        "kind": resource.kind,
+        "verbs": verbs + [verb for verb, sub in resource.handlers if not sub],
+        "shortNames": list(resource.short),
+    }
+    found = [main]
+    for verb, sub in resource.handlers:
+        if sub:
+            more = {"group": "policy", "version": "v1"} if sub == "eviction" else {}
+            kind = "Eviction" if sub == "eviction" else resource.kind
+            name = f"{resource.plural}/{sub}"
+            found.append(
+                main | {"name": name, "singularName": "", "kind": kind, "verbs": [verb], "shortNames": []} | more
+            )
+    return found
 
 
-def _all_nodes(ask: Ask) -> list[Json]:
-    found = [
-        nodes.show(ask.cluster, pool, node)
-        for pool in ask.cluster.pools.values()
-        for node in rollout.nodes(ask.cluster, pool)
-    ]
-    return sorted(found, key=lambda node: str(node["metadata"]["name"]))
-
-
-def _list_nodes(ask: Ask) -> Response:
-    query = ask.request.query
-    try:
-        by_label = nodes.label_selector(query.get("labelselector", ""))
-        by_field = nodes.field_selector(query.get("fieldselector", ""))
-        limit = int(query.get("limit") or 0)
-        after = base64.b64decode(query.get("continue", ""), b"-_", validate=True).decode()
-    except (ValueError, binascii.Error) as error:
-        return status(400, "BadRequest", str(error))
-    found = [node for node in _all_nodes(ask) if by_label(node) and by_field(node)]
-    rest = [node for node in found if node["metadata"]["name"] > after]
-    page = rest[:limit] if limit else rest
-    metadata: Json = {"resourceVersion": str(int(ask.world.now.timestamp()))}
-    if len(page) < len(rest):
-        last = str(page[-1]["metadata"]["name"]).encode()
-        metadata |= {"continue": base64.urlsafe_b64encode(last).decode()}
-        metadata |= {"remainingItemCount": len(rest) - len(page)}
-    if _as_table(ask):
-        return answer(nodes.table(page, ask.world.now, metadata))
-    return answer({"kind": "NodeList", "apiVersion": "v1", "metadata": metadata, "items": page})
-
-
-def _get_node(ask: Ask) -> Response:
-    found = next((node for node in _all_nodes(ask) if node["metadata"]["name"] == ask.name), None)
-    if found is None:
-        return status(404, "NotFound", f'nodes "{ask.name}" not found', name=ask.name, kind="nodes")
-    return answer(nodes.table([found], ask.world.now, {}) if _as_table(ask) else found)
-
-
-def _namespace(ask: Ask, name: str) -> Json:
-    metadata = {"name": name, "creationTimestamp": nodes.stamp(ask.cluster.created)}
-    return {"kind": "Namespace", "apiVersion": "v1", "metadata": metadata, "status": {"phase": "Active"}}
-
-
-def _list_namespaces(ask: Ask) -> Response:
-    items = [_namespace(ask, name) for name in _NAMESPACES]
-    return answer({"kind": "NamespaceList", "apiVersion": "v1", "metadata": {}, "items": items})
-
-
-def _get_namespace(ask: Ask) -> Response:
-    if ask.name not in _NAMESPACES:
-        return status(404, "NotFound", f'namespaces "{ask.name}" not found', name=ask.name, kind="namespaces")
-    return answer(_namespace(ask, ask.name))
-
-
-ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint("GET", "/version", _version),
-    Endpoint("GET", "/(healthz|livez|readyz)", _healthy),
-    Endpoint("GET", "/api", _api_versions),
-    Endpoint("GET", "/apis", _api_groups),
-    Endpoint("GET", "/api/v1", _api_resources),
-    Endpoint("GET", "/api/v1/nodes", _list_nodes, "list", "nodes"),
-    Endpoint("GET", "/api/v1/nodes/(?P<name>[^/]+)", _get_node, "get", "nodes"),
-    Endpoint("GET", "/api/v1/namespaces", _list_namespaces, "list", "namespaces"),
-    Endpoint("GET", "/api/v1/namespaces/(?P<name>[^/]+)", _get_namespace, "get", "namespaces"),
-)
+_DISCOVERY: Mapping[str, Callable[[Ask], Response]] = {
+    "/version": _version,
+    "/healthz": _healthy,
+    "/livez": _healthy,
+    "/readyz": _healthy,
+    "/api": _api_versions,
+    "/apis": _api_groups,
+}

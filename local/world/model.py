@@ -7,6 +7,7 @@ from typing import Any
 from local.world import ids, images
 from local.world.access import Principal
 from local.world.faults import CancelOperation, FailOperation
+from local.world.kube.state import Kube
 
 Json = dict[str, Any]
 
@@ -32,6 +33,10 @@ class Node:
     ready: bool = True
     labels: dict[str, str | None] = field(default_factory=dict)
     """Labels put on (or, as None, taken off) by hand."""
+    fips_file: bool = True
+    """False: there is no `/proc/sys/crypto/fips_enabled` (on Windows: no registry value)."""
+    fips_provider: bool = True
+    """False: OpenSSL 3 has no FIPS provider although the image should: a regression that Azure Linux 3 had."""
 
 
 @dataclass
@@ -130,6 +135,8 @@ class Cluster:
     provisioning_state: str
     etag: str
     created: datetime
+    kube: Kube = field(repr=False, compare=False)
+    """What its API server keeps."""
     sku: Json = field(default_factory=lambda: {"name": "Base", "tier": "Free"})
     identity: Json = field(default_factory=lambda: {"type": "SystemAssigned"})
     power_state: str = "Running"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from local import events
 from local.world import ids
 from local.world.faults import CancelOperation
+from local.world.kube.drain import DrainFailed
 from local.world.model import Call, Cluster, Json, Operation, Pool
 
 if TYPE_CHECKING:
@@ -85,7 +86,12 @@ def _advance(world: World, op: Operation, cluster: Cluster, step: Step, progress
     def advance() -> None:
         if not op.done and cluster.operation is op:
             world.changing(cluster)
-            step(world.now)
+            try:
+                step(world.now)
+            except DrainFailed as failure:
+                error = {"code": failure.code, "message": failure.message}
+                close(world, op, cluster, cluster.pools.get((op.pool or "").lower()), "Failed", error=error)
+                return
             if op.kind == "Creating":  # AKS puts such words where clients expect only InProgress (captured)
                 op.status = f"CreatingAgentPools: {progress} nodes completed"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from local.world import operations, rollout, rules
 from local.world.errors import ArmError, busy, pool_not_found
+from local.world.kube import pods
 from local.world.model import Call, Cluster, Json, Operation, Pool
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ def delete(
     def gone() -> None:
         world.changing(cluster)
         del cluster.pools[name.lower()]
+        pods.settle(cluster)
 
     return operations.begin(world, call, cluster, pool, kind="Deleting", action=operations.DELETE_POOL, finish=gone)
 

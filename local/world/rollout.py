@@ -62,10 +62,17 @@ def nodes(cluster: Cluster, pool: Pool) -> list[Node]:
 
 def resize(cluster: Cluster, pool: Pool, now: datetime) -> None:
     """Bring the number of nodes in line with `count`, and let surge nodes go."""
-    present = nodes(cluster, pool)
-    present[:] = [node for node in present if not node.surge]
-    wanted = int(pool.properties["count"])
-    del present[wanted:]
+    from local.world.kube import drain  # it asks for nodes here
+
+    present, wanted = nodes(cluster, pool), int(pool.properties["count"])
+    kept = [node for node in present if not node.surge][:wanted]
+    staying = {node.name for node in kept}
+    leaving = [node for node in present if node.name not in staying]
+    for node in leaving:
+        node.unschedulable = True
+    for node in leaving:
+        drain.empty_as_far_as_possible(cluster, node)
+    present[:] = kept
     while len(present) < wanted:
         present.append(make_node(cluster, pool, _free_name(cluster, pool), now))
 
@@ -122,6 +129,9 @@ def _cordon(node: Node, _: datetime) -> None:
 
 
 def _leave(cluster: Cluster, pool: Pool, node: Node, _: datetime) -> None:
+    from local.world.kube import drain  # it asks for nodes here
+
+    drain.drain(cluster, node)
     present = nodes(cluster, pool)
     present[:] = [other for other in present if other.name != node.name]
 

@@ -18,6 +18,7 @@ from local.world.access import Access, Principal, load_roles
 from local.world.agenda import Agenda
 from local.world.errors import group_not_found, subscription_not_found
 from local.world.faults import Faults
+from local.world.kube.state import Kube
 from local.world.management import ManagementGroups
 from local.world.model import Call, Cluster, Json, Node, Operation, Pool
 from local.world.throttles import DEFAULT_LIMITS, Limit, Throttles
@@ -205,6 +206,7 @@ class World(Agenda):
             provisioning_state=state,
             etag=self.guid(),
             created=self.now,
+            kube=Kube(self, self.operation_time / 240, ids.cluster_id(subscription, group, name)),
             token=uuid.UUID(int=self._random.getrandbits(128)).hex,
         )
         self._remember(added, None)

@@ -115,6 +115,35 @@ az aks get-credentials -g "$group" -n "$cluster" --admin --output none
 expect_like "the administrator's kubeconfig has no plugin" 'clusterAdmin' "$(kubectl config view --minify -o jsonpath='{.users[0].name}')"
 expect "and works" 8 "$(kubectl get nodes --no-headers | wc -l)"
 
+probed=$(sed -n 's/^Creating debugging pod \([^ ]*\) with.*/\1/p' \
+  <<<"$(kubectl debug "node/${fips_nodes%% *}" --image=busybox -- cat /proc/sys/crypto/fips_enabled 2>&1)")
+kubectl wait --for=jsonpath='{.status.phase}'=Succeeded "pod/$probed" --timeout=20s >/dev/null
+expect "kubectl debug reads a node's kernel" 1 "$(kubectl logs "$probed")"
+expect_like "kubectl prints pods with their columns" 'NAME +READY +STATUS +RESTARTS +AGE.*0/1 +Completed' "$(kubectl get pods)"
+kubectl delete pod "$probed" >/dev/null
+expect "and removes them" "" "$(kubectl get pods --no-headers 2>/dev/null)"
+expect_like "all workloads are seen" 'NAMESPACE +NAME.*shop +storefront-[^ ]+ +1/1 +Running' "$(kubectl get pods -A)"
+expect_like "budgets say what they allow" 'NAME +MIN AVAILABLE +MAX UNAVAILABLE +ALLOWED DISRUPTIONS.*storefront +N/A +1 +1 ' \
+  "$(kubectl get pdb -n shop)"
+expect_like "namespaces are listed" 'kube-system +Active.*shop +Active' "$(kubectl get ns)"
+busy=$(kubectl get pods -n shop -o jsonpath='{.items[0].spec.nodeName}')
+expect_like "a node is drained" "node/$busy drained" \
+  "$(kubectl drain "$busy" --ignore-daemonsets --force --delete-emptydir-data 2>/dev/null)"
+expect "nothing of it is lost" 3 "$(kubectl get pods -n shop --no-headers | wc -l)"
+expect "and nothing is left there" "" \
+  "$(kubectl get pods -n shop --field-selector "spec.nodeName=$busy" --no-headers 2>/dev/null)"
+expect "a node is uncordoned" "node/$busy uncordoned" "$(kubectl uncordon "$busy")"
+kubectl create namespace strict >/dev/null
+kubectl label namespace strict pod-security.kubernetes.io/enforce=restricted >/dev/null
+expect_like "a restricted namespace refuses what breaks its profile" 'violates PodSecurity "restricted:latest"' \
+  "$(refused kubectl run -n strict bad --image=busybox)"
+kubectl delete namespace strict >/dev/null
+expect "a namespace can be deleted" "" "$(kubectl get ns strict --ignore-not-found)"
+az aks get-credentials -g rg-dev -n aks-build-dev --subscription Platform --admin --output none
+expect_like "volumes are listed" 'pv-cache +100Gi +RWX +Retain +Bound +ci/cache +azurefile-csi' "$(kubectl get pv)"
+expect_like "and claims" 'cache +Bound +pv-cache' "$(kubectl get pvc -n ci)"
+expect "nodes of no pool are listed" 2 "$(kubectl get nodes -l 'karpenter.sh/nodepool,!agentpool' --no-headers | wc -l)"
+
 az group create -n rg-new -l westeurope --output none
 expect "a cluster can be created with FIPS" Succeeded "$(az aks create -g rg-new -n aks-new --enable-fips-image \
   --node-count 2 --generate-ssh-keys --query provisioningState -o tsv)"

@@ -132,7 +132,7 @@ def test_the_age_of_nodes_grows(azure: Azure) -> None:
 def test_a_node_that_is_not_there_is_a_kubernetes_404(azure: Azure) -> None:
     body = ask(azure, f"{NODES}/nobody").json()
     assert (body["kind"], body["code"], body["reason"]) == ("Status", 404, "NotFound")
-    assert ask(azure, "/api/v1/pods").status == 404
+    assert ask(azure, "/api/v1/services").status == 404
 
 
 @pytest.mark.parametrize("path", ["/version", "/api", "/apis", "/api/v1", "/healthz"])
