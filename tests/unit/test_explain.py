@@ -228,7 +228,7 @@ class TestAsked:
         assert asked(settings) == (
             "FIPS required",
             "mode enforce",
-            "proof at level kernel, at most 36h old, some nodes are enough",
+            "proof at level kernel, at most 36h old, of large pools by a sample",
             "validated modules",
             "the OS SKU may become Ubuntu2204",
             "replaced where it can't be switched in place",
