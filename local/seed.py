@@ -18,6 +18,7 @@ PAYMENTS = "10000000-0000-4000-8000-000000000001"
 PLATFORM = "20000000-0000-4000-8000-000000000002"
 RESEARCH = "30000000-0000-4000-8000-000000000003"
 READER, REMEDIATOR, NODE_READER = "fipswarden reader", "fipswarden remediator", "fipswarden node reader"
+NODE_PROVER, RUN_COMMAND = "fipswarden node prover", "fipswarden run command"
 EPOCH = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 _SYSTEM: dict[str, Any] = {
@@ -55,7 +56,7 @@ def empty_world(
 
 def grant(world: World, scope: str) -> None:
     """Give the app its roles at a scope, as infra/ does."""
-    for role in (READER, REMEDIATOR, NODE_READER):
+    for role in (READER, REMEDIATOR, NODE_READER, NODE_PROVER, RUN_COMMAND):
         world.access.assign(APP, role, scope)
 
 

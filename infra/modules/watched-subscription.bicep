@@ -8,9 +8,17 @@ param principalId string
 param readerRoleName string
 param nodeReaderRoleName string
 param remediatorRoleName string
+param nodeProverRoleName string
+param runCommandRoleName string
 
 @description('Whether the app may change node pools here.')
 param allowRemediation bool
+
+@description('Whether the app may prove nodes by pods here.')
+param allowNodePods bool
+
+@description('Whether the app may use AKS run command here.')
+param allowRunCommand bool
 
 @description('Whether events are wanted; without them the resync finds changes by itself, later.')
 param events bool
@@ -41,6 +49,24 @@ resource remediatorAssignment 'Microsoft.Authorization/roleAssignments@2022-04-0
   name: guid(subscription().id, principalId, remediatorRoleName)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', remediatorRoleName)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource nodeProverAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (allowNodePods) {
+  name: guid(subscription().id, principalId, nodeProverRoleName)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', nodeProverRoleName)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource runCommandAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (allowRunCommand) {
+  name: guid(subscription().id, principalId, runCommandRoleName)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', runCommandRoleName)
     principalId: principalId
     principalType: 'ServicePrincipal'
   }
