@@ -86,7 +86,9 @@ def deepen(labels: Proof, asked: Asked, answers: Mapping[str, Answer], proof: st
     said = [answers[node.name] for node in sample if node.name in answers]
     noes = tuple(answer.node for answer in said if answer.fips is False)
     unheard = [node for node in sample if (answer := answers.get(node.name)) is None or answer.fips is None]
-    joined = [node for node in unheard if _may_join(node, asked.settings, began, labels.at)]
+    # A proof that nobody gave covers nobody.
+    may_join = len(unheard) < len(sample)
+    joined = [node for node in unheard if may_join and _joins(node, asked.settings, began, labels.at)]
     silent = len(unheard) - len(joined)
     return replace(
         labels,
@@ -100,9 +102,9 @@ def deepen(labels: Proof, asked: Asked, answers: Mapping[str, Answer], proof: st
     )
 
 
-def _may_join(node: Node, settings: ProofSettings, began: datetime, now: datetime) -> bool:
+def _joins(node: Node, settings: ProofSettings, began: datetime, now: datetime) -> bool:
     """Say whether a node came while others were asked, and the policy covers such nodes for a while."""
-    return node.joined is not None and node.joined >= began and now - node.joined <= settings.joined_nodes
+    return node.joined is not None and node.joined >= began and now - node.joined < settings.joined_nodes
 
 
 def reasons(unheard: Sequence[Node], answers: Mapping[str, Answer]) -> str:

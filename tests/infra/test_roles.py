@@ -178,7 +178,9 @@ def test_the_manifest_for_clusters_without_azure_rbac_gives_what_the_roles_give(
         *(("fipswarden-node-prover", "namespaces", verb) for verb in ("create", "get", "delete")),
         *(("fipswarden-node-prover", "pods", verb) for verb in ("create", "list")),
     }
-    narrowed = [rule["resourceNames"] for each in documents for rule in each.get("rules", ()) if "resourceNames" in rule]
+    narrowed = [
+        rule["resourceNames"] for each in documents for rule in each.get("rules", ()) if "resourceNames" in rule
+    ]
     assert narrowed == [list(NAMESPACES)]
 
 
