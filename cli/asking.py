@@ -74,7 +74,7 @@ def tell(reason: str, title: str, text: str) -> None:
 
 def _look(chosen: argparse.Namespace) -> int:
     cluster = ours(named_cluster(chosen.cluster))
-    _queue(cluster, f"cli: {who()}")
+    queue(cluster, f"cli: {who()}")
     print(f"queued: {cluster} will be looked at; `fipswarden posture {cluster.arm_id}` shows the verdicts")
     if not _known(cluster):
         print("nothing is known of it yet; if it does not exist, there will be no verdict")
@@ -90,7 +90,8 @@ def _known(cluster: ClusterId) -> bool:
     return read_posture(bootstrap.table("posture"), cluster).posture is not None
 
 
-def _queue(cluster: ClusterId, cause: str) -> None:
+def queue(cluster: ClusterId, cause: str) -> None:
+    """Ask for a look."""
     from shared import bootstrap
     from shared.domain.requests import ReconcileRequest
 
@@ -154,7 +155,7 @@ def look_at_waiting() -> str:
         if summary.in_scope and not summary.gone and summary.state in wanting and is_watched(summary.cluster)
     ]
     for cluster in waiting:
-        _queue(cluster, f"cli: {who()} let remediations go on")
+        queue(cluster, f"cli: {who()} let remediations go on")
     return count(len(waiting), "cluster")
 
 
@@ -168,7 +169,7 @@ def _approve(chosen: argparse.Namespace) -> int:
     waiting = _waiting(cluster, chosen.pool)
     what = f"{cluster}/{waiting.pool}: {waiting.message}"
     approve(bootstrap.table("rollout"), waiting.approval, Approval(who(), now, until, what))
-    _queue(cluster, f"cli: {who()} approved")
+    queue(cluster, f"cli: {who()} approved")
     tell("Approved", f"{cluster}/{waiting.pool}: approved", f"Approved by {who()} until {until:%Y-%m-%d}: {what}")
     print(f"approved until {until:%Y-%m-%d %H:%M} UTC, for exactly this: {plain_text(waiting.message)}")
     return OK

@@ -35,6 +35,7 @@ def reconcile(message: func.QueueMessage, poison: func.Out[str]) -> None:
         log.info("message let go", extra={**fields, "because": result.value})
         return
     fields |= {"state": result.state, "action": result.action, "requeueAfter": str(result.requeue_after or "resync")}
+    fields |= {"answers": list(result.answers)} if result.answers else {}
     log.info("looked", extra={**fields, "deferrals": [f"{item.pool}: {item.reason}" for item in result.deferrals]})
 
 

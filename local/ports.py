@@ -18,7 +18,7 @@ from local.world import World
 from local.world.access import APP
 from shared.adapters.management import descendants_url, not_known, refused
 from shared.domain.api_server import AWAY_FOR, Answered, Way
-from shared.domain.arm_errors import UNDECIDED, ArmError, classify
+from shared.domain.arm_errors import UNDECIDED, ArmError, classify, code_and_text
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import (
@@ -104,6 +104,19 @@ class WorldClusters:
             return Unanswered(error.message)
         return Refused(error.reason, error.message, error.retry_write_after)
 
+    def abort(self, cluster: ClusterId, pool: str, request: str) -> BeginResult:
+        """POST the pool's abort."""
+        path = f"{cluster.arm_id}/agentPools/{pool}/abort?api-version={_API}"
+        response = self._client.send("POST", path, headers={"x-ms-client-request-id": request})
+        if response.drop:
+            return Unanswered("the connection was reset after the abort was sent")
+        if response.status in (202, 204):
+            return Accepted(response.header("azure-asyncoperation"), response.header("x-ms-correlation-request-id"))
+        error = self._client.error(response)
+        if error.status in UNDECIDED:
+            return Unanswered(error.message)
+        return Refused(error.reason, error.message, error.retry_write_after)
+
     def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:  # noqa: ARG002 (the port's)
         """GET the operation's URL."""
         parts = urlsplit(url)
@@ -113,8 +126,7 @@ class WorldClusters:
             return Unreadable(error.reason, error.message, error.retry_after)
         body = response.json()
         status = next((end for end in OperationStatus if end.value == body["status"]), OperationStatus.IN_PROGRESS)
-        error_body = body.get("error", {})
-        return OperationRead(status, error_body.get("code", ""), error_body.get("message", ""))
+        return OperationRead(status, *(code_and_text(body) if "error" in body else ("", "")))
 
     def maintenance(self, cluster: ClusterId) -> tuple[MaintenanceConfiguration, ...] | Unreadable:
         """List the maintenance configurations, page by page."""

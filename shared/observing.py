@@ -10,10 +10,12 @@ from shared.domain.model import (
     Gone,
     Memory,
     OutcomeState,
+    Pool,
     PoolMemory,
     Unreadable,
 )
 from shared.domain.rulebook import Rulebook
+from shared.domain.steps import UNFINISHED
 from shared.look import Look
 from shared.proving import Proving
 from shared.remediation import Remediation
@@ -97,6 +99,11 @@ def _pools_remembered(look: Look, read: Cluster, now: datetime) -> dict[str, Poo
     before, memory = look.stored.posture, look.memory
     known = {pool.pool for pool in before.pools} if before and before.pools else None
     names = [pool.name for pool in read.pools]
-    kept = {name: memory.pools[name] for name in names if name in memory.pools}
+    kept = {pool.name: _still(memory.pools[pool.name], pool) for pool in read.pools if pool.name in memory.pools}
     new = [name for name in names if name not in kept and known is not None and name not in known]
     return kept | {name: PoolMemory(first_seen=now, absent=before.at if before else None) for name in new}
+
+
+def _still(remembered: PoolMemory, pool: Pool) -> PoolMemory:
+    """Return what still holds of a pool: one that is half-way no more needs no leave to go on."""
+    return remembered if pool.provisioning_state in UNFINISHED else replace(remembered, resume="")

@@ -95,6 +95,10 @@ class Clusters(Protocol):
         """Send the action's PUT, once: If-Match and body are the action's, `x-ms-client-request-id` the intent."""
         ...
 
+    def abort(self, cluster: ClusterId, pool: str, request: str) -> BeginResult:
+        """Send the POST that aborts what runs on a pool, once; `x-ms-client-request-id` is the request's id."""
+        ...
+
     def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:
         """Ask how far an operation is; `url` is opaque and was given by AKS."""
         ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared import __version__
+from shared.answering import Served, serve
 from shared.budget import read_budget
 from shared.committing import commit_look, remember_notices, send_alerts, tell_rings
 from shared.domain.budget import Budget
@@ -58,6 +59,8 @@ class Looked:
     deferrals: tuple[Deferral, ...]
     requeue_after: timedelta | None
     """How soon the look that was queued comes; None if none was: the resync brings the next one."""
+    answers: tuple[str, ...] = ()
+    """What became of people's requests."""
 
 
 def reconcile(ports: Ports, request: ReconcileRequest, inserted: datetime) -> Looked | LetGo:
@@ -103,24 +106,27 @@ def _run(look: Look) -> Looked:
     read = observe(look, remediation)
     if doubt := not_believed(look, read):
         return _settle(look, None, "", (doubt[0],), doubt[1])
-    memory = prove(look, read, rules)
     if isinstance(read, Gone) and look.stored.etag is None:
         # Nobody has ever seen this cluster: an event or a person named one that does not exist.
+        prove(look, read, rules)
         return _settle(look, None, "", (Deferral("", "NoSuchCluster", "ARM says that it does not exist."),), None)
+    served = Served() if isinstance(read, Unreadable) else serve(look, read)
+    memory = prove(look, read, rules)
     now = ports.clock.now()
     posture = evaluate(read, memory, rules, look.stored.posture, now)
     budget = read_budget(ports.rollout)
     planned = _plan(look, read, posture, rules, budget)
     _record(look, read, posture, planned, rules)
     answer = _act(remediation, read, posture, planned.action)
-    waits = (planned.requeue_after, ports.timing.poll if answer else None, probing_wait(look, read))
+    soon = ports.timing.poll if answer or served.waiting else None
+    waits = (planned.requeue_after, soon, probing_wait(look, read))
     requeue_after = min((wait for wait in waits if wait is not None), default=None)
     commit_look(look, remediation, read, posture, planned, rules, now + min(requeue_after or HEARTBEAT, HEARTBEAT))
     send_alerts(look)
     if isinstance(read, Cluster):
         remember_notices(look, planned, posture)
     tell_rings(look, posture, budget)
-    return _settle(look, posture.state, answer, planned.deferrals, requeue_after)
+    return replace(_settle(look, posture.state, answer, planned.deferrals, requeue_after), answers=served.answers)
 
 
 def _plan(look: Look, read: ClusterRead, posture: Posture, rules: Rulebook, budget: Budget) -> Plan:

@@ -6,15 +6,14 @@ row → posture row. Whatever step was a worker's last one, the next look can te
 
 import secrets
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from functools import partial
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared.budget import change, read_budget, release
 from shared.chain import Chain
-from shared.domain.arm_errors import LASTING
-from shared.domain.budget import Ended, Place, Wanted, learnt, taken
-from shared.domain.checks import CONTEST
+from shared.domain.arm_errors import code_and_text
+from shared.domain.budget import Budget, Ended, Place, Wanted, learnt, taken
+from shared.domain.lessons import after_failure, after_refusal, after_success, is_a_failure, stuck_from
 from shared.domain.model import (
     Accepted,
     Action,
@@ -27,7 +26,6 @@ from shared.domain.model import (
     OperationStatus,
     OutcomeState,
     Pool,
-    PoolMemory,
     Posture,
     Refused,
     Unanswered,
@@ -36,6 +34,7 @@ from shared.domain.model import (
 from shared.domain.records import Record, RecordKind
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
+from shared.domain.throttle import WRITE_PACE, held, of_subscription, paced
 from shared.errors import LeaseLostError
 from shared.ports import Clock, Clusters, Policies, Table
 from shared.rollout import Hold
@@ -45,8 +44,6 @@ _ENDS = {
     OperationStatus.FAILED: OutcomeState.FAILED,
     OperationStatus.CANCELED: OutcomeState.CANCELED,
 }
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
-_LONGEST_REFUSAL = timedelta(hours=6)
 _REST = frozenset(status.value for status in _ENDS)
 
 
@@ -107,7 +104,8 @@ class Remediation:
             if record.id == operation.intent:
                 recalled = replace(recalled, intent_seq=record.seq)
             elif record.payload.get("intent") == operation.intent:
-                recalled = replace(recalled, outcome=OutcomeState(record.payload["outcome"]))
+                said = record.payload
+                recalled = replace(recalled, outcome=OutcomeState(said["outcome"]), message=str(said["message"]))
         if recalled != operation:
             self.hold.save(replace(self.hold.memory, operation=recalled))
         return recalled
@@ -117,10 +115,11 @@ class Remediation:
         if operation.intent_seq is None:
             # The intent was never written, so nothing was sent, and there is nothing to record an outcome for.
             return replace(operation, outcome=OutcomeState.NOT_BEGUN)
-        if pool and _shows(operation, pool):
-            state, message = OutcomeState.ACCEPTED, "No answer is known; the pool shows the change."
-        elif pool and pool.etag == operation.etag:
+        # The eTag first: a pool whose operation is resumed showed the change before.
+        if pool and pool.etag == operation.etag:
             state, message = OutcomeState.NOT_BEGUN, "No answer is known; the pool is as it was."
+        elif pool and shows(operation, pool):
+            state, message = OutcomeState.ACCEPTED, "No answer is known; the pool shows the change."
         else:
             state, message = OutcomeState.UNKNOWN, "No answer is known; the pool was changed, or is gone."
         return self._outcome(operation, state, message)
@@ -129,26 +128,22 @@ class Remediation:
         """Record the end of an accepted operation, if it has one."""
         if pool is None:
             return self._outcome(operation, OutcomeState.CANCELED, "The pool does not exist any more.")
-        ended, message = _ended(pool, progress)
+        ended, message = _ended(operation, pool, progress)
         return self._outcome(operation, _ENDS[ended], message) if ended else operation
 
     def _finish(self, operation: Operation, pool: Pool | None) -> None:
         """Forget an operation that is over, having learnt from it, and give its place in the budget back."""
         memory = replace(self.hold.memory, operation=None)
+        remembered = memory.pool(operation.pool)
         if pool and operation.outcome in _ENDS.values():
             failed = operation.outcome is not OutcomeState.SUCCEEDED
-            words = operation.kind.value.replace("_", " ")
-            blocked = f"The operation ({words}) ended as {operation.outcome}. {operation.message}".strip()
-            self._learn(operation, failed=failed)
-            remembered = replace(
-                memory.pool(pool.name) if failed else self._switched(memory.pool(pool.name), operation, pool),
-                ended=self.clock.now(),
-                proof=None,
-                noticed=None,
-                blocked=blocked if failed else "",
-                blocked_on=pool.configuration if failed else "",
-            )
-            memory = memory.with_pool(pool.name, remembered)
+            if not failed or is_a_failure(operation):
+                self._learn(operation, failed=failed)
+            lesson = after_failure if failed else after_success
+            memory = memory.with_pool(pool.name, lesson(remembered, operation, pool, self.clock.now()))
+        elif operation.resumes and not remembered.blocked and _nothing_happened(operation, pool):
+            # Whoever unblocked the pool let one PUT through, and none was taken.
+            memory = memory.with_pool(operation.pool, replace(remembered, resume=operation.resumes))
         self.hold.save(memory)
         begun = operation.outcome in (*_ENDS.values(), OutcomeState.UNKNOWN)
         release(self.budget, self.request.cluster, self._still_holds, begun=begun)
@@ -158,24 +153,6 @@ class Remediation:
         ended = Ended(operation.intent, self.clock.now(), failed)
         change(self.budget, lambda budget: learnt(budget, ended, self.rules.policy.disruption.breaker))
 
-    def _switched(self, remembered: PoolMemory, operation: Operation, pool: Pool) -> PoolMemory:
-        """Remember a success; only a change of the flag can be one that somebody undid."""
-        return self._contested(remembered, pool) if "enableFIPS" in operation.changes else remembered
-
-    def _contested(self, remembered: PoolMemory, pool: Pool) -> PoolMemory:
-        """Remember a success: a pool that somebody keeps switching back is remediated ever more slowly."""
-        now = self.clock.now()
-        again = remembered.ended is not None and now - remembered.ended < CONTEST
-        times = remembered.remediated + 1 if again else 1
-        if times == 1:
-            return replace(remembered, remediated=1, not_before=None, waiting="")
-        pause = min(_FIRST_PAUSE * 2 ** min(times - 2, 10), _LONGEST_PAUSE)
-        message = (
-            f"{pool.name} had FIPS switched {times} times within days: somebody keeps switching it back. Find out "
-            "who does (Terraform with fips_enabled = false does)."
-        )
-        return replace(remembered, remediated=times, not_before=now + pause, waiting=f"Contested: {message}")
-
     def _still_holds(self, _: Place) -> bool:
         self.hold.check()
         return True
@@ -183,8 +160,7 @@ class Remediation:
     def act(self, action: Action, cluster: Cluster, posture: Posture) -> BeginResult | None:
         """Begin the planned action; None if a fence or the budget stopped it before anything was sent."""
         now = self.clock.now()
-        operation = Operation(secrets.token_hex(16), action.kind, action.pool, action.etag, now, action.changes)
-        self.hold.save(replace(self.hold.memory, operation=operation))
+        operation = self._decided(action, now)
         try:
             place = self._reserve(operation, action)
             ready = place is not None and self._open(action)
@@ -210,6 +186,25 @@ class Remediation:
         self._answer(operation, result, _find(cluster, action.pool))
         return result
 
+    def _decided(self, action: Action, now: datetime) -> Operation:
+        """Remember what is about to be begun; what a person let through once is used up by it."""
+        remembered, stuck = self.hold.memory.pool(action.pool), stuck_from(read_budget(self.budget), action.nodes, now)
+        operation = Operation(
+            secrets.token_hex(16),
+            action.kind,
+            action.pool,
+            action.etag,
+            now,
+            action.changes,
+            stuck=stuck,
+            resumes=remembered.resume,
+        )
+        memory = replace(self.hold.memory, operation=operation)
+        if remembered.resume:
+            memory = memory.with_pool(action.pool, replace(remembered, resume=""))
+        self.hold.save(memory)
+        return operation
+
     def _reserve(self, operation: Operation, action: Action) -> Place | None:
         """Take a place in the budget, using up the approvals that the action needs; None if there is none any more."""
         policy, cluster = self.rules.policy, self.request.cluster
@@ -217,7 +212,13 @@ class Remediation:
         wanted = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
         nodes = 1 if action.nodes is None else action.nodes
         place = Place(operation.intent, action.pool, cluster.subscription, action.ring, nodes, operation.at)
-        decide = partial(taken, policy=policy, wanted=wanted, place=place, needs=action.approvals, now=operation.at)
+
+        def decide(budget: Budget) -> Budget | None:
+            if paced(budget, cluster.subscription, operation.at):
+                return None
+            found = taken(budget, policy, wanted, place, action.approvals, operation.at)
+            return held(found, cluster.subscription, operation.at + WRITE_PACE, operation.at) if found else None
+
         found = change(self.budget, decide)
         return found.places[cluster.key] if found else None
 
@@ -246,22 +247,19 @@ class Remediation:
             case Refused(reason, message):
                 self._outcome(operation, OutcomeState.REFUSED, f"{reason}: {message}")
                 if pool:
-                    remembered = self._refused(self.hold.memory.pool(pool.name), pool, result)
+                    now, remembered = self.clock.now(), self.hold.memory.pool(pool.name)
+                    remembered = after_refusal(remembered, operation, pool, result, now, self.hold.poll)
                     self.hold.save(self.hold.memory.with_pool(pool.name, remembered))
+                if of_subscription(result) and result.retry_after:
+                    self._hold_subscription(result.retry_after)
             case Unanswered():
                 # Whether it happened is for the next look to find out: nothing is recorded that isn't known.
                 self.hold.save(replace(self.hold.memory, operation=operation))
 
-    def _refused(self, remembered: PoolMemory, pool: Pool, result: Refused) -> PoolMemory:
-        """Remember a refusal: for good, or until when; the more often, the longer, so that others get their turn."""
-        said = f"AKS refused: {result.message}"
-        if result.retry_after is None:
-            return replace(remembered, blocked=said, blocked_on=pool.configuration)
-        refusals = remembered.refusals + 1
-        pause = min(max(result.retry_after, self.hold.poll * 2 ** min(refusals - 1, 10)), _LONGEST_REFUSAL)
-        lasting = said if result.reason in LASTING else ""
-        until, waiting = self.clock.now() + pause, f"{result.reason}: {said}"
-        return replace(remembered, refused=lasting, refusals=refusals, not_before=until, waiting=waiting)
+    def _hold_subscription(self, lasting: timedelta) -> None:
+        """Let nobody send anything to the subscription until Azure takes it again."""
+        subscription, now = self.request.cluster.subscription, self.clock.now()
+        change(self.budget, lambda budget: held(budget, subscription, now + lasting, now))
 
     def _intent(self, operation: Operation, action: Action, cluster: Cluster, posture: Posture, place: Place) -> Record:
         verdict = next(pool for pool in posture.pools if pool.pool == action.pool)
@@ -331,10 +329,10 @@ def _is_on(operation: Operation, pool: Pool | None) -> bool:
     if operation.outcome is OutcomeState.ACCEPTED:
         return True
     refused = operation.outcome is OutcomeState.REFUSED
-    return refused and bool(pool and _shows(operation, pool)) and not _rests(pool)
+    return refused and bool(pool and shows(operation, pool)) and not _rests(pool)
 
 
-def _shows(operation: Operation, pool: Pool) -> bool:
+def shows(operation: Operation, pool: Pool) -> bool:
     """Say whether a pool has the values that our PUT gives it; ARM may spell an OS SKU in another case."""
     return all(_lower(pool.body.get(name)) == _lower(value) for name, value in operation.changes.items())
 
@@ -349,14 +347,32 @@ def _find(read: ClusterRead, name: str) -> Pool | None:
     return next((pool for pool in read.pools if pool.name == name), None)
 
 
-def _ended(pool: Pool, progress: OperationRead | Unreadable | None) -> tuple[OperationStatus | None, str]:
+def _nothing_happened(operation: Operation, pool: Pool | None) -> bool:
+    """Say whether it is certain that AKS took no PUT of an operation."""
+    if operation.outcome is OutcomeState.REFUSED:
+        return pool is not None and pool.etag == operation.etag
+    return operation.outcome in (None, OutcomeState.NOT_BEGUN)
+
+
+def _ended(
+    operation: Operation, pool: Pool, progress: OperationRead | Unreadable | None
+) -> tuple[OperationStatus | None, str]:
     """Say how an operation ended: by its URL, or where that was lost, by the pool's provisioning state."""
-    if isinstance(progress, OperationRead):
+    aborted = operation.aborted and pool.provisioning_state == OperationStatus.CANCELED
+    if isinstance(progress, OperationRead) and not aborted:
         if progress.status is OperationStatus.IN_PROGRESS:
             return None, ""
-        detail = f"{progress.code}: {progress.message}" if progress.code else ""
-        return progress.status, detail or "AKS says that the operation has ended."
+        detail = f"{progress.code}: {progress.message}" if progress.code else progress.message
+        return progress.status, detail or _error(pool) or "AKS says that the operation has ended."
     for status in _ENDS:
         if pool.provisioning_state == status.value:
-            return status, f"The pool's provisioning state is {status}."
+            error = _error(pool) if status is not OperationStatus.SUCCEEDED else ""
+            return status, error or f"The pool's provisioning state is {status}."
     return None, ""
+
+
+def _error(pool: Pool) -> str:
+    """Return the error that a pool shows of its last operation (AgentPoolStatus.provisioningError); empty if none."""
+    status = pool.body.get("status")
+    code, text = code_and_text(status.get("provisioningError")) if isinstance(status, dict) else ("", "")
+    return f"{code}: {text}" if code else text

@@ -1,4 +1,4 @@
-"""AKS through azure-mgmt-containerservice: reads a cluster, begins an update once, asks how far an operation is."""
+"""AKS through azure-mgmt-containerservice: reads a cluster, begins an update once, aborts it, asks how far it is."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.arm import Arm, classified
-from shared.domain.arm_errors import UNDECIDED
+from shared.domain.arm_errors import UNDECIDED, code_and_text
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import (
@@ -81,6 +81,31 @@ class AksClusters:
                 return _refused(error)
             if not answer.operation:
                 return Unanswered(f"AKS said {answer.status}, and the rest could not be read: {error.message}")
+        return Accepted(answer.operation, answer.headers.get("x-ms-correlation-request-id", ""))
+
+    def abort(self, cluster: ClusterId, pool: str, request: str) -> BeginResult:
+        """POST the pool's abort, once; AKS takes no condition: the caller has just seen what runs there."""
+        from azure.core.exceptions import AzureError
+
+        from shared.adapters.deadline import SentTooLateError
+
+        answer = _Answer()
+        send_by = self._arm.monotonic() + _SEND_WITHIN
+        try:
+            self._arm.client(cluster.subscription).agent_pools.begin_abort_latest_operation(
+                cluster.resource_group,
+                cluster.name,
+                pool,
+                headers={"x-ms-client-request-id": request},
+                polling=False,
+                raw_response_hook=answer.keep,
+                send_by=send_by,
+            )
+        except SentTooLateError as error:
+            return Refused("TooLate", f"The abort was not sent: {error}.", _TRANSPORT_RETRY)
+        except AzureError as error:
+            if not answer.is_success:
+                return _refused(error)
         return Accepted(answer.operation, answer.headers.get("x-ms-correlation-request-id", ""))
 
     def _put(self, cluster: ClusterId, action: Action, intent: str, answer: "_Answer") -> None:
@@ -169,7 +194,7 @@ def _refused(error: "AzureError") -> Refused | Unanswered:
         return Refused(found.reason, found.message, found.retry_write_after)
     if isinstance(error, ServiceRequestError):
         return Refused("Unreachable", f"Nothing was sent, ARM could not be reached: {error}", _TRANSPORT_RETRY)
-    return Unanswered(f"The connection broke after the PUT was sent: {error.message}")
+    return Unanswered(f"The connection broke after the request was sent: {error.message}")
 
 
 def _raw(response: "PipelineResponse[Any, Any]", _model: object, _headers: Mapping[str, Any]) -> Any:
@@ -183,6 +208,4 @@ def _operation(body: Mapping[str, Any]) -> OperationRead:
     """Read an operation's state; any word that is not one of the three ends means that it goes on (ARM, async)."""
     said = str(body.get("status", "")).lower()
     status = next((end for end in OperationStatus if end.value.lower() == said), OperationStatus.IN_PROGRESS)
-    error = body.get("error")
-    detail = error if isinstance(error, dict) else {}
-    return OperationRead(status, str(detail.get("code", "")), str(detail.get("message", ""))[:2000])
+    return OperationRead(status, *(code_and_text(body) if isinstance(body.get("error"), dict) else ("", "")))

@@ -211,9 +211,15 @@ def _reasons(pool: PoolPosture) -> frozenset[str]:
 _BEGUN = {
     ActionKind.ENABLE_FIPS: "It was not FIPS-enabled. FIPS is being switched on",
     ActionKind.DISABLE_FIPS: "The policy forbids FIPS. FIPS is being switched off",
-    ActionKind.CHANGE_OS_SKU: "Its modules are historical. Its OS SKU is being changed",
+    ActionKind.CHANGE_OS_SKU: "The policy wants another OS SKU. It is being changed",
     ActionKind.REPLACE: "It can't have FIPS in place. It is being replaced",
 }
+
+
+def _why_begun(operation: Operation) -> str:
+    if operation.resumes:
+        return f"AKS had left it half-way, and {operation.resumes} unblocked it. It is being gone on with"
+    return _BEGUN[operation.kind]
 
 
 def begun(cluster: ClusterId, operation: Operation, at: datetime, channels: tuple[str, ...] = ()) -> Alert:
@@ -225,7 +231,7 @@ def begun(cluster: ClusterId, operation: Operation, at: datetime, channels: tupl
         "info",
         "RemediationBegun",
         f"{cluster}/{operation.pool}: remediation begun",
-        f"{_BEGUN[operation.kind]}: AKS reimages its nodes, one surge at a time.",
+        f"{_why_begun(operation)}: AKS reimages its nodes, one surge at a time.",
         at,
         channels=channels,
     )

@@ -106,6 +106,8 @@ class Budget:
     paused_by: str = ""
     """Who paused, and why."""
     last_begun: datetime | None = None
+    not_before: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    """By subscription: nothing is sent there before that time."""
     ended: tuple[Ended, ...] = ()
     """The last ones, oldest first."""
     broken: str = ""

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.domain.arm_errors import ABORTED, CANCELED, FAILED, TABLE
 from shared.domain.capability import KNOWN_OS_SKUS, fips_enabled_by_default, incapable, release_if_switched
-from shared.domain.model import Cluster, Finding, Pool, PoolMemory
+from shared.domain.model import Cluster, Finding, Operation, Pool, PoolMemory
 from shared.domain.model import ComplianceState as State
 from shared.domain.modules import Standing, modules_of
 from shared.domain.policy import Rule
@@ -25,8 +26,8 @@ class Subject:
     memory: PoolMemory
     rule: Rule
     now: datetime
-    operating: bool = False
-    """Our own operation on the pool has not ended, whatever the pool's provisioning state says."""
+    operation: Operation | None = None
+    """Our own operation on the pool, which has not ended, whatever the pool's provisioning state says."""
     agent: str = ""
     """Version of the cluster's monitoring agent; empty if it is not known."""
 
@@ -46,6 +47,7 @@ class Subject:
         return self.cluster.stopped or self.pool.stopped or self.pool.count == 0
 
 
+_KNOWN = frozenset({ABORTED, CANCELED, *(row.reason for row in TABLE)})
 CONTEST = timedelta(days=7)
 """A pool that needs us again within this time is contested."""
 
@@ -114,22 +116,34 @@ def cluster_setting(subject: Subject) -> Finding | None:
 def settled(subject: Subject) -> Finding | None:
     """Say whether the flag can be believed: it shows the target before any node has it."""
     pool = subject.pool
+    if subject.operation and subject.operation.stuck and subject.now > subject.operation.stuck:
+        return Finding("settled", State.UNKNOWN, "OperationStuck", _stuck(subject, subject.operation))
     if subject.required and not pool.enable_fips:
         return None
-    if subject.operating:
+    if subject.operation:
         return Finding("settled", State.UNKNOWN, "OperationInProgress", "Our operation on the pool has not ended.")
     if pool.provisioning_state == "Succeeded":
         return None
     if pool.provisioning_state in ("Failed", "Canceled"):
         message = (
             f"The pool's provisioning state is {pool.provisioning_state}: some of its nodes may run another image. "
-            "Find the error in the activity log, mend it and update the pool."
+            "Find the error in the activity log and mend it; then update the pool, or run "
+            f"`fipswarden unblock {subject.cluster.id} {pool.name}` to have the app do it once."
         )
         return Finding("settled", State.UNKNOWN, f"Provisioning{pool.provisioning_state}", message)
     # The flag shows the target as soon as AKS has accepted a change, before any node has it
     # (recorded: test_aks_update_agentpool_os_sku).
     message = f"The pool's provisioning state is {pool.provisioning_state or 'missing'}: judged when it has ended."
     return Finding("settled", State.UNKNOWN, "OperationInProgress", message)
+
+
+def _stuck(subject: Subject, operation: Operation) -> str:
+    hours = (subject.now - operation.at).total_seconds() / 3600
+    return (
+        f"Our operation ({operation.kind.value.replace('_', ' ')}) has run for {hours:.0f} hours, since "
+        f"{operation.at:%Y-%m-%d %H:%M} UTC: far longer than it should. See what its nodes wait for; "
+        f"`fipswarden abort {subject.cluster.id} {operation.pool}` stops it. The app never does so by itself."
+    )
 
 
 def image(subject: Subject) -> Finding | None:
@@ -242,7 +256,9 @@ def remediation(subject: Subject) -> Finding | None:
     switched = subject.pool.enable_fips is subject.required and subject.pool.provisioning_state == "Succeeded"
     if not blocked or (switched and not target_os_sku(subject)):
         return None
-    return Finding("remediation", State.NON_COMPLIANT, "RemediationFailed", blocked)
+    reason = memory.blocked_reason if still else memory.waiting.partition(": ")[0]
+    # A code of ARM's that no row knows is no reason that an exemption could name.
+    return Finding("remediation", State.NON_COMPLIANT, reason if reason in _KNOWN else FAILED, blocked)
 
 
 def contested(subject: Subject) -> Finding | None:

@@ -104,9 +104,9 @@ def cluster_settings(policy: Policy, cluster: Cluster) -> Settings:
 def subjects(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> Iterator[Subject]:
     """Yield what the checks look at, pool by pool."""
     for pool in cluster.pools:
-        operating = memory.operation is not None and memory.operation.pool == pool.name
+        operation = memory.operation if memory.operation and memory.operation.pool == pool.name else None
         rule = policy.rule_for(cluster, pool)
-        yield Subject(pool, cluster, memory.pool(pool.name), rule, now, operating, memory.agent)
+        yield Subject(pool, cluster, memory.pool(pool.name), rule, now, operation, memory.agent)
 
 
 def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:

@@ -35,6 +35,7 @@ REMEDIES: Mapping[str, str] = {
     "RingClosed": "its pools are compliant or exempt, and the resync has counted them",
     "CanaryUnproven": "that pool is proven: `fipswarden explain` says what keeps it",
     "PolicyNotApproved": "`fipswarden policy approve` with this very text",
+    "Blocked": "`fipswarden unblock` on this cluster and pool, or another configuration of the pool",
     "ApprovalMissing": "`fipswarden approve` on this cluster and pool",
 }
 """What would end a wait, by its reason, where its own message doesn't say so already."""

@@ -433,6 +433,12 @@ class Operation:
     """`Azure-AsyncOperation`, opaque; empty if it was lost or never given."""
     message: str = ""
     """What the last outcome's record says."""
+    stuck: datetime | None = None
+    """From when on it takes too long; None in rows of versions that did not say so."""
+    resumes: str = ""
+    """Who let it be sent to a pool that AKS had left in Failed or Canceled; empty for any other."""
+    aborted: str = ""
+    """Who asked us to abort it, and was granted that; empty if nobody was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,6 +452,12 @@ class PoolMemory:
     """Why the product does not try again by itself; empty if it may."""
     blocked_on: str = ""
     """The pool's configuration when it was blocked: another one clears the block."""
+    blocked_reason: str = ""
+    """CamelCase code of what it failed for; empty in rows of versions that did not say so."""
+    resume: str = ""
+    """Who let one PUT of ours be sent though AKS left the pool in Failed or Canceled; empty once it was."""
+    apart: str = ""
+    """The pool's configuration on which AKS refused to change OS SKU and FIPS together: first one, then the other."""
     refused: str = ""
     """What keeps AKS from taking our PUT until a person acts, such as a lock; empty once it was taken."""
     refusals: int = 0
@@ -509,7 +521,7 @@ class OperationRead:
     code: str = ""
     """ARM's error code, if it ended badly."""
     message: str = ""
-    """ARM's error text, if it ended badly."""
+    """ARM's error text with what is nested in it, if it ended badly."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def asks_nodes(subject: Subject) -> bool:
     if subject.empty:
         return False
     if _only_registry(subject):
-        settled = subject.pool.provisioning_state == "Succeeded" and not subject.operating
+        settled = subject.pool.provisioning_state == "Succeeded" and subject.operation is None
         return settled and bool(subject.settings.proof.windows_image)
     return subject.settings.proof.level is not ProofLevel.CONTROL_PLANE and _claims_fips(subject)
 
@@ -88,7 +88,7 @@ def _claims_fips(subject: Subject) -> bool:
     pool = subject.pool
     return (
         subject.required
-        and not subject.operating
+        and not subject.operation
         and pool.enable_fips is True
         and pool.os_type == "Linux"
         and pool.provisioning_state == "Succeeded"

@@ -11,7 +11,7 @@ _OF_CHECKS = (
     *("FipsOff", "FlagSettlesNothing", "FlagUnreadable", "ImageFips", "ImageIsFips", "ImageMissing", "ImageNotFips"),
     *("ModulesHistorical", "ModulesUnknown", "ModulesValidated", "MonitoringAgentOld", "OperationInProgress"),
     *("OsSkuUnknown", "OsTypeUnknown", "ProvisioningCanceled", "ProvisioningFailed", "ReleaseRetiring"),
-    *("RemediationFailed", "SmbVolumes", "VersionUnreadable"),
+    *("Aborted", "Canceled", "OperationStuck", "RemediationFailed", "SmbVolumes", "VersionUnreadable"),
 )
 _OF_CAPABILITY = (
     *("Arm64Incapable", "ConfidentialVmIncapable", "KubernetesTooOld", "OsRetired", "OsSkuIncapable"),

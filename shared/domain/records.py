@@ -26,6 +26,8 @@ class RecordKind(StrEnum):
     PROOF = "proof"
     INTENT = "intent"
     OUTCOME = "outcome"
+    REQUEST = "request"
+    """A person asked for something: what, and then what became of it."""
 
 
 @dataclass(frozen=True, slots=True)

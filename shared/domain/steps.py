@@ -17,6 +17,10 @@ READ_ONLY = ("eTag", "currentOrchestratorVersion", "provisioningState", "nodeIma
 `nodeImageVersion`, which is writable since 2026-04-01 and would trigger a rollback."""
 
 
+UNFINISHED = ("Failed", "Canceled")
+"""Provisioning states in which AKS leaves a pool half-way: any later PUT goes on from there (AKS, rolling upgrades)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A remediation step that is due."""
@@ -81,17 +85,29 @@ def _step(subject: Subject, verdict: PoolPosture) -> Step | None:
     }
     if subject.settings.fips is Fips.FORBIDDEN:
         changes = {"enableFIPS": False}
-        return Step(subject, verdict, ActionKind.DISABLE_FIPS, changes) if "FipsForbidden" in reasons else None
+        wrong = "FipsForbidden" in reasons or _resumed(subject)
+        return Step(subject, verdict, ActionKind.DISABLE_FIPS, changes) if wrong else None
     target = target_os_sku(subject)
     moved = {"osSKU": target} if target else {}
     if "FipsDisabled" in reasons:
         stuck = not target and incapable(subject.pool, today=subject.now.date())
         if subject.settings.strategy is Strategy.REPLACE and stuck:
             return Step(subject, verdict, ActionKind.REPLACE, {})
+        if target and subject.memory.apart == subject.pool.configuration:
+            # AKS refused both in one PUT: the OS SKU goes first, since it is what makes the pool FIPS-capable.
+            return Step(subject, verdict, ActionKind.CHANGE_OS_SKU, moved)
         return Step(subject, verdict, ActionKind.ENABLE_FIPS, {"enableFIPS": True, **moved})
     if "ModulesHistorical" in reasons and target:
         return Step(subject, verdict, ActionKind.CHANGE_OS_SKU, moved)
+    if subject.required and _resumed(subject):
+        return Step(subject, verdict, ActionKind.ENABLE_FIPS, {"enableFIPS": True})
     return None
+
+
+def _resumed(subject: Subject) -> bool:
+    """Say whether a person wants what AKS left half-way to be gone on with; the flag shows the end of it already."""
+    pool = subject.pool
+    return bool(subject.memory.resume) and pool.provisioning_state in UNFINISHED and pool.os_type == "Linux"
 
 
 def describe(step: Step) -> str:

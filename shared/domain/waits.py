@@ -11,7 +11,8 @@ from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_clu
 from shared.domain.model import ActionKind, Cluster, ComplianceState, Mode, Notice
 from shared.domain.settings import Skip
 from shared.domain.situation import Situation
-from shared.domain.steps import Step, approval_fingerprint, describe
+from shared.domain.steps import UNFINISHED, Step, approval_fingerprint, describe
+from shared.domain.throttle import paced
 from shared.domain.windows import Closed, Open, opening
 
 _NOTICE_HOLDS = timedelta(days=30)
@@ -79,11 +80,13 @@ def _impossible(situation: Situation, step: Step) -> Wait | None:
         return Wait("NoETag", "ARM gave no eTag for the pool: a PUT could overwrite somebody's change.")
     if situation.cluster.stopped or pool.stopped:
         return Wait("Stopped", "A stopped cluster or pool can't be updated: start it, or delete it.")
-    if pool.provisioning_state in ("Failed", "Canceled"):
-        message = f"Provisioning state {pool.provisioning_state}: mend the pool first, a PUT would resume that."
-        return Wait(f"Provisioning{pool.provisioning_state}", message)
+    unblock = f"`fipswarden unblock {situation.cluster.id} {pool.name}`"
     if remembered.blocked and remembered.blocked_on == pool.configuration:
-        return Wait("Blocked", f"{remembered.blocked} It is tried again when the pool's configuration changes.")
+        message = f"{remembered.blocked} It is tried again after {unblock}, or when the pool's configuration changes."
+        return Wait("Blocked", message)
+    if pool.provisioning_state in UNFINISHED and not remembered.resume:
+        state = pool.provisioning_state
+        return Wait(f"Provisioning{state}", f"AKS left it in {state}: mend why; {unblock} lets one PUT resume it.")
     if remembered.smb and step.kind is ActionKind.ENABLE_FIPS:
         return Wait("SmbVolumes", f"Workloads mount SMB volumes: {', '.join(remembered.smb[:10])}.", _REREAD)
     return None
@@ -190,7 +193,9 @@ def _openings(situation: Situation, step: Step) -> Iterator[Open | Closed]:
 
 def _no_place(situation: Situation, step: Step) -> Wait | None:
     """Whether the budget has a place."""
-    found = refusal(situation.budget, situation.rules.policy, wanted(situation, step), situation.now)
+    place = wanted(situation, step)
+    found = refusal(situation.budget, situation.rules.policy, place, situation.now)
+    found = found or paced(situation.budget, place.subscription, situation.now)
     return _refused(found, situation) if found else None
 
 

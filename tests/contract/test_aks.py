@@ -1,6 +1,7 @@
 """What becomes of one request to AKS: a PUT leaves soon after the fence or not at all, a success is no refusal."""
 
 import io
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,16 @@ from shared import bootstrap
 from shared.adapters.aks import AksClusters
 from shared.adapters.arm import Arm
 from shared.domain.clouds import CLOUDS
-from shared.domain.model import Accepted, Action, ActionKind, Refused, Unanswered, Unreadable
+from shared.domain.model import (
+    Accepted,
+    Action,
+    ActionKind,
+    OperationRead,
+    OperationStatus,
+    Refused,
+    Unanswered,
+    Unreadable,
+)
 from tests.builders import cluster_id
 
 OPERATION = "https://management.azure.com/operations/1"
@@ -95,6 +105,30 @@ def test_a_put_whose_token_took_too_long_is_never_sent(clusters: AksClusters, he
         "The PUT was not sent: it was ready 1.0 s after its deadline.",
     )
     assert answer.retry_after
+
+
+def test_an_abort_is_sent_in_time_or_not_at_all(clusters: AksClusters, here: Here) -> None:
+    here.token_takes = [21, 19]
+    here.answers = [(202, STARTED, b"")]
+
+    late = clusters.abort(cluster_id(), "batch", "request-1")
+    assert (here.sent, isinstance(late, Refused) and late.reason) == ([], "TooLate")
+
+    assert clusters.abort(cluster_id(), "batch", "request-1") == Accepted(OPERATION, "c-1")
+    assert here.sent == ["POST"]
+
+
+def test_an_operation_that_fails_is_read_with_what_is_nested_in_it(clusters: AksClusters, here: Here) -> None:
+    error = {
+        "code": "Outer",
+        "message": "See details.",
+        "details": [{"code": "SubnetIsFull", "message": "snet is full."}],
+    }
+    here.answers = [(200, {}, json.dumps({"status": "Failed", "error": error}).encode())]
+
+    read = clusters.operation(cluster_id(), OPERATION)
+
+    assert read == OperationRead(OperationStatus.FAILED, "Outer", "See details. SubnetIsFull: snet is full.")
 
 
 def test_a_put_that_arm_challenges_is_not_sent_again_after_its_time(clusters: AksClusters, here: Here) -> None:

@@ -249,6 +249,55 @@ def test_an_operation_that_fails_says_why(face: Face) -> None:
     assert pool(face).provisioning_state == "Failed"
 
 
+def test_an_abort_stops_what_runs_and_leaves_the_pool_canceled(face: Face) -> None:
+    begun = face.clusters.begin(CLUSTER, enable(pool(face)), "intent-1")
+    assert isinstance(begun, Accepted)
+    answer = face.clusters.abort(CLUSTER, "batch", "request-1")
+    assert isinstance(answer, Accepted)
+    assert answer.correlation_id
+    assert pool(face).provisioning_state == "Canceling"
+    assert wait_for_end(face, answer.url).status is OperationStatus.SUCCEEDED
+    ended = wait_for_end(face, begun.url)
+    assert (ended.status, bool(ended.message)) == (OperationStatus.CANCELED, True)
+    assert pool(face).provisioning_state == "Canceled"
+    sent = [one for one in face.world.requests if one.method == "POST" and one.path.endswith("/abort")]
+    assert [(one.client_request_id, one.status) for one in sent] == [("request-1", 202)]
+
+
+def test_an_abort_of_nothing_is_refused(face: Face) -> None:
+    answer = face.clusters.abort(CLUSTER, "batch", "request-1")
+    assert isinstance(answer, Refused)
+    assert answer.message
+
+
+def test_an_abort_that_ends_too_late_is_refused_and_worth_another_look(face: Face) -> None:
+    # 409 where the operation ends first: azure-mgmt-containerservice 41.8, begin_abort_latest_operation.
+    face.world.faults.add(Fault(Answer(409, "OperationNotAllowed", "It has ended."), method="POST", times=1))
+    answer = face.clusters.abort(CLUSTER, "batch", "request-1")
+    assert isinstance(answer, Refused)
+    assert answer.retry_after is not None
+
+
+def test_an_abort_that_the_role_does_not_allow_is_refused_for_an_hour(face: Face) -> None:
+    begun = face.clusters.begin(CLUSTER, enable(pool(face)), "intent-1")
+    assert isinstance(begun, Accepted)
+    scope = f"/subscriptions/{seed.PAYMENTS}"
+    face.world.access.revoke(APP, scope)
+    face.world.access.assign(APP, seed.READER, scope)
+    answer = face.clusters.abort(CLUSTER, "batch", "request-1")
+    assert isinstance(answer, Refused)
+    assert (answer.reason, answer.retry_after) == ("Forbidden", timedelta(hours=1))
+
+
+@pytest.mark.parametrize("effect", [LostAnswer(), Answer(503, "Unavailable", "no")])
+def test_an_abort_without_an_answer_is_neither_done_nor_undone(face: Face, effect: LostAnswer | Answer) -> None:
+    begun = face.clusters.begin(CLUSTER, enable(pool(face)), "intent-1")
+    assert isinstance(begun, Accepted)
+    face.world.faults.add(Fault(effect, method="POST", kind="agentPools", times=1))
+    assert isinstance(face.clusters.abort(CLUSTER, "batch", "request-1"), Unanswered)
+    assert (pool(face).provisioning_state == "Canceling") is isinstance(effect, LostAnswer)
+
+
 def test_an_operation_that_arm_no_longer_knows_is_unreadable(face: Face) -> None:
     answer = face.clusters.begin(CLUSTER, enable(pool(face)), "intent-1")
     assert isinstance(answer, Accepted)

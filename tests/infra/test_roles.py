@@ -22,6 +22,7 @@ REASONS = {
     "fipswarden-node-reader": {f"{AKS}/nodes/read": "labels and images of the nodes are the proof"},
     "fipswarden-remediator": {
         f"{AKS}/agentPools/write": "the PUT that switches FIPS on",
+        f"{AKS}/agentPools/abort/action": "`fipswarden abort`: stops an operation of the app's own",
         "Microsoft.Network/virtualNetworks/subnets/join/action": "AKS checks it on a PUT of a pool in a custom subnet",
     },
     "fipswarden-node-prover": {

@@ -14,7 +14,7 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import due
-from shared.domain.waits import wanted
+from shared.domain.waits import is_new, wanted
 from shared.domain.windows import Closed, opening
 from tests.properties.strategies import cases, exemptions, situations, without
 
@@ -116,7 +116,7 @@ def test_nothing_begins_outside_its_window(situation: Situation) -> None:
         return
     step = next(one for one in due(situation) if one.pool.name == action.pool)
     asked = step.subject.settings
-    skips = Skip.WINDOW in asked.new_pools.skip and situation.memory.pool(action.pool).first_seen
+    skips = Skip.WINDOW in asked.new_pools.skip and is_new(step.subject)
     found = opening(() if skips else asked.windows, asked.blackouts, situation.now)
     assert not isinstance(found, Closed)
     assert action.before == found.until

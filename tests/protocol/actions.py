@@ -335,8 +335,9 @@ class Actions:
             ended = operation.outcome == "succeeded" and self.rules.learn_before_forgetting
             over = At.LEARN if ended else At.FORGET
             return _with(state, index, worker._replace(at=At.OBSERVE if on else over))
-        unchanged = "not_begun" if worker.etag == operation.etag else "unknown"
-        return _with(state, index, worker._replace(at=At.ANSWER, says="accepted" if worker.fips else unchanged))
+        changed = "accepted" if worker.fips else "unknown"
+        said = "not_begun" if worker.etag == operation.etag else changed
+        return _with(state, index, worker._replace(at=At.ANSWER, says=said))
 
     def _follow(self, state: State, index: int, worker: Worker) -> Iterator[tuple[str, State]]:
         operation = worker.operation

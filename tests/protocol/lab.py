@@ -22,6 +22,7 @@ from shared.budget import read_budget, stale_places
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, OutcomeState, Unreadable
+from shared.domain.people import Request, RequestKind
 from shared.domain.policy_reader import read_policy
 from shared.domain.records import GENESIS, RecordKind
 from shared.domain.requests import ReconcileRequest
@@ -29,12 +30,13 @@ from shared.domain.rulebook import Rulebook
 from shared.look import Ports
 from shared.postures import read_posture
 from shared.reconciler import reconcile
+from shared.requested import ask, open_requests
 from shared.rollout import RolloutRow, Timing
 
 CLUSTER = ClusterId(PAYMENTS, "rg-payments", "aks-payments")
 INVISIBLE = timedelta(minutes=10)
 """How long the Functions host keeps a message of a worker that died from others."""
-PUNCTUAL = frozenset({"clusters.begin", "postures.write"})
+PUNCTUAL = frozenset({"clusters.begin", "clusters.abort", "postures.write"})
 """Calls that come right after a fence: the design takes it that they take effect within the lease's margin."""
 ENDS = {OutcomeState.SUCCEEDED, OutcomeState.FAILED, OutcomeState.CANCELED}
 
@@ -121,12 +123,21 @@ class Lab:
         self.evidence, self.queue, self.alerts = MemoryEvidence(), MemoryQueue(self.clock), MemoryAlerts()
         self.clusters, self.kubernetes = WorldClusters(self.world), WorldKubernetes(self.world)
         self.policies = FixedRules(ruled())
+        self.errors: list[Exception] = []
+        """What looks raised: five times for one message, and it is poison."""
         self.last_event = EPOCH
         self.watched = True
 
     def event(self, cluster: ClusterId = CLUSTER) -> None:
         """Something happened to the cluster."""
         self.last_event = self.queue.send(ReconcileRequest(cluster, "event")).at
+
+    def ask(self, kind: RequestKind, pool: str = "np1", by: str = "ana") -> Request:
+        """Somebody asks for something by the command."""
+        request = Request(self.world.guid(), kind, by, self.clock.now(), pool)
+        ask(self.rollout, CLUSTER, request)
+        self.event()
+        return request
 
     def ports(self, tap: Tap) -> Ports:
         """Return the ports of one worker."""
@@ -152,7 +163,8 @@ class Lab:
         except WorkerDied:
             if back_at_once:
                 message.visible = self.clock.now()
-        except Exception:  # noqa: BLE001 (as the host: whatever it was, the message comes again)
+        except Exception as error:  # noqa: BLE001 (as the host: whatever it was, the message comes again)
+            self.errors.append(error)
             message.visible = self.clock.now()
         else:
             if message in self.queue.messages:
@@ -229,6 +241,15 @@ class Lab:
             assert count[False] == 1, f"{count[False]} outcomes of one intent"
             assert count[True] == (intent in accepted), "an accepted operation has one end, another none"
         assert len(accepted) == len(self.world.operations), "the evidence knows of every PUT that AKS accepted"
+
+    def assert_requests(self) -> None:
+        """Assert that every request was recorded before it was acted on and answered once, and that none is left."""
+        assert open_requests(self.rollout, CLUSTER) == ()
+        stages: dict[str, list[str]] = {}
+        for record in self.evidence.chain(CLUSTER):
+            if record.kind is RecordKind.REQUEST:
+                stages.setdefault(record.payload["request"], []).append(record.payload["stage"])
+        assert all(found in (["answered"], ["asked", "answered"]) for found in stages.values()), stages
 
     def assert_alerts(self) -> None:
         """Assert that alerts which were sent twice are the same alert, and that every change was told."""

@@ -6,15 +6,17 @@ from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
 from itertools import count
+from typing import Any
 
 import pytest
 
-from local.world.faults import Answer, Fault
+from local.world.faults import Answer, FailOperation, Fault
 from shared.budget import approve, read_budget
 from shared.domain.budget import Approval
+from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
 from shared.postures import read_posture
-from shared.rollout import PACE
+from shared.rollout import PACE, read_memory
 from tests.protocol.lab import CLUSTER, INVISIBLE, PUNCTUAL, Lab, Schedule, Stepped, Tap, WorkerDied, ruled
 
 
@@ -108,6 +110,80 @@ def test_wherever_a_worker_dies_an_approval_lets_one_put_through_and_is_neither_
             assert budget.canaries["all"].proven
             intents = [record for record in lab.evidence.chain(CLUSTER) if record.kind is RecordKind.INTENT]
             assert all(intent.payload["approvals"][word]["by"] == "ana" for intent in intents)
+
+
+def running_for_hours(lab: Lab) -> None:
+    """Begin an operation that does not end by itself, and let somebody ask to abort it."""
+    lab.world.operation_time = timedelta(days=2)
+    lab.event()
+    lab.until_quiet(patience=timedelta(seconds=10))
+    lab.clock.advance(PACE)
+    lab.world.operation_time = timedelta(minutes=2)
+    lab.ask(RequestKind.ABORT)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
+def test_wherever_a_worker_dies_an_abort_stops_one_operation_and_the_request_is_answered_once(*, after: bool) -> None:
+    for call in count(1):
+        lab, killer = Lab(), Killer(call, after=after)
+        running_for_hours(lab)
+        lab.until_quiet(killer.tap, patience=timedelta(hours=1))
+        if killer.calls < call:
+            break
+        with noted(f"the worker died at call {call}"):
+            lab.assert_requests()
+            assert lab.pool.provisioning_state == "Canceled"
+            assert outcomes(lab) == ["accepted", "canceled"]
+            assert len(lab.world.operations) == 2, "our PUT and one abort"
+            answers = [one for one in requests(lab) if one["stage"] == "answered"]
+            assert [one["outcome"] for one in answers] == ["accepted"]
+            budget = read_budget(lab.rollout)
+            assert (budget.places, budget.ended) == ({}, ())
+            assert read_memory(lab.rollout, CLUSTER).pool("np1").blocked_reason == "Aborted"
+            lab.ask(RequestKind.UNBLOCK)
+            lab.until_quiet(patience=timedelta(hours=1))
+            assert lab.pool.provisioning_state == "Succeeded"
+
+
+def left_failed(lab: Lab) -> None:
+    """Let an operation of ours fail, and somebody unblock the pool."""
+    failure = FailOperation("VMExtensionProvisioningTimeout", "Provisioning of VM extension vmssCSE has timed out.")
+    lab.world.faults.add(Fault(failure, method="PUT", kind="agentPools", times=2))
+    lab.event()
+    lab.until_quiet(patience=timedelta(hours=1))
+    lab.clock.advance(PACE)
+    lab.ask(RequestKind.UNBLOCK)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
+def test_wherever_a_worker_dies_an_unblock_lets_at_most_one_put_through_and_the_request_is_answered_once(
+    *, after: bool
+) -> None:
+    for call in count(1):
+        lab, killer = Lab(), Killer(call, after=after)
+        left_failed(lab)
+        lab.until_quiet(killer.tap, patience=timedelta(hours=1))
+        if killer.calls < call:
+            break
+        with noted(f"the worker died at call {call}"):
+            lab.assert_requests()
+            lab.assert_chain()
+            assert len(lab.world.operations) == 2, "the one that failed, and the one that was let through"
+            assert outcomes(lab).count("accepted") == 2
+            assert read_memory(lab.rollout, CLUSTER).pool("np1").resume == ""
+            answers = [one for one in requests(lab) if one["stage"] == "answered"]
+            assert [one["outcome"] for one in answers] == ["succeeded"]
+
+
+def outcomes(lab: Lab) -> list[str]:
+    """The outcomes of what was really sent."""
+    found = [record.payload for record in lab.evidence.chain(CLUSTER) if record.kind is RecordKind.OUTCOME]
+    return [str(one["outcome"]) for one in found if one["outcome"] != "not_begun"]
+
+
+def requests(lab: Lab) -> list[Any]:
+    """What the evidence says of people's requests."""
+    return [record.payload for record in lab.evidence.chain(CLUSTER) if record.kind is RecordKind.REQUEST]
 
 
 class Then(StrEnum):

@@ -20,7 +20,7 @@ from tests.scenario.proving import IMAGE, SOON, WINDOWS_IMAGE, Nodes
 
 COMPLIANT, UNKNOWN, INCONSISTENT = ComplianceState.COMPLIANT, ComplianceState.UNKNOWN, ComplianceState.INCONSISTENT
 KERNEL = Method.KERNEL.namespace
-WINDOWS = {"osType": "Windows", "osSKU": "Windows2022", "enableFIPS": False}
+WINDOWS: dict[str, Any] = {"osType": "Windows", "osSKU": "Windows2022", "enableFIPS": False}
 
 
 @pytest.fixture

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.arm_errors import TABLE, UNDECIDED, classify, retry_after
+from shared.domain.arm_errors import (
+    ENDED,
+    TABLE,
+    UNDECIDED,
+    classify,
+    classify_end,
+    code_and_text,
+    retry_after,
+)
+from shared.domain.culprits import culprit
 from tests.builders import DATA, NOW
 from tests.unit.strategies import any_text, json_values
 
@@ -18,11 +27,13 @@ SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 ROWS = [
     (400, "PropertyChangeNotAllowed", "", "PropertyChangeNotAllowed", None),
-    (400, "UnsatisfiablePDB", "", "PdbBlocks", None),
+    (400, "UnsatisfiablePDB", "", "PdbBlocked", None),
     (400, "QuotaExceeded", "", "QuotaExceeded", None),
-    (400, "InsufficientVCPUQuota", "", "QuotaExceeded", None),
+    (400, "ErrCode_InsufficientVCPUQuota", "", "QuotaExceeded", None),
     (400, "SubnetIsFull", "", "SubnetFull", None),
     (400, "InsufficientSubnetSize", "", "SubnetFull", None),
+    (400, "SkuNotAvailable", "", "AllocationFailed", None),
+    (400, "BadRequest", "Resource 'x' was disallowed by policy.", "PolicyDenied", None),
     (401, "InvalidAuthenticationToken", "", "Unauthenticated", MINUTE),
     (403, "RequestDisallowedByPolicy", "", "PolicyDenied", None),
     (403, "AuthorizationFailed", "", "Forbidden", None),
@@ -35,6 +46,7 @@ ROWS = [
     (409, "OperationNotAllowed", "The cluster is Stopped.", "Stopped", None),
     (409, "OperationNotAllowed", "Another operation (Updating) is in progress", "ClusterBusy", MINUTE),
     (409, "AnotherOperationInProgress", "", "ClusterBusy", MINUTE),
+    (409, "EtagMismatch", "Another operation is in progress", "ClusterBusy", MINUTE),
     (409, "OperationNotAllowed", "exceeding approved Total Regional Cores quota", "QuotaExceeded", None),
     (412, "PreConditionFailed", "", "Changed", SECOND),
     (429, "Throttled", "", "Throttled", MINUTE),
@@ -43,6 +55,8 @@ ROWS = [
     (503, "", "", "ServerError", 30 * SECOND),
     (504, "", "", "ServerError", 30 * SECOND),
 ]
+ENDS = json.loads((DATA / "arm" / "ends.real_and_documented.json").read_text())["errors"]
+NAMED = [end["case"] for end in ENDS]
 
 
 @pytest.mark.parametrize(("status", "code", "text", "reason", "wait"), ROWS)
@@ -57,16 +71,64 @@ def test_each_refusal_has_a_reason_and_a_wait_in_both_shapes(
         assert text in found.message
 
 
+@pytest.mark.parametrize("end", ENDS, ids=NAMED)
+def test_each_end_has_a_reason_and_names_what_it_is_about(end: dict[str, Any]) -> None:
+    code, text = code_and_text(end["body"])
+
+    found = classify_end(code, text, canceled=end["reason"] == "Canceled")
+
+    assert found.reason == end["reason"]
+    assert found.message.startswith(f"{code}: {text}"[:1900]), "what AKS said comes first, whole"
+    assert end["names"] in found.message
+    assert bool(culprit(found.reason, found.message)) == bool(end["names"])
+
+
+@pytest.mark.parametrize("end", ENDS, ids=NAMED)
+def test_an_end_reads_the_same_in_both_shapes(end: dict[str, Any]) -> None:
+    inner = end["body"].get("error", end["body"])
+
+    assert code_and_text(inner) == code_and_text({"error": inner})
+
+
+@pytest.mark.parametrize("end", ENDS, ids=NAMED)
+def test_every_end_says_where_it_comes_from_and_what_to_do_unless_nobody_knows(end: dict[str, Any]) -> None:
+    assert end["source"]
+    found = classify_end(*code_and_text(end["body"]), canceled=False)
+    unknown = found.reason == "RemediationFailed"
+    assert any(row.advice and found.message.endswith(row.advice) for row in TABLE) != unknown
+
+
+def test_the_state_of_an_end_that_says_nothing_has_to_do() -> None:
+    assert classify_end("", "The pool's provisioning state is Failed.", canceled=False).reason == "RemediationFailed"
+    assert classify_end("", "The pool's provisioning state is Canceled.", canceled=True).reason == "Canceled"
+
+
+def test_what_is_nested_is_read_as_far_as_it_helps() -> None:
+    inner: dict[str, Any] = {"code": "SubnetIsFull", "message": "full"}
+    for depth in range(3):
+        inner = {"code": f"Outer{depth}", "message": "see details", "details": [None, "x", inner]}
+
+    code, text = code_and_text({"error": inner})
+
+    assert code == "Outer2"
+    assert "SubnetIsFull: full" in text
+    assert classify_end(code, text, canceled=False).reason == "SubnetFull"
+
+
 def test_every_row_of_the_table_is_reached_by_a_test() -> None:
-    reached = {
-        next(
-            at
-            for at, row in enumerate(TABLE)
-            if row.status == status and (not row.codes or code.lower() in row.codes) and row.text in text.lower()
-        )
-        for status, code, text, _, _ in ROWS
-    }
-    assert reached == set(range(len(TABLE)))
+    said = [(status, f"{code} {text}") for status, code, text, _, _ in ROWS]
+    said += [(ENDED, ": ".join(code_and_text(end["body"]))) for end in ENDS]
+    reached = {next((row for row in TABLE if fits(row, status, text)), None) for status, text in said}
+    assert reached - {None} == {*TABLE}
+
+
+def fits(row: Any, status: int, text: str) -> bool:
+    return status in row.statuses and (not row.words or any(word in text.lower() for word in row.words))
+
+
+@given(st.sampled_from(sorted({row.reason for row in TABLE})), any_text)
+def test_no_text_keeps_a_culprit_from_being_looked_for(reason: str, text: str) -> None:
+    assert len(culprit(reason, text)) < 2_500
 
 
 MEANINGS = (
@@ -171,5 +233,5 @@ def test_whatever_arm_answers_it_is_classified(status: int, headers: dict[str, s
 
     assert found.reason
     assert found.message
-    assert len(found.message) < 4_500
+    assert len(found.message) < 7_000
     assert found.retry_after is None or timedelta() < found.retry_after <= timedelta(hours=1)

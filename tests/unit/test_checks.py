@@ -16,7 +16,7 @@ from shared.domain.matching import Match, VersionRange
 from shared.domain.model import ComplianceState, PoolMemory
 from shared.domain.policy import Rule
 from shared.domain.settings import Fips, Modules, OsSku, Settings
-from tests.builders import IMAGE, NOW, PLAIN_IMAGE, cluster, disabled, profile
+from tests.builders import IMAGE, NOW, PLAIN_IMAGE, cluster, disabled, operation, profile
 from tests.unit.strategies import clusters
 
 COMPLIANT, NON_COMPLIANT = ComplianceState.COMPLIANT, ComplianceState.NON_COMPLIANT
@@ -107,7 +107,20 @@ ROWS: dict[str, Row] = {
         {"enableFIPS": False, "provisioningState": "Updating"},
         {"settings": FORBIDDEN},
     ),
-    "settled: our own operation": Row(checks.settled, "OperationInProgress", UNKNOWN, {}, {"operating": True}),
+    "settled: our own operation": Row(checks.settled, "OperationInProgress", UNKNOWN, {}, {"operation": operation()}),
+    "settled: our own operation takes too long": Row(
+        checks.settled, "OperationStuck", UNKNOWN, {}, {"operation": operation(stuck=NOW - timedelta(seconds=1))}
+    ),
+    "settled: it hangs before the flag shows anything": Row(
+        checks.settled,
+        "OperationStuck",
+        UNKNOWN,
+        {"enableFIPS": False},
+        {"operation": operation(stuck=NOW - timedelta(seconds=1))},
+    ),
+    "settled: our own operation may still take a while": Row(
+        checks.settled, "OperationInProgress", UNKNOWN, {}, {"operation": operation(stuck=NOW)}
+    ),
     "settled: failed": Row(checks.settled, "ProvisioningFailed", UNKNOWN, {"provisioningState": "Failed"}),
     "settled: no state": Row(checks.settled, "OperationInProgress", UNKNOWN, {"provisioningState": ...}),
     "image: of FIPS": Row(checks.image, "ImageFips", COMPLIANT),
@@ -190,6 +203,13 @@ ROWS: dict[str, Row] = {
         NON_COMPLIANT,
         {"enableFIPS": False},
         {"memory": PoolMemory(refused="AKS refused: ScopeLocked")},
+    ),
+    "remediation: AKS refuses until a person acts": Row(
+        checks.remediation,
+        "Locked",
+        NON_COMPLIANT,
+        {"enableFIPS": False},
+        {"memory": PoolMemory(refused="AKS refused: ScopeLocked", waiting="Locked: AKS refused: ScopeLocked")},
     ),
     "remediation: of another configuration": Row(
         checks.remediation,

@@ -14,7 +14,7 @@ from shared.domain.matching import Match
 from shared.domain.model import ComplianceState, Finding, PoolMemory, Proof, ProofLevel, Strays
 from shared.domain.policy import Rule
 from shared.domain.settings import Fips, ProofSettings, Settings
-from tests.builders import NOW, book, cluster, judged, memory, profile, proof
+from tests.builders import NOW, book, cluster, judged, memory, operation, profile, proof
 
 COMPLIANT, UNKNOWN = ComplianceState.COMPLIANT, ComplianceState.UNKNOWN
 INCONSISTENT, NON_COMPLIANT = ComplianceState.INCONSISTENT, ComplianceState.NON_COMPLIANT
@@ -31,7 +31,7 @@ def subject(
     """A pool with what its nodes said; `proving` is what the policy asks of their proof."""
     read = cluster(profile(**(properties or {})))
     remembered = taken if isinstance(taken, PoolMemory) else PoolMemory(taken)
-    operating, fips = proving.pop("operating", False), proving.pop("fips", Fips.REQUIRED)
+    operating, fips = operation() if proving.pop("operating", False) else None, proving.pop("fips", Fips.REQUIRED)
     rule = Rule("r", Match(), Settings(fips=fips, proof=ProofSettings(**proving)))
     return Subject(read.pools[0], read, remembered, rule, NOW, operating)
 

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.matching import Match
-from shared.domain.model import Action, ActionKind, Cluster, Mode, ProofLevel
+from shared.domain.model import Action, ActionKind, Cluster, Mode, PoolMemory, ProofLevel
 from shared.domain.plan import plan
 from shared.domain.policy import Ring
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Modules, OsSku, ProofSettings, Strategy
-from shared.domain.steps import Step, describe, due
+from shared.domain.steps import Step, approval_fingerprint, describe, due
 from tests.builders import ENFORCING, book, cluster, disabled, exemption, memory, profile, proof, situation
 
 HISTORICAL = {"osSKU": "Ubuntu", "nodeImageVersion": "AKSUbuntu-2004gen2fipscontainerd-202611.03.0"}
@@ -129,6 +129,60 @@ def test_where_it_is_forbidden_fips_is_switched_off() -> None:
     action = acted(cluster(), FORBIDDEN)
 
     assert (action.kind, action.body["properties"]["enableFIPS"]) == (ActionKind.DISABLE_FIPS, False)
+
+
+TOGETHER = book(os_sku=OsSku.UBUNTU2204)
+
+
+def test_where_aks_refused_both_at_once_the_os_sku_goes_first() -> None:
+    read = cluster(disabled(osSKU="Ubuntu2404"))
+    for on, kind in ((read.pools[0].configuration, ActionKind.CHANGE_OS_SKU), ("another", ActionKind.ENABLE_FIPS)):
+        (step,) = due(situation(read, rules=TOGETHER, memory=memory(apps=PoolMemory(apart=on))))
+        assert step.kind is kind
+        assert ("enableFIPS" in step.changes) is (kind is ActionKind.ENABLE_FIPS)
+        assert step.changes["osSKU"] == "Ubuntu2204"
+
+
+def test_then_fips_is_switched_on_which_needs_a_word_of_its_own() -> None:
+    both, after = cluster(disabled(osSKU="Ubuntu2404")), cluster(disabled(osSKU="Ubuntu2204"))
+    apart = PoolMemory(apart=both.pools[0].configuration)
+    found = [
+        due(situation(read, rules=TOGETHER, memory=memory(apps=remembered)))[0]
+        for read, remembered in ((both, PoolMemory()), (both, apart), (after, apart))
+    ]
+    assert [dict(step.changes) for step in found] == [
+        {"enableFIPS": True, "osSKU": "Ubuntu2204"},
+        {"osSKU": "Ubuntu2204"},
+        {"enableFIPS": True},
+    ]
+    words = {approval_fingerprint(read, step) for read, step in zip((both, both, after), found, strict=True)}
+    assert len(words) == 3
+
+
+UNBLOCKED = memory(apps=PoolMemory(resume="ana"))
+HALF_WAY: dict[str, tuple[dict[str, Any], Rulebook, dict[str, Any] | None]] = {
+    "on, and failed": (profile(provisioningState="Failed"), ENFORCING, {"enableFIPS": True}),
+    "on, and canceled": (profile(provisioningState="Canceled"), ENFORCING, {"enableFIPS": True}),
+    "off, and failed": (disabled(provisioningState="Failed"), ENFORCING, {"enableFIPS": True}),
+    "forbidden, off, and failed": (disabled(provisioningState="Failed"), FORBIDDEN, {"enableFIPS": False}),
+    "on, and well": (profile(), ENFORCING, None),
+    "nothing is asked": (profile(provisioningState="Failed"), book(fips=Fips.ANY), None),
+    "Windows": (profile(osType="Windows", osSKU="Windows2022", provisioningState="Failed"), ENFORCING, None),
+}
+
+
+@pytest.mark.parametrize(("given", "rules", "changes"), HALF_WAY.values(), ids=HALF_WAY)
+def test_what_aks_left_half_way_is_gone_on_with_where_a_person_unblocked_it(
+    given: dict[str, Any], rules: Rulebook, changes: dict[str, Any] | None
+) -> None:
+    action = plan(situation(cluster(given), rules=rules, memory=UNBLOCKED)).action
+
+    assert (dict(action.changes) if action else None) == changes
+
+
+@pytest.mark.parametrize("given", [profile(provisioningState="Failed"), disabled(provisioningState="Canceled")])
+def test_what_aks_left_half_way_is_left_alone_where_nobody_did(given: dict[str, Any]) -> None:
+    assert plan(situation(cluster(given))).action is None
 
 
 def test_the_place_that_an_action_needs_is_that_of_its_pool() -> None:

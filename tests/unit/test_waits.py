@@ -202,6 +202,10 @@ ROWS: dict[str, list[Row]] = {
         Row(IDLE, rules=limited(nodes=5), changes={"budget": filled()}),
     ],
     "Spacing": [Row(HOUR / 4, rules=limited(spacing=HOUR), changes={"budget": Budget(last_begun=NOW - HOUR * 3 / 4)})],
+    "SubscriptionPaced": [
+        Row(HOUR, changes={"budget": Budget(not_before={SUBSCRIPTION: NOW + HOUR})}),
+        Row(2 * POLL, changes={"budget": Budget(not_before={SUBSCRIPTION: NOW + timedelta(seconds=1)})}),
+    ],
     "RingClosed": [
         Row(IDLE, rules=ringed(Ring("lab", Match(clusters=("lab-*",))), Ring("rest"))),
         # The ring in between is done, and the one before that is not.
@@ -279,7 +283,9 @@ def test_a_step_that_waits_says_why_and_until_when(reason: str, row: Row) -> Non
 
 def test_every_reason_in_the_sources_has_its_row() -> None:
     domain = Path(plan.__code__.co_filename).parent
-    written = "".join((domain / name).read_text(encoding="utf-8") for name in ("waits.py", "budget.py", "openings.py"))
+    written = "".join(
+        (domain / name).read_text(encoding="utf-8") for name in ("waits.py", "budget.py", "throttle.py", "openings.py")
+    )
 
     reasons = set(re.findall(r'(?:Wait|Refusal)\(\s*"([A-Z]\w+)"', written))
     reasons |= set(re.findall(r'(?m)^[A-Z_]+ = "([A-Z]\w+)"', written))

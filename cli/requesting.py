@@ -1,0 +1,92 @@
+"""`fipswarden abort`, `unblock`: what people ask a look to do to a node pool; the command itself changes nothing there.
+
+A request is kept in a row of the cluster's own and a look is queued, which does it under its lease and records who
+asked. `ask` is for every command of that kind.
+"""
+
+import argparse
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from cli.asking import queue, tell, who
+from cli.exits import OK
+from cli.naming import CLUSTER, named_cluster, ours
+from shared.domain.ids import ClusterId, pool_name
+from shared.errors import InputError
+
+if TYPE_CHECKING:
+    from shared.domain.people import RequestKind
+    from shared.postures import StoredPosture
+
+
+def add(commands: Any) -> None:
+    """Add the commands to the parser."""
+    abort = commands.add_parser("abort", help="stop our own operation that runs on a node pool")
+    unblock = commands.add_parser("unblock", help="let a node pool be tried again that is left alone after a failure")
+    for command, run in ((abort, _abort), (unblock, _unblock)):
+        command.add_argument("cluster", help=CLUSTER)
+        command.add_argument("pool", help="name of the node pool")
+        command.set_defaults(run=run)
+
+
+def ask(kind: "RequestKind", cluster: ClusterId, pool: str = "") -> None:
+    """Keep a request and queue the look that serves it; says how to see what became of it."""
+    from shared import bootstrap
+    from shared.domain.people import Request
+    from shared.requested import ask as keep
+
+    now = bootstrap.SystemClock().now()
+    keep(bootstrap.table("rollout"), cluster, Request(secrets.token_hex(16), kind, who(), now, pool))
+    queue(cluster, f"cli: {who()} asked for {kind}")
+    print(f"queued: a look at {cluster} does it, as soon as no other one is at work")
+    print(f"`fipswarden evidence {cluster.arm_id}` shows what became of it, `fipswarden posture` the verdicts")
+
+
+def _abort(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+    from shared.domain.people import RequestKind
+    from shared.rollout import read_memory
+
+    cluster, pool = _named(chosen)
+    operation = read_memory(bootstrap.table("rollout"), cluster).operation
+    if operation is None or operation.pool != pool:
+        where = f"; one runs on {operation.pool}" if operation else ""
+        raise InputError(
+            f"no operation of ours runs on {cluster}/{pool}{where}: what others began is theirs to stop "
+            "(`az aks nodepool operation-abort`)"
+        )
+    ask(RequestKind.ABORT, cluster, pool)
+    text = f"{who()} asked to abort {operation.kind.value.replace('_', ' ')}, begun {operation.at:%Y-%m-%d %H:%M} UTC."
+    tell("AbortRequested", f"{cluster}/{pool}: abort requested", text)
+    print("some nodes may have the new image by then; the pool is left alone afterwards, until `fipswarden unblock`")
+    return OK
+
+
+def _unblock(chosen: argparse.Namespace) -> int:
+    from shared.domain.people import RequestKind
+
+    cluster, pool = _named(chosen)
+    ask(RequestKind.UNBLOCK, cluster, pool)
+    tell("UnblockRequested", f"{cluster}/{pool}: unblock requested", f"Asked by {who()}: it may be tried once more.")
+    print("what the policy asks for holds as before: mode, windows, rings, budget, approvals")
+    return OK
+
+
+def _named(chosen: argparse.Namespace) -> tuple[ClusterId, str]:
+    """Return the cluster and pool that were named; raises InputError for what no look has seen."""
+    cluster = ours(named_cluster(chosen.cluster))
+    try:
+        name = pool_name(chosen.pool)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    posture = _stored(cluster).posture
+    if posture is None or name not in {pool.pool for pool in posture.pools}:
+        raise InputError(f"no look has seen a node pool {name} of {cluster}: see `fipswarden posture`")
+    return cluster, name
+
+
+def _stored(cluster: ClusterId) -> "StoredPosture":
+    from shared import bootstrap
+    from shared.postures import read_posture
+
+    return read_posture(bootstrap.table("posture"), cluster)

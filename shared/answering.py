@@ -1,0 +1,184 @@
+"""Serves what people asked: each request is recorded, done under the lease, and cleared; any step may be the last one.
+
+Before anything is sent stands a record of who asked for it, after it one of what became of it; only then the request
+is cleared, and only after that the look acts by itself. A look that dies leaves the request for the next one, which
+finds the records and does the rest.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.domain.arm_errors import ABORTED, LASTING
+from shared.domain.model import (
+    Accepted,
+    BeginResult,
+    Cluster,
+    Gone,
+    Memory,
+    Operation,
+    OutcomeState,
+    Pool,
+    PoolMemory,
+    Refused,
+    Unanswered,
+)
+from shared.domain.people import HOLDS, Request, RequestKind
+from shared.domain.records import RecordKind
+from shared.domain.steps import UNFINISHED
+from shared.look import Look
+from shared.remediation import shows
+from shared.requested import clear, open_requests
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request."""
+
+    outcome: OutcomeState
+    message: str
+    memory: Memory | None = None
+    """What is remembered from now on; None if nothing changes. It is saved after the answer was recorded."""
+
+
+Server = Callable[[Look, Cluster, Request], Answer | None]
+"""Serves one kind of request; None: not done yet, the next look goes on with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a look did about requests."""
+
+    answers: tuple[str, ...] = ()
+    """`kind pool: outcome`, for the log."""
+    waiting: bool = False
+    """Some are not done yet: the look comes back soon."""
+
+
+def serve(look: Look, read: Cluster | Gone) -> Served:
+    """Serve the open requests of the cluster."""
+    answers: list[str] = []
+    waiting = False
+    for request in open_requests(look.ports.rollout, look.cluster):
+        answer = _answer(look, read, request)
+        if answer is None:
+            waiting = True
+            continue
+        _record(look, request, "answered", {"outcome": answer.outcome, "message": answer.message})
+        if answer.memory is not None:
+            look.hold.save(answer.memory)
+        clear(look.ports.rollout, look.cluster, request)
+        answers.append(f"{request.kind} {request.pool}: {answer.outcome}")
+    return Served(tuple(answers), waiting)
+
+
+def _answer(look: Look, read: Cluster | Gone, request: Request) -> Answer | None:
+    if _too_old(request, look.ports.clock.now()):
+        message = f"No look could serve it within {HOLDS.days} day: it is dropped, ask again."
+        return Answer(OutcomeState.NOT_BEGUN, message)
+    if isinstance(read, Gone):
+        return Answer(OutcomeState.NOT_BEGUN, "The cluster does not exist any more.")
+    return SERVERS[request.kind](look, read, request)
+
+
+def _too_old(request: Request, now: datetime) -> bool:
+    return now - request.at > HOLDS
+
+
+def _record(look: Look, request: Request, stage: str, more: Mapping[str, object]) -> None:
+    """Record a stage of a request once: whoever comes second finds the first one's record."""
+    look.hold.check()
+    body = {
+        "request": request.id,
+        "asks": request.kind,
+        "pool": request.pool,
+        "by": request.by,
+        "asked": request.at,
+        "stage": stage,
+        "cause": look.request.cause,
+        **more,
+    }
+    look.chain.append(RecordKind.REQUEST, look.ports.clock.now(), body, f"{request.id}.{stage}")
+
+
+def _pool(read: Cluster, name: str) -> Pool | None:
+    return next((pool for pool in read.pools if pool.name == name), None)
+
+
+def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
+    """Stop what we began on a pool, and nothing else."""
+    operation, pool, remembered = look.memory.operation, _pool(read, request.pool), look.memory.pool(request.pool)
+    stopped = remembered.blocked_reason == ABORTED and remembered.ended and remembered.ended >= request.at
+    if operation is None and stopped:
+        # An earlier look sent it and got no answer, and by now it has done its work.
+        return Answer(OutcomeState.ACCEPTED, remembered.blocked)
+    if operation is None or operation.pool != request.pool or operation.outcome is not OutcomeState.ACCEPTED:
+        message = (
+            f"No operation of ours runs on {request.pool}: nothing is aborted. What others began is theirs to stop "
+            "(`az aks nodepool operation-abort`)."
+        )
+        return Answer(OutcomeState.NOT_BEGUN, message)
+    if operation.aborted and pool and pool.provisioning_state in ("Canceling", "Canceled"):
+        # An earlier look sent it and got no answer that it could record.
+        return Answer(OutcomeState.ACCEPTED, f"The pool is {pool.provisioning_state}. {_AFTERWARDS}")
+    if pool is None or pool.provisioning_state in ("Succeeded", *UNFINISHED):
+        # It has just ended, or another look will see that it has not.
+        return None
+    if not shows(operation, pool):
+        message = (
+            f"What runs on {request.pool} is not ours any more: it no longer shows what ours set. Nothing is aborted."
+        )
+        return Answer(OutcomeState.NOT_BEGUN, message)
+    return _aborted(look, operation, request)
+
+
+_AFTERWARDS = (
+    "It ends as Canceled, with the nodes as they are by then: the pool is left alone until somebody unblocks it "
+    "(`fipswarden unblock`) or changes its configuration, and any later PUT goes on where this one stopped."
+)
+
+
+def _aborted(look: Look, operation: Operation, request: Request) -> Answer | None:
+    if not operation.aborted:
+        _record(look, request, "asked", {"operation": operation.intent})
+    # Also the fence: what follows leaves soon after this write, by the same rule as a PUT, or not at all.
+    look.hold.save(replace(look.memory, operation=replace(operation, aborted=request.by)))
+    return _said(look, operation, look.ports.clusters.abort(look.cluster, operation.pool, request.id))
+
+
+def _said(look: Look, operation: Operation, result: BeginResult) -> Answer | None:
+    match result:
+        case Accepted(_, correlation_id):
+            told = f"AKS took the abort; correlation id {correlation_id or 'not given'}. {_AFTERWARDS}"
+            return Answer(OutcomeState.ACCEPTED, told)
+        case Refused(reason, message, retry_after) if retry_after is None or reason in LASTING:
+            memory = replace(look.memory, operation=replace(operation, aborted=""))
+            return Answer(OutcomeState.REFUSED, f"AKS refused the abort. {message}", memory)
+        case Refused() | Unanswered():
+            # AKS says 409 where the operation ended first (SDK, begin_abort_latest_operation): the next look sees it.
+            return None
+
+
+def _unblock(look: Look, read: Cluster, request: Request) -> Answer | None:
+    """Forget why a pool is left alone; what Azure itself asked us to wait for goes on to hold."""
+    pool, remembered = _pool(read, request.pool), look.memory.pool(request.pool)
+    if pool is None:
+        return Answer(OutcomeState.NOT_BEGUN, f"There is no node pool {request.pool} any more.")
+    resume = request.by if pool.provisioning_state in UNFINISHED else ""
+    held = remembered.refused or remembered.waiting.startswith("Contested: ")
+    found = replace(remembered, blocked="", blocked_on="", blocked_reason="", apart="", resume=resume)
+    if held:
+        found = replace(found, refused="", refusals=0, not_before=None, waiting="", remediated=0)
+    if found == remembered:
+        return Answer(OutcomeState.NOT_BEGUN, "Nothing that a person could lift keeps the pool.")
+    message = f"{_because(remembered)} It may be tried again, within the policy's limits."
+    if resume:
+        message += f" AKS left the pool in {pool.provisioning_state}: one PUT may be sent to it all the same."
+    return Answer(OutcomeState.SUCCEEDED, message, look.memory.with_pool(pool.name, found))
+
+
+def _because(remembered: PoolMemory) -> str:
+    return remembered.blocked or remembered.refused or remembered.waiting or "Nothing of ours kept it."
+
+
+SERVERS: Mapping[RequestKind, Server] = {RequestKind.ABORT: _abort, RequestKind.UNBLOCK: _unblock}

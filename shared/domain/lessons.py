@@ -1,0 +1,99 @@
+"""What is remembered of a pool once our operation on it has ended or was refused: pure, so that it can be repeated."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shared.domain.arm_errors import ABORTED, CANCELED, LASTING, PREEMPTED, ArmError, classify_end
+from shared.domain.budget import Budget
+from shared.domain.checks import CONTEST
+from shared.domain.model import Operation, OutcomeState, Pool, PoolMemory, Refused
+from shared.domain.pace import pace_of
+
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
+_LONGEST_REFUSAL = timedelta(hours=6)
+_STUCK_AFTER, _STUCK_TIMES = timedelta(hours=2), 3
+"""An operation is stuck after so many times what it should take, and never before so long: draining one node alone
+may take half an hour by default (AKS, "drain timeout")."""
+_TOGETHER = frozenset({"enableFIPS", "osSKU"})
+
+
+def stuck_from(budget: Budget, nodes: int | None, now: datetime) -> datetime:
+    """Return from when on an operation that begins now takes too long."""
+    return now + max(_STUCK_AFTER, pace_of(budget).of(nodes or 1) * _STUCK_TIMES)
+
+
+def after_success(remembered: PoolMemory, operation: Operation, pool: Pool, now: datetime) -> PoolMemory:
+    """Remember a success; only a change of the flag can be one that somebody undid."""
+    found = _contested(remembered, pool, now) if "enableFIPS" in operation.changes else remembered
+    return replace(_ended(found, now), apart="")
+
+
+def _contested(remembered: PoolMemory, pool: Pool, now: datetime) -> PoolMemory:
+    """Remember a success: a pool that somebody keeps switching back is remediated ever more slowly."""
+    again = remembered.ended is not None and now - remembered.ended < CONTEST
+    times = remembered.remediated + 1 if again else 1
+    if times == 1:
+        return replace(remembered, remediated=1, not_before=None, waiting="")
+    pause = min(_FIRST_PAUSE * 2 ** min(times - 2, 10), _LONGEST_PAUSE)
+    message = (
+        f"{pool.name} had FIPS switched {times} times within days: somebody keeps switching it back. Find out "
+        "who does (Terraform with fips_enabled = false does)."
+    )
+    return replace(remembered, remediated=times, not_before=now + pause, waiting=f"Contested: {message}")
+
+
+def error_of(operation: Operation) -> ArmError:
+    """Return what an operation that did not succeed ended with."""
+    return classify_end("", operation.message, canceled=operation.outcome is OutcomeState.CANCELED)
+
+
+def is_a_failure(operation: Operation) -> bool:
+    """Say whether an operation failed for its own sake: what somebody stopped or replaced says nothing of the fleet."""
+    return not operation.aborted and error_of(operation).reason not in (CANCELED, PREEMPTED)
+
+
+def after_failure(remembered: PoolMemory, operation: Operation, pool: Pool, now: datetime) -> PoolMemory:
+    """Remember an operation that did not succeed: the pool is blocked, unless a later operation replaced ours."""
+    found, error, words = _ended(remembered, now), error_of(operation), operation.kind.value.replace("_", " ")
+    if operation.aborted:
+        said = f"The operation ({words}) was aborted, as {operation.aborted} asked. Some nodes may have the new image."
+        return replace(found, blocked=said, blocked_on=pool.configuration, blocked_reason=ABORTED)
+    said = f"The operation ({words}) ended as {operation.outcome}. {error.message}".strip()
+    if error.reason == PREEMPTED and error.retry_after:
+        return replace(found, not_before=now + error.retry_after, waiting=f"{PREEMPTED}: {said}")
+    return replace(found, blocked=said, blocked_on=pool.configuration, blocked_reason=error.reason)
+
+
+def _ended(remembered: PoolMemory, now: datetime) -> PoolMemory:
+    return replace(remembered, ended=now, proof=None, noticed=None, blocked="", blocked_on="", blocked_reason="")
+
+
+def after_refusal(
+    remembered: PoolMemory, operation: Operation, pool: Pool, result: Refused, now: datetime, poll: timedelta
+) -> PoolMemory:
+    """Remember a refusal: for good, or until when; the more often, the longer, so that others get their turn.
+
+    AKS takes 20 PUTs of a pool at once, then one a minute ("quotas, SKUs, and regions"): pauses that double are slower.
+    """
+    said = f"AKS refused: {result.message}"
+    if result.retry_after is None:
+        if _refuses_both(operation, result):
+            return replace(remembered, apart=pool.configuration)
+        return replace(remembered, blocked=said, blocked_on=pool.configuration, blocked_reason=result.reason)
+    refusals = remembered.refusals + 1
+    pause = min(max(result.retry_after, poll * 2 ** min(refusals - 1, 10)), _LONGEST_REFUSAL)
+    lasting = said if result.reason in LASTING else ""
+    waiting = f"{result.reason}: {said}"
+    return replace(remembered, refused=lasting, refusals=refusals, not_before=now + pause, waiting=waiting)
+
+
+def _refuses_both(operation: Operation, result: Refused) -> bool:
+    """Say whether AKS may have refused only that OS SKU and FIPS change in one PUT.
+
+    Nothing documents that it does, or how it would say so: whatever it refuses of the two together is tried one by
+    one, and what it refuses then is its last word.
+    """
+    names = result.reason == "PropertyChangeNotAllowed" or any(
+        name in result.message.lower() for name in ("ossku", "enablefips")
+    )
+    return operation.changes.keys() == _TOGETHER and names

@@ -1,0 +1,74 @@
+"""The row of a cluster's open requests, beside its rollout row: written by people, served and emptied by looks.
+
+A row of its own, so that asking never breaks the lease of a look that runs. Every write is a compare-and-swap.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from shared.domain.codec import plain, typed
+from shared.domain.ids import ClusterId
+from shared.domain.people import Request
+from shared.errors import InputError
+from shared.ports import Put, Row, Table
+
+_KEY = "requests"
+_RACES = 8
+_MOST = 50
+"""So many requests of one cluster may be open: more are nobody's who waits for an answer."""
+
+_Entries = Sequence[Any]
+
+
+def open_requests(table: Table, cluster: ClusterId) -> tuple[Request, ...]:
+    """Return what is asked, the oldest first; what only a later version understands is left to it."""
+    found = (_request(entry) for entry in _entries(table.read(cluster.key, _KEY)))
+    return tuple(sorted((one for one in found if one), key=lambda one: (one.at, one.id)))
+
+
+def ask(table: Table, cluster: ClusterId, request: Request) -> None:
+    """Add a request; it takes the place of an open one for the same. The caller then queues a look."""
+
+    def added(entries: _Entries) -> _Entries:
+        if len(entries) >= _MOST:
+            raise InputError(f"{len(entries)} requests for {cluster} are open: find out why no look serves them")
+        return [*(entry for entry in entries if not _same(_request(entry), request)), plain(request)]
+
+    _change(table, cluster, added)
+
+
+def clear(table: Table, cluster: ClusterId, request: Request) -> None:
+    """Take a request away that was answered; one that is not there any more was answered by another look."""
+
+    def cleared(entries: _Entries) -> _Entries:
+        return [entry for entry in entries if not isinstance(entry, dict) or entry.get("id") != request.id]
+
+    _change(table, cluster, cleared)
+
+
+def _change(table: Table, cluster: ClusterId, become: Callable[[_Entries], _Entries]) -> None:
+    for _ in range(_RACES):
+        row = table.read(cluster.key, _KEY)
+        before = _entries(row)
+        after = become(before)
+        if list(after) == list(before):
+            return
+        if table.write(cluster.key, Put(_KEY, row.etag if row else None, {}, {"requests": list(after)})):
+            return
+    raise OSError(f"the requests for {cluster} kept changing: try again")
+
+
+def _entries(row: Row | None) -> _Entries:
+    found = row.doc.get("requests") if row else None
+    return found if isinstance(found, list) else []
+
+
+def _request(entry: Any) -> Request | None:
+    try:
+        return typed(Request, entry)
+    except ValueError:
+        return None
+
+
+def _same(one: Request | None, other: Request) -> bool:
+    return one is not None and (one.kind, one.pool) == (other.kind, other.pool)
