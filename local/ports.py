@@ -12,12 +12,12 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.faces import handle, request
+from local.faces import handle, kubeconfig, request
 from local.faces.http import Response
 from local.world import World
 from local.world.access import APP
 from shared.adapters.management import descendants_url, not_known, refused
-from shared.domain.api_server import AWAY_FOR, Answered, Way
+from shared.domain.api_server import AWAY_FOR, Answered, Way, way_in
 from shared.domain.arm_errors import UNDECIDED, ArmError, classify, code_and_text
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
@@ -57,9 +57,14 @@ class _Client:
         headers: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         audience: str = _ARM_AUDIENCE,
+        certificate_of: ClusterId | None = None,
     ) -> Response:
         sent = {"authorization": f"Bearer {self._tokens[audience]}", **(headers or {})}
-        return handle(self._world, request(method, url, headers=sent, body=dict(body or {})))
+        shown = None
+        if certificate_of:
+            del sent["authorization"]
+            shown = kubeconfig.common_name(self._world.cluster_by_id(certificate_of.arm_id))
+        return handle(self._world, request(method, url, headers=sent, body=dict(body or {}), client_certificate=shown))
 
     def error(self, response: Response) -> ArmError:
         try:
@@ -155,9 +160,10 @@ class WorldKubernetes:
         self._client = _Client(world)
 
     @contextmanager
-    def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:  # noqa: ARG002 (the port's)
+    def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:
         """Enter a cluster's API."""
-        yield _WorldApi(self._client, cluster.id)
+        way = way_in(cluster, ways)
+        yield way if isinstance(way, Unreadable) else _WorldApi(self._client, cluster.id, way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +172,7 @@ class _WorldApi:
 
     client: _Client
     cluster: ClusterId
-    way: Way = Way.ENTRA
+    way: Way
 
     def get(self, path: str) -> Answered | Unreadable:
         """GET a path."""
@@ -178,7 +184,10 @@ class _WorldApi:
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answered | Unreadable:
         where = f"/k8s/{self.cluster.subscription}/{self.cluster.resource_group}/{self.cluster.name}"
-        response = self.client.send(method, f"{where}{path}", body=body, audience=_AKS_AUDIENCE)
+        certificate = self.cluster if self.way is Way.CERTIFICATE else None
+        response = self.client.send(
+            method, f"{where}{path}", body=body, audience=_AKS_AUDIENCE, certificate_of=certificate
+        )
         if response.drop:
             return Unreadable("Unreachable", "the connection was reset", AWAY_FOR)
         return Answered(response.status, response.json())

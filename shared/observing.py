@@ -1,5 +1,6 @@
 """The first part of a look: reads the cluster and its nodes anew; one passing error or 404 is not believed."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -69,8 +70,8 @@ def _gone_is_sure(look: Look) -> bool:
     return since is None or now - since >= GONE_SURE
 
 
-def prove(look: Look, read: ClusterRead, rules: Rulebook) -> Memory:
-    """Ask the nodes where their word is due, and return what is remembered then."""
+def prove(look: Look, read: ClusterRead, rules: Rulebook, wanted: Collection[str] = ()) -> Memory:
+    """Ask the nodes where their word is due, or wanted, and return what is remembered then."""
     memory = look.memory
     if isinstance(read, Gone) and memory != Memory():
         # Another cluster may come by this name: nothing that is known of this one holds for it.
@@ -79,7 +80,7 @@ def prove(look: Look, read: ClusterRead, rules: Rulebook) -> Memory:
         return look.memory
     now = look.ports.clock.now()
     memory = replace(memory, pools=_pools_remembered(look, read, now), unreadable_since=None)
-    proven = Proving(look.ports.kubernetes, look.chain, now, look.hold).prove(read, memory, rules)
+    proven = Proving(look.ports.kubernetes, look.chain, now, look.hold).prove(read, memory, rules, wanted)
     if proven != look.memory:
         look.hold.save(proven)
     return proven

@@ -110,8 +110,8 @@ def _run(look: Look) -> Looked:
         # Nobody has ever seen this cluster: an event or a person named one that does not exist.
         prove(look, read, rules)
         return _settle(look, None, "", (Deferral("", "NoSuchCluster", "ARM says that it does not exist."),), None)
-    served = Served() if isinstance(read, Unreadable) else serve(look, read)
-    memory = prove(look, read, rules)
+    served = Served() if isinstance(read, Unreadable) else serve(look, read, rules)
+    memory = prove(look, read, rules, served.verify)
     now = ports.clock.now()
     posture = evaluate(read, memory, rules, look.stored.posture, now)
     budget = read_budget(ports.rollout)

@@ -1,4 +1,7 @@
-"""The Kubernetes API of a cluster, with Entra tokens. CA and address come from ARM."""
+"""The Kubernetes API of a cluster: by an Entra token or, where the policy allows it, by a client certificate.
+
+Address, CA and certificate come from ARM. A certificate is kept for the length of one entry, in a folder of our own.
+"""
 
 import base64
 import binascii
@@ -7,14 +10,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from shared.adapters.arm import Arm, classified
-from shared.domain.api_server import AWAY_FOR, Answered, Way
+from shared.domain.api_server import AWAY_FOR, Answered, Way, way_in
 from shared.domain.clouds import AKS_SCOPE
 from shared.domain.ids import ClusterId
 from shared.domain.model import Cluster, Unreadable
@@ -38,21 +41,22 @@ class AksKubernetes:
         self._arm, self._credential = arm, credential
 
     @contextmanager
-    def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:  # noqa: ARG002 (one way so far)
+    def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:
         """Enter a cluster's API; every failure is a value, since its proof is then unknown."""
-        access = self._access(cluster.id)
+        way = way_in(cluster, ways)
+        access = way if isinstance(way, Unreadable) else self._access(cluster.id, way)
         if isinstance(access, Unreadable):
             yield access
             return
         with tempfile.TemporaryDirectory(prefix="fipswarden-") as folder, _client(access, Path(folder)) as client:
-            yield _Api(client)
+            yield _Api(client, access.way)
 
-    def _access(self, cluster: ClusterId) -> "_Access | Unreadable":
+    def _access(self, cluster: ClusterId, way: Way) -> "_Access | Unreadable":
         from azure.core.exceptions import AzureError, HttpResponseError
 
         try:
-            found = self._kubeconfig(cluster)
-            return _Access(*found, self._credential.get_token(AKS_SCOPE).token)
+            found = self._kubeconfig(cluster, way)
+            return replace(found, token=self._credential.get_token(AKS_SCOPE).token) if way is Way.ENTRA else found
         except HttpResponseError as error:
             refused = classified(error)
             return Unreadable(refused.reason, refused.message, refused.retry_after)
@@ -62,43 +66,66 @@ class AksKubernetes:
         except ValueError as error:
             return Unreadable("Unintelligible", f"The cluster's credentials can't be read: {error}", None)
 
-    def _kubeconfig(self, cluster: ClusterId) -> tuple[str, bytes]:
-        """Return address and CA of the API server, from the kubeconfig that ARM hands out."""
+    def _kubeconfig(self, cluster: ClusterId, way: Way) -> "_Access":
+        """Return the way into the API server as the kubeconfig that ARM hands out has it."""
         client = self._arm.client(cluster.subscription)
         answer = client.managed_clusters.list_cluster_user_credentials(
             cluster.resource_group, cluster.name, format="exec"
         )
         for kubeconfig in answer.kubeconfigs or ():
-            try:
-                entry = yaml.safe_load(bytes(kubeconfig.value or b""))["clusters"][0]["cluster"]
-                server = str(entry["server"])
-                authority = base64.b64decode(entry["certificate-authority-data"], validate=True)
-            except (yaml.YAMLError, KeyError, IndexError, TypeError, binascii.Error) as error:
-                raise ValueError(f"the kubeconfig is not one of AKS: {error!r}") from error
-            if not server.startswith("https://"):
-                raise ValueError(f"the kubeconfig names {server!r}, which is not https")
-            return server, authority
+            return _read_kubeconfig(bytes(kubeconfig.value or b""), way)
         raise ValueError("ARM gave no kubeconfig")
+
+
+def _read_kubeconfig(text: bytes, way: Way) -> "_Access":
+    try:
+        found = yaml.safe_load(text)
+        entry = found["clusters"][0]["cluster"]
+        server, authority = str(entry["server"]), _decoded(entry["certificate-authority-data"])
+        user = found["users"][0]["user"] if way is Way.CERTIFICATE else {}
+        pair = [_decoded(user[f"client-{part}-data"]) for part in ("certificate", "key")] if user else [b"", b""]
+    except (yaml.YAMLError, KeyError, IndexError, TypeError, binascii.Error) as error:
+        # Only the kind of an error: the words of one could hold a part of a key.
+        told = type(error).__name__ if way is Way.CERTIFICATE else repr(error)
+        raise ValueError(f"the kubeconfig is not one of AKS: {told}") from None
+    if not server.startswith("https://"):
+        raise ValueError(f"the kubeconfig names {server!r}, which is not https")
+    return _Access(way, server, authority, certificate=pair[0], key=pair[1])
+
+
+def _decoded(text: Any) -> bytes:
+    return base64.b64decode(text, validate=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Access:
+    way: Way
     server: str
     authority: bytes
-    token: str
+    token: str = field(default="", repr=False)
+    certificate: bytes = field(default=b"", repr=False)
+    key: bytes = field(default=b"", repr=False)
 
 
 def _client(access: _Access, folder: Path) -> "ApiClient":
     from kubernetes import client
 
-    path = folder / "ca.pem"
-    path.write_bytes(access.authority)
     configuration = client.Configuration(host=access.server)
-    configuration.ssl_ca_cert = str(path)
-    configuration.api_key = {"authorization": f"Bearer {access.token}"}
+    configuration.ssl_ca_cert = str(_kept(folder / "ca.pem", access.authority))
+    if access.token:
+        configuration.api_key = {"authorization": f"Bearer {access.token}"}
+    if access.key:
+        configuration.cert_file = str(_kept(folder / "client.pem", access.certificate))
+        configuration.key_file = str(_kept(folder / "client.key", access.key))
     configuration.retries = False
     configuration.connection_pool_maxsize = _AT_ONCE
     return client.ApiClient(configuration)
+
+
+def _kept(path: Path, content: bytes) -> Path:
+    """Write a file that the client wants by name; its folder is ours alone and goes with the entry."""
+    path.write_bytes(content)
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +133,7 @@ class _Api:
     """shared.ports.KubernetesApi by HTTPS."""
 
     client: "ApiClient"
-    way: Way = Way.ENTRA
+    way: Way
 
     def get(self, path: str) -> Answered | Unreadable:
         """GET a path."""

@@ -5,23 +5,25 @@ So the fast face, on which thousands of schedules run, can't drift from the fait
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
 from local import seed
 from local.clock import ManualClock
+from local.memory import MemoryEvidence
 from local.ports import WorldClusters, WorldFleet, WorldKubernetes
 from local.server import LocalAzure
-from local.world import World, maintenance
+from local.world import World, maintenance, rollout
 from local.world.access import APP
 from local.world.faults import DRAIN_FAILURE, Answer, Drop, FailOperation, Fault, LostAnswer
 from shared.adapters.aks import AksClusters
 from shared.adapters.arm import Arm
 from shared.adapters.graph import GraphFleet
 from shared.adapters.kubernetes import AksKubernetes
-from shared.domain.api_server import ENTRA_ONLY
+from shared.chain import Chain
+from shared.domain.api_server import ENTRA_ONLY, Way
 from shared.domain.clouds import Cloud
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import opening_by_cluster
@@ -31,6 +33,7 @@ from shared.domain.model import (
     ActionKind,
     Cluster,
     Gone,
+    Memory,
     NodesRead,
     OperationRead,
     OperationStatus,
@@ -40,9 +43,12 @@ from shared.domain.model import (
     Unreadable,
 )
 from shared.domain.openings import Closed, Open
+from shared.domain.records import Head
 from shared.domain.steps import put_body
 from shared.nodes import list_nodes
 from shared.ports import Clusters, Fleet, Kubernetes
+from shared.proving import Proving
+from tests.protocol.lab import ruled
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
 
@@ -93,8 +99,8 @@ def nodes(face: Face, name: str = CLUSTER.name) -> NodesRead:
         return list_nodes(api)
 
 
-def read(face: Face) -> Cluster:
-    found = face.clusters.read(CLUSTER)
+def read(face: Face, name: str = CLUSTER.name) -> Cluster:
+    found = face.clusters.read(replace(CLUSTER, name=name))
     assert isinstance(found, Cluster)
     return found
 
@@ -417,7 +423,7 @@ def test_nodes_of_a_cluster_without_entra_are_unreadable(face: Face) -> None:
         face.world.add_pool(cluster, "system", count=1, mode="System", osSKU="AzureLinux", enableFIPS=True)
     found = nodes(face, "aks-local")
     assert isinstance(found, Unreadable)
-    assert (found.reason, found.retry_after) == ("KubernetesUnauthenticated", None)
+    assert (found.reason, found.retry_after) == ("NoEntra", None)
 
 
 def test_more_nodes_than_a_page_are_all_read(face: Face) -> None:
@@ -475,3 +481,59 @@ def test_what_the_app_may_not_read_is_missing_from_the_fleet(face: Face) -> None
         face.world.add_cluster(seed.PLATFORM, "rg-hidden", "aks-hidden")
     found = {hint.cluster for hint in face.fleet.clusters([seed.PAYMENTS, seed.PLATFORM])}
     assert found == {CLUSTER}
+
+
+def test_a_cluster_without_entra_is_entered_by_its_certificate_if_that_is_allowed(face: Face) -> None:
+    with face.world.entered():
+        cluster = face.world.add_cluster(seed.PAYMENTS, "rg-payments", "aks-local")
+        face.world.add_pool(cluster, "system", count=2, mode="System", osSKU="AzureLinux", enableFIPS=True)
+    ways = ENTRA_ONLY | {Way.CERTIFICATE}
+    with face.kubernetes.open(read(face, "aks-local"), ways) as api:
+        assert not isinstance(api, Unreadable)
+        assert api.way is Way.CERTIFICATE
+        found = list_nodes(api)
+    assert not isinstance(found, Unreadable)
+    assert len(found) == 2
+    with face.kubernetes.open(read(face), ways) as api:
+        assert not isinstance(api, Unreadable)
+        assert api.way is Way.ENTRA, "where Entra is, no certificate is needed"
+
+
+class Kept:
+    """A lease that nobody takes away."""
+
+    def __init__(self) -> None:
+        self.saved: list[Memory] = []
+
+    def check(self) -> None:
+        """Go on."""
+
+    def save(self, memory: Memory) -> None:
+        """Keep it."""
+        self.saved.append(memory)
+
+
+@pytest.mark.parametrize(("level", "lie"), [("kernel", False), ("kernel", True), ("host", False)])
+def test_nodes_are_proven_by_pods(face: Face, level: str, *, lie: bool) -> None:
+    rules = ruled(f"mode: audit\nproof: {{level: {level}, image: busybox}}\n")
+    clock = face.world.clock
+    assert isinstance(clock, ManualClock)
+    cluster = read(face)
+    inside = face.world.cluster_by_id(CLUSTER.arm_id)
+    pool = cluster.pools[0].name
+    liar = rollout.nodes(inside, inside.pools[pool])[0]
+    liar.kernel_fips = 0 if lie else 1
+    memory, kept, evidence = Memory(), Kept(), MemoryEvidence()
+    for _ in range(3):
+        chain = Chain(evidence, CLUSTER, Head())
+        chain.catch_up()
+        memory = Proving(face.kubernetes, chain, clock.now(), kept).prove(cluster, memory, rules)
+        clock.advance(timedelta(seconds=40))
+    proof = memory.pool(pool).proof
+    assert proof
+    assert proof.level == level
+    assert proof.disagreeing == ((liar.name,) if lie else ())
+    assert proof.nodes == cluster.pools[0].count
+    assert memory.probing is None
+    with face.world.entered():
+        assert not [name for name in inside.kube.namespaces if name.startswith("fipswarden")]
