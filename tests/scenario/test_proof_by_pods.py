@@ -1,5 +1,6 @@
 """Pods ask the nodes themselves: each row of what can come in between, on the whole app and the world in memory."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from local.world.kube import outside
 from local.world.model import Node
 from shared.domain.model import ComplianceState, ProofLevel
 from shared.domain.probes import NAMESPACES, Method
+from shared.probing import AT_ONCE
 from tests.protocol.lab import CLUSTER
 from tests.scenario.proving import IMAGE, SOON, WINDOWS_IMAGE, Nodes
 
@@ -372,6 +374,22 @@ class TestSampling:
 
         assert lab.asked_by("POST", "/pods") == 9
         assert "All 9 nodes" in lab.finding().message
+
+
+def test_a_cluster_of_1000_nodes_is_proven_with_a_bounded_number_of_pods_and_a_small_row(lab: Nodes) -> None:
+    lab.pool_of(count=1000)
+    lab.look()
+    begun = len(list(lab.kube.in_namespace(KERNEL)))
+    lab.prove()
+
+    assert begun == AT_ONCE
+    assert lab.finding().reason == "NodesProven"
+    assert "All 1000 nodes" in lab.finding().message
+    assert len(lab.answers()) == 1000
+    row = lab.rollout.read(CLUSTER.key, CLUSTER.key)
+    assert row
+    assert len(json.dumps(row.doc)) < 5_000
+    lab.assert_nothing_left()
 
 
 class TestWhatIsInTheWay:
