@@ -9,14 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from local.clock import ManualClock
 from local.faces import handle, kubeconfig, request
 from local.faces.http import Response
 from local.world import World
 from local.world.access import APP
 from shared.adapters.management import descendants_url, not_known, refused
+from shared.adapters.run_command import CommandApi, reached
 from shared.domain.api_server import AWAY_FOR, Answered, Way, way_in
 from shared.domain.arm_errors import UNDECIDED, ArmError, classify, code_and_text
 from shared.domain.ids import ClusterId
@@ -65,6 +68,10 @@ class _Client:
             del sent["authorization"]
             shown = kubeconfig.common_name(self._world.cluster_by_id(certificate_of.arm_id))
         return handle(self._world, request(method, url, headers=sent, body=dict(body or {}), client_certificate=shown))
+
+    def token(self, audience: str) -> str:
+        """Return the app's token for somebody."""
+        return self._tokens[audience]
 
     def error(self, response: Response) -> ArmError:
         try:
@@ -157,13 +164,37 @@ class WorldKubernetes:
     """shared.ports.Kubernetes on the world."""
 
     def __init__(self, world: World) -> None:
-        self._client = _Client(world)
+        self._client, self._world = _Client(world), world
 
     @contextmanager
     def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:
         """Enter a cluster's API."""
         way = way_in(cluster, ways)
-        yield way if isinstance(way, Unreadable) else _WorldApi(self._client, cluster.id, way)
+        api = way if isinstance(way, Unreadable) else _WorldApi(self._client, cluster.id, way)
+        yield reached(cluster, ways, api, lambda: CommandApi(partial(self._post, cluster), self._fetch, self._sleep))
+
+    def _post(self, cluster: Cluster, body: Mapping[str, str]) -> str | Unreadable:
+        """POST a command."""
+        sent = {**body, "clusterToken": self._client.token(_AKS_AUDIENCE) if cluster.entra else ""}
+        response = self._client.send("POST", f"{cluster.id.arm_id}/runCommand?api-version={_API}", body=sent)
+        if response.drop or response.status != 202:
+            error = self._client.error(response)
+            return Unreadable(error.reason, error.message, error.retry_after)
+        return response.header("location")
+
+    def _fetch(self, url: str) -> Mapping[str, Any] | Unreadable:
+        parts = urlsplit(url)
+        response = self._client.send("GET", f"{parts.path}?{parts.query}")
+        if response.drop or response.status not in (200, 202):
+            error = self._client.error(response)
+            return Unreadable(error.reason, error.message, error.retry_after)
+        return response.json()
+
+    def _sleep(self, seconds: float) -> None:
+        """Let the time pass that the app would wait."""
+        clock = self._world.clock
+        if isinstance(clock, ManualClock):
+            clock.advance(timedelta(seconds=seconds))
 
 
 @dataclass(frozen=True, slots=True)

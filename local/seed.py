@@ -1,4 +1,4 @@
-"""The example fleet: three subscriptions, a dozen clusters, all kinds of trouble with FIPS; and fleets for load."""
+"""The example fleet: three subscriptions, thirteen clusters, all kinds of trouble with FIPS; and fleets for load."""
 
 import uuid
 from collections.abc import Iterable
@@ -173,6 +173,10 @@ def _platform(world: World) -> None:
     stopped = {"count": 2, "powerState": {"code": "Stopped"}}
     world.add_pool(sleepy, "system", **_SYSTEM | {"enableFIPS": False} | stopped).nodes = []
     sleepy.power_state = "Stopped"
+
+    # nobody reaches its API server from here
+    hidden = world.add_cluster(PLATFORM, "rg-platform", "aks-hidden-prod", tags=prod, private=True, **place)
+    world.add_pool(hidden, "system", count=3, **_SYSTEM)
 
     failed = world.add_cluster(PLATFORM, "rg-platform", "aks-search-prod", tags=prod, **place)
     world.add_pool(failed, "system", count=3, **_SYSTEM)

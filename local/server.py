@@ -156,6 +156,7 @@ async def _read(request: web.Request) -> Request:
         body=await request.read(),
         base_url=f"{request.scheme}://{request.host}",
         client_certificate=names[0] if names else None,
+        address=request.remote or "",
     )
 
 

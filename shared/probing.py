@@ -13,13 +13,15 @@ from urllib.parse import quote
 
 from shared.domain import probes
 from shared.domain.answers import Answer, ProbePod, read_answer, read_pod
-from shared.domain.api_server import Answered, read_all, refused
+from shared.domain.api_server import Answered, Way, read_all, refused
 from shared.domain.model import Probing, Unreadable
 from shared.domain.probes import Method, Question
 from shared.ports import KubernetesApi
 
 AT_ONCE = 500
 """So many pods at most are there without having answered: what the API server and the registry have to bear."""
+BY_COMMAND = 50
+"""And where each command of AKS run command makes some of them, and a look has to end."""
 STALLED = timedelta(minutes=3)
 """How long a proof waits without another node having answered."""
 _BUSY = "The namespace {} of an earlier proof is still being deleted."
@@ -53,7 +55,8 @@ class Probes:
         }
         waiting = sum(answer.waits for answer in answers.values())
         unasked = [one for one in questions if one.node.name not in answers]
-        room = max(AT_ONCE - waiting, 0)
+        most = BY_COMMAND if self.api.way is Way.RUN_COMMAND else AT_ONCE
+        room = max(most - waiting, 0)
         answers |= self._create(probing, method, unasked[:room])
         later = Unreadable("Later", "others are asked first", STALLED)
         return answers | {one.node.name: _unasked(one, later) for one in unasked[room:]}

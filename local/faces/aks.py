@@ -1,6 +1,6 @@
 """The AKS resource provider as routes of ARM: path, action that has to be allowed, who answers."""
 
-from local.faces import aks_clusters, aks_maintenance, aks_pools
+from local.faces import aks_clusters, aks_commands, aks_machines, aks_maintenance, aks_pools
 from local.faces.arm import Route
 from local.world import ids
 
@@ -45,6 +45,30 @@ ROUTES: tuple[Route, ...] = (
         "clusters.stop", "POST", f"{_CLUSTER}|/stop", f"{_C}/stop/action", "managedClusters", aks_clusters.stop_cluster
     ),
     Route(
+        "clusters.abort",
+        "POST",
+        f"{_CLUSTER}|/abort",
+        f"{_C}/abort/action",
+        "managedClusters",
+        aks_clusters.abort_cluster,
+    ),
+    Route(
+        "clusters.run_command",
+        "POST",
+        f"{_CLUSTER}|/runCommand",
+        f"{_C}/runcommand/action",
+        "runCommand",
+        aks_commands.run_command,
+    ),
+    Route(
+        "clusters.command_result",
+        "GET",
+        f"{_CLUSTER}|/commandResults/{{o}}",
+        f"{_C}/commandResults/read",
+        "commandResults",
+        aks_commands.get_result,
+    ),
+    Route(
         "clusters.upgrades",
         "GET",
         f"{_CLUSTER}|/upgradeProfiles/default",
@@ -85,6 +109,22 @@ ROUTES: tuple[Route, ...] = (
     Route("pools.put", "PUT", _POOL, f"{_P}/write", "agentPools", aks_pools.put_pool),
     Route("pools.delete", "DELETE", _POOL, f"{_P}/delete", "agentPools", aks_pools.delete_pool),
     Route("pools.abort", "POST", f"{_POOL}|/abort", f"{_P}/abort/action", "agentPools", aks_pools.abort_pool),
+    Route(
+        "machines.list",
+        "GET",
+        f"{_POOL}|/machines",
+        f"{_P}/machines/read",
+        "machines",
+        aks_machines.list_machines,
+    ),
+    Route(
+        "machines.get",
+        "GET",
+        f"{_POOL}|/machines/{{n}}",
+        f"{_P}/machines/read",
+        "machines",
+        aks_machines.get_machine,
+    ),
     Route(
         "pools.upgrade_image",
         "POST",

@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 from local import tls
-from local.faces import kubeconfig
+from local.faces import kubeconfig, reach
 from local.faces.aks_answers import accepted, cluster_of, conditions_of, page, written
 from local.faces.arm import Context
 from local.faces.http import Json, Response, answer
@@ -70,6 +70,14 @@ def stop_cluster(context: Context) -> Response:
     return accepted(context, op)
 
 
+def abort_cluster(context: Context) -> Response:
+    """Begin to stop what runs on a cluster."""
+    cluster = cluster_of(context)
+    before = _show(context, cluster)  # as for a pool (captured there)
+    op = clusters.abort(context.world, context.call, cluster)
+    return accepted(context, op, before)
+
+
 def cluster_upgrades(context: Context) -> Response:
     """Answer what a cluster could be upgraded to: nothing is offered here."""
     cluster = cluster_of(context)
@@ -133,7 +141,7 @@ def _credential(context: Context, name: str, *, admin: bool) -> Response:
     cluster = cluster_of(context)
     text = kubeconfig.render(
         cluster,
-        server=f"{context.request.base_url}{kubeconfig.path(cluster)}",
+        server=reach.server(cluster, context.request.base_url),
         tenant=context.world.access.tenant,
         authority=tls.authority(),
         admin=admin,

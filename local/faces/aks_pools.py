@@ -39,9 +39,9 @@ def delete_pool(context: Context) -> Response:
 def abort_pool(context: Context) -> Response:
     """Begin to stop what runs on a pool."""
     cluster = cluster_of(context)
+    before = render.pool(cluster, pools.find(cluster, context.params["p"]))  # what the answer shows (captured)
     op = pools.abort(context.world, context.call, cluster, context.params["p"])
-    body = render.pool(cluster, pools.find(cluster, context.params["p"]))
-    return accepted(context, op, body)
+    return accepted(context, op, before)
 
 
 def upgrade_image(context: Context) -> Response:

@@ -9,7 +9,7 @@ from local.faces.http import Json, Request, Response, answer, gateway_error
 from local.world import RequestRecord, World
 from local.world.access import InvalidToken, Principal
 from local.world.errors import ArmError
-from local.world.faults import Answer, CancelOperation, Delay, Drop, FailOperation, LostAnswer
+from local.world.faults import Answer, Delay, Drop, Ending, LostAnswer
 from local.world.model import Call
 from local.world.throttles import READS, Limit
 
@@ -123,6 +123,7 @@ class _Exchange:
                 self.world.subscription(match["s"])
             self._authorize(self.principal, route, match["scope"])
             self._throttle(self.principal, route, match)
+            self.world.locks.check(self.request.method, match["scope"])
         effect = self.world.faults.take(self.request.method, self.request.path, route.kind)
         match effect:
             case Answer():
@@ -132,7 +133,7 @@ class _Exchange:
             case Delay():
                 return Response(again_after=effect.by.total_seconds())
             case _:
-                ending = effect if isinstance(effect, FailOperation | CancelOperation) else None
+                ending = effect if isinstance(effect, Ending) else None
                 response = self._handle(self.principal, route, match, ending)
                 return Response(drop=True) if isinstance(effect, LostAnswer) else response
 
@@ -141,7 +142,7 @@ class _Exchange:
         principal: Principal,
         route: Route,
         match: re.Match[str],
-        ending: FailOperation | CancelOperation | None,
+        ending: Ending | None,
     ) -> Response:
         call = Call(
             principal,

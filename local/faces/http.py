@@ -27,6 +27,10 @@ class Request:
     """The common name of the client certificate, if one was shown and is good."""
     waited: float = 0
     """How many seconds it has waited since it came, because answers said `again_after`."""
+    address: str = "127.0.0.1"
+    """The client's IP address, for API servers with authorised ranges."""
+    inside: bool = False
+    """Comes from within the cluster's own network, as run command does."""
 
     def json(self) -> Json:
         """Return the body as an object, empty if there is none; raise ValueError for anything else."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from local.faces import kube_access, kube_objects, kube_pods, nodes
+from local.faces import kube_access, kube_objects, kube_pods, nodes, reach
 from local.faces.http import Json, Request, Response, answer
 from local.faces.kube_access import Wish
 from local.faces.kube_answers import Ask, Resource, listing, refused, show, status
@@ -65,7 +65,7 @@ def _answer(world: World, request: Request, principal: list[str]) -> Response:
             cluster = world.cluster(match["s"], match["g"], match["c"])
         except ArmError:
             return Response(drop=True)  # the host name of a cluster that isn't there doesn't resolve
-        if cluster.power_state != "Running":
+        if cluster.power_state != "Running" or not reach.reaches(cluster, request):
             return Response(drop=True)
     effect = world.faults.take(request.method, request.path, "kubernetes")
     match effect:

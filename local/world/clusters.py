@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from local.world import operations, pools, rollout, rules
-from local.world.errors import ArmError, not_found
+from local.world.errors import ArmError, not_found, nothing_to_abort
 from local.world.ids import CLUSTERS
 from local.world.model import Call, Cluster, Json, Operation, Pool
 from local.world.pools import NO_PRECONDITIONS, Preconditions
@@ -20,6 +20,7 @@ _READ_ONLY = (
     "kubernetesVersion",
     "currentKubernetesVersion",
     "fqdn",
+    "privateFQDN",
     "azurePortalFQDN",
     "agentPoolProfiles",
     "nodeResourceGroup",
@@ -179,6 +180,18 @@ def switch(world: World, call: Call, cluster: Cluster, *, on: bool) -> Operation
         action=f"{CLUSTERS}/{verb}/action",
         finish=switched,
     )
+
+
+def abort(world: World, call: Call, cluster: Cluster) -> Operation:
+    """Stop what runs on a cluster: it ends as Canceled, at the step that it is at. Raises ArmError.
+
+    Whether an abort of the cluster reaches an operation that was begun on one of its pools is not documented: here
+    it doesn't, and the pool's own abort is needed.
+    """
+    running = cluster.operation
+    if running is None or running.done or running.pool or running.kind == "Canceling":
+        raise nothing_to_abort(f"managed cluster {cluster.name}")
+    return operations.halt(world, call, cluster, None, running, operations.ABORT_CLUSTER)
 
 
 def missing(group: str, name: str) -> ArmError:

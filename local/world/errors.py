@@ -52,6 +52,11 @@ def subscription_not_found(subscription: str) -> ArmError:
     return ArmError(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.", gateway=True)
 
 
+def nothing_to_abort(what: str) -> ArmError:
+    """Answer for an abort that comes too late: 409 (the API's description); code and text are not captured."""
+    return ArmError(409, "OperationNotAllowed", f"There is no operation in progress on {what} that can be aborted.")
+
+
 _PENDING = (
     "is in progress, please wait for it to finish before starting a new operation. "
     "See https://aka.ms/aks-pending-operation for more details"

@@ -3,8 +3,11 @@
     world.faults.add(Fault(method="PUT", kind="agentPools", effect=LostAnswer()))
     world.faults.add(Fault(resource="/agentPools/np1", times=3, effect=Answer(429, "Throttled", "wait", 5)))
     world.faults.add(Fault(method="PUT", effect=FailOperation("PodDrainFailure", DRAIN_FAILURE)))
+    world.faults.add(Fault(method="PUT", effect=failures.ZONAL_ALLOCATION))
+    world.faults.add(Fault(method="PUT", effect=HangOperation()))
 
-The first fault that matches a request is used, and counts down. Requests are matched after authentication.
+The first fault that matches a request is used, and counts down. Requests are matched after authentication. What AKS
+says when an operation fails is in failures.py.
 """
 
 import threading
@@ -56,6 +59,8 @@ class FailOperation:
 
     code: str
     message: str
+    after: float = 0.5
+    """Which part of its steps is done before: 0 for none."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,21 @@ class CancelOperation:
 
     code: str = "OperationPreempted"
     message: str = "The operation was overriden and canceled by a later operation."
+    after: float = 0.5
+    """Which part of its steps is done before: 0 for none."""
 
 
-Effect = Answer | Drop | LostAnswer | Delay | FailOperation | CancelOperation
+@dataclass(frozen=True)
+class HangOperation:
+    """The operation that the request begins stops half-way and never ends, until it is aborted or released."""
+
+    after: float = 0.5
+    """Which part of its steps is done before: 0 for none."""
+
+
+Ending = FailOperation | CancelOperation | HangOperation
+"""How an operation ends that doesn't succeed."""
+Effect = Answer | Drop | LostAnswer | Delay | Ending
 
 
 @dataclass(frozen=True)
@@ -79,8 +96,8 @@ class Fault:
     resource: str | None = None
     """A part of the path, compared without regard to case: an ARM id, a cluster's name."""
     kind: str | None = None
-    """managedClusters, agentPools, maintenanceConfigurations, operations, resourceGraph, subscriptions, kubernetes,
-    token."""
+    """managedClusters, agentPools, machines, maintenanceConfigurations, operations, runCommand, commandResults,
+    resourceGraph, subscriptions, kubernetes, token."""
     times: int | None = 1
     """How often; None for ever."""
     after: int = 0

@@ -1,12 +1,14 @@
 """The things of the local Azure, as it keeps them. Only code that holds the world's lock may change them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from local.world import ids, images
 from local.world.access import Principal
-from local.world.faults import CancelOperation, FailOperation
+from local.world.commands import Command
+from local.world.faults import Ending
 from local.world.kube.state import Kube
 
 Json = dict[str, Any]
@@ -104,8 +106,10 @@ class Operation:
     """The long query of its URL: opaque to clients."""
     action: str
     """The ARM action that began it."""
-    ending: FailOperation | CancelOperation | None = None
-    """How an injected fault makes it end."""
+    ending: Ending | None = None
+    """How an injected fault, or a quota, makes it end."""
+    rest: Callable[[], None] | None = None
+    """What an operation that hangs has still to do, for who releases it."""
     status: str = "InProgress"
     """Also AKS's own words in between, such as `CreatingAgentPools: 1/3 nodes completed` (captured)."""
     ended: datetime | None = None
@@ -147,6 +151,8 @@ class Cluster:
     """Object ids that a ClusterRoleBinding of the cluster lets read nodes."""
     maintenance: dict[str, Json] = field(default_factory=dict)
     """`maintenanceConfigurations` by name."""
+    commands: dict[str, Command] = field(default_factory=dict)
+    """What run command was asked for, by id."""
 
     @property
     def id(self) -> str:
@@ -164,6 +170,23 @@ class Cluster:
         return bool((self.properties.get("aadProfile") or {}).get("enableAzureRBAC"))
 
     @property
+    def node_group(self) -> str:
+        """The resource group that AKS made for the cluster's nodes."""
+        return f"MC_{self.group}_{self.name}_{self.location}"
+
+    @property
+    def private_name(self) -> str:
+        """The `privateFQDN` of a private cluster; empty for the others."""
+        if not self.api_access.get("enablePrivateCluster"):
+            return ""
+        return f"{self.properties['dnsPrefix']}.privatelink.{self.location}.azmk8s.io"
+
+    @property
+    def api_access(self) -> Json:
+        """The cluster's `apiServerAccessProfile`: who reaches its API server, and whether run command does."""
+        return self.properties.get("apiServerAccessProfile") or {}
+
+    @property
     def busy(self) -> bool:
         """Tell that an operation runs on the cluster."""
         return self.operation is not None and not self.operation.done
@@ -176,4 +199,4 @@ class Call:
     principal: Principal
     correlation_id: str = "00000000-0000-0000-0000-000000000000"
     api_version: str = "2026-08-01"
-    ending: FailOperation | CancelOperation | None = None
+    ending: Ending | None = None

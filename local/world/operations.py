@@ -7,11 +7,12 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from local import events
 from local.world import ids
-from local.world.faults import CancelOperation
+from local.world.faults import CancelOperation, FailOperation, HangOperation
 from local.world.kube.drain import DrainFailed
 from local.world.model import Call, Cluster, Json, Operation, Pool
 
@@ -25,6 +26,7 @@ ROLLING = ("Upgrading", "UpgradingNodeImageVersion")
 WRITE_POOL = f"{ids.POOLS}/write"
 DELETE_POOL = f"{ids.POOLS}/delete"
 ABORT_POOL = f"{ids.POOLS}/abort/action"
+ABORT_CLUSTER = f"{ids.CLUSTERS}/abort/action"
 WRITE_CLUSTER = f"{ids.CLUSTERS}/write"
 DELETE_CLUSTER = f"{ids.CLUSTERS}/delete"
 
@@ -42,7 +44,7 @@ def begin(
 ) -> Operation:
     """Begin an operation: its steps are spread over the world's operation time, then it succeeds.
 
-    Without steps it takes a quarter of that time. A fault in `call` lets it stop after half of its steps.
+    Without steps it takes a quarter of that time. A fault in `call` lets it stop after a part of its steps.
     """
     op = Operation(
         id=world.guid(),
@@ -74,12 +76,43 @@ def _schedule(
     duration = world.operation_time if steps else world.operation_time / 4
     pause = duration / (len(steps) + 1)
     total = len(steps)
-    if op.ending:
-        steps = steps[: math.ceil(len(steps) / 2)]
-    for number, step in enumerate(steps, start=1):
+    done = math.ceil(total * op.ending.after) if op.ending else total
+    for number, step in enumerate(steps[:done], start=1):
         world.at(op.started + pause * number, _advance(world, op, cluster, step, f"{number}/{total}"))
-    end = op.started + (pause * (len(steps) + 1) if op.ending else duration)
+    if isinstance(op.ending, HangOperation):
+        op.rest = partial(_resume, world, op, cluster, pool, steps[done:], finish)
+        return
+    end = op.started + (pause * (done + 1) if op.ending else duration)
     world.at(end, lambda: _end(world, op, cluster, pool, finish))
+
+
+def _resume(
+    world: World, op: Operation, cluster: Cluster, pool: Pool | None, steps: list[Step], finish: Finish
+) -> None:
+    for step in steps:
+        _advance(world, op, cluster, step, "")()
+    _end(world, op, cluster, pool, finish)
+
+
+def release(op: Operation) -> None:
+    """Let an operation that hangs do the rest at once, and succeed; one that was aborted since stays as it is."""
+    rest, op.ending, op.rest = op.rest, None, None
+    if rest:
+        rest()
+
+
+def halt(world: World, call: Call, cluster: Cluster, pool: Pool | None, running: Operation, action: str) -> Operation:
+    """Begin to cancel an operation that runs; it stops at the step that it is at, and ends as Canceled."""
+
+    def stop() -> None:
+        # code and text of a canceled operation are not captured
+        error = {"code": "OperationCanceled", "message": "The operation was aborted."}
+        close(world, running, cluster, pool, "Canceled", error=error)
+
+    running.status = "Canceling"  # documented: manage-abort-operations.md
+    op = begin(world, call, cluster, pool, kind="Canceling", action=action, finish=stop)
+    op.leaves = "Canceled"
+    return op
 
 
 def _advance(world: World, op: Operation, cluster: Cluster, step: Step, progress: str) -> Callable[[], None]:
@@ -102,13 +135,13 @@ def _end(world: World, op: Operation, cluster: Cluster, pool: Pool | None, finis
     if op.done or cluster.operation is not op:
         return
     match op.ending:
-        case None:
+        case FailOperation(code, message):
+            close(world, op, cluster, pool, "Failed", error={"code": code, "message": message})
+        case CancelOperation(code, message):
+            close(world, op, cluster, pool, "Canceled", error={"code": code, "message": message})
+        case _:
             finish()
             close(world, op, cluster, pool, "Succeeded")
-        case ending:
-            state = "Canceled" if isinstance(ending, CancelOperation) else "Failed"
-            error = {"code": ending.code, "message": ending.message}
-            close(world, op, cluster, pool, state, error=error)
 
 
 def close(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from local.world import operations, rollout, rules
-from local.world.errors import ArmError, busy, pool_not_found
+from local.world import operations, quotas, rollout, rules
+from local.world.errors import ArmError, busy, nothing_to_abort, pool_not_found
+from local.world.faults import FailOperation
 from local.world.kube import pods
 from local.world.model import Call, Cluster, Json, Operation, Pool
 
@@ -53,6 +54,11 @@ def ensure_free(cluster: Cluster, *, asks_for_pool: bool = True) -> None:
     op = cluster.operation
     if op and not op.done:
         raise busy(op.kind, op.pool, asks_for_pool=asks_for_pool)
+    ensure_running(cluster)
+
+
+def ensure_running(cluster: Cluster) -> None:
+    """Raise ArmError (409) while the cluster is stopped."""
     if cluster.power_state == "Stopped":  # code as documented; the text is not captured
         raise ArmError(
             409, "OperationNotAllowed", "Operation is not allowed: the managed cluster is stopped, start it first."
@@ -70,9 +76,19 @@ def put(
     rules.check(name, asked, current, wanted, call.api_version)
     ensure_free(cluster)
     if current is None:
+        call = _within_limits(call, quotas.check(world, cluster, None, asked, rolls=False))
         return *_create(world, call, cluster, name, asked), True
+    if current.properties["mode"] == "System" and asked["mode"] != "System":
+        _keep_a_system_pool(cluster, current)
     image = rules.rollback_target(current, wanted, call.api_version)
+    rolls = renews(current, asked, image) or rollout.differs(cluster, current)
+    call = _within_limits(call, quotas.check(world, cluster, current, asked, rolls=rolls))
     return _update(world, call, cluster, current, asked, image), current, False
+
+
+def _within_limits(call: Call, shortage: FailOperation | None) -> Call:
+    """Return the call with the end that its operation takes for want of room, unless a fault has one already."""
+    return replace(call, ending=call.ending or shortage)
 
 
 def _create(world: World, call: Call, cluster: Cluster, name: str, asked: Json) -> tuple[Operation, Pool]:
@@ -104,17 +120,21 @@ def _update(world: World, call: Call, cluster: Cluster, pool: Pool, asked: Json,
 def change(cluster: Cluster, pool: Pool, asked: Json, rollback_to: str | None = None) -> tuple[str, list[rollout.Step]]:
     """Make a pool what was asked for at once, as AKS answers; its nodes follow in the returned steps."""
     before = pool.properties
-    unfinished = rollout.differs(cluster, pool)
+    unfinished, renewed = rollout.differs(cluster, pool), renews(pool, asked, rollback_to)
     pool.properties = asked
-    fips_or_sku = any(before.get(name) != asked.get(name) for name in ("enableFIPS", "osSKU", "orchestratorVersion"))
-    security = before["securityProfile"] != asked["securityProfile"]
-    if rollback_to or fips_or_sku or security:
+    if renewed:
         use_image(pool, rollback_to or pool.target_image())
         pool.version = str(asked["orchestratorVersion"])
         return "Upgrading", rollout.reimage(cluster, pool)
     if unfinished:  # the pool's last operation stopped half-way: any PUT resumes it (facts, section 1)
         return "Upgrading", rollout.reimage(cluster, pool)
     return ("Scaling" if before["count"] != asked["count"] else "Updating"), []
+
+
+def renews(pool: Pool, asked: Json, rollback_to: str | None) -> bool:
+    """Tell that a pool is asked to have another image or version."""
+    names = ("enableFIPS", "osSKU", "orchestratorVersion", "securityProfile")
+    return bool(rollback_to) or any(pool.properties.get(name) != asked.get(name) for name in names)
 
 
 def use_image(pool: Pool, image: str) -> None:
@@ -133,6 +153,7 @@ def upgrade_image(world: World, call: Call, cluster: Cluster, name: str) -> tupl
     """Move a pool to the newest image of its kind. Raises ArmError."""
     pool = find(cluster, name)
     ensure_free(cluster)
+    call = _within_limits(call, quotas.check(world, cluster, pool, pool.properties, rolls=True))
     world.changing(cluster)
     rollout.nodes(cluster, pool)
     use_image(pool, pool.target_image())
@@ -158,8 +179,8 @@ def delete(
         return None
     conditions.check(pool.etag)
     ensure_free(cluster)
-    if pool.properties["mode"] == "System" and _is_last_system_pool(cluster, pool):
-        raise ArmError(400, "OperationNotAllowed", "There has to be at least one system agent pool.")
+    if pool.properties["mode"] == "System":
+        _keep_a_system_pool(cluster, pool)
 
     def gone() -> None:
         world.changing(cluster)
@@ -169,22 +190,19 @@ def delete(
     return operations.begin(world, call, cluster, pool, kind="Deleting", action=operations.DELETE_POOL, finish=gone)
 
 
-def _is_last_system_pool(cluster: Cluster, pool: Pool) -> bool:
-    return not any(other.properties["mode"] == "System" for other in cluster.pools.values() if other is not pool)
+def _keep_a_system_pool(cluster: Cluster, pool: Pool) -> None:
+    """Raise ArmError (400) if a cluster has no other system pool.
+
+    Text: Azure/aks-engine#542; the code is the one seen for the last pool of all: pulumi/pulumi-azure-native#1575.
+    """
+    if not any(other.properties["mode"] == "System" for other in cluster.pools.values() if other is not pool):
+        raise ArmError(400, "OperationNotAllowed", "There has to be at least one system agent pool.")
 
 
 def abort(world: World, call: Call, cluster: Cluster, name: str) -> Operation:
     """Stop what runs on a pool: it ends as Canceled, with the nodes as they are then. Raises ArmError."""
     pool = find(cluster, name)
     running = cluster.operation
-    if running is None or running.done or (running.pool or "").lower() != name.lower():
-        # AKS's own text for this case is not captured
-        raise ArmError(400, "OperationNotAllowed", f"There is no operation in progress on agent pool {name}.")
-
-    def stop() -> None:
-        error = {"code": "OperationCanceled", "message": "The operation was aborted."}
-        operations.close(world, running, cluster, pool, "Canceled", error=error)
-
-    op = operations.begin(world, call, cluster, pool, kind="Canceling", action=operations.ABORT_POOL, finish=stop)
-    op.leaves = "Canceled"
-    return op
+    if running is None or running.done or (running.pool or "").lower() != name.lower() or running.kind == "Canceling":
+        raise nothing_to_abort(f"agent pool {name}")
+    return operations.halt(world, call, cluster, pool, running, operations.ABORT_POOL)

@@ -73,13 +73,15 @@ def cluster(cluster: Cluster, tenant: str) -> Json:
             "fqdn": f"{cluster.properties['dnsPrefix']}.hcp.{cluster.location}.azmk8s.io",
             "azurePortalFQDN": f"{cluster.properties['dnsPrefix']}.portal.hcp.{cluster.location}.azmk8s.io",
             "agentPoolProfiles": [{"name": pool.name, **pool_properties(pool)} for pool in cluster.pools.values()],
-            "nodeResourceGroup": f"MC_{cluster.group}_{cluster.name}_{cluster.location}",
+            "nodeResourceGroup": cluster.node_group,
             "maxAgentPools": 100,
             **cluster.properties,
         },
         "identity": {**cluster.identity, "principalId": _identity_of(cluster), "tenantId": tenant},
         "sku": cluster.sku,
     }
+    if cluster.private_name:
+        wire["properties"]["privateFQDN"] = cluster.private_name
     if cluster.tags:
         wire["tags"] = dict(cluster.tags)
     wire["eTag"] = cluster.etag

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from local.world import images
-from local.world.model import Cluster, Node, Pool
+from local.world.model import Cluster, Json, Node, Pool
 
 Step = Callable[[datetime], None]
 _NAMES = uuid.UUID("5f1b5a11-0000-4000-8000-000000000000")
@@ -95,19 +95,28 @@ def reimage(cluster: Cluster, pool: Pool) -> list[Step]:
     ]
     if not stale:
         return []
-    surge = _surge(pool, len(nodes(cluster, pool)))
+    surge = surge_of(pool.properties, len(nodes(cluster, pool)))
+    at_once = surge or _share(pool.properties, "maxUnavailable", len(stale))
     steps: list[Step] = [partial(_join, cluster, pool, surge=True) for _ in range(surge)]
-    for first in range(0, len(stale), surge):
-        for node in stale[first : first + surge]:
+    for first in range(0, len(stale), at_once):
+        for node in stale[first : first + at_once]:
             steps += [partial(_cordon, node), partial(_leave, cluster, pool, node)]
-        for node in stale[first : first + surge]:
+        for node in stale[first : first + at_once]:
             steps.append(partial(_come_back, cluster, pool, node.name))
     return steps
 
 
-def _surge(pool: Pool, count: int) -> int:
-    asked = str(pool.properties["upgradeSettings"].get("maxSurge") or "1")
-    number = math.ceil(count * int(asked[:-1]) / 100) if asked.endswith("%") else int(asked)
+def surge_of(asked: Json, count: int) -> int:
+    """Return how many nodes are added while those of a pool are replaced: none with `maxUnavailable` instead."""
+    settings = asked["upgradeSettings"]
+    none = str(settings.get("maxSurge")) in {"0", "0%"} and str(settings.get("maxUnavailable")) not in {"0", "0%"}
+    return 0 if none or not count else _share(asked, "maxSurge", count)
+
+
+def _share(asked: Json, name: str, count: int) -> int:
+    """Return a number of nodes that is asked for as such or in per cent, at least one of them."""
+    value = str(asked["upgradeSettings"].get(name) or "1")
+    number = math.ceil(count * int(value[:-1]) / 100) if value.endswith("%") else int(value)
     return max(1, min(number, count))
 
 

@@ -110,10 +110,10 @@ def _check_shape(name: str, asked: Json) -> None:
 def _check_creation(name: str, asked: Json) -> None:
     if asked["osType"] != "Windows":
         return
-    if len(name) > 6:
-        raise _refused(
-            "InvalidParameter", "Windows agent pool names have at most 6 characters.", "agentPoolProfile.name"
-        )
+    if len(name) > 6:  # code: jenkins-infra/azure#284; text: as there and in kubernetes-sigs/cluster-api-provider-azure
+        raise _refused("WindowsAgentPoolNameTooLong", "Windows agent pool name can not be longer than 6 characters.")
+    if asked["mode"] == "System":  # documented: use-system-pools.md
+        raise _refused("InvalidParameter", "System agent pools need OS type Linux.", "agentPoolProfile.mode")
     if asked["osSKU"] == "Windows2025" and not asked["enableFIPS"]:
         raise _refused(
             "InvalidParameter", "FIPS can't be disabled on Windows Server 2025.", "agentPoolProfile.enableFIPS"

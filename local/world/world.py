@@ -19,8 +19,10 @@ from local.world.agenda import Agenda
 from local.world.errors import group_not_found, subscription_not_found
 from local.world.faults import Faults
 from local.world.kube.state import Kube
+from local.world.locks import Locks
 from local.world.management import ManagementGroups
 from local.world.model import Call, Cluster, Json, Node, Operation, Pool
+from local.world.quotas import Quotas
 from local.world.throttles import DEFAULT_LIMITS, Limit, Throttles
 
 DEFAULT_OPERATION_TIME = timedelta(seconds=8)
@@ -91,6 +93,8 @@ class World(Agenda):
         self.access.parent_of = self.management.parent_of
         self.faults = Faults()
         self.throttles = Throttles(limits)
+        self.quotas = Quotas()
+        self.locks = Locks()
         self.requests: deque[RequestRecord] = deque(maxlen=100_000)
         self.subscriptions: dict[str, Subscription] = {}
         self.operations: dict[str, Operation] = {}
@@ -182,11 +186,21 @@ class World(Agenda):
         tags: Mapping[str, str] | None = None,
         entra: bool = False,
         azure_rbac: bool = False,
+        private: bool = False,
+        authorized_ranges: Iterable[str] = (),
         properties: Json | None = None,
         state: str = "Succeeded",
     ) -> Cluster:
         """Add a cluster without pools, at once and without an event."""
         asked = dict(properties or {})
+        if private:
+            asked["apiServerAccessProfile"] = {
+                "enablePrivateCluster": True,
+                "enablePrivateClusterPublicFQDN": True,
+                "privateDNSZone": "system",
+            }
+        if ranges := list(authorized_ranges):
+            asked["apiServerAccessProfile"] = {"authorizedIPRanges": ranges}
         if entra:
             asked["aadProfile"] = {
                 "managed": True,

@@ -1,4 +1,4 @@
-"""The Kubernetes API of a cluster: by an Entra token or, where the policy allows it, by a client certificate.
+"""The Kubernetes API of a cluster: by an Entra token or, where that is allowed, a certificate or AKS run command.
 
 Address, CA and certificate come from ARM. A certificate is kept for the length of one entry, in a folder of our own.
 """
@@ -7,16 +7,19 @@ import base64
 import binascii
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
 from shared.adapters.arm import Arm, classified
+from shared.adapters.run_command import CommandApi, reached
 from shared.domain.api_server import AWAY_FOR, Answered, Way, way_in
 from shared.domain.clouds import AKS_SCOPE
 from shared.domain.ids import ClusterId
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = (10, 30)
 """Seconds to connect, and between two bytes of an answer."""
+T = TypeVar("T")
 _AT_ONCE = 8
 """Requests under way at once."""
 _CONTENT = {"POST": "application/json", "PATCH": "application/merge-patch+json", "DELETE": "application/json"}
@@ -37,12 +41,52 @@ _CONTENT = {"POST": "application/json", "PATCH": "application/merge-patch+json",
 class AksKubernetes:
     """shared.ports.Kubernetes on AKS."""
 
-    def __init__(self, arm: Arm, credential: "TokenCredential") -> None:
-        self._arm, self._credential = arm, credential
+    def __init__(self, arm: Arm, credential: "TokenCredential", sleep: Callable[[float], None] = time.sleep) -> None:
+        self._arm, self._credential, self._sleep = arm, credential, sleep
 
     @contextmanager
     def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:
         """Enter a cluster's API; every failure is a value, since its proof is then unknown."""
+        with self._direct(cluster, ways) as api:
+            yield reached(cluster, ways, api, lambda: self._by_command(cluster))
+
+    def _by_command(self, cluster: Cluster) -> CommandApi:
+        def post(body: Mapping[str, str]) -> str | Unreadable:
+            return self._asked(lambda: self._post_command(cluster, body))
+
+        def fetch(url: str) -> Mapping[str, Any] | Unreadable:
+            return self._asked(lambda: self._arm.get_json(cluster.id.subscription, url))
+
+        return CommandApi(post, fetch, self._sleep)
+
+    def _post_command(self, cluster: Cluster, body: Mapping[str, str]) -> str:
+        token = self._credential.get_token(AKS_SCOPE).token if cluster.entra else ""
+        found: list[str] = []
+        self._arm.client(cluster.id.subscription).managed_clusters.begin_run_command(
+            cluster.id.resource_group,
+            cluster.id.name,
+            BytesIO(json.dumps({**body, "clusterToken": token}).encode()),
+            polling=False,
+            raw_response_hook=lambda got: found.append(str(got.http_response.headers.get("Location") or "")),
+            cls=lambda *_: None,
+        )
+        if not found or not found[-1]:
+            raise ValueError("AKS gave no URL of the command's result")
+        return found[-1]
+
+    def _asked(self, ask: Callable[[], T]) -> T | Unreadable:
+        from azure.core.exceptions import AzureError, HttpResponseError
+
+        try:
+            return ask()
+        except HttpResponseError as error:
+            refused = classified(error)
+            return Unreadable(refused.reason, f"AKS run command: {refused.message}", refused.retry_after)
+        except (AzureError, ValueError) as error:
+            return Unreadable("Unreachable", f"AKS run command ({type(error).__name__}): {error}"[:500], AWAY_FOR)
+
+    @contextmanager
+    def _direct(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:
         way = way_in(cluster, ways)
         access = way if isinstance(way, Unreadable) else self._access(cluster.id, way)
         if isinstance(access, Unreadable):

@@ -143,6 +143,10 @@ class Cluster:
     """What makes nodes that ARM's list of pools doesn't show, such as node auto-provisioning; empty if nothing does."""
     pools: tuple[Pool, ...]
     """In ARM's order."""
+    narrow: str = ""
+    """What keeps others from the API server, such as authorised IP ranges; empty: the whole internet reaches it."""
+    run_command: bool = True
+    """False if the cluster has `disableRunCommand`."""
 
 
 @dataclass(frozen=True, slots=True)

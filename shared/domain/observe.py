@@ -39,7 +39,15 @@ def read_cluster(body: Mapping[str, Any]) -> Cluster:
         fips=_bool(properties.get("enableFIPS")),
         unlisted=_unlisted(properties),
         pools=tuple(_pool(profile) for profile in _list(properties.get("agentPoolProfiles"))),
+        narrow=_narrow(_dict(properties.get("apiServerAccessProfile"))),
+        run_command=_dict(properties.get("apiServerAccessProfile")).get("disableRunCommand") is not True,
     )
+
+
+def _narrow(access: Mapping[str, Any]) -> str:
+    if access.get("enablePrivateCluster") is True:
+        return "a private API server"
+    return "authorised IP ranges" if _list(access.get("authorizedIPRanges")) else ""
 
 
 def _unlisted(properties: Mapping[str, Any]) -> str:

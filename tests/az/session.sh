@@ -143,6 +143,28 @@ az aks get-credentials -g rg-dev -n aks-build-dev --subscription Platform --admi
 expect_like "volumes are listed" 'pv-cache +100Gi +RWX +Retain +Bound +ci/cache +azurefile-csi' "$(kubectl get pv)"
 expect_like "and claims" 'cache +Bound +pv-cache' "$(kubectl get pvc -n ci)"
 expect "nodes of no pool are listed" 2 "$(kubectl get nodes -l 'karpenter.sh/nodepool,!agentpool' --no-headers | wc -l)"
+run() { az aks command invoke -g "$group" -n "$1" -c "$2" "${@:3}" --query '[provisioningState, exitCode, logs]' -o json | tr -d '\n'; }
+expect_like "run command shows the nodes of an Entra cluster" 'Succeeded",  0,.*NAME +STATUS.*aks-plain-' "$(run "$cluster" 'kubectl get nodes')"
+expect_like "run command tells kubectl's errors and exit code" 'Succeeded",  1,.*nodes .+gone.+ not found' "$(run "$cluster" 'kubectl get node gone')"
+(cd "$folder" && echo '{}' >one.json && echo '{}' >two.json)
+expect_like "run command has the files that were sent along" '0,.*\{\}.*\{\}' \
+  "$(cd "$folder" && run "$cluster" 'for f in *.json; do cat "$f"; done' --file one.json --file two.json)"
+expect_like "run command reaches a private cluster" '0,.*node/aks-system-' "$(az aks command invoke --subscription Platform \
+  -g rg-platform -n aks-hidden-prod -c 'kubectl get nodes -o name' --query '[exitCode, logs]' -o json | tr -d '\n')"
+az aks get-credentials --subscription Platform -g rg-platform -n aks-hidden-prod --output none
+expect_like "and kubectl doesn't" 'no such host|server misbehaving|lookup' "$(refused kubectl get nodes --request-timeout 5s)"
+
+expect "machine list has the nodes' names" "$(kubectl config use-context "$cluster" >/dev/null; kubectl get nodes -l agentpool=apps -o jsonpath='{range .items[*]}{.metadata.name}{"\n"}{end}')" \
+  "$(az aks machine list -g "$group" --cluster-name "$cluster" --nodepool-name apps --query 'sort([].name)' -o tsv)"
+az aks nodepool update -g "$group" --cluster-name "$cluster" -n plain --disable-fips-image --no-wait --output none
+az aks nodepool operation-abort -g "$group" --cluster-name "$cluster" -n plain --output none
+expect "an operation of a pool can be aborted" Canceled "$(pool provisioningState plain)"
+expect_like "but not twice" 'OperationNotAllowed' \
+  "$(refused az aks nodepool operation-abort -g "$group" --cluster-name "$cluster" -n plain)"
+az aks stop -g "$group" -n "$cluster" --no-wait --output none
+az aks operation-abort -g "$group" -n "$cluster" --output none
+expect "an operation of a cluster can be aborted" $'Canceled\tRunning' \
+  "$(az aks show -g "$group" -n "$cluster" --query '[provisioningState, powerState.code]' -o tsv | paste -s)"
 
 az group create -n rg-new -l westeurope --output none
 expect "a cluster can be created with FIPS" Succeeded "$(az aks create -g rg-new -n aks-new --enable-fips-image \

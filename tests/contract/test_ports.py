@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from shared.adapters.arm import Arm
 from shared.adapters.graph import GraphFleet
 from shared.adapters.kubernetes import AksKubernetes
 from shared.chain import Chain
-from shared.domain.api_server import ENTRA_ONLY, Way
+from shared.domain.api_server import ENTRA_ONLY, Answered, Way
 from shared.domain.clouds import Cloud
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import opening_by_cluster
@@ -88,7 +89,10 @@ def face(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
             monkeypatch.setitem(os.environ, name, value)
         with ManagedIdentityCredential() as credential:
             arm = Arm(Cloud("custom", azure.arm_endpoint, ""), credential)
-            yield Face(world, AksClusters(arm), AksKubernetes(arm, credential), GraphFleet(arm, credential, ()))
+            clock = world.clock
+            assert isinstance(clock, ManualClock)
+            kubernetes = AksKubernetes(arm, credential, lambda seconds: clock.advance(timedelta(seconds=seconds)))
+            yield Face(world, AksClusters(arm), kubernetes, GraphFleet(arm, credential, ()))
             arm.close()
 
 
@@ -515,11 +519,74 @@ class Kept:
 
 @pytest.mark.parametrize(("level", "lie"), [("kernel", False), ("kernel", True), ("host", False)])
 def test_nodes_are_proven_by_pods(face: Face, level: str, *, lie: bool) -> None:
-    rules = ruled(f"mode: audit\nproof: {{level: {level}, image: busybox}}\n")
+    prove(face, f"level: {level}, image: busybox", lie=lie)
+
+
+NARROW: list[dict[str, Any]] = [{"private": True}, {"authorized_ranges": ["203.0.113.0/24"]}]
+
+
+def narrow(face: Face, **how: Any) -> str:
+    with face.world.entered():
+        cluster = face.world.add_cluster(seed.PAYMENTS, "rg-payments", "aks-narrow", entra=True, azure_rbac=True, **how)
+        face.world.add_pool(cluster, "system", count=3, mode="System", osSKU="AzureLinux", enableFIPS=True)
+    return "aks-narrow"
+
+
+@pytest.mark.parametrize("how", NARROW)
+@pytest.mark.parametrize("lie", [True, False])
+def test_nodes_behind_a_narrow_network_are_proven_by_run_command(face: Face, how: dict[str, Any], *, lie: bool) -> None:
+    way = prove(face, "level: kernel, image: busybox, run_command: true", name=narrow(face, **how), lie=lie)
+    assert way is Way.RUN_COMMAND
+
+
+@pytest.mark.parametrize("how", NARROW)
+@pytest.mark.parametrize(("allowed", "disabled"), [(False, False), (True, True)])
+def test_without_run_command_they_are_unknown_with_what_would_help(
+    face: Face, how: dict[str, Any], *, allowed: bool, disabled: bool
+) -> None:
+    name = narrow(face, **how)
+    with face.world.entered():
+        inside = face.world.cluster_by_id(replace(CLUSTER, name=name).arm_id)
+        inside.properties["apiServerAccessProfile"]["disableRunCommand"] = disabled
+    ways = ENTRA_ONLY | ({Way.RUN_COMMAND} if allowed else set())
+    with face.kubernetes.open(read(face, name), ways) as api:
+        assert isinstance(api, Unreadable)
+    assert (api.reason, api.retry_after) == ("Unreachable", None)
+    assert ("switched off" if disabled else "proof.run_command") in api.message
+
+
+def test_run_command_says_what_the_api_server_refuses(face: Face) -> None:
+    name = narrow(face, private=True)
+    face.world.access.revoke(APP, f"/subscriptions/{seed.PAYMENTS}")
+    for role in (seed.READER, seed.RUN_COMMAND):
+        face.world.access.assign(APP, role, f"/subscriptions/{seed.PAYMENTS}")
+    with face.kubernetes.open(read(face, name), frozenset(Way)) as api:
+        assert not isinstance(api, Unreadable)
+        refused = list_nodes(api)
+        missing = api.get("/api/v1/namespaces/gone")
+    assert isinstance(refused, Unreadable)
+    assert refused.reason == "KubernetesForbidden"
+    assert isinstance(missing, Answered)
+    assert missing.status == 403
+
+
+def test_without_its_role_run_command_is_refused(face: Face) -> None:
+    name = narrow(face, private=True)
+    face.world.access.revoke(APP, f"/subscriptions/{seed.PAYMENTS}")
+    face.world.access.assign(APP, seed.READER, f"/subscriptions/{seed.PAYMENTS}")
+    with face.kubernetes.open(read(face, name), frozenset(Way)) as api:
+        found = list_nodes(api)
+    assert isinstance(found, Unreadable)
+    assert found.reason == "Forbidden"
+
+
+def prove(face: Face, proving: str, name: str = CLUSTER.name, *, lie: bool) -> Way:
+    """Prove the first pool, of which one node may lie, and return the way."""
+    rules = ruled(f"mode: audit\nproof: {{{proving}}}\n")
     clock = face.world.clock
     assert isinstance(clock, ManualClock)
-    cluster = read(face)
-    inside = face.world.cluster_by_id(CLUSTER.arm_id)
+    cluster = read(face, name)
+    inside = face.world.cluster_by_id(cluster.id.arm_id)
     pool = cluster.pools[0].name
     liar = rollout.nodes(inside, inside.pools[pool])[0]
     liar.kernel_fips = 0 if lie else 1
@@ -537,3 +604,5 @@ def test_nodes_are_proven_by_pods(face: Face, level: str, *, lie: bool) -> None:
     assert memory.probing is None
     with face.world.entered():
         assert not [name for name in inside.kube.namespaces if name.startswith("fipswarden")]
+    (record,) = [one for one in evidence.chain(CLUSTER) if one.payload.get("pool") == pool]
+    return Way(record.payload["way"])

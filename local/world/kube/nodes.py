@@ -29,7 +29,7 @@ def labels(cluster: Cluster, pool: Pool, node: Node) -> dict[str, str]:
     found: dict[str, str | None] = {
         "agentpool": pool.name,
         "kubernetes.azure.com/agentpool": pool.name,
-        "kubernetes.azure.com/cluster": f"MC_{cluster.group}_{cluster.name}_{cluster.location}",
+        "kubernetes.azure.com/cluster": cluster.node_group,
         "kubernetes.azure.com/mode": str(pool.properties["mode"]).lower(),
         "kubernetes.azure.com/node-image-version": node.image,
         "kubernetes.azure.com/nodepool-type": pool.properties["type"],

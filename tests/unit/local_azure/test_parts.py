@@ -147,7 +147,8 @@ def test_the_example_fleet_has_the_trouble_it_promises() -> None:
     world = seed.example_world(ManualClock(START))
     clusters = by_name(world)
     assert len(world.subscriptions) == 3
-    assert len(clusters) == 12
+    assert len(clusters) == 13
+    assert clusters["aks-hidden-prod"].private_name
     prod = clusters["aks-payments-prod"]
     assert {(node.fips_label, node.kernel_fips) for node in world.nodes(prod)} == {(True, 1)}
     cards = {(node.fips_label, node.kernel_fips) for node in world.nodes(clusters["aks-cards-prod"])}

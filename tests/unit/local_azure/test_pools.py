@@ -313,7 +313,7 @@ def test_an_abort_leaves_the_pool_canceled_and_the_nodes_as_they_are(azure: Azur
 
 
 def test_there_is_nothing_to_abort_on_an_idle_pool(azure: Azure) -> None:
-    assert azure.ask("POST", f"{PROD}/agentPools/apps/abort").status == 400
+    assert azure.ask("POST", f"{PROD}/agentPools/apps/abort").status == 409
 
 
 def test_a_failed_reimage_leaves_a_cordoned_node_and_says_why_and_another_put_resumes_it(azure: Azure) -> None:
