@@ -39,6 +39,7 @@ from shared.domain.model import (
     OperationRead,
     OperationStatus,
     Pool,
+    ProofLevel,
     Refused,
     Unanswered,
     Unreadable,
@@ -598,7 +599,7 @@ def prove(face: Face, proving: str, name: str = CLUSTER.name, *, lie: bool) -> W
         clock.advance(timedelta(seconds=40))
     proof = memory.pool(pool).proof
     assert proof
-    assert proof.level == level
+    assert proof.level.reaches(ProofLevel.KERNEL)
     assert proof.disagreeing == ((liar.name,) if lie else ())
     assert proof.nodes == cluster.pools[0].count
     assert memory.probing is None
