@@ -1,12 +1,13 @@
 """A worker that dies before or after any call of a proof by pods: the next one ends it, and nothing is left behind."""
 
+import random
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from shared.domain.records import GENESIS
-from tests.protocol.lab import CLUSTER, Tap, WorkerDied
+from tests.protocol.lab import CLUSTER, Schedule, Tap, WorkerDied
 from tests.scenario.proving import Nodes
 
 CALLS = 60
@@ -63,3 +64,16 @@ def test_there_are_no_more_calls_than_are_tried() -> None:
     assert len(made) < CALLS, made
     assert {"kubernetes.open", "kubernetes.api.send", "kubernetes.api.get"} <= {*made}
     lab.assert_nothing_left()
+
+
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_several_workers_that_die_wait_and_overtake_each_other_leave_nothing(first: int) -> None:
+    for seed in range(first, first + 20):
+        lab = Nodes(seed=seed)
+        lab.pool_of()
+        lab.event()
+        Schedule(lab, random.Random(seed), deaths=2).run()
+        lab.passes(timedelta(hours=1))
+
+        assert lab.verdict(pool="apps") == "compliant: NodesProven", seed
+        lab.assert_nothing_left()
