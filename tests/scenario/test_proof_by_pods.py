@@ -17,7 +17,7 @@ from local.world.model import Node
 from shared.domain.model import ComplianceState, ProofLevel
 from shared.domain.probes import NAMESPACES, Method
 from shared.probing import AT_ONCE
-from tests.protocol.lab import CLUSTER
+from tests.protocol.lab import CLUSTER, ruled
 from tests.scenario.proving import IMAGE, SOON, WINDOWS_IMAGE, Nodes
 
 COMPLIANT, UNKNOWN, INCONSISTENT = ComplianceState.COMPLIANT, ComplianceState.UNKNOWN, ComplianceState.INCONSISTENT
@@ -483,6 +483,69 @@ class TestWhatIsInTheWay:
         lab.assert_nothing_left()
         assert lab.finding().reason == "NodesProven"
         assert lab.proofs() == []
+
+    def test_a_namespace_that_can_not_be_deleted_is_tried_again_later(self, lab: Nodes) -> None:
+        lab.pool_of()
+        fault = Fault(Answer(500, "InternalError", "etcd"), method="DELETE", kind="kubernetes", times=2)
+        lab.world.faults.add(fault)
+        lab.prove(timedelta(minutes=5))
+
+        assert lab.finding().reason == "NodesProven", "the verdict does not wait for it"
+        assert [*lab.left()] == [KERNEL, *(pod.name for pod in lab.kube.in_namespace(KERNEL))]
+        lab.prove(timedelta(minutes=30))
+        lab.assert_nothing_left()
+
+    def test_a_proof_whose_nodes_can_not_be_listed_any_more_is_given_up_and_cleaned(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.look()
+        fault = Fault(Answer(403, "Forbidden", "no"), method="GET", resource="/api/v1/nodes", times=None)
+        lab.world.faults.add(fault)
+        lab.prove()
+
+        assert lab.finding().reason == "KubernetesForbidden"
+        lab.assert_nothing_left()
+
+    def test_an_api_server_that_stays_away_ends_the_proof_and_is_cleaned_later(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.look()
+        lab.world.faults.add(Fault(Drop(), kind="kubernetes", times=None))
+        lab.prove()
+        assert lab.finding().reason == "NodesUnreadable"
+        lab.world.faults.clear()
+        lab.prove(timedelta(minutes=30))
+
+        assert lab.finding().reason == "NodesProven"
+        lab.assert_nothing_left()
+
+    def test_a_way_is_allowed_pool_by_pool(self, lab: Nodes) -> None:
+        """Without Entra there is the certificate alone, and only one pool's rule allows it."""
+        lab.cluster.properties["aadProfile"] = None
+        lab.pool_of()
+        lab.pool_of("batch")
+        lab.ask_for("kernel")
+        lab.prove()
+        assert {lab.finding(name).reason for name in ("apps", "batch")} == {"NoEntra"}
+
+        proof = f'{{ level: kernel, image: "{IMAGE}", client_certificates: true }}'
+        lab.policies.rules = ruled(
+            f"mode: alert\nrules:\n  - {{ name: r, match: {{ pools: [apps] }}, mode: alert, proof: {proof} }}\n"
+        )
+        lab.prove()
+        assert lab.finding("apps").reason == "NodesProven"
+        assert lab.finding("batch").reason == "WayNotAllowed"
+        assert lab.proofs()[-1]["way"] == "client certificate of the cluster's kubeconfig"
+        lab.assert_nothing_left()
+
+    @pytest.mark.parametrize("pause", [timedelta(seconds=31), timedelta(minutes=20)])
+    def test_a_namespace_that_hangs_is_waited_for_and_then_a_reason(self, lab: Nodes, pause: timedelta) -> None:
+        lab.make_namespace(KERNEL, **{"app.kubernetes.io/managed-by": "fipswarden"})
+        lab.kube.namespaces[KERNEL].deleting = lab.clock.now()
+        lab.pool_of()
+        lab.prove(pause)
+
+        reason = lab.finding().reason
+        assert reason == ("ProofMissing" if pause < timedelta(minutes=1) else "NodesUnanswered")
+        assert "still being deleted" in lab.finding().message or reason == "ProofMissing"
 
     def test_the_names_of_the_namespaces_are_those_that_the_documents_give(self) -> None:
         assert NAMESPACES == ("fipswarden-proof", "fipswarden-proof-host", "fipswarden-proof-windows")

@@ -131,3 +131,28 @@ def test_an_app_that_does_not_answer_ends_the_wait(
 def test_what_names_nothing_is_refused(lab: Nodes, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert ran(capsys, *arguments)[0] == 64
     assert not lab.queue.messages
+
+
+def test_on_a_terminal_progress_is_a_bar(
+    lab: Nodes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.pool_of()
+    lab.prove()
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+
+    code, out, err = ran(capsys, CLUSTER.arm_id)
+
+    assert code == 0
+    assert out.count("yes") == 3
+    assert "waiting for a look\n" not in err
+
+
+def test_a_node_that_is_not_ready_is_shown_as_that(lab: Nodes, capsys: pytest.CaptureFixture[str]) -> None:
+    nodes = lab.nodes(lab.pool_of())
+    lab.prove()
+    nodes[0].ready = False
+
+    code, out, _ = ran(capsys, CLUSTER.arm_id)
+
+    assert code == 2
+    assert "not ready" in out
