@@ -44,6 +44,12 @@ param subscriptions string = ''
 @description('Whether the app gets the role that changes node pools. False: it can only look.')
 param allowRemediation bool = false
 
+@description('Whether the app gets the role that proves nodes by pods (levels kernel and host, Windows).')
+param allowNodePods bool = false
+
+@description('Whether the app gets the role for AKS run command: the way into clusters whose API server it cannot reach.')
+param allowRunCommand bool = false
+
 @description('Whether an Event Grid system topic is made in each watched subscription.')
 param events bool = true
 
@@ -174,6 +180,8 @@ module roles 'modules/roles.bicep' = {
     environmentName: environmentName
     watched: watched
     allowRemediation: allowRemediation
+    allowNodePods: allowNodePods
+    allowRunCommand: allowRunCommand
   }
 }
 
@@ -276,7 +284,11 @@ module watchedSubscriptions 'modules/watched-subscription.bicep' = [for id in wa
     nodeReaderRoleName: roles.outputs.nodeReaderRoleName
     remediatorRoleName: roles.outputs.remediatorRoleName
     workloadReaderRoleName: roles.outputs.workloadReaderRoleName
+    nodeProverRoleName: roles.outputs.nodeProverRoleName
+    runCommandRoleName: roles.outputs.runCommandRoleName
     allowRemediation: allowRemediation
+    allowNodePods: allowNodePods
+    allowRunCommand: allowRunCommand
     events: events
     eventsResourceGroupName: eventsGroupName
     systemTopicName: systemTopicName

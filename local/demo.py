@@ -1,7 +1,8 @@
 """`make demo`: the whole job on the local Azure, watched live; exit code 0 only if the outcome is right.
 
 A node pool is created without FIPS. Its event reaches the app, which switches FIPS on, waits for the reimage,
-proves it on the nodes, writes evidence and tells people. Then the same with an event that is lost.
+proves it on the nodes' kernels, writes evidence and tells people. Then the same with an event that is lost, and a
+node that lies.
 """
 
 import json
@@ -18,6 +19,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from cli.exits import NON_COMPLIANT, OK
+from cli.main import main as run_command
 from local import seed
 from local.demo_show import Seen, card_lines, coloured, display, record_line
 from local.eventgrid import Faults
@@ -26,6 +29,7 @@ from local.world import World, rollout
 from local.world.access import APP, OPERATOR
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, Posture
+from shared.domain.probes import NAMESPACES
 from shared.domain.records import GENESIS, Record
 
 OPERATION_TIME = timedelta(seconds=8)
@@ -83,8 +87,31 @@ class Demo:
         self.watch(
             "node pool encoder is proven", lambda: self._is_compliant(MEDIA, "encoder"), lambda: self._pools(MEDIA)
         )
+        self._catch_a_liar()
         self.stack.host.idle(60)
         self.close(before)
+
+    def _catch_a_liar(self) -> None:
+        """A node whose label says yes and whose kernel says no; a proof at level kernel is not taken in."""
+        self.say("A node of batch lies: its label says FIPS, its kernel says 0. `fipswarden verify` asks the kernels.")
+        with self.stack.world.entered():
+            real = self.stack.world.cluster_by_id(PAYMENTS.arm_id)
+            liar = rollout.nodes(real, real.pools["batch"])[1]
+            liar.kernel_fips = 0
+        self._verify(NON_COMPLIANT, f"{ComplianceState.INCONSISTENT}: NodesDisagree")
+        self.say(f"[red]{liar.name} is caught[/red], and everybody is told. Its kernel is put right ...")
+        liar.kernel_fips = 1
+        self._verify(OK, f"{ComplianceState.COMPLIANT}: NodesProven")
+        left = [
+            name for name in real.kube.namespaces if name in NAMESPACES and real.kube.namespaces[name].deleting is None
+        ]
+        if left:
+            raise DemoError(f"the proofs have left {left} in the cluster")
+
+    def _verify(self, code: int, verdict: str) -> None:
+        found = run_command(["verify", PAYMENTS.arm_id, "batch"])
+        if (found, self._verdict(PAYMENTS, "batch")) != (code, verdict):
+            raise DemoError(f"verify returned {found}, and batch is {self._verdict(PAYMENTS, 'batch')}, not {verdict}")
 
     def create_pool(self, cluster: ClusterId, pool: str) -> None:
         """Create a pool with FIPS off, with Microsoft's own SDK, and wait for it as a person would."""

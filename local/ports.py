@@ -9,15 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.faces import handle, request
+from local.clock import ManualClock
+from local.faces import handle, kubeconfig, request
 from local.faces.http import Response
 from local.world import World
 from local.world.access import APP
 from shared.adapters.management import descendants_url, not_known, refused
-from shared.domain.api_server import AWAY_FOR, Answered, Way
+from shared.adapters.run_command import CommandApi, reached
+from shared.domain.api_server import AWAY_FOR, Answered, Way, way_in
 from shared.domain.arm_errors import UNDECIDED, ArmError, classify, code_and_text
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
@@ -57,9 +60,18 @@ class _Client:
         headers: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         audience: str = _ARM_AUDIENCE,
+        certificate_of: ClusterId | None = None,
     ) -> Response:
         sent = {"authorization": f"Bearer {self._tokens[audience]}", **(headers or {})}
-        return handle(self._world, request(method, url, headers=sent, body=dict(body or {})))
+        shown = None
+        if certificate_of:
+            del sent["authorization"]
+            shown = kubeconfig.common_name(self._world.cluster_by_id(certificate_of.arm_id))
+        return handle(self._world, request(method, url, headers=sent, body=dict(body or {}), client_certificate=shown))
+
+    def token(self, audience: str) -> str:
+        """Return the app's token for somebody."""
+        return self._tokens[audience]
 
     def error(self, response: Response) -> ArmError:
         try:
@@ -152,12 +164,37 @@ class WorldKubernetes:
     """shared.ports.Kubernetes on the world."""
 
     def __init__(self, world: World) -> None:
-        self._client = _Client(world)
+        self._client, self._world = _Client(world), world
 
     @contextmanager
-    def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:  # noqa: ARG002 (the port's)
+    def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:
         """Enter a cluster's API."""
-        yield _WorldApi(self._client, cluster.id)
+        way = way_in(cluster, ways)
+        api = way if isinstance(way, Unreadable) else _WorldApi(self._client, cluster.id, way)
+        yield reached(cluster, ways, api, lambda: CommandApi(partial(self._post, cluster), self._fetch, self._sleep))
+
+    def _post(self, cluster: Cluster, body: Mapping[str, str]) -> str | Unreadable:
+        """POST a command."""
+        sent = {**body, "clusterToken": self._client.token(_AKS_AUDIENCE) if cluster.entra else ""}
+        response = self._client.send("POST", f"{cluster.id.arm_id}/runCommand?api-version={_API}", body=sent)
+        if response.drop or response.status != 202:
+            error = self._client.error(response)
+            return Unreadable(error.reason, error.message, error.retry_after)
+        return response.header("location")
+
+    def _fetch(self, url: str) -> Mapping[str, Any] | Unreadable:
+        parts = urlsplit(url)
+        response = self._client.send("GET", f"{parts.path}?{parts.query}")
+        if response.drop or response.status not in (200, 202):
+            error = self._client.error(response)
+            return Unreadable(error.reason, error.message, error.retry_after)
+        return response.json()
+
+    def _sleep(self, seconds: float) -> None:
+        """Let the time pass that the app would wait."""
+        clock = self._world.clock
+        if isinstance(clock, ManualClock):
+            clock.advance(timedelta(seconds=seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +203,7 @@ class _WorldApi:
 
     client: _Client
     cluster: ClusterId
-    way: Way = Way.ENTRA
+    way: Way
 
     def get(self, path: str) -> Answered | Unreadable:
         """GET a path."""
@@ -178,7 +215,10 @@ class _WorldApi:
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answered | Unreadable:
         where = f"/k8s/{self.cluster.subscription}/{self.cluster.resource_group}/{self.cluster.name}"
-        response = self.client.send(method, f"{where}{path}", body=body, audience=_AKS_AUDIENCE)
+        certificate = self.cluster if self.way is Way.CERTIFICATE else None
+        response = self.client.send(
+            method, f"{where}{path}", body=body, audience=_AKS_AUDIENCE, certificate_of=certificate
+        )
         if response.drop:
             return Unreadable("Unreachable", "the connection was reset", AWAY_FOR)
         return Answered(response.status, response.json())

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.domain.arm_errors import ABORTED, LASTING
+from shared.domain.checks import Subject
+from shared.domain.evaluate import to_prove
 from shared.domain.model import (
     Accepted,
     BeginResult,
@@ -20,13 +22,16 @@ from shared.domain.model import (
     OutcomeState,
     Pool,
     PoolMemory,
+    Proof,
     Refused,
     Unanswered,
 )
 from shared.domain.people import HOLDS, Request, RequestKind
 from shared.domain.records import RecordKind
+from shared.domain.rulebook import Rulebook
 from shared.domain.steps import UNFINISHED
 from shared.look import Look
+from shared.proving import OUTSIDE
 from shared.remediation import shows
 from shared.requested import clear, open_requests
 
@@ -53,32 +58,67 @@ class Served:
     """`kind pool: outcome`, for the log."""
     waiting: bool = False
     """Some are not done yet: the look comes back soon."""
+    verify: frozenset[str] = frozenset()
+    """Pools of which somebody wants a fresh proof now; empty text: the nodes outside every pool."""
 
 
-def serve(look: Look, read: Cluster | Gone) -> Served:
+def serve(look: Look, read: Cluster | Gone, rules: Rulebook) -> Served:
     """Serve the open requests of the cluster."""
     answers: list[str] = []
     waiting = False
+    verify: set[str] = set()
     for request in open_requests(look.ports.rollout, look.cluster):
-        answer = _answer(look, read, request)
+        answer = _answer(look, read, request, rules)
         if answer is None:
             waiting = True
+            if request.kind is RequestKind.VERIFY and isinstance(read, Cluster):
+                verify |= {subject.pool.name for subject in _unverified(look, read, request, rules)}
+                verify |= set() if request.pool else {OUTSIDE}
             continue
         _record(look, request, "answered", {"outcome": answer.outcome, "message": answer.message})
         if answer.memory is not None:
             look.hold.save(answer.memory)
         clear(look.ports.rollout, look.cluster, request)
         answers.append(f"{request.kind} {request.pool}: {answer.outcome}")
-    return Served(tuple(answers), waiting)
+    return Served(tuple(answers), waiting, frozenset(verify))
 
 
-def _answer(look: Look, read: Cluster | Gone, request: Request) -> Answer | None:
+def _answer(look: Look, read: Cluster | Gone, request: Request, rules: Rulebook) -> Answer | None:
     if _too_old(request, look.ports.clock.now()):
         message = f"No look could serve it within {HOLDS.days} day: it is dropped, ask again."
         return Answer(OutcomeState.NOT_BEGUN, message)
     if isinstance(read, Gone):
         return Answer(OutcomeState.NOT_BEGUN, "The cluster does not exist any more.")
+    if request.kind is RequestKind.VERIFY:
+        return _verify(look, read, request, rules)
     return SERVERS[request.kind](look, read, request)
+
+
+def _verify(look: Look, read: Cluster, request: Request, rules: Rulebook) -> Answer | None:
+    """Say what became of a proof that somebody asked for, once the look that was to take it has."""
+    asked = _to_verify(look, read, request, rules)
+    if not asked:
+        message = (
+            "There is no node to ask: the pools are not there, empty, not FIPS-enabled or at work, or the policy asks "
+            "for no proof of theirs."
+        )
+        return Answer(OutcomeState.NOT_BEGUN, message)
+    if _unverified(look, read, request, rules):
+        return None
+    return Answer(OutcomeState.SUCCEEDED, f"A fresh proof was taken of {', '.join(one.pool.name for one in asked)}.")
+
+
+def _to_verify(look: Look, read: Cluster, request: Request, rules: Rulebook) -> tuple[Subject, ...]:
+    now, names = look.ports.clock.now(), {pool.name for pool in read.pools}
+    found = to_prove(read, look.memory, rules, now, wanted=names)
+    return tuple(one for one in found if request.pool in ("", one.pool.name))
+
+
+def _unverified(look: Look, read: Cluster, request: Request, rules: Rulebook) -> list[Subject]:
+    def fresh(proof: Proof | None) -> bool:
+        return proof is not None and proof.at >= request.at
+
+    return [one for one in _to_verify(look, read, request, rules) if not fresh(one.memory.proof)]
 
 
 def _too_old(request: Request, now: datetime) -> bool:

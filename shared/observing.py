@@ -1,5 +1,6 @@
 """The first part of a look: reads the cluster and its nodes anew; one passing error or 404 is not believed."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -23,6 +24,8 @@ from shared.remediation import Remediation
 
 UNREADABLE_GRACE = timedelta(minutes=15)
 """How long transient errors may keep a cluster from being read before it counts as unknown."""
+LEFT_OVER = timedelta(minutes=10)
+"""How soon a look tries again to delete the namespace of a proof that is over."""
 GONE_SURE = timedelta(minutes=2)
 """How long ARM must go on saying that a cluster does not exist, before its operation and places are given up."""
 
@@ -68,8 +71,8 @@ def _gone_is_sure(look: Look) -> bool:
     return since is None or now - since >= GONE_SURE
 
 
-def prove(look: Look, read: ClusterRead, rules: Rulebook) -> Memory:
-    """Ask the nodes where their word is due, and return what is remembered then."""
+def prove(look: Look, read: ClusterRead, rules: Rulebook, wanted: Collection[str] = ()) -> Memory:
+    """Ask the nodes where their word is due, or wanted, and return what is remembered then."""
     memory = look.memory
     if isinstance(read, Gone) and memory != Memory():
         # Another cluster may come by this name: nothing that is known of this one holds for it.
@@ -78,10 +81,19 @@ def prove(look: Look, read: ClusterRead, rules: Rulebook) -> Memory:
         return look.memory
     now = look.ports.clock.now()
     memory = replace(memory, pools=_pools_remembered(look, read, now), unreadable_since=None)
-    proven = Proving(look.ports.kubernetes, look.chain, now).prove(read, memory, rules)
+    proven = Proving(look.ports.kubernetes, look.chain, now, look.hold).prove(read, memory, rules, wanted)
     if proven != look.memory:
         look.hold.save(proven)
     return proven
+
+
+def probing_wait(look: Look, read: ClusterRead) -> timedelta | None:
+    """Return how soon to come back for pods that ask nodes, or for what is left of them; None if there is nothing."""
+    probing = look.memory.probing
+    if probing is None or not isinstance(read, Cluster) or read.stopped:
+        # Of a stopped cluster nothing runs; that it starts again is a reason of its own to look.
+        return None
+    return LEFT_OVER if probing.over else look.ports.timing.poll
 
 
 def _pools_remembered(look: Look, read: Cluster, now: datetime) -> dict[str, PoolMemory]:

@@ -1,20 +1,49 @@
-"""Asks the nodes: whether each node of a pool shows what the control plane says, with a record of what was seen."""
+"""Asks the nodes: whether each node of a pool shows what the control plane says, with a record of what was seen.
 
-from collections.abc import Iterable, Sequence
+Labels are read in one look. What only a pod on the node can read takes some looks: one makes the pods, a later one
+reads them, writes the evidence, and deletes them. Nothing is made before the lease has been checked and the proof is
+remembered, so that whoever comes after a death knows what is left to do.
+"""
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Protocol
 
 from shared.chain import Chain
-from shared.domain.api_server import ENTRA_ONLY
-from shared.domain.evaluate import pools_to_prove, strays_due
-from shared.domain.model import Cluster, Memory, Node, NodesRead, Pool, Proof, Strays, Unreadable
-from shared.domain.proofs import NODES_UNREADABLE
+from shared.domain import proofs
+from shared.domain.answers import Answer
+from shared.domain.api_server import Way
+from shared.domain.checks import Subject
+from shared.domain.codec import plain
+from shared.domain.evaluate import cluster_settings, strays_due, to_prove
+from shared.domain.model import Cluster, Memory, Node, NodesRead, Pool, Probing, Proof, Unreadable
+from shared.domain.probes import Question, question
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
-from shared.nodes import read_nodes
-from shared.ports import Kubernetes
+from shared.domain.settings import ProofSettings
+from shared.domain.taken import Asked, deepen, deepen_strays, nodes_of, take_proof, take_strays
+from shared.nodes import list_nodes
+from shared.ports import Kubernetes, KubernetesApi
+from shared.probing import STALLED, Probes, settled
 
-_METHOD = "Kubernetes API: labels of the nodes"
+_LABELS = "Kubernetes API: labels of the nodes"
+OUTSIDE = ""
+"""Stands for a pool's name where the nodes outside every pool are meant."""
+Entered = KubernetesApi | Unreadable
+
+
+class Keeper(Protocol):
+    """The lease on the cluster's memory (shared.rollout.Hold)."""
+
+    def check(self) -> None:
+        """Raise LeaseLostError unless the cluster is still ours to work on."""
+        ...
+
+    def save(self, memory: Memory) -> None:
+        """Write the memory; raises LeaseLostError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,78 +53,224 @@ class Proving:
     kubernetes: Kubernetes
     chain: Chain
     now: datetime
+    hold: Keeper
 
-    def prove(self, cluster: Cluster, memory: Memory, rules: Rulebook) -> Memory:
-        """Return the memory with a fresh proof of every pool that needs one, and of the nodes outside every pool."""
-        due = pools_to_prove(cluster, memory, rules, self.now)
-        if not due and not strays_due(cluster, memory, rules, self.now):
+    def prove(self, cluster: Cluster, memory: Memory, rules: Rulebook, wanted: Collection[str] = ()) -> Memory:
+        """Return the memory with a fresh proof of every pool that needs one, and of the nodes outside every pool.
+
+        `wanted` are pools of which a person wants a fresh proof, however good the one is that they have.
+        """
+        due = to_prove(cluster, memory, rules, self.now, wanted)
+        outside = OUTSIDE in wanted or strays_due(cluster, memory, rules, self.now)
+        if not due and not outside and memory.probing is None:
             return memory
-        read = read_nodes(self.kubernetes, cluster, ENTRA_ONLY)
-        memory = self._outside(cluster, memory, read)
-        for pool in due:
-            remembered = memory.pool(pool.name)
-            proof = take_proof(pool, read, self.now)
-            if _worth_recording(remembered.proof, proof):
-                self._record(pool, read, proof)
-            memory = memory.with_pool(pool.name, replace(remembered, proof=proof))
+        with self.kubernetes.open(cluster, _all_ways(cluster, memory, rules)) as api:
+            read = list_nodes(api)
+            memory, asked = self._by_labels(api, cluster, memory, rules, due, read, wanted)
+            if isinstance(api, Unreadable):
+                return self._in_vain(memory, api)
+            pools = {one.pool.name: one.pool for one in due}
+            round_ = _Round(api, Probes(api, self.hold.check), asked, pools, wanted)
+            if isinstance(read, Unreadable):
+                memory = self._in_vain(memory, read)
+                return self._deleted(round_, memory) if memory.probing and memory.probing.over else memory
+            return self._by_pods(round_, memory)
+
+    def _in_vain(self, memory: Memory, why: Unreadable) -> Memory:
+        """Give up what pods were asked, where nobody can be asked and it does not pass: they are only deleted then."""
+        probing = memory.probing
+        if probing is None or (why.retry_after is not None and self.now - probing.moved < STALLED):
+            return memory
+        return replace(memory, probing=replace(probing, over=True))
+
+    def _by_labels(
+        self,
+        api: Entered,
+        cluster: Cluster,
+        memory: Memory,
+        rules: Rulebook,
+        due: Sequence[Subject],
+        read: NodesRead,
+        wanted: Collection[str],
+    ) -> tuple[Memory, list[Asked]]:
+        """Judge all nodes by their labels, and say whom pods are to ask for more."""
+        memory, outside = self._outside(api, cluster, memory, rules, read, wanted)
+        asked = [outside] if outside else []
+        for subject in due:
+            memory, deep = self._labels(api, subject, read, memory, wanted=subject.pool.name in wanted)
+            asked += [deep] if deep else []
+        return memory, asked
+
+    def _labels(
+        self, api: Entered, subject: Subject, read: NodesRead, memory: Memory, *, wanted: bool
+    ) -> tuple[Memory, Asked | None]:
+        """Judge a pool by its labels; where these are well and not enough, say whom pods are to ask."""
+        pool, remembered = subject.pool, memory.pool(subject.pool.name)
+        read = _allowed(api, subject.settings.proof) or read
+        proof = take_proof(pool, read, self.now)
+        nodes = () if isinstance(read, Unreadable) else nodes_of(read, pool.name)
+        if proofs.asks_by_pods(subject) and proof.nodes and not proof.disagreeing:
+            level = proofs.wanted_level(subject)
+            asked = Asked(pool.name, subject.settings.proof, level, nodes)
+            return memory, asked if wanted or proofs.pods_due(subject) else None
+        if wanted or _worth_recording(remembered.proof, proof):
+            how = {"level": "node", "method": _LABELS, "way": _way(api)}
+            self._record(pool, proof, nodes, how)
+        return memory.with_pool(pool.name, replace(remembered, proof=proof)), None
+
+    def _outside(
+        self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead, wanted: Collection[str]
+    ) -> tuple[Memory, Asked | None]:
+        """Remember, and record, the nodes in no pool of ARM's list, and say whom of them pods are to ask."""
+        settings = cluster_settings(rules.policy, cluster)
+        if isinstance(read, Unreadable) or _allowed(api, settings.proof):
+            return memory, None
+        names = {pool.name for pool in cluster.pools}
+        outside = [node for node in read if node.pool not in names or node.virtual]
+        found, known = take_strays(outside, self.now), memory.strays
+        asked = None
+        if rules.policy.covers(cluster) and proofs.strays_need_pods(found, settings):
+            machines = tuple(node for node in outside if not node.virtual)
+            asked = Asked(OUTSIDE, settings.proof, settings.proof.level, machines)
+            if known and proofs.still_deep(known, found, settings):
+                # It holds until the pods have answered.
+                again = OUTSIDE in wanted or proofs.stray_pods_due(cluster, known, settings, self.now)
+                return memory, asked if again else None
+        if outside and (known is None or replace(known, at=found.at) != found):
+            body = {"level": "node", "method": _LABELS, "way": _way(api), "strays": found, "nodes": outside}
+            self.chain.append(RecordKind.PROOF, self.now, body)
+        return replace(memory, strays=found), asked
+
+    def _by_pods(self, round_: "_Round", memory: Memory) -> Memory:
+        """Send pods, or read what those that were sent have said, and delete them once all is said."""
+        if memory.probing and (memory.probing.over or not round_.asked):
+            memory = self._deleted(round_, memory)
+            if memory.probing:
+                return memory
+        if not round_.asked:
+            return memory
+        probing = memory.probing
+        if probing is None:
+            probing = Probing(secrets.token_hex(4), self.now, self.now, round_.api.way)
+            # Before anything is made: whoever comes after a death deletes it.
+            memory = self._saved(replace(memory, probing=probing))
+        return self._asked(round_, memory, probing)
+
+    def _asked(self, round_: "_Round", memory: Memory, probing: Probing) -> Memory:
+        answers = round_.probes.ask(probing, _questions(round_.asked, probing.id))
+        probing = _moved(probing, round_.asked, answers, self.now)
+        memory = replace(memory, probing=probing)
+        if not settled(answers.values(), probing, self.now):
+            return memory
+        for one in round_.asked:
+            memory = self._concluded(round_, memory, one, probing, answers)
+        return self._deleted(round_, memory)
+
+    def _concluded(
+        self, round_: "_Round", memory: Memory, asked: Asked, probing: Probing, answers: Mapping[str, Answer]
+    ) -> Memory:
+        """Remember and record what the nodes of a pool, or those outside every pool, have answered."""
+        seen = [_seen(node, answers.get(node.name)) for node in asked.nodes]
+        how = _of_pods(asked, probing, answers)
+        if asked.pool == OUTSIDE:
+            strays = deepen_strays(take_strays(asked.nodes, self.now), asked, answers, probing.id)
+            strays = replace(strays, virtual=memory.strays.virtual if memory.strays else ())
+            self.chain.append(RecordKind.PROOF, self.now, {**how, "strays": strays, "nodes": seen})
+            return replace(memory, strays=strays)
+        pool, remembered = round_.pools[asked.pool], memory.pool(asked.pool)
+        proof = deepen(take_proof(pool, asked.nodes, self.now), asked, answers, probing.id, probing.began)
+        if pool.name in round_.wanted or _worth_recording(remembered.proof, proof):
+            self._record(pool, proof, seen, how)
+        return memory.with_pool(pool.name, replace(remembered, proof=proof))
+
+    def _deleted(self, round_: "_Round", memory: Memory) -> Memory:
+        """Delete what was made; what can't be deleted now is left to the next look, and so it is after a death."""
+        if memory.probing and not memory.probing.over:
+            memory = self._saved(replace(memory, probing=replace(memory.probing, over=True)))
+        return memory if round_.probes.delete() else replace(memory, probing=None)
+
+    def _saved(self, memory: Memory) -> Memory:
+        self.hold.save(memory)
         return memory
 
-    def _outside(self, cluster: Cluster, memory: Memory, read: NodesRead) -> Memory:
-        """Remember, and record, the nodes that belong to no pool of ARM's list."""
-        if isinstance(read, Unreadable):
-            return memory
-        names = {pool.name for pool in cluster.pools}
-        outside = [node for node in read if node.pool not in names]
-        found = take_strays(outside, self.now)
-        known = memory.strays
-        if outside and (known is None or replace(known, at=found.at) != found):
-            body = {"level": "node", "method": _METHOD, "strays": found, "nodes": outside}
-            self.chain.append(RecordKind.PROOF, self.now, body)
-        return replace(memory, strays=found)
-
-    def _record(self, pool: Pool, read: NodesRead, proof: Proof) -> None:
+    def _record(self, pool: Pool, proof: Proof, nodes: Sequence[Any], how: Mapping[str, Any]) -> None:
         body = {
             "pool": pool.name,
-            "level": "node",
-            "method": _METHOD,
+            **how,
             "nodeImageVersion": pool.node_image,
             "expectedNodes": pool.count,
             "proof": proof,
-            "nodes": [] if isinstance(read, Unreadable) else _of(read, pool),
+            "nodes": nodes,
         }
         self.chain.append(RecordKind.PROOF, self.now, body)
 
 
-def take_strays(outside: Sequence[Node], now: datetime) -> Strays:
-    """Judge nodes outside every pool by their labels; the names kept are of those without FIPS, if there are any."""
-    disabled = [node.name for node in outside if node.fips_label != "true"]
-    names = disabled or [node.name for node in outside]
-    return Strays(now, len(outside), len(disabled), tuple(sorted(names)[:10]))
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What one look can do with pods."""
+
+    api: KubernetesApi
+    probes: Probes
+    asked: Sequence[Asked]
+    """Whom they are to ask; nobody: what is left of them is deleted."""
+    pools: Mapping[str, Pool]
+    wanted: Collection[str]
 
 
-def take_proof(pool: Pool, read: NodesRead, now: datetime) -> Proof:
-    """Compare the nodes of one pool with what the control plane says of it."""
-    if isinstance(read, Unreadable):
-        reason = NODES_UNREADABLE if read.retry_after else read.reason
-        return Proof(now, pool.node_image, 0, unreadable=f"{reason}: {read.message}", etag=pool.etag or "")
-    nodes = _of(read, pool)
-    disagreeing = tuple(node.name for node in nodes if not _agrees(node, pool))
-    # A node that is not ready may be long gone: what its labels say proves nothing, but it may well disagree.
-    ready = sum(node.ready for node in nodes)
-    missing = max((pool.count or 0) - ready, len(nodes) - ready, 0)
-    return Proof(now, pool.node_image, ready, disagreeing, missing, etag=pool.etag or "")
+def _all_ways(cluster: Cluster, memory: Memory, rules: Rulebook) -> frozenset[Way]:
+    """Return every way that is allowed for some of a cluster's nodes, and the one by which pods were sent."""
+    settings = [rules.policy.rule_for(cluster, pool).settings for pool in cluster.pools]
+    settings.append(cluster_settings(rules.policy, cluster))
+    sent = {Way(memory.probing.way)} if memory.probing and memory.probing.way else set()
+    return frozenset(way for one in settings for way in one.proof.ways) | sent
 
 
-def _agrees(node: Node, pool: Pool) -> bool:
-    # A node without the image label (older AKS versions) is judged by the FIPS label alone.
-    same_image = not node.image_label or node.image_label.lower() == pool.node_image.lower()
-    return node.fips_label == "true" and same_image
+def _allowed(api: Entered, settings: ProofSettings) -> Unreadable | None:
+    """Say why a pool's nodes may not be read the way that the cluster was entered."""
+    if isinstance(api, Unreadable) or api.way in settings.ways:
+        return None
+    message = f"The cluster could be entered by its {api.way} alone, which the pool's rule does not allow."
+    return Unreadable("WayNotAllowed", message, None)
 
 
-def _of(read: Iterable[Node], pool: Pool) -> list[Node]:
-    return [node for node in read if node.pool == pool.name]
+def _way(api: Entered) -> str:
+    return "" if isinstance(api, Unreadable) else api.way
+
+
+def _questions(asked: Iterable[Asked], proof: str) -> tuple[Question, ...]:
+    found = (question(node, one.settings) for one in asked for node in one.sample(proof))
+    return tuple(each for each in found if each)
+
+
+def _moved(probing: Probing, asked: Iterable[Asked], answers: Mapping[str, Answer], now: datetime) -> Probing:
+    answered = sum(not answer.waits for answer in answers.values())
+    total = sum(len(one.sample(probing.id)) for one in asked)
+    moved = now if answered > probing.answered else probing.moved
+    return replace(probing, asked=total, answered=answered, moved=moved)
+
+
+def _seen(node: Node, answer: Answer | None) -> Mapping[str, Any]:
+    """Return a node and its answer for the evidence."""
+    said = {} if answer is None else {key: value for key, value in plain(answer).items() if key not in _OF_NODE}
+    return {**plain(node), "answer": said or None}
+
+
+_OF_NODE = frozenset({"node", "uid", "boot", "waits"})
+
+
+def _of_pods(asked: Asked, probing: Probing, answers: Mapping[str, Answer]) -> Mapping[str, Any]:
+    """Return how the nodes were asked, for the evidence."""
+    of_these = [answer for node in asked.nodes if (answer := answers.get(node.name))]
+    return {
+        "level": asked.level,
+        "method": ", ".join(sorted({answer.method for answer in of_these})),
+        "way": probing.way,
+        "proofId": probing.id,
+        "began": probing.began,
+        "images": sorted({answer.digest for answer in of_these if answer.digest}),
+    }
 
 
 def _worth_recording(old: Proof | None, new: Proof) -> bool:
     good = not (new.unreadable or new.disagreeing or new.missing)
-    return good or old is None or replace(old, at=new.at, etag=new.etag) != new
+    return good or old is None or replace(old, at=new.at, etag=new.etag, id=new.id) != new

@@ -36,7 +36,7 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
 from shared.domain.steps import due
 from shared.look import Look, Ports, begin_look
-from shared.observing import not_believed, observe, prove
+from shared.observing import not_believed, observe, probing_wait, prove
 from shared.ports import Table
 from shared.postures import digest
 from shared.remediation import Remediation
@@ -111,8 +111,8 @@ def _run(look: Look) -> Looked:
         # Nobody has ever seen this cluster: an event or a person named one that does not exist.
         prove(look, read, rules)
         return _settle(look, None, "", (Deferral("", "NoSuchCluster", "ARM says that it does not exist."),), None)
-    served = Served() if isinstance(read, Unreadable) else serve(look, read)
-    memory = prove(look, read, rules)
+    served = Served() if isinstance(read, Unreadable) else serve(look, read, rules)
+    memory = prove(look, read, rules, served.verify)
     now = ports.clock.now()
     posture = evaluate(read, memory, rules, look.stored.posture, now, cluster=look.cluster)
     budget = read_budget(ports.rollout)
@@ -123,7 +123,8 @@ def _run(look: Look) -> Looked:
     planned = plan(situation) if situation else _nothing(read)
     _record(look, read, posture, planned, rules)
     answer = _act(remediation, read, posture, planned.action)
-    waits = (planned.requeue_after, ports.timing.poll if answer or served.waiting else None)
+    soon = ports.timing.poll if answer or served.waiting else None
+    waits = (planned.requeue_after, soon, probing_wait(look, read))
     requeue_after = min((wait for wait in waits if wait is not None), default=None)
     due_at = now + min(requeue_after or HEARTBEAT, HEARTBEAT)
     commit_look(look, remediation, read, posture, planned, rules, budget, due_at)

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from shared.domain import observe_workloads as kube
-from shared.domain.api_server import ENTRA_ONLY, Ask, Way, read_all
+from shared.domain.api_server import Ask, Way, read_all
 from shared.domain.model import Cluster, Memory, Unreadable
 from shared.domain.observe import NODES
 from shared.domain.risks import RISKS
@@ -39,7 +39,9 @@ def survey(look: Look, situation: Situation) -> Memory:
         if pool.workloads and name not in names:
             memory = memory.with_pool(name, replace(pool, workloads=None))
     if any(_stale(situation, step) for step in steps):
-        found = read_workloads(look.ports.kubernetes, situation.cluster, ENTRA_ONLY, names, look.ports.clock.now())
+        # One reading serves them all, so it goes only where each of their rules lets it.
+        ways = frozenset.intersection(*(step.subject.settings.proof.ways for step in steps))
+        found = read_workloads(look.ports.kubernetes, situation.cluster, ways, names, look.ports.clock.now())
         memory = replace(memory, agent=memory.agent if found.agent is None else found.agent)
         for name in names:
             memory = memory.with_pool(name, replace(memory.pool(name), workloads=found.pools[name]))

@@ -166,7 +166,8 @@ def pool(name: str = "apps", **properties: Any) -> Pool:
 
 def node(name: str = "aks-apps-vmss000000", **changes: Any) -> Node:
     """A node that shows what it should."""
-    return replace(Node(name, f"uid-{name}", "apps", "true", IMAGE, ready=True), **changes)
+    made = Node(name, f"uid-{name}", "apps", "true", IMAGE, ready=True, boot=f"boot-{name}", os="linux")
+    return replace(made, **changes)
 
 
 def nodes(count: int = 3, **changes: Any) -> tuple[Node, ...]:
@@ -180,10 +181,20 @@ def node_json(one: Node) -> dict[str, Any]:
         "kubernetes.azure.com/agentpool": one.pool,
         "kubernetes.azure.com/fips_enabled": one.fips_label,
         "kubernetes.azure.com/node-image-version": one.image_label,
+        "kubernetes.azure.com/os-sku": one.os_sku,
+        "type": "virtual-kubelet" if one.virtual else "",
     }
     return {
-        "metadata": {"name": one.name, "uid": one.uid, "labels": {key: text for key, text in labels.items() if text}},
-        "status": {"conditions": [{"type": "Ready", "status": str(one.ready)}]},
+        "metadata": {
+            "name": one.name,
+            "uid": one.uid,
+            "labels": {key: text for key, text in labels.items() if text},
+            **({"creationTimestamp": one.joined.isoformat()} if one.joined else {}),
+        },
+        "status": {
+            "conditions": [{"type": "Ready", "status": str(one.ready)}],
+            "nodeInfo": {"bootID": one.boot, "operatingSystem": one.os},
+        },
     }
 
 

@@ -9,11 +9,15 @@ param environmentName string
 @description('Subscription ids, in lower case.')
 param watched array
 param allowRemediation bool
+param allowNodePods bool
+param allowRunCommand bool
 
 var reader = loadJsonContent('../roles/fipswarden-reader.json')
 var nodeReader = loadJsonContent('../roles/fipswarden-node-reader.json')
 var remediator = loadJsonContent('../roles/fipswarden-remediator.json')
 var workloadReader = loadJsonContent('../roles/fipswarden-workload-reader.json')
+var nodeProver = loadJsonContent('../roles/fipswarden-node-prover.json')
+var runCommand = loadJsonContent('../roles/fipswarden-run-command.json')
 var evidenceWriter = loadJsonContent('../roles/fipswarden-evidence-writer.json')
 var watchedScopes = [for id in watched: '/subscriptions/${id}']
 
@@ -89,6 +93,42 @@ resource workloadReaderRole 'Microsoft.Authorization/roleDefinitions@2022-04-01'
   }
 }
 
+resource nodeProverRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (allowNodePods) {
+  name: guid(subscription().id, environmentName, nodeProver.Name)
+  properties: {
+    roleName: '${nodeProver.Name} (${environmentName})'
+    description: nodeProver.Description
+    type: 'CustomRole'
+    assignableScopes: watchedScopes
+    permissions: [
+      {
+        actions: nodeProver.Actions
+        notActions: nodeProver.NotActions
+        dataActions: nodeProver.DataActions
+        notDataActions: nodeProver.NotDataActions
+      }
+    ]
+  }
+}
+
+resource runCommandRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (allowRunCommand) {
+  name: guid(subscription().id, environmentName, runCommand.Name)
+  properties: {
+    roleName: '${runCommand.Name} (${environmentName})'
+    description: runCommand.Description
+    type: 'CustomRole'
+    assignableScopes: watchedScopes
+    permissions: [
+      {
+        actions: runCommand.Actions
+        notActions: runCommand.NotActions
+        dataActions: runCommand.DataActions
+        notDataActions: runCommand.NotDataActions
+      }
+    ]
+  }
+}
+
 resource evidenceWriterRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, environmentName, evidenceWriter.Name)
   properties: {
@@ -113,4 +153,6 @@ output readerRoleName string = readerRole.name
 output nodeReaderRoleName string = nodeReaderRole.name
 output remediatorRoleName string = guid(subscription().id, environmentName, remediator.Name)
 output workloadReaderRoleName string = guid(subscription().id, environmentName, workloadReader.Name)
+output nodeProverRoleName string = guid(subscription().id, environmentName, nodeProver.Name)
+output runCommandRoleName string = guid(subscription().id, environmentName, runCommand.Name)
 output evidenceWriterRoleName string = evidenceWriterRole.name

@@ -9,9 +9,17 @@ param readerRoleName string
 param nodeReaderRoleName string
 param remediatorRoleName string
 param workloadReaderRoleName string
+param nodeProverRoleName string
+param runCommandRoleName string
 
 @description('Whether the app may change node pools here.')
 param allowRemediation bool
+
+@description('Whether the app may prove nodes by pods here.')
+param allowNodePods bool
+
+@description('Whether the app may use AKS run command here.')
+param allowRunCommand bool
 
 @description('Whether events are wanted; without them the resync finds changes by itself, later.')
 param events bool
@@ -51,6 +59,24 @@ resource workloadReaderAssignment 'Microsoft.Authorization/roleAssignments@2022-
   name: guid(subscription().id, principalId, workloadReaderRoleName)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', workloadReaderRoleName)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource nodeProverAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (allowNodePods) {
+  name: guid(subscription().id, principalId, nodeProverRoleName)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', nodeProverRoleName)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource runCommandAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (allowRunCommand) {
+  name: guid(subscription().id, principalId, runCommandRoleName)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', runCommandRoleName)
     principalId: principalId
     principalType: 'ServicePrincipal'
   }

@@ -26,7 +26,7 @@ _IMAGES = (
 """Names of FIPS images, as the releases of AKS spell them, with no version that exists."""
 UNREAD = "unread"
 """Stands for an eTag that a list of clusters doesn't show."""
-_UNASKED = frozenset({"ProofMissing", "ProofExpired", "ProofSettling"})
+_UNASKED = frozenset({"ProofMissing", "ProofExpired", "ProofSettling", "ProofLevelMissing", "WindowsProofMissing"})
 """Reasons of proofs that the next look takes."""
 
 
@@ -99,7 +99,8 @@ def with_proofs(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime
         if found and found.reason in _UNASKED:
             pool, before = subject.pool, subject.memory.proof
             told = before if found.reason == "ProofExpired" and before and _bad(before) else None
-            good = Proof(now, pool.node_image, pool.count or 0, etag=pool.etag or "")
+            level = proofs.wanted_level(subject)
+            good = Proof(now, pool.node_image, pool.count or 0, etag=pool.etag or "", level=level)
             proof = replace(told, at=now) if told else good
             memory = memory.with_pool(pool.name, replace(subject.memory, proof=proof))
             assumed += told is None

@@ -29,7 +29,9 @@ _SEVERITY = {
     ComplianceState.NON_COMPLIANT: "warning",
     ComplianceState.UNKNOWN: "warning",
 }
-_TRANSIENT = frozenset({"OperationInProgress", "ProofSettling", "ProofMissing", "ProofExpired", "NodesMissing"})
+_TRANSIENT = frozenset(
+    {"OperationInProgress", "ProofSettling", "ProofMissing", "ProofExpired", "ProofLevelMissing", "NodesMissing"}
+)
 """Reasons that the next look usually clears: not worth a message of their own, unless they last."""
 _MENDED = frozenset({"FipsDisabled", "FipsForbidden", "ModulesHistorical"})
 """Reasons for which there is a remediation step."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from shared.domain.model import Unreadable
+from shared.domain.model import Cluster, Unreadable
 
 AWAY_FOR = timedelta(minutes=2)
 """How soon to ask again an API server that can't be reached or has no time."""
@@ -26,6 +26,19 @@ class Way(StrEnum):
 
 ENTRA_ONLY = frozenset({Way.ENTRA})
 """What needs nobody's leave."""
+
+
+def way_in(cluster: Cluster, ways: frozenset[Way]) -> Way | Unreadable:
+    """Return how a cluster's API server takes us, of the ways that are allowed; Unreadable if none does."""
+    if cluster.entra:
+        return Way.ENTRA
+    if Way.CERTIFICATE in ways:
+        return Way.CERTIFICATE
+    message = (
+        "The cluster takes no Entra tokens: enable Microsoft Entra integration on it, or let the policy allow the "
+        "client certificate of its kubeconfig (proof.client_certificates), which may do everything there."
+    )
+    return Unreadable("NoEntra", message, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ def _phrases(settings: Settings) -> Iterator[str]:
     yield f"FIPS {settings.fips}"
     yield f"mode {settings.mode}"
     if settings.fips is Fips.REQUIRED:
-        sampled = ", some nodes are enough" if settings.proof.sampling else ""
+        sampled = ", of large pools by a sample" if settings.proof.sampling else ""
         yield f"proof at level {settings.proof.level}, at most {duration_text(settings.proof.max_age)} old{sampled}"
+        yield from _allowed(settings)
     if settings.modules is Modules.REQUIRED:
         yield "validated modules"
     if settings.os_sku is not OsSku.KEEP:
@@ -36,6 +37,16 @@ def _phrases(settings: Settings) -> Iterator[str]:
     if settings.notice.before:
         yield f"the owner is told {duration_text(settings.notice.before)} before"
     yield from _times(settings)
+
+
+def _allowed(settings: Settings) -> Iterator[str]:
+    """Say what a proof may use beyond what every proof may."""
+    if settings.proof.windows_image:
+        yield "Windows nodes asked by HostProcess pods"
+    if settings.proof.client_certificates:
+        yield "clusters without Entra entered by their client certificate"
+    if settings.proof.run_command:
+        yield "AKS run command where the API server can't be reached"
 
 
 def _times(settings: Settings) -> Iterator[str]:

@@ -3,7 +3,7 @@
 Pure. A field that could not be read gives `unknown`; nothing here turns missing knowledge into compliance.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,7 +18,6 @@ from shared.domain.model import (
     Gone,
     Memory,
     Mode,
-    Pool,
     PoolPosture,
     Posture,
     Unreadable,
@@ -208,19 +207,23 @@ def _since(found: tuple[Finding, ...], old: tuple[Finding, ...], now: datetime) 
     return tuple(replace(one, since=before.get((one.check, one.reason)) or now) for one in found)
 
 
-def pools_to_prove(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> tuple[Pool, ...]:
-    """Return the pools whose nodes must be asked now: no proof, an old one, or one that settles nothing."""
+def to_prove(
+    cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime, wanted: Collection[str] = ()
+) -> tuple[Subject, ...]:
+    """Return the pools whose nodes must be asked now: no proof, an old one, one that settles nothing, or `wanted`."""
     if not rules.policy.covers(cluster):
         return ()
-    return tuple(subject.pool for subject in subjects(cluster, memory, rules.policy, now) if proofs.due(subject))
+    return tuple(
+        subject
+        for subject in subjects(cluster, memory, rules.policy, now)
+        if proofs.due(subject) or (subject.pool.name in wanted and proofs.asks_nodes(subject))
+    )
 
 
 def strays_due(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> bool:
     """Say whether the nodes outside every pool must be asked: nobody did lately, or they are not as they should be."""
-    if not rules.policy.covers(cluster):
-        return False
-    finding = proofs.strays(cluster, memory.strays, cluster_settings(rules.policy, cluster), now)
-    return finding is not None and finding.state is not State.COMPLIANT
+    settings = cluster_settings(rules.policy, cluster)
+    return rules.policy.covers(cluster) and proofs.strays_due(cluster, memory.strays, settings, now)
 
 
 def proof_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> datetime | None:

@@ -146,6 +146,10 @@ class Cluster:
     """In ARM's order."""
     illegible: tuple[str, ...] = ()
     """What of the cluster's own properties can't be read, in words."""
+    narrow: str = ""
+    """What keeps others from the API server, such as authorised IP ranges; empty: the whole internet reaches it."""
+    run_command: bool = True
+    """False if the cluster has `disableRunCommand`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,16 @@ class Node:
     """Label `kubernetes.azure.com/node-image-version`; empty if there is none."""
     ready: bool
     """Its condition `Ready` is true; the labels of another one may be those of a machine that is gone."""
+    boot: str = ""
+    """`bootID`: changes whenever the machine starts anew; empty if the node does not say."""
+    os: str = ""
+    """`operatingSystem`: `linux`, `windows`; empty if the node does not say."""
+    os_sku: str = ""
+    """Label `kubernetes.azure.com/os-sku`; empty if there is none."""
+    joined: datetime | None = None
+    """When the node object was made."""
+    virtual: bool = False
+    """A virtual kubelet (ACI): no machine of the cluster, and nothing to ask."""
 
 
 NodesRead = tuple[Node, ...] | Unreadable
@@ -200,13 +214,41 @@ class Proof:
     disagreeing: tuple[str, ...] = ()
     """Names of nodes whose label or image is not what the control plane says."""
     missing: int = 0
-    """Nodes that the pool should have and Kubernetes does not show, or shows as not ready."""
+    """Nodes that the pool should have and Kubernetes does not show, or shows as not ready, or that did not answer."""
     unreadable: str = ""
     """Why the nodes could not be read, as `Reason: message`; empty if they could."""
     etag: str = ""
     """The pool's eTag when the proof was taken: any operation on the pool since then makes it worthless."""
     level: ProofLevel = ProofLevel.NODE
     """How deep the nodes were asked."""
+    silent: str = ""
+    """Why nodes that were asked have not answered, as `node: why`, of some of them; empty if all did."""
+    sampled: int = 0
+    """How many of the nodes were asked, where the policy lets some speak for all; 0: all were."""
+    id: str = ""
+    """The id of a proof that pods took; their evidence names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """A proof that pods are taking on a cluster's nodes, between two looks.
+
+    Which nodes are asked, and what they said, is not kept: pods are named by proof, node and boot, so that the next
+    look finds out from the cluster. Its size does not depend on the number of nodes.
+    """
+
+    id: str
+    """Random, so that no answer from before can hold it."""
+    began: datetime
+    moved: datetime
+    """When another node answered for the last time."""
+    way: str = ""
+    """How the API server was reached: it is deleted the same way, whatever the policy says by then."""
+    asked: int = 0
+    """How many nodes are asked, as of the last look."""
+    answered: int = 0
+    over: bool = False
+    """All is said: nothing is left to be done but to delete the namespaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +257,19 @@ class Strays:
 
     at: datetime
     nodes: int
+    """Without virtual nodes."""
     disabled: int = 0
-    """How many of them don't carry the FIPS label."""
+    """How many of them don't carry the FIPS label, or said that they don't have it."""
     names: tuple[str, ...] = ()
     """Some of those, or else some of all: ten at most."""
+    level: ProofLevel = ProofLevel.NODE
+    """How deep they were asked."""
+    missing: int = 0
+    """How many of them are not ready, or did not answer, where they were asked for more than labels."""
+    silent: str = ""
+    """Why, of some of them; empty if all did."""
+    virtual: tuple[str, ...] = ()
+    """Names of virtual nodes, ten at most: what runs there runs on machines that nobody can ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,6 +503,8 @@ class Memory:
     """Nodes outside every pool; None if the nodes were never asked."""
     agent: str = ""
     """Version of the monitoring agent's image; empty if it is not known."""
+    probing: Probing | None = None
+    """The proof that pods are taking; None if there is none, and nothing of one is left."""
 
     def with_pool(self, name: str, pool: "PoolMemory") -> "Memory":
         """Return a memory in which one pool is remembered differently."""

@@ -18,6 +18,9 @@ NODES = "/api/v1/nodes"
 _POOL_LABELS = ("kubernetes.azure.com/agentpool", "agentpool")
 _FIPS_LABEL = "kubernetes.azure.com/fips_enabled"
 _IMAGE_LABEL = "kubernetes.azure.com/node-image-version"
+_SKU_LABEL = "kubernetes.azure.com/os-sku"
+_VIRTUAL = ("type", "virtual-kubelet")
+"""The label of AKS's virtual nodes (AKSDOC virtual-nodes-cli.md)."""
 
 
 def read_cluster(body: Mapping[str, Any]) -> Cluster:
@@ -38,7 +41,15 @@ def read_cluster(body: Mapping[str, Any]) -> Cluster:
         unlisted=_unlisted(properties),
         pools=tuple(_pool(profile) for profile in _list(properties.get("agentPoolProfiles"))),
         illegible=illegible_of_cluster(properties),
+        narrow=_narrow(_dict(properties.get("apiServerAccessProfile"))),
+        run_command=_dict(properties.get("apiServerAccessProfile")).get("disableRunCommand") is not True,
     )
+
+
+def _narrow(access: Mapping[str, Any]) -> str:
+    if access.get("enablePrivateCluster") is True:
+        return "a private API server"
+    return "authorised IP ranges" if _list(access.get("authorizedIPRanges")) else ""
 
 
 def _unlisted(properties: Mapping[str, Any]) -> str:
@@ -101,13 +112,20 @@ def read_node(item: Mapping[str, Any]) -> Node:
         raise ValueError("a node of the list has no name")  # noqa: TRY004 (bad input)
     pool = next((str(labels[label]) for label in _POOL_LABELS if label in labels), "")
     fips = labels.get(_FIPS_LABEL)
+    status = _dict(item.get("status"))
+    info = _dict(status.get("nodeInfo"))
     return Node(
         name=name,
         uid=_str(metadata.get("uid")),
         pool=pool.lower(),
         fips_label=fips if isinstance(fips, str) else None,
         image_label=_str(labels.get(_IMAGE_LABEL)),
-        ready=any(_is_ready(condition) for condition in _list(_dict(item.get("status")).get("conditions"))),
+        ready=any(_is_ready(condition) for condition in _list(status.get("conditions"))),
+        boot=_str(info.get("bootID")),
+        os=_str(info.get("operatingSystem")).lower(),
+        os_sku=_str(labels.get(_SKU_LABEL)),
+        joined=_time(metadata.get("creationTimestamp")),
+        virtual=labels.get(_VIRTUAL[0]) == _VIRTUAL[1],
     )
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from shared.domain.observe import read_node
+from shared.domain.probes import NAMESPACES
 from shared.domain.workloads import Place, PodUse
 
 VOLUMES = "/api/v1/persistentvolumes"
@@ -31,9 +32,6 @@ _AGENTS = ("ama-logs", "omsagent")
 """DaemonSets of the monitoring add-on on Linux nodes (microsoft/Docker-Provider, kubernetes/*.yaml)."""
 _OWN = "kube-system"
 """AKS's own namespace: its pods keep no data of anybody's in their scratch space."""
-
-_PROOFS = "fipswarden-proof"
-"""What the namespaces begin with in which our own pods ask nodes: they are gone before anything is begun."""
 
 
 class Kind(StrEnum):
@@ -142,7 +140,8 @@ def read_pod(item: Mapping[str, Any], around: Surroundings) -> PodUse | None:
     )
     if not (found.smb or found.local_data or found.unmanaged or found.budgets or found.pools):
         return None
-    if _namespace(item).startswith(_PROOFS):
+    # Our own pods, which ask nodes, are gone before anything is begun.
+    if _namespace(item) in NAMESPACES:
         return None
     return found if node else _waiting(found, spec)
 

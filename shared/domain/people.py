@@ -15,6 +15,8 @@ class RequestKind(StrEnum):
     """Stop our operation that runs on a pool."""
     UNBLOCK = "unblock"
     """Forget why a pool is left alone; where AKS left it in Failed or Canceled, send it one PUT."""
+    VERIFY = "verify"
+    """Take a fresh proof of a pool, or of the whole cluster, however good the last one is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def _worth_waiting(situation: Situation, deferrals: list[Deferral]) -> Iterator[
     reasons = {finding.reason for verdict in situation.posture.pools for finding in verdict.findings}
     if "ProofSettling" in reasons:
         yield situation.poll
-    if reasons & {"OperationInProgress", "NodesMissing", "ProofMissing", NODES_UNREADABLE}:
+    if reasons & {"OperationInProgress", "NodesMissing", "NodesUnanswered", "ProofMissing", NODES_UNREADABLE}:
         yield situation.slow_poll
     if due_at := proof_due(situation.cluster, situation.memory, situation.rules.policy, situation.now):
         yield max(due_at - situation.now, timedelta())

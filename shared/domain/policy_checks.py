@@ -7,7 +7,9 @@ from shared.domain.exemptions import Exemption
 from shared.domain.globs import meet
 from shared.domain.matching import Match, VersionRange
 from shared.domain.meeting import pairs_that_may_meet
-from shared.domain.policy import ExemptionRules
+from shared.domain.model import ProofLevel
+from shared.domain.policy import ExemptionRules, Rule
+from shared.domain.settings import Fips, Settings
 from shared.domain.yaml_source import Faults, Located, mapping, quoted
 
 Placed = tuple[Located, Exemption]
@@ -66,6 +68,32 @@ def _circles(before: Mapping[str, str]) -> list[tuple[str, ...]]:
         if at in way:
             found.append(tuple(way[way.index(at) :]))
     return found
+
+
+def pods_have_an_image(
+    root: Located, defaults: Settings, placed: Sequence[tuple[Located, Rule]], faults: Faults
+) -> None:
+    """Note every level of proof that needs pods, where no image is named for them: there is none that all may pull."""
+    at_the_top = _lacks_image(defaults)
+    if at_the_top:
+        _note_image(root, defaults, faults)
+    for node, rule in placed:
+        proof = mapping(node).get("proof")
+        says_so = proof is not None and "level" in mapping(proof)
+        if _lacks_image(rule.settings) and (says_so or not at_the_top):
+            _note_image(node, rule.settings, faults)
+
+
+def _lacks_image(settings: Settings) -> bool:
+    asked = settings.fips is Fips.REQUIRED and settings.proof.level.reaches(ProofLevel.KERNEL)
+    return asked and not settings.proof.image
+
+
+def _note_image(node: Located, settings: Settings, faults: Faults) -> None:
+    proof = mapping(node).get("proof", node)
+    place = mapping(proof).get("level", proof)
+    level = settings.proof.level
+    faults.add(place, f"`level: {level}` needs `proof.image`: name an image that the nodes may pull")
 
 
 def all_is_alone(nodes: Sequence[Located], faults: Faults) -> None:

@@ -114,6 +114,7 @@ def _policy(root: Located, reader: Reader, base: Policy) -> Policy:
     checks.names_differ(_list(root, "rules"), "rule", reader.faults, taken="default")
     checks.names_differ(_list(root, "rings"), "ring", reader.faults)
     checks.rings_lead_on(_list(root, "rings"), reader.faults)
+    checks.pods_have_an_image(root, defaults, rules, reader.faults)
     if scope := mapping(root).get("scope"):
         checks.all_is_alone(_list(scope, "subscriptions"), reader.faults)
     return policy

@@ -13,6 +13,10 @@ SETTLE = timedelta(minutes=5)
 label of a new node and the disappearance of an old one reach the Kubernetes API a little later than ARM."""
 CLOCKS = timedelta(minutes=5)
 """How far the clocks of two workers may be apart."""
+RENEW = timedelta(minutes=15)
+"""How long before a proof by pods is too old it is taken anew: it takes some looks, in which the old one holds."""
+AGAIN = timedelta(minutes=10)
+"""How soon pods are sent again after a proof by pods that settled nothing."""
 NODES_UNREADABLE = "NodesUnreadable"
 """Reason of a proof that failed for a cause that may pass."""
 _S = ComplianceState
@@ -35,15 +39,47 @@ def proof(subject: Subject) -> Finding | None:
 
 def asks_nodes(subject: Subject) -> bool:
     """Say whether the nodes of a pool are asked at all: their word can still settle it."""
-    wanted = subject.settings.proof.level is not ProofLevel.CONTROL_PLANE
-    bound = bool(subject.pool.etag)
-    return wanted and bound and _claims_fips(subject) and not subject.empty and not _only_registry(subject)
+    if subject.empty or not subject.pool.etag:
+        return False
+    if _only_registry(subject):
+        settled = subject.pool.provisioning_state == "Succeeded" and subject.operation is None
+        return settled and bool(subject.settings.proof.windows_image)
+    return subject.settings.proof.level is not ProofLevel.CONTROL_PLANE and _claims_fips(subject)
+
+
+def asks_by_pods(subject: Subject) -> bool:
+    """Say whether labels are not enough, so that pods have to ask the nodes."""
+    return asks_nodes(subject) and wanted_level(subject).reaches(ProofLevel.KERNEL)
+
+
+def wanted_level(subject: Subject) -> ProofLevel:
+    """Return the level of a proof that settles a pool; the registry is the deepest that Windows has."""
+    return ProofLevel.KERNEL if _only_registry(subject) else subject.settings.proof.level
 
 
 def due(subject: Subject) -> bool:
     """Say whether the nodes of a pool must be asked now: no proof, an old one, or one that settles nothing."""
     finding = proof(subject) if asks_nodes(subject) else None
-    return finding is not None and finding.state is not _S.COMPLIANT
+    return finding is not None and (finding.state is not _S.COMPLIANT or _renews(subject))
+
+
+def pods_due(subject: Subject) -> bool:
+    """Say whether pods are to be sent now: not right after some that settled nothing."""
+    if not asks_by_pods(subject) or not due(subject):
+        return False
+    taken = subject.memory.proof
+    same = taken is not None and (taken.node_image, taken.etag) == (subject.pool.node_image, subject.pool.etag or "")
+    if taken is None or not same or not taken.level.reaches(wanted_level(subject)):
+        return True
+    flawed = bool(taken.unreadable or taken.disagreeing or taken.missing)
+    return not flawed or subject.now - taken.at >= AGAIN
+
+
+def _renews(subject: Subject) -> bool:
+    taken = subject.memory.proof
+    if taken is None or not asks_by_pods(subject):
+        return False
+    return subject.now >= taken.at + subject.settings.proof.max_age - RENEW
 
 
 def expiry(subject: Subject) -> datetime | None:
@@ -51,7 +87,7 @@ def expiry(subject: Subject) -> datetime | None:
     taken = subject.memory.proof
     if not asks_nodes(subject) or taken is None or taken.unreadable:
         return None
-    return taken.at + subject.settings.proof.max_age
+    return taken.at + subject.settings.proof.max_age - (RENEW if asks_by_pods(subject) else timedelta())
 
 
 def _claims_fips(subject: Subject) -> bool:
@@ -75,7 +111,11 @@ def _only_registry(subject: Subject) -> bool:
 def _registry(subject: Subject) -> Finding:
     taken = subject.memory.proof
     if taken is None or not taken.level.reaches(ProofLevel.KERNEL):
-        message = "Only the registry of Windows nodes proves FIPS, and it has not been read."
+        if taken and taken.unreadable:
+            return _verdict(subject, taken)
+        message = "Only the registry of Windows nodes proves FIPS, and it has not been read"
+        cure = ": `proof.windows_image` names an image for that, and allows it. It is access to the host."
+        message += "." if subject.settings.proof.windows_image else cure
         return Finding("proof", _S.UNKNOWN, "WindowsProofMissing", message)
     return _stale(subject, taken) or _verdict(subject, taken)
 
@@ -117,12 +157,14 @@ def _verdict(subject: Subject, taken: Proof) -> Finding:
 
 def _disagreement(subject: Subject, taken: Proof) -> Finding:
     names = ", ".join(taken.disagreeing[:10]) + (" ..." if len(taken.disagreeing) > 10 else "")
+    how = f" at level {taken.level}" if taken.level.reaches(ProofLevel.KERNEL) else ""
+    says = "ARM says that FIPS is on" if subject.pool.enable_fips else "FIPS is on by default"
     ended = subject.memory.ended
-    if ended and taken.at - ended < SETTLE:
+    if ended and taken.at - ended < SETTLE and not how:
         message = f"{len(taken.disagreeing)} of {taken.nodes} nodes don't show FIPS yet: {names}."
         return Finding("proof", _S.UNKNOWN, "ProofSettling", message)
     message = (
-        f"ARM says that FIPS is on; {len(taken.disagreeing)} of {taken.nodes} nodes don't show it: {names}. "
+        f"{says}; {len(taken.disagreeing)} of {taken.nodes} nodes don't show it{how}: {names}. "
         "Treat them as not FIPS-enabled; reimage or delete them."
     )
     return Finding("proof", _S.INCONSISTENT, "NodesDisagree", message)
@@ -139,26 +181,33 @@ def _incomplete(subject: Subject, taken: Proof) -> Finding | None:
     missing = max(taken.missing, 0 if covered else count - taken.nodes)
     if missing > 0:
         total = max(count, taken.nodes + taken.missing)
+        if taken.silent:
+            message = f"{missing} of {total} nodes are unproven. Asked at level {taken.level}: {taken.silent}"
+            return Finding("proof", _S.UNKNOWN, "NodesUnanswered", message)
         message = f"{missing} of {total} nodes are not there, or not ready: they are unproven."
         return Finding("proof", _S.UNKNOWN, "NodesMissing", message)
     return None
 
 
 def _proven(subject: Subject, taken: Proof) -> Finding:
-    level = subject.settings.proof.level
+    level = wanted_level(subject)
     if not taken.level.reaches(level):
-        message = f"{_all(taken)} carried the FIPS label; the policy asks for level {level}: not asked."
+        message = f"{_all(taken)} carried the FIPS label; the policy asks for level {level}: not asked yet."
         return Finding("proof", _S.UNKNOWN, "ProofLevelMissing", message)
     said = (
         "carried fips_enabled=true and the image"
         if taken.level is ProofLevel.NODE
         else f"said so at level {taken.level}"
     )
+    if taken.sampled:
+        said += f" (sampled {taken.sampled} of {taken.nodes}; all carry the label)"
     message = f"{_all(taken)} {said} when asked, {taken.at:%Y-%m-%d %H:%M} UTC."
     return Finding("proof", _S.COMPLIANT, "NodesProven", message)
 
 
 def _all(taken: Proof) -> str:
+    if taken.sampled:
+        return f"{taken.sampled} nodes"
     return "The only node" if taken.nodes == 1 else f"All {taken.nodes} nodes"
 
 
@@ -167,22 +216,80 @@ def strays(cluster: Cluster, found: Strays | None, settings: Settings, now: date
     if settings.fips is not Fips.REQUIRED:
         return None
     if found is None or now - found.at > settings.proof.max_age:
-        if not cluster.unlisted and not (found and found.nodes):
+        if not cluster.unlisted and not (found and (found.nodes or found.virtual)):
             return None
         why = f"has {cluster.unlisted}" if cluster.unlisted else "had nodes that belong to no node pool"
         message = f"The cluster {why}: its nodes outside ARM's node pools have not been asked lately."
         return Finding("strays", _S.UNKNOWN, "NodesOutsidePoolsUnread", message)
-    if not found.nodes:
-        return None
-    names = ", ".join(found.names) + (" ..." if found.nodes > len(found.names) else "")
+    return _machines(found, settings) if found.nodes and not _well(found, settings) else _virtual(found)
+
+
+def _well(found: Strays, settings: Settings) -> bool:
+    deep = settings.proof.level.reaches(ProofLevel.KERNEL)
+    return not found.disabled and not (deep and (found.missing or not found.level.reaches(settings.proof.level)))
+
+
+def _machines(found: Strays, settings: Settings) -> Finding:
+    """Say what is wrong with machines outside every pool."""
+    level = settings.proof.level
     if found.disabled:
+        asked = f" or say no at level {found.level}" if found.level.reaches(ProofLevel.KERNEL) else ""
         message = (
-            f"{found.disabled} of {found.nodes} nodes outside every node pool don't carry the FIPS label: {names}. "
-            "With node auto-provisioning set fipsMode: FIPS in the AKSNodeClass."
+            f"{found.disabled} of {found.nodes} nodes outside every node pool don't carry the FIPS label{asked}: "
+            f"{_names(found)}. With node auto-provisioning set fipsMode: FIPS in the AKSNodeClass."
         )
         return Finding("strays", _S.NON_COMPLIANT, "NodesOutsidePools", message)
-    if settings.proof.level.reaches(ProofLevel.KERNEL):
-        message = f"{found.nodes} nodes outside every node pool carry the FIPS label; their kernels were not asked."
+    if not found.level.reaches(level):
+        message = f"{found.nodes} nodes outside every node pool carry the FIPS label; at level {level} not asked yet."
         return Finding("strays", _S.UNKNOWN, "ProofLevelMissing", message)
-    message = f"{found.nodes} nodes outside every node pool carry the FIPS label: {names}."
+    message = f"{found.missing} of {found.nodes} nodes outside every node pool are unproven. {found.silent}".strip()
+    return Finding("strays", _S.UNKNOWN, "NodesUnanswered", message)
+
+
+def _virtual(found: Strays) -> Finding | None:
+    if found.virtual:
+        message = (
+            f"Virtual nodes ({', '.join(found.virtual)}) run containers on machines that are not the cluster's: "
+            "whether those have FIPS on can't be asked. An exemption of the cluster can say that this is accepted."
+        )
+        return Finding("strays", _S.UNKNOWN, "VirtualNodes", message)
+    if not found.nodes:
+        return None
+    said = "carry the FIPS label" if found.level is ProofLevel.NODE else f"said so at level {found.level}"
+    message = f"{found.nodes} nodes outside every node pool {said}: {_names(found)}."
     return Finding("strays", _S.COMPLIANT, "NodesOutsidePoolsProven", message)
+
+
+def _names(found: Strays) -> str:
+    return ", ".join(found.names) + (" ..." if found.nodes > len(found.names) else "")
+
+
+def strays_due(cluster: Cluster, found: Strays | None, settings: Settings, now: datetime) -> bool:
+    """Say whether the nodes outside every pool must be asked: nobody did lately, or they are not as they should be."""
+    finding = strays(cluster, found, settings, now)
+    if finding is None or finding.reason == "VirtualNodes":
+        # What virtual nodes are does not change by asking.
+        return False
+    return finding.state is not _S.COMPLIANT or _strays_renew(found, settings, now)
+
+
+def strays_need_pods(found: Strays, settings: Settings) -> bool:
+    """Say whether what the labels of nodes outside every pool say is well and not enough."""
+    asked = settings.fips is Fips.REQUIRED and settings.proof.level.reaches(ProofLevel.KERNEL)
+    return asked and found.nodes > 0 and not found.disabled
+
+
+def still_deep(known: Strays, found: Strays, settings: Settings) -> bool:
+    """Say whether what pods learned of nodes outside every pool is about as many nodes as there are."""
+    return known.level.reaches(settings.proof.level) and (known.nodes, known.virtual) == (found.nodes, found.virtual)
+
+
+def stray_pods_due(cluster: Cluster, known: Strays, settings: Settings, now: datetime) -> bool:
+    """Say whether pods are to be sent to nodes outside every pool again: not right after some that settled nothing."""
+    flawed = bool(known.disabled or known.missing)
+    return strays_due(cluster, known, settings, now) and (not flawed or now - known.at >= AGAIN)
+
+
+def _strays_renew(found: Strays | None, settings: Settings, now: datetime) -> bool:
+    deep = settings.proof.level.reaches(ProofLevel.KERNEL)
+    return deep and found is not None and now >= found.at + settings.proof.max_age - RENEW

@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from shared.domain.addresses import ADDRESS
+from shared.domain.api_server import ENTRA_ONLY, Way
 from shared.domain.model import Mode, ProofLevel
 from shared.domain.windows import Blackout, Window
 
@@ -18,6 +19,17 @@ _MAIL = {
     "blank": True,
     "pattern": ADDRESS,
     "says": "is not a mail address: write it like `team@example.com`",
+}
+
+
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = {
+    "blank": True,
+    "longest": 400,
+    # registry (with a port), path, tag, digest: the grammar of the OCI distribution specification
+    "pattern": rf"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{{1,5}})?/)?{_PART}(?:/{_PART})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    "says": "is not the name of a container image: write it like `registry.example.com/tools/busybox:1.37`",
 }
 
 
@@ -75,7 +87,25 @@ class ProofSettings:
     joined_nodes: timedelta = timedelta()
     """How long nodes that joined since the proof are covered by it; at 0s they are unproven until asked."""
     sampling: bool = False
-    """Read for a later version, in which it may be enough to ask some of the nodes: this one asks every node."""
+    """Whether at levels kernel and host some of a large pool's nodes may speak for all (`sampled`); the labels of all
+    are read all the same, and the record says so."""
+    image: str = field(default="", metadata=_IMAGE)
+    """Container image of the pods that ask Linux nodes, with a shell and cat: levels kernel and host need one, and it
+    comes from a registry that the nodes may pull from."""
+    windows_image: str = field(default="", metadata=_IMAGE)
+    """Container image of the HostProcess pods that read the registry of Windows nodes; naming one allows that, and it
+    is access to the host. Empty: Windows nodes stay unknown."""
+    client_certificates: bool = False
+    """Whether clusters without Entra may be entered by the client certificate of their kubeconfig, which may do
+    everything there."""
+    run_command: bool = False
+    """Whether AKS run command may be used where the API server can't be reached."""
+
+    @property
+    def ways(self) -> frozenset[Way]:
+        """Return the ways into a cluster that are allowed for a pool."""
+        found = {Way.CERTIFICATE: self.client_certificates, Way.RUN_COMMAND: self.run_command}
+        return ENTRA_ONLY | {way for way, allowed in found.items() if allowed}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from shared.domain.api_server import ENTRA_ONLY
 from shared.domain.clouds import Cloud
 from shared.domain.ids import ClusterId
 from shared.domain.model import NodesRead, Unreadable
-from shared.nodes import read_nodes
+from shared.nodes import list_nodes
 from tests.builders import cluster
 
 CLUSTER = replace(cluster(), id=ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod"))
@@ -55,7 +55,7 @@ def test_an_api_server_that_refuses_says_whether_to_come_back(
     world: World, kubernetes: AksKubernetes, status: int, waits: bool
 ) -> None:
     world.faults.add(Fault(Answer(status, "x", "no"), kind="kubernetes"))
-    found = failed(read_nodes(kubernetes, CLUSTER, ENTRA_ONLY))
+    found = failed(listed(kubernetes))
     assert (found.reason, found.retry_after is not None) == ("KubernetesError", waits)
     assert str(status) in found.message
 
@@ -89,13 +89,13 @@ def failed(found: NodesRead) -> Unreadable:
 def test_credentials_that_arm_refuses_for_now_are_asked_for_again(world: World, kubernetes: AksKubernetes) -> None:
     fault = Answer(429, "Throttled", "slow down", retry_after=9)
     world.faults.add(Fault(fault, method="POST", resource="listClusterUserCredential"))
-    found = failed(read_nodes(kubernetes, CLUSTER, ENTRA_ONLY))
+    found = failed(listed(kubernetes))
     assert (found.reason, found.retry_after) == ("Throttled", timedelta(seconds=9))
 
 
 def test_a_connection_that_breaks_is_asked_for_again(world: World, kubernetes: AksKubernetes) -> None:
     world.faults.add(Fault(Drop(), method="POST", resource="listClusterUserCredential"))
-    assert failed(read_nodes(kubernetes, CLUSTER, ENTRA_ONLY)).retry_after is not None
+    assert failed(listed(kubernetes)).retry_after is not None
 
 
 def kubeconfig(server: str, authority: str = base64.b64encode(b"no certificate").decode()) -> bytes:
@@ -185,7 +185,13 @@ def test_an_answer_that_is_no_list_of_nodes_is_unintelligible(body: str) -> None
     assert (found.reason, found.retry_after) == ("Unintelligible", None)
 
 
+def listed(kubernetes: AksKubernetes) -> NodesRead:
+    """The cluster's nodes."""
+    with kubernetes.open(CLUSTER, ENTRA_ONLY) as api:
+        return list_nodes(api)
+
+
 def nodes_by(value: bytes) -> NodesRead:
     arm: Any = Kubeconfig(value)
     credential: Any = Token()
-    return read_nodes(AksKubernetes(arm, credential), CLUSTER, ENTRA_ONLY)
+    return listed(AksKubernetes(arm, credential))

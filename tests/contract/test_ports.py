@@ -5,16 +5,18 @@ So the fast face, on which thousands of schedules run, can't drift from the fait
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from local import seed
 from local.clock import ManualClock
+from local.memory import MemoryEvidence
 from local.ports import WorldClusters, WorldFleet, WorldKubernetes
 from local.server import LocalAzure
-from local.world import World, maintenance
+from local.world import World, maintenance, rollout
 from local.world.access import APP
 from local.world.faults import DRAIN_FAILURE, Answer, Drop, FailOperation, Fault, LostAnswer
 from local.world.kube import builders as kube
@@ -22,7 +24,8 @@ from shared.adapters.aks import AksClusters
 from shared.adapters.arm import Arm
 from shared.adapters.graph import GraphFleet
 from shared.adapters.kubernetes import AksKubernetes
-from shared.domain.api_server import ENTRA_ONLY
+from shared.chain import Chain
+from shared.domain.api_server import ENTRA_ONLY, Answered, Way
 from shared.domain.clouds import Cloud
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import opening_by_cluster
@@ -32,20 +35,25 @@ from shared.domain.model import (
     ActionKind,
     Cluster,
     Gone,
+    Memory,
     NodesRead,
     OperationRead,
     OperationStatus,
     Pool,
+    ProofLevel,
     Refused,
     Unanswered,
     Unreadable,
 )
 from shared.domain.openings import Closed, Open
+from shared.domain.records import Head
 from shared.domain.steps import put_body
 from shared.domain.workloads import Names
-from shared.nodes import read_nodes
+from shared.nodes import list_nodes
 from shared.ports import Clusters, Fleet, Kubernetes
+from shared.proving import Proving
 from shared.workloads import Surveyed, read_workloads
+from tests.protocol.lab import ruled
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
 
@@ -85,18 +93,22 @@ def face(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
             monkeypatch.setitem(os.environ, name, value)
         with ManagedIdentityCredential() as credential:
             arm = Arm(Cloud("custom", azure.arm_endpoint, ""), credential)
-            yield Face(world, AksClusters(arm), AksKubernetes(arm, credential), GraphFleet(arm, credential, ()))
+            clock = world.clock
+            assert isinstance(clock, ManualClock)
+            kubernetes = AksKubernetes(arm, credential, lambda seconds: clock.advance(timedelta(seconds=seconds)))
+            yield Face(world, AksClusters(arm), kubernetes, GraphFleet(arm, credential, ()))
             arm.close()
 
 
 def nodes(face: Face, name: str = CLUSTER.name) -> NodesRead:
     read = face.clusters.read(ClusterId(seed.PAYMENTS, "rg-payments", name))
     assert isinstance(read, Cluster)
-    return read_nodes(face.kubernetes, read, ENTRA_ONLY)
+    with face.kubernetes.open(read, ENTRA_ONLY) as api:
+        return list_nodes(api)
 
 
-def read(face: Face) -> Cluster:
-    found = face.clusters.read(CLUSTER)
+def read(face: Face, name: str = CLUSTER.name) -> Cluster:
+    found = face.clusters.read(replace(CLUSTER, name=name))
     assert isinstance(found, Cluster)
     return found
 
@@ -419,7 +431,7 @@ def test_nodes_of_a_cluster_without_entra_are_unreadable(face: Face) -> None:
         face.world.add_pool(cluster, "system", count=1, mode="System", osSKU="AzureLinux", enableFIPS=True)
     found = nodes(face, "aks-local")
     assert isinstance(found, Unreadable)
-    assert (found.reason, found.retry_after) == ("KubernetesUnauthenticated", None)
+    assert (found.reason, found.retry_after) == ("NoEntra", None)
 
 
 def test_more_nodes_than_a_page_are_all_read(face: Face) -> None:
@@ -529,3 +541,124 @@ def test_workloads_that_may_not_be_read_leave_every_pool_unread(face: Face) -> N
     found = surveyed(face, "apps", "batch")
     assert {one.unreadable.partition(":")[0] for one in found.pools.values()} == {"KubernetesForbidden"}
     assert found.agent is None
+
+
+def test_a_cluster_without_entra_is_entered_by_its_certificate_if_that_is_allowed(face: Face) -> None:
+    with face.world.entered():
+        cluster = face.world.add_cluster(seed.PAYMENTS, "rg-payments", "aks-local")
+        face.world.add_pool(cluster, "system", count=2, mode="System", osSKU="AzureLinux", enableFIPS=True)
+    ways = ENTRA_ONLY | {Way.CERTIFICATE}
+    with face.kubernetes.open(read(face, "aks-local"), ways) as api:
+        assert not isinstance(api, Unreadable)
+        assert api.way is Way.CERTIFICATE
+        found = list_nodes(api)
+    assert not isinstance(found, Unreadable)
+    assert len(found) == 2
+    with face.kubernetes.open(read(face), ways) as api:
+        assert not isinstance(api, Unreadable)
+        assert api.way is Way.ENTRA, "where Entra is, no certificate is needed"
+
+
+class Kept:
+    """A lease that nobody takes away."""
+
+    def __init__(self) -> None:
+        self.saved: list[Memory] = []
+
+    def check(self) -> None:
+        """Go on."""
+
+    def save(self, memory: Memory) -> None:
+        """Keep it."""
+        self.saved.append(memory)
+
+
+@pytest.mark.parametrize(("level", "lie"), [("kernel", False), ("kernel", True), ("host", False)])
+def test_nodes_are_proven_by_pods(face: Face, level: str, *, lie: bool) -> None:
+    prove(face, f"level: {level}, image: busybox", lie=lie)
+
+
+NARROW: list[dict[str, Any]] = [{"private": True}, {"authorized_ranges": ["203.0.113.0/24"]}]
+
+
+def narrow(face: Face, **how: Any) -> str:
+    with face.world.entered():
+        cluster = face.world.add_cluster(seed.PAYMENTS, "rg-payments", "aks-narrow", entra=True, azure_rbac=True, **how)
+        face.world.add_pool(cluster, "system", count=3, mode="System", osSKU="AzureLinux", enableFIPS=True)
+    return "aks-narrow"
+
+
+@pytest.mark.parametrize("how", NARROW)
+@pytest.mark.parametrize("lie", [True, False])
+def test_nodes_behind_a_narrow_network_are_proven_by_run_command(face: Face, how: dict[str, Any], *, lie: bool) -> None:
+    way = prove(face, "level: kernel, image: busybox, run_command: true", name=narrow(face, **how), lie=lie)
+    assert way is Way.RUN_COMMAND
+
+
+@pytest.mark.parametrize("how", NARROW)
+@pytest.mark.parametrize(("allowed", "disabled"), [(False, False), (True, True)])
+def test_without_run_command_they_are_unknown_with_what_would_help(
+    face: Face, how: dict[str, Any], *, allowed: bool, disabled: bool
+) -> None:
+    name = narrow(face, **how)
+    with face.world.entered():
+        inside = face.world.cluster_by_id(replace(CLUSTER, name=name).arm_id)
+        inside.properties["apiServerAccessProfile"]["disableRunCommand"] = disabled
+    ways = ENTRA_ONLY | ({Way.RUN_COMMAND} if allowed else set())
+    with face.kubernetes.open(read(face, name), ways) as api:
+        assert isinstance(api, Unreadable)
+    assert (api.reason, api.retry_after) == ("Unreachable", None)
+    assert ("switched off" if disabled else "proof.run_command") in api.message
+
+
+def test_run_command_says_what_the_api_server_refuses(face: Face) -> None:
+    name = narrow(face, private=True)
+    face.world.access.revoke(APP, f"/subscriptions/{seed.PAYMENTS}")
+    for role in (seed.READER, seed.RUN_COMMAND):
+        face.world.access.assign(APP, role, f"/subscriptions/{seed.PAYMENTS}")
+    with face.kubernetes.open(read(face, name), frozenset(Way)) as api:
+        assert not isinstance(api, Unreadable)
+        refused = list_nodes(api)
+        missing = api.get("/api/v1/namespaces/gone")
+    assert isinstance(refused, Unreadable)
+    assert refused.reason == "KubernetesForbidden"
+    assert isinstance(missing, Answered)
+    assert missing.status == 403
+
+
+def test_without_its_role_run_command_is_refused(face: Face) -> None:
+    name = narrow(face, private=True)
+    face.world.access.revoke(APP, f"/subscriptions/{seed.PAYMENTS}")
+    face.world.access.assign(APP, seed.READER, f"/subscriptions/{seed.PAYMENTS}")
+    with face.kubernetes.open(read(face, name), frozenset(Way)) as api:
+        found = list_nodes(api)
+    assert isinstance(found, Unreadable)
+    assert found.reason == "Forbidden"
+
+
+def prove(face: Face, proving: str, name: str = CLUSTER.name, *, lie: bool) -> Way:
+    """Prove the first pool, of which one node may lie, and return the way."""
+    rules = ruled(f"mode: audit\nproof: {{{proving}}}\n")
+    clock = face.world.clock
+    assert isinstance(clock, ManualClock)
+    cluster = read(face, name)
+    inside = face.world.cluster_by_id(cluster.id.arm_id)
+    pool = cluster.pools[0].name
+    liar = rollout.nodes(inside, inside.pools[pool])[0]
+    liar.kernel_fips = 0 if lie else 1
+    memory, kept, evidence = Memory(), Kept(), MemoryEvidence()
+    for _ in range(3):
+        chain = Chain(evidence, CLUSTER, Head())
+        chain.catch_up()
+        memory = Proving(face.kubernetes, chain, clock.now(), kept).prove(cluster, memory, rules)
+        clock.advance(timedelta(seconds=40))
+    proof = memory.pool(pool).proof
+    assert proof
+    assert proof.level.reaches(ProofLevel.KERNEL)
+    assert proof.disagreeing == ((liar.name,) if lie else ())
+    assert proof.nodes == cluster.pools[0].count
+    assert memory.probing is None
+    with face.world.entered():
+        assert not [name for name in inside.kube.namespaces if name.startswith("fipswarden")]
+    (record,) = [one for one in evidence.chain(CLUSTER) if one.payload.get("pool") == pool]
+    return Way(record.payload["way"])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from shared.domain.probes import NAMESPACES
 from tests.infra.templates import INFRA, ROOT, json_file, part, resources
 
 AKS = "Microsoft.ContainerService/managedClusters"
@@ -32,6 +33,17 @@ REASONS = {
         f"{AKS}/agentPools/abort/action": "`fipswarden abort`: stops an operation of the app's own",
         "Microsoft.Network/virtualNetworks/subnets/join/action": "AKS checks it on a PUT of a pool in a custom subnet",
     },
+    "fipswarden-node-prover": {
+        f"{AKS}/namespaces/read": "whether the proof's namespace is there, ours, and gone",
+        f"{AKS}/namespaces/write": "the pods of a proof have a namespace of their own",
+        f"{AKS}/namespaces/delete": "with it go the pods",
+        f"{AKS}/pods/read": "exit code and termination message are the answer",
+        f"{AKS}/pods/write": "a pod on each node reads the kernel's flag",
+    },
+    "fipswarden-run-command": {
+        f"{AKS}/runcommand/action": "the way into clusters whose API server can't be reached",
+        f"{AKS}/commandResults/read": "what a command printed",
+    },
     "fipswarden-scope-reader": {
         "Microsoft.Management/managementGroups/descendants/read": "which subscriptions a group in the scope holds",
     },
@@ -40,7 +52,12 @@ REASONS = {
         f"{BLOBS}/add/action": "creates a record; blobs/write would overwrite one",
     },
 }
-DATA = ("fipswarden-node-reader", "fipswarden-workload-reader", "fipswarden-evidence-writer")
+DATA = (
+    "fipswarden-node-reader",
+    "fipswarden-workload-reader",
+    "fipswarden-node-prover",
+    "fipswarden-evidence-writer",
+)
 BUILT_IN = {
     # Microsoft's list of built-in roles, the same ids in every cloud: azure-docs,
     # role-based-access-control/built-in-roles.md
@@ -100,7 +117,8 @@ def test_a_role_with_data_actions_is_not_offered_to_management_groups() -> None:
 
 
 def test_nothing_but_the_remediator_can_change_anything_in_azure() -> None:
-    for name in set(REASONS) - {"fipswarden-remediator"}:
+    """And run command, which changes nothing in Azure, but may in a cluster."""
+    for name in set(REASONS) - {"fipswarden-remediator", "fipswarden-run-command"}:
         changing = [entry for entry in role(name)["Actions"] if not entry.endswith("/read")]
         assert changing in ([], [f"{AKS}/listClusterUserCredential/action"])
 
@@ -140,8 +158,18 @@ def test_what_reads_a_management_group_is_deployed_at_the_group_by_a_template_of
     assert "scopeReaderRole" in str(given.properties["roleDefinitionId"])
 
 
-@pytest.mark.parametrize("name", ["remediator", "workloadReader"])
-def test_what_remediation_needs_is_defined_and_assigned_only_when_it_is_allowed(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "switch"),
+    [
+        ("remediator", "allowRemediation"),
+        ("workloadReader", "allowRemediation"),
+        ("nodeProver", "allowNodePods"),
+        ("runCommand", "allowRunCommand"),
+    ],
+)
+def test_a_role_that_does_more_than_read_is_defined_and_assigned_only_when_it_is_allowed(
+    name: str, switch: str
+) -> None:
     found = {
         (each.file.name, each.name): each.conditional
         for each in resources()
@@ -151,7 +179,28 @@ def test_what_remediation_needs_is_defined_and_assigned_only_when_it_is_allowed(
         ("roles.bicep", f"{name}Role"): True,
         ("watched-subscription.bicep", f"{name}Assignment"): True,
     }
-    assert part(INFRA / "main.bicep", "parameters")["allowRemediation"]["default"] is False
+    assert part(INFRA / "main.bicep", "parameters")[switch]["default"] is False
+
+
+def test_the_manifest_for_clusters_without_azure_rbac_gives_what_the_roles_give() -> None:
+    documents = list(yaml.safe_load_all((INFRA / "cluster-role.yaml").read_text()))
+    given = {
+        (each["metadata"]["name"], resource, verb)
+        for each in documents
+        if each["kind"] == "ClusterRole"
+        for rule in each["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert given == {
+        ("fipswarden-node-reader", "nodes", "list"),
+        *(("fipswarden-node-prover", "namespaces", verb) for verb in ("create", "get", "delete")),
+        *(("fipswarden-node-prover", "pods", verb) for verb in ("create", "list")),
+    }
+    narrowed = [
+        rule["resourceNames"] for each in documents for rule in each.get("rules", ()) if "resourceNames" in rule
+    ]
+    assert narrowed == [list(NAMESPACES)]
 
 
 def test_the_ids_of_built_in_roles_are_microsofts() -> None:

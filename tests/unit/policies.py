@@ -72,7 +72,7 @@ def _record(value: Any) -> dict[str, Any]:
 def _stands(name: str, item: Any, around: Any) -> bool:
     if name in ("line", "hash") or item is None:
         return False
-    may_be_empty = isinstance(around, Settings | NewPools | Policy | Notice) and name != "alerts"
+    may_be_empty = isinstance(around, Settings | NewPools | Policy | Notice | ProofSettings) and name != "alerts"
     return bool(item) or may_be_empty or item in (0, timedelta()) or item is False
 
 
@@ -137,6 +137,10 @@ _settings = st.builds(
         st.sampled_from(ProofLevel),
         st.integers(1, 999).map(lambda hours: timedelta(hours=hours)),
         _durations,
+        st.booleans(),
+        st.sampled_from(["busybox", "registry.example.com:5000/tools/busybox:1.37", f"a.io/b@sha256:{'0f' * 32}"]),
+        st.sampled_from(["", "mcr.microsoft.com/windows/nanoserver:ltsc2022"]),
+        st.booleans(),
         st.booleans(),
     ),
     new_pools=st.builds(NewPools, _durations, _durations, st.lists(st.sampled_from(Skip), max_size=2).map(tuple)),

@@ -115,6 +115,9 @@ def test_names_become_camel_case_and_times_end_in_z() -> None:
         "unreadable": "",
         "etag": "etag-apps",
         "level": "node",
+        "id": "",
+        "sampled": 0,
+        "silent": "",
     }
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.capability import KNOWN_OS_SKUS
-from shared.domain.evaluate import evaluate, pools_to_prove, proof_due, told
+from shared.domain.evaluate import evaluate, proof_due, to_prove, told
 from shared.domain.matching import ClusterMatch
 from shared.domain.model import (
     Cluster,
@@ -430,12 +430,12 @@ class TestAskingTheNodes:
     def test_a_pool_without_a_good_proof_is_asked(self, remembered: Proof | None) -> None:
         pools = {"apps": remembered} if remembered else {}
 
-        due = pools_to_prove(cluster(), memory(**pools), ENFORCING, NOW)
+        due = to_prove(cluster(), memory(**pools), ENFORCING, NOW)
 
-        assert [pool.name for pool in due] == ["apps"]
+        assert [one.pool.name for one in due] == ["apps"]
 
     def test_a_good_proof_is_not_asked_for_again(self) -> None:
-        assert pools_to_prove(cluster(), memory(apps=proof()), ENFORCING, NOW) == ()
+        assert to_prove(cluster(), memory(apps=proof()), ENFORCING, NOW) == ()
 
     @pytest.mark.parametrize(
         "properties",
@@ -456,7 +456,7 @@ class TestAskingTheNodes:
         """An old proof of such a pool must not bring the cluster back at once, for ever."""
         read, remembered = cluster(profile(**properties)), memory(apps=self.OLD)
 
-        assert pools_to_prove(read, remembered, ENFORCING, NOW) == ()
+        assert to_prove(read, remembered, ENFORCING, NOW) == ()
         assert proof_due(read, remembered, ENFORCING.policy, NOW) is None
 
     @pytest.mark.parametrize(
@@ -469,13 +469,13 @@ class TestAskingTheNodes:
     def test_nor_are_those_of_a_stopped_cluster_or_where_the_policy_asks_for_none(
         self, read: Cluster, rules: Rulebook
     ) -> None:
-        assert pools_to_prove(read, Memory(), rules, NOW) == ()
+        assert to_prove(read, Memory(), rules, NOW) == ()
         assert proof_due(read, memory(apps=self.OLD), rules.policy, NOW) is None
 
     def test_nor_are_those_of_an_excluded_cluster(self) -> None:
         policy = book(Mode.AUDIT, exclude=(ClusterMatch(clusters=("aks-*",)),))
 
-        assert pools_to_prove(cluster(), Memory(), policy, NOW) == ()
+        assert to_prove(cluster(), Memory(), policy, NOW) == ()
 
     def test_a_proof_falls_due_when_the_oldest_will_be_too_old(self) -> None:
         older = proof(at=NOW - timedelta(days=1))
@@ -495,7 +495,8 @@ def test_what_is_asked_is_what_is_not_proven(data: st.DataObject) -> None:
     """A fresh good proof of every pool that is asked leaves no `ProofMissing` behind: looks come to an end."""
     read = data.draw(clusters)
     remembered = data.draw(memories(read))
-    for pool in pools_to_prove(read, remembered, ENFORCING, NOW):
+    for subject in to_prove(read, remembered, ENFORCING, NOW):
+        pool = subject.pool
         fresh = Proof(NOW, pool.node_image, max(pool.count or 1, 1), etag=pool.etag or "")
         remembered = remembered.with_pool(pool.name, PoolMemory(fresh))
 
@@ -530,7 +531,7 @@ def test_a_pool_without_an_etag_is_never_proven_and_its_nodes_are_not_asked_in_v
     posture = evaluate(read, remembered, ENFORCING, None, NOW)
 
     assert (posture.state, posture.pools[0].decisive.reason) == (UNKNOWN, "ETagMissing")
-    assert pools_to_prove(read, remembered, ENFORCING, NOW) == ()
+    assert to_prove(read, remembered, ENFORCING, NOW) == ()
 
 
 def test_a_proof_of_the_future_proves_nothing() -> None:
@@ -548,4 +549,4 @@ def test_a_proof_ends_with_any_operation_on_its_pool(changes: dict[str, object])
 
     assert [finding.reason for finding in posture.pools[0].findings if finding.check == "proof"] == ["ProofMissing"]
     assert posture.state is ComplianceState.UNKNOWN
-    assert [pool.name for pool in pools_to_prove(read, memory(apps=proof(at=NOW)), ENFORCING, NOW)] == ["apps"]
+    assert [one.pool.name for one in to_prove(read, memory(apps=proof(at=NOW)), ENFORCING, NOW)] == ["apps"]

@@ -214,7 +214,14 @@ class TestAsked:
         blackout = Blackout(date(2026, 12, 20), date(2027, 1, 3), "year's end", "Europe/Berlin")
         settings = Settings(
             mode=Mode.ENFORCE,
-            proof=ProofSettings(ProofLevel.KERNEL, timedelta(hours=36), sampling=True),
+            proof=ProofSettings(
+                ProofLevel.KERNEL,
+                timedelta(hours=36),
+                sampling=True,
+                windows_image="nanoserver",
+                client_certificates=True,
+                run_command=True,
+            ),
             new_pools=NewPools(skip=(Skip.WINDOW,)),
             os_sku=OsSku.UBUNTU2204,
             modules=Modules.REQUIRED,
@@ -228,7 +235,10 @@ class TestAsked:
         assert asked(settings) == (
             "FIPS required",
             "mode enforce",
-            "proof at level kernel, at most 36h old, some nodes are enough",
+            "proof at level kernel, at most 36h old, of large pools by a sample",
+            "Windows nodes asked by HostProcess pods",
+            "clusters without Entra entered by their client certificate",
+            "AKS run command where the API server can't be reached",
             "validated modules",
             "the OS SKU may become Ubuntu2204",
             "replaced where it can't be switched in place",

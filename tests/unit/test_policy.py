@@ -1,6 +1,7 @@
 """The policy: every fault at once with its line, never half a policy, and `audit` for whoever doesn't say otherwise."""
 
 import contextlib
+from dataclasses import replace
 from datetime import date, time, timedelta
 from textwrap import dedent
 from typing import Any
@@ -43,7 +44,7 @@ WHOLE = f"""\
 version: 1
 fips: forbidden
 mode: alert
-proof: {{level: kernel, max_age: 7d, joined_nodes: 30m, sampling: true}}
+proof: {{level: kernel, max_age: 7d, joined_nodes: 30m, sampling: true, image: busybox}}
 new_pools: {{within: 2h, enforce_after: 10m, skip: [window, soak]}}
 os_sku: AzureLinux3
 modules: required
@@ -84,7 +85,7 @@ require_approved_policy: true
 DEFAULTS = Settings(
     fips=Fips.FORBIDDEN,
     mode=Mode.ALERT,
-    proof=ProofSettings(ProofLevel.KERNEL, timedelta(days=7), timedelta(minutes=30), sampling=True),
+    proof=ProofSettings(ProofLevel.KERNEL, timedelta(days=7), timedelta(minutes=30), sampling=True, image="busybox"),
     new_pools=NewPools(timedelta(hours=2), timedelta(minutes=10), (Skip.WINDOW, Skip.SOAK)),
     os_sku=OsSku.AZURELINUX3,
     modules=Modules.REQUIRED,
@@ -144,7 +145,7 @@ def test_what_a_rule_leaves_out_is_as_at_the_top_key_by_key() -> None:
     assert audit.mode is Mode.AUDIT
     assert audit.windows == DEFAULTS.windows
     assert enforce.mode is Mode.ENFORCE
-    assert enforce.proof == ProofSettings(ProofLevel.KERNEL, timedelta(days=1), timedelta(minutes=30), sampling=True)
+    assert enforce.proof == replace(DEFAULTS.proof, max_age=timedelta(days=1))
     assert enforce.windows == ()
     assert (enforce.notice, enforce.new_pools, enforce.fips) == (DEFAULTS.notice, DEFAULTS.new_pools, Fips.FORBIDDEN)
 

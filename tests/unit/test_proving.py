@@ -15,8 +15,9 @@ from shared.chain import Chain
 from shared.domain.api_server import Answered, Way
 from shared.domain.model import Cluster, Memory, Node, NodesRead, Proof, Strays, Unreadable
 from shared.domain.records import Head, RecordKind
+from shared.domain.taken import take_proof, take_strays
 from shared.ports import KubernetesApi
-from shared.proving import Proving, take_proof, take_strays
+from shared.proving import Proving
 from tests.builders import (
     ENFORCING,
     IMAGE,
@@ -60,11 +61,22 @@ class Asked:
         raise AssertionError((method, requests))
 
 
+class Kept:
+    """A lease that nobody takes away, of which no look needs anything here."""
+
+    def check(self) -> None:
+        """Go on."""
+
+    def save(self, memory: Memory) -> None:
+        """Fail: what labels say is remembered at the end of a look."""
+        raise AssertionError(memory)
+
+
 def prove(
     answer: NodesRead, read: Cluster | None = None, remembered: Memory | None = None
 ) -> tuple[Memory, MemoryEvidence, Asked]:
     asked, evidence = Asked(answer), MemoryEvidence()
-    proving = Proving(asked, Chain(evidence, cluster_id(), Head()), NOW)
+    proving = Proving(asked, Chain(evidence, cluster_id(), Head()), NOW, Kept())
     return proving.prove(read or cluster(), remembered or Memory(), ENFORCING), evidence, asked
 
 

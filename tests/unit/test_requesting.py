@@ -21,7 +21,7 @@ from tests.unit.test_cli import App, Printed, app
 __all__ = ["app"]
 
 ID = cluster_id()
-ABORT, UNBLOCK = RequestKind
+ABORT, UNBLOCK, _ = RequestKind
 
 
 def asked(app: App) -> list[tuple[str, str, str]]:

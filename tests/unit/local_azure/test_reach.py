@@ -12,7 +12,7 @@ from local.ports import WorldClusters, WorldKubernetes
 from shared.domain.api_server import ENTRA_ONLY
 from shared.domain.ids import ClusterId
 from shared.domain.model import Cluster, Unreadable
-from shared.nodes import read_nodes
+from shared.nodes import list_nodes
 from tests.unit.local_azure.asking import CLUSTERS, Azure, operator
 
 HIDDEN = f"{CLUSTERS}/aks-hidden"
@@ -29,9 +29,10 @@ def ask_api_server(azure: Azure, address: str = "127.0.0.1") -> Response:
 def test_nobody_outside_reaches_a_private_cluster(azure: Azure) -> None:
     azure.world.add_cluster(seed.PAYMENTS, "rg-payments", "aks-hidden", private=True)
     assert ask_api_server(azure).drop
-    read = WorldClusters(azure.world).read(ClusterId.parse(HIDDEN))
-    assert isinstance(read, Cluster)
-    assert isinstance(read_nodes(WorldKubernetes(azure.world), read, ENTRA_ONLY), Unreadable)
+    found = WorldClusters(azure.world).read(ClusterId.parse(HIDDEN))
+    assert isinstance(found, Cluster)
+    with WorldKubernetes(azure.world).open(found, ENTRA_ONLY) as api:
+        assert isinstance(list_nodes(api), Unreadable)
 
 
 def test_a_private_cluster_says_so_and_its_kubeconfig_names_a_host_that_never_resolves(azure: Azure) -> None:

@@ -105,13 +105,17 @@ def test_a_result_that_was_never_begun_is_not_found(azure: Azure) -> None:
     assert azure.get(f"{LAB}/commandResults/0123").status == 404
 
 
-def test_no_role_of_the_app_allows_run_command(azure: Azure) -> None:
+def test_of_the_app_s_roles_one_alone_allows_run_command(azure: Azure) -> None:
     begun = begin(azure, "true")
-    azure.world.access.revoke(APP, f"/subscriptions/{seed.PAYMENTS}")
-    seed.grant(azure.world, f"/subscriptions/{seed.PAYMENTS}")
+    scope = f"/subscriptions/{seed.PAYMENTS}"
+    azure.world.access.revoke(APP, scope)
+    for role in (seed.READER, seed.REMEDIATOR, seed.NODE_READER, seed.NODE_PROVER):
+        azure.world.access.assign(APP, role, scope)
     assert begin(azure, "true").status == 403
     assert "runcommand/action" in begin(azure, "true").json()["error"]["message"]
     assert look(azure, begun).status == 403
+    azure.world.access.assign(APP, seed.RUN_COMMAND, scope)
+    assert begin(azure, "true").status == 202
 
 
 def test_a_cluster_with_entra_wants_a_token_and_gives_its_rights(azure: Azure) -> None:
@@ -120,9 +124,11 @@ def test_a_cluster_with_entra_wants_a_token_and_gives_its_rights(azure: Azure) -
     token = entra_token(azure)
     seen = result(azure, "kubectl get nodes -o name", PROD, clusterToken=token)
     assert len(seen["logs"].splitlines()) == 6
-    refused = result(azure, "kubectl get --raw /api/v1/namespaces", PROD, clusterToken=token)
+    refused = result(
+        azure, "kubectl get --raw /apis/karpenter.azure.com/v1beta1/aksnodeclasses", PROD, clusterToken=token
+    )
     assert refused["exitCode"] == 1
-    assert refused["logs"].startswith("Error from server (Forbidden): namespaces is forbidden: User")
+    assert refused["logs"].startswith("Error from server (Forbidden): aksnodeclasses")
     boss = entra_token(azure.by(OPERATOR))
     assert result(azure, "kubectl get ns", PROD, clusterToken=boss)["exitCode"] == 0
 

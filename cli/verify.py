@@ -1,0 +1,222 @@
+"""`fipswarden verify`: asks the nodes of a cluster anew, and shows what each of them says.
+
+The command asks; a look of the app does it and records it. Progress goes to standard error, the result to standard
+output.
+"""
+
+import argparse
+import json
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from cli.asking import queue, who
+from cli.exits import MEANING, UNKNOWN, cut_short, of_states
+from cli.naming import CLUSTER, add_output, named_cluster, ours
+from cli.show import plain_text, print_aligned
+from shared.domain.ids import ClusterId, pool_name
+from shared.errors import InputError, TransientError
+
+if TYPE_CHECKING:
+    from shared.domain.model import PoolPosture, Posture, Probing
+    from shared.domain.people import Request
+    from shared.domain.records import Record
+
+_EVERY = 2.0
+"""Seconds between two glances at how far it is."""
+_MINUTES = 15
+pause: Callable[[float], None] = time.sleep
+"""Waits; tests let the app work in the meantime."""
+Progress = Callable[[str, int, int], None]
+"""Shows a state, how many nodes have answered, and of how many."""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    words = "ask the nodes of a cluster, or of one node pool, anew, and show what each of them says"
+    verify = commands.add_parser("verify", help=words, description=words, epilog=MEANING)
+    verify.add_argument("cluster", help=CLUSTER)
+    verify.add_argument("pool", nargs="?", default="", help="name of a node pool; default: all, and nodes outside them")
+    verify.add_argument("--minutes", type=int, default=_MINUTES, help=f"how long to wait; default: {_MINUTES}")
+    add_output(verify)
+    verify.set_defaults(run=_verify)
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+    from shared.domain.people import Request, RequestKind
+    from shared.requested import ask
+
+    cluster, pool = ours(named_cluster(chosen.cluster)), _pool(chosen.pool)
+    before = _stored(cluster).head.seq
+    clock = bootstrap.SystemClock()
+    request = Request(secrets.token_hex(16), RequestKind.VERIFY, who(), clock.now(), pool)
+    ask(bootstrap.table("rollout"), cluster, request)
+    queue(cluster, f"cli: {who()} asked for verify")
+    with _progress() as show:
+        _follow(cluster, request, clock.now, timedelta(minutes=chosen.minutes), show)
+    answer, proofs = _recorded(cluster, request, before)
+    posture = _stored(cluster).posture
+    judged = [one for one in posture.pools if pool in ("", one.pool)] if posture else []
+    with cut_short():
+        (_print_json if chosen.output == "json" else _print)(cluster, answer, proofs, judged, posture)
+    if not proofs:
+        return UNKNOWN
+    outside = [found.state for found in posture.cluster_findings] if posture and not pool else []
+    return of_states([one.state for one in judged] + outside)
+
+
+def _pool(text: str) -> str:
+    try:
+        return pool_name(text) if text else ""
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _stored(cluster: ClusterId) -> Any:
+    from shared import bootstrap
+    from shared.postures import read_posture
+
+    return read_posture(bootstrap.table("posture"), cluster)
+
+
+def _follow(
+    cluster: ClusterId, request: "Request", now: Callable[[], datetime], patience: timedelta, show: Progress
+) -> None:
+    """Wait until a look has answered the request; raises TransientError if none does in time."""
+    from shared import bootstrap
+    from shared.requested import open_requests
+    from shared.rollout import read_memory
+
+    table, end = bootstrap.table("rollout"), now() + patience
+    while request.id in {one.id for one in open_requests(table, cluster)}:
+        if now() > end:
+            raise TransientError(
+                f"no look has answered within {patience}: it goes on without this command, and `fipswarden evidence "
+                f"{cluster.arm_id}` will show it"
+            )
+        show(*_state(read_memory(table, cluster).probing))
+        pause(_EVERY)
+
+
+def _state(probing: "Probing | None") -> tuple[str, int, int]:
+    if probing is None:
+        return "waiting for a look", 0, 0
+    return ("removing the pods" if probing.over else "asking the nodes"), probing.answered, probing.asked
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show progress as a bar on a terminal where `rich` is there, else a line at each change."""
+    try:
+        from rich.console import Console
+        from rich.progress import Progress as Bar
+    except ImportError:
+        yield _lines()
+        return
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(state: str, answered: int, asked: int) -> None:
+            bar.update(task, description=f"{state} {answered}/{asked}", completed=answered, total=asked or None)
+
+        yield show
+
+
+def _lines() -> Progress:
+    last: list[str] = []
+
+    def show(state: str, answered: int, asked: int) -> None:
+        line = f"{state}: {answered} of {asked} nodes have answered" if asked else state
+        if last[-1:] != [line]:
+            print(line, file=sys.stderr)
+        last[:] = [line]
+
+    return show
+
+
+def _recorded(cluster: ClusterId, request: "Request", before: int) -> tuple[str, list[Mapping[str, Any]]]:
+    """Return what became of the request, and the last proof of each pool since it was asked for."""
+    answer, proofs = "", {}
+    for record in _since(cluster, before):
+        said = record.payload
+        if said.get("request") == request.id and said.get("stage") == "answered":
+            answer = str(said.get("message", ""))
+        name = str(said.get("pool", ""))
+        if record.kind.value == "proof" and request.pool in ("", name):
+            proofs[name] = said
+    return answer, [proofs[name] for name in sorted(proofs)]
+
+
+def _since(cluster: ClusterId, before: int) -> Iterator["Record"]:
+    from shared import bootstrap
+
+    evidence, seq = bootstrap.evidence(), before + 1
+    while record := evidence.read(cluster, seq):
+        yield record
+        seq += 1
+
+
+def _print(
+    cluster: ClusterId,
+    answer: str,
+    proofs: list[Mapping[str, Any]],
+    judged: Iterable["PoolPosture"],
+    posture: "Posture | None",
+) -> None:
+    rows = [(str(proof.get("pool") or "(none)"), *row) for proof in proofs for row in _rows(proof)]
+    if rows:
+        print_aligned(("node pool", "node", "value", "boot", "asked by", "said"), rows, loose="said")
+    else:
+        print(plain_text(answer))
+    for one in judged:
+        print(plain_text(f"{cluster}/{one.pool}: {one.state}, {one.decisive.reason}. {one.decisive.message}"))
+    for found in posture.cluster_findings if posture else ():
+        print(plain_text(f"{cluster}: {found.state}, {found.reason}. {found.message}"))
+
+
+def _rows(proof: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    deep = proof.get("level") != "node"
+    for node in proof.get("nodes", ()):
+        answer = node.get("answer") or {}
+        method = str(answer.get("method", "")).partition(":")[0] if deep else "labels"
+        value = str(answer.get("value", "")) if deep else str(node.get("fipsLabel") or "no label")
+        yield node.get("name", ""), value, str(node.get("boot", ""))[:8], method, _said(node, answer, deep=deep)
+
+
+def _said(node: Mapping[str, Any], answer: Mapping[str, Any], *, deep: bool) -> str:
+    why = f": {answer.get('why')}" if answer.get("why") else ""
+    if not node.get("ready"):
+        return "not ready"
+    if not deep:
+        return "yes" if node.get("fipsLabel") == "true" else "no"
+    if not answer:
+        return "not asked"
+    verdict = "no answer" if answer.get("fips") is None else "yes" if answer["fips"] is True else "NO"
+    return f"{verdict}{why}"
+
+
+def _print_json(
+    cluster: ClusterId,
+    answer: str,
+    proofs: list[Mapping[str, Any]],
+    judged: Iterable["PoolPosture"],
+    posture: "Posture | None",
+) -> None:
+    from shared.domain.codec import plain
+
+    found = {
+        "cluster": cluster.arm_id,
+        "answer": answer,
+        "proofs": proofs,
+        "pools": plain([*judged]),
+        "clusterFindings": plain([*posture.cluster_findings]) if posture else [],
+    }
+    print(json.dumps(found, indent=2))

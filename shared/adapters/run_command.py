@@ -1,0 +1,120 @@
+"""The Kubernetes API of a cluster through AKS run command: for API servers that can't be reached otherwise.
+
+AKS runs a command in the cluster for 60 seconds at most. Waiting for it is the one wait inside a look (ADR 6).
+"""
+
+import base64
+import io
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from shared.domain.api_server import AWAY_FOR, Answered, Way
+from shared.domain.by_command import TOGETHER, Printed, get_command, many, one, send_command
+from shared.domain.model import Cluster, Unreadable
+from shared.ports import KubernetesApi
+
+PATIENCE = timedelta(seconds=90)
+"""A command ends after 60 seconds; its pod has to start before."""
+EVERY = timedelta(seconds=2)
+MOST = 12
+"""Commands of one entry: each takes some seconds, and a look has to end."""
+_ENDED = frozenset({"succeeded", "failed", "canceled"})
+
+Post = Callable[[Mapping[str, str]], str | Unreadable]
+"""POSTs a command (`command`, `context`); returns the URL of its result."""
+Fetch = Callable[[str], Mapping[str, Any] | Unreadable]
+"""GETs a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandApi:
+    """shared.ports.KubernetesApi by commands."""
+
+    post: Post
+    fetch: Fetch
+    sleep: Callable[[float], None]
+    way: Way = Way.RUN_COMMAND
+    ran: list[str] = field(default_factory=list)
+    """The commands of this entry."""
+
+    def get(self, path: str) -> Answered | Unreadable:
+        """GET a path."""
+        printed = self._run(get_command(path), {})
+        return printed if isinstance(printed, Unreadable) else one(printed)
+
+    def send(self, method: str, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Answered | Unreadable, ...]:
+        """Send bodies, some with each command."""
+        answers: list[Answered | Unreadable] = []
+        for first in range(0, len(requests), TOGETHER):
+            answers += self._send(method, requests[first : first + TOGETHER])
+        return tuple(answers)
+
+    def _send(
+        self, method: str, requests: Sequence[tuple[str, Mapping[str, Any]]]
+    ) -> tuple[Answered | Unreadable, ...]:
+        made = send_command(method, requests)
+        printed = made if isinstance(made, Unreadable) else self._run(*made)
+        if isinstance(printed, Unreadable):
+            return (printed,) * len(requests)
+        return many(printed, len(requests))
+
+    def _run(self, command: str, files: Mapping[str, str]) -> Printed | Unreadable:
+        if len(self.ran) >= MOST:
+            message = f"{MOST} commands were not enough: the cluster is too large for AKS run command."
+            return Unreadable("Unreachable", message, None)
+        self.ran.append(command)
+        url = self.post({"command": command, "context": zipped(files)})
+        if isinstance(url, Unreadable):
+            return url
+        waited = timedelta()
+        while waited < PATIENCE:
+            self.sleep(EVERY.total_seconds())
+            waited += EVERY
+            found = self.fetch(url)
+            if isinstance(found, Unreadable):
+                return found
+            properties = found.get("properties")
+            if isinstance(properties, dict) and str(properties.get("provisioningState")).lower() in _ENDED:
+                return _printed(properties)
+        return Unreadable("Unreachable", f"AKS run command gave no result within {PATIENCE}.", AWAY_FOR)
+
+
+def reached(
+    cluster: Cluster, ways: frozenset[Way], api: KubernetesApi | Unreadable, by_command: Callable[[], CommandApi]
+) -> KubernetesApi | Unreadable:
+    """Return the API that was entered if it can be reached, or else the way by commands, if that is allowed."""
+    if not cluster.narrow or (not isinstance(api, Unreadable) and isinstance(api.get("/version"), Answered)):
+        return api
+    if Way.RUN_COMMAND in ways and cluster.run_command:
+        return by_command()
+    if isinstance(api, Unreadable):
+        return api
+    cure = (
+        "let the policy allow AKS run command (proof.run_command)"
+        if cluster.run_command
+        else ("the cluster has AKS run command switched off")
+    )
+    message = (
+        f"The cluster has {cluster.narrow}, and the app is not let in: give it a way through the network, or {cure}."
+    )
+    return Unreadable("Unreachable", message, None)
+
+
+def zipped(files: Mapping[str, str]) -> str:
+    """Return files as the context of a command: a zip file in base64."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return base64.b64encode(content.getvalue()).decode() if files else ""
+
+
+def _printed(properties: Mapping[str, Any]) -> Printed | Unreadable:
+    code, logs = properties.get("exitCode"), properties.get("logs")
+    if isinstance(code, int) and isinstance(logs, str):
+        return Printed(code, logs)
+    why = f"AKS run command failed: {properties.get('reason') or 'no reason was given'}"
+    return Unreadable("Unreachable", why[:500], AWAY_FOR)

@@ -1,0 +1,209 @@
+"""What a probe's pod says: an answer that counts, or why there is none.
+
+Only a clear 1 is a yes and only a clear 0 a no. Everything else, above all what may be from another boot or another
+proof, is no answer.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.domain.model import Node
+from shared.domain.probes import NODE_LABEL, PROVIDERS, REGISTRY_EXIT, Method, Question
+
+CLOCKS_APART = timedelta(minutes=5)
+"""How far a node's clock may be behind ours; the proof's id in the answer is what binds it to the proof."""
+_SAID = re.compile(r"fips=(?P<fips>\d*) boot=(?P<boot>\S*) proof=(?P<proof>\S+)")
+_VALUE = re.compile(r"Enabled\s+REG_DWORD\s+0x(?P<value>[0-9a-fA-F]+)")
+_ABSENT = "unable to find the specified registry key or value"
+_HOPELESS = ("InvalidImageName", "ErrImageNeverPull")
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePod:
+    """Of a pod in Kubernetes' answer what counts."""
+
+    name: str
+    node: str
+    """`spec.nodeName`."""
+    uid: str
+    """The node's uid when the pod was made."""
+    phase: str
+    reason: str
+    """The pod's own, such as `Evicted`."""
+    waiting: str
+    """Why its container has not started, such as `ImagePullBackOff`; empty if it has."""
+    exit_code: int | None
+    """None if its container has not ended."""
+    message: str
+    """The termination message, or what is said of the pod or of the waiting."""
+    started: datetime | None
+    digest: str
+    """Of the image that ran (`imageID`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one node said, for the verdict and the evidence."""
+
+    node: str
+    uid: str
+    boot: str
+    method: Method
+    fips: bool | None = None
+    """None: it has not said yes or no."""
+    value: str = ""
+    """The raw value; empty without an answer."""
+    why: str = ""
+    """Why it is a no in spite of the value, or why there is no answer; or what a yes does not cover."""
+    waits: bool = False
+    """An answer may still come."""
+    exit_code: int | None = None
+    started: datetime | None = None
+    digest: str = ""
+    seen: str = ""
+    """What else was seen on the host."""
+
+
+def read_pod(item: Mapping[str, Any]) -> ProbePod:
+    """Read one pod of a list; raises ValueError without a name."""
+    metadata, status = _dict(item.get("metadata")), _dict(item.get("status"))
+    name = metadata.get("name")
+    if not isinstance(name, str):
+        raise ValueError("a pod of the list has no name")  # noqa: TRY004 (bad input)
+    containers = status.get("containerStatuses")
+    container = _dict(containers[0]) if isinstance(containers, list) and containers else {}
+    state = _dict(container.get("state"))
+    ended, waiting = _dict(state.get("terminated")), _dict(state.get("waiting"))
+    code = ended.get("exitCode")
+    said = ended.get("message") or waiting.get("message") or status.get("message")
+    return ProbePod(
+        name=name,
+        node=_str(_dict(item.get("spec")).get("nodeName")),
+        uid=_str(_dict(metadata.get("labels")).get(NODE_LABEL)),
+        phase=_str(status.get("phase")),
+        reason=_str(status.get("reason")),
+        waiting=_str(waiting.get("reason")),
+        exit_code=code if isinstance(code, int) else None,
+        message=_str(said)[:4096],
+        started=_time(ended.get("startedAt")),
+        digest=_str(container.get("imageID")),
+    )
+
+
+def read_answer(asked: Question, found: ProbePod, proof: str, began: datetime) -> Answer:
+    """Say what a node's pod has answered; `asked` holds the node as it is now."""
+    node = asked.node
+    answer = Answer(node.name, node.uid, node.boot, asked.method, digest=found.digest, started=found.started)
+    if (found.node, found.uid) != (node.name, node.uid):
+        return _silent(answer, "the pod is not one of this node")
+    if found.exit_code is None:
+        return _without_end(answer, found, asked.image)
+    answer = replace(answer, exit_code=found.exit_code)
+    if found.started is None or found.started < began - CLOCKS_APART:
+        return _silent(answer, f"the pod does not say that it started after the proof began: {found.started}")
+    if asked.method is Method.REGISTRY:
+        return _registry(answer, found, proof)
+    return _linux(answer, found, proof, node)
+
+
+def _without_end(answer: Answer, found: ProbePod, image: str) -> Answer:
+    said = f": {found.message[:300]}" if found.message else ""
+    if found.phase == "Failed":
+        return _silent(answer, f"{found.reason or 'the pod failed'}{said}")
+    if found.waiting:
+        why = f"{found.waiting} (image {image}){said}"
+        return replace(answer, why=why, waits=found.waiting not in _HOPELESS)
+    return replace(answer, why=f"the pod is {found.phase or 'not there yet'}{said}", waits=True)
+
+
+def _linux(answer: Answer, found: ProbePod, proof: str, node: Node) -> Answer:
+    said = _SAID.match(found.message)
+    if said is None or said["proof"] != proof:
+        return _silent(answer, f"the pod ended with {found.exit_code} and did not say what was asked: {_short(found)}")
+    if not node.boot or said["boot"] != node.boot:
+        return _silent(answer, f"it was answered on boot {said['boot']}, and the node is on boot {node.boot}")
+    value = said["fips"]
+    if (value, found.exit_code) not in (("1", 0), ("0", 1)):
+        return _silent(answer, f"value {value!r} and exit code {found.exit_code} don't agree")
+    answer = replace(answer, value=value, fips=value == "1")
+    return _host(answer, found.message, node) if answer.method is Method.HOST and answer.fips else answer
+
+
+def _host(answer: Answer, message: str, node: Node) -> Answer:
+    """Judge what else the host's files say, where the kernel says yes."""
+    marker = "marker=1" in message
+    version = re.search(r"openssl=(.*)", message)
+    openssl = version[1].strip() if version else ""
+    found = _active(message)
+    seen = f"{openssl}; active providers: {', '.join(found) or 'none'}; marker file: {'yes' if marker else 'no'}"
+    answer = replace(answer, seen=seen)
+    if node.os_sku == "AzureContainerLinux" and not marker:
+        return replace(answer, fips=False, why="/etc/system-fips is not there")
+    if openssl.startswith("OpenSSL 1."):
+        return replace(answer, why=f"{openssl} knows no providers: the kernel's value alone counts")
+    if "Providers:" not in message:
+        return _silent(answer, f"OpenSSL's providers can't be listed on the host: {message[-300:].strip()}")
+    if not any(name.lower().startswith(PROVIDERS) for name in found):
+        return replace(
+            answer, fips=False, why=f"OpenSSL has no active FIPS provider, only {', '.join(found) or 'none'}"
+        )
+    return answer
+
+
+def _active(message: str) -> list[str]:
+    """Return the ids of the providers that `openssl list -providers` calls active.
+
+    An id stands alone on its line; what is said of it stands below, as `name: value`.
+    """
+    found: list[str] = []
+    current = ""
+    for line in message.partition("Providers:")[2].splitlines():
+        name, colon, value = line.strip().partition(":")
+        if name and not colon:
+            current = name
+        elif (name, value.strip()) == ("status", "active"):
+            found.append(current)
+    return found
+
+
+def _registry(answer: Answer, found: ProbePod, proof: str) -> Answer:
+    # The pod's name holds the boot, and the node is on that boot still: the answer is from no other.
+    if found.exit_code != REGISTRY_EXIT or f"proof={proof}" not in found.message:
+        return _silent(answer, f"the pod ended with {found.exit_code} and did not say what was asked: {_short(found)}")
+    value = _VALUE.search(found.message)
+    if value:
+        number = int(value["value"], 16)
+        answer = replace(answer, value=f"{number:#x}")
+        if number not in (0, 1):
+            return _silent(answer, f"the registry's value is {number:#x}, which is neither on nor off")
+        return replace(answer, fips=number == 1)
+    if _ABSENT in found.message:
+        return replace(answer, value="absent", fips=False, why="the registry has no value FIPSAlgorithmPolicy, Enabled")
+    return _silent(answer, f"the registry was not read: {_short(found)}")
+
+
+def _short(found: ProbePod) -> str:
+    return repr(found.message[:300])
+
+
+def _silent(answer: Answer, why: str) -> Answer:
+    return replace(answer, fips=None, why=why)
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(_str(value))
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _str(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,179 @@
+"""The pods that ask nodes: what each may do, what it runs, and in which namespace it lives.
+
+A pod is named by its proof, node and boot, so that whoever comes later finds it by that, and none from before a reimage
+can be taken for today's. It is bound to its node (no scheduler: cordoned nodes are asked too), tolerates every taint,
+and ends by itself.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from shared.domain.model import Node, ProofLevel
+from shared.domain.settings import ProofSettings
+
+Json = dict[str, Any]
+
+OWNER = {"app.kubernetes.io/managed-by": "fipswarden"}
+"""The label without which a namespace is not ours to delete."""
+PROOF_LABEL = "fipswarden/proof"
+NODE_LABEL = "fipswarden/node-uid"
+POD_DEADLINE = timedelta(minutes=5)
+"""`activeDeadlineSeconds`: longer than a proof waits for an answer, so that why there was none can still be read."""
+PROVIDERS = ("fips", "symcrypt")
+"""What the id of an OpenSSL 3 provider begins with that is a FIPS module (AgentBaker e2e, FACTS 6)."""
+REGISTRY_EXIT = 7
+"""With this exit code the registry's probe ends whatever it read: only of a container that failed does the log become
+the termination message (`FallbackToLogsOnError`), and no right to read logs is needed."""
+_FLAG = "/proc/sys/crypto/fips_enabled"
+_BOOT = "/proc/sys/kernel/random/boot_id"
+_MESSAGE = "/dev/termination-log"
+_KEY = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy"
+_NOBODY = 65534
+
+
+class Method(StrEnum):
+    """How a node is asked; evidence names it."""
+
+    KERNEL = "pod without rights: /proc/sys/crypto/fips_enabled"
+    HOST = "pod with the host's files: /proc/sys/crypto/fips_enabled, OpenSSL's providers, marker file"
+    REGISTRY = "HostProcess pod: registry value FIPSAlgorithmPolicy, Enabled"
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of its pods, each with the least that Pod Security Admission has to allow."""
+        ends = {Method.KERNEL: "", Method.HOST: "-host", Method.REGISTRY: "-windows"}
+        return f"fipswarden-proof{ends[self]}"
+
+
+NAMESPACES = tuple(method.namespace for method in Method)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One node that a pod is to ask."""
+
+    node: Node
+    method: Method
+    image: str
+
+    def pod(self, proof: str) -> str:
+        """Return the pod's name; a node that was reimaged or has started anew gets another one."""
+        mark = hashlib.sha256(f"{self.node.uid} {self.node.boot}".encode()).hexdigest()
+        return f"fips-{proof}-{mark[:12]}"
+
+
+def question(node: Node, settings: ProofSettings) -> Question | None:
+    """Return how a node is asked; None if the policy names no image that could."""
+    if node.os == "windows":
+        return Question(node, Method.REGISTRY, settings.windows_image) if settings.windows_image else None
+    method = Method.HOST if settings.level is ProofLevel.HOST else Method.KERNEL
+    return Question(node, method, settings.image) if settings.image else None
+
+
+def namespace(name: str) -> Json:
+    """Return the namespace that a method's pods need."""
+    enforce = "restricted" if name == Method.KERNEL.namespace else "privileged"
+    labels = {**OWNER, "pod-security.kubernetes.io/enforce": enforce}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def pod(asked: Question, proof: str) -> Json:
+    """Return the pod that asks one node."""
+    node = asked.node
+    metadata = {
+        "name": asked.pod(proof),
+        "namespace": asked.method.namespace,
+        "labels": {**OWNER, PROOF_LABEL: proof, NODE_LABEL: node.uid},
+    }
+    spec: Json = {
+        "nodeName": node.name,
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": int(POD_DEADLINE.total_seconds()),
+        "terminationGracePeriodSeconds": 0,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "tolerations": [{"operator": "Exists"}],
+        **_SPECS[asked.method],
+        "containers": [{"name": "probe", "image": asked.image, **_container(asked.method, proof)}],
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def _container(method: Method, proof: str) -> Json:
+    match method:
+        case Method.KERNEL:
+            return {**_SMALL, "command": ["sh", "-c", _script("", proof)], "securityContext": _confined([])}
+        case Method.HOST:
+            mounts = [{"name": "host", "mountPath": "/host", "readOnly": True}]
+            return {
+                **_SMALL,
+                "command": ["sh", "-c", _script(_HOST_SCRIPT, proof)],
+                "securityContext": _confined(["SYS_CHROOT"]),
+                "volumeMounts": mounts,
+            }
+        case Method.REGISTRY:
+            line = f"echo proof={proof}& reg query {_KEY} /v Enabled & exit {REGISTRY_EXIT}"
+            return {
+                "command": ["cmd.exe", "/d", "/c", line],
+                "resources": _SMALL["resources"],
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+            }
+
+
+def _confined(capabilities: list[str]) -> Json:
+    kept = {"add": capabilities} if capabilities else {}
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"], **kept},
+    }
+
+
+_SMALL: Mapping[str, Any] = {
+    "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}, "limits": {"cpu": "100m", "memory": "64Mi"}},
+}
+_SPECS: Mapping[Method, Json] = {
+    Method.KERNEL: {
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _NOBODY,
+            "runAsGroup": _NOBODY,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    },
+    # Root, since only root may chroot; of root's capabilities it has that one alone, and it can write nothing.
+    Method.HOST: {
+        "securityContext": {"runAsUser": 0, "seccompProfile": {"type": "RuntimeDefault"}},
+        "volumes": [{"name": "host", "hostPath": {"path": "/", "type": "Directory"}}],
+    },
+    # The account with the fewest rights that HostProcess knows; any user may read this key (kubernetes.io,
+    # "Create a Windows HostProcess Pod": hostNetwork is demanded, and the local service account recommended).
+    Method.REGISTRY: {
+        "hostNetwork": True,
+        "securityContext": {
+            "windowsOptions": {"hostProcess": True, "runAsUserName": "NT AUTHORITY\\Local service"},
+        },
+    },
+}
+_HOST_SCRIPT = (
+    'echo "openssl=$(chroot /host openssl version 2>&1)" >>{message}\n'
+    "m=0; if [ -e /host/etc/system-fips ]; then m=1; fi\n"
+    'echo "marker=$m" >>{message}\n'
+    "chroot /host openssl list -providers >>{message} 2>&1\n"
+)
+
+
+def _script(more: str, proof: str) -> str:
+    """Return what a Linux probe runs: an image needs a shell and cat, and chroot at level host.
+
+    A file that is not there means 0; one that is there and can't be read leaves the value empty, which is no answer.
+    """
+    return (
+        f"v=0; if [ -e {_FLAG} ]; then v=$(cat {_FLAG}); fi\n"
+        f'echo "fips=$v boot=$(cat {_BOOT}) proof={proof}" >{_MESSAGE}\n'
+        f'{more.format(message=_MESSAGE)}[ "$v" = 1 ]\n'
+    )

@@ -1,0 +1,552 @@
+"""Pods ask the nodes themselves: each row of what can come in between, on the whole app and the world in memory."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from local import seed
+from local.memory import MemoryTable
+from local.world import rollout
+from local.world.access import APP
+from local.world.faults import Answer, Drop, Fault
+from local.world.kube import outside
+from local.world.model import Node
+from shared.domain.model import ComplianceState, ProofLevel
+from shared.domain.probes import NAMESPACES, Method
+from shared.probing import AT_ONCE
+from tests.protocol.lab import CLUSTER, ruled
+from tests.scenario.proving import IMAGE, SOON, WINDOWS_IMAGE, Nodes
+
+COMPLIANT, UNKNOWN, INCONSISTENT = ComplianceState.COMPLIANT, ComplianceState.UNKNOWN, ComplianceState.INCONSISTENT
+KERNEL = Method.KERNEL.namespace
+WINDOWS: dict[str, Any] = {"osType": "Windows", "osSKU": "Windows2022", "enableFIPS": False}
+
+
+@pytest.fixture
+def lab() -> Nodes:
+    return Nodes()
+
+
+class TestKernel:
+    """Every node's kernel says so, or the pool is not proven."""
+
+    def test_nodes_that_all_say_1_prove_the_pool_and_nothing_is_left(self, lab: Nodes) -> None:
+        pool = lab.pool_of()
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+        assert "level kernel" in lab.finding().message
+        (record,) = lab.proofs()
+        assert (record["way"], record["pool"]) == ("Microsoft Entra token", "apps")
+        assert record["method"] == Method.KERNEL
+        assert [image.partition("@")[0] for image in record["images"]] == [IMAGE.partition(":")[0]]
+        for node in lab.nodes(pool):
+            answer = lab.answers()[node.name]
+            assert (answer["value"], answer["exitCode"], answer["fips"]) == ("1", 0, True)
+        assert {one["boot"] for one in record["nodes"]} == {node.boot_id for node in lab.nodes(pool)}
+        lab.assert_nothing_left()
+
+    @pytest.mark.parametrize("lie", [{"kernel_fips": 0}, {"fips_file": False}])
+    def test_a_node_whose_kernel_says_no_though_its_label_says_yes_is_named_loudly(
+        self, lab: Nodes, lie: dict[str, Any]
+    ) -> None:
+        liar = lab.nodes(lab.pool_of())[1]
+        for name, value in lie.items():
+            setattr(liar, name, value)
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+        assert liar.name in lab.finding().message
+        assert "1 of 3 nodes" in lab.finding().message
+        assert lab.answers()[liar.name]["value"] == "0"
+        assert [one.severity for one in lab.alerts.sent if one.reason == "NodesDisagree"] == ["critical"]
+        lab.assert_nothing_left()
+
+    def test_the_pods_have_no_rights_and_no_host(self, lab: Nodes) -> None:
+        """The namespace is restricted, so that admission itself would refuse anything else."""
+        lab.pool_of()
+        lab.look()
+
+        assert lab.kube.namespaces[KERNEL].labels["pod-security.kubernetes.io/enforce"] == "restricted"
+        assert len(list(lab.kube.in_namespace(KERNEL))) == 3
+
+    def test_an_image_that_cannot_be_pulled_is_named_and_nothing_is_left(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.kube.unpullable.add(IMAGE)
+        lab.prove(timedelta(minutes=5))
+
+        assert lab.verdict(pool="apps") == "unknown: NodesUnanswered"
+        assert "ImagePullBackOff" in lab.finding().message
+        assert IMAGE in lab.finding().message
+        lab.assert_nothing_left()
+
+        lab.kube.unpullable.clear()
+        lab.prove(timedelta(hours=1))
+        assert lab.finding().reason == "NodesProven", "it is tried again by itself"
+
+    def test_pods_are_not_sent_again_and_again_where_they_settle_nothing(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.kube.unpullable.add(IMAGE)
+        for _ in range(10):
+            lab.prove(timedelta(minutes=1))
+
+        assert lab.asked_by("POST", "/pods") == 3
+
+    def test_a_policy_with_level_node_sends_no_pod(self, lab: Nodes) -> None:
+        lab.ask_for("node")
+        lab.pool_of()
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+        assert lab.asked_by("POST", "") == 0
+        assert not any("namespaces" in one.path for one in lab.world.requests)
+
+    def test_labels_that_disagree_are_reason_enough_without_a_pod(self, lab: Nodes) -> None:
+        plain = lab.nodes(lab.pool_of())[0]
+        plain.fips_label = False
+        plain.image = plain.image.replace("fips", "")
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+        assert lab.asked_by("POST", "/pods") == 0
+
+    def test_a_proof_is_renewed_before_it_is_too_old(self, lab: Nodes) -> None:
+        lab.ask_for("kernel", max_age="6h")
+        lab.pool_of()
+        lab.days(1)
+
+        assert len(lab.proofs()) >= 4
+        states = [
+            pool["state"]
+            for one in lab.evidence.chain(CLUSTER)
+            if one.kind.value == "observation"
+            for pool in one.payload["posture"]["pools"]
+        ]
+        assert states[-1] == "compliant"
+        assert states.count("compliant") == 1, "and in between it was never unknown"
+
+    def test_a_pool_without_nodes_is_not_asked(self, lab: Nodes) -> None:
+        lab.pool_of(count=0)
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "unknown: NoNodes"
+        lab.assert_nothing_left()
+
+
+class TestNodesThatComeAndGo:
+    """The nodes are those of the last look, and an answer counts for the boot that the node is on."""
+
+    def begun(self, lab: Nodes, count: int = 3) -> list[Node]:
+        """Pods are there, and none has been read."""
+        pool = lab.pool_of(count=count)
+        lab.look()
+        assert len(list(lab.kube.in_namespace(KERNEL))) == count
+        return lab.nodes(pool)
+
+    def test_one_that_starts_anew_is_asked_again(self, lab: Nodes) -> None:
+        """What it said before does not count, whatever it said."""
+        nodes = self.begun(lab)
+        lab.clock.advance(timedelta(seconds=20))
+        nodes[0].boot_id, nodes[0].kernel_fips = "another-boot", 0
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+        assert nodes[0].name in lab.finding().message
+        assert lab.answers()[nodes[0].name]["value"] == "0"
+        assert lab.asked_by("POST", "/pods") == 4
+
+    def test_one_that_was_reimaged_is_asked_again(self, lab: Nodes) -> None:
+        nodes = self.begun(lab)
+        lab.clock.advance(timedelta(seconds=20))
+        nodes[0].boot_id, nodes[0].uid = "another-boot", "00000000-0000-4000-8000-000000000000"
+        lab.prove()
+
+        assert lab.finding().reason == "NodesProven"
+        assert lab.asked_by("POST", "/pods") == 4
+
+    def test_one_that_goes_is_dropped(self, lab: Nodes) -> None:
+        nodes = self.begun(lab)
+        gone = nodes.pop()
+        lab.cluster.pools["apps"].properties["count"] = 2
+        lab.prove()
+
+        assert lab.finding().reason == "NodesProven"
+        assert "All 2 nodes" in lab.finding().message
+        assert gone.name not in lab.answers()
+
+    def test_one_that_joins_is_asked_too(self, lab: Nodes) -> None:
+        nodes = self.begun(lab)
+        pool = lab.cluster.pools["apps"]
+        with lab.world.entered():
+            nodes.append(rollout.make_node(lab.cluster, pool, "aks-apps-late-vmss000009", lab.clock.now()))
+        pool.properties["count"] = 4
+        lab.prove()
+
+        assert lab.finding().reason == "NodesProven"
+        assert "All 4 nodes" in lab.finding().message
+
+    @pytest.mark.parametrize(("joined", "reason"), [("0s", "NodesUnanswered"), ("2h", "NodesProven")])
+    def test_one_that_joins_and_does_not_answer_is_covered_if_the_policy_says_so(
+        self, lab: Nodes, joined: str, reason: str
+    ) -> None:
+        lab.ask_for("kernel", joined_nodes=joined)
+        nodes = self.begun(lab)
+        pool = lab.cluster.pools["apps"]
+        lab.clock.advance(timedelta(seconds=20))
+        with lab.world.entered():
+            lab.kube.unpullable.add(IMAGE)
+            nodes.append(rollout.make_node(lab.cluster, pool, "aks-apps-late-vmss000009", lab.clock.now()))
+        pool.properties["count"] = 4
+        lab.prove(timedelta(minutes=6))
+
+        assert lab.finding().reason == reason
+
+    def test_one_that_is_not_ready_is_unproven_and_the_others_are_asked(self, lab: Nodes) -> None:
+        nodes = lab.nodes(lab.pool_of())
+        nodes[0].ready, nodes[1].kernel_fips = False, 0
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+        assert lab.answers()[nodes[0].name] is None
+        nodes[1].kernel_fips = 1
+        lab.prove(timedelta(hours=1))
+        assert lab.verdict(pool="apps") == "unknown: NodesMissing"
+
+    def test_one_that_stops_being_ready_is_waited_for_and_then_unproven(self, lab: Nodes) -> None:
+        nodes = lab.nodes(lab.pool_of())
+        nodes[0].ready = True
+        lab.look()
+        nodes[0].ready = False
+        lab.prove()
+
+        assert lab.finding().reason == "NodesMissing"
+        nodes[0].ready = True
+        lab.prove()
+        lab.assert_nothing_left()
+
+    def test_one_that_is_cordoned_or_tainted_is_asked(self, lab: Nodes) -> None:
+        nodes = lab.nodes(lab.pool_of(nodeTaints=["sku=gpu:NoSchedule", "sku=gpu:NoExecute"]))
+        nodes[0].unschedulable = True
+        lab.prove()
+
+        assert lab.finding().reason == "NodesProven"
+
+
+class TestOutside:
+    """Nodes in no pool of ARM's list are asked as well."""
+
+    @pytest.mark.parametrize(
+        ("kernel", "expected"),
+        [(1, ("NodesOutsidePoolsProven", COMPLIANT)), (0, ("NodesOutsidePools", ComplianceState.NON_COMPLIANT))],
+    )
+    def test_their_kernels_are_judged(self, lab: Nodes, kernel: int, expected: tuple[str, ComplianceState]) -> None:
+        lab.pool_of()
+        with lab.world.entered():
+            node = outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        node.kernel_fips = kernel
+        lab.prove()
+
+        found = lab.cluster_finding()
+        assert (found.reason, found.state) == expected
+        assert node.name in found.message
+        assert lab.strays().level is ProofLevel.KERNEL
+        lab.assert_nothing_left()
+
+    def test_one_that_does_not_answer_is_unknown(self, lab: Nodes) -> None:
+        lab.kube.unpullable.add(IMAGE)
+        with lab.world.entered():
+            outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        lab.pool_of()
+        lab.prove()
+
+        assert (lab.cluster_finding().reason, lab.cluster_finding().state) == ("NodesUnanswered", UNKNOWN)
+
+    def test_virtual_nodes_are_named_and_never_proven(self, lab: Nodes) -> None:
+        lab.pool_of()
+        with lab.world.entered():
+            node = outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        node.labels["type"] = "virtual-kubelet"
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+        assert (lab.cluster_finding().reason, lab.cluster_finding().state) == ("VirtualNodes", UNKNOWN)
+        assert node.name in lab.cluster_finding().message
+        assert lab.asked_by("POST", "/pods") == 3, "nobody asks what is no machine"
+
+
+class TestHost:
+    """One level deeper, with the host's files."""
+
+    def test_an_active_provider_proves_the_pool(self, lab: Nodes) -> None:
+        lab.ask_for("host")
+        lab.pool_of()
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+        assert all("symcryptprovider" in answer["seen"] for answer in lab.answers("host").values())
+        lab.assert_nothing_left()
+
+    def test_a_kernel_that_says_1_without_the_provider_is_a_no(self, lab: Nodes) -> None:
+        lab.ask_for("host")
+        odd = lab.nodes(lab.pool_of())[2]
+        odd.fips_provider = False
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+        assert odd.name in lab.finding().message
+        assert "no active FIPS provider" in lab.answers("host")[odd.name]["why"]
+
+    def test_openssl_1_knows_no_providers_and_the_evidence_says_so(self, lab: Nodes) -> None:
+        lab.ask_for("host")
+        lab.pool_of(osSKU="Ubuntu", orchestratorVersion="1.33.3")
+        lab.prove()
+
+        assert lab.finding().state is COMPLIANT
+        assert all("knows no providers" in answer["why"] for answer in lab.answers("host").values())
+
+    def test_its_pods_have_a_namespace_of_their_own(self, lab: Nodes) -> None:
+        lab.ask_for("host")
+        lab.pool_of()
+        lab.look()
+
+        assert Method.HOST.namespace in lab.kube.namespaces
+        assert KERNEL not in lab.kube.namespaces
+
+
+class TestWindows:
+    """Only the registry proves it, and only where an image was named for that."""
+
+    def test_without_an_image_it_is_unknown_and_says_what_would_help(self, lab: Nodes) -> None:
+        lab.pool_of("win", **WINDOWS)
+        lab.prove()
+
+        assert lab.verdict(pool="win") == "unknown: WindowsProofMissing"
+        assert "proof.windows_image" in lab.finding("win").message
+        assert lab.asked_by("POST", "/pods") == 0
+
+    @pytest.mark.parametrize("level", ["node", "kernel", "host"])
+    def test_a_registry_that_says_1_proves_it(self, lab: Nodes, level: str) -> None:
+        lab.ask_for(level, windows_image=WINDOWS_IMAGE)
+        lab.pool_of("win", **WINDOWS)
+        for node in lab.nodes(lab.cluster.pools["win"]):
+            node.kernel_fips = 1
+        lab.prove()
+
+        assert lab.verdict(pool="win") == "compliant: NodesProven"
+        assert {answer["value"] for answer in lab.answers().values()} == {"0x1"}
+        lab.assert_nothing_left()
+
+    @pytest.mark.parametrize(("lie", "value"), [({"kernel_fips": 0}, "0x0"), ({"fips_file": False}, "absent")])
+    def test_one_that_does_not_is_named(self, lab: Nodes, lie: dict[str, Any], value: str) -> None:
+        lab.ask_for("node", windows_image=WINDOWS_IMAGE)
+        nodes = lab.nodes(lab.pool_of("win", **WINDOWS))
+        for node in nodes:
+            node.kernel_fips = 1
+        for name, to in lie.items():
+            setattr(nodes[0], name, to)
+        lab.prove()
+
+        assert lab.verdict(pool="win") == "inconsistent: NodesDisagree"
+        assert nodes[0].name in lab.finding("win").message
+        assert lab.answers()[nodes[0].name]["value"] == value
+
+
+class TestSampling:
+    """Some of a large pool's nodes may speak for all, and the record says so."""
+
+    def test_a_tenth_is_asked_and_that_is_said(self, lab: Nodes) -> None:
+        lab.ask_for("kernel", sampling=True)
+        lab.pool_of(count=120)
+        lab.prove()
+
+        assert lab.asked_by("POST", "/pods") == 12
+        assert "sampled 12 of 120" in lab.finding().message
+        assert lab.proofs()[-1]["proof"]["sampled"] == 12
+        assert sum(answer is not None for answer in lab.answers().values()) == 12
+
+    def test_of_a_small_pool_all_are_asked(self, lab: Nodes) -> None:
+        lab.ask_for("kernel", sampling=True)
+        lab.pool_of(count=9)
+        lab.prove()
+
+        assert lab.asked_by("POST", "/pods") == 9
+        assert "All 9 nodes" in lab.finding().message
+
+
+def test_a_cluster_of_1000_nodes_is_proven_with_a_bounded_number_of_pods_and_a_small_row(lab: Nodes) -> None:
+    lab.pool_of(count=1000)
+    lab.look()
+    begun = len(list(lab.kube.in_namespace(KERNEL)))
+    lab.prove()
+
+    assert begun == AT_ONCE
+    assert lab.finding().reason == "NodesProven"
+    assert "All 1000 nodes" in lab.finding().message
+    assert len(lab.answers()) == 1000
+    row = lab.rollout.read(CLUSTER.key, CLUSTER.key)
+    assert row
+    assert len(json.dumps(row.doc)) < 5_000
+    lab.assert_nothing_left()
+
+
+class TestWhatIsInTheWay:
+    """Whatever keeps the nodes from being asked is a reason, and never a yes."""
+
+    def test_a_namespace_of_somebody_else_is_neither_used_nor_deleted(self, lab: Nodes) -> None:
+        lab.make_namespace(KERNEL)
+        lab.pool_of()
+        lab.prove(timedelta(minutes=6))
+
+        assert lab.finding().reason == "NodesUnanswered"
+        assert "NamespaceTaken" in lab.finding().message
+        assert KERNEL in lab.kube.namespaces
+        assert lab.asked_by("POST", "/pods") == 0
+
+    def test_what_an_earlier_proof_left_is_swept_and_never_counts(self, lab: Nodes) -> None:
+        """Its rollout row was lost with all that it said of the proof."""
+        lab.nodes(lab.pool_of())
+        lab.look()
+        with lab.world.entered():
+            left = {pod.name for pod in lab.kube.in_namespace(KERNEL)}
+        lab.rollout = MemoryTable(lab.clock)
+        lab.prove()
+
+        assert lab.finding().reason == "NodesProven"
+        assert left
+        assert lab.asked_by("POST", "/pods") == 6
+        lab.assert_nothing_left()
+
+    def test_a_namespace_that_is_still_being_deleted_is_waited_for(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.prove(timedelta(seconds=31))
+        lab.cluster.pools["apps"].etag = "another"
+        lab.prove()
+
+        assert lab.finding().reason == "NodesProven"
+        assert len(lab.proofs()) == 2
+        lab.assert_nothing_left()
+
+    @pytest.mark.parametrize("status", [403, 422])
+    def test_pods_that_are_refused_say_why(self, lab: Nodes, status: int) -> None:
+        fault = Fault(Answer(status, "Forbidden", "exceeded quota: pods"), method="POST", resource="/pods", times=None)
+        lab.world.faults.add(fault)
+        lab.pool_of()
+        lab.prove(timedelta(minutes=2))
+
+        assert lab.finding().reason == "NodesUnanswered"
+        assert "exceeded quota: pods" in lab.finding().message
+        lab.assert_nothing_left()
+
+    def test_without_the_role_it_is_unknown_and_says_which_right_is_missing(self, lab: Nodes) -> None:
+        lab.pool_of()
+        scope = f"/subscriptions/{seed.PAYMENTS}"
+        lab.world.access.revoke(APP, scope)
+        for role in (seed.READER, seed.NODE_READER):
+            lab.world.access.assign(APP, role, scope)
+        lab.prove()
+
+        assert lab.finding().reason == "NodesUnanswered"
+        assert "namespaces" in lab.finding().message
+        assert "docs/security.md" in lab.finding().message
+
+    @pytest.mark.parametrize("effect", [Drop, lambda: Answer(503, "ServiceUnavailable", "etcd")])
+    def test_an_api_server_that_is_away_for_a_while_is_waited_for(self, lab: Nodes, effect: Callable[[], Any]) -> None:
+        lab.pool_of()
+        lab.look()
+        lab.world.faults.add(Fault(effect(), kind="kubernetes", times=4))
+        lab.prove()
+
+        assert lab.finding().reason == "NodesProven"
+        lab.assert_nothing_left()
+
+    def test_a_cluster_that_is_stopped_meanwhile_is_cleaned_once_it_runs(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.look()
+        lab.cluster.power_state = "Stopped"
+        lab.prove()
+        assert not lab.queue.messages, "nobody polls a cluster that is stopped"
+
+        lab.cluster.power_state = "Running"
+        lab.prove()
+        lab.assert_nothing_left()
+        assert lab.finding().reason == "NodesProven"
+
+    def test_a_policy_that_asks_for_less_meanwhile_ends_the_proof(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.look()
+        lab.ask_for("node")
+        lab.prove()
+
+        lab.assert_nothing_left()
+        assert lab.finding().reason == "NodesProven"
+        assert lab.proofs() == []
+
+    def test_a_namespace_that_can_not_be_deleted_is_tried_again_later(self, lab: Nodes) -> None:
+        lab.pool_of()
+        fault = Fault(Answer(500, "InternalError", "etcd"), method="DELETE", kind="kubernetes", times=2)
+        lab.world.faults.add(fault)
+        lab.prove(timedelta(minutes=5))
+
+        assert lab.finding().reason == "NodesProven", "the verdict does not wait for it"
+        assert [*lab.left()] == [KERNEL, *(pod.name for pod in lab.kube.in_namespace(KERNEL))]
+        lab.prove(timedelta(minutes=30))
+        lab.assert_nothing_left()
+
+    def test_a_proof_whose_nodes_can_not_be_listed_any_more_is_given_up_and_cleaned(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.look()
+        fault = Fault(Answer(403, "Forbidden", "no"), method="GET", resource="/api/v1/nodes", times=None)
+        lab.world.faults.add(fault)
+        lab.prove()
+
+        assert lab.finding().reason == "KubernetesForbidden"
+        lab.assert_nothing_left()
+
+    def test_an_api_server_that_stays_away_ends_the_proof_and_is_cleaned_later(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.look()
+        lab.world.faults.add(Fault(Drop(), kind="kubernetes", times=None))
+        lab.prove()
+        assert lab.finding().reason == "NodesUnreadable"
+        lab.world.faults.clear()
+        lab.prove(timedelta(minutes=30))
+
+        assert lab.finding().reason == "NodesProven"
+        lab.assert_nothing_left()
+
+    def test_a_way_is_allowed_pool_by_pool(self, lab: Nodes) -> None:
+        """Without Entra there is the certificate alone, and only one pool's rule allows it."""
+        lab.cluster.properties["aadProfile"] = None
+        lab.pool_of()
+        lab.pool_of("batch")
+        lab.ask_for("kernel")
+        lab.prove()
+        assert {lab.finding(name).reason for name in ("apps", "batch")} == {"NoEntra"}
+
+        proof = f'{{ level: kernel, image: "{IMAGE}", client_certificates: true }}'
+        lab.policies.rules = ruled(
+            f"mode: alert\nrules:\n  - {{ name: r, match: {{ pools: [apps] }}, mode: alert, proof: {proof} }}\n"
+        )
+        lab.prove()
+        assert lab.finding("apps").reason == "NodesProven"
+        assert lab.finding("batch").reason == "WayNotAllowed"
+        assert lab.proofs()[-1]["way"] == "client certificate of the cluster's kubeconfig"
+        lab.assert_nothing_left()
+
+    @pytest.mark.parametrize("pause", [timedelta(seconds=31), timedelta(minutes=20)])
+    def test_a_namespace_that_hangs_is_waited_for_and_then_a_reason(self, lab: Nodes, pause: timedelta) -> None:
+        lab.make_namespace(KERNEL, **{"app.kubernetes.io/managed-by": "fipswarden"})
+        lab.kube.namespaces[KERNEL].deleting = lab.clock.now()
+        lab.pool_of()
+        lab.prove(pause)
+
+        reason = lab.finding().reason
+        assert reason == ("ProofMissing" if pause < timedelta(minutes=1) else "NodesUnanswered")
+        assert "still being deleted" in lab.finding().message or reason == "ProofMissing"
+
+    def test_the_names_of_the_namespaces_are_those_that_the_documents_give(self) -> None:
+        assert NAMESPACES == ("fipswarden-proof", "fipswarden-proof-host", "fipswarden-proof-windows")
+        assert timedelta(minutes=3) < SOON

@@ -1,0 +1,142 @@
+"""From labels and answers to a proof: nobody who has not said yes counts as having said it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.answers import Answer
+from shared.domain.model import Node, ProofLevel
+from shared.domain.probes import Method
+from shared.domain.settings import ProofSettings
+from shared.domain.taken import Asked, deepen, deepen_strays, nodes_of, take_proof, take_strays
+from tests.builders import NOW, node, nodes, pool
+
+BEGAN = NOW - timedelta(minutes=1)
+SETTINGS = ProofSettings(ProofLevel.KERNEL, image="busybox")
+
+
+def said(one: Node, *, fips: bool | None = True, why: str = "") -> Answer:
+    return Answer(one.name, one.uid, one.boot, Method.KERNEL, fips, why=why)
+
+
+def asked(*of: Node, **settings: Any) -> Asked:
+    return Asked("apps", replace(SETTINGS, **settings), ProofLevel.KERNEL, of)
+
+
+@given(
+    st.lists(st.sampled_from([True, True, True, False, None, "nobody"]), min_size=1, max_size=6),
+    st.sampled_from([0, 3, 6]),
+    st.booleans(),
+)
+def test_a_proof_without_a_flaw_needs_a_yes_of_every_node(words: list[Any], count: int, ready: bool) -> None:
+    first, *others = nodes(len(words))
+    machines = (replace(first, ready=ready), *others)
+    answers = {one.name: said(one, fips=word) for one, word in zip(machines, words, strict=True) if word != "nobody"}
+    labels = take_proof(pool(count=count), machines, NOW)
+
+    found = deepen(labels, asked(*machines), answers, "0a", BEGAN)
+
+    assert found.level is ProofLevel.KERNEL
+    if not (found.disagreeing or found.missing):
+        assert ready
+        assert all(word is True for word in words)
+        assert found.nodes == len(words) >= count
+    assert {*found.disagreeing} == {
+        one.name for one, word in zip(machines, words, strict=True) if word is False and one.ready
+    }
+
+
+def test_those_that_did_not_answer_are_told_with_their_reasons_three_at_most() -> None:
+    machines = nodes(5)
+    answers = {one.name: said(one, fips=None, why="ImagePullBackOff") for one in machines[:4]}
+
+    found = deepen(take_proof(pool(count=5), machines, NOW), asked(*machines), answers, "0a", BEGAN)
+
+    assert (found.nodes, found.missing) == (0, 5)
+    assert found.silent.count("ImagePullBackOff") == 3
+    assert found.silent.endswith("; and 2 more")
+
+
+@pytest.mark.parametrize(
+    ("joined", "covers", "missing"),
+    [
+        (BEGAN, timedelta(hours=1), 0),
+        (BEGAN, timedelta(), 1),
+        (BEGAN, timedelta(seconds=60), 1),
+        (BEGAN - timedelta(seconds=1), timedelta(hours=1), 1),
+        (None, timedelta(hours=1), 1),
+    ],
+)
+def test_a_node_that_joined_meanwhile_is_covered_as_long_as_the_policy_says(
+    joined: Any, covers: timedelta, missing: int
+) -> None:
+    old, new = node("old"), node("new", joined=joined)
+
+    found = deepen(
+        take_proof(pool(count=2), (old, new), NOW),
+        asked(old, new, joined_nodes=covers),
+        {"old": said(old)},
+        "0a",
+        BEGAN,
+    )
+
+    assert found.missing == missing
+
+
+def test_nobody_is_covered_by_a_proof_that_nobody_gave() -> None:
+    new = node("new", joined=BEGAN)
+
+    found = deepen(take_proof(pool(count=1), (new,), NOW), asked(new, joined_nodes=timedelta(days=1)), {}, "0a", BEGAN)
+
+    assert found.missing == 1
+
+
+class TestSample:
+    """Who speaks for all is drawn by chance, and the same in every look."""
+
+    @pytest.mark.parametrize(("count", "size"), [(1, 1), (10, 10), (11, 10), (100, 10), (101, 11), (1000, 100)])
+    def test_it_is_a_tenth_and_ten_at_least(self, count: int, size: int) -> None:
+        group = asked(*nodes(count), sampling=True)
+
+        assert len(group.sample("0a")) == size
+        assert group.sample("0a") == group.sample("0a")
+
+    def test_another_proof_draws_others(self) -> None:
+        group = asked(*nodes(1000), sampling=True)
+
+        assert group.sample("0a") != group.sample("0b")
+
+    def test_only_ready_nodes_are_drawn(self) -> None:
+        group = asked(*nodes(30, ready=False), node("only"), sampling=True)
+
+        assert group.sample("0a") == (node("only"),)
+
+    def test_without_leave_all_are_asked(self) -> None:
+        assert len(asked(*nodes(1000)).sample("0a")) == 1000
+
+
+def test_virtual_nodes_are_no_machines_of_a_pool() -> None:
+    assert nodes_of((node("a"), node("aci", virtual=True)), "apps") == (node("a"),)
+
+
+@pytest.mark.parametrize(
+    ("fips", "ready", "expected"),
+    [(True, True, (0, 0)), (False, True, (1, 0)), (None, True, (0, 1)), (True, False, (0, 1))],
+)
+def test_nodes_outside_every_pool_are_proven_only_by_a_yes(
+    fips: bool | None,
+    ready: bool,
+    expected: tuple[int, int],
+) -> None:
+    one = node("aks-nap-1", pool="", ready=ready)
+    group = Asked("", SETTINGS, ProofLevel.KERNEL, (one,))
+
+    found = deepen_strays(take_strays((one,), NOW), group, {one.name: said(one, fips=fips, why="why")}, "0a")
+
+    assert (found.disabled, found.missing) == expected
+    assert found.level is ProofLevel.KERNEL
+    assert found.names == ("aks-nap-1",)
