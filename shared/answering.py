@@ -18,18 +18,21 @@ from shared.domain.model import (
     Cluster,
     Gone,
     Memory,
+    Method,
     Operation,
     OutcomeState,
     Pool,
     PoolMemory,
     Proof,
     Refused,
+    Replacement,
     Unanswered,
 )
 from shared.domain.people import HOLDS, Request, RequestKind
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.steps import UNFINISHED
+from shared.domain.twins import made_for
 from shared.look import Look
 from shared.proving import OUTSIDE
 from shared.remediation import shows
@@ -147,12 +150,21 @@ def _pool(read: Cluster, name: str) -> Pool | None:
 
 def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
     """Stop what we began on a pool, and nothing else."""
-    operation, pool, remembered = look.memory.operation, _pool(read, request.pool), look.memory.pool(request.pool)
+    operation, replacement = look.memory.operation, look.memory.replacement
+    if replacement and request.pool in (replacement.pool, replacement.twin):
+        if operation is None:
+            _give_up(look, request, replacement)
+            return None
+        if operation.method is Method.DELETE:
+            message = f"{operation.pool} is empty and is being deleted: that is not stopped half-way."
+            return Answer(OutcomeState.NOT_BEGUN, message) if operation.outcome else None
+    meant = _meant(read, request.pool)
+    pool, remembered = _pool(read, operation.on if operation else meant), look.memory.pool(meant)
     stopped = remembered.blocked_reason == ABORTED and remembered.ended and remembered.ended >= request.at
     if operation is None and stopped:
         # An earlier look sent it and got no answer, and by now it has done its work.
         return Answer(OutcomeState.ACCEPTED, remembered.blocked)
-    if operation is None or operation.pool != request.pool or operation.outcome is not OutcomeState.ACCEPTED:
+    if operation is None or operation.pool != meant or operation.outcome is not OutcomeState.ACCEPTED:
         message = (
             f"No operation of ours runs on {request.pool}: nothing is aborted. What others began is theirs to stop "
             "(`az aks nodepool operation-abort`)."
@@ -172,6 +184,22 @@ def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
     return _aborted(look, operation, request)
 
 
+def _meant(read: Cluster, name: str) -> str:
+    """Return the pool that is meant: for the twin of another one, that one."""
+    pool = _pool(read, name)
+    return (made_for(pool)[0] if pool else "") or name
+
+
+def _give_up(look: Look, request: Request, replacement: Replacement) -> None:
+    """Let a replacement end as it is; what was cordoned for it is uncordoned, by this look or by later ones."""
+    if replacement.ends:
+        return
+    _record(look, request, "asked", {"replacement": replacement.id})
+    ends = f"{ABORTED}: The replacement was aborted, as {request.by} asked."
+    ending = replace(replacement, ends=ends, moved=look.ports.clock.now(), waiting="")
+    look.hold.save(replace(look.memory, replacement=ending))
+
+
 _AFTERWARDS = (
     "It ends as Canceled, with the nodes as they are by then: the pool is left alone until somebody unblocks it "
     "(`fipswarden unblock`) or changes its configuration, and any later PUT goes on where this one stopped."
@@ -183,7 +211,7 @@ def _aborted(look: Look, operation: Operation, request: Request) -> Answer | Non
         _record(look, request, "asked", {"operation": operation.intent})
     # Also the fence: what follows leaves soon after this write, by the same rule as a PUT, or not at all.
     look.hold.save(replace(look.memory, operation=replace(operation, aborted=request.by)))
-    return _said(look, operation, look.ports.clusters.abort(look.cluster, operation.pool, request.id))
+    return _said(look, operation, look.ports.clusters.abort(look.cluster, operation.on, request.id))
 
 
 def _said(look: Look, operation: Operation, result: BeginResult) -> Answer | None:

@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from shared.domain import observe_workloads as kube
 from shared.domain.api_server import Ask, Way, read_all
-from shared.domain.model import Cluster, Memory, Unreadable
+from shared.domain.handover import under_way
+from shared.domain.model import ActionKind, Cluster, Memory, Unreadable
 from shared.domain.observe import NODES
 from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
@@ -24,7 +25,7 @@ from shared.ports import Kubernetes
 
 _KNOWN_FOR = timedelta(days=1)
 """How often to read for a step that waits for something else, so that people know what is in its way."""
-_REASONS = frozenset(risk.reason for risk in RISKS) | {"WorkloadsUnreadable"}
+_REASONS = frozenset(risk.reason for risk in RISKS) | {"WorkloadsUnreadable", "TiedToPool"}
 
 
 def survey(look: Look, situation: Situation) -> Memory:
@@ -33,14 +34,14 @@ def survey(look: Look, situation: Situation) -> Memory:
     One reading serves all pools of the cluster whose step is due and wanted.
     """
     memory = look.memory
-    steps = [step for step in due(situation) if step.subject.settings.workloads.asked and not barred(situation, step)]
+    steps = [step for step in due(situation) if _asks(situation, step)]
     names = frozenset(step.pool.name for step in steps)
     for name, pool in memory.pools.items():
         if pool.workloads and name not in names:
             memory = memory.with_pool(name, replace(pool, workloads=None))
     if any(_stale(situation, step) for step in steps):
         # One reading serves them all, so it goes only where each of their rules lets it.
-        ways = frozenset.intersection(*(step.subject.settings.proof.ways for step in steps))
+        ways = frozenset.intersection(*(_ways(step) for step in steps))
         found = read_workloads(look.ports.kubernetes, situation.cluster, ways, names, look.ports.clock.now())
         memory = replace(memory, agent=memory.agent if found.agent is None else found.agent)
         for name in names:
@@ -48,6 +49,19 @@ def survey(look: Look, situation: Situation) -> Memory:
     if memory != look.memory:
         look.hold.save(memory)
     return memory
+
+
+def _asks(situation: Situation, step: Step) -> bool:
+    """Say whether it has to be known what runs on a pool before a step; of one that is to be deleted, always."""
+    if barred(situation, step) or under_way(situation, step):
+        return False
+    return step.kind is ActionKind.REPLACE or step.subject.settings.workloads.asked
+
+
+def _ways(step: Step) -> frozenset[Way]:
+    """Return the ways that may be used; for a replacement none that could not drain the pool later on."""
+    ways = step.subject.settings.proof.ways
+    return ways - {Way.RUN_COMMAND} if step.kind is ActionKind.REPLACE else ways
 
 
 def _stale(situation: Situation, step: Step) -> bool:
@@ -113,11 +127,11 @@ def _pods(
     get: Ask, places: Sequence[Place], pools: Collection[str], around: kube.Surroundings
 ) -> list[PodUse] | Unreadable:
     read = partial(kube.read_pod, around=around)
-    found = _lists(get, *((path, read, "pods") for path in _paths(apart(places, pools))))
+    found = _lists(get, *((path, read, "pods") for path in pod_paths(apart(places, pools))))
     return found if isinstance(found, Unreadable) else [pod for pods in found for pod in pods]
 
 
-def _paths(nodes: Sequence[str]) -> Iterator[str]:
+def pod_paths(nodes: Sequence[str]) -> Iterator[str]:
     """Yield where the pods are listed: all of them, or those of some nodes and those that wait for one."""
     if not nodes:
         yield kube.PODS

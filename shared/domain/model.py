@@ -342,6 +342,21 @@ class ActionKind(StrEnum):
     """By a new pool, where the old one can't be switched in place."""
 
 
+class Method(StrEnum):
+    """How a step is taken; but for an update, all are parts of a replacement."""
+
+    UPDATE = "update"
+    """PUT of the pool, with If-Match."""
+    CREATE = "create"
+    """PUT of the pool's twin, with If-None-Match `*`."""
+    ADOPT = "adopt"
+    """Nothing is sent: the twin is there, and only its replacement was forgotten."""
+    DRAIN = "drain"
+    """Nothing is sent to ARM: nodes are cordoned, pods evicted."""
+    DELETE = "delete"
+    """DELETE of the pool, with If-Match."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One remediation step on one pool; it is taken only on the read that it was decided on."""
@@ -364,6 +379,14 @@ class Action:
     """Fingerprints of the approvals that it uses up."""
     before: datetime | None = None
     """When the window closes: it must have begun before that; None if none closes."""
+    method: Method = Method.UPDATE
+    target: str = ""
+    """Name of the twin, where that is what is made; empty: the pool itself."""
+
+    @property
+    def on(self) -> str:
+        """The pool that is sent to."""
+        return self.target or self.pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,6 +471,48 @@ class Operation:
     """Who let it be sent to a pool that AKS had left in Failed or Canceled; empty for any other."""
     aborted: str = ""
     """Who asked us to abort it, and was granted that; empty if nobody was."""
+    method: Method = Method.UPDATE
+    target: str = ""
+    """Name of the twin that it makes; empty: it is on the pool itself."""
+
+    @property
+    def on(self) -> str:
+        """The pool that it runs on."""
+        return self.target or self.pool
+
+
+class Stage(StrEnum):
+    """How far a replacement is; always told from the cluster, never from what was remembered."""
+
+    CREATING = "creating the twin"
+    PROVING = "proving the twin"
+    DRAINING = "emptying the old pool"
+    DELETING = "deleting the old pool"
+    ENDING = "giving up"
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A pool that is being replaced: what can't be told from the cluster."""
+
+    id: str
+    """The intent by which the twin was made; the twin's tag and the label of nodes that we cordoned carry it."""
+    pool: str
+    """The old pool."""
+    twin: str
+    began: datetime
+    moved: datetime
+    """When it last went on, or waited for what is in order, such as a window."""
+    stage: Stage = Stage.CREATING
+    """As of the last look."""
+    waiting: str = ""
+    """What it waits for, as `Reason: message`; empty if it goes on."""
+    not_before: datetime | None = None
+    """When evictions that were refused are tried again."""
+    recorded: str = ""
+    """Fingerprint of the last record of a drain: the same attempt is not recorded again."""
+    ends: str = ""
+    """Why it is given up, as `Reason: message`; empty if it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -487,6 +552,8 @@ class PoolMemory:
     """Fingerprint of the step that its owner was told of."""
     workloads: Workloads | None = None
     """What a reimage would harm, as long as one is due and wanted; None if that was not read."""
+    replaced: str = ""
+    """Of a twin whose work is done: the id of the replacement that it was made by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -505,6 +572,8 @@ class Memory:
     """Version of the monitoring agent's image; empty if it is not known."""
     probing: Probing | None = None
     """The proof that pods are taking; None if there is none, and nothing of one is left."""
+    replacement: Replacement | None = None
+    """The pool that is being replaced; one at a time."""
 
     def with_pool(self, name: str, pool: "PoolMemory") -> "Memory":
         """Return a memory in which one pool is remembered differently."""

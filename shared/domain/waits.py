@@ -1,13 +1,14 @@
 """Why a step that is due is not taken: every limit of the policy, in one order, each with a reason and an end."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.domain.addresses import is_address
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable
 from shared.domain.checks import Subject
+from shared.domain.handover import no_twin, stopped, under_way, undrained, unproven_twin
 from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import AT_REST, ActionKind, Cluster, ComplianceState, Mode, Notice
@@ -16,6 +17,7 @@ from shared.domain.settings import OsSku, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step, approval_fingerprint, describe, step_fingerprint
 from shared.domain.throttle import paced
+from shared.domain.wait import Wait
 from shared.domain.windows import Closed, Open, opening
 
 _NOTICE_HOLDS = timedelta(days=30)
@@ -26,18 +28,6 @@ _REREAD = timedelta(hours=1)
 """How soon to ask again for what a person may change at any time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Why a step is not taken now."""
-
-    reason: str
-    message: str
-    after: timedelta | None = None
-    """When to look again for it; None: only somebody's change will help."""
-    approval: str = ""
-    notice: Notice | None = None
-
-
 def waits(situation: Situation, step: Step) -> Wait | None:
     """Say why a step has to wait: the first reason that holds."""
     return next(all_waits(situation, step), None)
@@ -45,7 +35,9 @@ def waits(situation: Situation, step: Step) -> Wait | None:
 
 def all_waits(situation: Situation, step: Step) -> Iterator[Wait]:
     """Yield every kind of reason that a step has to wait for, in the order in which they are asked."""
-    for reason in (_forbidden, _impossible, _not_yet, harmful, _not_agreed, _no_place, _unnoticed, _closed):
+    begins = (_forbidden, _impossible, _not_yet, harmful, _not_agreed, _no_place, _unnoticed, _closed)
+    goes_on = (_forbidden, _impossible, _not_yet, _policy_not_agreed, stopped, unproven_twin, _closed, undrained)
+    for reason in goes_on if under_way(situation, step) else begins:
         if found := reason(situation, step):
             yield found
 
@@ -65,8 +57,6 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
         return Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.", after)
     if situation.rules.trouble:
         return Wait("RulesUnreadable", situation.rules.trouble, _REREAD)
-    if step.kind is ActionKind.REPLACE:
-        return Wait("ReplaceNotSupported", "This version can't replace pools: create a FIPS pool and move to it.")
     if situation.rules.undecided(situation.cluster, step.pool):
         message = (
             f"Its Kubernetes version {step.pool.kubernetes_version!r} reads as none, and a ring or exemption asks."
@@ -81,6 +71,8 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
 def _impossible(situation: Situation, step: Step) -> Wait | None:
     """What AKS would refuse, and what would harm."""
     pool, remembered = step.pool, step.subject.memory
+    if step.kind is ActionKind.REPLACE and not under_way(situation, step) and (wait := no_twin(situation, step)):
+        return wait
     if found := illegible(situation.cluster, pool):
         return Wait("FieldUnreadable", f"What ARM says can't be read: {', '.join(found)}.")
     if cannot := _unswitchable(situation, step):
@@ -121,6 +113,11 @@ def _unswitchable(situation: Situation, step: Step) -> Wait | None:
 def _not_yet(situation: Situation, step: Step) -> Wait | None:
     """What passes by itself."""
     remembered = step.subject.memory
+    replacement = situation.memory.replacement
+    if replacement and (replacement.ends or not under_way(situation, step)):
+        does = "is given up" if replacement.ends else "goes on"
+        message = f"The replacement of {replacement.pool} by {replacement.twin} {does} first."
+        return Wait("ReplacementInProgress", message, situation.slow_poll)
     if remembered.not_before and remembered.not_before > situation.now:
         code, _, message = remembered.waiting.partition(": ")
         return Wait(code, message, remembered.not_before - situation.now)
@@ -236,14 +233,21 @@ def approvals_needed(situation: Situation, step: Step) -> tuple[str, ...]:
 
 def _not_agreed(situation: Situation, step: Step) -> Wait | None:
     """Whether everybody who is to be asked or told has been."""
-    policy, budget, now = situation.rules.policy, situation.budget, situation.now
-    if (policy.require_approved_policy or budget.guarded) and not agreed(budget, policy.hash, now):
-        message = "The policy has changed and is not approved: see `fipswarden policy diff`."
-        return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
+    if wait := _policy_not_agreed(situation, step):
+        return wait
+    budget, now = situation.budget, situation.now
     for needed in approvals_needed(situation, step):
         if not agreed(budget, needed, now):
             message = f"{describe(step)}{FOR_A_PERSON}"
             return Wait("ApprovalMissing", message, _REREAD, needed)
+    return None
+
+
+def _policy_not_agreed(situation: Situation, _: Step) -> Wait | None:
+    policy, budget = situation.rules.policy, situation.budget
+    if (policy.require_approved_policy or budget.guarded) and not agreed(budget, policy.hash, situation.now):
+        message = "The policy has changed and is not approved: see `fipswarden policy diff`."
+        return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
     return None
 
 
