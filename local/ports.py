@@ -218,8 +218,9 @@ class _WorldApi:
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answered | Unreadable:
         where = f"/k8s/{self.cluster.subscription}/{self.cluster.resource_group}/{self.cluster.name}"
         certificate = self.cluster if self.way is Way.CERTIFICATE else None
+        headers = {"content-type": "application/merge-patch+json"} if method == "PATCH" else {}
         response = self.client.send(
-            method, f"{where}{path}", body=body, audience=_AKS_AUDIENCE, certificate_of=certificate
+            method, f"{where}{path}", headers=headers, body=body, audience=_AKS_AUDIENCE, certificate_of=certificate
         )
         if response.drop:
             return Unreadable("Unreachable", "the connection was reset", AWAY_FOR)
