@@ -54,7 +54,7 @@ def settle(look: Look, read: ClusterRead, rules: Rulebook) -> None:
         return
     if all(pool.name != replacement.pool for pool in read.pools):
         _record(look, replacement, {"stage": "ended", "message": f"{replacement.pool} is gone."})
-        look.hold.save(done(look.memory, now))
+        look.hold.save(done(look.memory))
         _give_place_back(look)
         return
     if not replacement.ends and (why := _hopeless(read, rules, replacement)):

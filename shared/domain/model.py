@@ -415,6 +415,7 @@ class Notice:
     """The tag by which the owner objects."""
     step: str = ""
     """Fingerprint of the step that is announced."""
+    kind: ActionKind = ActionKind.ENABLE_FIPS
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def after_part(memory: Memory, operation: Operation, pool: Pool | None, now: dat
     if replacement is None or operation.method is Method.UPDATE:
         return memory
     if operation.method is Method.DELETE:
-        return done(memory, now) if operation.outcome is OutcomeState.SUCCEEDED else memory
+        return done(memory) if operation.outcome is OutcomeState.SUCCEEDED else memory
     # AKS's word is enough, should somebody's policy have taken the tag off.
     made = operation.outcome is OutcomeState.SUCCEEDED or (pool is not None and is_ours(operation, pool))
     if pool is None or not made or pool.provisioning_state in UNFINISHED:
@@ -56,10 +56,10 @@ def after_part(memory: Memory, operation: Operation, pool: Pool | None, now: dat
     return replace(memory, replacement=replace(replacement, moved=now)).with_pool(operation.on, twin)
 
 
-def done(memory: Memory, now: datetime) -> Memory:
+def done(memory: Memory) -> Memory:
     """Return the memory of a cluster in which the twin has taken its pool's place."""
     replacement = memory.replacement
     if replacement is None:
         return memory
-    twin = replace(memory.pool(replacement.twin), ended=now, replaced=replacement.id)
+    twin = replace(memory.pool(replacement.twin), replaced=replacement.id)
     return replace(memory, replacement=None).with_pool(replacement.twin, twin)

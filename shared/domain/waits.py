@@ -261,7 +261,7 @@ def _unnoticed(situation: Situation, step: Step) -> Wait | None:
         until = _opens(situation, step, situation.now + notice.before)
         tagged = (_tag(step.subject, notice.owner_tag) or "").strip()
         owner = tagged if is_address(tagged) else notice.owner
-        told = Notice(step.pool.name, owner, until, notice.objection_tag, step_fingerprint(step))
+        told = Notice(step.pool.name, owner, until, notice.objection_tag, step_fingerprint(step), step.kind)
         message = "The owner has to be told first: the next look does that, and then the pool waits."
         return Wait("NoticeGiven", message, notice.before, notice=told)
     left = at + notice.before - situation.now
