@@ -25,7 +25,7 @@ from shared.domain.draining import (
     eviction,
     uncordon,
 )
-from shared.domain.handover import IN_ORDER, stage_of, under_way
+from shared.domain.handover import IN_ORDER, PDB_BLOCKED, stage_of, under_way
 from shared.domain.model import Action, Cluster, ClusterRead, Plan, Replacement, Unreadable
 from shared.domain.observe import NODES
 from shared.domain.observe_workloads import read_host, read_left
@@ -163,7 +163,7 @@ def _seen(api: KubernetesApi, pool: str) -> Drained | Unreadable:
 
     def read(item: Mapping[str, Any]) -> Left | None:
         found = read_left(item)
-        return found if found and found.node in mine else None
+        return found if found and (not found.node or found.node in mine) else None
 
     left: list[Left] = []
     for path in pod_paths(apart(hosts, {pool})) if mine else ():
@@ -272,7 +272,7 @@ def _evict(look: Look, api: KubernetesApi, seen: Drained) -> _Moved:
         if moved.evicted:
             return moved
     names = f"{', '.join(sorted(held)[:10])}{' ...' if len(held) > 10 else ''}"
-    blocked = f"PdbBlocked: Pod disruption budgets let no pod go of: {names}. Nothing is forced."
+    blocked = f"{PDB_BLOCKED}: Pod disruption budgets let no pod go of: {names}. Nothing is forced."
     moved.waiting = other or blocked
     return moved
 
@@ -286,7 +286,8 @@ def _remember_moved(look: Look, situation: Situation, moved: _Moved, told: str) 
         replacement,
         moved=now if went else replacement.moved,
         waiting=moved.waiting,
-        not_before=None if went else now + situation.slow_poll,
+        # A pod that was evicted a moment ago may let the next one go as soon as it is back.
+        not_before=None if went else now + max(situation.slow_poll, min(now - replacement.moved, situation.idle_poll)),
         recorded=told,
     )
     look.hold.save(replace(look.memory, replacement=found))

@@ -74,12 +74,13 @@ class Drained:
         return not self.open and not self.left
 
 
-def drained(pool: str, hosts: Collection[Host], pods: Iterable[Left]) -> Drained:
-    """Return what is left of a pool."""
+def drained(pool: str, hosts: Collection[Host], pods: Collection[Left]) -> Drained:
+    """Return what is left of a pool; pods without a node count where only this pool could take them."""
     mine = {host.name: host for host in hosts if host.pool == pool}
     others = [host for host in hosts if host.pool != pool]
     left = sorted((pod for pod in pods if pod.node in mine), key=lambda pod: (pod.node, pod.namespace, pod.name))
-    stuck = sorted({pod.workload for pod in left if not pod.going and _bound(pod, pool, others)})
+    waiting = [pod for pod in pods if not pod.node and _fits(pod, pool, mine.values())]
+    stuck = sorted({pod.workload for pod in (*left, *waiting) if not pod.going and _bound(pod, pool, others)})
     to_cordon = tuple(sorted(host.name for host in mine.values() if not host.cordoned))
     return Drained(to_cordon, tuple(left), Names(tuple(stuck[:SHOWN]), len(stuck)))
 
@@ -88,7 +89,12 @@ def _bound(pod: Left, pool: str, others: Collection[Host]) -> bool:
     """Say whether a pod can't follow: it names the old pool, or labels that no node of another pool has."""
     if pod.pools:
         return pod.pools == (pool,)
-    return bool(others) and not any(pod.selector.items() <= host.labels.items() for host in others)
+    return bool(others) and not _fits(pod, "", others)
+
+
+def _fits(pod: Left, pool: str, hosts: Iterable[Host]) -> bool:
+    """Say whether some nodes have what a pod asks for by name or by labels; taints and room are not asked."""
+    return pool in pod.pools or any(pod.selector.items() <= host.labels.items() for host in hosts)
 
 
 def batches(pods: Sequence[Left]) -> Iterator[tuple[Left, ...]]:

@@ -3,7 +3,7 @@
 Pure. Whatever it waits for, both pools stay as they are.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.domain.budget import breaker_open
 from shared.domain.model import ActionKind, ComplianceState, Method, Stage, Unreadable
@@ -13,6 +13,8 @@ from shared.domain.throttle import paced
 from shared.domain.twins import TAG, fits, impossible, made_for, twin_of
 from shared.domain.wait import Wait
 
+PDB_BLOCKED = "PdbBlocked"
+"""The reason of pods that their budgets do not let go."""
 _REREAD = timedelta(hours=1)
 """How soon to ask again for what a person may change at any time."""
 
@@ -88,14 +90,25 @@ def undrained(situation: Situation, step: Step) -> Wait | None:
     if seen.left and twin and twin.count == 0 and not twin.body.get("enableAutoScaling"):
         message = f"{twin.name} has no nodes that the pods of {step.pool.name} could go to: scale it up."
         return Wait("TwinEmpty", message, situation.idle_poll)
-    if seen.open:
-        return None
-    if seen.left and replacement.not_before and replacement.not_before > situation.now:
-        reason, _, message = replacement.waiting.partition(": ")
-        return Wait(reason, message, replacement.not_before - situation.now)
-    if seen.left and not seen.to_evict:
+    if not seen.empty and (wait := refused_before(situation)) and _before(replacement.not_before, situation):
+        # Nodes that have joined meanwhile are cordoned all the same.
+        return None if seen.open and wait.reason == PDB_BLOCKED else wait
+    if seen.left and not seen.open and not seen.to_evict:
         return Wait("PodsLeaving", f"{len(seen.left)} evicted pods have not ended yet.", situation.poll)
     return None
+
+
+def _before(time: datetime | None, situation: Situation) -> bool:
+    return time is not None and time > situation.now
+
+
+def refused_before(situation: Situation) -> Wait | None:
+    """Return why the last attempt to empty the old pool moved nothing; None if it did."""
+    replacement = situation.memory.replacement
+    if replacement is None or replacement.not_before is None:
+        return None
+    reason, _, message = replacement.waiting.partition(": ")
+    return Wait(reason, message, max(replacement.not_before - situation.now, situation.poll))
 
 
 IN_ORDER = frozenset(

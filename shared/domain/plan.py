@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from shared.domain.draining import Drained
 from shared.domain.evaluate import proof_due
-from shared.domain.handover import under_way
+from shared.domain.handover import refused_before, under_way
 from shared.domain.model import Action, ActionKind, Deferral, Method, Notice, Plan
 from shared.domain.proofs import NODES_UNREADABLE
 from shared.domain.situation import Situation
@@ -35,6 +35,9 @@ def plan(situation: Situation) -> Plan:
             wait = Wait("OneOperationPerCluster", message, situation.poll)
         if wait is None:
             action = _action(situation, step)
+            # What is tried again is not settled by that: people go on to see why it waits.
+            wait = refused_before(situation) if action.method is Method.DRAIN else None
+        if wait is None:
             continue
         until = situation.now + wait.after if wait.after is not None else None
         deferrals.append(Deferral(step.pool.name, wait.reason, wait.message, until, wait.approval))

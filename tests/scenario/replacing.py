@@ -8,10 +8,12 @@ from local.world import rollout
 from local.world.kube import builders as kube
 from local.world.kube.state import Kube
 from local.world.model import Cluster, Node, Pool
+from shared.domain.codec import plain
 from shared.domain.model import PoolMemory, Replacement
 from shared.domain.records import RecordKind
-from shared.rollout import read_memory
-from tests.protocol.lab import CLUSTER, ruled
+from shared.ports import Put
+from shared.rollout import RolloutRow, read_memory
+from tests.protocol.lab import CLUSTER, Tap, ruled
 from tests.scenario.fleet import Fleet
 
 REPLACES = "mode: enforce\nstrategy: replace\n"
@@ -90,6 +92,12 @@ class Replacing(Fleet):
         """What is remembered of a pool."""
         return read_memory(self.rollout, CLUSTER).pool(pool)
 
+    def lose_row(self) -> None:
+        """Somebody empties the rollout row: all that it said is lost."""
+        row = self.rollout.read(CLUSTER.key, CLUSTER.key)
+        assert row
+        self.rollout.write(CLUSTER.key, Put(CLUSTER.key, row.etag, {}, plain(RolloutRow())))
+
     def parts(self) -> list[str]:
         """The stages that records tell of."""
         return [str(record.payload["stage"]) for record in self.records(RecordKind.REPLACEMENT)]
@@ -104,8 +112,6 @@ class Replacing(Fleet):
             self.clock.advance(max(visible - self.clock.now(), timedelta()))
             message = self.queue.take(timedelta(minutes=10))
             assert message
-            from tests.protocol.lab import Tap
-
             self.work(message, Tap())
 
     def assert_replaced(self, twin: str = "oldf", by: str = "AzureLinux3") -> None:
@@ -118,7 +124,8 @@ class Replacing(Fleet):
 
     def assert_kept(self) -> None:
         """Assert that no pod was lost, and none taken that a budget protects; all run."""
-        assert (self.kube.lost, self.kube.killed_protected) == (0, 0)
+        with self.world.entered():
+            assert (self.kube.lost, self.kube.killed_protected) == (0, 0)
         assert {pod.phase for pod in self.kube.pods.values()} <= {"Running"}
 
     def assert_untouched(self, pool: str = "old") -> None:
