@@ -50,6 +50,9 @@ param allowNodePods bool = false
 @description('Whether the app gets the role for AKS run command: the way into clusters whose API server it cannot reach.')
 param allowRunCommand bool = false
 
+@description('Whether the app gets the roles that drain and delete node pools: what strategy `replace` needs.')
+param allowReplacement bool = false
+
 @description('Whether an Event Grid system topic is made in each watched subscription.')
 param events bool = true
 
@@ -182,6 +185,7 @@ module roles 'modules/roles.bicep' = {
     allowRemediation: allowRemediation
     allowNodePods: allowNodePods
     allowRunCommand: allowRunCommand
+    allowReplacement: allowReplacement
   }
 }
 
@@ -286,9 +290,12 @@ module watchedSubscriptions 'modules/watched-subscription.bicep' = [for id in wa
     workloadReaderRoleName: roles.outputs.workloadReaderRoleName
     nodeProverRoleName: roles.outputs.nodeProverRoleName
     runCommandRoleName: roles.outputs.runCommandRoleName
+    poolDeleterRoleName: roles.outputs.poolDeleterRoleName
+    nodeDrainerRoleName: roles.outputs.nodeDrainerRoleName
     allowRemediation: allowRemediation
     allowNodePods: allowNodePods
     allowRunCommand: allowRunCommand
+    allowReplacement: allowReplacement
     events: events
     eventsResourceGroupName: eventsGroupName
     systemTopicName: systemTopicName

@@ -26,7 +26,7 @@ from shared.domain.draining import (
     uncordon,
 )
 from shared.domain.handover import IN_ORDER, PDB_BLOCKED, stage_of, under_way
-from shared.domain.model import Action, Cluster, ClusterRead, Plan, Replacement, Unreadable
+from shared.domain.model import Action, Cluster, ClusterRead, Plan, Replacement, Stage, Unreadable
 from shared.domain.observe import NODES
 from shared.domain.observe_workloads import read_host, read_left
 from shared.domain.parts import done
@@ -198,7 +198,7 @@ def adopt(look: Look, remediation: Remediation, situation: Situation, action: Ac
     twin, now = twin_of(situation.cluster, action.pool), look.ports.clock.now()
     if twin is None:
         return f"{action.pool}: {_HELD}"
-    replacement = Replacement(made_for(twin)[1], action.pool, twin.name, now, now)
+    replacement = Replacement(made_for(twin)[1], action.pool, twin.name, now, now, Stage.PROVING)
     look.hold.save(replace(look.memory, replacement=replacement))
     place = remediation.reserve(action, replacement.id)
     if place is None or not remediation.is_open(action):

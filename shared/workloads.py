@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from shared.domain import observe_workloads as kube
 from shared.domain.api_server import Ask, Way, read_all
-from shared.domain.handover import under_way
+from shared.domain.handover import TIED, under_way
 from shared.domain.model import ActionKind, Cluster, Memory, Unreadable
 from shared.domain.observe import NODES
 from shared.domain.risks import RISKS
@@ -25,7 +25,7 @@ from shared.ports import Kubernetes
 
 _KNOWN_FOR = timedelta(days=1)
 """How often to read for a step that waits for something else, so that people know what is in its way."""
-_REASONS = frozenset(risk.reason for risk in RISKS) | {"WorkloadsUnreadable", "TiedToPool"}
+_REASONS = frozenset(risk.reason for risk in RISKS) | {"WorkloadsUnreadable", TIED}
 
 
 def survey(look: Look, situation: Situation) -> Memory:

@@ -3,6 +3,7 @@
 Pure. Whatever it waits for, both pools stay as they are.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from shared.domain.budget import breaker_open
@@ -13,6 +14,8 @@ from shared.domain.throttle import paced
 from shared.domain.twins import TAG, fits, impossible, made_for, twin_of
 from shared.domain.wait import Wait
 
+TIED = "TiedToPool"
+"""The reason of pods that can run in no other pool."""
 PDB_BLOCKED = "PdbBlocked"
 """The reason of pods that their budgets do not let go."""
 _REREAD = timedelta(hours=1)
@@ -47,6 +50,13 @@ def no_twin(situation: Situation, step: Step) -> Wait | None:
     return None
 
 
+def tied(step: Step) -> Iterator[tuple[str, str]]:
+    """Yield that pods of a pool could not follow to another one: they would be lost with it."""
+    known = step.subject.memory.workloads
+    if step.kind is ActionKind.REPLACE and known and known.tied.count:
+        yield TIED, f"Workloads name the pool and can't follow to another one: {known.tied}. Let them run elsewhere."
+
+
 def stopped(situation: Situation, _: Step) -> Wait | None:
     """Whether a person or the breaker has stopped what has begun, too."""
     budget, subscription = situation.budget, situation.cluster.id.subscription
@@ -76,6 +86,8 @@ def unproven_twin(situation: Situation, step: Step) -> Wait | None:
 def undrained(situation: Situation, step: Step) -> Wait | None:
     """What keeps the old pool's nodes from being emptied, or from being empty."""
     seen, replacement = situation.drained, situation.memory.replacement
+    if replacement and replacement.not_before and replacement.not_before > situation.now:
+        return refused_before(situation)
     if isinstance(seen, Unreadable):
         return Wait(seen.reason, seen.message, seen.retry_after or situation.idle_poll)
     if seen is None or replacement is None:
@@ -85,21 +97,14 @@ def undrained(situation: Situation, step: Step) -> Wait | None:
             f"Pods of it name the pool, or a label that no node of another pool has, and can't follow: {seen.bound}. "
             "Let them run elsewhere."
         )
-        return Wait("TiedToPool", message, situation.slow_poll)
+        return Wait(TIED, message, situation.slow_poll)
     twin = next((one for one in situation.cluster.pools if one.name == replacement.twin), None)
     if seen.left and twin and twin.count == 0 and not twin.body.get("enableAutoScaling"):
         message = f"{twin.name} has no nodes that the pods of {step.pool.name} could go to: scale it up."
         return Wait("TwinEmpty", message, situation.idle_poll)
-    if not seen.empty and (wait := refused_before(situation)) and _before(replacement.not_before, situation):
-        # Nodes that have joined meanwhile are cordoned all the same.
-        return None if seen.open and wait.reason == PDB_BLOCKED else wait
     if seen.left and not seen.open and not seen.to_evict:
         return Wait("PodsLeaving", f"{len(seen.left)} evicted pods have not ended yet.", situation.poll)
     return None
-
-
-def _before(time: datetime | None, situation: Situation) -> bool:
-    return time is not None and time > situation.now
 
 
 def refused_before(situation: Situation) -> Wait | None:

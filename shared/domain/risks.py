@@ -96,14 +96,9 @@ def _unread(why: str) -> str:
 def risked(subject: Subject, kind: ActionKind) -> Iterator[tuple[str, str]]:
     """Yield reason and message of everything for which the policy has a step wait, the gravest first."""
     known = subject.memory.workloads
-    if kind is ActionKind.REPLACE and known:
-        # Whatever the policy makes of the others: what can't follow the pods' old pool would be lost with it.
-        if known.unreadable:
-            yield "WorkloadsUnreadable", _unread(known.unreadable)
-        elif known.tied.count:
-            yield "TiedToPool", f"Workloads name the pool and can't follow to another one: {known.tied}."
     deferring = [harm for harm in RISKS if harm.treated(subject) is Risk.DEFER and (harm is not SMB or _gets(kind))]
-    if known and known.unreadable and deferring and kind is not ActionKind.REPLACE:
+    # Of a pool that is to be deleted it has to be known, whatever the policy makes of it.
+    if known and known.unreadable and (deferring or kind is ActionKind.REPLACE):
         yield "WorkloadsUnreadable", _unread(known.unreadable)
     for harm in deferring:
         if told := harm.told(subject):

@@ -8,7 +8,7 @@ from shared.domain.addresses import is_address
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable
 from shared.domain.checks import Subject
-from shared.domain.handover import no_twin, stopped, under_way, undrained, unproven_twin
+from shared.domain.handover import no_twin, stopped, tied, under_way, undrained, unproven_twin
 from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import AT_REST, ActionKind, Cluster, ComplianceState, Mode, Notice
@@ -143,7 +143,7 @@ def _busy(cluster: Cluster) -> str:
 def harmful(situation: Situation, step: Step) -> Wait | None:
     """What runs on the pool and would not bear it, as it was read last: `shared.workloads` reads it before a step."""
     known = step.subject.memory.workloads
-    for reason, message in risked(step.subject, step.kind):
+    for reason, message in (*risked(step.subject, step.kind), *tied(step)):
         return Wait(reason, message, max(known.until - situation.now, situation.poll) if known else None)
     return None
 

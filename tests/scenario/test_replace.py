@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from local.world import rollout
 from local.world.access import APP
 from local.world.faults import CancelOperation, FailOperation, Fault, LostAnswer
 from local.world.kube import builders as kube
+from local.world.kube import pods
 from shared.budget import approve, pause, resume
 from shared.domain.budget import Approval
 from shared.domain.people import RequestKind
@@ -377,8 +379,6 @@ def test_without_its_role_a_pool_is_not_deleted_and_without_rights_in_the_cluste
 def test_nodes_that_join_the_old_pool_in_the_middle_are_cordoned_and_emptied_too() -> None:
     lab = half_way()
     with lab.world.entered():
-        from local.world import rollout
-
         lab.pools["old"].properties["count"] = 3
         rollout.resize(lab.cluster, lab.pools["old"], lab.clock.now())
     lab.passes(HOUR)
@@ -390,7 +390,7 @@ def test_a_twin_that_somebody_deletes_is_not_made_again_and_the_nodes_are_uncord
     with lab.world.entered():
         del lab.pools["oldf"]
         lab.kube.settled = None
-        kube.pods.look_again(lab.cluster)
+        pods.look_again(lab.cluster)
     lab.look(lasting=HOUR)
     assert list(lab.pools) == ["old"]
     assert not [node.name for node in lab.nodes() if node.unschedulable]
@@ -406,7 +406,7 @@ def test_an_old_pool_that_somebody_deletes_is_replaced() -> None:
     lab = half_way()
     with lab.world.entered():
         del lab.pools["old"]
-        kube.pods.look_again(lab.cluster)
+        pods.look_again(lab.cluster)
     lab.look(lasting=HOUR)
     assert (list(lab.pools), lab.replacement, lab.budget.places) == (["oldf"], None, {})
     assert lab.verdict(pool="oldf") == "compliant: NodesProven"
@@ -424,7 +424,7 @@ def test_a_pool_that_comes_back_is_not_replaced_again_and_again() -> None:
 def test_a_lost_rollout_row_makes_no_second_twin() -> None:
     lab = half_way()
     lab.lose_row()
-    lab.look(lasting=HOUR)
+    lab.look(lasting=2 * HOUR)
     assert "resumed" in lab.parts()
     lab.assert_replaced()
     assert writes(lab) == [("PUT", 201), ("DELETE", 202)]
