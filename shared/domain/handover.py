@@ -4,7 +4,7 @@ Pure. Whatever it waits for, both pools stay as they are.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from shared.domain.budget import breaker_open
 from shared.domain.model import ActionKind, ComplianceState, Method, Stage, Unreadable
@@ -48,6 +48,16 @@ def no_twin(situation: Situation, step: Step) -> Wait | None:
         message = f"{twin.name} has the tag `{TAG}` and other settings than {step.pool.name}: delete it, or mend it."
         return Wait("TwinDiffers", message)
     return None
+
+
+def busy_replacing(situation: Situation, step: Step) -> Wait | None:
+    """Whether a replacement in the cluster has to end first: of another pool, or one that is being given up."""
+    replacement = situation.memory.replacement
+    if replacement is None or (under_way(situation, step) and not replacement.ends):
+        return None
+    does = "is given up" if replacement.ends else "goes on"
+    message = f"The replacement of {replacement.pool} by {replacement.twin} {does} first."
+    return Wait("ReplacementInProgress", message, situation.slow_poll)
 
 
 def tied(step: Step) -> Iterator[tuple[str, str]]:

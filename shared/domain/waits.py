@@ -8,7 +8,7 @@ from shared.domain.addresses import is_address
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable
 from shared.domain.checks import Subject
-from shared.domain.handover import no_twin, stopped, tied, under_way, undrained, unproven_twin
+from shared.domain.handover import busy_replacing, no_twin, stopped, tied, under_way, undrained, unproven_twin
 from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import AT_REST, ActionKind, Cluster, ComplianceState, Mode, Notice
@@ -113,11 +113,8 @@ def _unswitchable(situation: Situation, step: Step) -> Wait | None:
 def _not_yet(situation: Situation, step: Step) -> Wait | None:
     """What passes by itself."""
     remembered = step.subject.memory
-    replacement = situation.memory.replacement
-    if replacement and (replacement.ends or not under_way(situation, step)):
-        does = "is given up" if replacement.ends else "goes on"
-        message = f"The replacement of {replacement.pool} by {replacement.twin} {does} first."
-        return Wait("ReplacementInProgress", message, situation.slow_poll)
+    if wait := busy_replacing(situation, step):
+        return wait
     if remembered.not_before and remembered.not_before > situation.now:
         code, _, message = remembered.waiting.partition(": ")
         return Wait(code, message, remembered.not_before - situation.now)
