@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
+from urllib.parse import quote
 
 from shared.domain.workloads import SHOWN, Names, Place
 
@@ -116,7 +117,7 @@ def uncordon(host: str) -> tuple[str, Json]:
 
 
 def _node(name: str) -> str:
-    return f"/api/v1/nodes/{name}"
+    return f"/api/v1/nodes/{quote(name, safe='')}"
 
 
 def eviction(pod: Left) -> tuple[str, Json]:
@@ -124,4 +125,5 @@ def eviction(pod: Left) -> tuple[str, Json]:
     metadata = {"name": pod.name, "namespace": pod.namespace}
     options = {"preconditions": {"uid": pod.uid}}
     body: Json = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata, "deleteOptions": options}
-    return f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction", body
+    namespace, name = (quote(part, safe="") for part in (pod.namespace, pod.name))
+    return f"/api/v1/namespaces/{namespace}/pods/{name}/eviction", body

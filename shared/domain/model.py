@@ -82,6 +82,11 @@ _VOLATILE = frozenset(
 )
 
 
+READ_ONLY = ("eTag", "currentOrchestratorVersion", "provisioningState", "nodeImageVersion", "status")
+"""Properties of a pool that ARM gives and a PUT must not carry: read-only in API 2026-08-01, and
+`nodeImageVersion`, which is writable since 2026-04-01 and would trigger a rollback."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """One node pool as ARM describes it."""

@@ -9,15 +9,10 @@ from shared.domain.capability import incapable
 from shared.domain.checks import Subject, target_os_sku
 from shared.domain.codec import fingerprint
 from shared.domain.evaluate import subjects
-from shared.domain.model import ActionKind, Cluster, ComplianceState, Pool, PoolPosture
+from shared.domain.model import READ_ONLY, ActionKind, Cluster, ComplianceState, Pool, PoolPosture
 from shared.domain.settings import Fips, Strategy
 from shared.domain.situation import Situation
 from shared.domain.twins import twin_changes
-
-READ_ONLY = ("eTag", "currentOrchestratorVersion", "provisioningState", "nodeImageVersion", "status")
-"""Properties of a pool that ARM gives and a PUT must not carry: read-only in API 2026-08-01, and
-`nodeImageVersion`, which is writable since 2026-04-01 and would trigger a rollback."""
-
 
 UNFINISHED = ("Failed", "Canceled")
 """Provisioning states in which AKS leaves a pool half-way: any later PUT goes on from there (AKS, rolling upgrades)."""

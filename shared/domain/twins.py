@@ -11,7 +11,7 @@ from typing import Any
 from shared.domain.capability import incapable, successor
 from shared.domain.checks import Subject
 from shared.domain.codec import fingerprint
-from shared.domain.model import Cluster, Pool
+from shared.domain.model import READ_ONLY, Cluster, Pool
 from shared.domain.policy import Policy
 from shared.domain.settings import Fips, OsSku
 
@@ -20,12 +20,8 @@ TAG = "fipswarden-replaces"
 _NAME = re.compile(r"[a-z][a-z0-9]{0,11}")
 _LONGEST, _LONGEST_WINDOWS = 12, 6
 """AKS, "Create node pools" (use-windows-containers): up to 12 characters on Linux, up to 6 on Windows."""
-NOT_CARRIED = frozenset(
-    {"name", "eTag", "currentOrchestratorVersion", "provisioningState", "nodeImageVersion", "status"}
-    | {"virtualMachineNodesStatus"}
-)
-"""What describes the old pool alone: read-only in API 2026-08-01; `nodeImageVersion`, the image that it has, which
-AKS takes for the wish to go back to it; and the status of single machines, which the SDK does not mark as read-only."""
+NOT_CARRIED = frozenset({*READ_ONLY, "name", "virtualMachineNodesStatus"})
+"""What describes the old pool alone; the status of single machines is not marked as read-only by the SDK, and is."""
 _VARIES = frozenset({"count", "tags", "powerState", "enableFIPS", "osSKU", "orchestratorVersion"})
 _ASKS = {"enableFIPS": True}
 

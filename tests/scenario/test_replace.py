@@ -94,6 +94,13 @@ def test_the_pods_of_a_daemon_set_need_not_leave() -> None:
     assert evictions(lab) == 0
 
 
+def test_a_pool_without_nodes_has_nothing_to_empty() -> None:
+    lab = Replacing.made(pods=False, count=0, minCount=None, maxCount=None, enableAutoScaling=False)
+    lab.look(lasting=HOUR)
+    assert list(lab.pools) == ["oldf"]
+    assert lab.verdict(pool="oldf") == "compliant: NoNodes"
+
+
 def test_a_system_pool_is_never_left_without_a_successor() -> None:
     lab = Replacing.made(mode="System", nodeTaints=None)
     lab.event()
