@@ -25,7 +25,7 @@ from shared.domain.draining import (
     eviction,
     uncordon,
 )
-from shared.domain.handover import IN_ORDER, PDB_BLOCKED, stage_of, under_way
+from shared.domain.handover import IN_ORDER, PDB_BLOCKED, PODS_RETURN, stage_of, under_way
 from shared.domain.model import Action, Cluster, ClusterRead, Plan, Replacement, Stage, Unreadable
 from shared.domain.observe import NODES
 from shared.domain.observe_workloads import read_host, read_left
@@ -36,7 +36,7 @@ from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
 from shared.domain.twins import made_for, twin_of
 from shared.domain.waits import waits
-from shared.domain.workloads import apart
+from shared.domain.workloads import SHOWN, apart
 from shared.look import Look
 from shared.ports import KubernetesApi
 from shared.remediation import Remediation
@@ -179,18 +179,23 @@ def remember(look: Look, situation: Situation | None, planned: Plan) -> None:
     replacement = look.memory.replacement
     if replacement is None or situation is None:
         return
-    step, now = _step(situation), look.ports.clock.now()
+    found = _as_planned(situation, replacement, planned)
+    if found != replacement:
+        look.hold.save(replace(look.memory, replacement=found))
+
+
+def _as_planned(situation: Situation, replacement: Replacement, planned: Plan) -> Replacement:
+    if replacement.ends:
+        return replace(replacement, stage=Stage.ENDING)
+    step, waiting = _step(situation), replacement.waiting if planned.action else ""
     held = next((one for one in planned.deferrals if one.pool == replacement.pool), None)
     stage = stage_of(situation, step) if step else replacement.stage
-    waiting = replacement.waiting if planned.action else ""
     if held:
         waiting = f"{held.reason}: {held.message}"
     elif step is None:
         waiting = "NotAsked: The policy does not ask for it any more."
-    moved = now if stage is not replacement.stage or (held and held.reason in IN_ORDER) else replacement.moved
-    found = replace(replacement, stage=stage, waiting=waiting, moved=moved)
-    if found != replacement:
-        look.hold.save(replace(look.memory, replacement=found))
+    in_order = stage is not replacement.stage or (held is not None and held.reason in IN_ORDER)
+    return replace(replacement, stage=stage, waiting=waiting, moved=situation.now if in_order else replacement.moved)
 
 
 def adopt(look: Look, remediation: Remediation, situation: Situation, action: Action) -> str:
@@ -237,7 +242,7 @@ def drain(look: Look, remediation: Remediation, situation: Situation, action: Ac
     if moved.cordoned or moved.evicted or told != replacement.recorded:
         did = {"cordoned": moved.cordoned, "evicted": moved.evicted, "waits": moved.waiting}
         _record(look, replacement, {"stage": "drained", **did})
-    _remember_moved(look, situation, moved, told)
+    _remember_moved(look, situation, seen, moved, told)
     return f"{action.pool}: cordoned {len(moved.cordoned)} nodes, evicted {len(moved.evicted)} pods"
 
 
@@ -271,26 +276,37 @@ def _evict(look: Look, api: KubernetesApi, seen: Drained) -> _Moved:
                 other = f"{why.reason}: {pod.workload}: {why.message}"
         if moved.evicted:
             return moved
-    names = f"{', '.join(sorted(held)[:10])}{' ...' if len(held) > 10 else ''}"
+    names = f"{', '.join(sorted(held)[:SHOWN])}{' ...' if len(held) > SHOWN else ''}"
     blocked = f"{PDB_BLOCKED}: Pod disruption budgets let no pod go of: {names}. Nothing is forced."
     moved.waiting = other or blocked
     return moved
 
 
-def _remember_moved(look: Look, situation: Situation, moved: _Moved, told: str) -> None:
-    replacement, now = look.memory.replacement, look.ports.clock.now()
+def _remember_moved(look: Look, situation: Situation, seen: Drained, moved: _Moved, told: str) -> None:
+    replacement, now, count = look.memory.replacement, look.ports.clock.now(), len(seen.to_evict)
     if replacement is None:
         return
-    went = bool(moved.cordoned or moved.evicted)
+    fewer = replacement.least < 0 or count < replacement.least
+    went = bool(moved.cordoned or (moved.evicted and fewer))
     found = replace(
         replacement,
         moved=now if went else replacement.moved,
-        waiting=moved.waiting,
+        waiting=moved.waiting or ("" if went else _returned(seen)),
         # A pod that was evicted a moment ago may let the next one go as soon as it is back.
         not_before=None if went else now + max(situation.slow_poll, min(now - replacement.moved, situation.idle_poll)),
+        least=-1 if moved.cordoned else count if fewer else replacement.least,
         recorded=told,
     )
     look.hold.save(replace(look.memory, replacement=found))
+
+
+def _returned(seen: Drained) -> str:
+    names = sorted({pod.workload for pod in seen.to_evict})
+    more = " ..." if len(names) > SHOWN else ""
+    return (
+        f"{PODS_RETURN}: Evicted pods come back to cordoned nodes, as those do that tolerate every taint: "
+        f"{', '.join(names[:SHOWN])}{more}."
+    )
 
 
 def _record(look: Look, replacement: Replacement, body: Mapping[str, Any]) -> None:

@@ -18,6 +18,8 @@ TIED = "TiedToPool"
 """The reason of pods that can run in no other pool."""
 PDB_BLOCKED = "PdbBlocked"
 """The reason of pods that their budgets do not let go."""
+PODS_RETURN = "PodsReturn"
+"""The reason of pods that come back to the nodes that they were evicted from."""
 _REREAD = timedelta(hours=1)
 """How soon to ask again for what a person may change at any time."""
 
@@ -128,7 +130,7 @@ def refused_before(situation: Situation) -> Wait | None:
 
 IN_ORDER = frozenset(
     {"OutsideWindow", "Blackout", "NoMaintenanceConfiguration", "Paused", "BreakerOpen", "PolicyNotApproved", "Exempt"}
-    | {"ModeDoesNotAct", "OwnerObjects", "ReplacementInProgress"}
+    | {"ModeDoesNotAct", "OwnerObjects"}
 )
 """What people have decided themselves: while a replacement waits for it, nobody needs to be told that it waits."""
 

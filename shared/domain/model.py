@@ -515,6 +515,9 @@ class Replacement:
     """What it waits for, as `Reason: message`; empty if it goes on."""
     not_before: datetime | None = None
     """When evictions that were refused are tried again."""
+    least: int = -1
+    """The fewest pods that were to be evicted since nodes were cordoned: more or as many again have come back; -1: none
+    was counted."""
     recorded: str = ""
     """Fingerprint of the last record of a drain: the same attempt is not recorded again."""
     ends: str = ""

@@ -9,6 +9,7 @@ from local.world.access import APP
 from local.world.faults import CancelOperation, FailOperation, Fault, LostAnswer
 from local.world.kube import builders as kube
 from local.world.kube import pods
+from local.world.locks import Level
 from shared.budget import approve, pause, resume
 from shared.domain.budget import Approval
 from shared.domain.people import RequestKind
@@ -216,6 +217,21 @@ def test_pods_that_come_to_be_tied_to_the_pool_stop_the_drain(selector: dict[str
     assert evictions(lab) == 0
 
 
+def test_pods_that_come_back_to_cordoned_nodes_are_told_and_not_chased() -> None:
+    lab = Replacing.made(pods=False)
+    with lab.world.entered():
+        kube.add_workload(lab.cluster, "sticky", replicas=2, tolerations=[{"operator": "Exists"}])
+    lab.look(lasting=HOUR)
+    assert set(lab.pools) == {"old", "oldf"}
+    assert lab.waits(pool="old") == "PodsReturn"
+    assert "sticky" in lab.deferral(pool="old").message
+    sent = evictions(lab)
+    lab.passes(12 * HOUR)
+    assert evictions(lab) - sent <= 2 * 12 * 6, "every ten minutes at most"
+    assert stuck_told(lab) == 1
+    lab.assert_kept()
+
+
 def test_a_twin_that_fails_its_proof_leaves_the_old_pool_untouched() -> None:
     lab = Replacing.made()
     lab.event()
@@ -357,6 +373,18 @@ def test_a_deletion_that_is_canceled_leaves_the_pool_alone_until_somebody_unbloc
     assert lab.waits(pool="old") == "Blocked"
     lab.ask(RequestKind.UNBLOCK, "old")
     lab.passes(HOUR)
+    lab.assert_replaced()
+
+
+def test_a_lock_on_the_old_pool_is_waited_for() -> None:
+    lab = Replacing.made()
+    pool = f"{lab.cluster.id}/agentPools/old"
+    lab.world.locks.add(pool, Level.CAN_NOT_DELETE)
+    lab.look(lasting=HOUR)
+    assert lab.waits(pool="old") == "Locked"
+    assert set(lab.pools) == {"old", "oldf"}
+    lab.world.locks.remove(pool)
+    lab.passes(3 * HOUR)
     lab.assert_replaced()
 
 
@@ -509,6 +537,23 @@ def test_an_abort_waits_until_the_cluster_can_be_reached() -> None:
     lab.passes(HOUR)
     lab.assert_untouched()
     assert lab.replacement is None
+
+
+def test_nodes_that_can_not_be_uncordoned_for_a_day_are_left_to_people() -> None:
+    lab = half_way()
+    lab.cluster.properties["apiServerAccessProfile"] = {"enablePrivateCluster": True}
+    lab.ask(RequestKind.ABORT, "old")
+    lab.passes(2 * DAY)
+    assert (lab.replacement, lab.budget.places) == (None, {})
+    assert "could not be uncordoned: do that" in lab.deferral(pool="old").message
+
+
+def test_a_subscription_that_is_no_longer_ours_is_left_in_order() -> None:
+    lab = half_way()
+    lab.watched = False
+    lab.look(lasting=HOUR)
+    lab.assert_untouched()
+    assert (lab.replacement, lab.budget.places) == (None, {})
 
 
 def test_a_cluster_that_leaves_the_scope_is_left_in_order() -> None:

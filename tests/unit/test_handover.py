@@ -134,6 +134,7 @@ ROWS: dict[str, list[Row]] = {
     "TwinNotSystem": [Row(None, cluster({**OLD, "mode": "System"}, TWIN), replacement=UNDER_WAY)],
     "TwinEmpty": [Row(IDLE, cluster(OLD, twin(count=0)), replacement=UNDER_WAY, drained=BUSY)],
     "PodsLeaving": [Row(POLL, BOTH, replacement=UNDER_WAY, drained=Drained(left=(left(going=True),)))],
+    "PodsReturn": [Row(3 * POLL, BOTH, replacement=replace(PAST, waiting="PodsReturn: web."))],
     "PdbBlocked": [Row(3 * POLL, BOTH, replacement=PAST)],
     "Unreachable": [
         Row(POLL, BOTH, replacement=UNDER_WAY, drained=Unreadable("Unreachable", "no answer", POLL)),
