@@ -36,12 +36,13 @@ from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
 from shared.domain.steps import due
+from shared.emptying import drain
 from shared.look import Look, Ports, begin_look
 from shared.observing import not_believed, observe, probing_wait, prove
 from shared.ports import Table
 from shared.postures import digest
 from shared.remediation import Remediation
-from shared.replacing import adopt, at_nodes, drain, remember, settle
+from shared.replacing import adopt, at_nodes, remember, settle
 from shared.rollout import LetGo, RolloutRow, claim
 from shared.workloads import survey
 
