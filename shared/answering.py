@@ -153,8 +153,7 @@ def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
     operation, replacement = look.memory.operation, look.memory.replacement
     if replacement and request.pool in (replacement.pool, replacement.twin):
         if operation is None:
-            _give_up(look, request, replacement)
-            return None
+            return _give_up(look, request, replacement)
         if operation.method is Method.DELETE:
             message = f"{operation.pool} is empty and is being deleted: that is not stopped half-way."
             return Answer(OutcomeState.NOT_BEGUN, message) if operation.outcome else None
@@ -190,14 +189,17 @@ def _meant(read: Cluster, name: str) -> str:
     return (made_for(pool)[0] if pool else "") or name
 
 
-def _give_up(look: Look, request: Request, replacement: Replacement) -> None:
-    """Let a replacement end as it is; what was cordoned for it is uncordoned, by this look or by later ones."""
+def _give_up(look: Look, request: Request, replacement: Replacement) -> Answer:
+    """Let a replacement end as it is; what was cordoned for it is uncordoned by this look, or by later ones."""
+    said = (
+        f"The replacement of {replacement.pool} is given up: its nodes that were cordoned for that are uncordoned now, "
+        f"and {replacement.twin} stays as well."
+    )
     if replacement.ends:
-        return
-    _record(look, request, "asked", {"replacement": replacement.id})
+        return Answer(OutcomeState.ACCEPTED, said)
     ends = f"{ABORTED}: The replacement was aborted, as {request.by} asked."
     ending = replace(replacement, ends=ends, moved=look.ports.clock.now(), waiting="")
-    look.hold.save(replace(look.memory, replacement=ending))
+    return Answer(OutcomeState.ACCEPTED, said, replace(look.memory, replacement=ending))
 
 
 _AFTERWARDS = (

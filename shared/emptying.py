@@ -25,6 +25,8 @@ from shared.ports import KubernetesApi
 from shared.remediation import Remediation
 from shared.workloads import pod_paths
 
+UNCORDONING = "Uncordoning"
+"""The reason of nodes whose turn comes with the next look."""
 HELD = "held back"
 """What is logged of a part that a fence or the budget stopped."""
 
@@ -48,7 +50,7 @@ def uncordon_all(look: Look, read: Cluster, rules: Rulebook, replacement: Replac
             return hosts
         ours = [host.name for host in hosts if host.cordoned_for == replacement.id]
         left, failed = _patched(look, api, [uncordon(name) for name in ours])
-        later = Unreadable("Uncordoning", f"{left} nodes are still cordoned.", look.ports.timing.poll)
+        later = Unreadable(UNCORDONING, f"{left} nodes are still cordoned.", look.ports.timing.poll)
         return failed or (later if left else None)
 
 

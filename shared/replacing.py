@@ -16,7 +16,7 @@ from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
 from shared.domain.twins import made_for, twin_of
 from shared.domain.waits import waits
-from shared.emptying import HELD, enter, record, uncordon_all, what_is_left
+from shared.emptying import HELD, UNCORDONING, enter, record, uncordon_all, what_is_left
 from shared.look import Look
 from shared.remediation import Remediation
 
@@ -53,8 +53,9 @@ def _give_up(look: Look, read: Cluster, rules: Rulebook, replacement: Replacemen
     """Uncordon what we cordoned; then forget the replacement, and leave both pools alone."""
     now, failed = look.ports.clock.now(), uncordon_all(look, read, rules, replacement)
     if failed and now - replacement.moved < UNCORDONS_FOR:
-        waiting = replace(replacement, waiting=f"{failed.reason}: {failed.message}")
-        look.hold.save(replace(look.memory, replacement=waiting))
+        went = failed.reason == UNCORDONING
+        told = replace(replacement, waiting="" if went else f"{failed.reason}: {failed.message}")
+        look.hold.save(replace(look.memory, replacement=replace(told, moved=now) if went else told))
         return
     reason, _, why = replacement.ends.partition(": ")
     pool = next(one for one in read.pools if one.name == replacement.pool)

@@ -59,7 +59,8 @@ def busy_replacing(situation: Situation, step: Step) -> Wait | None:
         return None
     does = "is given up" if replacement.ends else "goes on"
     message = f"The replacement of {replacement.pool} by {replacement.twin} {does} first."
-    return Wait("ReplacementInProgress", message, situation.slow_poll)
+    fails = bool(replacement.ends and replacement.waiting)
+    return Wait("ReplacementInProgress", message, situation.idle_poll if fails else situation.slow_poll)
 
 
 def tied(step: Step) -> Iterator[tuple[str, str]]:

@@ -95,6 +95,23 @@ def test_the_pods_of_a_daemon_set_need_not_leave() -> None:
     assert evictions(lab) == 0
 
 
+def test_many_nodes_are_cordoned_and_uncordoned_a_hundred_at_a_time() -> None:
+    lab = Replacing.made(count=250, maxCount=300)
+    lab.event()
+    lab.until(lambda: sum(node.unschedulable for node in lab.nodes()) == 100)
+    lab.until(lambda: sum(node.unschedulable for node in lab.nodes()) == 200)
+    assert evictions(lab) == 0, "nothing is evicted while a node of the pool takes pods"
+    lab.until(lambda: draining(lab))
+    lab.ask(RequestKind.ABORT, "old")
+    lab.until(lambda: sum(node.unschedulable for node in lab.nodes()) == 150)
+    lab.passes(HOUR)
+    lab.assert_untouched()
+    assert lab.replacement is None
+    lab.ask(RequestKind.UNBLOCK, "old")
+    lab.passes(HOUR)
+    lab.assert_replaced()
+
+
 def test_a_pool_without_nodes_has_nothing_to_empty() -> None:
     lab = Replacing.made(pods=False, count=0, minCount=None, maxCount=None, enableAutoScaling=False)
     lab.look(lasting=HOUR)
