@@ -157,7 +157,7 @@ def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
         if operation.method is Method.DELETE:
             message = f"{operation.pool} is empty and is being deleted: that is not stopped half-way."
             return Answer(OutcomeState.NOT_BEGUN, message) if operation.outcome else None
-    meant = _meant(read, request.pool)
+    meant = _meant(read, operation, request.pool)
     pool, remembered = _pool(read, operation.on if operation else meant), look.memory.pool(meant)
     stopped = remembered.blocked_reason == ABORTED and remembered.ended and remembered.ended >= request.at
     if operation is None and stopped:
@@ -183,10 +183,13 @@ def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
     return _aborted(look, operation, request)
 
 
-def _meant(read: Cluster, name: str) -> str:
-    """Return the pool that is meant: for the twin of another one, that one."""
+def _meant(read: Cluster, operation: Operation | None, name: str) -> str:
+    """Return the pool that is meant: for the twin of one that is still there, that one."""
+    if operation and name in (operation.pool, operation.on):
+        return operation.pool
     pool = _pool(read, name)
-    return (made_for(pool)[0] if pool else "") or name
+    old = _pool(read, made_for(pool)[0]) if pool else None
+    return old.name if old else name
 
 
 def _give_up(look: Look, request: Request, replacement: Replacement) -> Answer:

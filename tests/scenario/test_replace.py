@@ -532,6 +532,22 @@ def test_an_abort_stops_the_creation_of_the_twin() -> None:
     assert (lab.replacement, lab.budget.places) == (None, {})
 
 
+def test_a_pool_that_was_a_twin_once_is_a_pool_like_any_other() -> None:
+    lab = Replacing.made(pods=False)
+    lab.look(lasting=HOUR)
+    lab.assert_replaced()
+    with lab.world.entered():
+        lab.pools["oldf"].properties["enableFIPS"] = False
+        lab.pools["oldf"].image = lab.pools["oldf"].target_image()
+    lab.world.operation_time = DAY
+    lab.look(lasting=MINUTE)
+    assert lab.pools["oldf"].provisioning_state == "Upgrading"
+    lab.world.operation_time = MINUTE
+    lab.ask(RequestKind.ABORT, "oldf")
+    lab.passes(HOUR)
+    assert lab.outcomes()[-2:] == ["accepted", "canceled"]
+
+
 def test_a_deletion_is_not_aborted() -> None:
     lab = Replacing.made()
     lab.event()
