@@ -20,6 +20,7 @@ from shared.domain.support import (
     FipsSupport,
     Release,
     is_fips_image,
+    minor_version,
     os_sku_named,
     release_of,
     releases_with_fips,
@@ -68,11 +69,16 @@ def decided(subject: Subject) -> Finding | None:
     """Say whether it is known which rule holds."""
     if not subject.rule.match.undecided(subject.cluster, subject.pool):
         return None
-    message = (
-        f"Rule {subject.rule.name} asks for a Kubernetes version, and {subject.pool.kubernetes_version!r} reads as "
-        "none: which rule holds is not known."
-    )
-    return Finding("rule", State.UNKNOWN, "VersionUnreadable", message)
+    match, version = subject.rule.match, subject.pool.kubernetes_version
+    if match.kubernetes is not None and minor_version(version) is None:
+        message = (
+            f"Rule {subject.rule.name} asks for a Kubernetes version, and {version!r} reads as none: which rule holds "
+            "is not known."
+        )
+        return Finding("rule", State.UNKNOWN, "VersionUnreadable", message)
+    unread = ", ".join(illegible(subject.cluster, subject.pool)) or "its OS"
+    message = f"Rule {subject.rule.name} asks for what can't be read of it ({unread}): which rule holds is not known."
+    return Finding("rule", State.UNKNOWN, "FieldUnreadable", message)
 
 
 def flag(subject: Subject) -> Finding | None:

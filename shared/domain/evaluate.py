@@ -134,7 +134,6 @@ def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:
 def _pool_posture(subject: Subject, rules: Rulebook) -> PoolPosture:
     asked = subject.settings.fips is not Fips.ANY or checks.decided(subject)
     found = _excused(subject, rules) if asked else (_nothing_asked(),)
-    ring = rules.policy.ring_for(subject.cluster, subject.pool)
     return PoolPosture(
         subject.pool.name,
         worst([finding.state for finding in found]),
@@ -142,7 +141,7 @@ def _pool_posture(subject: Subject, rules: Rulebook) -> PoolPosture:
         subject.settings.mode,
         subject.rule.name,
         subject.rule.line,
-        ring.name if ring else "",
+        rules.policy.ring_name(subject.cluster, subject.pool),
         subject.now,
         subject.settings.alerts,
     )

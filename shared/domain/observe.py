@@ -40,7 +40,7 @@ def read_cluster(body: Mapping[str, Any]) -> Cluster:
         fips=_bool(properties.get("enableFIPS")),
         unlisted=_unlisted(properties),
         pools=tuple(_pool(profile) for profile in _list(properties.get("agentPoolProfiles"))),
-        illegible=illegible_of_cluster(properties),
+        illegible=illegible_of_cluster(body, properties),
         narrow=_narrow(_dict(properties.get("apiServerAccessProfile"))),
         run_command=_dict(properties.get("apiServerAccessProfile")).get("disableRunCommand") is not True,
     )

@@ -11,6 +11,7 @@ from shared.domain.checks import Subject
 from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import AT_REST, ActionKind, Cluster, ComplianceState, Mode, Notice
+from shared.domain.policy_approval import unapproved
 from shared.domain.risks import risked
 from shared.domain.settings import OsSku, Skip
 from shared.domain.situation import Situation
@@ -69,7 +70,8 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
         return Wait("ReplaceNotSupported", "This version can't replace pools: create a FIPS pool and move to it.")
     if situation.rules.undecided(situation.cluster, step.pool):
         message = (
-            f"Its Kubernetes version {step.pool.kubernetes_version!r} reads as none, and a ring or exemption asks."
+            f"A ring or an exemption asks for what can't be read of it; its Kubernetes version reads as "
+            f"{step.pool.kubernetes_version!r}."
         )
         return Wait("VersionUnreadable", message)
     tag = step.subject.settings.notice.objection_tag
@@ -81,8 +83,11 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
 def _impossible(situation: Situation, step: Step) -> Wait | None:
     """What AKS would refuse, and what would harm."""
     pool, remembered = step.pool, step.subject.memory
-    if found := illegible(situation.cluster, pool):
-        return Wait("FieldUnreadable", f"What ARM says can't be read: {', '.join(found)}.")
+    if unread := illegible(situation.cluster, pool):
+        return Wait("FieldUnreadable", f"What ARM says can't be read: {', '.join(unread)}.")
+    for found in step.verdict.findings:
+        if found.check == "flag" and found.state is ComplianceState.UNKNOWN:
+            return Wait("FieldUnreadable", found.message)
     if cannot := _unswitchable(situation, step):
         return cannot
     if not pool.etag:
@@ -237,7 +242,7 @@ def approvals_needed(situation: Situation, step: Step) -> tuple[str, ...]:
 def _not_agreed(situation: Situation, step: Step) -> Wait | None:
     """Whether everybody who is to be asked or told has been."""
     policy, budget, now = situation.rules.policy, situation.budget, situation.now
-    if (policy.require_approved_policy or budget.guarded) and not agreed(budget, policy.hash, now):
+    if unapproved(policy, budget, now):
         message = "The policy has changed and is not approved: see `fipswarden policy diff`."
         return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
     for needed in approvals_needed(situation, step):

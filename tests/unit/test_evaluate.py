@@ -140,7 +140,7 @@ ROWS = {
     "the count is missing, and no node was seen": Row(
         UNKNOWN, "CountUnreadable", "proof", {"count": ...}, proof(nodes=0)
     ),
-    "the count is a text": Row(UNKNOWN, "CountUnreadable", "proof", {"count": "3"}),
+    "the count is a text": Row(UNKNOWN, "FieldUnreadable", "legible", {"count": "3"}),
     "no node was seen": Row(UNKNOWN, "NodesMissing", "proof", remembered=proof(nodes=0)),
     "there are no nodes": Row(COMPLIANT, "NoNodes", "proof", {"count": 0}, None),
     "the pool is stopped": Row(COMPLIANT, "Stopped", "proof", {"powerState": {"code": "Stopped"}}, None),

@@ -526,9 +526,9 @@ class TestApprove:
         main(["policy", "approve", write(AUDIT)])
 
         out = capsys.readouterr().out
-        assert "the text approved before demanded an approval, and approving this one ends that demand\n" in out
+        assert "the text approved before demanded an approval; that demand ends once the app uses this one\n" in out
         assert "holds without an approval" not in out
-        assert not read_budget(app.tables["rollout"]).guarded
+        assert read_budget(app.tables["rollout"]).guarded, "until then it sets no other text free"
 
     @pytest.mark.parametrize("days", ["0", "91", "-1"])
     def test_it_holds_one_to_ninety_days(self, days: str, app: App, write: Write, capsys: Capture) -> None:
