@@ -20,6 +20,7 @@ from shared.domain.support import (
     FipsSupport,
     Release,
     is_fips_image,
+    is_known_fips_name,
     os_sku_named,
     release_of,
     releases_with_fips,
@@ -194,6 +195,9 @@ def image(subject: Subject) -> Finding | None:
     if not is_fips_image(pool.node_image):
         message = f"enableFIPS is true but the node image {pool.node_image} is no FIPS image: upgrade the node image."
         return Finding("image", State.NON_COMPLIANT, "ImageNotFips", message)
+    if not is_known_fips_name(pool.node_image):
+        message = f"The node image {pool.node_image} has `fips` where no name that is known has it. Not judged."
+        return Finding("image", State.UNKNOWN, "ImageUnknown", message)
     release = release_of(pool)
     if release is None or release not in releases_with_fips(pool.os_sku) or release.fips is FipsSupport.NONE:
         is_one = f"is one of {release.name}" if release else "is of no release that this version knows"

@@ -142,6 +142,7 @@ ROWS: dict[str, Row] = {
             ("AKSAzureLinux-V3nonfips-1", "ImageNotFips", NON_COMPLIANT),
             ("AKSHaiku-1fips-1", "ImageUnknown", UNKNOWN),
             ("AKSFlatcar-fips", "ImageUnknown", UNKNOWN),
+            ("AKSAzureLinux-V3gen2-fips-notreally", "ImageUnknown", UNKNOWN),
             ("AKSUbuntu-2204gen2fipscontainerd-1", "ImageUnknown", UNKNOWN),
             ("AKSAzureLinux-V2gen2fips-1", "ImageFips", COMPLIANT),
         )
