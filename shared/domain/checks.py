@@ -82,7 +82,7 @@ def flag(subject: Subject) -> Finding | None:
 
 
 def _unjudged(pool: Pool) -> Finding | None:
-    """Say that nobody knows what kind of pool it is."""
+    """Say that nobody knows what kind of pool it is: what hangs on that is then silent."""
     known = os_sku_named(pool.os_sku)
     if pool.os_type not in ("Linux", "Windows"):
         message = f"ARM calls the pool's OS type {pool.os_type!r}: not judged."
@@ -125,6 +125,8 @@ def capable(subject: Subject) -> Finding | None:
     """Say why a pool that needs FIPS can't have it as it is configured."""
     if not subject.required or subject.pool.enable_fips or fips_enabled_by_default(subject.pool):
         return None
+    if _unjudged(subject.pool):
+        return None
     found = incapable(subject.pool, today=subject.now.date())
     if found is None:
         return None
@@ -136,6 +138,8 @@ def capable(subject: Subject) -> Finding | None:
 def cluster_setting(subject: Subject) -> Finding | None:
     """Compare the pool with the FIPS setting of its cluster (preview: every pool must then have FIPS)."""
     if not subject.cluster.fips or subject.pool.enable_fips is not False or fips_enabled_by_default(subject.pool):
+        return None
+    if _unjudged(subject.pool):
         return None
     message = "The cluster has enableFIPS of its own, which asks it of every pool, and this pool's is false."
     return Finding("cluster_setting", State.NON_COMPLIANT, "ClusterFipsContradicted", message)
