@@ -26,10 +26,12 @@ def proof(subject: Subject) -> Finding | None:
     """Judge what the nodes said of a pool that the control plane calls FIPS-enabled."""
     if _only_registry(subject):
         return _registry(subject)
-    if not _claims_fips(subject) or subject.settings.proof.level is ProofLevel.CONTROL_PLANE:
+    if not _claims_fips(subject):
         return None
     if subject.empty:
         return _no_nodes(subject)
+    if subject.settings.proof.level is ProofLevel.CONTROL_PLANE:
+        return None
     if not subject.pool.etag:
         message = "ARM gave no eTag for the pool: whether anything happened to it since a proof could not be told."
         return Finding("proof", _S.UNKNOWN, "ETagMissing", message)
@@ -126,7 +128,8 @@ def _missing() -> Finding:
 
 def _no_nodes(subject: Subject) -> Finding:
     """Without nodes to ask the control plane's word is all there is; it is worth less than what nodes said before."""
-    level, taken = subject.settings.proof.level, subject.memory.proof
+    level = subject.settings.proof.level
+    taken = None if level is ProofLevel.CONTROL_PLANE else subject.memory.proof
     why, said = ("NoNodes", "There are no nodes") if subject.pool.count == 0 else ("Stopped", "The nodes don't run")
     if why == "Stopped" and taken and taken.disagreeing and taken.node_image == subject.pool.node_image:
         return _disagreement(subject, taken)

@@ -79,6 +79,9 @@ ROWS = {
     "the OS type is another": Row(UNKNOWN, "OsTypeUnknown", "flag", {"osType": "Plan9"}),
     "the OS SKU is missing": Row(UNKNOWN, "OsSkuUnknown", "flag", {"osSKU": ...}),
     "the OS SKU is new": Row(UNKNOWN, "OsSkuUnknown", "flag", {"osSKU": "Ubuntu2804"}),
+    "Windows with an OS SKU of Linux, flag off": Row(
+        UNKNOWN, "OsContradictory", "flag", {**WINDOWS, "osSKU": "Ubuntu2204", "enableFIPS": False}
+    ),
     "Windows 2022, flag off": Row(
         UNKNOWN, "WindowsProofMissing", "proof", {**WINDOWS, "osSKU": "Windows2022", "enableFIPS": False}
     ),
