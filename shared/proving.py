@@ -81,7 +81,7 @@ class Proving:
         probing = memory.probing
         if probing is None or (why.retry_after is not None and self.now - probing.moved < STALLED):
             return memory
-        return replace(memory, probing=replace(probing, over=True))
+        return replace(memory, probing=replace(probing, over=True, kept=f"{why.reason}: {why.message}"))
 
     def _by_labels(
         self,
@@ -145,13 +145,13 @@ class Proving:
         """Send pods, or read what those that were sent have said, and delete them once all is said."""
         if memory.probing and (memory.probing.over or not round_.asked):
             memory = self._deleted(round_, memory)
-            if memory.probing:
-                return memory
         if not round_.asked:
             return memory
         probing = memory.probing
-        if probing is None:
-            probing = Probing(secrets.token_hex(4), self.now, self.now, round_.api.way)
+        if probing is None or probing.over:
+            # A namespace that can't be deleted keeps no proof from being taken: the id tells the pods apart.
+            kept = probing.kept if probing else ""
+            probing = Probing(secrets.token_hex(4), self.now, self.now, round_.api.way, kept=kept)
             # Before anything is made: whoever comes after a death deletes it.
             memory = self._saved(replace(memory, probing=probing))
         return self._asked(round_, memory, probing)
@@ -187,7 +187,10 @@ class Proving:
         """Delete what was made; what can't be deleted now is left to the next look, and so it is after a death."""
         if memory.probing and not memory.probing.over:
             memory = self._saved(replace(memory, probing=replace(memory.probing, over=True)))
-        return memory if round_.probes.delete() else replace(memory, probing=None)
+        why = round_.probes.delete()
+        if why is None or memory.probing is None:
+            return replace(memory, probing=None)
+        return replace(memory, probing=replace(memory.probing, kept=f"{why.reason}: {why.message}"))
 
     def _saved(self, memory: Memory) -> Memory:
         self.hold.save(memory)

@@ -249,6 +249,8 @@ class Probing:
     answered: int = 0
     over: bool = False
     """All is said: nothing is left to be done but to delete the namespaces."""
+    kept: str = ""
+    """Why a namespace could not be deleted, as `Reason: message`; empty if nothing was in the way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -474,6 +474,15 @@ class TestWhatIsInTheWay:
         lab.assert_nothing_left()
         assert lab.finding().reason == "NodesProven"
 
+    def test_a_subscription_that_is_taken_out_meanwhile_is_cleaned(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.look()
+        assert [*lab.left()]
+        lab.watched = False
+        lab.prove()
+
+        lab.assert_nothing_left()
+
     def test_a_policy_that_asks_for_less_meanwhile_ends_the_proof(self, lab: Nodes) -> None:
         lab.pool_of()
         lab.look()
@@ -493,6 +502,28 @@ class TestWhatIsInTheWay:
         assert lab.finding().reason == "NodesProven", "the verdict does not wait for it"
         assert [*lab.left()] == [KERNEL, *(pod.name for pod in lab.kube.in_namespace(KERNEL))]
         lab.prove(timedelta(minutes=30))
+        lab.assert_nothing_left()
+
+    def test_one_that_can_never_be_deleted_is_told_and_keeps_no_proof_from_being_renewed(self, lab: Nodes) -> None:
+        lab.ask_for("kernel", max_age="6h")
+        lab.pool_of()
+        no = Answer(403, "Forbidden", "cannot delete resource namespaces")
+        lab.world.faults.add(Fault(no, method="DELETE", kind="kubernetes", times=None))
+        lab.look(lasting=timedelta(hours=8))
+
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+        assert len({one["proofId"] for one in lab.proofs()}) == 2
+        tries = sum(one.method == "DELETE" for one in lab.world.requests)
+        assert tries < 8 * 6 + 10, "it is tried again every ten minutes"
+        reads = sum(one.method == "GET" and one.kind == "managedClusters" for one in lab.world.requests)
+        assert reads < 8 * 6 + 20, "and nothing else makes the app look"
+        told = lab.deferral(pool="")
+        assert told.reason == "NamespaceNotDeleted"
+        assert "cannot delete resource namespaces" in told.message
+
+        lab.world.faults.clear()
+        lab.prove()
+        assert lab.waits(pool="") == ""
         lab.assert_nothing_left()
 
     def test_a_proof_whose_nodes_can_not_be_listed_any_more_is_given_up_and_cleaned(self, lab: Nodes) -> None:
