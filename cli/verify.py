@@ -174,8 +174,7 @@ def _print(
     rows = [(str(proof.get("pool") or "(none)"), *row) for proof in proofs for row in _rows(proof)]
     if rows:
         print_aligned(("node pool", "node", "value", "boot", "asked by", "said"), rows, loose="said")
-    else:
-        print(plain_text(answer))
+    print(plain_text(answer))
     for one in judged:
         print(plain_text(f"{cluster}/{one.pool}: {one.state}, {one.decisive.reason}. {one.decisive.message}"))
     for found in posture.cluster_findings if posture else ():

@@ -23,14 +23,12 @@ from shared.domain.probes import Question, question
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings
-from shared.domain.taken import Asked, deepen, deepen_strays, nodes_of, take_proof, take_strays
+from shared.domain.taken import OUTSIDE, Asked, deepen, deepen_strays, nodes_of, take_proof, take_strays
 from shared.nodes import list_nodes
 from shared.ports import Kubernetes, KubernetesApi
 from shared.probing import STALLED, Probes, settled
 
 _LABELS = "Kubernetes API: labels of the nodes"
-OUTSIDE = ""
-"""Stands for a pool's name where the nodes outside every pool are meant."""
 Entered = KubernetesApi | Unreadable
 
 
@@ -113,7 +111,7 @@ class Proving:
             level = proofs.wanted_level(subject)
             asked = Asked(pool.name, subject.settings.proof, level, nodes)
             return memory, asked if wanted or proofs.pods_due(subject) else None
-        if wanted or _worth_recording(remembered.proof, proof):
+        if (wanted and not proof.unreadable) or _worth_recording(remembered.proof, proof):
             how = {"level": "node", "method": _LABELS, "way": _way(api)}
             self._record(pool, proof, nodes, how)
         return memory.with_pool(pool.name, replace(remembered, proof=proof)), None
@@ -174,11 +172,13 @@ class Proving:
         how = _of_pods(asked, probing, answers)
         if asked.pool == OUTSIDE:
             strays = deepen_strays(take_strays(asked.nodes, self.now), asked, answers, probing.id)
-            strays = replace(strays, virtual=memory.strays.virtual if memory.strays else ())
+            virtual = memory.strays.virtual if memory.strays else ()
+            strays = replace(strays, virtual=virtual, began=probing.began)
             self.chain.append(RecordKind.PROOF, self.now, {**how, "strays": strays, "nodes": seen})
             return replace(memory, strays=strays)
         pool, remembered = round_.pools[asked.pool], memory.pool(asked.pool)
         proof = deepen(take_proof(pool, asked.nodes, self.now), asked, answers, probing.id, probing.began)
+        proof = replace(proof, began=probing.began)
         if pool.name in round_.wanted or _worth_recording(remembered.proof, proof):
             self._record(pool, proof, seen, how)
         return memory.with_pool(pool.name, replace(remembered, proof=proof))
@@ -276,4 +276,4 @@ def _of_pods(asked: Asked, probing: Probing, answers: Mapping[str, Answer]) -> M
 
 def _worth_recording(old: Proof | None, new: Proof) -> bool:
     good = not (new.unreadable or new.disagreeing or new.missing)
-    return good or old is None or replace(old, at=new.at, etag=new.etag, id=new.id) != new
+    return good or old is None or replace(old, at=new.at, etag=new.etag, id=new.id, began=new.began) != new

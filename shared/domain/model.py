@@ -227,6 +227,8 @@ class Proof:
     """How many of the nodes were asked, where the policy lets some speak for all; 0: all were."""
     id: str = ""
     """The id of a proof that pods took; their evidence names it."""
+    began: datetime | None = None
+    """When the first pod of it was sent; None if it was taken at once, from labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +268,8 @@ class Strays:
     """Some of those, or else some of all: ten at most."""
     level: ProofLevel = ProofLevel.NODE
     """How deep they were asked."""
+    began: datetime | None = None
+    """When the first pod was sent to them; None if their labels were read alone."""
     missing: int = 0
     """How many of them are not ready, or did not answer, where they were asked for more than labels."""
     silent: str = ""
@@ -507,6 +511,8 @@ class Memory:
     """Version of the monitoring agent's image; empty if it is not known."""
     probing: Probing | None = None
     """The proof that pods are taking; None if there is none, and nothing of one is left."""
+    verifying: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    """When a look first saw each request for a fresh proof, by the request's id: what was begun before is not fresh."""
 
     def with_pool(self, name: str, pool: "PoolMemory") -> "Memory":
         """Return a memory in which one pool is remembered differently."""
