@@ -6,6 +6,7 @@ remembered, so that whoever comes after a death knows what is left to do.
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from shared.chain import Chain
 from shared.domain import proofs
 from shared.domain.answers import Answer
 from shared.domain.api_server import Way
+from shared.domain.by_command import too_many
 from shared.domain.checks import Subject
 from shared.domain.codec import plain
 from shared.domain.evaluate import cluster_settings, strays_due, to_prove
@@ -68,6 +70,8 @@ class Proving:
             if isinstance(api, Unreadable):
                 return self._in_vain(memory, api)
             pools = {one.pool.name: one.pool for one in due}
+            if why := _too_many(api, read, asked, memory.probing):
+                memory, asked = self._unasked(memory, asked, pools, why), []
             round_ = _Round(api, Probes(api, self.hold.check), asked, pools, wanted)
             if isinstance(read, Unreadable):
                 memory = self._in_vain(memory, read)
@@ -115,6 +119,20 @@ class Proving:
             how = {"level": "node", "method": _LABELS, "way": _way(api)}
             self._record(pool, proof, nodes, how)
         return memory.with_pool(pool.name, replace(remembered, proof=proof)), None
+
+    def _unasked(self, memory: Memory, asked: Sequence[Asked], pools: Mapping[str, Pool], why: Unreadable) -> Memory:
+        """Remember why nobody is asked by pods, whose labels are well."""
+        for one in asked:
+            if one.pool == OUTSIDE:
+                found = replace(take_strays(one.nodes, self.now), level=one.level, missing=len(one.nodes))
+                virtual = memory.strays.virtual if memory.strays else ()
+                memory = replace(memory, strays=replace(found, silent=why.message, virtual=virtual))
+                continue
+            remembered, proof = memory.pool(one.pool), take_proof(pools[one.pool], why, self.now)
+            if _worth_recording(remembered.proof, proof):
+                self._record(pools[one.pool], proof, (), {"level": one.level, "method": "", "way": Way.RUN_COMMAND})
+            memory = memory.with_pool(one.pool, replace(remembered, proof=proof))
+        return memory
 
     def _outside(
         self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead, wanted: Collection[str]
@@ -243,6 +261,16 @@ def _way(api: Entered) -> str:
 def _questions(asked: Iterable[Asked], proof: str) -> tuple[Question, ...]:
     found = (question(node, one.settings) for one in asked for node in one.sample(proof))
     return tuple(each for each in found if each)
+
+
+def _too_many(
+    api: KubernetesApi, read: NodesRead, asked: Sequence[Asked], probing: Probing | None
+) -> Unreadable | None:
+    """Say why the pods of a proof would ask more nodes than one look can; None if they would not."""
+    if api.way is not Way.RUN_COMMAND or isinstance(read, Unreadable) or not asked:
+        return None
+    questions = _questions(asked, probing.id if probing else "")
+    return too_many(len(read), Counter(one.method for one in questions).values())
 
 
 def _moved(probing: Probing, asked: Iterable[Asked], answers: Mapping[str, Answer], now: datetime) -> Probing:

@@ -392,6 +392,47 @@ def test_a_cluster_of_1000_nodes_is_proven_with_a_bounded_number_of_pods_and_a_s
     lab.assert_nothing_left()
 
 
+class TestByCommands:
+    """Through AKS run command a look can do only so much, and what it can't it does not begin."""
+
+    @pytest.fixture(autouse=True)
+    def private(self, lab: Nodes) -> None:
+        lab.cluster.properties["apiServerAccessProfile"] = {"enablePrivateCluster": True}
+        lab.ask_for("kernel", run_command=True, joined_nodes="0s")
+
+    @pytest.mark.parametrize("count", [25, 120])
+    def test_as_many_nodes_as_one_look_can_list_are_proven(self, lab: Nodes, count: int) -> None:
+        lab.pool_of(count=count)
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+        assert lab.proofs()[-1]["way"] == "AKS run command"
+        assert lab.asked_by("POST", "/pods") == count
+        lab.assert_nothing_left()
+
+    def test_of_more_no_pod_is_ever_made_and_the_reason_is_told(self, lab: Nodes) -> None:
+        lab.pool_of(count=130)
+        with lab.world.entered():
+            outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        lab.prove(timedelta(hours=1))
+
+        assert lab.verdict(pool="apps") == "unknown: Unreachable"
+        assert "131 nodes" in lab.finding().message
+        assert "131 nodes" in lab.cluster_finding().message
+        assert lab.asked_by("POST", "/pods") == lab.asked_by("POST", "/namespaces") == 0
+        assert len(lab.proofs()) == 1, "the same reason is recorded once"
+        lab.assert_nothing_left()
+
+    def test_one_that_outgrows_it_in_the_middle_of_a_proof_is_cleaned(self, lab: Nodes) -> None:
+        lab.pool_of(count=100)
+        lab.look()
+        lab.pool_of("more", count=50)
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "unknown: Unreachable"
+        lab.assert_nothing_left()
+
+
 class TestWhatIsInTheWay:
     """Whatever keeps the nodes from being asked is a reason, and never a yes."""
 

@@ -11,8 +11,9 @@ import pytest
 
 from shared.adapters.run_command import EVERY, MOST, PATIENCE, CommandApi, zipped
 from shared.domain.api_server import Answered
-from shared.domain.by_command import TOGETHER
+from shared.domain.by_command import ASKING, TOGETHER
 from shared.domain.model import Unreadable
+from shared.domain.probes import NAMESPACES
 
 RUNNING = {"properties": {"provisioningState": "Running"}}
 GOOD = {"properties": {"provisioningState": "succeeded", "exitCode": 0, "logs": "{}"}}
@@ -91,7 +92,7 @@ def test_what_no_command_can_send_is_unreadable_and_not_sent() -> None:
 
 def test_a_cluster_that_is_too_large_for_it_is_unreadable_before_the_look_is_over() -> None:
     api = Aks(GOOD).api
-    for _ in range(MOST):
+    for _ in range(ASKING):
         assert isinstance(api.get("/api/v1/nodes?limit=500"), Answered)
 
     found = api.get("/api/v1/nodes?limit=500")
@@ -99,6 +100,21 @@ def test_a_cluster_that_is_too_large_for_it_is_unreadable_before_the_look_is_ove
     assert isinstance(found, Unreadable)
     assert found.retry_after is None
     assert "too large" in found.message
+
+
+def test_what_lists_have_used_up_leaves_enough_to_delete_every_namespace() -> None:
+    logs = "{}\nfipswarden-next\n"
+    api = Aks({"properties": {"provisioningState": "Succeeded", "exitCode": 0, "logs": logs}}).api
+    for _ in range(ASKING + 1):
+        api.get("/api/v1/nodes?limit=500")
+    assert len(api.ran) == ASKING
+
+    for name in NAMESPACES:
+        path = f"/api/v1/namespaces/{name}"
+        assert "too large" not in str(api.get(path))
+        assert api.send("DELETE", [(path, {})]) == (Answered(200, {}),)
+    assert len(api.ran) == MOST
+    assert isinstance(api.get("/version"), Unreadable)
 
 
 def test_files_are_a_zip_file_in_base64() -> None:
