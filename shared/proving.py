@@ -76,7 +76,7 @@ class Proving:
             if isinstance(read, Unreadable):
                 memory = self._in_vain(memory, read)
                 return self._deleted(round_, memory) if memory.probing and memory.probing.over else memory
-            return self._by_pods(round_, memory)
+            return self._by_pods(round_, self._searched(round_, memory))
 
     def _in_vain(self, memory: Memory, why: Unreadable) -> Memory:
         """Give up what pods were asked, where nobody can be asked and it does not pass: they are only deleted then."""
@@ -200,6 +200,15 @@ class Proving:
         if pool.name in round_.wanted or _worth_recording(remembered.proof, proof):
             self._record(pool, proof, seen, how)
         return memory.with_pool(pool.name, replace(remembered, proof=proof))
+
+    def _searched(self, round_: "_Round", memory: Memory) -> Memory:
+        """Delete, once for each row, what is left of a proof that a lost row knew, whatever the policy is by now."""
+        if memory.searched or memory.probing:
+            return replace(memory, searched=True)
+        why = round_.probes.delete()
+        # Where the app may not even read the namespaces, it made none.
+        left = Probing("", self.now, self.now, round_.api.way, over=True) if why and why.retry_after else None
+        return replace(memory, searched=True, probing=left)
 
     def _deleted(self, round_: "_Round", memory: Memory) -> Memory:
         """Delete what was made; what can't be deleted now is left to the next look, and so it is after a death."""

@@ -511,6 +511,8 @@ class Memory:
     """Version of the monitoring agent's image; empty if it is not known."""
     probing: Probing | None = None
     """The proof that pods are taking; None if there is none, and nothing of one is left."""
+    searched: bool = False
+    """A look has searched the cluster for what a proof left of which a lost row knew."""
     verifying: Mapping[str, datetime] = field(default_factory=dict, hash=False)
     """When a look first saw each request for a fresh proof, by the request's id: what was begun before is not fresh."""
 

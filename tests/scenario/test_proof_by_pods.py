@@ -102,7 +102,7 @@ class TestKernel:
 
         assert lab.verdict(pool="apps") == "compliant: NodesProven"
         assert lab.asked_by("POST", "") == 0
-        assert not any("namespaces" in one.path for one in lab.world.requests)
+        assert not any("pods" in one.path for one in lab.world.requests)
 
     def test_labels_that_disagree_are_reason_enough_without_a_pod(self, lab: Nodes) -> None:
         plain = lab.nodes(lab.pool_of())[0]
@@ -459,6 +459,28 @@ class TestWhatIsInTheWay:
         assert left
         assert lab.asked_by("POST", "/pods") == 6
         lab.assert_nothing_left()
+
+    def test_what_a_lost_row_left_is_deleted_even_if_the_policy_asks_for_less_by_then(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.look()
+        lab.rollout = MemoryTable(lab.clock)
+        lab.ask_for("node")
+        lab.world.faults.add(Fault(Answer(500, "InternalError", "etcd"), method="DELETE", kind="kubernetes", times=4))
+        lab.prove(timedelta(minutes=5))
+        assert [*lab.left()]
+        assert lab.waits(pool="") == "NamespaceNotDeleted"
+        lab.prove(timedelta(minutes=30))
+
+        lab.assert_nothing_left()
+
+    def test_a_cluster_is_searched_once_for_each_row(self, lab: Nodes) -> None:
+        lab.ask_for("node", max_age="6h")
+        lab.pool_of()
+        lab.days(2)
+
+        searches = sum(KERNEL in one.path and one.method == "GET" for one in lab.world.requests)
+        assert searches == len(NAMESPACES)
+        assert len(lab.proofs("node")) > 5
 
     def test_a_namespace_that_is_still_being_deleted_is_waited_for(self, lab: Nodes) -> None:
         lab.pool_of()
