@@ -141,6 +141,19 @@ def test_what_names_nothing_is_refused(lab: Nodes, capsys: pytest.CaptureFixture
     assert not lab.queue.messages
 
 
+@pytest.mark.parametrize("minutes", ["-3", "0", "x", "1.5", "1441", "99999999999999"])
+def test_minutes_that_are_none_leave_no_request_behind(
+    lab: Nodes, capsys: pytest.CaptureFixture[str], minutes: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", CLUSTER.arm_id, f"--minutes={minutes}"])
+
+    assert ended.value.code == 64
+    assert minutes in capsys.readouterr().err
+    assert open_requests(lab.rollout, CLUSTER) == ()
+    assert not lab.queue.messages
+
+
 def test_on_a_terminal_progress_is_a_bar(
     lab: Nodes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
