@@ -47,9 +47,9 @@ class Printed:
     logs: str
 
 
-def get_command(path: str) -> str:
-    """Return the command that GETs a path; of a list a page that fits into an output."""
-    size = OWN_PAGE if path.startswith(_OWN_PODS) else PAGE
+def get_command(path: str, halved: int = 0) -> str:
+    """Return the command that GETs a path; of a list a page that fits into an output, halved so many times."""
+    size = max((OWN_PAGE if path.startswith(_OWN_PODS) else PAGE) >> halved, 1)
     page = re.sub("([?&]limit=)[0-9]+", f"\\g<1>{size}", path)
     return f"kubectl get --raw {_quoted(page)}"
 
@@ -87,9 +87,14 @@ def _quoted(path: str) -> str:
     return f"'{path}'"
 
 
+def was_cut(printed: Printed) -> bool:
+    """Say whether an output may be the beginning of a longer one."""
+    return len(printed.logs.encode()) >= OUTPUT
+
+
 def one(printed: Printed) -> Answered | Unreadable:
     """Read what one command printed."""
-    if len(printed.logs.encode()) >= OUTPUT:
+    if was_cut(printed):
         message = "The output of AKS run command was cut: the cluster is too large for this way."
         return Unreadable("Unreachable", message, None)
     return _answer(printed.logs)
