@@ -5,13 +5,11 @@ is cleared, and only after that the look acts by itself. A look that dies leaves
 finds the records and does the rest.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.domain.arm_errors import ABORTED, LASTING
-from shared.domain.checks import Subject
-from shared.domain.evaluate import to_prove
 from shared.domain.model import (
     Accepted,
     BeginResult,
@@ -22,7 +20,6 @@ from shared.domain.model import (
     OutcomeState,
     Pool,
     PoolMemory,
-    Proof,
     Refused,
     Unanswered,
 )
@@ -30,8 +27,8 @@ from shared.domain.people import HOLDS, Request, RequestKind
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.steps import UNFINISHED
+from shared.domain.verified import Verified, verified
 from shared.look import Look
-from shared.proving import OUTSIDE
 from shared.remediation import shows
 from shared.requested import clear, open_requests
 
@@ -67,13 +64,14 @@ def serve(look: Look, read: Cluster | Gone, rules: Rulebook) -> Served:
     answers: list[str] = []
     waiting = False
     verify: set[str] = set()
-    for request in open_requests(look.ports.rollout, look.cluster):
+    requests = open_requests(look.ports.rollout, look.cluster)
+    _seen(look, requests)
+    for request in requests:
         answer = _answer(look, read, request, rules)
         if answer is None:
             waiting = True
             if request.kind is RequestKind.VERIFY and isinstance(read, Cluster):
-                verify |= {subject.pool.name for subject in _unverified(look, read, request, rules)}
-                verify |= set() if request.pool else {OUTSIDE}
+                verify |= _verified(look, read, request, rules).open
             continue
         _record(look, request, "answered", {"outcome": answer.outcome, "message": answer.message})
         if answer.memory is not None:
@@ -96,29 +94,35 @@ def _answer(look: Look, read: Cluster | Gone, request: Request, rules: Rulebook)
 
 def _verify(look: Look, read: Cluster, request: Request, rules: Rulebook) -> Answer | None:
     """Say what became of a proof that somebody asked for, once the look that was to take it has."""
-    asked = _to_verify(look, read, request, rules)
-    if not asked:
+    found = _verified(look, read, request, rules)
+    if found.open:
+        return None
+    if not found.taken and not found.failed:
         message = (
             "There is no node to ask: the pools are not there, empty, not FIPS-enabled or at work, or the policy asks "
             "for no proof of theirs."
         )
         return Answer(OutcomeState.NOT_BEGUN, message)
-    if _unverified(look, read, request, rules):
-        return None
-    return Answer(OutcomeState.SUCCEEDED, f"A fresh proof was taken of {', '.join(one.pool.name for one in asked)}.")
+    told = [f"A fresh proof was taken of {', '.join(found.taken)}."] if found.taken else []
+    told += [f"None could be taken of {one}" for one in found.failed]
+    return Answer(OutcomeState.FAILED if found.failed else OutcomeState.SUCCEEDED, " ".join(told))
 
 
-def _to_verify(look: Look, read: Cluster, request: Request, rules: Rulebook) -> tuple[Subject, ...]:
-    now, names = look.ports.clock.now(), {pool.name for pool in read.pools}
-    found = to_prove(read, look.memory, rules, now, wanted=names)
-    return tuple(one for one in found if request.pool in ("", one.pool.name))
+def _verified(look: Look, read: Cluster, request: Request, rules: Rulebook) -> Verified:
+    since = look.memory.verifying[request.id]
+    return verified(read, look.memory, rules, request.pool, since, look.ports.clock.now())
 
 
-def _unverified(look: Look, read: Cluster, request: Request, rules: Rulebook) -> list[Subject]:
-    def fresh(proof: Proof | None) -> bool:
-        return proof is not None and proof.at >= request.at
-
-    return [one for one in _to_verify(look, read, request, rules) if not fresh(one.memory.proof)]
+def _seen(look: Look, requests: Sequence[Request]) -> None:
+    """Remember when a request for a fresh proof was first seen: the clock of whoever asked may be any."""
+    known = look.memory.verifying
+    asked = [one for one in requests if one.kind is RequestKind.VERIFY]
+    for request in asked:
+        if request.id not in known:
+            _record(look, request, "asked", {})
+    seen = {one.id: known.get(one.id) or look.ports.clock.now() for one in asked}
+    if seen != known:
+        look.hold.save(replace(look.memory, verifying=seen))
 
 
 def _too_old(request: Request, now: datetime) -> bool:

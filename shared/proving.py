@@ -6,6 +6,7 @@ remembered, so that whoever comes after a death knows what is left to do.
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from shared.chain import Chain
 from shared.domain import proofs
 from shared.domain.answers import Answer
 from shared.domain.api_server import Way
+from shared.domain.by_command import too_many
 from shared.domain.checks import Subject
 from shared.domain.codec import plain
 from shared.domain.evaluate import cluster_settings, strays_due, to_prove
@@ -23,14 +25,12 @@ from shared.domain.probes import Question, question
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings
-from shared.domain.taken import Asked, deepen, deepen_strays, nodes_of, take_proof, take_strays
+from shared.domain.taken import OUTSIDE, Asked, deepen, deepen_strays, nodes_of, take_proof, take_strays
 from shared.nodes import list_nodes
 from shared.ports import Kubernetes, KubernetesApi
 from shared.probing import STALLED, Probes, settled
 
 _LABELS = "Kubernetes API: labels of the nodes"
-OUTSIDE = ""
-"""Stands for a pool's name where the nodes outside every pool are meant."""
 Entered = KubernetesApi | Unreadable
 
 
@@ -70,18 +70,20 @@ class Proving:
             if isinstance(api, Unreadable):
                 return self._in_vain(memory, api)
             pools = {one.pool.name: one.pool for one in due}
+            if why := _too_many(api, read, asked, memory.probing):
+                memory, asked = self._unasked(memory, asked, pools, why), []
             round_ = _Round(api, Probes(api, self.hold.check), asked, pools, wanted)
             if isinstance(read, Unreadable):
                 memory = self._in_vain(memory, read)
                 return self._deleted(round_, memory) if memory.probing and memory.probing.over else memory
-            return self._by_pods(round_, memory)
+            return self._by_pods(round_, self._searched(round_, memory))
 
     def _in_vain(self, memory: Memory, why: Unreadable) -> Memory:
         """Give up what pods were asked, where nobody can be asked and it does not pass: they are only deleted then."""
         probing = memory.probing
         if probing is None or (why.retry_after is not None and self.now - probing.moved < STALLED):
             return memory
-        return replace(memory, probing=replace(probing, over=True))
+        return replace(memory, probing=replace(probing, over=True, kept=f"{why.reason}: {why.message}"))
 
     def _by_labels(
         self,
@@ -113,10 +115,24 @@ class Proving:
             level = proofs.wanted_level(subject)
             asked = Asked(pool.name, subject.settings.proof, level, nodes)
             return memory, asked if wanted or proofs.pods_due(subject) else None
-        if wanted or _worth_recording(remembered.proof, proof):
+        if (wanted and not proof.unreadable) or _worth_recording(remembered.proof, proof):
             how = {"level": "node", "method": _LABELS, "way": _way(api)}
             self._record(pool, proof, nodes, how)
         return memory.with_pool(pool.name, replace(remembered, proof=proof)), None
+
+    def _unasked(self, memory: Memory, asked: Sequence[Asked], pools: Mapping[str, Pool], why: Unreadable) -> Memory:
+        """Remember why nobody is asked by pods, whose labels are well."""
+        for one in asked:
+            if one.pool == OUTSIDE:
+                found = replace(take_strays(one.nodes, self.now), level=one.level, missing=len(one.nodes))
+                virtual = memory.strays.virtual if memory.strays else ()
+                memory = replace(memory, strays=replace(found, silent=why.message, virtual=virtual))
+                continue
+            remembered, proof = memory.pool(one.pool), take_proof(pools[one.pool], why, self.now)
+            if _worth_recording(remembered.proof, proof):
+                self._record(pools[one.pool], proof, (), {"level": one.level, "method": "", "way": Way.RUN_COMMAND})
+            memory = memory.with_pool(one.pool, replace(remembered, proof=proof))
+        return memory
 
     def _outside(
         self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead, wanted: Collection[str]
@@ -145,13 +161,13 @@ class Proving:
         """Send pods, or read what those that were sent have said, and delete them once all is said."""
         if memory.probing and (memory.probing.over or not round_.asked):
             memory = self._deleted(round_, memory)
-            if memory.probing:
-                return memory
         if not round_.asked:
             return memory
         probing = memory.probing
-        if probing is None:
-            probing = Probing(secrets.token_hex(4), self.now, self.now, round_.api.way)
+        if probing is None or probing.over:
+            # A namespace that can't be deleted keeps no proof from being taken: the id tells the pods apart.
+            kept = probing.kept if probing else ""
+            probing = Probing(secrets.token_hex(4), self.now, self.now, round_.api.way, kept=kept)
             # Before anything is made: whoever comes after a death deletes it.
             memory = self._saved(replace(memory, probing=probing))
         return self._asked(round_, memory, probing)
@@ -174,20 +190,34 @@ class Proving:
         how = _of_pods(asked, probing, answers)
         if asked.pool == OUTSIDE:
             strays = deepen_strays(take_strays(asked.nodes, self.now), asked, answers, probing.id)
-            strays = replace(strays, virtual=memory.strays.virtual if memory.strays else ())
+            virtual = memory.strays.virtual if memory.strays else ()
+            strays = replace(strays, virtual=virtual, began=probing.began)
             self.chain.append(RecordKind.PROOF, self.now, {**how, "strays": strays, "nodes": seen})
             return replace(memory, strays=strays)
         pool, remembered = round_.pools[asked.pool], memory.pool(asked.pool)
         proof = deepen(take_proof(pool, asked.nodes, self.now), asked, answers, probing.id, probing.began)
+        proof = replace(proof, began=probing.began)
         if pool.name in round_.wanted or _worth_recording(remembered.proof, proof):
             self._record(pool, proof, seen, how)
         return memory.with_pool(pool.name, replace(remembered, proof=proof))
+
+    def _searched(self, round_: "_Round", memory: Memory) -> Memory:
+        """Delete, once for each row, what is left of a proof that a lost row knew, whatever the policy is by now."""
+        if memory.searched or memory.probing:
+            return replace(memory, searched=True)
+        why = round_.probes.delete()
+        # Where the app may not even read the namespaces, it made none.
+        left = Probing("", self.now, self.now, round_.api.way, over=True) if why and why.retry_after else None
+        return replace(memory, searched=True, probing=left)
 
     def _deleted(self, round_: "_Round", memory: Memory) -> Memory:
         """Delete what was made; what can't be deleted now is left to the next look, and so it is after a death."""
         if memory.probing and not memory.probing.over:
             memory = self._saved(replace(memory, probing=replace(memory.probing, over=True)))
-        return memory if round_.probes.delete() else replace(memory, probing=None)
+        why = round_.probes.delete()
+        if why is None or memory.probing is None:
+            return replace(memory, probing=None)
+        return replace(memory, probing=replace(memory.probing, kept=f"{why.reason}: {why.message}"))
 
     def _saved(self, memory: Memory) -> Memory:
         self.hold.save(memory)
@@ -242,6 +272,16 @@ def _questions(asked: Iterable[Asked], proof: str) -> tuple[Question, ...]:
     return tuple(each for each in found if each)
 
 
+def _too_many(
+    api: KubernetesApi, read: NodesRead, asked: Sequence[Asked], probing: Probing | None
+) -> Unreadable | None:
+    """Say why the pods of a proof would ask more nodes than one look can; None if they would not."""
+    if api.way is not Way.RUN_COMMAND or isinstance(read, Unreadable) or not asked:
+        return None
+    questions = _questions(asked, probing.id if probing else "")
+    return too_many(len(read), Counter(one.method for one in questions).values())
+
+
 def _moved(probing: Probing, asked: Iterable[Asked], answers: Mapping[str, Answer], now: datetime) -> Probing:
     answered = sum(not answer.waits for answer in answers.values())
     total = sum(len(one.sample(probing.id)) for one in asked)
@@ -273,4 +313,4 @@ def _of_pods(asked: Asked, probing: Probing, answers: Mapping[str, Answer]) -> M
 
 def _worth_recording(old: Proof | None, new: Proof) -> bool:
     good = not (new.unreadable or new.disagreeing or new.missing)
-    return good or old is None or replace(old, at=new.at, etag=new.etag, id=new.id) != new
+    return good or old is None or replace(old, at=new.at, etag=new.etag, id=new.id, began=new.began) != new

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.domain.model import Node
-from shared.domain.probes import NODE_LABEL, PROVIDERS, REGISTRY_EXIT, Method, Question
+from shared.domain.probes import CONTAINER, NODE_LABEL, PROVIDERS, REGISTRY_EXIT, Method, Question
 
 CLOCKS_APART = timedelta(minutes=5)
 """How far a node's clock may be behind ours; the proof's id in the answer is what binds it to the proof."""
@@ -32,7 +32,7 @@ class ProbePod:
     """The node's uid when the pod was made."""
     phase: str
     reason: str
-    """The pod's own, such as `Evicted`."""
+    """The pod's own, such as `Evicted`, or else its container's, such as `StartError` where the image has no shell."""
     waiting: str
     """Why its container has not started, such as `ImagePullBackOff`; empty if it has."""
     exit_code: int | None
@@ -73,8 +73,7 @@ def read_pod(item: Mapping[str, Any]) -> ProbePod:
     name = metadata.get("name")
     if not isinstance(name, str):
         raise ValueError("a pod of the list has no name")  # noqa: TRY004 (bad input)
-    containers = status.get("containerStatuses")
-    container = _dict(containers[0]) if isinstance(containers, list) and containers else {}
+    container = _probe(status.get("containerStatuses"))
     state = _dict(container.get("state"))
     ended, waiting = _dict(state.get("terminated")), _dict(state.get("waiting"))
     code = ended.get("exitCode")
@@ -84,13 +83,19 @@ def read_pod(item: Mapping[str, Any]) -> ProbePod:
         node=_str(_dict(item.get("spec")).get("nodeName")),
         uid=_str(_dict(metadata.get("labels")).get(NODE_LABEL)),
         phase=_str(status.get("phase")),
-        reason=_str(status.get("reason")),
+        reason=_str(status.get("reason")) or _str(ended.get("reason")),
         waiting=_str(waiting.get("reason")),
         exit_code=code if isinstance(code, int) else None,
         message=_str(said)[:4096],
         started=_time(ended.get("startedAt")),
         digest=_str(container.get("imageID")),
     )
+
+
+def _probe(containers: Any) -> Mapping[str, Any]:
+    """Return the status of the container that asks; others may be put into the pod by the cluster (a sidecar)."""
+    found = containers if isinstance(containers, list) else []
+    return next((one for one in map(_dict, found) if one.get("name") == CONTAINER), {})
 
 
 def read_answer(asked: Question, found: ProbePod, proof: str, began: datetime) -> Answer:
@@ -103,7 +108,10 @@ def read_answer(asked: Question, found: ProbePod, proof: str, began: datetime) -
         return _without_end(answer, found, asked.image)
     answer = replace(answer, exit_code=found.exit_code)
     if found.started is None or found.started < began - CLOCKS_APART:
-        return _silent(answer, f"the pod does not say that it started after the proof began: {found.started}")
+        # Of a container that could not be started at all the runtime says 1970, `StartError` (containerd,
+        # container_start.go) and why.
+        why = f"the pod does not say that it started after the proof began: {found.started}, {found.reason}"
+        return _silent(answer, f"{why}: {_short(found)}")
     if asked.method is Method.REGISTRY:
         return _registry(answer, found, proof)
     return _linux(answer, found, proof, node)
@@ -122,7 +130,7 @@ def _without_end(answer: Answer, found: ProbePod, image: str) -> Answer:
 def _linux(answer: Answer, found: ProbePod, proof: str, node: Node) -> Answer:
     said = _SAID.match(found.message)
     if said is None or said["proof"] != proof:
-        return _silent(answer, f"the pod ended with {found.exit_code} and did not say what was asked: {_short(found)}")
+        return _silent(answer, _unsaid(found))
     if not node.boot or said["boot"] != node.boot:
         return _silent(answer, f"it was answered on boot {said['boot']}, and the node is on boot {node.boot}")
     value = said["fips"]
@@ -172,7 +180,7 @@ def _active(message: str) -> list[str]:
 def _registry(answer: Answer, found: ProbePod, proof: str) -> Answer:
     # The pod's name holds the boot, and the node is on that boot still: the answer is from no other.
     if found.exit_code != REGISTRY_EXIT or f"proof={proof}" not in found.message:
-        return _silent(answer, f"the pod ended with {found.exit_code} and did not say what was asked: {_short(found)}")
+        return _silent(answer, _unsaid(found))
     value = _VALUE.search(found.message)
     if value:
         number = int(value["value"], 16)
@@ -183,6 +191,11 @@ def _registry(answer: Answer, found: ProbePod, proof: str) -> Answer:
     if _ABSENT in found.message:
         return replace(answer, value="absent", fips=False, why="the registry has no value FIPSAlgorithmPolicy, Enabled")
     return _silent(answer, f"the registry was not read: {_short(found)}")
+
+
+def _unsaid(found: ProbePod) -> str:
+    reason = f" ({found.reason})" if found.reason else ""
+    return f"the pod ended with {found.exit_code}{reason} and did not say what was asked: {_short(found)}"
 
 
 def _short(found: ProbePod) -> str:

@@ -227,6 +227,8 @@ class Proof:
     """How many of the nodes were asked, where the policy lets some speak for all; 0: all were."""
     id: str = ""
     """The id of a proof that pods took; their evidence names it."""
+    began: datetime | None = None
+    """When the first pod of it was sent; None if it was taken at once, from labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,8 @@ class Probing:
     answered: int = 0
     over: bool = False
     """All is said: nothing is left to be done but to delete the namespaces."""
+    kept: str = ""
+    """Why a namespace could not be deleted, as `Reason: message`; empty if nothing was in the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +268,8 @@ class Strays:
     """Some of those, or else some of all: ten at most."""
     level: ProofLevel = ProofLevel.NODE
     """How deep they were asked."""
+    began: datetime | None = None
+    """When the first pod was sent to them; None if their labels were read alone."""
     missing: int = 0
     """How many of them are not ready, or did not answer, where they were asked for more than labels."""
     silent: str = ""
@@ -505,6 +511,10 @@ class Memory:
     """Version of the monitoring agent's image; empty if it is not known."""
     probing: Probing | None = None
     """The proof that pods are taking; None if there is none, and nothing of one is left."""
+    searched: bool = False
+    """A look has searched the cluster for what a proof left of which a lost row knew."""
+    verifying: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    """When a look first saw each request for a fresh proof, by the request's id: what was begun before is not fresh."""
 
     def with_pool(self, name: str, pool: "PoolMemory") -> "Memory":
         """Return a memory in which one pool is remembered differently."""

@@ -21,6 +21,8 @@ OWNER = {"app.kubernetes.io/managed-by": "fipswarden"}
 """The label without which a namespace is not ours to delete."""
 PROOF_LABEL = "fipswarden/proof"
 NODE_LABEL = "fipswarden/node-uid"
+CONTAINER = "probe"
+"""Name of the container that asks."""
 POD_DEADLINE = timedelta(minutes=5)
 """`activeDeadlineSeconds`: longer than a proof waits for an answer, so that why there was none can still be read."""
 PROVIDERS = ("fips", "symcrypt")
@@ -98,7 +100,7 @@ def pod(asked: Question, proof: str) -> Json:
         "enableServiceLinks": False,
         "tolerations": [{"operator": "Exists"}],
         **_SPECS[asked.method],
-        "containers": [{"name": "probe", "image": asked.image, **_container(asked.method, proof)}],
+        "containers": [{"name": CONTAINER, "image": asked.image, **_container(asked.method, proof)}],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 

@@ -51,6 +51,10 @@ def take_strays(outside: Sequence[Node], now: datetime) -> Strays:
     return Strays(now, len(machines), len(disabled), tuple(sorted(names)[:_SHOWN]), virtual=tuple(virtual[:_SHOWN]))
 
 
+OUTSIDE = ""
+"""Stands for a pool's name where the nodes outside every pool are meant."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Nodes that pods are asking, of one pool or outside every pool."""

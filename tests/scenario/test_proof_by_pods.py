@@ -102,7 +102,7 @@ class TestKernel:
 
         assert lab.verdict(pool="apps") == "compliant: NodesProven"
         assert lab.asked_by("POST", "") == 0
-        assert not any("namespaces" in one.path for one in lab.world.requests)
+        assert not any("pods" in one.path for one in lab.world.requests)
 
     def test_labels_that_disagree_are_reason_enough_without_a_pod(self, lab: Nodes) -> None:
         plain = lab.nodes(lab.pool_of())[0]
@@ -392,6 +392,47 @@ def test_a_cluster_of_1000_nodes_is_proven_with_a_bounded_number_of_pods_and_a_s
     lab.assert_nothing_left()
 
 
+class TestByCommands:
+    """Through AKS run command a look can do only so much, and what it can't it does not begin."""
+
+    @pytest.fixture(autouse=True)
+    def private(self, lab: Nodes) -> None:
+        lab.cluster.properties["apiServerAccessProfile"] = {"enablePrivateCluster": True}
+        lab.ask_for("kernel", run_command=True, joined_nodes="0s")
+
+    @pytest.mark.parametrize("count", [25, 120])
+    def test_as_many_nodes_as_one_look_can_list_are_proven(self, lab: Nodes, count: int) -> None:
+        lab.pool_of(count=count)
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+        assert lab.proofs()[-1]["way"] == "AKS run command"
+        assert lab.asked_by("POST", "/pods") == count
+        lab.assert_nothing_left()
+
+    def test_of_more_no_pod_is_ever_made_and_the_reason_is_told(self, lab: Nodes) -> None:
+        lab.pool_of(count=130)
+        with lab.world.entered():
+            outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        lab.prove(timedelta(hours=1))
+
+        assert lab.verdict(pool="apps") == "unknown: Unreachable"
+        assert "131 nodes" in lab.finding().message
+        assert "131 nodes" in lab.cluster_finding().message
+        assert lab.asked_by("POST", "/pods") == lab.asked_by("POST", "/namespaces") == 0
+        assert len(lab.proofs()) == 1, "the same reason is recorded once"
+        lab.assert_nothing_left()
+
+    def test_one_that_outgrows_it_in_the_middle_of_a_proof_is_cleaned(self, lab: Nodes) -> None:
+        lab.pool_of(count=100)
+        lab.look()
+        lab.pool_of("more", count=50)
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "unknown: Unreachable"
+        lab.assert_nothing_left()
+
+
 class TestWhatIsInTheWay:
     """Whatever keeps the nodes from being asked is a reason, and never a yes."""
 
@@ -418,6 +459,28 @@ class TestWhatIsInTheWay:
         assert left
         assert lab.asked_by("POST", "/pods") == 6
         lab.assert_nothing_left()
+
+    def test_what_a_lost_row_left_is_deleted_even_if_the_policy_asks_for_less_by_then(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.look()
+        lab.rollout = MemoryTable(lab.clock)
+        lab.ask_for("node")
+        lab.world.faults.add(Fault(Answer(500, "InternalError", "etcd"), method="DELETE", kind="kubernetes", times=4))
+        lab.prove(timedelta(minutes=5))
+        assert [*lab.left()]
+        assert lab.waits(pool="") == "NamespaceNotDeleted"
+        lab.prove(timedelta(minutes=30))
+
+        lab.assert_nothing_left()
+
+    def test_a_cluster_is_searched_once_for_each_row(self, lab: Nodes) -> None:
+        lab.ask_for("node", max_age="6h")
+        lab.pool_of()
+        lab.days(2)
+
+        searches = sum(KERNEL in one.path and one.method == "GET" for one in lab.world.requests)
+        assert searches == len(NAMESPACES)
+        assert len(lab.proofs("node")) > 5
 
     def test_a_namespace_that_is_still_being_deleted_is_waited_for(self, lab: Nodes) -> None:
         lab.pool_of()
@@ -474,6 +537,15 @@ class TestWhatIsInTheWay:
         lab.assert_nothing_left()
         assert lab.finding().reason == "NodesProven"
 
+    def test_a_subscription_that_is_taken_out_meanwhile_is_cleaned(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.look()
+        assert [*lab.left()]
+        lab.watched = False
+        lab.prove()
+
+        lab.assert_nothing_left()
+
     def test_a_policy_that_asks_for_less_meanwhile_ends_the_proof(self, lab: Nodes) -> None:
         lab.pool_of()
         lab.look()
@@ -493,6 +565,28 @@ class TestWhatIsInTheWay:
         assert lab.finding().reason == "NodesProven", "the verdict does not wait for it"
         assert [*lab.left()] == [KERNEL, *(pod.name for pod in lab.kube.in_namespace(KERNEL))]
         lab.prove(timedelta(minutes=30))
+        lab.assert_nothing_left()
+
+    def test_one_that_can_never_be_deleted_is_told_and_keeps_no_proof_from_being_renewed(self, lab: Nodes) -> None:
+        lab.ask_for("kernel", max_age="6h")
+        lab.pool_of()
+        no = Answer(403, "Forbidden", "cannot delete resource namespaces")
+        lab.world.faults.add(Fault(no, method="DELETE", kind="kubernetes", times=None))
+        lab.look(lasting=timedelta(hours=8))
+
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+        assert len({one["proofId"] for one in lab.proofs()}) == 2
+        tries = sum(one.method == "DELETE" for one in lab.world.requests)
+        assert tries < 8 * 6 + 10, "it is tried again every ten minutes"
+        reads = sum(one.method == "GET" and one.kind == "managedClusters" for one in lab.world.requests)
+        assert reads < 8 * 6 + 20, "and nothing else makes the app look"
+        told = lab.deferral(pool="")
+        assert told.reason == "NamespaceNotDeleted"
+        assert "cannot delete resource namespaces" in told.message
+
+        lab.world.faults.clear()
+        lab.prove()
+        assert lab.waits(pool="") == ""
         lab.assert_nothing_left()
 
     def test_a_proof_whose_nodes_can_not_be_listed_any_more_is_given_up_and_cleaned(self, lab: Nodes) -> None:

@@ -1,7 +1,7 @@
 """What a pod's end is worth: a clear 1 is a yes, a clear 0 a no, and all the rest is no answer."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -103,6 +103,37 @@ def test_a_pod_that_has_not_ended_says_why_and_whether_it_may(
 
     assert (found.fips, found.waits) == (None, waits)
     assert words in found.why
+
+
+@pytest.mark.parametrize("started", [datetime(1970, 1, 1, tzinfo=UTC), NOW])
+def test_an_image_without_a_shell_is_told_by_what_the_runtime_says(started: datetime) -> None:
+    said = 'exec: "sh": executable file not found in $PATH'
+    item = {
+        "metadata": {"name": "p", "labels": {"fipswarden/node-uid": NODE.uid}},
+        "spec": {"nodeName": NODE.name},
+        "status": {
+            "phase": "Failed",
+            "containerStatuses": [
+                {
+                    "name": "probe",
+                    "state": {
+                        "terminated": {
+                            "exitCode": 128,
+                            "reason": "StartError",
+                            "message": said,
+                            "startedAt": started.isoformat(),
+                        }
+                    },
+                }
+            ],
+        },
+    }
+
+    found = answer(read_pod(item))
+
+    assert found.fips is None
+    assert "StartError" in found.why
+    assert said in found.why
 
 
 class TestHost:
@@ -218,27 +249,32 @@ def test_a_yes_holds_this_proof_and_came_from_this_node(pod: ProbePod, asked: Qu
                 "status": {
                     "phase": "Succeeded",
                     "containerStatuses": [
+                        {"name": "istio-proxy", "imageID": "other", "state": {"terminated": {"exitCode": 1}}},
                         {
+                            "name": "probe",
                             "imageID": "i@sha256:1",
                             "state": {
                                 "terminated": {
                                     "exitCode": 0,
+                                    "reason": "Completed",
                                     "message": "said",
                                     "startedAt": "2026-11-23T09:30:04Z",
                                 }
                             },
-                        }
+                        },
                     ],
                 },
             },
-            ProbePod("p", "n", "u", "Succeeded", "", "", 0, "said", NOW, "i@sha256:1"),
+            ProbePod("p", "n", "u", "Succeeded", "Completed", "", 0, "said", NOW, "i@sha256:1"),
         ),
         (
             {
                 "metadata": {"name": "p"},
                 "status": {
                     "phase": "Pending",
-                    "containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}],
+                    "containerStatuses": [
+                        {"name": "probe", "state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}
+                    ],
                 },
             },
             ProbePod("p", "", "", "Pending", "", "ErrImagePull", None, "no", None, ""),
@@ -251,7 +287,7 @@ def test_a_yes_holds_this_proof_and_came_from_this_node(pod: ProbePod, asked: Qu
             ProbePod("p", "", "", "Failed", "Evicted", "", None, "low", None, ""),
         ),
         (
-            {"metadata": {"name": "p", "labels": []}, "spec": 3, "status": {"containerStatuses": [{"state": []}]}},
+            {"metadata": {"name": "p", "labels": []}, "spec": 3, "status": {"containerStatuses": [{"name": 1}]}},
             ProbePod("p", "", "", "", "", "", None, "", None, ""),
         ),
     ],

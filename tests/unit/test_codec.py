@@ -117,6 +117,7 @@ def test_names_become_camel_case_and_times_end_in_z() -> None:
         "level": "node",
         "id": "",
         "sampled": 0,
+        "began": None,
         "silent": "",
     }
 
