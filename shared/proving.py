@@ -107,11 +107,12 @@ class Proving:
         """Judge a pool by its labels; where these are well and not enough, say whom pods are to ask."""
         pool, remembered = subject.pool, memory.pool(subject.pool.name)
         read = _allowed(api, subject.settings.proof) or read
-        proof = take_proof(pool, read, self.now)
+        doubted = remembered.proof is not None and remembered.proof.doubted
+        proof = replace(take_proof(pool, read, self.now), doubted=doubted)
         nodes = () if isinstance(read, Unreadable) else nodes_of(read, pool.name)
         if proofs.asks_by_pods(subject) and proof.nodes and not proof.disagreeing:
             level = proofs.wanted_level(subject)
-            asked = Asked(pool.name, subject.settings.proof, level, nodes)
+            asked = Asked(pool.name, subject.settings.proof, level, nodes, doubted)
             return memory, asked if wanted or proofs.pods_due(subject) else None
         if wanted or _worth_recording(remembered.proof, proof):
             how = {"level": "node", "method": _LABELS, "way": _way(api)}
@@ -127,11 +128,12 @@ class Proving:
             return memory, None
         names = {pool.name for pool in cluster.pools}
         outside = [node for node in read if node.pool not in names or node.virtual]
-        found, known = take_strays(outside, self.now), memory.strays
+        known = memory.strays
+        found = replace(take_strays(outside, self.now), doubted=known is not None and known.doubted)
         asked = None
         if rules.policy.covers(cluster) and proofs.strays_need_pods(found, settings):
             machines = tuple(node for node in outside if not node.virtual)
-            asked = Asked(OUTSIDE, settings.proof, settings.proof.level, machines)
+            asked = Asked(OUTSIDE, settings.proof, settings.proof.level, machines, found.doubted)
             if known and proofs.still_deep(known, found, settings):
                 # It holds until the pods have answered.
                 again = OUTSIDE in wanted or proofs.stray_pods_due(cluster, known, settings, self.now)

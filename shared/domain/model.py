@@ -227,6 +227,8 @@ class Proof:
     """How many of the nodes were asked, where the policy lets some speak for all; 0: all were."""
     id: str = ""
     """The id of a proof that pods took; their evidence names it."""
+    doubted: bool = False
+    """A node has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +272,8 @@ class Strays:
     """Why, of some of them; empty if all did."""
     virtual: tuple[str, ...] = ()
     """Names of virtual nodes, ten at most: what runs there runs on machines that nobody can ask."""
+    doubted: bool = False
+    """One of them has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ class Asked:
     """What their answers prove."""
     nodes: tuple[Node, ...]
     """All of them."""
+    doubted: bool = False
+    """One of them has said no, or nothing, and not all have said yes since: none speaks for another then."""
 
     def sample(self, proof: str) -> tuple[Node, ...]:
         """Return those of them that are asked: all that are ready, or where the policy allows it some, by chance.
@@ -69,7 +71,7 @@ class Asked:
         The chance is in the proof's id: nobody can know beforehand who is asked, and every look picks the same ones.
         """
         ready = [node for node in self.nodes if node.ready]
-        if not self.settings.sampling:
+        if self.doubted or not self.settings.sampling:
             return tuple(ready)
         size = max(LEAST_SAMPLE, -(-len(ready) // 10))
         ready.sort(key=lambda node: hashlib.sha256(f"{proof} {node.uid}".encode()).digest())
@@ -99,6 +101,7 @@ def deepen(labels: Proof, asked: Asked, answers: Mapping[str, Answer], proof: st
         silent=reasons([node for node in unheard if node not in joined], answers),
         sampled=len(sample) if len(sample) < labels.nodes else 0,
         id=proof,
+        doubted=bool(noes or silent) or (asked.doubted and labels.missing > 0),
     )
 
 
@@ -132,6 +135,7 @@ def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], p
         level=asked.level,
         missing=missing,
         silent=reasons(unheard, answers),
+        doubted=bool(noes or unheard) or (asked.doubted and missing > 0),
     )
 
 

@@ -367,6 +367,33 @@ class TestSampling:
         assert lab.proofs()[-1]["proof"]["sampled"] == 12
         assert sum(answer is not None for answer in lab.answers().values()) == 12
 
+    @pytest.mark.parametrize("seed", range(4))
+    @pytest.mark.parametrize("word", [0, 7])
+    def test_one_that_said_no_or_nothing_is_not_forgotten_by_the_next_sample(self, seed: int, word: int) -> None:
+        """Not even where an API server that was away comes between, and a cluster that was touched."""
+        lab = Nodes(seed=seed)
+        lab.ask_for("kernel", sampling=True)
+        liars = lab.nodes(lab.pool_of(count=30))[:25]
+        for liar in liars:
+            liar.kernel_fips = word
+        lab.prove(timedelta(minutes=5))
+        found = lab.finding()
+        assert found.state is not COMPLIANT
+        for liar in liars[1:]:
+            liar.kernel_fips = 1
+        lab.cluster.pools["apps"].etag = "another"
+        fault = Fault(Answer(503, "ServiceUnavailable", "etcd"), method="GET", resource="/api/v1/nodes", times=1)
+        lab.world.faults.add(fault)
+        for _ in range(4):
+            lab.prove(timedelta(minutes=15))
+            assert lab.finding().state == found.state
+
+        liars[0].kernel_fips = 1
+        lab.prove(timedelta(minutes=15))
+        assert "All 30 nodes" in lab.finding().message
+        lab.days(3)
+        assert "sampled 10 of 30" in lab.finding().message
+
     def test_of_a_small_pool_all_are_asked(self, lab: Nodes) -> None:
         lab.ask_for("kernel", sampling=True)
         lab.pool_of(count=9)
