@@ -17,13 +17,13 @@ from shared.domain.answers import Answer
 from shared.domain.api_server import Way
 from shared.domain.checks import Subject
 from shared.domain.codec import plain
-from shared.domain.evaluate import cluster_settings, strays_due, to_prove
-from shared.domain.model import Cluster, Memory, Node, NodesRead, Pool, Probing, Proof, Unreadable
+from shared.domain.evaluate import cluster_settings, listing_due, strays_due, subjects, to_prove
+from shared.domain.model import Cluster, Memory, Node, NodesRead, Pool, Probing, Proof, Strays, Unreadable
 from shared.domain.probes import Question, question
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import ProofSettings
-from shared.domain.taken import Asked, deepen, deepen_strays, nodes_of, take_proof, take_strays
+from shared.domain.settings import ProofSettings, Settings
+from shared.domain.taken import Asked, deepen, deepen_strays, fewer, mark, nodes_of, take_proof, take_strays
 from shared.nodes import list_nodes
 from shared.ports import Kubernetes, KubernetesApi
 from shared.probing import STALLED, Probes, settled
@@ -62,10 +62,15 @@ class Proving:
         """
         due = to_prove(cluster, memory, rules, self.now, wanted)
         outside = OUTSIDE in wanted or strays_due(cluster, memory, rules, self.now)
-        if not due and not outside and memory.probing is None:
+        listing = listing_due(cluster, memory, rules.policy, self.now)
+        listed_lately = listing is None or listing > self.now
+        if not due and not outside and memory.probing is None and listed_lately:
             return memory
         with self.kubernetes.open(cluster, _all_ways(cluster, memory, rules)) as api:
             read = list_nodes(api)
+            memory, changed = self._compared(api, cluster, replace(memory, listed=self.now), rules, read)
+            wanted = {*wanted, *changed}
+            due = to_prove(cluster, memory, rules, self.now, wanted)
             memory, asked = self._by_labels(api, cluster, memory, rules, due, read, wanted)
             if isinstance(api, Unreadable):
                 return self._in_vain(memory, api)
@@ -75,6 +80,24 @@ class Proving:
                 memory = self._in_vain(memory, read)
                 return self._deleted(round_, memory) if memory.probing and memory.probing.over else memory
             return self._by_pods(round_, memory)
+
+    def _compared(
+        self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead
+    ) -> tuple[Memory, set[str]]:
+        """Remember which pools have nodes that were not asked, and say which are to be asked anew."""
+        changed: set[str] = set()
+        for subject in subjects(cluster, memory, rules.policy, self.now):
+            pool, taken = subject.pool, subject.memory.proof
+            if taken is None or isinstance(read, Unreadable) or _allowed(api, subject.settings.proof):
+                continue
+            nodes = nodes_of(read, pool.name)
+            if taken.asked == mark(nodes):
+                continue
+            changed |= {pool.name} if proofs.again(taken, self.now) else set()
+            # Without some that have gone, what the others said holds until they have been asked.
+            new = taken.changed or not fewer(nodes, taken.nodes, taken.at)
+            memory = memory.with_pool(pool.name, replace(subject.memory, proof=replace(taken, changed=new)))
+        return memory, changed
 
     def _in_vain(self, memory: Memory, why: Unreadable) -> Memory:
         """Give up what pods were asked, where nobody can be asked and it does not pass: they are only deleted then."""
@@ -134,14 +157,20 @@ class Proving:
         if rules.policy.covers(cluster) and proofs.strays_need_pods(found, settings):
             machines = tuple(node for node in outside if not node.virtual)
             asked = Asked(OUTSIDE, settings.proof, settings.proof.level, machines, found.doubted)
-            if known and proofs.still_deep(known, found, settings):
-                # It holds until the pods have answered.
-                again = OUTSIDE in wanted or proofs.stray_pods_due(cluster, known, settings, self.now)
-                return memory, asked if again else None
+            if known and self._holds(known, found, machines, settings):
+                again = OUTSIDE in wanted or proofs.stray_pods_due(cluster, known, found, settings, self.now)
+                return replace(memory, strays=replace(known, virtual=found.virtual)), asked if again else None
         if outside and (known is None or replace(known, at=found.at) != found):
             body = {"level": "node", "method": _LABELS, "way": _way(api), "strays": found, "nodes": outside}
             self.chain.append(RecordKind.PROOF, self.now, body)
         return replace(memory, strays=found), asked
+
+    def _holds(self, known: Strays, found: Strays, machines: Sequence[Node], settings: Settings) -> bool:
+        """Say whether what pods learned of nodes outside every pool holds until pods have answered again."""
+        if not known.level.reaches(settings.proof.level):
+            return False
+        same = known.asked == found.asked or fewer(machines, known.nodes, known.at)
+        return same or proofs.strays_flawed(known)
 
     def _by_pods(self, round_: "_Round", memory: Memory) -> Memory:
         """Send pods, or read what those that were sent have said, and delete them once all is said."""

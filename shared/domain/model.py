@@ -120,6 +120,15 @@ class Pool:
         """A fingerprint of what people configure, without what AKS, the autoscaler or a FIPS switch changes."""
         return fingerprint({key: value for key, value in self.body.items() if key not in _VOLATILE})
 
+    @property
+    def restless(self) -> bool:
+        """Its nodes come and go by themselves: autoscaled, or spot machines (agentPools, API 2026-08-01).
+
+        A pool of single machines is taken for one: its sizes have autoscalers of their own.
+        """
+        of_sizes = self.body.get("type") == "VirtualMachines"
+        return of_sizes or bool(self.body.get("enableAutoScaling")) or self.body.get("scaleSetPriority") == "Spot"
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -229,6 +238,10 @@ class Proof:
     """The id of a proof that pods took; their evidence names it."""
     doubted: bool = False
     """A node has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
+    asked: str = ""
+    """Fingerprint of the nodes that there were, each with its boot."""
+    changed: bool = False
+    """Nodes were seen since that are not those: they joined, took another's place or started anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +287,8 @@ class Strays:
     """Names of virtual nodes, ten at most: what runs there runs on machines that nobody can ask."""
     doubted: bool = False
     """One of them has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
+    asked: str = ""
+    """Fingerprint of the machines that there were, each with its boot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,6 +524,8 @@ class Memory:
     """Version of the monitoring agent's image; empty if it is not known."""
     probing: Probing | None = None
     """The proof that pods are taking; None if there is none, and nothing of one is left."""
+    listed: datetime | None = None
+    """When a look last listed the nodes, or tried to; None if none did."""
 
     def with_pool(self, name: str, pool: "PoolMemory") -> "Memory":
         """Return a memory in which one pool is remembered differently."""

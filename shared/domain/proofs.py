@@ -17,6 +17,8 @@ RENEW = timedelta(minutes=15)
 """How long before a proof by pods is too old it is taken anew: it takes some looks, in which the old one holds."""
 AGAIN = timedelta(minutes=10)
 """How soon pods are sent again after a proof by pods that settled nothing."""
+LISTING = timedelta(hours=1)
+"""How old a list of the nodes may be when a look comes: only a list shows which nodes joined or started anew."""
 NODES_UNREADABLE = "NodesUnreadable"
 """Reason of a proof that failed for a cause that may pass."""
 _S = ComplianceState
@@ -71,8 +73,12 @@ def pods_due(subject: Subject) -> bool:
     same = taken is not None and (taken.node_image, taken.etag) == (subject.pool.node_image, subject.pool.etag or "")
     if taken is None or not same or not taken.level.reaches(wanted_level(subject)):
         return True
-    flawed = bool(taken.unreadable or taken.disagreeing or taken.missing)
-    return not flawed or subject.now - taken.at >= AGAIN
+    return again(taken, subject.now)
+
+
+def again(taken: Proof, now: datetime) -> bool:
+    """Say whether pods may be sent again: not right after some that settled nothing."""
+    return not (taken.unreadable or taken.disagreeing or taken.missing) or now - taken.at >= AGAIN
 
 
 def _renews(subject: Subject) -> bool:
@@ -186,6 +192,9 @@ def _incomplete(subject: Subject, taken: Proof) -> Finding | None:
             return Finding("proof", _S.UNKNOWN, "NodesUnanswered", message)
         message = f"{missing} of {total} nodes are not there, or not ready: they are unproven."
         return Finding("proof", _S.UNKNOWN, "NodesMissing", message)
+    if taken.changed and not covered:
+        message = f"Nodes joined or started anew since all were asked, {taken.at:%Y-%m-%d %H:%M} UTC: not asked yet."
+        return Finding("proof", _S.UNKNOWN, "ProofMissing", message)
     return None
 
 
@@ -279,15 +288,16 @@ def strays_need_pods(found: Strays, settings: Settings) -> bool:
     return asked and found.nodes > 0 and not found.disabled
 
 
-def still_deep(known: Strays, found: Strays, settings: Settings) -> bool:
-    """Say whether what pods learned of nodes outside every pool is about as many nodes as there are."""
-    return known.level.reaches(settings.proof.level) and (known.nodes, known.virtual) == (found.nodes, found.virtual)
+def strays_flawed(known: Strays) -> bool:
+    """Say whether pods did not get a yes of every node outside every pool."""
+    return bool(known.disabled or known.missing)
 
 
-def stray_pods_due(cluster: Cluster, known: Strays, settings: Settings, now: datetime) -> bool:
+def stray_pods_due(cluster: Cluster, known: Strays, found: Strays, settings: Settings, now: datetime) -> bool:
     """Say whether pods are to be sent to nodes outside every pool again: not right after some that settled nothing."""
-    flawed = bool(known.disabled or known.missing)
-    return strays_due(cluster, known, settings, now) and (not flawed or now - known.at >= AGAIN)
+    if strays_flawed(known) and now - known.at < AGAIN:
+        return False
+    return known.asked != found.asked or strays_due(cluster, known, settings, now)
 
 
 def _strays_renew(found: Strays | None, settings: Settings, now: datetime) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from shared.domain.answers import Answer
 from shared.domain.model import Node, NodesRead, Pool, Proof, ProofLevel, Strays, Unreadable
-from shared.domain.proofs import NODES_UNREADABLE
+from shared.domain.proofs import CLOCKS, NODES_UNREADABLE
 from shared.domain.settings import ProofSettings
 
 _SHOWN = 10
@@ -27,12 +27,23 @@ def take_proof(pool: Pool, read: NodesRead, now: datetime) -> Proof:
     # A node that is not ready may be long gone: what its labels say proves nothing, but it may well disagree.
     ready = sum(node.ready for node in nodes)
     missing = max((pool.count or 0) - ready, len(nodes) - ready, 0)
-    return Proof(now, pool.node_image, ready, disagreeing, missing, etag=pool.etag or "")
+    return Proof(now, pool.node_image, ready, disagreeing, missing, etag=pool.etag or "", asked=mark(nodes))
 
 
 def nodes_of(read: Iterable[Node], pool: str) -> tuple[Node, ...]:
     """Return the machines of one pool."""
     return tuple(node for node in read if node.pool == pool and not node.virtual)
+
+
+def mark(nodes: Iterable[Node]) -> str:
+    """Return a fingerprint of machines: it changes with each that joins, goes, is exchanged or starts anew."""
+    each = sorted(f"{node.uid} {node.boot}" for node in nodes if not node.virtual)
+    return hashlib.sha256("\n".join(each).encode()).hexdigest()[:16]
+
+
+def fewer(nodes: Sequence[Node], than: int, at: datetime) -> bool:
+    """Say whether machines may just be those of whom `than` were asked at a time, without some that have gone."""
+    return len(nodes) < than and all(node.joined and node.joined < at - CLOCKS for node in nodes)
 
 
 def _agrees(node: Node, pool: Pool) -> bool:
@@ -48,7 +59,14 @@ def take_strays(outside: Sequence[Node], now: datetime) -> Strays:
     disabled = [node.name for node in machines if node.fips_label != "true"]
     virtual = sorted(node.name for node in outside if node.virtual)
     names = disabled or [node.name for node in machines]
-    return Strays(now, len(machines), len(disabled), tuple(sorted(names)[:_SHOWN]), virtual=tuple(virtual[:_SHOWN]))
+    return Strays(
+        now,
+        len(machines),
+        len(disabled),
+        tuple(sorted(names)[:_SHOWN]),
+        virtual=tuple(virtual[:_SHOWN]),
+        asked=mark(machines),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from local.world import rollout
 from local.world.access import APP
 from local.world.faults import Answer, Drop, Fault
 from local.world.kube import outside
-from local.world.model import Node
+from local.world.model import Node, Pool
 from shared.domain.model import ComplianceState, ProofLevel
 from shared.domain.probes import NAMESPACES, Method
 from shared.probing import AT_ONCE
@@ -204,6 +204,68 @@ class TestNodesThatComeAndGo:
 
         assert lab.finding().reason == reason
 
+    @pytest.mark.parametrize("restless", [True, False])
+    def test_a_liar_that_takes_a_proven_nodes_place_is_found(self, lab: Nodes, *, restless: bool) -> None:
+        """Their number stays as it was: within an hour where an autoscaler is at work, elsewhere at the next look."""
+        pool = lab.pool_of(enableAutoScaling=restless, minCount=1, maxCount=9)
+        lab.prove()
+        liar = self.exchange(lab, pool)
+        lab.days(0.1) if restless else lab.look(lasting=SOON)
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+        assert liar.name in lab.finding().message
+        lab.assert_nothing_left()
+
+    def test_elsewhere_the_daily_look_finds_it(self, lab: Nodes) -> None:
+        pool = lab.pool_of()
+        lab.prove()
+        self.exchange(lab, pool)
+        lab.days(1.1)
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+
+    def exchange(self, lab: Nodes, pool: Pool) -> Node:
+        """An hour later a node without FIPS, whose label says that it has it, takes another's place."""
+        lab.clock.advance(timedelta(minutes=61))
+        with lab.world.entered():
+            liar = rollout.make_node(lab.cluster, pool, "aks-apps-late-vmss000009", lab.clock.now())
+        liar.kernel_fips = 0
+        lab.nodes(pool)[0] = liar
+        return liar
+
+    def test_one_that_started_anew_since_the_proof_is_asked_again(self, lab: Nodes) -> None:
+        nodes = lab.nodes(lab.pool_of())
+        lab.prove()
+        lab.clock.advance(timedelta(minutes=61))
+        nodes[0].boot_id, nodes[0].kernel_fips = "another-boot", 0
+        lab.look()
+        assert lab.verdict(pool="apps") == "unknown: ProofMissing", "until it has answered"
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+
+    def test_when_one_has_gone_what_the_others_said_holds_until_they_are_asked_again(self, lab: Nodes) -> None:
+        pool = lab.pool_of()
+        lab.clock.advance(timedelta(hours=1))
+        lab.prove()
+        lab.clock.advance(timedelta(minutes=61))
+        lab.nodes(pool).pop()
+        pool.properties["count"] = 2
+        lab.look()
+        assert lab.finding().state is COMPLIANT
+        lab.prove()
+
+        assert "All 2 nodes" in lab.finding().message
+        assert len(lab.proofs()) == 2
+
+    def test_as_long_as_all_are_the_same_nobody_is_asked_again(self, lab: Nodes) -> None:
+        lab.pool_of(enableAutoScaling=True, minCount=1, maxCount=9)
+        lab.prove()
+        lab.days(1)
+
+        assert len(lab.proofs()) == 1
+        assert lab.asked_by("GET", "/nodes") >= 20
+
     def test_one_that_is_not_ready_is_unproven_and_the_others_are_asked(self, lab: Nodes) -> None:
         nodes = lab.nodes(lab.pool_of())
         nodes[0].ready, nodes[1].kernel_fips = False, 0
@@ -254,6 +316,24 @@ class TestOutside:
         assert node.name in found.message
         assert lab.strays().level is ProofLevel.KERNEL
         lab.assert_nothing_left()
+
+    @pytest.mark.parametrize("level", ["node", "kernel"])
+    def test_one_that_takes_another_ones_place_is_judged_within_two_hours(self, lab: Nodes, level: str) -> None:
+        lab.ask_for(level)
+        lab.cluster.properties["nodeProvisioningProfile"] = {"mode": "Auto"}
+        lab.pool_of()
+        with lab.world.entered():
+            outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        lab.prove()
+        assert lab.cluster_finding().state is COMPLIANT
+        with lab.world.entered():
+            lab.kube.outside.clear()
+            liar = outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=level == "kernel")
+        liar.kernel_fips = 0
+        lab.days(0.1)
+
+        assert liar.name in lab.cluster_finding().message
+        assert lab.cluster_finding().state is not COMPLIANT
 
     def test_one_that_does_not_answer_is_unknown(self, lab: Nodes) -> None:
         lab.kube.unpullable.add(IMAGE)
