@@ -241,10 +241,15 @@ def _well(found: Strays, settings: Settings) -> bool:
 def _machines(found: Strays, settings: Settings) -> Finding:
     """Say what is wrong with machines outside every pool."""
     level = settings.proof.level
-    if found.disabled:
-        asked = f" or say no at level {found.level}" if found.level.reaches(ProofLevel.KERNEL) else ""
+    if found.denying:
         message = (
-            f"{found.disabled} of {found.nodes} nodes outside every node pool don't carry the FIPS label{asked}: "
+            f"{found.denying} of {found.nodes} nodes outside every node pool carry the FIPS label and say no at level "
+            f"{found.level}: {_names(found)}. Treat them as not FIPS-enabled; delete them."
+        )
+        return Finding("strays", _S.INCONSISTENT, "NodesDisagree", message)
+    if found.disabled:
+        message = (
+            f"{found.disabled} of {found.nodes} nodes outside every node pool don't carry the FIPS label: "
             f"{_names(found)}. With node auto-provisioning set fipsMode: FIPS in the AKSNodeClass."
         )
         return Finding("strays", _S.NON_COMPLIANT, "NodesOutsidePools", message)

@@ -141,21 +141,18 @@ def _why(answer: Answer | None) -> str:
 def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], proof: str) -> Strays:
     """Return what nodes outside every pool have answered, on top of what their labels say."""
     sample = asked.sample(proof)
-    noes = {node.name for node in asked.nodes if node.fips_label != "true"}
-    noes |= {answer.node for answer in answers.values() if answer.fips is False and answer.node in _names(sample)}
+    plain = {node.name for node in asked.nodes if node.fips_label != "true"}
+    noes = {node.name for node in sample if (answer := answers.get(node.name)) and answer.fips is False} - plain
     unheard = [node for node in sample if (answer := answers.get(node.name)) is None or answer.fips is None]
     missing = len(unheard) + sum(not node.ready for node in asked.nodes)
-    names = tuple(sorted(noes or labels.names)[:_SHOWN])
+    names = tuple(sorted(noes or plain or labels.names)[:_SHOWN])
     return replace(
         labels,
-        disabled=len(noes),
+        disabled=len(noes | plain),
         names=names,
         level=asked.level,
         missing=missing,
         silent=reasons(unheard, answers),
-        doubted=bool(noes or unheard) or (asked.doubted and missing > 0),
+        doubted=bool(noes or plain or unheard) or (asked.doubted and missing > 0),
+        denying=len(noes),
     )
-
-
-def _names(nodes: Iterable[Node]) -> set[str]:
-    return {node.name for node in nodes}

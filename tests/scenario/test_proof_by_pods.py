@@ -302,7 +302,7 @@ class TestOutside:
 
     @pytest.mark.parametrize(
         ("kernel", "expected"),
-        [(1, ("NodesOutsidePoolsProven", COMPLIANT)), (0, ("NodesOutsidePools", ComplianceState.NON_COMPLIANT))],
+        [(1, ("NodesOutsidePoolsProven", COMPLIANT)), (0, ("NodesDisagree", INCONSISTENT))],
     )
     def test_their_kernels_are_judged(self, lab: Nodes, kernel: int, expected: tuple[str, ComplianceState]) -> None:
         lab.pool_of()
@@ -315,6 +315,8 @@ class TestOutside:
         assert (found.reason, found.state) == expected
         assert node.name in found.message
         assert lab.strays().level is ProofLevel.KERNEL
+        loud = [one.severity for one in lab.alerts.sent if one.reason == "NodesDisagree"]
+        assert loud == ([] if kernel else ["critical"])
         lab.assert_nothing_left()
 
     @pytest.mark.parametrize("level", ["node", "kernel"])
