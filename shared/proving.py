@@ -147,12 +147,14 @@ class Proving:
     ) -> tuple[Memory, Asked | None]:
         """Remember, and record, the nodes in no pool of ARM's list, and say whom of them pods are to ask."""
         settings = cluster_settings(rules.policy, cluster)
-        if isinstance(read, Unreadable) or _allowed(api, settings.proof):
+        if isinstance(read, Unreadable):
             return memory, None
         names = {pool.name for pool in cluster.pools}
         outside = [node for node in read if node.pool not in names or node.virtual]
         known = memory.strays
         found = replace(take_strays(outside, self.now), doubted=known is not None and known.doubted)
+        if outside and (barred := _allowed(api, settings.proof)):
+            return self._barred(cluster, memory, settings, found, barred), None
         asked = None
         if rules.policy.covers(cluster) and proofs.strays_need_pods(found, settings):
             machines = tuple(node for node in outside if not node.virtual)
@@ -164,6 +166,23 @@ class Proving:
             body = {"level": "node", "method": _LABELS, "way": _way(api), "strays": found, "nodes": outside}
             self.chain.append(RecordKind.PROOF, self.now, body)
         return replace(memory, strays=found), asked
+
+    def _barred(self, cluster: Cluster, memory: Memory, settings: Settings, found: Strays, why: Unreadable) -> Memory:
+        """Remember that there are nodes outside every pool whose rule does not allow the way that was found."""
+        known = memory.strays
+        lately = known is not None and self.now - known.at <= settings.proof.max_age
+        if (
+            known
+            and lately
+            and known.asked == found.asked
+            and not proofs.strays_due(cluster, known, settings, self.now)
+        ):
+            return memory
+        unread = Strays(self.now, found.nodes, doubted=found.doubted, unreadable=f"{why.reason}: {why.message}")
+        if known is None or replace(known, at=self.now) != unread:
+            body = {"level": "node", "method": _LABELS, "way": "", "strays": unread, "nodes": ()}
+            self.chain.append(RecordKind.PROOF, self.now, body)
+        return replace(memory, strays=unread)
 
     def _holds(self, known: Strays, found: Strays, machines: Sequence[Node], settings: Settings) -> bool:
         """Say whether what pods learned of nodes outside every pool holds until pods have answered again."""
@@ -260,7 +279,7 @@ def _allowed(api: Entered, settings: ProofSettings) -> Unreadable | None:
     """Say why a pool's nodes may not be read the way that the cluster was entered."""
     if isinstance(api, Unreadable) or api.way in settings.ways:
         return None
-    message = f"The cluster could be entered by its {api.way} alone, which the pool's rule does not allow."
+    message = f"The cluster could be entered by its {api.way} alone, which the nodes' rule does not allow."
     return Unreadable("WayNotAllowed", message, None)
 
 

@@ -25,7 +25,7 @@ POD_DEADLINE = timedelta(minutes=5)
 """`activeDeadlineSeconds`: longer than a proof waits for an answer, so that why there was none can still be read."""
 PROVIDERS = ("fips", "symcrypt", "symcryptprovider")
 """Ids of the OpenSSL 3 providers that are FIPS modules: OpenSSL's own (openssl.org, fips_module), and SymCrypt's, which
-Microsoft's openssl.cnf calls `symcryptprovider` (its scripts for SymCrypt-OpenSSL; AgentBaker's tests, FACTS 6, look for
+Microsoft calls `symcryptprovider` in openssl.cnf (scripts of SymCrypt-OpenSSL; AgentBaker tests, FACTS 6, look for
 what begins with `fips` or `symcrypt`). One that is called otherwise is taken for neither."""
 REGISTRY_EXIT = 7
 """With this exit code the registry's probe ends whatever it read: only of a container that failed does the log become

@@ -224,6 +224,9 @@ def strays(cluster: Cluster, found: Strays | None, settings: Settings, now: date
     """Judge the nodes that belong to no node pool of ARM's list: only the nodes themselves show them."""
     if settings.fips is not Fips.REQUIRED:
         return None
+    if found and found.unreadable:
+        reason, _, message = found.unreadable.partition(": ")
+        return Finding("strays", _S.UNKNOWN, reason, message)
     if found is None or now - found.at > settings.proof.max_age:
         if not cluster.unlisted and not (found and (found.nodes or found.virtual)):
             return None

@@ -337,6 +337,42 @@ class TestOutside:
         assert liar.name in lab.cluster_finding().message
         assert lab.cluster_finding().state is not COMPLIANT
 
+    @pytest.mark.parametrize("virtual", [True, False])
+    def test_those_whose_rule_does_not_allow_the_way_are_unknown(self, lab: Nodes, *, virtual: bool) -> None:
+        """Without Entra there is the certificate alone, and only the pool's rule allows it."""
+        lab.cluster.properties["aadProfile"] = None
+        lab.pool_of()
+        with lab.world.entered():
+            if virtual:
+                outside.add_virtual_node(lab.cluster)
+            else:
+                outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=False)
+        proof = f'{{ level: kernel, image: "{IMAGE}", client_certificates: true }}'
+        lab.policies.rules = ruled(
+            f"mode: alert\nrules:\n  - {{ name: r, match: {{ pools: [apps] }}, mode: alert, proof: {proof} }}\n"
+        )
+        lab.prove()
+
+        assert lab.finding().reason == "NodesProven"
+        assert (lab.cluster_finding().reason, lab.cluster_finding().state) == ("WayNotAllowed", UNKNOWN)
+        posture = lab.stored().posture
+        assert posture
+        assert posture.state is UNKNOWN
+
+        lab.ask_for("node", client_certificates=True)
+        lab.prove(timedelta(hours=2))
+        assert lab.cluster_finding().reason == ("VirtualNodes" if virtual else "NodesOutsidePools")
+
+    def test_virtual_nodes_are_known_where_no_pool_has_to_be_asked(self, lab: Nodes) -> None:
+        lab.ask_for("control-plane")
+        lab.cluster.properties["addonProfiles"] = {"aciConnectorLinux": {"enabled": True}}
+        lab.pool_of()
+        with lab.world.entered():
+            outside.add_virtual_node(lab.cluster)
+        lab.prove()
+
+        assert lab.cluster_finding().reason == "VirtualNodes"
+
     def test_one_that_does_not_answer_is_unknown(self, lab: Nodes) -> None:
         lab.kube.unpullable.add(IMAGE)
         with lab.world.entered():
