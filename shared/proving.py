@@ -171,12 +171,8 @@ class Proving:
         """Remember that there are nodes outside every pool whose rule does not allow the way that was found."""
         known = memory.strays
         lately = known is not None and self.now - known.at <= settings.proof.max_age
-        if (
-            known
-            and lately
-            and known.asked == found.asked
-            and not proofs.strays_due(cluster, known, settings, self.now)
-        ):
+        same = known is not None and (known.asked, known.virtual) == (found.asked, found.virtual)
+        if lately and same and not proofs.strays_due(cluster, known, settings, self.now):
             return memory
         unread = Strays(self.now, found.nodes, doubted=found.doubted, unreadable=f"{why.reason}: {why.message}")
         if known is None or replace(known, at=self.now) != unread:

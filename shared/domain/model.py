@@ -289,6 +289,8 @@ class Strays:
     """One of them has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
     asked: str = ""
     """Fingerprint of the machines that there were, each with its boot."""
+    sampled: int = 0
+    """How many of them were asked, where the policy lets some speak for all; 0: all were."""
     unreadable: str = ""
     """Why they may not be judged by what they show, as `Reason: message`; empty if they may."""
     denying: int = 0

@@ -203,6 +203,9 @@ def _proven(subject: Subject, taken: Proof) -> Finding:
     if not taken.level.reaches(level):
         message = f"{_all(taken)} carried the FIPS label; the policy asks for level {level}: not asked yet."
         return Finding("proof", _S.UNKNOWN, "ProofLevelMissing", message)
+    if taken.sampled and not subject.settings.proof.sampling:
+        message = f"{taken.sampled} of {taken.nodes} nodes were asked; the policy asks for all of them: not asked yet."
+        return Finding("proof", _S.UNKNOWN, "ProofLevelMissing", message)
     said = (
         "carried fips_enabled=true and the image"
         if taken.level is ProofLevel.NODE
@@ -238,7 +241,13 @@ def strays(cluster: Cluster, found: Strays | None, settings: Settings, now: date
 
 def _well(found: Strays, settings: Settings) -> bool:
     deep = settings.proof.level.reaches(ProofLevel.KERNEL)
-    return not found.disabled and not (deep and (found.missing or not found.level.reaches(settings.proof.level)))
+    return not found.disabled and not (deep and (found.missing or not _deep_enough(found, settings)))
+
+
+def _deep_enough(found: Strays, settings: Settings) -> bool:
+    """Say whether as many of the nodes outside every pool were asked, and as deep, as the policy asks for."""
+    enough = settings.proof.sampling or not found.sampled
+    return found.level.reaches(settings.proof.level) and enough
 
 
 def _machines(found: Strays, settings: Settings) -> Finding:
@@ -256,8 +265,11 @@ def _machines(found: Strays, settings: Settings) -> Finding:
             f"{_names(found)}. With node auto-provisioning set fipsMode: FIPS in the AKSNodeClass."
         )
         return Finding("strays", _S.NON_COMPLIANT, "NodesOutsidePools", message)
-    if not found.level.reaches(level):
-        message = f"{found.nodes} nodes outside every node pool carry the FIPS label; at level {level} not asked yet."
+    if not _deep_enough(found, settings):
+        asked = " all" if found.sampled else ""
+        message = (
+            f"{found.nodes} nodes outside every node pool carry the FIPS label; at level {level} not{asked} asked."
+        )
         return Finding("strays", _S.UNKNOWN, "ProofLevelMissing", message)
     message = f"{found.missing} of {found.nodes} nodes outside every node pool are unproven. {found.silent}".strip()
     return Finding("strays", _S.UNKNOWN, "NodesUnanswered", message)
@@ -273,7 +285,10 @@ def _virtual(found: Strays) -> Finding | None:
     if not found.nodes:
         return None
     said = "carry the FIPS label" if found.level is ProofLevel.NODE else f"said so at level {found.level}"
-    message = f"{found.nodes} nodes outside every node pool {said}: {_names(found)}."
+    who = f"{found.nodes} nodes"
+    if found.sampled:
+        who, said = f"{found.sampled} nodes", f"{said} (sampled {found.sampled} of {found.nodes}; all carry the label)"
+    message = f"{who} outside every node pool {said}: {_names(found)}."
     return Finding("strays", _S.COMPLIANT, "NodesOutsidePoolsProven", message)
 
 

@@ -145,7 +145,7 @@ def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], p
     noes = {node.name for node in sample if (answer := answers.get(node.name)) and answer.fips is False} - plain
     unheard = [node for node in sample if (answer := answers.get(node.name)) is None or answer.fips is None]
     missing = len(unheard) + sum(not node.ready for node in asked.nodes)
-    names = tuple(sorted(noes or plain or labels.names)[:_SHOWN])
+    names = tuple(sorted(noes or plain or {node.name for node in sample} or labels.names)[:_SHOWN])
     return replace(
         labels,
         disabled=len(noes | plain),
@@ -155,4 +155,5 @@ def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], p
         silent=reasons(unheard, answers),
         doubted=bool(noes or plain or unheard) or (asked.doubted and missing > 0),
         denying=len(noes),
+        sampled=len(sample) if len(sample) < sum(node.ready for node in asked.nodes) else 0,
     )

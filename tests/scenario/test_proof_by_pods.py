@@ -512,6 +512,25 @@ class TestSampling:
         lab.days(3)
         assert "sampled 10 of 30" in lab.finding().message
 
+    def test_where_the_policy_allows_it_no_more_all_are_asked(self, lab: Nodes) -> None:
+        lab.ask_for("kernel", sampling=True)
+        lab.pool_of(count=20)
+        with lab.world.entered():
+            for _ in range(12):
+                outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        lab.prove()
+        assert "sampled 10 of 20" in lab.finding().message
+        assert "sampled 10 of 12" in lab.cluster_finding().message
+        (record,) = [one for one in lab.proofs() if "strays" in one]
+        assert record["strays"]["sampled"] == 10
+
+        lab.ask_for("kernel")
+        lab.look()
+        assert (lab.finding().state, lab.cluster_finding().state) == (UNKNOWN, UNKNOWN)
+        lab.prove()
+        assert "All 20 nodes" in lab.finding().message
+        assert lab.cluster_finding().message.startswith("12 nodes outside every node pool said so")
+
     def test_of_a_small_pool_all_are_asked(self, lab: Nodes) -> None:
         lab.ask_for("kernel", sampling=True)
         lab.pool_of(count=9)

@@ -78,9 +78,9 @@ def test_what_is_not_clear_or_not_of_this_proof_node_and_boot_is_no_answer(pod: 
     assert not found.waits
 
 
-@pytest.mark.parametrize("nothing", ["boot", "uid"])
-def test_a_node_that_does_not_say_its_boot_or_which_machine_it_is_proves_nothing(nothing: str) -> None:
-    unsaid = replace(NODE, **{nothing: ""})
+@pytest.mark.parametrize("nothing", [{"boot": ""}, {"uid": ""}])
+def test_a_node_that_does_not_say_its_boot_or_which_machine_it_is_proves_nothing(nothing: dict[str, Any]) -> None:
+    unsaid = replace(NODE, **nothing)
     linux = ended(f"fips=1 boot={unsaid.boot} proof={PROOF}", uid=unsaid.uid)
     windows = ended(VALUE.format(1), 7, uid=unsaid.uid)
 
