@@ -155,7 +155,12 @@ def _cluster_news(cluster: ClusterId, old: Posture | None, new: Posture, seq: in
         return
     before = {(one.check, one.reason) for one in old.cluster_findings} if old else set()
     for finding in new.cluster_findings:
-        if finding.state in _SEVERITY and (finding.check, finding.reason) not in before:
+        if finding.reason in _TRANSIENT:
+            since = finding.since or new.at
+            fresh = new.at - since >= LASTS and (old is None or old.at - since < LASTS)
+        else:
+            fresh = (finding.check, finding.reason) not in before
+        if finding.state in _SEVERITY and fresh:
             yield _cluster_alert(cluster, finding, seq, new.at, _SEVERITY[finding.state])
 
 

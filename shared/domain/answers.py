@@ -5,7 +5,7 @@ proof, is no answer.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,11 @@ from shared.domain.probes import CONTAINER, NODE_LABEL, PROVIDERS, REGISTRY_EXIT
 CLOCKS_APART = timedelta(minutes=5)
 """How far a node's clock may be behind ours; the proof's id in the answer is what binds it to the proof."""
 _SAID = re.compile(r"fips=(?P<fips>\d*) boot=(?P<boot>\S*) proof=(?P<proof>\S+)")
-_VALUE = re.compile(r"Enabled\s+REG_DWORD\s+0x(?P<value>[0-9a-fA-F]+)")
+_KEY = re.compile(r"HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\FIPSAlgorithmPolicy", re.IGNORECASE)
+"""The line that `reg query` prints above the values of the key that was asked."""
+_VALUE = re.compile(r"\s*Enabled\s+REG_DWORD\s+0x(?P<value>[0-9a-fA-F]+)\s*")
+_WITHOUT_PROVIDERS = re.compile(r"AKSUbuntu-(?:1804|2004)(?!\d)", re.IGNORECASE)
+"""Images whose OpenSSL is 1.1: providers came with OpenSSL 3 (openssl.org, "OpenSSL 3.0 migration guide")."""
 _ABSENT = "unable to find the specified registry key or value"
 _HOPELESS = ("InvalidImageName", "ErrImageNeverPull")
 
@@ -112,6 +116,9 @@ def read_answer(asked: Question, found: ProbePod, proof: str, began: datetime) -
         # container_start.go) and why.
         why = f"the pod does not say that it started after the proof began: {found.started}, {found.reason}"
         return _silent(answer, f"{why}: {_short(found)}")
+    if not node.uid or not node.boot:
+        # The pod's name holds both, so that what was said on another machine or boot is not found: not without them.
+        return _silent(answer, "Kubernetes does not say which machine the node is, or on which boot")
     if asked.method is Method.REGISTRY:
         return _registry(answer, found, proof)
     return _linux(answer, found, proof, node)
@@ -131,7 +138,7 @@ def _linux(answer: Answer, found: ProbePod, proof: str, node: Node) -> Answer:
     said = _SAID.match(found.message)
     if said is None or said["proof"] != proof:
         return _silent(answer, _unsaid(found))
-    if not node.boot or said["boot"] != node.boot:
+    if said["boot"] != node.boot:
         return _silent(answer, f"it was answered on boot {said['boot']}, and the node is on boot {node.boot}")
     value = said["fips"]
     if (value, found.exit_code) not in (("1", 0), ("0", 1)):
@@ -151,10 +158,12 @@ def _host(answer: Answer, message: str, node: Node) -> Answer:
     if node.os_sku == "AzureContainerLinux" and not marker:
         return replace(answer, fips=False, why="/etc/system-fips is not there")
     if openssl.startswith("OpenSSL 1."):
+        if not _WITHOUT_PROVIDERS.match(node.image_label):
+            return _silent(answer, f"{openssl} is not what the node's image ({node.image_label or 'not known'}) has")
         return replace(answer, why=f"{openssl} knows no providers: the kernel's value alone counts")
     if "Providers:" not in message:
         return _silent(answer, f"OpenSSL's providers can't be listed on the host: {message[-300:].strip()}")
-    if not any(name.lower().startswith(PROVIDERS) for name in found):
+    if not any(name.lower() in PROVIDERS for name in found):
         return replace(
             answer, fips=False, why=f"OpenSSL has no active FIPS provider, only {', '.join(found) or 'none'}"
         )
@@ -178,17 +187,18 @@ def _active(message: str) -> list[str]:
 
 
 def _registry(answer: Answer, found: ProbePod, proof: str) -> Answer:
-    # The pod's name holds the boot, and the node is on that boot still: the answer is from no other.
-    if found.exit_code != REGISTRY_EXIT or f"proof={proof}" not in found.message:
+    lines = [line.strip() for line in found.message.splitlines()]
+    if found.exit_code != REGISTRY_EXIT or f"proof={proof}" not in lines:
         return _silent(answer, _unsaid(found))
-    value = _VALUE.search(found.message)
-    if value:
+    values = [value for line in _under_key(lines) if (value := _VALUE.fullmatch(line))]
+    if len(values) == 1:
+        (value,) = values
         number = int(value["value"], 16)
         answer = replace(answer, value=f"{number:#x}")
         if number not in (0, 1):
             return _silent(answer, f"the registry's value is {number:#x}, which is neither on nor off")
         return replace(answer, fips=number == 1)
-    if _ABSENT in found.message:
+    if not values and _ABSENT in found.message:
         return replace(answer, value="absent", fips=False, why="the registry has no value FIPSAlgorithmPolicy, Enabled")
     return _silent(answer, f"the registry was not read: {_short(found)}")
 
@@ -196,6 +206,12 @@ def _registry(answer: Answer, found: ProbePod, proof: str) -> Answer:
 def _unsaid(found: ProbePod) -> str:
     reason = f" ({found.reason})" if found.reason else ""
     return f"the pod ended with {found.exit_code}{reason} and did not say what was asked: {_short(found)}"
+
+
+def _under_key(lines: Sequence[str]) -> Sequence[str]:
+    """Return what `reg query` printed of the key that was asked, and of no other."""
+    at = next((number for number, line in enumerate(lines, 1) if _KEY.fullmatch(line)), len(lines))
+    return lines[at:]
 
 
 def _short(found: ProbePod) -> str:

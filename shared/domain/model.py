@@ -120,6 +120,15 @@ class Pool:
         """A fingerprint of what people configure, without what AKS, the autoscaler or a FIPS switch changes."""
         return fingerprint({key: value for key, value in self.body.items() if key not in _VOLATILE})
 
+    @property
+    def restless(self) -> bool:
+        """Its nodes come and go by themselves: autoscaled, or spot machines (agentPools, API 2026-08-01).
+
+        A pool of single machines is taken for one: its sizes have autoscalers of their own.
+        """
+        of_sizes = self.body.get("type") == "VirtualMachines"
+        return of_sizes or bool(self.body.get("enableAutoScaling")) or self.body.get("scaleSetPriority") == "Spot"
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -229,6 +238,12 @@ class Proof:
     """The id of a proof that pods took; their evidence names it."""
     began: datetime | None = None
     """When the first pod of it was sent; None if it was taken at once, from labels."""
+    doubted: bool = False
+    """A node has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
+    asked: str = ""
+    """Fingerprint of the nodes that there were, each with its boot."""
+    changed: bool = False
+    """Nodes were seen since that are not those: they joined, took another's place or started anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +291,16 @@ class Strays:
     """Why, of some of them; empty if all did."""
     virtual: tuple[str, ...] = ()
     """Names of virtual nodes, ten at most: what runs there runs on machines that nobody can ask."""
+    doubted: bool = False
+    """One of them has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
+    asked: str = ""
+    """Fingerprint of the machines that there were, each with its boot."""
+    sampled: int = 0
+    """How many of them were asked, where the policy lets some speak for all; 0: all were."""
+    unreadable: str = ""
+    """Why they may not be judged by what they show, as `Reason: message`; empty if they may."""
+    denying: int = 0
+    """How many carry the label and said that they don't have FIPS; `names` are theirs then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,6 +540,8 @@ class Memory:
     """A look has searched the cluster for what a proof left of which a lost row knew."""
     verifying: Mapping[str, datetime] = field(default_factory=dict, hash=False)
     """When a look first saw each request for a fresh proof, by the request's id: what was begun before is not fresh."""
+    listed: datetime | None = None
+    """When a look last listed the nodes, or tried to; None if none did."""
 
     def with_pool(self, name: str, pool: "PoolMemory") -> "Memory":
         """Return a memory in which one pool is remembered differently."""

@@ -25,8 +25,10 @@ CONTAINER = "probe"
 """Name of the container that asks."""
 POD_DEADLINE = timedelta(minutes=5)
 """`activeDeadlineSeconds`: longer than a proof waits for an answer, so that why there was none can still be read."""
-PROVIDERS = ("fips", "symcrypt")
-"""What the id of an OpenSSL 3 provider begins with that is a FIPS module (AgentBaker e2e, FACTS 6)."""
+PROVIDERS = ("fips", "symcrypt", "symcryptprovider")
+"""Ids of the OpenSSL 3 providers that are FIPS modules: OpenSSL's own (openssl.org, fips_module), and SymCrypt's, which
+Microsoft calls `symcryptprovider` in openssl.cnf (scripts of SymCrypt-OpenSSL; AgentBaker tests, FACTS 6, look for
+what begins with `fips` or `symcrypt`). One that is called otherwise is taken for neither."""
 REGISTRY_EXIT = 7
 """With this exit code the registry's probe ends whatever it read: only of a container that failed does the log become
 the termination message (`FallbackToLogsOnError`), and no right to read logs is needed."""

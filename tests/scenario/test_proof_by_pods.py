@@ -13,7 +13,7 @@ from local.world import rollout
 from local.world.access import APP
 from local.world.faults import Answer, Drop, Fault
 from local.world.kube import outside
-from local.world.model import Node
+from local.world.model import Node, Pool
 from shared.domain.model import ComplianceState, ProofLevel
 from shared.domain.probes import NAMESPACES, Method
 from shared.probing import AT_ONCE
@@ -204,6 +204,68 @@ class TestNodesThatComeAndGo:
 
         assert lab.finding().reason == reason
 
+    @pytest.mark.parametrize("restless", [True, False])
+    def test_a_liar_that_takes_a_proven_nodes_place_is_found(self, lab: Nodes, *, restless: bool) -> None:
+        """Their number stays as it was: within an hour where an autoscaler is at work, elsewhere at the next look."""
+        pool = lab.pool_of(enableAutoScaling=restless, minCount=1, maxCount=9)
+        lab.prove()
+        liar = self.exchange(lab, pool)
+        lab.days(0.1) if restless else lab.look(lasting=SOON)
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+        assert liar.name in lab.finding().message
+        lab.assert_nothing_left()
+
+    def test_elsewhere_the_daily_look_finds_it(self, lab: Nodes) -> None:
+        pool = lab.pool_of()
+        lab.prove()
+        self.exchange(lab, pool)
+        lab.days(1.1)
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+
+    def exchange(self, lab: Nodes, pool: Pool) -> Node:
+        """An hour later a node without FIPS, whose label says that it has it, takes another's place."""
+        lab.clock.advance(timedelta(minutes=61))
+        with lab.world.entered():
+            liar = rollout.make_node(lab.cluster, pool, "aks-apps-late-vmss000009", lab.clock.now())
+        liar.kernel_fips = 0
+        lab.nodes(pool)[0] = liar
+        return liar
+
+    def test_one_that_started_anew_since_the_proof_is_asked_again(self, lab: Nodes) -> None:
+        nodes = lab.nodes(lab.pool_of())
+        lab.prove()
+        lab.clock.advance(timedelta(minutes=61))
+        nodes[0].boot_id, nodes[0].kernel_fips = "another-boot", 0
+        lab.look()
+        assert lab.verdict(pool="apps") == "unknown: ProofMissing", "until it has answered"
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+
+    def test_when_one_has_gone_what_the_others_said_holds_until_they_are_asked_again(self, lab: Nodes) -> None:
+        pool = lab.pool_of()
+        lab.clock.advance(timedelta(hours=1))
+        lab.prove()
+        lab.clock.advance(timedelta(minutes=61))
+        lab.nodes(pool).pop()
+        pool.properties["count"] = 2
+        lab.look()
+        assert lab.finding().state is COMPLIANT
+        lab.prove()
+
+        assert "All 2 nodes" in lab.finding().message
+        assert len(lab.proofs()) == 2
+
+    def test_as_long_as_all_are_the_same_nobody_is_asked_again(self, lab: Nodes) -> None:
+        lab.pool_of(enableAutoScaling=True, minCount=1, maxCount=9)
+        lab.prove()
+        lab.days(1)
+
+        assert len(lab.proofs()) == 1
+        assert lab.asked_by("GET", "/nodes") >= 20
+
     def test_one_that_is_not_ready_is_unproven_and_the_others_are_asked(self, lab: Nodes) -> None:
         nodes = lab.nodes(lab.pool_of())
         nodes[0].ready, nodes[1].kernel_fips = False, 0
@@ -240,7 +302,7 @@ class TestOutside:
 
     @pytest.mark.parametrize(
         ("kernel", "expected"),
-        [(1, ("NodesOutsidePoolsProven", COMPLIANT)), (0, ("NodesOutsidePools", ComplianceState.NON_COMPLIANT))],
+        [(1, ("NodesOutsidePoolsProven", COMPLIANT)), (0, ("NodesDisagree", INCONSISTENT))],
     )
     def test_their_kernels_are_judged(self, lab: Nodes, kernel: int, expected: tuple[str, ComplianceState]) -> None:
         lab.pool_of()
@@ -253,7 +315,63 @@ class TestOutside:
         assert (found.reason, found.state) == expected
         assert node.name in found.message
         assert lab.strays().level is ProofLevel.KERNEL
+        loud = [one.severity for one in lab.alerts.sent if one.reason == "NodesDisagree"]
+        assert loud == ([] if kernel else ["critical"])
         lab.assert_nothing_left()
+
+    @pytest.mark.parametrize("level", ["node", "kernel"])
+    def test_one_that_takes_another_ones_place_is_judged_within_two_hours(self, lab: Nodes, level: str) -> None:
+        lab.ask_for(level)
+        lab.cluster.properties["nodeProvisioningProfile"] = {"mode": "Auto"}
+        lab.pool_of()
+        with lab.world.entered():
+            outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        lab.prove()
+        assert lab.cluster_finding().state is COMPLIANT
+        with lab.world.entered():
+            lab.kube.outside.clear()
+            liar = outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=level == "kernel")
+        liar.kernel_fips = 0
+        lab.days(0.1)
+
+        assert liar.name in lab.cluster_finding().message
+        assert lab.cluster_finding().state is not COMPLIANT
+
+    @pytest.mark.parametrize("virtual", [True, False])
+    def test_those_whose_rule_does_not_allow_the_way_are_unknown(self, lab: Nodes, *, virtual: bool) -> None:
+        """Without Entra there is the certificate alone, and only the pool's rule allows it."""
+        lab.cluster.properties["aadProfile"] = None
+        lab.pool_of()
+        with lab.world.entered():
+            if virtual:
+                outside.add_virtual_node(lab.cluster)
+            else:
+                outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=False)
+        proof = f'{{ level: kernel, image: "{IMAGE}", client_certificates: true }}'
+        lab.policies.rules = ruled(
+            f"mode: alert\nrules:\n  - {{ name: r, match: {{ pools: [apps] }}, mode: alert, proof: {proof} }}\n"
+        )
+        lab.prove()
+
+        assert lab.finding().reason == "NodesProven"
+        assert (lab.cluster_finding().reason, lab.cluster_finding().state) == ("WayNotAllowed", UNKNOWN)
+        posture = lab.stored().posture
+        assert posture
+        assert posture.state is UNKNOWN
+
+        lab.ask_for("node", client_certificates=True)
+        lab.prove(timedelta(hours=2))
+        assert lab.cluster_finding().reason == ("VirtualNodes" if virtual else "NodesOutsidePools")
+
+    def test_virtual_nodes_are_known_where_no_pool_has_to_be_asked(self, lab: Nodes) -> None:
+        lab.ask_for("control-plane")
+        lab.cluster.properties["addonProfiles"] = {"aciConnectorLinux": {"enabled": True}}
+        lab.pool_of()
+        with lab.world.entered():
+            outside.add_virtual_node(lab.cluster)
+        lab.prove()
+
+        assert lab.cluster_finding().reason == "VirtualNodes"
 
     def test_one_that_does_not_answer_is_unknown(self, lab: Nodes) -> None:
         lab.kube.unpullable.add(IMAGE)
@@ -366,6 +484,52 @@ class TestSampling:
         assert "sampled 12 of 120" in lab.finding().message
         assert lab.proofs()[-1]["proof"]["sampled"] == 12
         assert sum(answer is not None for answer in lab.answers().values()) == 12
+
+    @pytest.mark.parametrize("seed", range(4))
+    @pytest.mark.parametrize("word", [0, 7])
+    def test_one_that_said_no_or_nothing_is_not_forgotten_by_the_next_sample(self, seed: int, word: int) -> None:
+        """Not even where an API server that was away comes between, and a cluster that was touched."""
+        lab = Nodes(seed=seed)
+        lab.ask_for("kernel", sampling=True)
+        liars = lab.nodes(lab.pool_of(count=30))[:25]
+        for liar in liars:
+            liar.kernel_fips = word
+        lab.prove(timedelta(minutes=5))
+        found = lab.finding()
+        assert found.state is not COMPLIANT
+        for liar in liars[1:]:
+            liar.kernel_fips = 1
+        lab.cluster.pools["apps"].etag = "another"
+        fault = Fault(Answer(503, "ServiceUnavailable", "etcd"), method="GET", resource="/api/v1/nodes", times=1)
+        lab.world.faults.add(fault)
+        for _ in range(4):
+            lab.prove(timedelta(minutes=15))
+            assert lab.finding().state == found.state
+
+        liars[0].kernel_fips = 1
+        lab.prove(timedelta(minutes=15))
+        assert "All 30 nodes" in lab.finding().message
+        lab.days(3)
+        assert "sampled 10 of 30" in lab.finding().message
+
+    def test_where_the_policy_allows_it_no_more_all_are_asked(self, lab: Nodes) -> None:
+        lab.ask_for("kernel", sampling=True)
+        lab.pool_of(count=20)
+        with lab.world.entered():
+            for _ in range(12):
+                outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        lab.prove()
+        assert "sampled 10 of 20" in lab.finding().message
+        assert "sampled 10 of 12" in lab.cluster_finding().message
+        (record,) = [one for one in lab.proofs() if "strays" in one]
+        assert record["strays"]["sampled"] == 10
+
+        lab.ask_for("kernel")
+        lab.look()
+        assert (lab.finding().state, lab.cluster_finding().state) == (UNKNOWN, UNKNOWN)
+        lab.prove()
+        assert "All 20 nodes" in lab.finding().message
+        assert lab.cluster_finding().message.startswith("12 nodes outside every node pool said so")
 
     def test_of_a_small_pool_all_are_asked(self, lab: Nodes) -> None:
         lab.ask_for("kernel", sampling=True)

@@ -23,9 +23,11 @@ from shared.domain.model import (
     Plan,
     PoolMemory,
     Posture,
+    ProofLevel,
     Strays,
     Unreadable,
 )
+from shared.domain.settings import ProofSettings
 from tests.builders import (
     ENFORCING,
     NOW,
@@ -221,6 +223,18 @@ class TestNodesOutsidePools:
 
     PROVEN = memory(apps=proof())
     STRAY = judged(cluster(), replace(PROVEN, strays=Strays(NOW, 2, 1, ("n1",))))
+
+    def test_that_they_are_being_asked_is_told_only_once_it_lasts(self) -> None:
+        """They come and go by themselves: each time all of them are asked anew."""
+        deep = book(proof=ProofSettings(ProofLevel.KERNEL))
+        remembered = replace(self.PROVEN, strays=Strays(NOW, 2, 0, ("n1",)))
+        old, told_of = None, []
+        for minutes in (0, 59, 60, 61):
+            new = evaluate(cluster(), remembered, deep, old, NOW + timedelta(minutes=minutes))
+            told_of.append(told(old, new))
+            old = new
+
+        assert [("", "warning", "ProofLevelMissing") in each for each in told_of] == [False, False, True, False]
 
     def test_they_are_told_once(self) -> None:
         assert told(GOOD, self.STRAY) == [("", "warning", "NodesOutsidePools")]
