@@ -97,8 +97,9 @@ def risked(subject: Subject, kind: ActionKind) -> Iterator[tuple[str, str]]:
     """Yield reason and message of everything for which the policy has a step wait, the gravest first."""
     known = subject.memory.workloads
     deferring = [harm for harm in RISKS if harm.treated(subject) is Risk.DEFER and (harm is not SMB or _gets(kind))]
-    if known and known.unreadable and deferring:
-        yield "WorkloadsUnreadable", _unread(known.unreadable)
+    why = known.unreadable if known else "no look has come to it yet."
+    if why and deferring:
+        yield "WorkloadsUnreadable", _unread(why)
     for harm in deferring:
         if told := harm.told(subject):
             yield harm.reason, told
