@@ -97,16 +97,18 @@ def _read(get: Ask, pools: Collection[str], now: datetime) -> Surveyed | Unreada
 def _surroundings(get: Ask) -> kube.Surroundings | Unreadable:
     found = _lists(
         get,
-        (kube.VOLUMES, kube.read_volume, "persistent volumes"),
         (kube.CLASSES, kube.read_class, "storage classes"),
         (kube.BUDGETS, kube.read_budget, "pod disruption budgets"),
     )
     if isinstance(found, Unreadable):
         return found
-    volumes, classes = dict(found[0]), {name: kind for names, kind in found[1] for name in names}
-    read = partial(kube.read_claim, volumes=volumes, classes=classes)
+    classes = {name: kind for names, kind in found[0] for name in names}
+    volumes = _lists(get, (kube.VOLUMES, partial(kube.read_volume, classes=classes), "persistent volumes"))
+    if isinstance(volumes, Unreadable):
+        return volumes
+    read = partial(kube.read_claim, volumes=dict(volumes[0]), classes=classes)
     claims = _lists(get, (kube.CLAIMS, read, "persistent volume claims"))
-    return claims if isinstance(claims, Unreadable) else kube.Surroundings(dict(claims[0]), classes, found[2])
+    return claims if isinstance(claims, Unreadable) else kube.Surroundings(dict(claims[0]), classes, found[1])
 
 
 def _pods(
