@@ -421,6 +421,18 @@ class OutcomeState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AbortTried:
+    """What became so far of the abort of an operation that AKS did not take at once."""
+
+    request: str
+    """Id of the request for which it is sent."""
+    refusals: int = 0
+    """How often AKS refused it for the time being."""
+    after: datetime | None = None
+    """It is not sent again before this time; None: it may be."""
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """Our own operation on a pool, kept in the rollout row before anything is begun."""
 
@@ -447,7 +459,9 @@ class Operation:
     resumes: str = ""
     """Who let it be sent to a pool that AKS had left in Failed or Canceled; empty for any other."""
     aborted: str = ""
-    """Who asked us to abort it, and was granted that; empty if nobody was."""
+    """Who asked us to abort it, where AKS took that or may have; empty otherwise: then its end is nobody's wish."""
+    abort: AbortTried | None = None
+    """The abort that was sent last; None if none was."""
 
 
 @dataclass(frozen=True, slots=True)
