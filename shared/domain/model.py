@@ -500,7 +500,7 @@ class PoolMemory:
     noticed_of: str = ""
     """Fingerprint of the step that its owner was told of."""
     workloads: Workloads | None = None
-    """What a reimage would harm, as long as one is due and wanted; None if that was not read."""
+    """What a reimage would harm, as long as one is due and wanted, or else its SMB volumes; None if not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,6 +517,8 @@ class Memory:
     """Nodes outside every pool; None if the nodes were never asked."""
     agent: str = ""
     """Version of the monitoring agent's image; empty if it is not known."""
+    agent_at: datetime | None = None
+    """When that was read; None in rows of versions that did not say so."""
     probing: Probing | None = None
     """The proof that pods are taking; None if there is none, and nothing of one is left."""
 

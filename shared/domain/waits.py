@@ -146,10 +146,8 @@ def _busy(cluster: Cluster) -> str:
 def harmful(situation: Situation, step: Step) -> Wait | None:
     """What runs on the pool and would not bear it, as it was read last: `shared.workloads` reads it before a step."""
     known = step.subject.memory.workloads
-    if known is None and situation.assuming:
-        return None
     left = known.until - situation.now if known else situation.poll
-    for reason, message in risked(step.subject, step.kind):
+    for reason, message in risked(step.subject, step.kind, assuming=situation.assuming):
         return Wait(reason, message, max(left, situation.poll))
     return None
 
