@@ -34,7 +34,7 @@ from shared.domain.steps import UNFINISHED
 from shared.look import Look
 from shared.proving import OUTSIDE
 from shared.remediation import shows
-from shared.requested import clear, drop_unreadable, open_requests
+from shared.requested import clear, drop_unreadable, read_requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ def serve(look: Look, read: Cluster | Gone, rules: Rulebook) -> Served:
     answers: list[str] = []
     waiting = False
     verify: set[str] = set()
-    for request in open_requests(look.ports.rollout, look.cluster):
+    requests, unread = read_requests(look.ports.rollout, look.cluster)
+    for request in requests:
         answer = _answer(look, read, request, rules)
         if answer is None:
             waiting = True
@@ -84,7 +85,8 @@ def serve(look: Look, read: Cluster | Gone, rules: Rulebook) -> Served:
             look.hold.save(answer.memory)
         clear(look.ports.rollout, look.cluster, request)
         answers.append(f"{request.kind} {request.pool}: {answer.outcome}")
-    if dropped := drop_unreadable(look.ports.rollout, look.cluster, look.ports.clock.now()):
+    dropped = drop_unreadable(look.ports.rollout, look.cluster, look.ports.clock.now()) if unread else 0
+    if dropped:
         answers.append(f"{dropped} that nobody can read: dropped")
     return Served(tuple(answers), waiting, frozenset(verify))
 

@@ -24,8 +24,14 @@ _Entries = Sequence[Any]
 
 def open_requests(table: Table, cluster: ClusterId) -> tuple[Request, ...]:
     """Return what is asked, the oldest first; what only a later version understands is left to it."""
-    found = (_request(entry) for entry in _entries(table.read(cluster.key, _KEY)))
-    return tuple(sorted((one for one in found if one), key=lambda one: (one.at, one.id)))
+    return read_requests(table, cluster)[0]
+
+
+def read_requests(table: Table, cluster: ClusterId) -> tuple[tuple[Request, ...], bool]:
+    """Return what is asked, the oldest first, and whether there is anything beside that can't be read."""
+    entries = _entries(table.read(cluster.key, _KEY))
+    found = [one for entry in entries if (one := _request(entry))]
+    return tuple(sorted(found, key=lambda one: (one.at, one.id))), len(found) < len(entries)
 
 
 def ask(table: Table, cluster: ClusterId, request: Request) -> None:
