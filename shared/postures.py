@@ -33,6 +33,8 @@ class StoredPosture:
     """Alerts of commits up to now that may not have reached the queue."""
     begun: str = ""
     """Intent of the last operation whose beginning was told."""
+    owed: tuple[str, ...] = ()
+    """Pools whose remediation has ended, and of which nobody could be told yet how they are."""
     digest: str = ""
     """Fingerprint of verdicts and plan: an observation is recorded when it changes."""
     control: str = ""

@@ -530,7 +530,7 @@ def test_each_of_two_steps_needs_a_persons_word_for_what_it_does() -> None:
         now = lab.clock.now()
         approve(lab.rollout, waiting.approval, Approval("ana", now, now + DAY, waiting.message))
     lab.look(lasting=HOUR)
-    assert words == ["enableFIPS = True, osSKU = Ubuntu2204", "osSKU = Ubuntu2204", "enableFIPS = True"]
+    assert words == ['enableFIPS = true, osSKU = "Ubuntu2204"', 'osSKU = "Ubuntu2204"', "enableFIPS = true"]
     assert (lab.puts(), lab.verdict()) == ([400, 200, 200], PROVEN)
 
 

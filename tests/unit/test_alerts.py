@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.alerts import LASTS, SEVERITIES, Before, alert_id, begun, changes, news, running
+from shared.domain.alerts import LASTS, SEVERITIES, Before, alert_id, begun, changes, news, owed, running
 from shared.domain.budget import breaker_open
 from shared.domain.evaluate import evaluate
 from shared.domain.model import (
@@ -291,6 +291,20 @@ class TestNews:
         assert self.told(GOOD, after, remembered=remembered) == [("apps", "NodesProven")]
         assert self.told(None, after, remembered=remembered) == [("apps", "NodesProven")]
         assert self.told(after, after, remembered=remembered) == []
+
+    def test_it_is_told_when_the_proof_took_several_looks_and_only_once(self) -> None:
+        remembered = memory(apps=PoolMemory(ended=NOW + timedelta(minutes=1)))
+        asking = at(cluster(), NOW + timedelta(minutes=2), None, remembered)
+        waiting = owed(Before(BAD), asking, remembered)
+        proven = memory(apps=PoolMemory(proof(), ended=NOW + timedelta(minutes=1)))
+        well = at(cluster(), NOW + timedelta(minutes=3), asking, proven)
+
+        assert waiting == ("apps",)
+        assert owed(Before(asking, owed=waiting), asking, remembered) == ("apps",), "as long as it takes"
+        found = news(cluster_id(), Before(asking, owed=waiting), well, self.NOTHING, proven, 8)
+        assert [(alert.severity, alert.reason) for alert in found] == [("good", "NodesProven")]
+        assert owed(Before(asking, owed=waiting), well, proven) == ()
+        assert news(cluster_id(), Before(well), well, self.NOTHING, proven, 9) == ()
 
     def test_an_owner_is_told_before_a_reimage(self) -> None:
         planned = Plan(None, (), None, (self.NOTICE,))
