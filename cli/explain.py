@@ -150,7 +150,7 @@ def _situation(read: Cluster, rules: Rulebook, clusters: "Clusters", before: "Po
     rollout, now = bootstrap.table("rollout"), bootstrap.SystemClock().now()
     memory = read_memory(rollout, read.id)
     posture = evaluate(read, memory, rules, before, now)
-    found = Situation(read, posture, memory, rules, read_budget(rollout), (), now, Timing().poll)
+    found = Situation(read, posture, memory, rules, read_budget(rollout), (), now, Timing().poll, assuming=True)
     # Also where the mode does not act: what else the step would wait for is part of the answer.
     if any(step.subject.settings.cluster_maintenance for step in due(found)):
         return replace(found, maintenance=clusters.maintenance(read.id))

@@ -194,7 +194,7 @@ def _maintenance(*, live: bool) -> "Callable[[ClusterId], Maintenance]":
 
 def _asks_maintenance(known: Known, rules: Rulebook, now: datetime) -> bool:
     posture = evaluate(known.cluster, known.memory, rules, None, now)
-    found = Situation(known.cluster, posture, known.memory, rules, Budget(), (), now, timedelta())
+    found = Situation(known.cluster, posture, known.memory, rules, Budget(), (), now, timedelta(), assuming=True)
     return any(step.asks_maintenance for step in due(found))
 
 

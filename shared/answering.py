@@ -7,10 +7,11 @@ finds the records and does the rest.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.domain.arm_errors import ABORTED, LASTING
 from shared.domain.model import (
+    AbortTried,
     Accepted,
     BeginResult,
     Cluster,
@@ -30,7 +31,7 @@ from shared.domain.steps import UNFINISHED
 from shared.domain.verified import Verified, verified
 from shared.look import Look
 from shared.remediation import shows
-from shared.requested import clear, open_requests
+from shared.requested import clear, drop_unreadable, read_requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class Answer:
     """What is remembered from now on; None if nothing changes. It is saved after the answer was recorded."""
 
 
+_SELDOM = timedelta(hours=1)
+"""How often at least an abort is sent that AKS refuses for the time being."""
+
 Server = Callable[[Look, Cluster, Request], Answer | None]
 """Serves one kind of request; None: not done yet, the next look goes on with it."""
 
@@ -52,7 +56,7 @@ class Served:
     """What a look did about requests."""
 
     answers: tuple[str, ...] = ()
-    """`kind pool: outcome`, for the log."""
+    """`kind pool: outcome`, and how many were dropped unread, for the log."""
     waiting: bool = False
     """Some are not done yet: the look comes back soon."""
     verify: frozenset[str] = frozenset()
@@ -64,7 +68,7 @@ def serve(look: Look, read: Cluster | Gone, rules: Rulebook) -> Served:
     answers: list[str] = []
     waiting = False
     verify: set[str] = set()
-    requests = open_requests(look.ports.rollout, look.cluster)
+    requests, unread = read_requests(look.ports.rollout, look.cluster)
     _seen(look, requests)
     for request in requests:
         answer = _answer(look, read, request, rules)
@@ -78,6 +82,9 @@ def serve(look: Look, read: Cluster | Gone, rules: Rulebook) -> Served:
             look.hold.save(answer.memory)
         clear(look.ports.rollout, look.cluster, request)
         answers.append(f"{request.kind} {request.pool}: {answer.outcome}")
+    dropped = drop_unreadable(look.ports.rollout, look.cluster, look.ports.clock.now()) if unread else 0
+    if dropped:
+        answers.append(f"{dropped} that nobody can read: dropped")
     return Served(tuple(answers), waiting, frozenset(verify))
 
 
@@ -183,23 +190,34 @@ _AFTERWARDS = (
 
 
 def _aborted(look: Look, operation: Operation, request: Request) -> Answer | None:
-    if not operation.aborted:
+    tried = operation.abort
+    if tried is None or tried.request != request.id:
         _record(look, request, "asked", {"operation": operation.intent})
+        tried = AbortTried(request.id)
+    if tried.after and look.ports.clock.now() < tried.after:
+        return None
     # Also the fence: what follows leaves soon after this write, by the same rule as a PUT, or not at all.
-    look.hold.save(replace(look.memory, operation=replace(operation, aborted=request.by)))
-    return _said(look, operation, look.ports.clusters.abort(look.cluster, operation.pool, request.id))
+    look.hold.save(replace(look.memory, operation=replace(operation, aborted=request.by, abort=tried)))
+    return _said(look, operation, tried, look.ports.clusters.abort(look.cluster, operation.pool, request.id))
 
 
-def _said(look: Look, operation: Operation, result: BeginResult) -> Answer | None:
+def _said(look: Look, operation: Operation, tried: AbortTried, result: BeginResult) -> Answer | None:
     match result:
         case Accepted(_, correlation_id):
             told = f"AKS took the abort; correlation id {correlation_id or 'not given'}. {_AFTERWARDS}"
             return Answer(OutcomeState.ACCEPTED, told)
         case Refused(reason, message, retry_after) if retry_after is None or reason in LASTING:
-            memory = replace(look.memory, operation=replace(operation, aborted=""))
+            memory = replace(look.memory, operation=replace(operation, aborted="", abort=None))
             return Answer(OutcomeState.REFUSED, f"AKS refused the abort. {message}", memory)
-        case Refused() | Unanswered():
+        case Refused(_, _, retry_after):
             # AKS says 409 where the operation ended first (SDK, begin_abort_latest_operation): the next look sees it.
+            # Where it goes on saying so, less and less often. What it refuses it has not taken: how the operation ends
+            # is then its own doing, unless an earlier abort got no answer.
+            pause = max(retry_after or timedelta(), min(look.ports.timing.poll * 2**tried.refusals, _SELDOM))
+            later = AbortTried(tried.request, tried.refusals + 1, look.ports.clock.now() + pause)
+            look.hold.save(replace(look.memory, operation=replace(operation, abort=later)))
+            return None
+        case Unanswered():
             return None
 
 

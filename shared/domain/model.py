@@ -452,6 +452,18 @@ class OutcomeState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AbortTried:
+    """What became so far of the abort of an operation that AKS did not take at once."""
+
+    request: str
+    """Id of the request for which it is sent."""
+    refusals: int = 0
+    """How often AKS refused it for the time being."""
+    after: datetime | None = None
+    """It is not sent again before this time; None: it may be."""
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """Our own operation on a pool, kept in the rollout row before anything is begun."""
 
@@ -478,7 +490,9 @@ class Operation:
     resumes: str = ""
     """Who let it be sent to a pool that AKS had left in Failed or Canceled; empty for any other."""
     aborted: str = ""
-    """Who asked us to abort it, and was granted that; empty if nobody was."""
+    """Who asked us to abort it, where AKS took that or may have; empty otherwise: then its end is nobody's wish."""
+    abort: AbortTried | None = None
+    """The abort that was sent last; None if none was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,7 +531,7 @@ class PoolMemory:
     noticed_of: str = ""
     """Fingerprint of the step that its owner was told of."""
     workloads: Workloads | None = None
-    """What a reimage would harm, as long as one is due and wanted; None if that was not read."""
+    """What a reimage would harm, as long as one is due and wanted, or else its SMB volumes; None if not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -534,6 +548,8 @@ class Memory:
     """Nodes outside every pool; None if the nodes were never asked."""
     agent: str = ""
     """Version of the monitoring agent's image; empty if it is not known."""
+    agent_at: datetime | None = None
+    """When that was read; None in rows of versions that did not say so."""
     probing: Probing | None = None
     """The proof that pods are taking; None if there is none, and nothing of one is left."""
     searched: bool = False

@@ -93,12 +93,18 @@ def _unread(why: str) -> str:
     return f"What runs on the pool could not be read: {why}"
 
 
-def risked(subject: Subject, kind: ActionKind) -> Iterator[tuple[str, str]]:
-    """Yield reason and message of everything for which the policy has a step wait, the gravest first."""
+def risked(subject: Subject, kind: ActionKind, *, assuming: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield reason and message of everything for which the policy has a step wait, the gravest first.
+
+    `assuming`: what nobody has read is taken for harmless.
+    """
     known = subject.memory.workloads
     deferring = [harm for harm in RISKS if harm.treated(subject) is Risk.DEFER and (harm is not SMB or _gets(kind))]
-    if known and known.unreadable and deferring:
-        yield "WorkloadsUnreadable", _unread(known.unreadable)
+    why = known.unreadable if known else ""
+    if not assuming and (known is None or known.only_smb):
+        why = why or "no look has come to it yet."
+    if why and deferring:
+        yield "WorkloadsUnreadable", _unread(why)
     for harm in deferring:
         if told := harm.told(subject):
             yield harm.reason, told

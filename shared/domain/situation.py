@@ -23,6 +23,9 @@ class Situation:
     now: datetime
     poll: timedelta
     """How soon to come back while an operation of ours runs."""
+    assuming: bool = False
+    """Whether nothing is taken to run on a pool of which nobody has read what does: where one only guesses what would
+    be done, never where it is done."""
 
     @property
     def slow_poll(self) -> timedelta:

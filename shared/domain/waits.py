@@ -151,8 +151,9 @@ def _busy(cluster: Cluster) -> str:
 def harmful(situation: Situation, step: Step) -> Wait | None:
     """What runs on the pool and would not bear it, as it was read last: `shared.workloads` reads it before a step."""
     known = step.subject.memory.workloads
-    for reason, message in risked(step.subject, step.kind):
-        return Wait(reason, message, max(known.until - situation.now, situation.poll) if known else None)
+    left = known.until - situation.now if known else situation.poll
+    for reason, message in risked(step.subject, step.kind, assuming=situation.assuming):
+        return Wait(reason, message, max(left, situation.poll))
     return None
 
 

@@ -215,6 +215,8 @@ ROWS: dict[str, list[Row]] = {
     "WorkloadsUnreadable": [
         Row(HOUR, pool=PoolMemory(workloads=unread(NOW, "KubernetesForbidden: no.", passing=False))),
         Row(HOUR / 4, pool=PoolMemory(workloads=unread(NOW, "Unreachable: no.", passing=True))),
+        # Where something is begun, what nobody has read is not taken for harmless.
+        Row(POLL, changes={"assuming": False}),
     ],
     "Throttled": [
         Row(7 * POLL, pool=PoolMemory(not_before=NOW + 7 * POLL, waiting="Throttled: AKS refused: slow down"))
