@@ -12,12 +12,13 @@ from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.fleet import FleetReading, add_from, say_unseen
 from cli.naming import a_file, add_output
 from cli.rules import load
-from cli.scope import scope_gaps, with_scope
+from cli.scope import ALL_OUT, scope_gaps, with_scope
 from shared.domain.difference import difference
 from shared.domain.fleet_warnings import FleetSeen, fleet_warnings
 from shared.domain.ids import ClusterId
 from shared.domain.model import Cluster, Memory, Unreadable
 from shared.domain.pages import Gap
+from shared.domain.policy import Policy
 from shared.domain.policy_warnings import rulebook_warnings
 from shared.domain.rulebook import Rulebook
 from shared.domain.saved import Entry
@@ -32,7 +33,8 @@ _DESCRIPTION = (
 )
 _EXIT = (
     "exit codes: 1 it disrupts more (a step would be taken that was not, or another one); else 2 a part of the fleet "
-    "was not seen; else 0. 64 bad input or usage, 69 could not run (sign-in, network, storage)"
+    "was not seen, or NEW leaves out all of it; else 0. 64 bad input or usage, 69 could not run (sign-in, network, "
+    "storage)"
 )
 
 
@@ -59,18 +61,20 @@ def _diff(chosen: argparse.Namespace) -> int:
         raise InputError("--fresh reads from ARM and --from reads files: give one of the two")
     now = datetime.now(UTC)
     old, new = _rulebooks(chosen)
-    fleet = _Fleet(FleetReading(), _memories(live=not chosen.files and not chosen.old), FleetSeen(new.policy))
+    memories = _memories(live=not chosen.files and not chosen.old)
+    fleet = _Fleet(FleetReading(), memories, FleetSeen(new.policy), (old.rules.policy, new.policy))
     found = difference(fleet.clusters(chosen.files, fresh=chosen.fresh), old.rules, new, now)
     fleet.gaps.extend(scope_gaps(new, fleet.reading.covered))
     warnings = (*rulebook_warnings(new, now), *fleet.warnings(new))
     names, notes = (old.name, str(chosen.new)), (*old.notes, *fleet.notes, *new.warnings)
+    notes += (ALL_OUT,) if fleet.shut_out else ()
     report = Report(found, (old.rules, new), names, tuple(fleet.gaps), notes, warnings)
     with cut_short():
         print_difference(report, chosen.output)
     say_unseen(report.gaps, report.notes)
     if found.disrupts_more:
         return NON_COMPLIANT
-    return UNKNOWN if report.gaps else OK
+    return UNKNOWN if report.gaps or fleet.shut_out else OK
 
 
 def _rulebooks(chosen: argparse.Namespace) -> tuple[Old, Rulebook]:
@@ -101,7 +105,13 @@ class _Fleet:
     reading: FleetReading
     memory: Callable[[ClusterId], Memory]
     seen: FleetSeen
+    policies: tuple[Policy, Policy]
+    """The old one and the new one."""
     keys: set[str] = field(default_factory=set)
+    excluded: bool = False
+    """The new policy leaves out something of what was read."""
+    judged: bool = False
+    """It is about something of it, or may be."""
 
     @property
     def gaps(self) -> list[Gap]:
@@ -111,15 +121,24 @@ class _Fleet:
     def notes(self) -> tuple[str, ...]:
         return tuple(self.reading.notes)
 
+    @property
+    def shut_out(self) -> bool:
+        """Say whether the new policy's scope leaves out all that was read."""
+        return self.excluded and not self.judged
+
     def clusters(self, files: list[str] | None, *, fresh: bool) -> Iterator[tuple[Cluster, Memory]]:
         """Yield the clusters that could be read, each with what is remembered of it."""
         for entry in self.reading.entries(files, fresh=fresh):
-            name = str(entry.cluster or entry.where)
-            self.gaps.extend(_gaps(entry, name))
+            in_scope = [_covers(policy, entry) for policy in self.policies]
+            self.excluded, self.judged = self.excluded or not in_scope[1], self.judged or in_scope[1]
+            if any(in_scope):
+                self.gaps.extend(_gaps(entry, str(entry.cluster or entry.where)))
             if isinstance(entry.read, Cluster):
                 self._keep(entry.read)
                 if not unfit(entry.read):
                     yield entry.read, self.memory(entry.read.id)
+            else:
+                self.seen.note(entry.read)
 
     def _keep(self, read: Cluster) -> None:
         if read.id.key in self.keys:
@@ -131,6 +150,13 @@ class _Fleet:
     def warnings(self, new: Rulebook) -> tuple[str, ...]:
         """Return what is nowhere in the fleet; of one that was seen in part that can't be said."""
         return () if self.gaps else fleet_warnings(new, self.seen)
+
+
+def _covers(policy: Policy, entry: Entry) -> bool:
+    """Say whether an entry is, or may be, in a policy's scope."""
+    if isinstance(entry.read, Cluster):
+        return policy.covers(entry.read)
+    return entry.cluster is None or policy.may_cover(entry.cluster)
 
 
 def _gaps(entry: Entry, name: str) -> Iterator[Gap]:

@@ -50,24 +50,42 @@ def add(commands: Any) -> None:
 
 def _explain(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
-    from shared.domain.explain import explain
-    from shared.postures import read_posture
 
     cluster, name = ours(named_cluster(chosen.cluster)), _pool_name(chosen.pool)
     rules, source = _rules(chosen.policy, chosen.exemptions)
     _, clusters = bootstrap.standalone_fleet()
     read = _read(clusters, cluster)
-    if isinstance(read, Unreadable):
+    if isinstance(read, Unreadable) and rules.policy.may_cover(cluster):
         print(plain_text(f"{cluster} can't be read, so {name} is unknown: {read.reason}: {read.message}"))
         return UNKNOWN
-    before = read_posture(bootstrap.table("posture"), read.id).posture
-    explained, unseen = explain(_situation(read, rules, clusters, before), _pool(read, name)), _unseen(before)
+    if isinstance(read, Unreadable):
+        explained, unseen = _excluded(cluster, name, rules), ""
+    else:
+        explained, unseen = _explained(read, name, rules, clusters)
     with cut_short():
         if chosen.output == "json":
             print(json.dumps(_plain(explained, unseen, rules, source), indent=2))
         else:
             _print(explained, unseen, rules, source)
     return of_states([explained.verdict.state] if explained.verdict else ())
+
+
+def _excluded(cluster: ClusterId, name: str, rules: Rulebook) -> "Explanation":
+    """Explain a pool of a cluster whose name says that it is out of scope, whatever else is known of it."""
+    from shared import bootstrap
+    from shared.domain.explain import Explanation, outside
+
+    return Explanation(cluster, name, bootstrap.SystemClock().now(), outside(rules.policy, cluster))
+
+
+def _explained(read: Cluster, name: str, rules: Rulebook, clusters: "Clusters") -> "tuple[Explanation, str]":
+    """Explain a pool, and say why the app itself knows nothing of its cluster, if so."""
+    from shared import bootstrap
+    from shared.domain.explain import explain
+    from shared.postures import read_posture
+
+    before = read_posture(bootstrap.table("posture"), read.id).posture
+    return explain(_situation(read, rules, clusters, before), _pool(read, name)), _unseen(before)
 
 
 def _pool_name(text: str) -> str:
@@ -132,7 +150,7 @@ def _situation(read: Cluster, rules: Rulebook, clusters: "Clusters", before: "Po
     rollout, now = bootstrap.table("rollout"), bootstrap.SystemClock().now()
     memory = read_memory(rollout, read.id)
     posture = evaluate(read, memory, rules, before, now)
-    found = Situation(read, posture, memory, rules, read_budget(rollout), (), now, Timing().poll)
+    found = Situation(read, posture, memory, rules, read_budget(rollout), (), now, Timing().poll, assuming=True)
     # Also where the mode does not act: what else the step would wait for is part of the answer.
     if any(step.subject.settings.cluster_maintenance for step in due(found)):
         return replace(found, maintenance=clusters.maintenance(read.id))

@@ -87,9 +87,8 @@ def _forecast(chosen: argparse.Namespace) -> int:
     report = Report(found, basis.rules, basis.source, tuple(fleet.reading.gaps), beside, warnings)
     with cut_short():
         print_forecast(report, chosen.output)
-    all_out = bool(known) and not (found.pools or found.beside_pools)
-    say_unseen(fleet.reading.gaps, (*fleet.reading.notes, *([ALL_OUT] if all_out else [])))
-    return UNKNOWN if all_out else _code(found)
+    say_unseen(fleet.reading.gaps, (*fleet.reading.notes, *([ALL_OUT] if fleet.shut_out else [])))
+    return UNKNOWN if fleet.shut_out else _code(found)
 
 
 def _code(found: "Forecast") -> int:

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cli.fleet import FleetReading, counted
+from cli.forecast_copies import merged
 from shared.domain.afterwards import with_etags
 from shared.domain.budget import Budget, Counts
-from shared.domain.census import DONE
-from shared.domain.evaluate import evaluate
+from shared.domain.evaluate import evaluate, unreadable
 from shared.domain.fleet_warnings import FleetSeen, fleet_warnings
 from shared.domain.ids import ClusterId
-from shared.domain.model import WORST_FIRST, Cluster, ClusterRead, ComplianceState, Memory, Unreadable
+from shared.domain.model import Cluster, ClusterRead, ComplianceState, Memory, Posture, Unreadable
 from shared.domain.pages import Gap
 from shared.domain.rulebook import Rulebook
 from shared.domain.saved import Entry
@@ -36,34 +36,45 @@ class Found:
     reading: FleetReading
     rules: Rulebook
     now: datetime
-    reads: dict[str, Cluster | Unreadable] = field(default_factory=dict)
-    """By key of the cluster."""
-    blind: int = 0
-    """What can't be read and may be any number of pools of any ring."""
+    clusters: tuple[Cluster, ...] = ()
+    """Those that can be read, each once, out of scope or not."""
+    shut_out: bool = False
+    """Something was read, and nothing of it is in scope."""
+    _copies: dict[str, list[Cluster]] = field(default_factory=dict)
+    """What can be read, by key of the cluster."""
+    _unread: set[str] = field(default_factory=set)
+    """Keys of the clusters in scope of which something can't be read."""
+    _excluded: set[str] = field(default_factory=set)
+    """Keys of the clusters that can't be read and that the policy excludes by their names."""
+    _parts: int = 0
+    """What else can't be read."""
 
     @classmethod
     def of(cls, files: Sequence[str] | None, rules: Rulebook, now: datetime) -> "Found":
         """Read the fleet live, or from files; raises what `FleetReading.entries` raises.
 
-        Of a cluster that comes twice (which is fresher can't be known) the worse counts, as in `check`.
+        Of a cluster that comes twice (which is fresher can't be known) each pool counts as the worse, as in `check`.
         """
         found = cls(FleetReading(), rules, now)
         again = {key for entry in found.reading.entries(files) if (key := found._keep(entry))}
-        found.blind += len(found.reading.gaps)
+        found._parts += len(found.reading.gaps)
+        found.clusters = tuple(found._merged(key, copies) for key, copies in found._copies.items())
+        judged = found.blind or any(map(rules.policy.covers, found.clusters))
+        found.shut_out = not judged and bool(found.clusters or found._excluded)
         if again:
-            note = f"{count(len(again), 'cluster')} came more than once: the one with the worse verdict counts"
+            note = f"{count(len(again), 'cluster')} came more than once: of each pool the worse verdict counts"
             found.reading.notes.append(note)
         return found
 
     @property
-    def clusters(self) -> tuple[Cluster, ...]:
-        """Those that can be read."""
-        return tuple(read for read in self.reads.values() if isinstance(read, Cluster))
+    def unread(self) -> int:
+        """How many clusters in scope can't be read, or not in every place where they stand."""
+        return len(self._unread)
 
     @property
-    def unread(self) -> int:
-        """How many clusters can't be read."""
-        return len(self.reads) - len(self.clusters)
+    def blind(self) -> int:
+        """How many parts of the fleet can't be read, clusters among them: each may be any number of pools."""
+        return self._parts + self.unread
 
     def hidden(self, counts: Counts | None) -> int:
         """Return how many parts of the fleet the app could not judge at its last resync, and nobody reads now."""
@@ -77,11 +88,11 @@ class Found:
     def add_gaps(self, gaps: Sequence[Gap]) -> None:
         """Add parts of the fleet that should have been seen."""
         self.reading.gaps.extend(gaps)
-        self.blind += len(gaps)
+        self._parts += len(gaps)
 
     def warnings(self, rules: Rulebook) -> tuple[str, ...]:
         """Return what is nowhere in the fleet; of one that was seen in part that can't be said."""
-        if self.unread or self.blind:
+        if self.blind or self._excluded:
             return ()
         seen = FleetSeen(rules.policy)
         for cluster in self.clusters:
@@ -90,22 +101,32 @@ class Found:
 
     def _keep(self, entry: Entry) -> str:
         """Keep a cluster; returns its key if it was there already."""
-        # A pool that stands there twice may be any of the two; that it is there is known.
-        self.blind += sum(fault.reason != "Contradictory" for fault in entry.faults)
         if entry.cluster is None:
-            self.blind += 1
+            self._parts += 1
             return ""
         key, read = entry.cluster.key, _fit(entry.read)
-        known = key in self.reads
-        self.reads[key] = min(self.reads[key], read, key=self._badness) if known else read
+        known = key in self._copies or key in self._unread or key in self._excluded
+        in_scope = self._judged(read, entry.cluster).in_scope
+        if isinstance(read, Cluster):
+            # A pool that stands there twice may be any of the two; that it is there is known.
+            self._parts += in_scope and sum(fault.reason != "Contradictory" for fault in entry.faults)
+            self._copies.setdefault(key, []).append(read)
+        else:
+            (self._unread if in_scope else self._excluded).add(key)
         return key if known else ""
 
-    def _badness(self, read: Cluster | Unreadable) -> tuple[int, bool, int, str]:
-        """Return what orders two reads of one cluster, the worse first, whichever came first."""
-        posture = evaluate(read, Memory(), self.rules, None, self.now)
-        wrong = sum(found.state not in DONE for pool in posture.pools for found in pool.findings)
-        bodies = [pool.body for pool in read.pools] if isinstance(read, Cluster) else []
-        return WORST_FIRST.index(posture.state), isinstance(read, Cluster), -wrong, f"{read}{bodies}"
+    def _judged(self, read: Cluster | Unreadable, cluster: ClusterId) -> Posture:
+        return evaluate(read, Memory(), self.rules, None, self.now, cluster=cluster)
+
+    def _merged(self, key: str, copies: Sequence[Cluster]) -> Cluster:
+        """Return one cluster with the worse of each pool, whichever came first."""
+        if len(copies) == 1:
+            return copies[0]
+        judged = [(copy, self._judged(copy, copy.id)) for copy in copies]
+        judged = [each for each in judged if each[1].in_scope] or judged
+        if any(unreadable(posture) for _, posture in judged):
+            self._unread.add(key)
+        return merged(judged)
 
 
 def _fit(read: ClusterRead) -> Cluster | Unreadable:
@@ -173,7 +194,7 @@ def _maintenance(*, live: bool) -> "Callable[[ClusterId], Maintenance]":
 
 def _asks_maintenance(known: Known, rules: Rulebook, now: datetime) -> bool:
     posture = evaluate(known.cluster, known.memory, rules, None, now)
-    found = Situation(known.cluster, posture, known.memory, rules, Budget(), (), now, timedelta())
+    found = Situation(known.cluster, posture, known.memory, rules, Budget(), (), now, timedelta(), assuming=True)
     return any(step.asks_maintenance for step in due(found))
 
 

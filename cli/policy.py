@@ -19,7 +19,7 @@ from shared.errors import ConfigError
 _HOLDS = 90
 """Days that an approval of a policy holds if nobody says otherwise: the longest that one may."""
 _NEEDS_NONE = "it holds without an approval, too"
-_ENDS = "the text approved before demanded an approval, and approving this one ends that demand"
+_ENDS = "the text approved before demanded an approval; that demand ends once the app uses this one"
 
 
 def add(commands: Any) -> None:

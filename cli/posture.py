@@ -172,7 +172,7 @@ def _print_deferrals(deferrals: "Iterable[Deferral]") -> None:
     said = []
     for item in deferrals:
         until = f" Until {_time(item.until)} UTC." if item.until else ""
-        said.append((f"{item.pool} ({item.reason})", f"{item.message}{until}"))
+        said.append((f"{item.pool or 'the cluster'} ({item.reason})", f"{item.message}{until}"))
     _print_block("not remediated", said)
 
 

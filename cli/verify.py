@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _EVERY = 2.0
 """Seconds between two glances at how far it is."""
 _MINUTES = 15
+_MOST_MINUTES = 24 * 60
+"""A request holds for a day."""
 pause: Callable[[float], None] = time.sleep
 """Waits; tests let the app work in the meantime."""
 Progress = Callable[[str, int, int], None]
@@ -41,9 +43,19 @@ def add(commands: Any) -> None:
     verify = commands.add_parser("verify", help=words, description=words, epilog=MEANING)
     verify.add_argument("cluster", help=CLUSTER)
     verify.add_argument("pool", nargs="?", default="", help="name of a node pool; default: all, and nodes outside them")
-    verify.add_argument("--minutes", type=int, default=_MINUTES, help=f"how long to wait; default: {_MINUTES}")
+    verify.add_argument("--minutes", type=_minutes, default=_MINUTES, help=f"how long to wait; default: {_MINUTES}")
     add_output(verify)
     verify.set_defaults(run=_verify)
+
+
+def _minutes(text: str) -> int:
+    try:
+        minutes = int(text)
+    except ValueError:
+        minutes = 0
+    if not 0 < minutes <= _MOST_MINUTES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes from 1 to {_MOST_MINUTES}")
+    return minutes
 
 
 def _verify(chosen: argparse.Namespace) -> int:
@@ -174,8 +186,7 @@ def _print(
     rows = [(str(proof.get("pool") or "(none)"), *row) for proof in proofs for row in _rows(proof)]
     if rows:
         print_aligned(("node pool", "node", "value", "boot", "asked by", "said"), rows, loose="said")
-    else:
-        print(plain_text(answer))
+    print(plain_text(answer))
     for one in judged:
         print(plain_text(f"{cluster}/{one.pool}: {one.state}, {one.decisive.reason}. {one.decisive.message}"))
     for found in posture.cluster_findings if posture else ():

@@ -44,6 +44,9 @@ param subscriptions string = ''
 @description('Whether the app gets the role that changes node pools. False: it can only look.')
 param allowRemediation bool = false
 
+@description('Whether the app gets the role that reads what runs on the nodes: SMB volumes, budgets, the monitoring agent.')
+param allowWorkloadReading bool = true
+
 @description('Whether the app gets the role that proves nodes by pods (levels kernel and host, Windows).')
 param allowNodePods bool = false
 
@@ -183,6 +186,7 @@ module roles 'modules/roles.bicep' = {
     environmentName: environmentName
     watched: watched
     allowRemediation: allowRemediation
+    allowWorkloadReading: allowWorkloadReading
     allowNodePods: allowNodePods
     allowRunCommand: allowRunCommand
     allowReplacement: allowReplacement
@@ -293,6 +297,7 @@ module watchedSubscriptions 'modules/watched-subscription.bicep' = [for id in wa
     poolDeleterRoleName: roles.outputs.poolDeleterRoleName
     nodeDrainerRoleName: roles.outputs.nodeDrainerRoleName
     allowRemediation: allowRemediation
+    allowWorkloadReading: allowWorkloadReading
     allowNodePods: allowNodePods
     allowRunCommand: allowRunCommand
     allowReplacement: allowReplacement

@@ -5,14 +5,13 @@ is cleared, and only after that the look acts by itself. A look that dies leaves
 finds the records and does the rest.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.domain.arm_errors import ABORTED, LASTING
-from shared.domain.checks import Subject
-from shared.domain.evaluate import to_prove
 from shared.domain.model import (
+    AbortTried,
     Accepted,
     BeginResult,
     Cluster,
@@ -23,7 +22,6 @@ from shared.domain.model import (
     OutcomeState,
     Pool,
     PoolMemory,
-    Proof,
     Refused,
     Replacement,
     Unanswered,
@@ -33,10 +31,10 @@ from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.steps import UNFINISHED
 from shared.domain.twins import made_for
+from shared.domain.verified import Verified, verified
 from shared.look import Look
-from shared.proving import OUTSIDE
 from shared.remediation import shows
-from shared.requested import clear, open_requests
+from shared.requested import clear, drop_unreadable, read_requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,9 @@ class Answer:
     """What is remembered from now on; None if nothing changes. It is saved after the answer was recorded."""
 
 
+_SELDOM = timedelta(hours=1)
+"""How often at least an abort is sent that AKS refuses for the time being."""
+
 Server = Callable[[Look, Cluster, Request], Answer | None]
 """Serves one kind of request; None: not done yet, the next look goes on with it."""
 
@@ -58,7 +59,7 @@ class Served:
     """What a look did about requests."""
 
     answers: tuple[str, ...] = ()
-    """`kind pool: outcome`, for the log."""
+    """`kind pool: outcome`, and how many were dropped unread, for the log."""
     waiting: bool = False
     """Some are not done yet: the look comes back soon."""
     verify: frozenset[str] = frozenset()
@@ -70,19 +71,23 @@ def serve(look: Look, read: Cluster | Gone, rules: Rulebook) -> Served:
     answers: list[str] = []
     waiting = False
     verify: set[str] = set()
-    for request in open_requests(look.ports.rollout, look.cluster):
+    requests, unread = read_requests(look.ports.rollout, look.cluster)
+    _seen(look, requests)
+    for request in requests:
         answer = _answer(look, read, request, rules)
         if answer is None:
             waiting = True
             if request.kind is RequestKind.VERIFY and isinstance(read, Cluster):
-                verify |= {subject.pool.name for subject in _unverified(look, read, request, rules)}
-                verify |= set() if request.pool else {OUTSIDE}
+                verify |= _verified(look, read, request, rules).open
             continue
         _record(look, request, "answered", {"outcome": answer.outcome, "message": answer.message})
         if answer.memory is not None:
             look.hold.save(answer.memory)
         clear(look.ports.rollout, look.cluster, request)
         answers.append(f"{request.kind} {request.pool}: {answer.outcome}")
+    dropped = drop_unreadable(look.ports.rollout, look.cluster, look.ports.clock.now()) if unread else 0
+    if dropped:
+        answers.append(f"{dropped} that nobody can read: dropped")
     return Served(tuple(answers), waiting, frozenset(verify))
 
 
@@ -99,29 +104,35 @@ def _answer(look: Look, read: Cluster | Gone, request: Request, rules: Rulebook)
 
 def _verify(look: Look, read: Cluster, request: Request, rules: Rulebook) -> Answer | None:
     """Say what became of a proof that somebody asked for, once the look that was to take it has."""
-    asked = _to_verify(look, read, request, rules)
-    if not asked:
+    found = _verified(look, read, request, rules)
+    if found.open:
+        return None
+    if not found.taken and not found.failed:
         message = (
             "There is no node to ask: the pools are not there, empty, not FIPS-enabled or at work, or the policy asks "
             "for no proof of theirs."
         )
         return Answer(OutcomeState.NOT_BEGUN, message)
-    if _unverified(look, read, request, rules):
-        return None
-    return Answer(OutcomeState.SUCCEEDED, f"A fresh proof was taken of {', '.join(one.pool.name for one in asked)}.")
+    told = [f"A fresh proof was taken of {', '.join(found.taken)}."] if found.taken else []
+    told += [f"None could be taken of {one}" for one in found.failed]
+    return Answer(OutcomeState.FAILED if found.failed else OutcomeState.SUCCEEDED, " ".join(told))
 
 
-def _to_verify(look: Look, read: Cluster, request: Request, rules: Rulebook) -> tuple[Subject, ...]:
-    now, names = look.ports.clock.now(), {pool.name for pool in read.pools}
-    found = to_prove(read, look.memory, rules, now, wanted=names)
-    return tuple(one for one in found if request.pool in ("", one.pool.name))
+def _verified(look: Look, read: Cluster, request: Request, rules: Rulebook) -> Verified:
+    since = look.memory.verifying[request.id]
+    return verified(read, look.memory, rules, request.pool, since, look.ports.clock.now())
 
 
-def _unverified(look: Look, read: Cluster, request: Request, rules: Rulebook) -> list[Subject]:
-    def fresh(proof: Proof | None) -> bool:
-        return proof is not None and proof.at >= request.at
-
-    return [one for one in _to_verify(look, read, request, rules) if not fresh(one.memory.proof)]
+def _seen(look: Look, requests: Sequence[Request]) -> None:
+    """Remember when a request for a fresh proof was first seen: the clock of whoever asked may be any."""
+    known = look.memory.verifying
+    asked = [one for one in requests if one.kind is RequestKind.VERIFY]
+    for request in asked:
+        if request.id not in known:
+            _record(look, request, "asked", {})
+    seen = {one.id: known.get(one.id) or look.ports.clock.now() for one in asked}
+    if seen != known:
+        look.hold.save(replace(look.memory, verifying=seen))
 
 
 def _too_old(request: Request, now: datetime) -> bool:
@@ -212,23 +223,34 @@ _AFTERWARDS = (
 
 
 def _aborted(look: Look, operation: Operation, request: Request) -> Answer | None:
-    if not operation.aborted:
+    tried = operation.abort
+    if tried is None or tried.request != request.id:
         _record(look, request, "asked", {"operation": operation.intent})
+        tried = AbortTried(request.id)
+    if tried.after and look.ports.clock.now() < tried.after:
+        return None
     # Also the fence: what follows leaves soon after this write, by the same rule as a PUT, or not at all.
-    look.hold.save(replace(look.memory, operation=replace(operation, aborted=request.by)))
-    return _said(look, operation, look.ports.clusters.abort(look.cluster, operation.on, request.id))
+    look.hold.save(replace(look.memory, operation=replace(operation, aborted=request.by, abort=tried)))
+    return _said(look, operation, tried, look.ports.clusters.abort(look.cluster, operation.on, request.id))
 
 
-def _said(look: Look, operation: Operation, result: BeginResult) -> Answer | None:
+def _said(look: Look, operation: Operation, tried: AbortTried, result: BeginResult) -> Answer | None:
     match result:
         case Accepted(_, correlation_id):
             told = f"AKS took the abort; correlation id {correlation_id or 'not given'}. {_AFTERWARDS}"
             return Answer(OutcomeState.ACCEPTED, told)
         case Refused(reason, message, retry_after) if retry_after is None or reason in LASTING:
-            memory = replace(look.memory, operation=replace(operation, aborted=""))
+            memory = replace(look.memory, operation=replace(operation, aborted="", abort=None))
             return Answer(OutcomeState.REFUSED, f"AKS refused the abort. {message}", memory)
-        case Refused() | Unanswered():
+        case Refused(_, _, retry_after):
             # AKS says 409 where the operation ended first (SDK, begin_abort_latest_operation): the next look sees it.
+            # Where it goes on saying so, less and less often. What it refuses it has not taken: how the operation ends
+            # is then its own doing, unless an earlier abort got no answer.
+            pause = max(retry_after or timedelta(), min(look.ports.timing.poll * 2**tried.refusals, _SELDOM))
+            later = AbortTried(tried.request, tried.refusals + 1, look.ports.clock.now() + pause)
+            look.hold.save(replace(look.memory, operation=replace(operation, abort=later)))
+            return None
+        case Unanswered():
             return None
 
 

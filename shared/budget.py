@@ -69,16 +69,16 @@ def reset_breaker(table: Table) -> None:
     change(table, lambda budget: replace(budget, broken="", ended=()))
 
 
-def approve(table: Table, fingerprint: str, approval: Approval, *, guarded: bool | None = None) -> None:
+def approve(table: Table, fingerprint: str, approval: Approval, *, guarded: bool = False) -> None:
     """Keep a person's word; approvals that have ended are forgotten.
 
-    `guarded` says of a policy whether it demands that policies are approved; None for anything else.
+    `guarded` says that it is of a policy that demands that policies are approved; the demand ends when the app uses a
+    text that was approved without it (policy_approval.demand_ended).
     """
 
     def decide(budget: Budget) -> Budget:
         live = {key: one for key, one in budget.approvals.items() if one.until > approval.at}
-        kept = budget.guarded if guarded is None else guarded
-        return replace(budget, approvals={**live, fingerprint: approval}, guarded=kept)
+        return replace(budget, approvals={**live, fingerprint: approval}, guarded=budget.guarded or guarded)
 
     change(table, decide)
 

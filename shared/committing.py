@@ -26,7 +26,7 @@ def commit_look(
     """Write the posture row if it says anything new, or was due; then nothing of this look can be lost."""
     remediation.remember_passed()
     told = look.stored
-    before = alerts.Before(told.posture, told.begun, told.deferrals)
+    before = alerts.Before(told.posture, told.begun, told.deferrals, told.owed)
     news = alerts.news(look.cluster, before, posture, plan, look.memory, look.chain.head.seq, budget.broken)
     digested, control = digest(posture, plan), control_digest(read, rules, posture.at)
     same = (look.chain.head, digested, control) == (told.head, told.digest, told.control)
@@ -43,6 +43,7 @@ def commit_look(
         rules=rules.hash,
         pending=(*told.pending, *news),
         begun=running.intent if running else told.begun,
+        owed=alerts.owed(before, posture, look.memory),
         digest=digested,
         control=control,
         due=due,

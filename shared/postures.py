@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.census import is_done
 from shared.domain.codec import canonical, fingerprint, plain, typed
-from shared.domain.evaluate import evaluate
+from shared.domain.evaluate import evaluate, unreadable
 from shared.domain.ids import ClusterId
 from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Deferral, Memory, Method, Plan, Posture
 from shared.domain.records import Head
@@ -33,6 +33,8 @@ class StoredPosture:
     """Alerts of commits up to now that may not have reached the queue."""
     begun: str = ""
     """Intent of the last operation whose beginning was told."""
+    owed: tuple[str, ...] = ()
+    """Pools whose remediation has ended, and of which nobody could be told yet how they are."""
     digest: str = ""
     """Fingerprint of verdicts and plan: an observation is recorded when it changes."""
     control: str = ""
@@ -63,6 +65,7 @@ def commit(table: Table, cluster: ClusterId, stored: StoredPosture) -> StoredPos
         "control": stored.control,
         "armId": cluster.arm_id,
         "rules": stored.rules,
+        "unread": posture is not None and unreadable(posture) is not None,
         "rings": canonical(_rings(posture)).decode() if posture and posture.in_scope else "{}",
     }
     if stored.due:
@@ -115,7 +118,7 @@ def digest(posture: Posture, plan: Plan) -> str:
     return fingerprint([_verdicts(posture), action, [[item.pool, item.reason] for item in plan.deferrals]])
 
 
-_COLUMNS = ("armId", "state", "inScope", "gone", "pools", "seq", "control", "due", "at", "rules", "rings")
+_COLUMNS = ("armId", "state", "inScope", "gone", "pools", "seq", "control", "due", "at", "rules", "rings", "unread")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,8 @@ class PostureSummary:
     """Hash of the rulebook that it was judged by."""
     rings: Mapping[str, tuple[int, int]] = field(default_factory=dict, hash=False)
     """By ring: its pools in the cluster, and how many of them are not proven."""
+    unread: bool = False
+    """The cluster could not be read: rings and counts are those of the last reading."""
 
     def overdue(self, now: datetime) -> bool:
         """Say whether the looks that were due have not come: the verdicts are then no knowledge any more."""
@@ -168,4 +173,5 @@ def _summary(row: Row) -> PostureSummary:
         at if isinstance(at := columns.get("at"), datetime) else None,
         str(columns.get("rules", "")),
         {ring: (count[0], count[1]) for ring, count in json.loads(str(columns.get("rings", "{}"))).items()},
+        columns.get("unread") is True,
     )

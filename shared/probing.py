@@ -14,13 +14,14 @@ from urllib.parse import quote
 from shared.domain import probes
 from shared.domain.answers import Answer, ProbePod, read_answer, read_pod
 from shared.domain.api_server import Answered, Way, read_all, refused
+from shared.domain.by_command import TOGETHER
 from shared.domain.model import Probing, Unreadable
 from shared.domain.probes import Method, Question
 from shared.ports import KubernetesApi
 
 AT_ONCE = 500
 """So many pods at most are there without having answered: what the API server and the registry have to bear."""
-BY_COMMAND = 50
+BY_COMMAND = 2 * TOGETHER
 """And where each command of AKS run command makes some of them, and a look has to end."""
 STALLED = timedelta(minutes=3)
 """How long a proof waits without another node having answered."""

@@ -6,6 +6,7 @@ remembered, so that whoever comes after a death knows what is left to do.
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,22 +16,31 @@ from shared.chain import Chain
 from shared.domain import proofs
 from shared.domain.answers import Answer
 from shared.domain.api_server import Way
+from shared.domain.by_command import too_many
 from shared.domain.checks import Subject
 from shared.domain.codec import plain
-from shared.domain.evaluate import cluster_settings, strays_due, to_prove
-from shared.domain.model import Cluster, Memory, Node, NodesRead, Pool, Probing, Proof, Unreadable
+from shared.domain.evaluate import cluster_settings, listing_due, strays_due, subjects, to_prove
+from shared.domain.model import Cluster, Memory, Node, NodesRead, Pool, Probing, Proof, Strays, Unreadable
 from shared.domain.probes import Question, question
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import ProofSettings
-from shared.domain.taken import Asked, deepen, deepen_strays, nodes_of, take_proof, take_strays
+from shared.domain.settings import ProofSettings, Settings
+from shared.domain.taken import (
+    OUTSIDE,
+    Asked,
+    deepen,
+    deepen_strays,
+    fewer,
+    mark,
+    nodes_of,
+    take_proof,
+    take_strays,
+)
 from shared.nodes import list_nodes
 from shared.ports import Kubernetes, KubernetesApi
 from shared.probing import STALLED, Probes, settled
 
 _LABELS = "Kubernetes API: labels of the nodes"
-OUTSIDE = ""
-"""Stands for a pool's name where the nodes outside every pool are meant."""
 Entered = KubernetesApi | Unreadable
 
 
@@ -62,26 +72,51 @@ class Proving:
         """
         due = to_prove(cluster, memory, rules, self.now, wanted)
         outside = OUTSIDE in wanted or strays_due(cluster, memory, rules, self.now)
-        if not due and not outside and memory.probing is None:
+        listing = listing_due(cluster, memory, rules.policy, self.now)
+        listed_lately = listing is None or listing > self.now
+        if not due and not outside and memory.probing is None and listed_lately:
             return memory
         with self.kubernetes.open(cluster, _all_ways(cluster, memory, rules)) as api:
             read = list_nodes(api)
+            memory, changed = self._compared(api, cluster, replace(memory, listed=self.now), rules, read)
+            wanted = {*wanted, *changed}
+            due = to_prove(cluster, memory, rules, self.now, wanted)
             memory, asked = self._by_labels(api, cluster, memory, rules, due, read, wanted)
             if isinstance(api, Unreadable):
                 return self._in_vain(memory, api)
             pools = {one.pool.name: one.pool for one in due}
+            if why := _too_many(api, read, asked, memory.probing):
+                memory, asked = self._unasked(memory, asked, pools, why), []
             round_ = _Round(api, Probes(api, self.hold.check), asked, pools, wanted)
             if isinstance(read, Unreadable):
                 memory = self._in_vain(memory, read)
                 return self._deleted(round_, memory) if memory.probing and memory.probing.over else memory
-            return self._by_pods(round_, memory)
+            return self._by_pods(round_, self._searched(round_, memory))
+
+    def _compared(
+        self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead
+    ) -> tuple[Memory, set[str]]:
+        """Remember which pools have nodes that were not asked, and say which are to be asked anew."""
+        changed: set[str] = set()
+        for subject in subjects(cluster, memory, rules.policy, self.now):
+            pool, taken = subject.pool, subject.memory.proof
+            if taken is None or isinstance(read, Unreadable) or _allowed(api, subject.settings.proof):
+                continue
+            nodes = nodes_of(read, pool.name)
+            if taken.asked == mark(nodes):
+                continue
+            changed |= {pool.name} if proofs.again(taken, self.now) else set()
+            # Without some that have gone, what the others said holds until they have been asked.
+            new = taken.changed or not fewer(nodes, taken.nodes, taken.at)
+            memory = memory.with_pool(pool.name, replace(subject.memory, proof=replace(taken, changed=new)))
+        return memory, changed
 
     def _in_vain(self, memory: Memory, why: Unreadable) -> Memory:
         """Give up what pods were asked, where nobody can be asked and it does not pass: they are only deleted then."""
         probing = memory.probing
         if probing is None or (why.retry_after is not None and self.now - probing.moved < STALLED):
             return memory
-        return replace(memory, probing=replace(probing, over=True))
+        return replace(memory, probing=replace(probing, over=True, kept=f"{why.reason}: {why.message}"))
 
     def _by_labels(
         self,
@@ -107,51 +142,88 @@ class Proving:
         """Judge a pool by its labels; where these are well and not enough, say whom pods are to ask."""
         pool, remembered = subject.pool, memory.pool(subject.pool.name)
         read = _allowed(api, subject.settings.proof) or read
-        proof = take_proof(pool, read, self.now)
+        doubted = remembered.proof is not None and remembered.proof.doubted
+        proof = replace(take_proof(pool, read, self.now), doubted=doubted)
         nodes = () if isinstance(read, Unreadable) else nodes_of(read, pool.name)
         if proofs.asks_by_pods(subject) and proof.nodes and not proof.disagreeing:
             level = proofs.wanted_level(subject)
-            asked = Asked(pool.name, subject.settings.proof, level, nodes)
+            asked = Asked(pool.name, subject.settings.proof, level, nodes, doubted)
             return memory, asked if wanted or proofs.pods_due(subject) else None
-        if wanted or _worth_recording(remembered.proof, proof):
+        if (wanted and not proof.unreadable) or _worth_recording(remembered.proof, proof):
             how = {"level": "node", "method": _LABELS, "way": _way(api)}
             self._record(pool, proof, nodes, how)
         return memory.with_pool(pool.name, replace(remembered, proof=proof)), None
+
+    def _unasked(self, memory: Memory, asked: Sequence[Asked], pools: Mapping[str, Pool], why: Unreadable) -> Memory:
+        """Remember why nobody is asked by pods, whose labels are well."""
+        for one in asked:
+            if one.pool == OUTSIDE:
+                found = replace(take_strays(one.nodes, self.now), level=one.level, missing=len(one.nodes))
+                virtual = memory.strays.virtual if memory.strays else ()
+                memory = replace(memory, strays=replace(found, silent=why.message, virtual=virtual))
+                continue
+            remembered, proof = memory.pool(one.pool), take_proof(pools[one.pool], why, self.now)
+            if _worth_recording(remembered.proof, proof):
+                self._record(pools[one.pool], proof, (), {"level": one.level, "method": "", "way": Way.RUN_COMMAND})
+            memory = memory.with_pool(one.pool, replace(remembered, proof=proof))
+        return memory
 
     def _outside(
         self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead, wanted: Collection[str]
     ) -> tuple[Memory, Asked | None]:
         """Remember, and record, the nodes in no pool of ARM's list, and say whom of them pods are to ask."""
         settings = cluster_settings(rules.policy, cluster)
-        if isinstance(read, Unreadable) or _allowed(api, settings.proof):
+        if isinstance(read, Unreadable):
             return memory, None
         names = {pool.name for pool in cluster.pools}
         outside = [node for node in read if node.pool not in names or node.virtual]
-        found, known = take_strays(outside, self.now), memory.strays
+        known = memory.strays
+        found = replace(take_strays(outside, self.now), doubted=known is not None and known.doubted)
+        if outside and (barred := _allowed(api, settings.proof)):
+            return self._barred(cluster, memory, settings, found, barred), None
         asked = None
         if rules.policy.covers(cluster) and proofs.strays_need_pods(found, settings):
             machines = tuple(node for node in outside if not node.virtual)
-            asked = Asked(OUTSIDE, settings.proof, settings.proof.level, machines)
-            if known and proofs.still_deep(known, found, settings):
-                # It holds until the pods have answered.
-                again = OUTSIDE in wanted or proofs.stray_pods_due(cluster, known, settings, self.now)
-                return memory, asked if again else None
+            asked = Asked(OUTSIDE, settings.proof, settings.proof.level, machines, found.doubted)
+            if known and self._holds(known, found, machines, settings):
+                again = OUTSIDE in wanted or proofs.stray_pods_due(cluster, known, found, settings, self.now)
+                return replace(memory, strays=replace(known, virtual=found.virtual)), asked if again else None
         if outside and (known is None or replace(known, at=found.at) != found):
             body = {"level": "node", "method": _LABELS, "way": _way(api), "strays": found, "nodes": outside}
             self.chain.append(RecordKind.PROOF, self.now, body)
         return replace(memory, strays=found), asked
 
+    def _barred(self, cluster: Cluster, memory: Memory, settings: Settings, found: Strays, why: Unreadable) -> Memory:
+        """Remember that there are nodes outside every pool whose rule does not allow the way that was found."""
+        known = memory.strays
+        lately = known is not None and self.now - known.at <= settings.proof.max_age
+        same = known is not None and (known.asked, known.virtual) == (found.asked, found.virtual)
+        if lately and same and not proofs.strays_due(cluster, known, settings, self.now):
+            return memory
+        unread = Strays(self.now, found.nodes, doubted=found.doubted, unreadable=f"{why.reason}: {why.message}")
+        if known is None or replace(known, at=self.now) != unread:
+            body = {"level": "node", "method": _LABELS, "way": "", "strays": unread, "nodes": ()}
+            self.chain.append(RecordKind.PROOF, self.now, body)
+        return replace(memory, strays=unread)
+
+    def _holds(self, known: Strays, found: Strays, machines: Sequence[Node], settings: Settings) -> bool:
+        """Say whether what pods learned of nodes outside every pool holds until pods have answered again."""
+        if not known.level.reaches(settings.proof.level):
+            return False
+        same = known.asked == found.asked or fewer(machines, known.nodes, known.at)
+        return same or proofs.strays_flawed(known)
+
     def _by_pods(self, round_: "_Round", memory: Memory) -> Memory:
         """Send pods, or read what those that were sent have said, and delete them once all is said."""
         if memory.probing and (memory.probing.over or not round_.asked):
             memory = self._deleted(round_, memory)
-            if memory.probing:
-                return memory
         if not round_.asked:
             return memory
         probing = memory.probing
-        if probing is None:
-            probing = Probing(secrets.token_hex(4), self.now, self.now, round_.api.way)
+        if probing is None or probing.over:
+            # A namespace that can't be deleted keeps no proof from being taken: the id tells the pods apart.
+            kept = probing.kept if probing else ""
+            probing = Probing(secrets.token_hex(4), self.now, self.now, round_.api.way, kept=kept)
             # Before anything is made: whoever comes after a death deletes it.
             memory = self._saved(replace(memory, probing=probing))
         return self._asked(round_, memory, probing)
@@ -174,20 +246,34 @@ class Proving:
         how = _of_pods(asked, probing, answers)
         if asked.pool == OUTSIDE:
             strays = deepen_strays(take_strays(asked.nodes, self.now), asked, answers, probing.id)
-            strays = replace(strays, virtual=memory.strays.virtual if memory.strays else ())
+            virtual = memory.strays.virtual if memory.strays else ()
+            strays = replace(strays, virtual=virtual, began=probing.began)
             self.chain.append(RecordKind.PROOF, self.now, {**how, "strays": strays, "nodes": seen})
             return replace(memory, strays=strays)
         pool, remembered = round_.pools[asked.pool], memory.pool(asked.pool)
         proof = deepen(take_proof(pool, asked.nodes, self.now), asked, answers, probing.id, probing.began)
+        proof = replace(proof, began=probing.began)
         if pool.name in round_.wanted or _worth_recording(remembered.proof, proof):
             self._record(pool, proof, seen, how)
         return memory.with_pool(pool.name, replace(remembered, proof=proof))
+
+    def _searched(self, round_: "_Round", memory: Memory) -> Memory:
+        """Delete, once for each row, what is left of a proof that a lost row knew, whatever the policy is by now."""
+        if memory.searched or memory.probing:
+            return replace(memory, searched=True)
+        why = round_.probes.delete()
+        # Where the app may not even read the namespaces, it made none.
+        left = Probing("", self.now, self.now, round_.api.way, over=True) if why and why.retry_after else None
+        return replace(memory, searched=True, probing=left)
 
     def _deleted(self, round_: "_Round", memory: Memory) -> Memory:
         """Delete what was made; what can't be deleted now is left to the next look, and so it is after a death."""
         if memory.probing and not memory.probing.over:
             memory = self._saved(replace(memory, probing=replace(memory.probing, over=True)))
-        return memory if round_.probes.delete() else replace(memory, probing=None)
+        why = round_.probes.delete()
+        if why is None or memory.probing is None:
+            return replace(memory, probing=None)
+        return replace(memory, probing=replace(memory.probing, kept=f"{why.reason}: {why.message}"))
 
     def _saved(self, memory: Memory) -> Memory:
         self.hold.save(memory)
@@ -229,7 +315,7 @@ def _allowed(api: Entered, settings: ProofSettings) -> Unreadable | None:
     """Say why a pool's nodes may not be read the way that the cluster was entered."""
     if isinstance(api, Unreadable) or api.way in settings.ways:
         return None
-    message = f"The cluster could be entered by its {api.way} alone, which the pool's rule does not allow."
+    message = f"The cluster could be entered by its {api.way} alone, which the nodes' rule does not allow."
     return Unreadable("WayNotAllowed", message, None)
 
 
@@ -240,6 +326,16 @@ def _way(api: Entered) -> str:
 def _questions(asked: Iterable[Asked], proof: str) -> tuple[Question, ...]:
     found = (question(node, one.settings) for one in asked for node in one.sample(proof))
     return tuple(each for each in found if each)
+
+
+def _too_many(
+    api: KubernetesApi, read: NodesRead, asked: Sequence[Asked], probing: Probing | None
+) -> Unreadable | None:
+    """Say why the pods of a proof would ask more nodes than one look can; None if they would not."""
+    if api.way is not Way.RUN_COMMAND or isinstance(read, Unreadable) or not asked:
+        return None
+    questions = _questions(asked, probing.id if probing else "")
+    return too_many(len(read), Counter(one.method for one in questions).values())
 
 
 def _moved(probing: Probing, asked: Iterable[Asked], answers: Mapping[str, Answer], now: datetime) -> Probing:
@@ -273,4 +369,4 @@ def _of_pods(asked: Asked, probing: Probing, answers: Mapping[str, Answer]) -> M
 
 def _worth_recording(old: Proof | None, new: Proof) -> bool:
     good = not (new.unreadable or new.disagreeing or new.missing)
-    return good or old is None or replace(old, at=new.at, etag=new.etag, id=new.id) != new
+    return good or old is None or replace(old, at=new.at, etag=new.etag, id=new.id, began=new.began) != new

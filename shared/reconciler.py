@@ -12,7 +12,6 @@ from shared.answering import Served, serve
 from shared.budget import read_budget
 from shared.committing import commit_look, remember_notices, send_alerts, tell_rings
 from shared.domain.budget import Budget
-from shared.domain.codec import typed
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.model import (
@@ -43,7 +42,7 @@ from shared.ports import Table
 from shared.postures import digest
 from shared.remediation import Remediation
 from shared.replacing import adopt, at_nodes, remember, settle
-from shared.rollout import LetGo, RolloutRow, claim
+from shared.rollout import LetGo, claim, read_memory
 from shared.workloads import survey
 
 POLICY_RETRY = timedelta(minutes=10)
@@ -90,10 +89,9 @@ def reconcile(ports: Ports, request: ReconcileRequest, inserted: datetime) -> Lo
 
 
 def _unfinished(rollout: Table, cluster: ClusterId) -> bool:
-    """Say whether something of ours may still be going on there, or holds a place in the budget."""
-    row = rollout.read(cluster.key, cluster.key)
-    running = row is not None and typed(RolloutRow, row.doc).memory.operation is not None
-    return running or cluster.key in read_budget(rollout).places
+    """Say whether something of ours may still be going on there, or lie there, or holds a place in the budget."""
+    memory = read_memory(rollout, cluster)
+    return memory.operation is not None or memory.probing is not None or cluster.key in read_budget(rollout).places
 
 
 def _run(look: Look) -> Looked:

@@ -16,6 +16,8 @@ from shared.domain.codec import fingerprint
 from shared.domain.fleet_warnings import FleetSeen
 from shared.domain.ids import ClusterId
 from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Unreadable
+from shared.domain.policy import UNTOLD
+from shared.domain.policy_approval import demand_ended
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.domain.wording import count
@@ -97,7 +99,10 @@ def resync(ports: ResyncPorts) -> Resynced:
     shown.whole = shown.whole and not closed
     tell_warnings(ports.rollout, ports.alerts, rules, shown, now)
     found = count.result(now, closed)
-    change(ports.rollout, lambda budget: counted(budget, found, ports.fleet.watches))
+    change(
+        ports.rollout,
+        lambda budget: counted(demand_ended(rules.policy, budget, now), found, ports.fleet.watches),
+    )
     return Resynced(len(covered), count.clusters, queued, count.unaddressed, len(closed))
 
 
@@ -137,7 +142,9 @@ class _Count:
             self._subscriptions[subscription] = self._subscriptions.get(subscription, 0) + summary.pools
         # A cluster without a pool that anybody ever saw was not judged either, whatever its row says.
         blank = summary.state is ComplianceState.UNKNOWN and not summary.pools
-        if summary.gone or summary.rules != self._rules.hash or (blank and summary.in_scope):
+        by_others = summary.gone or summary.rules != self._rules.hash
+        # Nor was one that could not be read: its rings are those of the policy that judged it last.
+        if by_others or ((blank or summary.unread) and summary.in_scope):
             self._unjudged(read)
             return
         for ring, (pools, unproven) in summary.rings.items():
@@ -157,8 +164,7 @@ class _Count:
             self._anywhere += 1
         elif self._rules.policy.covers(read):
             for pool in read.pools:
-                ring = self._rules.policy.ring_for(read, pool)
-                self._add(ring.name if ring else "", 1, 1, 1)
+                self._add(self._rules.policy.ring_name(read, pool), 1, 1, 1)
 
     def _add(self, ring: str, pools: int, unproven: int, unjudged: int) -> None:
         before = self._rings.get(ring, (0, 0, 0))
@@ -171,7 +177,8 @@ class _Count:
         """
         blind = len(closed) + self.unaddressed
         policy = self._rules.policy
-        anywhere, rings = blind + self._anywhere, {}
+        # A pool whose ring can't be told may be in any.
+        anywhere, rings = blind + self._anywhere + self._rings.get(UNTOLD, (0, 0, 0))[0], {}
         for ring in policy.rings:
             pools, unproven, unjudged = self._rings.get(ring.name, (0, 0, 0))
             stage = policy.stage(ring)

@@ -1,4 +1,4 @@
-"""Finds, before a reimage, the workloads that it would harm; reads a cluster's pods page by page and keeps names only.
+"""Finds the workloads that FIPS or a reimage would harm; reads a cluster's pods page by page and keeps names only.
 
 What can't be read is remembered as unreadable: it is never taken for nothing found.
 """
@@ -12,8 +12,10 @@ from urllib.parse import quote
 
 from shared.domain import observe_workloads as kube
 from shared.domain.api_server import Ask, Way, read_all
+from shared.domain.checks import Subject, decided
+from shared.domain.evaluate import subjects
 from shared.domain.handover import TIED, under_way
-from shared.domain.model import ActionKind, Cluster, Memory, Unreadable
+from shared.domain.model import ActionKind, Cluster, Memory, ProofLevel, Unreadable
 from shared.domain.observe import NODES
 from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
@@ -24,28 +26,27 @@ from shared.look import Look
 from shared.ports import Kubernetes
 
 _KNOWN_FOR = timedelta(days=1)
-"""How often to read for a step that waits for something else, so that people know what is in its way."""
+"""How often to read for a step that waits for something else, or for none, so that people know what is there."""
+_AGENT_HOLDS = timedelta(days=3)
+"""How long the monitoring agent's version is believed while it can't be read."""
 _REASONS = frozenset(risk.reason for risk in RISKS) | {"WorkloadsUnreadable", TIED}
 
 
 def survey(look: Look, situation: Situation) -> Memory:
-    """Return the memory with what a reimage would harm, read where a step may rely on it, forgotten where none is due.
+    """Return the memory with what a reimage would harm, read where a step may rely on it.
 
-    One reading serves all pools of the cluster whose step is due and wanted.
+    Of the other pools that need FIPS the SMB volumes are told, and of the cluster its monitoring agent, whatever the
+    mode and whether FIPS is on: read once a day. What was read of a pool of which neither is wanted is forgotten.
     """
-    memory = look.memory
     steps = [step for step in due(situation) if _asks(situation, step)]
     names = frozenset(step.pool.name for step in steps)
-    for name, pool in memory.pools.items():
-        if pool.workloads and name not in names:
-            memory = memory.with_pool(name, replace(pool, workloads=None))
+    told = [subject for subject in _told(situation) if subject.pool.name not in names]
+    memory = _kept(look.memory, names, frozenset(subject.pool.name for subject in told), situation.now)
     if any(_stale(situation, step) for step in steps):
-        # One reading serves them all, so it goes only where each of their rules lets it.
-        ways = frozenset.intersection(*(_ways(step) for step in steps))
-        found = read_workloads(look.ports.kubernetes, situation.cluster, ways, names, look.ports.clock.now())
-        memory = replace(memory, agent=memory.agent if found.agent is None else found.agent)
-        for name in names:
-            memory = memory.with_pool(name, replace(memory.pool(name), workloads=found.pools[name]))
+        memory = _with_reading(look, situation, memory, [step.subject for step in steps], _ways_of(steps))
+    if _of_yesterday(told, situation.now):
+        memory = _with_reading(look, situation, memory, told, _ways_in(told))
+        memory = _kept(memory, names, frozenset(subject.pool.name for subject in told), situation.now)
     if memory != look.memory:
         look.hold.save(memory)
     return memory
@@ -58,15 +59,60 @@ def _asks(situation: Situation, step: Step) -> bool:
     return step.kind is ActionKind.REPLACE or step.subject.settings.workloads.asked
 
 
-def _ways(step: Step) -> frozenset[Way]:
+def _ways_in(asked: Sequence[Subject]) -> frozenset[Way]:
+    """Return the ways that each of some pools' rules allows."""
+    return frozenset.intersection(*(subject.settings.proof.ways for subject in asked))
+
+
+def _ways_of(steps: Sequence[Step]) -> frozenset[Way]:
     """Return the ways that may be used; for a replacement none that could not drain the pool later on."""
-    ways = step.subject.settings.proof.ways
-    return ways - {Way.RUN_COMMAND} if step.kind is ActionKind.REPLACE else ways
+    ways = _ways_in([step.subject for step in steps])
+    return ways - {Way.RUN_COMMAND} if any(step.kind is ActionKind.REPLACE for step in steps) else ways
+
+
+def _told(situation: Situation) -> Iterator[Subject]:
+    """Yield the pools of which what they mount is told without a step: where FIPS is asked, and nodes may be asked."""
+    if not situation.posture.in_scope or situation.cluster.stopped:
+        return
+    for subject in subjects(situation.cluster, situation.memory, situation.rules.policy, situation.now):
+        entered = subject.settings.proof.level is not ProofLevel.CONTROL_PLANE
+        if entered and subject.required and subject.settings.workloads.asked and not decided(subject):
+            yield subject
+
+
+def _of_yesterday(told: Sequence[Subject], now: datetime) -> bool:
+    """Say whether it is time to read for the record: of a cluster at most once a day."""
+    known = [subject.memory.workloads.at for subject in told if subject.memory.workloads]
+    return bool(told) and (not known or now - min(known) >= _KNOWN_FOR)
+
+
+def _kept(memory: Memory, steps: Collection[str], told: Collection[str], now: datetime) -> Memory:
+    """Return what is still to be remembered of earlier readings."""
+    for name, pool in memory.pools.items():
+        if pool.workloads and name not in steps:
+            found = pool.workloads.for_the_record() if name in told else None
+            memory = memory.with_pool(name, replace(pool, workloads=found))
+    if memory.agent and (memory.agent_at is None or now - memory.agent_at > _AGENT_HOLDS):
+        memory = replace(memory, agent="", agent_at=None)
+    return memory
+
+
+def _with_reading(
+    look: Look, situation: Situation, memory: Memory, asked: Sequence[Subject], ways: frozenset[Way]
+) -> Memory:
+    """Read what runs on some pools: one reading serves them all, so it goes only where each of their rules lets it."""
+    names = frozenset(subject.pool.name for subject in asked)
+    found = read_workloads(look.ports.kubernetes, situation.cluster, ways, names, situation.now)
+    if found.agent is not None:
+        memory = replace(memory, agent=found.agent, agent_at=situation.now)
+    for name in names:
+        memory = memory.with_pool(name, replace(memory.pool(name), workloads=found.pools[name]))
+    return memory
 
 
 def _stale(situation: Situation, step: Step) -> bool:
     known, wait = step.subject.memory.workloads, waits(situation, step)
-    if known is None:
+    if known is None or known.only_smb:
         return True
     relies = wait is None or wait.reason in _REASONS
     return situation.now >= (known.until if relies else known.at + _KNOWN_FOR)
@@ -111,16 +157,18 @@ def _read(get: Ask, pools: Collection[str], now: datetime) -> Surveyed | Unreada
 def _surroundings(get: Ask) -> kube.Surroundings | Unreadable:
     found = _lists(
         get,
-        (kube.VOLUMES, kube.read_volume, "persistent volumes"),
         (kube.CLASSES, kube.read_class, "storage classes"),
         (kube.BUDGETS, kube.read_budget, "pod disruption budgets"),
     )
     if isinstance(found, Unreadable):
         return found
-    volumes, classes = dict(found[0]), {name: kind for names, kind in found[1] for name in names}
-    read = partial(kube.read_claim, volumes=volumes, classes=classes)
+    classes = {name: kind for names, kind in found[0] for name in names}
+    volumes = _lists(get, (kube.VOLUMES, partial(kube.read_volume, classes=classes), "persistent volumes"))
+    if isinstance(volumes, Unreadable):
+        return volumes
+    read = partial(kube.read_claim, volumes=dict(volumes[0]), classes=classes)
     claims = _lists(get, (kube.CLAIMS, read, "persistent volume claims"))
-    return claims if isinstance(claims, Unreadable) else kube.Surroundings(dict(claims[0]), classes, found[2])
+    return claims if isinstance(claims, Unreadable) else kube.Surroundings(dict(claims[0]), classes, found[1])
 
 
 def _pods(

@@ -254,7 +254,9 @@ def judged(read: Cluster, remembered: Memory | None = None, rules: Rulebook = EN
 
 def situation(read: Cluster, **changes: Any) -> Situation:
     """What a plan is made from: the posture is that of the cluster unless it is given."""
-    made = Situation(read, Posture(NOW, judged(read).state, ()), Memory(), ENFORCING, Budget(), (), NOW, POLL)
+    made = Situation(
+        read, Posture(NOW, judged(read).state, ()), Memory(), ENFORCING, Budget(), (), NOW, POLL, assuming=True
+    )
     made = replace(made, **changes)
     if "posture" in changes:
         return made

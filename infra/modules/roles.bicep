@@ -9,6 +9,7 @@ param environmentName string
 @description('Subscription ids, in lower case.')
 param watched array
 param allowRemediation bool
+param allowWorkloadReading bool
 param allowNodePods bool
 param allowRunCommand bool
 param allowReplacement bool
@@ -78,7 +79,7 @@ resource remediatorRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = i
   }
 }
 
-resource workloadReaderRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (allowRemediation) {
+resource workloadReaderRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (allowWorkloadReading) {
   name: guid(subscription().id, environmentName, workloadReader.Name)
   properties: {
     roleName: '${workloadReader.Name} (${environmentName})'

@@ -17,6 +17,9 @@ param nodeDrainerRoleName string
 @description('Whether the app may change node pools here.')
 param allowRemediation bool
 
+@description('Whether the app may read what runs on the nodes here.')
+param allowWorkloadReading bool
+
 @description('Whether the app may prove nodes by pods here.')
 param allowNodePods bool
 
@@ -60,7 +63,7 @@ resource remediatorAssignment 'Microsoft.Authorization/roleAssignments@2022-04-0
   }
 }
 
-resource workloadReaderAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (allowRemediation) {
+resource workloadReaderAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (allowWorkloadReading) {
   name: guid(subscription().id, principalId, workloadReaderRoleName)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', workloadReaderRoleName)

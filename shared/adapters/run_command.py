@@ -12,15 +12,18 @@ from datetime import timedelta
 from typing import Any
 
 from shared.domain.api_server import AWAY_FOR, Answered, Way
-from shared.domain.by_command import TOGETHER, Printed, get_command, many, one, send_command
+from shared.domain.by_command import ASKING, TOGETHER, Printed, get_command, many, one, send_command, was_cut
 from shared.domain.model import Cluster, Unreadable
+from shared.domain.probes import NAMESPACES
 from shared.ports import KubernetesApi
 
 PATIENCE = timedelta(seconds=90)
 """A command ends after 60 seconds; its pod has to start before."""
 EVERY = timedelta(seconds=2)
-MOST = 12
-"""Commands of one entry: each takes some seconds, and a look has to end."""
+MOST = ASKING + 2 * len(NAMESPACES)
+"""Commands of one entry; a list gets none of the last ones, so that what was made can always be deleted."""
+_HALVINGS = 2
+"""How often a page whose output was cut is halved."""
 _ENDED = frozenset({"succeeded", "failed", "canceled"})
 
 Post = Callable[[Mapping[str, str]], str | Unreadable]
@@ -39,10 +42,24 @@ class CommandApi:
     way: Way = Way.RUN_COMMAND
     ran: list[str] = field(default_factory=list)
     """The commands of this entry."""
+    halved: dict[str, int] = field(default_factory=dict)
+    """How often the page of a list was halved, by what stands before its limit."""
 
     def get(self, path: str) -> Answered | Unreadable:
         """GET a path."""
-        printed = self._run(get_command(path), {})
+        listed, limit, query = path.partition("limit=")
+        halved = self.halved.get(listed, 0)
+        printed = self._run(get_command(path, halved), {}, ASKING if limit else MOST)
+        # Only at its beginning: Kubernetes wants one query for all pages of a list (meta/v1, ListOptions.continue).
+        if (
+            isinstance(printed, Printed)
+            and was_cut(printed)
+            and limit
+            and "continue=" not in query
+            and halved < _HALVINGS
+        ):
+            self.halved[listed] = halved + 1
+            return self.get(path)
         return printed if isinstance(printed, Unreadable) else one(printed)
 
     def send(self, method: str, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Answered | Unreadable, ...]:
@@ -56,14 +73,14 @@ class CommandApi:
         self, method: str, requests: Sequence[tuple[str, Mapping[str, Any]]]
     ) -> tuple[Answered | Unreadable, ...]:
         made = send_command(method, requests)
-        printed = made if isinstance(made, Unreadable) else self._run(*made)
+        printed = made if isinstance(made, Unreadable) else self._run(*made, MOST)
         if isinstance(printed, Unreadable):
             return (printed,) * len(requests)
         return many(printed, len(requests))
 
-    def _run(self, command: str, files: Mapping[str, str]) -> Printed | Unreadable:
-        if len(self.ran) >= MOST:
-            message = f"{MOST} commands were not enough: the cluster is too large for AKS run command."
+    def _run(self, command: str, files: Mapping[str, str], most: int) -> Printed | Unreadable:
+        if len(self.ran) >= most:
+            message = f"{most} commands were not enough: the cluster is too large for AKS run command."
             return Unreadable("Unreachable", message, None)
         self.ran.append(command)
         url = self.post({"command": command, "context": zipped(files)})

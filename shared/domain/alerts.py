@@ -64,6 +64,24 @@ class Before:
     begun: str = ""
     """Intent of the last operation whose beginning was told."""
     deferrals: tuple[Deferral, ...] = ()
+    owed: tuple[str, ...] = ()
+    """Pools whose remediation had ended, and of which nobody could say yet how they are."""
+
+
+def owed(before: Before, new: Posture, memory: Memory) -> tuple[str, ...]:
+    """Return the pools whose remediation has ended, and of which nobody can say yet how they are: news is owed.
+
+    A proof may take several looks, each of which commits.
+    """
+    ended = _remediated(before, memory)
+    waiting = (one for one in new.pools if one.pool in ended and one.state in _SEVERITY and _only_transient(one))
+    return tuple(sorted(one.pool for one in waiting))
+
+
+def _remediated(before: Before, memory: Memory) -> frozenset[str]:
+    """Return the pools whose remediation has ended since people were last told how they are."""
+    old, ended = before.posture, {name: pool.ended for name, pool in memory.pools.items() if pool.ended}
+    return frozenset(name for name, at in ended.items() if old is None or at > old.at or name in before.owed)
 
 
 def news(
@@ -71,8 +89,7 @@ def news(
 ) -> tuple[Alert, ...]:
     """Return what a look has to tell; `seq` is the number of its last record, `broken` why the breaker is open."""
     old, deferred = before.posture, before.deferrals
-    ended = {name: pool.ended for name, pool in memory.pools.items() if pool.ended}
-    remediated = frozenset(name for name, at in ended.items() if old is None or at > old.at)
+    remediated = _remediated(before, memory)
     channels = {pool.pool: pool.channels for pool in new.pools}
     told_now = [_notice(cluster, one, new.at, channels.get(one.pool, ())) for one in plan.notices]
     operation = running(memory)
@@ -139,7 +156,12 @@ def _cluster_news(cluster: ClusterId, old: Posture | None, new: Posture, seq: in
         return
     before = {(one.check, one.reason) for one in old.cluster_findings} if old else set()
     for finding in new.cluster_findings:
-        if finding.state in _SEVERITY and (finding.check, finding.reason) not in before:
+        if finding.reason in _TRANSIENT:
+            since = finding.since or new.at
+            fresh = new.at - since >= LASTS and (old is None or old.at - since < LASTS)
+        else:
+            fresh = (finding.check, finding.reason) not in before
+        if finding.state in _SEVERITY and fresh:
             yield _cluster_alert(cluster, finding, seq, new.at, _SEVERITY[finding.state])
 
 

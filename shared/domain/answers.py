@@ -5,18 +5,22 @@ proof, is no answer.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.domain.model import Node
-from shared.domain.probes import NODE_LABEL, PROVIDERS, REGISTRY_EXIT, Method, Question
+from shared.domain.probes import CONTAINER, NODE_LABEL, PROVIDERS, REGISTRY_EXIT, Method, Question
 
 CLOCKS_APART = timedelta(minutes=5)
 """How far a node's clock may be behind ours; the proof's id in the answer is what binds it to the proof."""
 _SAID = re.compile(r"fips=(?P<fips>\d*) boot=(?P<boot>\S*) proof=(?P<proof>\S+)")
-_VALUE = re.compile(r"Enabled\s+REG_DWORD\s+0x(?P<value>[0-9a-fA-F]+)")
+_KEY = re.compile(r"HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\FIPSAlgorithmPolicy", re.IGNORECASE)
+"""The line that `reg query` prints above the values of the key that was asked."""
+_VALUE = re.compile(r"\s*Enabled\s+REG_DWORD\s+0x(?P<value>[0-9a-fA-F]+)\s*")
+_WITHOUT_PROVIDERS = re.compile(r"AKSUbuntu-(?:1804|2004)(?!\d)", re.IGNORECASE)
+"""Images whose OpenSSL is 1.1: providers came with OpenSSL 3 (openssl.org, "OpenSSL 3.0 migration guide")."""
 _ABSENT = "unable to find the specified registry key or value"
 _HOPELESS = ("InvalidImageName", "ErrImageNeverPull")
 
@@ -32,7 +36,7 @@ class ProbePod:
     """The node's uid when the pod was made."""
     phase: str
     reason: str
-    """The pod's own, such as `Evicted`."""
+    """The pod's own, such as `Evicted`, or else its container's, such as `StartError` where the image has no shell."""
     waiting: str
     """Why its container has not started, such as `ImagePullBackOff`; empty if it has."""
     exit_code: int | None
@@ -73,8 +77,7 @@ def read_pod(item: Mapping[str, Any]) -> ProbePod:
     name = metadata.get("name")
     if not isinstance(name, str):
         raise ValueError("a pod of the list has no name")  # noqa: TRY004 (bad input)
-    containers = status.get("containerStatuses")
-    container = _dict(containers[0]) if isinstance(containers, list) and containers else {}
+    container = _probe(status.get("containerStatuses"))
     state = _dict(container.get("state"))
     ended, waiting = _dict(state.get("terminated")), _dict(state.get("waiting"))
     code = ended.get("exitCode")
@@ -84,13 +87,19 @@ def read_pod(item: Mapping[str, Any]) -> ProbePod:
         node=_str(_dict(item.get("spec")).get("nodeName")),
         uid=_str(_dict(metadata.get("labels")).get(NODE_LABEL)),
         phase=_str(status.get("phase")),
-        reason=_str(status.get("reason")),
+        reason=_str(status.get("reason")) or _str(ended.get("reason")),
         waiting=_str(waiting.get("reason")),
         exit_code=code if isinstance(code, int) else None,
         message=_str(said)[:4096],
         started=_time(ended.get("startedAt")),
         digest=_str(container.get("imageID")),
     )
+
+
+def _probe(containers: Any) -> Mapping[str, Any]:
+    """Return the status of the container that asks; others may be put into the pod by the cluster (a sidecar)."""
+    found = containers if isinstance(containers, list) else []
+    return next((one for one in map(_dict, found) if one.get("name") == CONTAINER), {})
 
 
 def read_answer(asked: Question, found: ProbePod, proof: str, began: datetime) -> Answer:
@@ -103,7 +112,13 @@ def read_answer(asked: Question, found: ProbePod, proof: str, began: datetime) -
         return _without_end(answer, found, asked.image)
     answer = replace(answer, exit_code=found.exit_code)
     if found.started is None or found.started < began - CLOCKS_APART:
-        return _silent(answer, f"the pod does not say that it started after the proof began: {found.started}")
+        # Of a container that could not be started at all the runtime says 1970, `StartError` (containerd,
+        # container_start.go) and why.
+        why = f"the pod does not say that it started after the proof began: {found.started}, {found.reason}"
+        return _silent(answer, f"{why}: {_short(found)}")
+    if not node.uid or not node.boot:
+        # The pod's name holds both, so that what was said on another machine or boot is not found: not without them.
+        return _silent(answer, "Kubernetes does not say which machine the node is, or on which boot")
     if asked.method is Method.REGISTRY:
         return _registry(answer, found, proof)
     return _linux(answer, found, proof, node)
@@ -122,8 +137,8 @@ def _without_end(answer: Answer, found: ProbePod, image: str) -> Answer:
 def _linux(answer: Answer, found: ProbePod, proof: str, node: Node) -> Answer:
     said = _SAID.match(found.message)
     if said is None or said["proof"] != proof:
-        return _silent(answer, f"the pod ended with {found.exit_code} and did not say what was asked: {_short(found)}")
-    if not node.boot or said["boot"] != node.boot:
+        return _silent(answer, _unsaid(found))
+    if said["boot"] != node.boot:
         return _silent(answer, f"it was answered on boot {said['boot']}, and the node is on boot {node.boot}")
     value = said["fips"]
     if (value, found.exit_code) not in (("1", 0), ("0", 1)):
@@ -143,10 +158,12 @@ def _host(answer: Answer, message: str, node: Node) -> Answer:
     if node.os_sku == "AzureContainerLinux" and not marker:
         return replace(answer, fips=False, why="/etc/system-fips is not there")
     if openssl.startswith("OpenSSL 1."):
+        if not _WITHOUT_PROVIDERS.match(node.image_label):
+            return _silent(answer, f"{openssl} is not what the node's image ({node.image_label or 'not known'}) has")
         return replace(answer, why=f"{openssl} knows no providers: the kernel's value alone counts")
     if "Providers:" not in message:
         return _silent(answer, f"OpenSSL's providers can't be listed on the host: {message[-300:].strip()}")
-    if not any(name.lower().startswith(PROVIDERS) for name in found):
+    if not any(name.lower() in PROVIDERS for name in found):
         return replace(
             answer, fips=False, why=f"OpenSSL has no active FIPS provider, only {', '.join(found) or 'none'}"
         )
@@ -170,19 +187,31 @@ def _active(message: str) -> list[str]:
 
 
 def _registry(answer: Answer, found: ProbePod, proof: str) -> Answer:
-    # The pod's name holds the boot, and the node is on that boot still: the answer is from no other.
-    if found.exit_code != REGISTRY_EXIT or f"proof={proof}" not in found.message:
-        return _silent(answer, f"the pod ended with {found.exit_code} and did not say what was asked: {_short(found)}")
-    value = _VALUE.search(found.message)
-    if value:
+    lines = [line.strip() for line in found.message.splitlines()]
+    if found.exit_code != REGISTRY_EXIT or f"proof={proof}" not in lines:
+        return _silent(answer, _unsaid(found))
+    values = [value for line in _under_key(lines) if (value := _VALUE.fullmatch(line))]
+    if len(values) == 1:
+        (value,) = values
         number = int(value["value"], 16)
         answer = replace(answer, value=f"{number:#x}")
         if number not in (0, 1):
             return _silent(answer, f"the registry's value is {number:#x}, which is neither on nor off")
         return replace(answer, fips=number == 1)
-    if _ABSENT in found.message:
+    if not values and _ABSENT in found.message:
         return replace(answer, value="absent", fips=False, why="the registry has no value FIPSAlgorithmPolicy, Enabled")
     return _silent(answer, f"the registry was not read: {_short(found)}")
+
+
+def _unsaid(found: ProbePod) -> str:
+    reason = f" ({found.reason})" if found.reason else ""
+    return f"the pod ended with {found.exit_code}{reason} and did not say what was asked: {_short(found)}"
+
+
+def _under_key(lines: Sequence[str]) -> Sequence[str]:
+    """Return what `reg query` printed of the key that was asked, and of no other."""
+    at = next((number for number, line in enumerate(lines, 1) if _KEY.fullmatch(line)), len(lines))
+    return lines[at:]
 
 
 def _short(found: ProbePod) -> str:

@@ -181,16 +181,17 @@ def breaker_open(broken: str) -> str:
 def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refusal | None:
     others = [place for key, place in budget.places.items() if key != wanted.cluster]
     disruption = policy.disruption
-    # A share of a number that nobody has counted lately, or for other rings, is one.
-    counts = budget.counts if budget.counts and now - budget.counts.at <= COUNTS_LAST else None
+    # A share of a number that nobody has counted lately, or that another policy's scope and rings gave, is one.
+    counts = budget.counts
+    if counts and (counts.policy != policy.hash or now - counts.at > COUNTS_LAST):
+        counts = None
     limits = [("the fleet", len(others), disruption.concurrent.of(counts.pools if counts else None))]
     if disruption.per_subscription:
         total = counts.subscriptions.get(wanted.subscription, 0) if counts else None
         mine = sum(place.subscription == wanted.subscription for place in others)
         limits.append(("its subscription", mine, disruption.per_subscription.of(total)))
     if wanted.ring and wanted.ring.concurrent:
-        known = counts is not None and counts.policy == policy.hash
-        total = counts.rings.get(wanted.ring.name, RingCount()).pools if counts and known else None
+        total = counts.rings.get(wanted.ring.name, RingCount()).pools if counts else None
         mine = sum(place.ring == wanted.ring.name for place in others)
         limits.append((f"ring {wanted.ring.name}", mine, wanted.ring.concurrent.of(total)))
     for where, used, limit in limits:

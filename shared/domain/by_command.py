@@ -6,20 +6,27 @@ it gets into a command line, bodies are files of the context, and nothing else g
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.api_server import AWAY_FOR, Answered
 from shared.domain.model import Unreadable
+from shared.domain.probes import NAMESPACES
 
 OUTPUT = 500_000
 """Bytes from which on an output may have been cut: the limit is 512 kB, and nothing says whether a kB is 1,000 bytes
 (AKSDOC access-private-cluster.md, FACTS 6)."""
 PAGE = 20
 """Items on a page: a node is some 20 kB, and the output of a command is bounded."""
+OWN_PAGE = 50
+"""And of our own pods, each of which has one container and says a few lines: some 6 kB."""
+ASKING = 12
+"""Commands that one look has to list the nodes, to make pods and to read them: each takes some seconds, and a look has
+to end."""
 TOGETHER = 25
 """Bodies sent by one command: it ends after 60 seconds."""
+_OWN_PODS = tuple(f"/api/v1/namespaces/{name}/pods?" for name in NAMESPACES)
 _PATH = re.compile(r"/[A-Za-z0-9/._~%?=&-]+")
 _VERBS = {"POST": "create", "DELETE": "delete"}
 _REFUSED = re.compile(r"Error from server \((?P<reason>\w+)\): (?P<message>.*)", re.DOTALL)
@@ -40,10 +47,24 @@ class Printed:
     logs: str
 
 
-def get_command(path: str) -> str:
-    """Return the command that GETs a path; of a list a page that fits into an output."""
-    page = re.sub("([?&]limit=)[0-9]+", f"\\g<1>{PAGE}", path)
+def get_command(path: str, halved: int = 0) -> str:
+    """Return the command that GETs a path; of a list a page that fits into an output, halved so many times."""
+    size = max((OWN_PAGE if path.startswith(_OWN_PODS) else PAGE) >> halved, 1)
+    page = re.sub("([?&]limit=)[0-9]+", f"\\g<1>{size}", path)
     return f"kubectl get --raw {_quoted(page)}"
+
+
+def too_many(nodes: int, asked: Iterable[int]) -> Unreadable | None:
+    """Say why pods can't ask so many nodes by commands, in any look; `asked` are their numbers by method."""
+    # At first a namespace is read and made, and an empty list read; later the list has as many pages as there are pods.
+    each = [1 + max(2, -(-pods // OWN_PAGE)) + min(2, -(-pods // TOGETHER)) for pods in asked]
+    if -(-nodes // PAGE) + sum(each) <= ASKING:
+        return None
+    message = (
+        f"The cluster has {nodes} nodes: pods can't ask them through AKS run command within one look. Give the app a "
+        "way through the network, or let the policy ask for level node, or for samples."
+    )
+    return Unreadable("Unreachable", message, None)
 
 
 def send_command(
@@ -66,9 +87,14 @@ def _quoted(path: str) -> str:
     return f"'{path}'"
 
 
+def was_cut(printed: Printed) -> bool:
+    """Say whether an output may be the beginning of a longer one."""
+    return len(printed.logs.encode()) >= OUTPUT
+
+
 def one(printed: Printed) -> Answered | Unreadable:
     """Read what one command printed."""
-    if len(printed.logs.encode()) >= OUTPUT:
+    if was_cut(printed):
         message = "The output of AKS run command was cut: the cluster is too large for this way."
         return Unreadable("Unreachable", message, None)
     return _answer(printed.logs)

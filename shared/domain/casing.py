@@ -42,39 +42,48 @@ STORAGE = {"blobCsiDriver": "blobCSIDriver", "diskCsiDriver": "diskCSIDriver", "
 """Of a cluster's `storageProfile`."""
 
 
-def arm_properties(printed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the `properties` of a cluster that has none of its own, in ARM's spelling, from either spelling.
+def arm_properties(given: Mapping[str, Any], *, printed: bool = True) -> dict[str, Any]:
+    """Return the `properties` of a cluster in ARM's spelling, from either if the CLI may have `printed` them.
 
-    A field that is there in both spellings with two values is left out: neither is to be believed.
+    A field that is there in two spellings with two values is left out: neither is to be believed.
     """
-    found = _spelled(printed, CLUSTER)
+    found = _spelled(given, CLUSTER, printed=printed)
     if isinstance(storage := found.get("storageProfile"), dict):
-        found["storageProfile"] = _spelled(storage, STORAGE)
+        found["storageProfile"] = _spelled(storage, STORAGE, printed=printed)
     if isinstance(pools := found.get("agentPoolProfiles"), list):
-        found["agentPoolProfiles"] = [_pool(pool) if isinstance(pool, dict) else pool for pool in pools]
+        found["agentPoolProfiles"] = [
+            _pool(pool, printed=printed) if isinstance(pool, dict) else pool for pool in pools
+        ]
     return found
 
 
-def _pool(printed: Mapping[str, Any]) -> dict[str, Any]:
-    found = _spelled(printed, POOL)
+def _pool(given: Mapping[str, Any], *, printed: bool) -> dict[str, Any]:
+    found = _spelled(given, POOL, printed=printed)
     if isinstance(security := found.get("securityProfile"), dict):
-        found["securityProfile"] = _spelled(security, POOL_SECURITY)
+        found["securityProfile"] = _spelled(security, POOL_SECURITY, printed=printed)
     return found
 
 
-def _spelled(printed: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    found = dict(printed)
-    for ours, arms in names.items():
-        if ours not in found:
-            continue
-        value = found.pop(ours)
-        if arms in found and not _same(found[arms], value):
-            del found[arms]
-        else:
-            found[arms] = value
+def _spelled(given: Mapping[str, Any], names: Mapping[str, str], *, printed: bool) -> dict[str, Any]:
+    found = _undisputed(given)
+    for ours, arms in names.items() if printed else ():
+        if ours in found:
+            found[arms] = found.pop(ours)
     return found
 
 
-def _same(one: Any, other: Any) -> bool:
-    # As JSON: to Python, 1 and true are equal.
+def _undisputed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields without those that differ in nothing but the case of their names, and have two values."""
+    spellings: dict[str, list[str]] = {}
+    for name in given:
+        spellings.setdefault(name.lower(), []).append(name)
+    return {
+        name: value
+        for name, value in given.items()
+        if len(those := spellings[name.lower()]) == 1 or all(same(value, given[other]) for other in those)
+    }
+
+
+def same(one: Any, other: Any) -> bool:
+    """Say whether two JSON values are one: to Python, 1 and true are equal."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from shared.domain.budget import Counts, RingCount
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, PoolPosture, Posture
-from shared.domain.policy import Policy
+from shared.domain.policy import UNTOLD, Policy
 
 DONE = (ComplianceState.COMPLIANT, ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
 """States in which nothing is left to do."""
@@ -45,11 +45,13 @@ class Census:
 
     def counts(self, at: datetime) -> Counts:
         """Return the counts as those of a resync at a time."""
+        # A pool whose ring can't be told may be in any.
+        unseen = self._blind + self._rings[UNTOLD]
         rings = {
             ring.name: RingCount(
                 self._rings[ring.name],
-                self._unproven[ring.name] + self._blind,
-                unseen=self._blind,
+                self._unproven[ring.name] + unseen,
+                unseen=unseen,
                 stage=self._policy.stage(ring),
             )
             for ring in self._policy.rings

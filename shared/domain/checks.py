@@ -20,6 +20,8 @@ from shared.domain.support import (
     FipsSupport,
     Release,
     is_fips_image,
+    is_known_fips_name,
+    minor_version,
     os_sku_named,
     release_of,
     releases_with_fips,
@@ -74,11 +76,16 @@ def decided(subject: Subject) -> Finding | None:
     """Say whether it is known which rule holds."""
     if not subject.rule.match.undecided(subject.cluster, subject.pool):
         return None
-    message = (
-        f"Rule {subject.rule.name} asks for a Kubernetes version, and {subject.pool.kubernetes_version!r} reads as "
-        "none: which rule holds is not known."
-    )
-    return Finding("rule", State.UNKNOWN, "VersionUnreadable", message)
+    match, version = subject.rule.match, subject.pool.kubernetes_version
+    if match.kubernetes is not None and minor_version(version) is None:
+        message = (
+            f"Rule {subject.rule.name} asks for a Kubernetes version, and {version!r} reads as none: which rule holds "
+            "is not known."
+        )
+        return Finding("rule", State.UNKNOWN, "VersionUnreadable", message)
+    unread = ", ".join(illegible(subject.cluster, subject.pool)) or "its OS"
+    message = f"Rule {subject.rule.name} asks for what can't be read of it ({unread}): which rule holds is not known."
+    return Finding("rule", State.UNKNOWN, "FieldUnreadable", message)
 
 
 def flag(subject: Subject) -> Finding | None:
@@ -87,7 +94,7 @@ def flag(subject: Subject) -> Finding | None:
 
 
 def _unjudged(pool: Pool) -> Finding | None:
-    """Say that nobody knows what kind of pool it is."""
+    """Say that nobody knows what kind of pool it is: what hangs on that is then silent."""
     known = os_sku_named(pool.os_sku)
     if pool.os_type not in ("Linux", "Windows"):
         message = f"ARM calls the pool's OS type {pool.os_type!r}: not judged."
@@ -130,6 +137,8 @@ def capable(subject: Subject) -> Finding | None:
     """Say why a pool that needs FIPS can't have it as it is configured."""
     if not subject.required or subject.pool.enable_fips or fips_enabled_by_default(subject.pool):
         return None
+    if _unjudged(subject.pool):
+        return None
     found = incapable(subject.pool, today=subject.now.date())
     if found is None:
         return None
@@ -141,6 +150,8 @@ def capable(subject: Subject) -> Finding | None:
 def cluster_setting(subject: Subject) -> Finding | None:
     """Compare the pool with the FIPS setting of its cluster (preview: every pool must then have FIPS)."""
     if not subject.cluster.fips or subject.pool.enable_fips is not False or fips_enabled_by_default(subject.pool):
+        return None
+    if _unjudged(subject.pool):
         return None
     message = "The cluster has enableFIPS of its own, which asks it of every pool, and this pool's is false."
     return Finding("cluster_setting", State.NON_COMPLIANT, "ClusterFipsContradicted", message)
@@ -200,6 +211,9 @@ def image(subject: Subject) -> Finding | None:
     if not is_fips_image(pool.node_image):
         message = f"enableFIPS is true but the node image {pool.node_image} is no FIPS image: upgrade the node image."
         return Finding("image", State.NON_COMPLIANT, "ImageNotFips", message)
+    if not is_known_fips_name(pool.node_image):
+        message = f"The node image {pool.node_image} has `fips` where no name that is known has it. Not judged."
+        return Finding("image", State.UNKNOWN, "ImageUnknown", message)
     release = release_of(pool)
     if release is None or release not in releases_with_fips(pool.os_sku) or release.fips is FipsSupport.NONE:
         is_one = f"is one of {release.name}" if release else "is of no release that this version knows"

@@ -166,7 +166,7 @@ def _compared(cluster: Cluster, memory: Memory, old: Rulebook, new: Rulebook, no
 
 def _sides(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> dict[str, Side]:
     posture = evaluate(cluster, memory, rules, None, now)
-    situation = Situation(cluster, posture, memory, rules, Budget(), (), now, timedelta())
+    situation = Situation(cluster, posture, memory, rules, Budget(), (), now, timedelta(), assuming=True)
     steps = {step.pool.name: _due_step(situation, step) for step in due(situation)}
     verdicts = {verdict.pool: verdict for verdict in posture.pools}
     return {

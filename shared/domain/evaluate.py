@@ -136,7 +136,6 @@ def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:
 def _pool_posture(subject: Subject, rules: Rulebook) -> PoolPosture:
     asked = subject.settings.fips is not Fips.ANY or checks.decided(subject)
     found = _excused(subject, rules) if asked else (_nothing_asked(),)
-    ring = rules.policy.ring_for(subject.cluster, subject.pool)
     return PoolPosture(
         subject.pool.name,
         worst([finding.state for finding in found]),
@@ -144,7 +143,7 @@ def _pool_posture(subject: Subject, rules: Rulebook) -> PoolPosture:
         subject.settings.mode,
         subject.rule.name,
         subject.rule.line,
-        ring.name if ring else "",
+        rules.policy.ring_name(subject.cluster, subject.pool),
         subject.now,
         subject.settings.alerts,
     )
@@ -229,9 +228,27 @@ def strays_due(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime)
 
 
 def proof_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> datetime | None:
-    """Return when the first of the proofs that still count for something will be too old; None if there is none."""
+    """Return when the nodes are to be asked or listed again; None if no proof counts for anything.
+
+    Where nodes come and go by themselves nothing else tells of it; elsewhere the next look is soon enough for a list.
+    """
     ends = [end for subject in subjects(cluster, memory, policy, now) if (end := proofs.expiry(subject))]
+    listing = listing_due(cluster, memory, policy, now)
+    outside = cluster.unlisted or (memory.strays and memory.strays.nodes)
+    if listing and (outside or any(pool.restless for pool in cluster.pools)):
+        ends.append(listing)
     return min(ends, default=None)
+
+
+def listing_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> datetime | None:
+    """Return when a look is to list the nodes, to see whether they are still those that were asked; None: never."""
+    if cluster.stopped or not policy.covers(cluster):
+        return None
+    of_pools = any(one.memory.proof and proofs.asks_nodes(one) for one in subjects(cluster, memory, policy, now))
+    outside = memory.strays is not None and cluster_settings(policy, cluster).fips is Fips.REQUIRED
+    if not of_pools and not (outside and (cluster.unlisted or (memory.strays and memory.strays.nodes))):
+        return None
+    return memory.listed + proofs.LISTING if memory.listed else now
 
 
 def unreadable(posture: Posture) -> Finding | None:

@@ -11,8 +11,9 @@ from typing import Any
 from shared.domain.asked import asked, ring_asked
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
-from shared.domain.model import ActionKind, ComplianceState, Pool, PoolPosture
+from shared.domain.model import ActionKind, Cluster, ComplianceState, Pool, PoolPosture
 from shared.domain.plan import plan
+from shared.domain.policy import Policy
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
 from shared.domain.waits import all_waits
@@ -107,7 +108,7 @@ def explain(situation: Situation, pool: Pool) -> Explanation:
     cluster = situation.cluster
     verdict = next((one for one in situation.posture.pools if one.pool == pool.name), None)
     if verdict is None:
-        return Explanation(cluster.id, pool.name, situation.now, _outside(situation))
+        return Explanation(cluster.id, pool.name, situation.now, outside(situation.rules.policy, cluster))
     policy = situation.rules.policy
     ring = policy.ring_for(cluster, pool)
     step = next((one for one in due(situation) if one.pool.name == pool.name), None)
@@ -126,9 +127,10 @@ def explain(situation: Situation, pool: Pool) -> Explanation:
     )
 
 
-def _outside(situation: Situation) -> str:
-    for excluded in situation.rules.policy.scope.exclude:
-        if excluded.fits_cluster(situation.cluster):
+def outside(policy: Policy, cluster: Cluster | ClusterId) -> str:
+    """Say why a policy leaves out a cluster, of which no more than the id may be known."""
+    for excluded in policy.scope.exclude:
+        if excluded.fits_cluster(cluster) if isinstance(cluster, Cluster) else excluded.fits_id(cluster):
             return f"the policy excludes its cluster (line {excluded.line})"
     return "its subscription is not in the policy's `scope`"
 

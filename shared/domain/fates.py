@@ -125,7 +125,10 @@ def _behind(play: Rehearsal, one: PoolFate, rings: Mapping[str, int], stuck: Col
     if ring is None or one.fate is not Fate.LATER or one.reason == "OperationInProgress":
         return one
     before, canary = play.policy.before(ring), play.budget.canaries.get(ring.name)
-    if before and rings[before.name]:
+    # The budget asks every earlier ring, also behind one that has no pool or is done.
+    while before and not rings[before.name]:
+        before = play.policy.before(before)
+    if before:
         message = f"Ring {before.name} comes first, and {rings[before.name]} in it are not done by themselves."
         return replace(one, fate=Fate.NEVER, reason="RingClosed", message=message)
     if ring.canary and canary and not canary.proven and (canary.cluster, canary.pool) in stuck:

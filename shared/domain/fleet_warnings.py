@@ -7,7 +7,7 @@ from re import compile as pattern
 from shared.domain.match_warnings import CLUSTER_PARTS, POOL_PARTS, lines
 from shared.domain.matching import ClusterMatch
 from shared.domain.model import Cluster, ClusterRead
-from shared.domain.policy import Policy
+from shared.domain.policy import UNTOLD, Policy
 from shared.domain.rulebook import Rulebook
 
 _PARTS = (*CLUSTER_PARTS, *POOL_PARTS)
@@ -42,7 +42,8 @@ class FleetSeen:
             self._names(POOL_PARTS, (pool.name, pool.os_type, pool.os_sku, pool.mode))
             _add(self.pool_tags, pool.tags)
         if len(self.rings) < len(self._policy.rings) and self._policy.covers(read):
-            self.rings |= {ring.name for pool in read.pools if (ring := self._policy.ring_for(read, pool))}
+            self.rings |= (found := {self._policy.ring_name(read, pool) for pool in read.pools})
+            self.whole = self.whole and UNTOLD not in found
 
     def _names(self, parts: Sequence[str], values: Sequence[str]) -> None:
         for part, value in zip(parts, values, strict=True):

@@ -298,4 +298,4 @@ def _assumptions(start: Start, play: Rehearsal) -> Iterator[str]:
     if start.unread:
         yield f"{count(start.unread, 'cluster')} can't be read: their pools are in no number."
     if start.blind:
-        yield f"{count(start.blind, 'part')} of the fleet can't be read at all: what it holds keeps later rings closed."
+        yield f"{count(start.blind, 'part')} of the fleet can't be read: what is there keeps later rings closed."

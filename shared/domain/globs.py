@@ -37,6 +37,12 @@ def head(glob: str) -> str:
     return found
 
 
+def tail(glob: str) -> str:
+    """Return what stands after the last special character, or bracket: whatever matches ends with it."""
+    found: str = _TAIL.findall(glob)[0]
+    return found
+
+
 def unclosed(glob: str) -> bool:
     """Say whether a glob has a bracket without its end, which stands for itself."""
     at = 0
@@ -51,7 +57,7 @@ def unclosed(glob: str) -> bool:
 def _ends_agree(one: str, other: str) -> bool:
     """Compare what stands before the first and after the last special character: most globs differ there."""
     heads = [head(glob) for glob in (one, other)]
-    tails: list[str] = [_TAIL.findall(glob)[0] for glob in (one, other)]
+    tails = [tail(glob) for glob in (one, other)]
     first, last = (min(len(text) for text in texts) for texts in (heads, tails))
     return heads[0][:first] == heads[1][:first] and tails[0][len(tails[0]) - last :] == tails[1][len(tails[1]) - last :]
 

@@ -9,7 +9,7 @@ from typing import Any
 from shared.domain.model import Cluster, Pool
 from shared.domain.support import minor_version
 
-_MODES = ("system", "user", "gateway")
+MODES = ("system", "user", "gateway")
 """AgentPoolMode of API 2026-08-01."""
 _POWER = ("running", "stopped")
 
@@ -19,11 +19,18 @@ def illegible(cluster: Cluster, pool: Pool) -> tuple[str, ...]:
     return (*cluster.illegible, *_of(pool))
 
 
-def illegible_of_cluster(properties: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name what can't be read of the cluster's own properties."""
-    fips = properties.get("enableFIPS")
-    wrong = () if fips is None or isinstance(fips, bool) else (f"the cluster's enableFIPS {_shown(fips)}",)
-    return (*_power(properties, "the cluster's"), *wrong)
+def illegible_of_cluster(body: Mapping[str, Any], properties: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name what can't be read of a cluster's own fields; `body` holds it, with its `properties`."""
+    return (
+        *_power(properties, "the cluster's"),
+        *_wrong(properties, "the cluster's", enableFIPS=bool),
+        *_wrong(body, "the cluster's", tags=dict, location=str),
+    )
+
+
+def tags_illegible(cluster: Cluster) -> bool:
+    """Say whether a cluster's tags can't be read: whoever asks for some gets no answer."""
+    return any(one.startswith("the cluster's tags ") for one in cluster.illegible)
 
 
 def vm_sizes(pool: Pool) -> tuple[str, ...]:
@@ -40,22 +47,29 @@ def vm_sizes(pool: Pool) -> tuple[str, ...]:
 def _of(pool: Pool) -> Iterator[str]:
     if minor_version(pool.kubernetes_version) is None:
         yield f"its Kubernetes version {pool.kubernetes_version!r}"
-    if pool.mode.lower() not in _MODES:
+    if pool.mode.lower() not in MODES:
         yield f"its mode {pool.mode!r}"
     if not vm_sizes(pool):
         yield "its VM size"
-    if not isinstance(pool.body.get("securityProfile") or {}, dict):
-        yield f"its securityProfile {_shown(pool.body['securityProfile'])}"
-    if not isinstance(pool.body.get("workloadRuntime") or "", str):
-        yield f"its workloadRuntime {_shown(pool.body['workloadRuntime'])}"
+    kinds = {"securityProfile": dict, "workloadRuntime": str, "tags": dict, "nodeImageVersion": str, "count": int}
+    yield from _wrong(pool.body, "its", **kinds)
     yield from _power(pool.body, "its")
+
+
+def _wrong(values: Mapping[str, Any], whose: str, **kinds: type) -> Iterator[str]:
+    """Name the fields that are given and of another kind; a truth value is no number."""
+    for name, kind in kinds.items():
+        value = values.get(name)
+        right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if value is not None and not right:
+            yield f"{whose} {name} {_shown(value)}"
 
 
 def _power(properties: Mapping[str, Any], whose: str) -> Iterator[str]:
     # "When an Agent Pool is first created it is initially Running" (API 2026-08-01): without a state, it runs.
     power = properties.get("powerState")
-    code = power.get("code", "running") if isinstance(power, dict) else (power or "running")
-    if not isinstance(code, str) or code.lower() not in _POWER:
+    code = "running" if power is None else power.get("code", "running") if isinstance(power, dict) else power
+    if not (isinstance(power, dict | None) and isinstance(code, str) and code.lower() in _POWER):
         yield f"{whose} power state {_shown(code)}"
 
 

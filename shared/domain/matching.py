@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
+from typing import Any
 
 from shared.domain.ids import ClusterId
+from shared.domain.legible import MODES, tags_illegible
 from shared.domain.model import Cluster, Pool
 from shared.domain.support import minor_version
 
@@ -134,9 +136,23 @@ class Match(ClusterMatch):
         return replace(self, subscriptions=(), resource_groups=(), clusters=(), locations=(), tags=NO_TAGS) == Match()
 
     def undecided(self, cluster: Cluster, pool: Pool) -> bool:
-        """Say whether the pool's Kubernetes version alone would decide, and can't be read."""
-        asks = self.kubernetes is not None and minor_version(pool.kubernetes_version) is None
-        return asks and replace(self, kubernetes=None).fits(cluster, pool)
+        """Say whether only what can't be read of the pool or its cluster would decide."""
+        unread = self._unread(cluster, pool)
+        return bool(unread) and replace(self, **unread).fits(cluster, pool)
+
+    def _unread(self, cluster: Cluster, pool: Pool) -> dict[str, Any]:
+        """Return the parts that ask for what can't be read, each as if nothing were asked."""
+        tags = not isinstance(pool.body.get("tags") or {}, dict)
+        parts: dict[str, tuple[bool, Any]] = {
+            "kubernetes": (minor_version(pool.kubernetes_version) is None, None),
+            "os_types": (pool.os_type not in ("Linux", "Windows"), ()),
+            "os_skus": (not pool.os_sku, ()),
+            "pool_modes": (pool.mode.lower() not in MODES, ()),
+            "pool_tags": (tags, NO_TAGS),
+            "locations": (not cluster.location, ()),
+            "tags": (tags_illegible(cluster), NO_TAGS),
+        }
+        return {name: nothing for name, (unread, nothing) in parts.items() if unread and getattr(self, name)}
 
 
 def _any(globs: tuple[str, ...], value: str) -> bool:

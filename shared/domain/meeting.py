@@ -3,19 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.domain.globs import head, is_name
+from shared.domain.globs import head, is_name, tail
 from shared.domain.matching import Match
 
 _GLOBS = ("clusters", "pools", "subscriptions", "resource_groups", "locations", "os_types", "os_skus", "pool_modes")
 _TAGS = ("tags", "pool_tags")
-_Part = tuple[str, str]
-"""A part of a match; of tags each name is one."""
+_Part = tuple[str, str, bool]
+"""A part of a match (of tags each name is one), by how its globs begin, or by how they end."""
 
 
 def pairs_that_may_meet(matches: Sequence[Match]) -> Iterator[tuple[int, int]]:
     """Yield every two places, the smaller one first, but those of matches that plainly name different things.
 
-    Two globs name different things where their beginnings differ, up to the first special character of either.
+    Two globs name different things where their beginnings differ, up to the first special character of either, or
+    their ends, from the last one on.
     """
     indexes: dict[_Part, _Index] = {}
     for place, match in enumerate(matches):
@@ -23,49 +24,61 @@ def pairs_that_may_meet(matches: Sequence[Match]) -> Iterator[tuple[int, int]]:
         for part in asked.keys() - indexes.keys():
             # Until now nobody has asked for it, so that all may meet.
             indexes[part] = _Index(loose=set(range(place)))
-        met = [indexes[part].meeting(globs) for part, globs in asked.items()]
+        met = [indexes[part].meeting(edges) for part, edges in asked.items()]
         yield from ((before, place) for before in (sorted(set.intersection(*met)) if met else range(place)))
         for part, index in indexes.items():
             index.add(place, asked.get(part, ()))
 
 
 def _asked(match: Match) -> Mapping[_Part, Sequence[str]]:
-    found: dict[_Part, Sequence[str]] = {(part, ""): globs for part in _GLOBS if (globs := getattr(match, part))}
-    for part in _TAGS:
-        found |= {(part, name.lower()): (glob,) for name, glob in getattr(match, part).items()}
+    found: dict[_Part, Sequence[str]] = {}
+    for part, name, globs in _parts(match):
+        found[part, name, False] = tuple(map(_begins, globs))
+        found[part, name, True] = tuple(map(_ends, globs))
     return found
+
+
+def _parts(match: Match) -> Iterator[tuple[str, str, Sequence[str]]]:
+    yield from ((part, "", globs) for part in _GLOBS if (globs := getattr(match, part)))
+    for part in _TAGS:
+        yield from ((part, name.lower(), (glob,)) for name, glob in getattr(match, part).items())
 
 
 @dataclass(slots=True)
 class _Index:
-    """The matches so far, by how the globs begin that they have for one part."""
+    """The matches so far, by the edges of the globs that they have for one part: how these begin, or how they end."""
 
     loose: set[int]
     """Those that don't ask for the part."""
     exact: dict[str, set[int]] = field(default_factory=dict)
-    """By the whole beginning."""
+    """By the whole edge."""
     longer: dict[str, set[int]] = field(default_factory=dict)
-    """By each beginning of the beginning, the whole one among them."""
+    """By each beginning of the edge, the whole one among them."""
 
-    def add(self, place: int, globs: Sequence[str]) -> None:
+    def add(self, place: int, edges: Sequence[str]) -> None:
         """Note a match."""
-        if not globs:
+        if not edges:
             self.loose.add(place)
-        for begins in map(_begins, globs):
-            self.exact.setdefault(begins, set()).add(place)
-            for end in range(len(begins) + 1):
-                self.longer.setdefault(begins[:end], set()).add(place)
+        for edge in edges:
+            self.exact.setdefault(edge, set()).add(place)
+            for end in range(len(edge) + 1):
+                self.longer.setdefault(edge[:end], set()).add(place)
 
-    def meeting(self, globs: Sequence[str]) -> set[int]:
+    def meeting(self, edges: Sequence[str]) -> set[int]:
         """Return the places of those that may fit the same."""
         found = set(self.loose)
-        for begins in map(_begins, globs):
-            found |= self.longer.get(begins, set())
-            for end in range(len(begins)):
-                found |= self.exact.get(begins[:end], set())
+        for edge in edges:
+            found |= self.longer.get(edge, set())
+            for end in range(len(edge)):
+                found |= self.exact.get(edge[:end], set())
         return found
 
 
 def _begins(glob: str) -> str:
     # A name ends where it ends: no glob that begins with it and more can fit it.
     return glob.lower() + "\0" if is_name(glob) else head(glob.lower())
+
+
+def _ends(glob: str) -> str:
+    """Return how a glob ends, from its last character on."""
+    return glob.lower()[::-1] + "\0" if is_name(glob) else tail(glob.lower())[::-1]

@@ -125,6 +125,15 @@ class Pool:
         """A fingerprint of what people configure, without what AKS, the autoscaler or a FIPS switch changes."""
         return fingerprint({key: value for key, value in self.body.items() if key not in _VOLATILE})
 
+    @property
+    def restless(self) -> bool:
+        """Its nodes come and go by themselves: autoscaled, or spot machines (agentPools, API 2026-08-01).
+
+        A pool of single machines is taken for one: its sizes have autoscalers of their own.
+        """
+        of_sizes = self.body.get("type") == "VirtualMachines"
+        return of_sizes or bool(self.body.get("enableAutoScaling")) or self.body.get("scaleSetPriority") == "Spot"
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -232,6 +241,14 @@ class Proof:
     """How many of the nodes were asked, where the policy lets some speak for all; 0: all were."""
     id: str = ""
     """The id of a proof that pods took; their evidence names it."""
+    began: datetime | None = None
+    """When the first pod of it was sent; None if it was taken at once, from labels."""
+    doubted: bool = False
+    """A node has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
+    asked: str = ""
+    """Fingerprint of the nodes that there were, each with its boot."""
+    changed: bool = False
+    """Nodes were seen since that are not those: they joined, took another's place or started anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +271,8 @@ class Probing:
     answered: int = 0
     over: bool = False
     """All is said: nothing is left to be done but to delete the namespaces."""
+    kept: str = ""
+    """Why a namespace could not be deleted, as `Reason: message`; empty if nothing was in the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +288,24 @@ class Strays:
     """Some of those, or else some of all: ten at most."""
     level: ProofLevel = ProofLevel.NODE
     """How deep they were asked."""
+    began: datetime | None = None
+    """When the first pod was sent to them; None if their labels were read alone."""
     missing: int = 0
     """How many of them are not ready, or did not answer, where they were asked for more than labels."""
     silent: str = ""
     """Why, of some of them; empty if all did."""
     virtual: tuple[str, ...] = ()
     """Names of virtual nodes, ten at most: what runs there runs on machines that nobody can ask."""
+    doubted: bool = False
+    """One of them has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
+    asked: str = ""
+    """Fingerprint of the machines that there were, each with its boot."""
+    sampled: int = 0
+    """How many of them were asked, where the policy lets some speak for all; 0: all were."""
+    unreadable: str = ""
+    """Why they may not be judged by what they show, as `Reason: message`; empty if they may."""
+    denying: int = 0
+    """How many carry the label and said that they don't have FIPS; `names` are theirs then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,6 +481,18 @@ class OutcomeState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AbortTried:
+    """What became so far of the abort of an operation that AKS did not take at once."""
+
+    request: str
+    """Id of the request for which it is sent."""
+    refusals: int = 0
+    """How often AKS refused it for the time being."""
+    after: datetime | None = None
+    """It is not sent again before this time; None: it may be."""
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """Our own operation on a pool, kept in the rollout row before anything is begun."""
 
@@ -476,7 +519,9 @@ class Operation:
     resumes: str = ""
     """Who let it be sent to a pool that AKS had left in Failed or Canceled; empty for any other."""
     aborted: str = ""
-    """Who asked us to abort it, and was granted that; empty if nobody was."""
+    """Who asked us to abort it, where AKS took that or may have; empty otherwise: then its end is nobody's wish."""
+    abort: AbortTried | None = None
+    """The abort that was sent last; None if none was."""
     method: Method = Method.UPDATE
     target: str = ""
     """Name of the twin that it makes; empty: it is on the pool itself."""
@@ -560,7 +605,7 @@ class PoolMemory:
     noticed_of: str = ""
     """Fingerprint of the step that its owner was told of."""
     workloads: Workloads | None = None
-    """What a reimage would harm, as long as one is due and wanted; None if that was not read."""
+    """What a reimage would harm, as long as one is due and wanted, or else its SMB volumes; None if not read."""
     replaced: str = ""
     """Of a twin whose work is done: the id of the replacement that it was made by."""
 
@@ -579,10 +624,18 @@ class Memory:
     """Nodes outside every pool; None if the nodes were never asked."""
     agent: str = ""
     """Version of the monitoring agent's image; empty if it is not known."""
+    agent_at: datetime | None = None
+    """When that was read; None in rows of versions that did not say so."""
     probing: Probing | None = None
     """The proof that pods are taking; None if there is none, and nothing of one is left."""
     replacement: Replacement | None = None
     """The pool that is being replaced; one at a time."""
+    searched: bool = False
+    """A look has searched the cluster for what a proof left of which a lost row knew."""
+    verifying: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    """When a look first saw each request for a fresh proof, by the request's id: what was begun before is not fresh."""
+    listed: datetime | None = None
+    """When a look last listed the nodes, or tried to; None if none did."""
 
     def with_pool(self, name: str, pool: "PoolMemory") -> "Memory":
         """Return a memory in which one pool is remembered differently."""

@@ -40,7 +40,7 @@ def read_cluster(body: Mapping[str, Any]) -> Cluster:
         fips=_bool(properties.get("enableFIPS")),
         unlisted=_unlisted(properties),
         pools=tuple(_pool(profile) for profile in _list(properties.get("agentPoolProfiles"))),
-        illegible=illegible_of_cluster(properties),
+        illegible=illegible_of_cluster(body, properties),
         narrow=_narrow(_dict(properties.get("apiServerAccessProfile"))),
         run_command=_dict(properties.get("apiServerAccessProfile")).get("disableRunCommand") is not True,
     )
@@ -56,10 +56,26 @@ def _unlisted(properties: Mapping[str, Any]) -> str:
     # ARM's list of pools leaves both out (AKS, "node auto-provisioning" and "managed system node pools"). Whatever is
     # neither missing nor a clear no counts as a yes: "If not specified, the default is Manual" (API 2026-08-01).
     mode = _setting(properties, "nodeProvisioningProfile", "mode")
-    if mode is not None and not (isinstance(mode, str) and mode.lower() == "manual"):
-        return "node auto-provisioning"
+    manual = mode is None or (isinstance(mode, str) and mode.lower() == "manual")
     hosted = _setting(properties, "hostedSystemProfile", "enabled")
-    return "" if hosted is None or hosted is False else "managed system node pools"
+    makers = {
+        "node auto-provisioning": not manual,
+        "managed system node pools": hosted is not None and hosted is not False,
+        "virtual nodes": _has_virtual_nodes(properties),
+    }
+    return " and ".join(name for name, makes in makers.items() if makes)
+
+
+def _has_virtual_nodes(properties: Mapping[str, Any]) -> bool:
+    """Say whether the add-on is on that makes the node of Azure Container Instances.
+
+    Its name is `aciConnectorLinux` (AKS, Bicep and `az aks enable-addons -a virtual-node`); names of add-ons were
+    written in other cases too.
+    """
+    addons = _dict(properties.get("addonProfiles"))
+    found = next((addon for name, addon in addons.items() if name.lower() == "aciconnectorlinux"), None)
+    enabled = found.get("enabled") if isinstance(found, dict) else found
+    return enabled is not None and enabled is not False
 
 
 def _setting(properties: Mapping[str, Any], profile: str, name: str) -> Any:

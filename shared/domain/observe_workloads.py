@@ -2,8 +2,11 @@
 
 Strict about names, indifferent to everything else. Volumes: `file.csi.azure.com` is SMB unless its `protocol` is nfs,
 or its `fsType` (azurefile-csi-driver, docs/driver-parameters.md and controllerserver.go); in-tree `azureFile` and
-`smb.csi.k8s.io` always are. Local data is what the cluster autoscaler calls so: `hostPath`, and `emptyDir` that is not
-in memory (kubernetes/autoscaler, utils/drain); of volumes, `local` and `hostPath`.
+`smb.csi.k8s.io` always are; of Azure NetApp Files' driver, those that `nasType` calls so (azure-docs, AKS,
+"azure-netapp-files-smb.md"), which its volumes need not repeat: their class tells; and flexVolumes of drivers such as
+`fstab/cifs` and `microsoft.com/smb` (Azure/kubernetes-volume-drivers, flexvolume/smb). Local data is what the cluster
+autoscaler calls so: `hostPath`, and `emptyDir` that is not in memory (kubernetes/autoscaler, utils/drain); of volumes,
+`local` and `hostPath`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +28,14 @@ AGENTS = "/apis/apps/v1/namespaces/kube-system/daemonsets"
 
 _AZURE_FILES = ("file.csi.azure.com", "kubernetes.io/azure-file")
 _SMB = "smb.csi.k8s.io"
+_TRIDENT = "csi.trident.netapp.io"
+_NAS_TYPES = ("nastype", "trident.netapp.io/nastype")
+_FLEX = ("cifs", "smb", "smb3")
+"""What a flexVolume's driver is called after its vendor, or its file system, where it mounts SMB."""
 _POOL_LABELS = ("kubernetes.azure.com/agentpool", "agentpool")
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+_DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
+_CLASS = "volume.beta.kubernetes.io/storage-class"
+"""The annotation that comes before `storageClassName` (Kubernetes, component-helpers, storage/volume/helpers.go)."""
 _MIRROR = "kubernetes.io/config.mirror"
 """Annotation of a static pod, which its kubelet brings back."""
 _AGENTS = ("ama-logs", "omsagent")
@@ -72,10 +81,11 @@ def read_place(item: Mapping[str, Any]) -> Place:
     return Place(node.name, node.pool, {str(key): str(value) for key, value in labels.items()})
 
 
-def read_volume(item: Mapping[str, Any]) -> tuple[str, Kind] | None:
-    """Read a persistent volume; None if it doesn't matter."""
-    kind = _kind(_dict(item.get("spec")))
-    return (_name(item), kind) if kind else None
+def read_volume(item: Mapping[str, Any], classes: Mapping[str, Kind]) -> tuple[str, Kind | None]:
+    """Read a persistent volume; its kind is None if it doesn't matter."""
+    spec = _dict(item.get("spec"))
+    of_class = classes.get(_class(item)) if _dict(spec.get("csi")).get("driver") == _TRIDENT and _class(item) else None
+    return _name(item), _kind(spec) or of_class
 
 
 def read_class(item: Mapping[str, Any]) -> tuple[tuple[str, ...], Kind] | None:
@@ -84,17 +94,22 @@ def read_class(item: Mapping[str, Any]) -> tuple[tuple[str, ...], Kind] | None:
     given = {str(key).lower(): value for key, value in _dict(item.get("parameters")).items()}
     if not _mounts_smb(item.get("provisioner"), given):
         return None
-    notes = _dict(_dict(item.get("metadata")).get("annotations"))
-    return ((_name(item), "") if notes.get(_DEFAULT_CLASS) == "true" else (_name(item),)), Kind.SMB
+    default = any(_notes(item).get(name) == "true" for name in _DEFAULT_CLASS)
+    return ((_name(item), "") if default else (_name(item),)), Kind.SMB
 
 
 def read_claim(
-    item: Mapping[str, Any], volumes: Mapping[str, Kind], classes: Mapping[str, Kind]
+    item: Mapping[str, Any], volumes: Mapping[str, Kind | None], classes: Mapping[str, Kind]
 ) -> tuple[tuple[str, str], Kind] | None:
-    """Read a claim by the volume it is bound to, or else by the class that would make one; None if neither matters."""
-    spec = _dict(item.get("spec"))
-    bound = spec.get("volumeName")
-    kind = volumes.get(str(bound)) if bound else _of_class(spec, classes)
+    """Read a claim by the volume it is bound to, or else by the class that would make one; None if neither matters.
+
+    Raises ValueError where nothing tells: it is bound to a volume that came after the volumes were listed.
+    """
+    bound = str(_dict(item.get("spec")).get("volumeName") or "")
+    kind = volumes[bound] if bound in volumes else _of_class(item, classes)
+    lost = _dict(item.get("status")).get("phase") == "Lost"
+    if bound and bound not in volumes and not (kind or lost or _class(item)):
+        raise ValueError(f"claim {_namespace(item)}/{_name(item)} is bound to {bound}, which is not in the list")
     return ((_namespace(item), _name(item)), kind) if kind else None
 
 
@@ -124,7 +139,7 @@ def read_pod(item: Mapping[str, Any], around: Surroundings) -> PodUse | None:
     """Read a pod; None if it has nothing that matters before a reimage."""
     spec, status = _dict(item.get("spec")), _dict(item.get("status"))
     owner, ended = _owner(item), status.get("phase") in ("Succeeded", "Failed")
-    of_kubelet = _MIRROR in _dict(_dict(item.get("metadata")).get("annotations"))
+    of_kubelet = _MIRROR in _notes(item)
     # A drain leaves the pods of DaemonSets alone, and a static pod has no other place.
     stays = of_kubelet or owner.get("kind") == "DaemonSet"
     kinds = {kind for volume in _pod_parts(item, "volumes") if (kind := _of_pod(item, volume, around))}
@@ -182,6 +197,9 @@ def _kind(source: Mapping[str, Any]) -> Kind | None:
     given = {str(key).lower(): value for key, value in _dict(csi.get("volumeAttributes")).items()}
     if "azureFile" in source or _mounts_smb(csi.get("driver"), {"fstype": csi.get("fsType"), **given}):
         return Kind.SMB
+    flex = _dict(source.get("flexVolume"))
+    if str(flex.get("driver")).rpartition("/")[2].lower() in _FLEX or str(flex.get("fsType")).lower() in _FLEX:
+        return Kind.SMB
     if "local" in source or "hostPath" in source:
         return Kind.LOCAL
     scratch = source.get("emptyDir")
@@ -191,13 +209,20 @@ def _kind(source: Mapping[str, Any]) -> Kind | None:
 def _mounts_smb(driver: Any, given: Mapping[str, Any]) -> bool:
     if driver in _AZURE_FILES:
         return "nfs" not in (str(given.get(name)).lower() for name in ("protocol", "fstype"))
+    if driver == _TRIDENT:
+        return "smb" in (str(given.get(name)).lower() for name in _NAS_TYPES)
     return bool(driver == _SMB)
 
 
-def _of_class(spec: Mapping[str, Any], classes: Mapping[str, Kind]) -> Kind | None:
+def _class(item: Mapping[str, Any]) -> str:
+    """Return the name of a volume's or a claim's class; empty if it gives none."""
+    return str(_notes(item).get(_CLASS) or _dict(item.get("spec")).get("storageClassName") or "")
+
+
+def _of_class(claim: Mapping[str, Any], classes: Mapping[str, Kind]) -> Kind | None:
     # No name is the default class, the empty name is none at all (Kubernetes, "persistent volumes").
-    name = spec.get("storageClassName")
-    return None if name == "" else classes.get(str(name or ""))
+    given = (_notes(claim).get(_CLASS), _dict(claim.get("spec")).get("storageClassName"))
+    return None if given[0] is None and given[1] == "" else classes.get(_class(claim))
 
 
 def _of_pod(item: Mapping[str, Any], volume: Mapping[str, Any], around: Surroundings) -> Kind | None:
@@ -206,7 +231,7 @@ def _of_pod(item: Mapping[str, Any], volume: Mapping[str, Any], around: Surround
         return around.claims.get((namespace, str(_dict(volume["persistentVolumeClaim"]).get("claimName"))))
     if "ephemeral" in volume:
         # Its claim has the name of pod and volume (Kubernetes, "ephemeral volumes").
-        template = _dict(_dict(_dict(volume["ephemeral"]).get("volumeClaimTemplate")).get("spec"))
+        template = _dict(_dict(volume["ephemeral"]).get("volumeClaimTemplate"))
         made = around.claims.get((namespace, f"{_name(item)}-{volume.get('name')}"))
         return made or _of_class(template, around.classes)
     return _kind(volume)
@@ -293,6 +318,10 @@ def _name(item: Mapping[str, Any]) -> str:
     if not isinstance(name, str):
         raise ValueError("one of the list has no name")  # noqa: TRY004 (bad input)
     return name
+
+
+def _notes(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _dict(_dict(item.get("metadata")).get("annotations"))
 
 
 def _namespace(item: Mapping[str, Any]) -> str:

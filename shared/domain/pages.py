@@ -52,13 +52,23 @@ def graph_page(answer: Mapping[str, Any], rows: Sequence[Any], source: str) -> P
     """
     more = any(answer.get(name) for name in ("skip_token", "$skipToken"))
     cut = str(answer.get("resultTruncated", "false")).lower() != "false"
-    total = answer.get("total_records", answer.get("totalRecords"))
-    if total is not None and type(total) is not int:
-        return Page(source, goes_on=True, remedy="how many rows there are should be a number")
+    totals = [answer[name] for name in ("total_records", "totalRecords") if answer.get(name) is not None]
+    if wrong := _wrong(totals, answer.get("count"), rows):
+        return Page(source, goes_on=True, remedy=wrong)
+    total = totals[0] if totals else None
     ids = frozenset(str(row["id"]).lower() for row in rows if isinstance(row, dict) and "id" in row)
     known = None if cut else total
     # A row without an id counts for none: the file then lacks a row.
     return Page(source, more or cut, known, ids, "ask for all rows (`--first 1000`), and give every page")
+
+
+def _wrong(totals: Sequence[Any], number: Any, rows: Sequence[Any]) -> str:
+    """Say why what an answer says of its rows can't be believed: `count` is how many it has, no more are there."""
+    if not all(type(total) is int for total in (*totals, *([] if number is None else [number]))):
+        return "how many rows there are should be a number"
+    if any(total < len(rows) or total != totals[0] for total in totals) or number not in (None, len(rows)):
+        return f"it has {len(rows)} rows, and says another number: ask for it anew"
+    return ""
 
 
 def gaps(pages: Iterable[Page]) -> tuple[Gap, ...]:

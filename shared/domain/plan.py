@@ -21,11 +21,11 @@ from shared.domain.waits import approvals_needed, barred, closes, waits, wanted
 
 def plan(situation: Situation) -> Plan:
     """Plan one look."""
+    deferrals = _not_deleted(situation)
     if not situation.posture.in_scope:
         # Our own operation is followed to its end, and its place in the budget given back, all the same.
         ours = situation.memory.operation or situation.memory.replacement
-        return Plan(None, (), situation.poll if ours else None)
-    deferrals: list[Deferral] = []
+        return Plan(None, tuple(deferrals), situation.poll if ours else None)
     notices: list[Notice] = []
     action: Action | None = None
     for step in due(situation):
@@ -45,6 +45,15 @@ def plan(situation: Situation) -> Plan:
             notices.append(wait.notice)
     barred_pools = tuple(step.pool.name for step in due(situation) if barred(situation, step))
     return Plan(action, tuple(deferrals), _requeue_after(situation, deferrals), tuple(notices), barred_pools)
+
+
+def _not_deleted(situation: Situation) -> list[Deferral]:
+    """Say what keeps the namespaces of a proof that is over; the look comes back for them by itself."""
+    probing = situation.memory.probing
+    if probing is None or not probing.kept:
+        return []
+    message = f"What a proof has made in the cluster could not be deleted. {probing.kept}"
+    return [Deferral("", "NamespaceNotDeleted", message)]
 
 
 def _action(situation: Situation, step: Step) -> Action:
@@ -97,5 +106,7 @@ def _worth_waiting(situation: Situation, deferrals: list[Deferral]) -> Iterator[
         yield situation.poll
     if reasons & {"OperationInProgress", "NodesMissing", "NodesUnanswered", "ProofMissing", NODES_UNREADABLE}:
         yield situation.slow_poll
-    if due_at := proof_due(situation.cluster, situation.memory, situation.rules.policy, situation.now):
+    due_at = proof_due(situation.cluster, situation.memory, situation.rules.policy, situation.now)
+    if due_at and not situation.memory.probing:
+        # While pods ask, or wait to be deleted, the look comes back for them: nothing is due sooner.
         yield max(due_at - situation.now, timedelta())

@@ -34,6 +34,14 @@ ENDS_KEPT = 200
 """How many ends of remediations the budget keeps, for the breaker and the forecast."""
 
 
+UNTOLD = "?"
+"""Instead of a ring's name: which ring a pool is in can't be told."""
+_RING_NAME = {
+    "pattern": r"(?!\?$)[\s\S]+",
+    "says": "is no name for a ring: it stands for pools whose ring can't be told",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What holds for the pools that it matches; the first rule that matches wins."""
@@ -62,7 +70,7 @@ class Scope:
 class Ring:
     """One stage of the roll-out."""
 
-    name: str = field(metadata={"longest": 100})
+    name: str = field(metadata={"longest": 100, **_RING_NAME})
     """Unique; stands in deferrals and in the budget."""
     match: Match = field(default=Match())
     """Which pools; the first ring that matches wins, and a pool in no ring waits for none."""
@@ -173,6 +181,15 @@ class Policy:
         """Return the policy as it is while nothing may be done by it: it judges, and tells."""
         rules = tuple(replace(rule, settings=_held(rule.settings)) for rule in self.rules)
         return replace(self, defaults=_held(self.defaults), rules=rules)
+
+    def ring_name(self, cluster: Cluster, pool: Pool) -> str:
+        """Return the name of a pool's ring: empty if it is in none, UNTOLD if what would decide can't be read."""
+        for ring in self.rings:
+            if ring.match.undecided(cluster, pool):
+                return UNTOLD
+            if ring.match.fits(cluster, pool):
+                return ring.name
+        return ""
 
     def stage(self, ring: Ring) -> str:
         """Return a fingerprint of which pools are in a ring: what it matches, and what the rings above it take."""

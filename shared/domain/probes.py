@@ -21,10 +21,14 @@ OWNER = {"app.kubernetes.io/managed-by": "fipswarden"}
 """The label without which a namespace is not ours to delete."""
 PROOF_LABEL = "fipswarden/proof"
 NODE_LABEL = "fipswarden/node-uid"
+CONTAINER = "probe"
+"""Name of the container that asks."""
 POD_DEADLINE = timedelta(minutes=5)
 """`activeDeadlineSeconds`: longer than a proof waits for an answer, so that why there was none can still be read."""
-PROVIDERS = ("fips", "symcrypt")
-"""What the id of an OpenSSL 3 provider begins with that is a FIPS module (AgentBaker e2e, FACTS 6)."""
+PROVIDERS = ("fips", "symcrypt", "symcryptprovider")
+"""Ids of the OpenSSL 3 providers that are FIPS modules: OpenSSL's own (openssl.org, fips_module), and SymCrypt's, which
+Microsoft calls `symcryptprovider` in openssl.cnf (scripts of SymCrypt-OpenSSL; AgentBaker tests, FACTS 6, look for
+what begins with `fips` or `symcrypt`). One that is called otherwise is taken for neither."""
 REGISTRY_EXIT = 7
 """With this exit code the registry's probe ends whatever it read: only of a container that failed does the log become
 the termination message (`FallbackToLogsOnError`), and no right to read logs is needed."""
@@ -98,7 +102,7 @@ def pod(asked: Question, proof: str) -> Json:
         "enableServiceLinks": False,
         "tolerations": [{"operator": "Exists"}],
         **_SPECS[asked.method],
-        "containers": [{"name": "probe", "image": asked.image, **_container(asked.method, proof)}],
+        "containers": [{"name": CONTAINER, "image": asked.image, **_container(asked.method, proof)}],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
@@ -108,12 +112,11 @@ def _container(method: Method, proof: str) -> Json:
         case Method.KERNEL:
             return {**_SMALL, "command": ["sh", "-c", _script("", proof)], "securityContext": _confined([])}
         case Method.HOST:
-            mounts = [{"name": "host", "mountPath": "/host", "readOnly": True}]
             return {
                 **_SMALL,
                 "command": ["sh", "-c", _script(_HOST_SCRIPT, proof)],
                 "securityContext": _confined(["SYS_CHROOT"]),
-                "volumeMounts": mounts,
+                "volumeMounts": [{"name": "root", "mountPath": "/host"}, *map(_mounted, _OF_HOST)],
             }
         case Method.REGISTRY:
             line = f"echo proof={proof}& reg query {_KEY} /v Enabled & exit {REGISTRY_EXIT}"
@@ -122,6 +125,12 @@ def _container(method: Method, proof: str) -> Json:
                 "resources": _SMALL["resources"],
                 "terminationMessagePolicy": "FallbackToLogsOnError",
             }
+
+
+def _mounted(folder: str) -> Json:
+    # `readOnly` alone leaves what is mounted below writable. The recursive kind is part of Kubernetes since 1.30; older
+    # API servers drop the field (kubernetes.io, "Recursive read-only mounts").
+    return {"name": folder, "mountPath": f"/host/{folder}", "readOnly": True, "recursiveReadOnly": "IfPossible"}
 
 
 def _confined(capabilities: list[str]) -> Json:
@@ -136,6 +145,9 @@ def _confined(capabilities: list[str]) -> Json:
 _SMALL: Mapping[str, Any] = {
     "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}, "limits": {"cpu": "100m", "memory": "64Mi"}},
 }
+_OF_HOST = ("usr", "etc")
+"""The folders of the host's that OpenSSL needs: itself, its modules and its settings. No sockets and devices, which a
+read-only mount doesn't keep from being used: those are in /run and /dev."""
 _SPECS: Mapping[Method, Json] = {
     Method.KERNEL: {
         "securityContext": {
@@ -145,10 +157,15 @@ _SPECS: Mapping[Method, Json] = {
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     },
-    # Root, since only root may chroot; of root's capabilities it has that one alone, and it can write nothing.
+    # Root, since only root may chroot; of root's capabilities it has that one alone. The root that it changes to is a
+    # folder of its own in memory, with two of the host's folders in it. Those it reads as root, secrets in /etc
+    # included.
     Method.HOST: {
         "securityContext": {"runAsUser": 0, "seccompProfile": {"type": "RuntimeDefault"}},
-        "volumes": [{"name": "host", "hostPath": {"path": "/", "type": "Directory"}}],
+        "volumes": [
+            {"name": "root", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+            *({"name": each, "hostPath": {"path": f"/{each}", "type": "Directory"}} for each in _OF_HOST),
+        ],
     },
     # The account with the fewest rights that HostProcess knows; any user may read this key (kubernetes.io,
     # "Create a Windows HostProcess Pod": hostNetwork is demanded, and the local service account recommended).
@@ -159,7 +176,12 @@ _SPECS: Mapping[Method, Json] = {
         },
     },
 }
+# Ubuntu since 20.04, Azure Linux and Azure Container Linux keep programs and libraries in /usr alone, with links to it.
+# OpenSSL of a distribution asks the kernel's flag itself, and /proc is the container's: it gets a copy.
 _HOST_SCRIPT = (
+    "ln -s usr/bin /host/bin; ln -s usr/lib /host/lib; ln -s usr/lib64 /host/lib64\n"
+    "mkdir -p /host/proc/sys/crypto\n"
+    'echo "$v" >/host/proc/sys/crypto/fips_enabled\n'
     'echo "openssl=$(chroot /host openssl version 2>&1)" >>{message}\n'
     "m=0; if [ -e /host/etc/system-fips ]; then m=1; fi\n"
     'echo "marker=$m" >>{message}\n'
@@ -168,7 +190,7 @@ _HOST_SCRIPT = (
 
 
 def _script(more: str, proof: str) -> str:
-    """Return what a Linux probe runs: an image needs a shell and cat, and chroot at level host.
+    """Return what a Linux probe runs: an image needs a shell and cat, and chroot, ln and mkdir at level host.
 
     A file that is not there means 0; one that is there and can't be read leaves the value empty, which is no answer.
     """

@@ -17,6 +17,8 @@ RENEW = timedelta(minutes=15)
 """How long before a proof by pods is too old it is taken anew: it takes some looks, in which the old one holds."""
 AGAIN = timedelta(minutes=10)
 """How soon pods are sent again after a proof by pods that settled nothing."""
+LISTING = timedelta(hours=1)
+"""How old a list of the nodes may be when a look comes: only a list shows which nodes joined or started anew."""
 NODES_UNREADABLE = "NodesUnreadable"
 """Reason of a proof that failed for a cause that may pass."""
 _S = ComplianceState
@@ -26,10 +28,12 @@ def proof(subject: Subject) -> Finding | None:
     """Judge what the nodes said of a pool that the control plane calls FIPS-enabled."""
     if _only_registry(subject):
         return _registry(subject)
-    if not _claims_fips(subject) or subject.settings.proof.level is ProofLevel.CONTROL_PLANE:
+    if not _claims_fips(subject):
         return None
     if subject.empty:
         return _no_nodes(subject)
+    if subject.settings.proof.level is ProofLevel.CONTROL_PLANE:
+        return None
     if not subject.pool.etag:
         message = "ARM gave no eTag for the pool: whether anything happened to it since a proof could not be told."
         return Finding("proof", _S.UNKNOWN, "ETagMissing", message)
@@ -71,8 +75,12 @@ def pods_due(subject: Subject) -> bool:
     same = taken is not None and (taken.node_image, taken.etag) == (subject.pool.node_image, subject.pool.etag or "")
     if taken is None or not same or not taken.level.reaches(wanted_level(subject)):
         return True
-    flawed = bool(taken.unreadable or taken.disagreeing or taken.missing)
-    return not flawed or subject.now - taken.at >= AGAIN
+    return again(taken, subject.now)
+
+
+def again(taken: Proof, now: datetime) -> bool:
+    """Say whether pods may be sent again: not right after some that settled nothing."""
+    return not (taken.unreadable or taken.disagreeing or taken.missing) or now - taken.at >= AGAIN
 
 
 def _renews(subject: Subject) -> bool:
@@ -126,7 +134,8 @@ def _missing() -> Finding:
 
 def _no_nodes(subject: Subject) -> Finding:
     """Without nodes to ask the control plane's word is all there is; it is worth less than what nodes said before."""
-    level, taken = subject.settings.proof.level, subject.memory.proof
+    level = subject.settings.proof.level
+    taken = None if level is ProofLevel.CONTROL_PLANE else subject.memory.proof
     why, said = ("NoNodes", "There are no nodes") if subject.pool.count == 0 else ("Stopped", "The nodes don't run")
     if why == "Stopped" and taken and taken.disagreeing and taken.node_image == subject.pool.node_image:
         return _disagreement(subject, taken)
@@ -186,6 +195,9 @@ def _incomplete(subject: Subject, taken: Proof) -> Finding | None:
             return Finding("proof", _S.UNKNOWN, "NodesUnanswered", message)
         message = f"{missing} of {total} nodes are not there, or not ready: they are unproven."
         return Finding("proof", _S.UNKNOWN, "NodesMissing", message)
+    if taken.changed and not covered:
+        message = f"Nodes joined or started anew since all were asked, {taken.at:%Y-%m-%d %H:%M} UTC: not asked yet."
+        return Finding("proof", _S.UNKNOWN, "ProofMissing", message)
     return None
 
 
@@ -193,6 +205,9 @@ def _proven(subject: Subject, taken: Proof) -> Finding:
     level = wanted_level(subject)
     if not taken.level.reaches(level):
         message = f"{_all(taken)} carried the FIPS label; the policy asks for level {level}: not asked yet."
+        return Finding("proof", _S.UNKNOWN, "ProofLevelMissing", message)
+    if taken.sampled and not subject.settings.proof.sampling:
+        message = f"{taken.sampled} of {taken.nodes} nodes were asked; the policy asks for all of them: not asked yet."
         return Finding("proof", _S.UNKNOWN, "ProofLevelMissing", message)
     said = (
         "carried fips_enabled=true and the image"
@@ -215,6 +230,9 @@ def strays(cluster: Cluster, found: Strays | None, settings: Settings, now: date
     """Judge the nodes that belong to no node pool of ARM's list: only the nodes themselves show them."""
     if settings.fips is not Fips.REQUIRED:
         return None
+    if found and found.unreadable:
+        reason, _, message = found.unreadable.partition(": ")
+        return Finding("strays", _S.UNKNOWN, reason, message)
     if found is None or now - found.at > settings.proof.max_age:
         if not cluster.unlisted and not (found and (found.nodes or found.virtual)):
             return None
@@ -226,21 +244,35 @@ def strays(cluster: Cluster, found: Strays | None, settings: Settings, now: date
 
 def _well(found: Strays, settings: Settings) -> bool:
     deep = settings.proof.level.reaches(ProofLevel.KERNEL)
-    return not found.disabled and not (deep and (found.missing or not found.level.reaches(settings.proof.level)))
+    return not found.disabled and not (deep and (found.missing or not _deep_enough(found, settings)))
+
+
+def _deep_enough(found: Strays, settings: Settings) -> bool:
+    """Say whether as many of the nodes outside every pool were asked, and as deep, as the policy asks for."""
+    enough = settings.proof.sampling or not found.sampled
+    return found.level.reaches(settings.proof.level) and enough
 
 
 def _machines(found: Strays, settings: Settings) -> Finding:
     """Say what is wrong with machines outside every pool."""
     level = settings.proof.level
-    if found.disabled:
-        asked = f" or say no at level {found.level}" if found.level.reaches(ProofLevel.KERNEL) else ""
+    if found.denying:
         message = (
-            f"{found.disabled} of {found.nodes} nodes outside every node pool don't carry the FIPS label{asked}: "
+            f"{found.denying} of {found.nodes} nodes outside every node pool carry the FIPS label and say no at level "
+            f"{found.level}: {_names(found)}. Treat them as not FIPS-enabled; delete them."
+        )
+        return Finding("strays", _S.INCONSISTENT, "NodesDisagree", message)
+    if found.disabled:
+        message = (
+            f"{found.disabled} of {found.nodes} nodes outside every node pool don't carry the FIPS label: "
             f"{_names(found)}. With node auto-provisioning set fipsMode: FIPS in the AKSNodeClass."
         )
         return Finding("strays", _S.NON_COMPLIANT, "NodesOutsidePools", message)
-    if not found.level.reaches(level):
-        message = f"{found.nodes} nodes outside every node pool carry the FIPS label; at level {level} not asked yet."
+    if not _deep_enough(found, settings):
+        asked = " all" if found.sampled else ""
+        message = (
+            f"{found.nodes} nodes outside every node pool carry the FIPS label; at level {level} not{asked} asked."
+        )
         return Finding("strays", _S.UNKNOWN, "ProofLevelMissing", message)
     message = f"{found.missing} of {found.nodes} nodes outside every node pool are unproven. {found.silent}".strip()
     return Finding("strays", _S.UNKNOWN, "NodesUnanswered", message)
@@ -256,7 +288,10 @@ def _virtual(found: Strays) -> Finding | None:
     if not found.nodes:
         return None
     said = "carry the FIPS label" if found.level is ProofLevel.NODE else f"said so at level {found.level}"
-    message = f"{found.nodes} nodes outside every node pool {said}: {_names(found)}."
+    who = f"{found.nodes} nodes"
+    if found.sampled:
+        who, said = f"{found.sampled} nodes", f"{said} (sampled {found.sampled} of {found.nodes}; all carry the label)"
+    message = f"{who} outside every node pool {said}: {_names(found)}."
     return Finding("strays", _S.COMPLIANT, "NodesOutsidePoolsProven", message)
 
 
@@ -279,15 +314,16 @@ def strays_need_pods(found: Strays, settings: Settings) -> bool:
     return asked and found.nodes > 0 and not found.disabled
 
 
-def still_deep(known: Strays, found: Strays, settings: Settings) -> bool:
-    """Say whether what pods learned of nodes outside every pool is about as many nodes as there are."""
-    return known.level.reaches(settings.proof.level) and (known.nodes, known.virtual) == (found.nodes, found.virtual)
+def strays_flawed(known: Strays) -> bool:
+    """Say whether pods did not get a yes of every node outside every pool."""
+    return bool(known.disabled or known.missing)
 
 
-def stray_pods_due(cluster: Cluster, known: Strays, settings: Settings, now: datetime) -> bool:
+def stray_pods_due(cluster: Cluster, known: Strays, found: Strays, settings: Settings, now: datetime) -> bool:
     """Say whether pods are to be sent to nodes outside every pool again: not right after some that settled nothing."""
-    flawed = bool(known.disabled or known.missing)
-    return strays_due(cluster, known, settings, now) and (not flawed or now - known.at >= AGAIN)
+    if strays_flawed(known) and now - known.at < AGAIN:
+        return False
+    return known.asked != found.asked or strays_due(cluster, known, settings, now)
 
 
 def _strays_renew(found: Strays | None, settings: Settings, now: datetime) -> bool:

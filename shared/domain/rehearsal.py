@@ -101,7 +101,15 @@ class Rehearsal:
     def situation(self, actor: Actor, at: datetime) -> Situation:
         """Return all that a plan for a cluster is made from, by its last judgement."""
         return Situation(
-            actor.cluster, actor.posture, actor.memory, self.rules, self.budget, actor.maintenance, at, _POLL
+            actor.cluster,
+            actor.posture,
+            actor.memory,
+            self.rules,
+            self.budget,
+            actor.maintenance,
+            at,
+            _POLL,
+            assuming=True,
         )
 
     def judge(self, actor: Actor, at: datetime) -> int:

@@ -93,13 +93,19 @@ def _unread(why: str) -> str:
     return f"What runs on the pool could not be read: {why}"
 
 
-def risked(subject: Subject, kind: ActionKind) -> Iterator[tuple[str, str]]:
-    """Yield reason and message of everything for which the policy has a step wait, the gravest first."""
+def risked(subject: Subject, kind: ActionKind, *, assuming: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield reason and message of everything for which the policy has a step wait, the gravest first.
+
+    `assuming`: what nobody has read is taken for harmless.
+    """
     known = subject.memory.workloads
     deferring = [harm for harm in RISKS if harm.treated(subject) is Risk.DEFER and (harm is not SMB or _gets(kind))]
+    why = known.unreadable if known else ""
+    if not assuming and (known is None or known.only_smb):
+        why = why or "no look has come to it yet."
     # Of a pool that is to be deleted it has to be known, whatever the policy makes of it.
-    if known and known.unreadable and (deferring or kind is ActionKind.REPLACE):
-        yield "WorkloadsUnreadable", _unread(known.unreadable)
+    if why and (deferring or kind is ActionKind.REPLACE):
+        yield "WorkloadsUnreadable", _unread(why)
     for harm in deferring:
         if told := harm.told(subject):
             yield harm.reason, told

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.domain.casing import arm_properties
+from shared.domain.casing import arm_properties, same
 from shared.domain.ids import ClusterId, pool_name
 from shared.domain.model import Cluster, ClusterRead, ComplianceState, Finding, Unreadable
 from shared.domain.observe import read_cluster
@@ -191,17 +191,19 @@ def _entry(item: Any, where: str) -> Entry:
 
 
 def _cluster(cluster: ClusterId, item: Mapping[str, Any], where: str) -> Entry:
-    properties = item.get("properties")
-    if not isinstance(properties, dict):
-        if "agentPoolProfiles" not in item:
-            return _unread(cluster, where, f"{where} has no `agentPoolProfiles`: {_misspelled(item)}")
-        properties = arm_properties(item)
+    own = item.get("properties")
+    if not isinstance(own, dict) and "agentPoolProfiles" not in item:
+        return _unread(cluster, where, f"{where} has no `agentPoolProfiles`: {_misspelled(item)}")
+    if isinstance(own, dict) and _differ(item, own):
+        return _unread(cluster, where, f"{where} contradicts itself: it has two lists `agentPoolProfiles`")
+    source = own if isinstance(own, dict) else item
+    properties = arm_properties(source, printed=source is item)
     profiles = properties.get("agentPoolProfiles")
     if not isinstance(profiles, list):
-        found = _looks(profiles) if "agentPoolProfiles" in properties else f"missing: {_misspelled(properties)}"
+        found = _looks(profiles) if "agentPoolProfiles" in properties else f"missing: {_misspelled(source)}"
         return _unread(cluster, where, f"{where}: `agentPoolProfiles` should be a list, and is {found}")
     # As they stand in the file: what has been put into ARM's spelling no longer shows that it contradicted itself.
-    given = (item["properties"] if isinstance(item.get("properties"), dict) else item)["agentPoolProfiles"]
+    given = source["agentPoolProfiles"]
     judged = [
         (pool, _pool_fault(as_given, number, where))
         for number, (as_given, pool) in enumerate(zip(given, profiles, strict=True), 1)
@@ -213,6 +215,12 @@ def _cluster(cluster: ClusterId, item: Mapping[str, Any], where: str) -> Entry:
         return Entry(cluster, where, Unreadable("Unintelligible", none, None), faults)
     read = read_cluster({**item, "properties": {**properties, "agentPoolProfiles": good}})
     return Entry(cluster, where, read, (*faults, *_repeated(read, where)))
+
+
+def _differ(item: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Say whether an entry has pools of its own beside those of its properties, such as a column of a query."""
+    beside = arm_properties(item).get("agentPoolProfiles")
+    return "agentPoolProfiles" in item and not same(beside, arm_properties(own).get("agentPoolProfiles"))
 
 
 def _misspelled(item: Mapping[str, Any]) -> str:

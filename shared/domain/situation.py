@@ -26,6 +26,9 @@ class Situation:
     """How soon to come back while an operation of ours runs."""
     drained: Drained | Unreadable | None = None
     """What is left on the nodes of the pool that is being replaced; None if that was not read."""
+    assuming: bool = False
+    """Whether nothing is taken to run on a pool of which nobody has read what does: where one only guesses what would
+    be done, never where it is done."""
 
     @property
     def slow_poll(self) -> timedelta:

@@ -39,9 +39,9 @@ class Start:
     now: datetime
     until: datetime
     unread: int = 0
-    """How many clusters can't be read: nothing is known of their pools."""
+    """How many clusters in scope can't be read: nothing is known of their pools."""
     blind: int = 0
-    """How many parts of the fleet can't be read at all: they keep every ring from being done."""
+    """How many parts of the fleet can't be read, those clusters among them: they keep every ring from being done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,19 @@ def is_fips_image(node_image: str) -> bool:
     return re.search(r"[0-9-]fips", node_image.lower()) is not None
 
 
+_FIPS_NAME = re.compile(r"aks[a-z]+(v[0-9]+)?-(gen[12]-|[0-9]{4}-)?[0-9a-z]*[0-9]fips(tl)?(containerd)?(-[0-9a-z.-]*)?")
+
+
+def is_known_fips_name(node_image: str) -> bool:
+    """Say whether `fips` stands where every known name of a FIPS image has it, so that it means what it says.
+
+    That is behind the release, the generation or the architecture, with at most `TL` and `containerd` between it and
+    the version: `2004fipscontainerd`, `2204gen2fipsTLcontainerd`, `V3gen2arm64fips`, `OSGuardV3gen2fipsTL`
+    (Azure/karpenter-provider-azure, image names; AKS, security-vulnerability-api-reference).
+    """
+    return _FIPS_NAME.fullmatch(node_image.lower()) is not None
+
+
 @lru_cache(maxsize=4096)
 def _release_of_image(image: str) -> Release | None:
     fits = (it for it in matrix().releases if any(re.fullmatch(pattern, image) for pattern in it.images))

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from shared.domain.answers import Answer
 from shared.domain.model import Node, NodesRead, Pool, Proof, ProofLevel, Strays, Unreadable
-from shared.domain.proofs import NODES_UNREADABLE
+from shared.domain.proofs import CLOCKS, NODES_UNREADABLE
 from shared.domain.settings import ProofSettings
 
 _SHOWN = 10
@@ -27,12 +27,23 @@ def take_proof(pool: Pool, read: NodesRead, now: datetime) -> Proof:
     # A node that is not ready may be long gone: what its labels say proves nothing, but it may well disagree.
     ready = sum(node.ready for node in nodes)
     missing = max((pool.count or 0) - ready, len(nodes) - ready, 0)
-    return Proof(now, pool.node_image, ready, disagreeing, missing, etag=pool.etag or "")
+    return Proof(now, pool.node_image, ready, disagreeing, missing, etag=pool.etag or "", asked=mark(nodes))
 
 
 def nodes_of(read: Iterable[Node], pool: str) -> tuple[Node, ...]:
     """Return the machines of one pool."""
     return tuple(node for node in read if node.pool == pool and not node.virtual)
+
+
+def mark(nodes: Iterable[Node]) -> str:
+    """Return a fingerprint of machines: it changes with each that joins, goes, is exchanged or starts anew."""
+    each = sorted(f"{node.uid} {node.boot}" for node in nodes if not node.virtual)
+    return hashlib.sha256("\n".join(each).encode()).hexdigest()[:16]
+
+
+def fewer(nodes: Sequence[Node], than: int, at: datetime) -> bool:
+    """Say whether machines may just be those of whom `than` were asked at a time, without some that have gone."""
+    return len(nodes) < than and all(node.joined and node.joined < at - CLOCKS for node in nodes)
 
 
 def _agrees(node: Node, pool: Pool) -> bool:
@@ -48,7 +59,18 @@ def take_strays(outside: Sequence[Node], now: datetime) -> Strays:
     disabled = [node.name for node in machines if node.fips_label != "true"]
     virtual = sorted(node.name for node in outside if node.virtual)
     names = disabled or [node.name for node in machines]
-    return Strays(now, len(machines), len(disabled), tuple(sorted(names)[:_SHOWN]), virtual=tuple(virtual[:_SHOWN]))
+    return Strays(
+        now,
+        len(machines),
+        len(disabled),
+        tuple(sorted(names)[:_SHOWN]),
+        virtual=tuple(virtual[:_SHOWN]),
+        asked=mark(machines),
+    )
+
+
+OUTSIDE = ""
+"""Stands for a pool's name where the nodes outside every pool are meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +84,8 @@ class Asked:
     """What their answers prove."""
     nodes: tuple[Node, ...]
     """All of them."""
+    doubted: bool = False
+    """One of them has said no, or nothing, and not all have said yes since: none speaks for another then."""
 
     def sample(self, proof: str) -> tuple[Node, ...]:
         """Return those of them that are asked: all that are ready, or where the policy allows it some, by chance.
@@ -69,7 +93,7 @@ class Asked:
         The chance is in the proof's id: nobody can know beforehand who is asked, and every look picks the same ones.
         """
         ready = [node for node in self.nodes if node.ready]
-        if not self.settings.sampling:
+        if self.doubted or not self.settings.sampling:
             return tuple(ready)
         size = max(LEAST_SAMPLE, -(-len(ready) // 10))
         ready.sort(key=lambda node: hashlib.sha256(f"{proof} {node.uid}".encode()).digest())
@@ -99,6 +123,7 @@ def deepen(labels: Proof, asked: Asked, answers: Mapping[str, Answer], proof: st
         silent=reasons([node for node in unheard if node not in joined], answers),
         sampled=len(sample) if len(sample) < labels.nodes else 0,
         id=proof,
+        doubted=bool(noes or silent) or (asked.doubted and labels.missing > 0),
     )
 
 
@@ -120,20 +145,19 @@ def _why(answer: Answer | None) -> str:
 def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], proof: str) -> Strays:
     """Return what nodes outside every pool have answered, on top of what their labels say."""
     sample = asked.sample(proof)
-    noes = {node.name for node in asked.nodes if node.fips_label != "true"}
-    noes |= {answer.node for answer in answers.values() if answer.fips is False and answer.node in _names(sample)}
+    plain = {node.name for node in asked.nodes if node.fips_label != "true"}
+    noes = {node.name for node in sample if (answer := answers.get(node.name)) and answer.fips is False} - plain
     unheard = [node for node in sample if (answer := answers.get(node.name)) is None or answer.fips is None]
     missing = len(unheard) + sum(not node.ready for node in asked.nodes)
-    names = tuple(sorted(noes or labels.names)[:_SHOWN])
+    names = tuple(sorted(noes or plain or {node.name for node in sample} or labels.names)[:_SHOWN])
     return replace(
         labels,
-        disabled=len(noes),
+        disabled=len(noes | plain),
         names=names,
         level=asked.level,
         missing=missing,
         silent=reasons(unheard, answers),
+        doubted=bool(noes or plain or unheard) or (asked.doubted and missing > 0),
+        denying=len(noes),
+        sampled=len(sample) if len(sample) < sum(node.ready for node in asked.nodes) else 0,
     )
-
-
-def _names(nodes: Iterable[Node]) -> set[str]:
-    return {node.name for node in nodes}

@@ -59,7 +59,8 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
         return Wait("RulesUnreadable", situation.rules.trouble, _REREAD)
     if situation.rules.undecided(situation.cluster, step.pool):
         message = (
-            f"Its Kubernetes version {step.pool.kubernetes_version!r} reads as none, and a ring or exemption asks."
+            f"A ring or an exemption asks for what can't be read of it; its Kubernetes version reads as "
+            f"{step.pool.kubernetes_version!r}."
         )
         return Wait("VersionUnreadable", message)
     tag = step.subject.settings.notice.objection_tag
@@ -73,9 +74,7 @@ def _impossible(situation: Situation, step: Step) -> Wait | None:
     pool, remembered = step.pool, step.subject.memory
     if step.kind is ActionKind.REPLACE and not under_way(situation, step) and (wait := no_twin(situation, step)):
         return wait
-    if found := illegible(situation.cluster, pool):
-        return Wait("FieldUnreadable", f"What ARM says can't be read: {', '.join(found)}.")
-    if cannot := _unswitchable(situation, step):
+    if cannot := _unread(situation, step) or _unswitchable(situation, step):
         return cannot
     if not pool.etag:
         return Wait("NoETag", "ARM gave no eTag for the pool: a PUT could overwrite somebody's change.")
@@ -88,6 +87,15 @@ def _impossible(situation: Situation, step: Step) -> Wait | None:
     if pool.provisioning_state in UNFINISHED and not remembered.resume:
         state = pool.provisioning_state
         return Wait(f"Provisioning{state}", f"AKS left it in {state}: mend why; {unblock} lets one PUT resume it.")
+    return None
+
+
+def _unread(situation: Situation, step: Step) -> Wait | None:
+    if unread := illegible(situation.cluster, step.pool):
+        return Wait("FieldUnreadable", f"What ARM says can't be read: {', '.join(unread)}.")
+    for found in step.verdict.findings:
+        if found.check == "flag" and found.state is ComplianceState.UNKNOWN:
+            return Wait("FieldUnreadable", found.message)
     return None
 
 
@@ -140,8 +148,9 @@ def _busy(cluster: Cluster) -> str:
 def harmful(situation: Situation, step: Step) -> Wait | None:
     """What runs on the pool and would not bear it, as it was read last: `shared.workloads` reads it before a step."""
     known = step.subject.memory.workloads
-    for reason, message in (*risked(step.subject, step.kind), *tied(step)):
-        return Wait(reason, message, max(known.until - situation.now, situation.poll) if known else None)
+    left = known.until - situation.now if known else situation.poll
+    for reason, message in (*risked(step.subject, step.kind, assuming=situation.assuming), *tied(step)):
+        return Wait(reason, message, max(left, situation.poll))
     return None
 
 

@@ -48,6 +48,13 @@ class Workloads:
     """Workloads that may run in no other pool, by its name: they can't follow to one that replaces it."""
     unreadable: str = ""
     """Why none of it could be read; empty if it could."""
+    only_smb: bool = False
+    """Read for the record, where no step is due and wanted: of SMB volumes alone is anything kept, and no step may rely
+    on it."""
+
+    def for_the_record(self) -> "Workloads":
+        """Return what is told of a pool that nobody is about to reimage."""
+        return Workloads(self.at, self.until, smb=self.smb, unreadable=self.unreadable, only_smb=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,14 +170,14 @@ def test_what_reads_a_management_group_is_deployed_at_the_group_by_a_template_of
     ("name", "switch"),
     [
         ("remediator", "allowRemediation"),
-        ("workloadReader", "allowRemediation"),
+        ("workloadReader", "allowWorkloadReading"),
         ("nodeProver", "allowNodePods"),
         ("runCommand", "allowRunCommand"),
         ("poolDeleter", "allowReplacement"),
         ("nodeDrainer", "allowReplacement"),
     ],
 )
-def test_a_role_that_does_more_than_read_is_defined_and_assigned_only_when_it_is_allowed(
+def test_a_role_that_is_not_always_given_is_defined_and_assigned_only_when_it_is_allowed(
     name: str, switch: str
 ) -> None:
     found = {
@@ -189,7 +189,8 @@ def test_a_role_that_does_more_than_read_is_defined_and_assigned_only_when_it_is
         ("roles.bicep", f"{name}Role"): True,
         ("watched-subscription.bicep", f"{name}Assignment"): True,
     }
-    assert part(INFRA / "main.bicep", "parameters")[switch]["default"] is False
+    # Without a word of anybody's it is given only if it reads and no more.
+    assert part(INFRA / "main.bicep", "parameters")[switch]["default"] is (name == "workloadReader")
 
 
 def test_the_manifest_for_clusters_without_azure_rbac_gives_what_the_roles_give() -> None:

@@ -283,7 +283,7 @@ def situations(draw: st.DrawFn) -> Situation:
     posture = evaluate(read, memory, rules, None, now)
     crowded = st.builds(lambda held: replace(FREE, places=held), places)
     budget = _as_of(now, draw(st.just(FREE) | crowded | budgets()))
-    made = Situation(read, posture, memory, rules, budget, draw(maintenance), now, POLL)
+    made = Situation(read, posture, memory, rules, budget, draw(maintenance), now, POLL, assuming=draw(st.booleans()))
     if draw(st.booleans()):
         words = Approval("ana", now - timedelta(hours=1), now + timedelta(days=1), "that")
         fingerprints = {approval_fingerprint(read, step): words for step in due(made)}
@@ -327,7 +327,7 @@ def eager(draw: st.DrawFn) -> Situation:
     counted = {name: draw(st.just(_DONE) | _ring_counts | _ring_counts) for name in RINGS}
     counts = Counts(NOW, 50, {_SUBSCRIPTION: 20}, counted, "p1")
     budget = _as_of(now, Budget(draw(places | _full_rings), counts=counts))
-    return Situation(read, posture, remembered, rules, budget, draw(maintenance), now, POLL)
+    return Situation(read, posture, remembered, rules, budget, draw(maintenance), now, POLL, assuming=True)
 
 
 def _switchable(name: str) -> st.SearchStrategy[dict[str, Any]]:

@@ -57,6 +57,8 @@ def test_an_action_is_one_that_every_rule_allows(situation: Situation) -> None:
     if policy.require_approved_policy:
         assert situation.budget.approvals[policy.hash].until > situation.now
     known = situation.memory.pool(pool.name).workloads
+    if action.changes.get("enableFIPS") is True and rule.settings.workloads.smb is Risk.DEFER:
+        assert known or situation.assuming
     if known and action.changes.get("enableFIPS") is True and rule.settings.workloads.smb is Risk.DEFER:
         assert not known.smb.count
         assert not known.unreadable

@@ -24,7 +24,7 @@ from tests.scenario.fleet import Fleet
 from tests.waiting import eventually
 
 PROVEN = "compliant: NodesProven"
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 SHARE: dict[str, Any] = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "share"}}]}
 SATURDAY = 'mode: enforce\nwindows: [{days: [Saturday], start: "02:00", length: 3h}]\n'
 """The world begins on a Monday."""
@@ -212,13 +212,88 @@ def test_where_the_policy_ignores_all_no_pod_is_read() -> None:
     assert listed(lab) == 0
 
 
-@pytest.mark.parametrize("text", ["mode: audit\n", "mode: alert\n"])
-def test_where_nothing_would_be_done_no_pod_is_read(text: str) -> None:
-    lab = fleet(text)
-    lab.look(lasting=2 * HOUR)
+def uses_an_old_agent(cluster: Cluster, version: str = "3.1.8") -> None:
+    """The monitoring add-on is there, with an agent that FIPS nodes can't use."""
+    image = f"mcr.microsoft.com/azuremonitor/containerinsights/ciprod:{version}"
+    kube.add_workload(
+        cluster,
+        "ama-logs",
+        namespace="kube-system",
+        kind="DaemonSet",
+        containers=[{"name": "ama-logs", "image": image}],
+    )
 
+
+@pytest.mark.parametrize("text", ["mode: audit\n", "mode: alert\n", "mode: enforce\n"])
+@pytest.mark.parametrize("on", [False, True])
+def test_smb_volumes_and_an_old_agent_are_told_in_every_mode_and_with_fips_on(text: str, *, on: bool) -> None:
+    lab = fleet(text)
+    with lab.world.entered():
+        pool = of(lab).pools["np1"]
+        pool.properties["enableFIPS"] = on
+        mounts_smb(of(lab))
+        uses_an_old_agent(of(lab))
+        kube.add_pod(of(lab), "debug", volumes=[{"name": "scratch", "emptyDir": {}}])
+    lab.look(lasting=MINUTE)
+
+    assert "default/StatefulSet/ledger" in notes(lab)["SmbVolumes"].message
+    assert "3.1.8" in notes(lab)["MonitoringAgentOld"].message
+    acts = text == "mode: enforce\n" and not on
+    assert ("UnmanagedPods" in notes(lab)) is acts, "told only of a pool that is about to be reimaged"
+
+
+@pytest.mark.parametrize("text", ["mode: audit\n", "mode: alert\n"])
+def test_where_nothing_would_be_done_pods_are_read_once_a_day(text: str) -> None:
+    lab = fleet(text)
+    for _ in range(12):
+        lab.look(lasting=2 * HOUR)
     assert lab.waits() == "ModeDoesNotAct"
+    assert listed(lab) == 1
+
+    lab.days(3)
+
+    assert listed(lab) == 5
+
+
+def test_at_level_control_plane_no_cluster_is_entered_for_what_is_only_told() -> None:
+    lab = fleet("mode: audit\nproof: {level: control-plane}\n")
+    lab.look(lasting=HOUR)
+
     assert listed(lab) == 0
+
+
+def test_what_was_read_for_the_record_is_nothing_that_a_step_relies_on() -> None:
+    lab = fleet("mode: audit\n")
+    with lab.world.entered():
+        kube.add_workload(of(lab), "db", kind="StatefulSet", replicas=2)
+        kube.add_budget(of(lab), "db", min_available=2)
+    lab.clock.advance(MINUTE)
+    lab.look(lasting=MINUTE)
+    lab.policies.rules = ruled("mode: enforce\n")
+    lab.look(lasting=MINUTE)
+
+    assert lab.puts() == []
+    assert lab.waits() == "PdbBlocked"
+
+
+def test_what_may_not_be_read_changes_no_verdict_and_the_agent_s_version_is_forgotten() -> None:
+    lab = fleet("mode: audit\n")
+    with lab.world.entered():
+        uses_an_old_agent(of(lab))
+    lab.look(lasting=HOUR)
+    before = lab.verdict()
+    scope = f"/subscriptions/{seed.PAYMENTS}"
+    lab.world.access.revoke(APP, scope)
+    for role in (seed.READER, seed.NODE_READER):
+        lab.world.access.assign(APP, role, scope)
+    lab.days(2)
+    assert "MonitoringAgentOld" in notes(lab)
+    lab.days(3)
+
+    assert "MonitoringAgentOld" not in notes(lab)
+    assert "KubernetesForbidden" in notes(lab)["WorkloadsUnreadable"].message
+    assert lab.verdict() == before
+    assert lab.told("WorkloadsUnreadable") == 0
 
 
 def test_while_a_step_waits_for_its_window_pods_are_read_once_a_day() -> None:
@@ -246,14 +321,7 @@ def test_what_came_since_is_found_before_anything_begins() -> None:
 def test_an_old_monitoring_agent_is_told() -> None:
     lab = fleet(SATURDAY)
     with lab.world.entered():
-        image = "mcr.microsoft.com/azuremonitor/containerinsights/ciprod:3.1.8"
-        kube.add_workload(
-            of(lab),
-            "ama-logs",
-            namespace="kube-system",
-            kind="DaemonSet",
-            containers=[{"name": "ama-logs", "image": image}],
-        )
+        uses_an_old_agent(of(lab))
     lab.look(lasting=HOUR)
 
     assert "3.1.8" in notes(lab)["MonitoringAgentOld"].message

@@ -10,7 +10,7 @@ from shared.domain.records import GENESIS
 from tests.protocol.lab import CLUSTER, Schedule, Tap, WorkerDied
 from tests.scenario.proving import Nodes
 
-CALLS = 60
+CALLS = 64
 """More than a whole proof makes; a death after the last one changes nothing."""
 
 

@@ -13,6 +13,7 @@ from shared.domain.budget import Approval
 from shared.domain.model import Memory, PoolMemory
 from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
+from shared.ports import Put
 from shared.requested import open_requests
 from shared.rollout import read_memory
 from tests.protocol.lab import CLUSTER, ruled
@@ -178,6 +179,53 @@ def test_an_abort_whose_answer_is_lost_or_late_is_sent_until_it_is_certain(effec
     assert lab.errors == []
 
 
+def test_an_abort_that_aks_goes_on_refusing_is_sent_less_and_less_often() -> None:
+    lab = hanging()
+    lab.world.faults.add(
+        Fault(Answer(409, "OperationNotAllowed", "busy"), method="POST", kind="agentPools", times=None)
+    )
+    lab.ask(RequestKind.ABORT)
+    for _ in range(4):
+        lab.passes(15 * MINUTE)
+    first = len(posts(lab))
+    lab.passes(6 * HOUR)
+
+    assert 3 <= first <= 8
+    assert 3 <= len(posts(lab)) - first <= 8
+    assert asked(lab) == [("ana", "asked", "")]
+
+
+def test_an_abort_that_aks_never_took_is_not_why_the_operation_ended() -> None:
+    lab = failing(DRAIN)
+    lab.world.operation_time = 2 * HOUR
+    lab.look(lasting=SOON)
+    lab.world.faults.add(
+        Fault(Answer(409, "OperationNotAllowed", "busy"), method="POST", kind="agentPools", times=None)
+    )
+    lab.ask(RequestKind.ABORT)
+    lab.passes(5 * MINUTE)
+    operation = memory(lab).operation
+    assert operation
+    assert operation.aborted == ""
+    lab.passes(3 * HOUR)
+
+    assert set(posts(lab)) == {409}
+    assert finding(lab)[0] == "PdbBlocked"
+    assert len(lab.budget.ended) == 1, "the breaker counts it"
+
+
+def test_an_abort_without_an_answer_before_a_refusal_may_have_been_taken() -> None:
+    lab = hanging()
+    lab.world.faults.add(Fault(Answer(409, "OperationNotAllowed", "busy"), method="POST", kind="agentPools", after=1))
+    lab.world.faults.add(Fault(Answer(504, "GatewayTimeout", "no"), method="POST", kind="agentPools", times=1))
+    lab.ask(RequestKind.ABORT)
+    lab.passes(5 * MINUTE)
+
+    operation = memory(lab).operation
+    assert operation
+    assert (posts(lab)[:2], operation.aborted) == ([504, 409], "ana")
+
+
 def test_an_abort_that_the_role_does_not_allow_is_answered_and_the_operation_goes_on() -> None:
     lab = Fleet()
     lab.look(lasting=SOON)
@@ -329,6 +377,17 @@ def test_a_request_that_no_look_could_serve_for_a_day_is_dropped() -> None:
     assert open_requests(lab.rollout, CLUSTER) == ()
 
 
+def test_what_nobody_can_read_is_dropped_by_a_look() -> None:
+    lab = Fleet()
+    lab.rollout.write(CLUSTER.key, Put("requests", None, {}, {"requests": [1, {"id": 1}]}))
+    lab.look(lasting=MINUTE)
+
+    row = lab.rollout.read(CLUSTER.key, "requests")
+    assert row
+    assert row.doc["requests"] == []
+    assert lab.errors == []
+
+
 def test_a_request_about_a_cluster_that_is_gone_is_answered() -> None:
     lab = Fleet()
     lab.look(lasting=HOUR)
@@ -471,7 +530,7 @@ def test_each_of_two_steps_needs_a_persons_word_for_what_it_does() -> None:
         now = lab.clock.now()
         approve(lab.rollout, waiting.approval, Approval("ana", now, now + DAY, waiting.message))
     lab.look(lasting=HOUR)
-    assert words == ["enableFIPS = True, osSKU = Ubuntu2204", "osSKU = Ubuntu2204", "enableFIPS = True"]
+    assert words == ['enableFIPS = true, osSKU = "Ubuntu2204"', 'osSKU = "Ubuntu2204"', "enableFIPS = true"]
     assert (lab.puts(), lab.verdict()) == ([400, 200, 200], PROVEN)
 
 

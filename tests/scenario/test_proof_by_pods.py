@@ -13,7 +13,7 @@ from local.world import rollout
 from local.world.access import APP
 from local.world.faults import Answer, Drop, Fault
 from local.world.kube import outside
-from local.world.model import Node
+from local.world.model import Node, Pool
 from shared.domain.model import ComplianceState, ProofLevel
 from shared.domain.probes import NAMESPACES, Method
 from shared.probing import AT_ONCE
@@ -102,7 +102,7 @@ class TestKernel:
 
         assert lab.verdict(pool="apps") == "compliant: NodesProven"
         assert lab.asked_by("POST", "") == 0
-        assert not any("namespaces" in one.path for one in lab.world.requests)
+        assert not any("/namespaces/fipswarden" in one.path for one in lab.world.requests)
 
     def test_labels_that_disagree_are_reason_enough_without_a_pod(self, lab: Nodes) -> None:
         plain = lab.nodes(lab.pool_of())[0]
@@ -204,6 +204,68 @@ class TestNodesThatComeAndGo:
 
         assert lab.finding().reason == reason
 
+    @pytest.mark.parametrize("restless", [True, False])
+    def test_a_liar_that_takes_a_proven_nodes_place_is_found(self, lab: Nodes, *, restless: bool) -> None:
+        """Their number stays as it was: within an hour where an autoscaler is at work, elsewhere at the next look."""
+        pool = lab.pool_of(enableAutoScaling=restless, minCount=1, maxCount=9)
+        lab.prove()
+        liar = self.exchange(lab, pool)
+        lab.days(0.1) if restless else lab.look(lasting=SOON)
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+        assert liar.name in lab.finding().message
+        lab.assert_nothing_left()
+
+    def test_elsewhere_the_daily_look_finds_it(self, lab: Nodes) -> None:
+        pool = lab.pool_of()
+        lab.prove()
+        self.exchange(lab, pool)
+        lab.days(1.1)
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+
+    def exchange(self, lab: Nodes, pool: Pool) -> Node:
+        """An hour later a node without FIPS, whose label says that it has it, takes another's place."""
+        lab.clock.advance(timedelta(minutes=61))
+        with lab.world.entered():
+            liar = rollout.make_node(lab.cluster, pool, "aks-apps-late-vmss000009", lab.clock.now())
+        liar.kernel_fips = 0
+        lab.nodes(pool)[0] = liar
+        return liar
+
+    def test_one_that_started_anew_since_the_proof_is_asked_again(self, lab: Nodes) -> None:
+        nodes = lab.nodes(lab.pool_of())
+        lab.prove()
+        lab.clock.advance(timedelta(minutes=61))
+        nodes[0].boot_id, nodes[0].kernel_fips = "another-boot", 0
+        lab.look()
+        assert lab.verdict(pool="apps") == "unknown: ProofMissing", "until it has answered"
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+
+    def test_when_one_has_gone_what_the_others_said_holds_until_they_are_asked_again(self, lab: Nodes) -> None:
+        pool = lab.pool_of()
+        lab.clock.advance(timedelta(hours=1))
+        lab.prove()
+        lab.clock.advance(timedelta(minutes=61))
+        lab.nodes(pool).pop()
+        pool.properties["count"] = 2
+        lab.look()
+        assert lab.finding().state is COMPLIANT
+        lab.prove()
+
+        assert "All 2 nodes" in lab.finding().message
+        assert len(lab.proofs()) == 2
+
+    def test_as_long_as_all_are_the_same_nobody_is_asked_again(self, lab: Nodes) -> None:
+        lab.pool_of(enableAutoScaling=True, minCount=1, maxCount=9)
+        lab.prove()
+        lab.days(1)
+
+        assert len(lab.proofs()) == 1
+        assert lab.asked_by("GET", "/nodes") >= 20
+
     def test_one_that_is_not_ready_is_unproven_and_the_others_are_asked(self, lab: Nodes) -> None:
         nodes = lab.nodes(lab.pool_of())
         nodes[0].ready, nodes[1].kernel_fips = False, 0
@@ -240,7 +302,7 @@ class TestOutside:
 
     @pytest.mark.parametrize(
         ("kernel", "expected"),
-        [(1, ("NodesOutsidePoolsProven", COMPLIANT)), (0, ("NodesOutsidePools", ComplianceState.NON_COMPLIANT))],
+        [(1, ("NodesOutsidePoolsProven", COMPLIANT)), (0, ("NodesDisagree", INCONSISTENT))],
     )
     def test_their_kernels_are_judged(self, lab: Nodes, kernel: int, expected: tuple[str, ComplianceState]) -> None:
         lab.pool_of()
@@ -253,7 +315,63 @@ class TestOutside:
         assert (found.reason, found.state) == expected
         assert node.name in found.message
         assert lab.strays().level is ProofLevel.KERNEL
+        loud = [one.severity for one in lab.alerts.sent if one.reason == "NodesDisagree"]
+        assert loud == ([] if kernel else ["critical"])
         lab.assert_nothing_left()
+
+    @pytest.mark.parametrize("level", ["node", "kernel"])
+    def test_one_that_takes_another_ones_place_is_judged_within_two_hours(self, lab: Nodes, level: str) -> None:
+        lab.ask_for(level)
+        lab.cluster.properties["nodeProvisioningProfile"] = {"mode": "Auto"}
+        lab.pool_of()
+        with lab.world.entered():
+            outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        lab.prove()
+        assert lab.cluster_finding().state is COMPLIANT
+        with lab.world.entered():
+            lab.kube.outside.clear()
+            liar = outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=level == "kernel")
+        liar.kernel_fips = 0
+        lab.days(0.1)
+
+        assert liar.name in lab.cluster_finding().message
+        assert lab.cluster_finding().state is not COMPLIANT
+
+    @pytest.mark.parametrize("virtual", [True, False])
+    def test_those_whose_rule_does_not_allow_the_way_are_unknown(self, lab: Nodes, *, virtual: bool) -> None:
+        """Without Entra there is the certificate alone, and only the pool's rule allows it."""
+        lab.cluster.properties["aadProfile"] = None
+        lab.pool_of()
+        with lab.world.entered():
+            if virtual:
+                outside.add_virtual_node(lab.cluster)
+            else:
+                outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=False)
+        proof = f'{{ level: kernel, image: "{IMAGE}", client_certificates: true }}'
+        lab.policies.rules = ruled(
+            f"mode: alert\nrules:\n  - {{ name: r, match: {{ pools: [apps] }}, mode: alert, proof: {proof} }}\n"
+        )
+        lab.prove()
+
+        assert lab.finding().reason == "NodesProven"
+        assert (lab.cluster_finding().reason, lab.cluster_finding().state) == ("WayNotAllowed", UNKNOWN)
+        posture = lab.stored().posture
+        assert posture
+        assert posture.state is UNKNOWN
+
+        lab.ask_for("node", client_certificates=True)
+        lab.prove(timedelta(hours=2))
+        assert lab.cluster_finding().reason == ("VirtualNodes" if virtual else "NodesOutsidePools")
+
+    def test_virtual_nodes_are_known_where_no_pool_has_to_be_asked(self, lab: Nodes) -> None:
+        lab.ask_for("control-plane")
+        lab.cluster.properties["addonProfiles"] = {"aciConnectorLinux": {"enabled": True}}
+        lab.pool_of()
+        with lab.world.entered():
+            outside.add_virtual_node(lab.cluster)
+        lab.prove()
+
+        assert lab.cluster_finding().reason == "VirtualNodes"
 
     def test_one_that_does_not_answer_is_unknown(self, lab: Nodes) -> None:
         lab.kube.unpullable.add(IMAGE)
@@ -367,6 +485,52 @@ class TestSampling:
         assert lab.proofs()[-1]["proof"]["sampled"] == 12
         assert sum(answer is not None for answer in lab.answers().values()) == 12
 
+    @pytest.mark.parametrize("seed", range(4))
+    @pytest.mark.parametrize("word", [0, 7])
+    def test_one_that_said_no_or_nothing_is_not_forgotten_by_the_next_sample(self, seed: int, word: int) -> None:
+        """Not even where an API server that was away comes between, and a cluster that was touched."""
+        lab = Nodes(seed=seed)
+        lab.ask_for("kernel", sampling=True)
+        liars = lab.nodes(lab.pool_of(count=30))[:25]
+        for liar in liars:
+            liar.kernel_fips = word
+        lab.prove(timedelta(minutes=5))
+        found = lab.finding()
+        assert found.state is not COMPLIANT
+        for liar in liars[1:]:
+            liar.kernel_fips = 1
+        lab.cluster.pools["apps"].etag = "another"
+        fault = Fault(Answer(503, "ServiceUnavailable", "etcd"), method="GET", resource="/api/v1/nodes", times=1)
+        lab.world.faults.add(fault)
+        for _ in range(4):
+            lab.prove(timedelta(minutes=15))
+            assert lab.finding().state == found.state
+
+        liars[0].kernel_fips = 1
+        lab.prove(timedelta(minutes=15))
+        assert "All 30 nodes" in lab.finding().message
+        lab.days(3)
+        assert "sampled 10 of 30" in lab.finding().message
+
+    def test_where_the_policy_allows_it_no_more_all_are_asked(self, lab: Nodes) -> None:
+        lab.ask_for("kernel", sampling=True)
+        lab.pool_of(count=20)
+        with lab.world.entered():
+            for _ in range(12):
+                outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        lab.prove()
+        assert "sampled 10 of 20" in lab.finding().message
+        assert "sampled 10 of 12" in lab.cluster_finding().message
+        (record,) = [one for one in lab.proofs() if "strays" in one]
+        assert record["strays"]["sampled"] == 10
+
+        lab.ask_for("kernel")
+        lab.look()
+        assert (lab.finding().state, lab.cluster_finding().state) == (UNKNOWN, UNKNOWN)
+        lab.prove()
+        assert "All 20 nodes" in lab.finding().message
+        assert lab.cluster_finding().message.startswith("12 nodes outside every node pool said so")
+
     def test_of_a_small_pool_all_are_asked(self, lab: Nodes) -> None:
         lab.ask_for("kernel", sampling=True)
         lab.pool_of(count=9)
@@ -390,6 +554,47 @@ def test_a_cluster_of_1000_nodes_is_proven_with_a_bounded_number_of_pods_and_a_s
     assert row
     assert len(json.dumps(row.doc)) < 5_000
     lab.assert_nothing_left()
+
+
+class TestByCommands:
+    """Through AKS run command a look can do only so much, and what it can't it does not begin."""
+
+    @pytest.fixture(autouse=True)
+    def private(self, lab: Nodes) -> None:
+        lab.cluster.properties["apiServerAccessProfile"] = {"enablePrivateCluster": True}
+        lab.ask_for("kernel", run_command=True, joined_nodes="0s")
+
+    @pytest.mark.parametrize("count", [25, 120])
+    def test_as_many_nodes_as_one_look_can_list_are_proven(self, lab: Nodes, count: int) -> None:
+        lab.pool_of(count=count)
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+        assert lab.proofs()[-1]["way"] == "AKS run command"
+        assert lab.asked_by("POST", "/pods") == count
+        lab.assert_nothing_left()
+
+    def test_of_more_no_pod_is_ever_made_and_the_reason_is_told(self, lab: Nodes) -> None:
+        lab.pool_of(count=130)
+        with lab.world.entered():
+            outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        lab.prove(timedelta(hours=1))
+
+        assert lab.verdict(pool="apps") == "unknown: Unreachable"
+        assert "131 nodes" in lab.finding().message
+        assert "131 nodes" in lab.cluster_finding().message
+        assert lab.asked_by("POST", "/pods") == lab.asked_by("POST", "/namespaces") == 0
+        assert len(lab.proofs()) == 1, "the same reason is recorded once"
+        lab.assert_nothing_left()
+
+    def test_one_that_outgrows_it_in_the_middle_of_a_proof_is_cleaned(self, lab: Nodes) -> None:
+        lab.pool_of(count=100)
+        lab.look()
+        lab.pool_of("more", count=50)
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "unknown: Unreachable"
+        lab.assert_nothing_left()
 
 
 class TestWhatIsInTheWay:
@@ -418,6 +623,28 @@ class TestWhatIsInTheWay:
         assert left
         assert lab.asked_by("POST", "/pods") == 6
         lab.assert_nothing_left()
+
+    def test_what_a_lost_row_left_is_deleted_even_if_the_policy_asks_for_less_by_then(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.look()
+        lab.rollout = MemoryTable(lab.clock)
+        lab.ask_for("node")
+        lab.world.faults.add(Fault(Answer(500, "InternalError", "etcd"), method="DELETE", kind="kubernetes", times=4))
+        lab.prove(timedelta(minutes=5))
+        assert [*lab.left()]
+        assert lab.waits(pool="") == "NamespaceNotDeleted"
+        lab.prove(timedelta(minutes=30))
+
+        lab.assert_nothing_left()
+
+    def test_a_cluster_is_searched_once_for_each_row(self, lab: Nodes) -> None:
+        lab.ask_for("node", max_age="6h")
+        lab.pool_of()
+        lab.days(2)
+
+        searches = sum(KERNEL in one.path and one.method == "GET" for one in lab.world.requests)
+        assert searches == len(NAMESPACES)
+        assert len(lab.proofs("node")) > 5
 
     def test_a_namespace_that_is_still_being_deleted_is_waited_for(self, lab: Nodes) -> None:
         lab.pool_of()
@@ -474,6 +701,15 @@ class TestWhatIsInTheWay:
         lab.assert_nothing_left()
         assert lab.finding().reason == "NodesProven"
 
+    def test_a_subscription_that_is_taken_out_meanwhile_is_cleaned(self, lab: Nodes) -> None:
+        lab.pool_of()
+        lab.look()
+        assert [*lab.left()]
+        lab.watched = False
+        lab.prove()
+
+        lab.assert_nothing_left()
+
     def test_a_policy_that_asks_for_less_meanwhile_ends_the_proof(self, lab: Nodes) -> None:
         lab.pool_of()
         lab.look()
@@ -493,6 +729,28 @@ class TestWhatIsInTheWay:
         assert lab.finding().reason == "NodesProven", "the verdict does not wait for it"
         assert [*lab.left()] == [KERNEL, *(pod.name for pod in lab.kube.in_namespace(KERNEL))]
         lab.prove(timedelta(minutes=30))
+        lab.assert_nothing_left()
+
+    def test_one_that_can_never_be_deleted_is_told_and_keeps_no_proof_from_being_renewed(self, lab: Nodes) -> None:
+        lab.ask_for("kernel", max_age="6h")
+        lab.pool_of()
+        no = Answer(403, "Forbidden", "cannot delete resource namespaces")
+        lab.world.faults.add(Fault(no, method="DELETE", kind="kubernetes", times=None))
+        lab.look(lasting=timedelta(hours=8))
+
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+        assert len({one["proofId"] for one in lab.proofs()}) == 2
+        tries = sum(one.method == "DELETE" for one in lab.world.requests)
+        assert tries < 8 * 6 + 10, "it is tried again every ten minutes"
+        reads = sum(one.method == "GET" and one.kind == "managedClusters" for one in lab.world.requests)
+        assert reads < 8 * 6 + 20, "and nothing else makes the app look"
+        told = lab.deferral(pool="")
+        assert told.reason == "NamespaceNotDeleted"
+        assert "cannot delete resource namespaces" in told.message
+
+        lab.world.faults.clear()
+        lab.prove()
+        assert lab.waits(pool="") == ""
         lab.assert_nothing_left()
 
     def test_a_proof_whose_nodes_can_not_be_listed_any_more_is_given_up_and_cleaned(self, lab: Nodes) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.alerts import LASTS, SEVERITIES, Before, alert_id, begun, changes, news, running
+from shared.domain.alerts import LASTS, SEVERITIES, Before, alert_id, begun, changes, news, owed, running
 from shared.domain.budget import breaker_open
 from shared.domain.evaluate import evaluate
 from shared.domain.model import (
@@ -23,9 +23,11 @@ from shared.domain.model import (
     Plan,
     PoolMemory,
     Posture,
+    ProofLevel,
     Strays,
     Unreadable,
 )
+from shared.domain.settings import ProofSettings
 from tests.builders import (
     ENFORCING,
     NOW,
@@ -222,6 +224,18 @@ class TestNodesOutsidePools:
     PROVEN = memory(apps=proof())
     STRAY = judged(cluster(), replace(PROVEN, strays=Strays(NOW, 2, 1, ("n1",))))
 
+    def test_that_they_are_being_asked_is_told_only_once_it_lasts(self) -> None:
+        """They come and go by themselves: each time all of them are asked anew."""
+        deep = book(proof=ProofSettings(ProofLevel.KERNEL))
+        remembered = replace(self.PROVEN, strays=Strays(NOW, 2, 0, ("n1",)))
+        old, told_of = None, []
+        for minutes in (0, 59, 60, 61):
+            new = evaluate(cluster(), remembered, deep, old, NOW + timedelta(minutes=minutes))
+            told_of.append(told(old, new))
+            old = new
+
+        assert [("", "warning", "ProofLevelMissing") in each for each in told_of] == [False, False, True, False]
+
     def test_they_are_told_once(self) -> None:
         assert told(GOOD, self.STRAY) == [("", "warning", "NodesOutsidePools")]
         assert told(self.STRAY, self.STRAY) == []
@@ -291,6 +305,20 @@ class TestNews:
         assert self.told(GOOD, after, remembered=remembered) == [("apps", "NodesProven")]
         assert self.told(None, after, remembered=remembered) == [("apps", "NodesProven")]
         assert self.told(after, after, remembered=remembered) == []
+
+    def test_it_is_told_when_the_proof_took_several_looks_and_only_once(self) -> None:
+        remembered = memory(apps=PoolMemory(ended=NOW + timedelta(minutes=1)))
+        asking = at(cluster(), NOW + timedelta(minutes=2), None, remembered)
+        waiting = owed(Before(BAD), asking, remembered)
+        proven = memory(apps=PoolMemory(proof(), ended=NOW + timedelta(minutes=1)))
+        well = at(cluster(), NOW + timedelta(minutes=3), asking, proven)
+
+        assert waiting == ("apps",)
+        assert owed(Before(asking, owed=waiting), asking, remembered) == ("apps",), "as long as it takes"
+        found = news(cluster_id(), Before(asking, owed=waiting), well, self.NOTHING, proven, 8)
+        assert [(alert.severity, alert.reason) for alert in found] == [("good", "NodesProven")]
+        assert owed(Before(asking, owed=waiting), well, proven) == ()
+        assert news(cluster_id(), Before(well), well, self.NOTHING, proven, 9) == ()
 
     def test_an_owner_is_told_before_a_reimage(self) -> None:
         planned = Plan(None, (), None, (self.NOTICE,))

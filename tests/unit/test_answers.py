@@ -1,7 +1,7 @@
 """What a pod's end is worth: a clear 1 is a yes, a clear 0 a no, and all the rest is no answer."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -28,7 +28,8 @@ PROVIDERS = """Providers:
     version: 1.10.0
     status: {status}
 """
-VALUE = f"proof={PROOF}\r\n\r\nHKEY_LOCAL_MACHINE\\...\r\n    Enabled    REG_DWORD    0x{{}}\r\n"
+KEY = r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy"
+VALUE = f"proof={PROOF}\r\n\r\n{KEY}\r\n    Enabled    REG_DWORD    0x{{}}\r\n"
 
 
 def ended(message: str = SAID, code: int | None = 0, **changes: Any) -> ProbePod:
@@ -77,10 +78,14 @@ def test_what_is_not_clear_or_not_of_this_proof_node_and_boot_is_no_answer(pod: 
     assert not found.waits
 
 
-def test_a_node_that_does_not_say_its_boot_proves_nothing() -> None:
-    asked = replace(LINUX, node=replace(NODE, boot=""))
+@pytest.mark.parametrize("nothing", [{"boot": ""}, {"uid": ""}])
+def test_a_node_that_does_not_say_its_boot_or_which_machine_it_is_proves_nothing(nothing: dict[str, Any]) -> None:
+    unsaid = replace(NODE, **nothing)
+    linux = ended(f"fips=1 boot={unsaid.boot} proof={PROOF}", uid=unsaid.uid)
+    windows = ended(VALUE.format(1), 7, uid=unsaid.uid)
 
-    assert answer(ended(f"fips=1 boot= proof={PROOF}"), asked).fips is None
+    assert answer(linux, replace(LINUX, node=unsaid)).fips is None
+    assert answer(windows, replace(REGISTRY, node=unsaid)).fips is None
 
 
 @pytest.mark.parametrize(
@@ -105,6 +110,37 @@ def test_a_pod_that_has_not_ended_says_why_and_whether_it_may(
     assert words in found.why
 
 
+@pytest.mark.parametrize("started", [datetime(1970, 1, 1, tzinfo=UTC), NOW])
+def test_an_image_without_a_shell_is_told_by_what_the_runtime_says(started: datetime) -> None:
+    said = 'exec: "sh": executable file not found in $PATH'
+    item = {
+        "metadata": {"name": "p", "labels": {"fipswarden/node-uid": NODE.uid}},
+        "spec": {"nodeName": NODE.name},
+        "status": {
+            "phase": "Failed",
+            "containerStatuses": [
+                {
+                    "name": "probe",
+                    "state": {
+                        "terminated": {
+                            "exitCode": 128,
+                            "reason": "StartError",
+                            "message": said,
+                            "startedAt": started.isoformat(),
+                        }
+                    },
+                }
+            ],
+        },
+    }
+
+    found = answer(read_pod(item))
+
+    assert found.fips is None
+    assert "StartError" in found.why
+    assert said in found.why
+
+
 class TestHost:
     """The kernel's word, and what the host's OpenSSL shows."""
 
@@ -116,6 +152,8 @@ class TestHost:
             (PROVIDERS.format(name="fips", status="inactive"), False),
             (PROVIDERS.format(name="legacy", status="active"), False),
             (PROVIDERS.format(name="notfips", status="active"), False),
+            (PROVIDERS.format(name="fipsfoo", status="active"), False),
+            (PROVIDERS.format(name="symcryptengine", status="active"), False),
             ("Providers:\n", False),
             ("chroot: can't execute 'openssl'", None),
             ("", None),
@@ -133,11 +171,24 @@ class TestHost:
 
         assert answer(ended(message, 1), HOST).fips is False
 
-    def test_openssl_1_has_no_providers_and_the_answer_says_so(self) -> None:
-        found = answer(ended(f"{SAID}openssl=OpenSSL 1.1.1f  31 Mar 2020\nmarker=0\nlist: Option unknown"), HOST)
+    @pytest.mark.parametrize(
+        ("image", "fips"),
+        [
+            ("AKSUbuntu-2004gen2fipscontainerd-202610.01.0", True),
+            ("AKSUbuntu-1804fipscontainerd-202210.01.0", True),
+            ("AKSUbuntu-2204gen2fipscontainerd-202610.01.0", None),
+            ("AKSAzureLinux-V3gen2fips-202610.01.0", None),
+            ("", None),
+        ],
+    )
+    def test_openssl_1_has_no_providers_and_counts_only_where_the_image_has_it(
+        self, image: str, fips: bool | None
+    ) -> None:
+        message = f"{SAID}openssl=OpenSSL 1.1.1f  31 Mar 2020\nmarker=0\nlist: Option unknown"
+        found = answer(ended(message), replace(HOST, node=replace(NODE, image_label=image)))
 
-        assert found.fips is True
-        assert "kernel's value alone counts" in found.why
+        assert found.fips is fips
+        assert ("kernel's value alone counts" if fips else "is not what the node's image") in found.why
 
     @pytest.mark.parametrize(("marker", "fips"), [("1", True), ("0", False)])
     def test_azure_container_linux_needs_its_marker(self, marker: str, *, fips: bool) -> None:
@@ -158,6 +209,11 @@ class TestRegistry:
 
         assert (found.fips, found.value) == (fips, value)
 
+    def test_a_value_of_another_name_does_not_count(self) -> None:
+        other = "    MyEnabled    REG_DWORD    0x1\r\n    Enabled    "
+
+        assert answer(ended(VALUE.format("0").replace("    Enabled    ", other), 7), REGISTRY).fips is False
+
     def test_a_value_that_is_not_there_is_no(self) -> None:
         message = f"proof={PROOF}\r\nERROR: The system was unable to find the specified registry key or value."
 
@@ -169,6 +225,12 @@ class TestRegistry:
             (VALUE.format("1"), 0),
             (VALUE.format("1"), 1),
             (VALUE.format("1").replace(PROOF, "ffffffff"), 7),
+            (VALUE.format("1").replace(PROOF, f"{PROOF}9"), 7),
+            (VALUE.format("1").replace("FIPSAlgorithmPolicy", "FIPSAlgorithmPolicy\\Old"), 7),
+            (VALUE.format("1").replace(KEY, ""), 7),
+            (VALUE.format("1") + "    Enabled    REG_DWORD    0x0\r\n", 7),
+            (VALUE.format("1").replace("Enabled", "MyEnabled"), 7),
+            (VALUE.format("1").replace("REG_DWORD", "REG_SZ"), 7),
             (f"proof={PROOF}\r\nERROR: Access is denied.", 7),
             ("", 7),
         ],
@@ -218,27 +280,32 @@ def test_a_yes_holds_this_proof_and_came_from_this_node(pod: ProbePod, asked: Qu
                 "status": {
                     "phase": "Succeeded",
                     "containerStatuses": [
+                        {"name": "istio-proxy", "imageID": "other", "state": {"terminated": {"exitCode": 1}}},
                         {
+                            "name": "probe",
                             "imageID": "i@sha256:1",
                             "state": {
                                 "terminated": {
                                     "exitCode": 0,
+                                    "reason": "Completed",
                                     "message": "said",
                                     "startedAt": "2026-11-23T09:30:04Z",
                                 }
                             },
-                        }
+                        },
                     ],
                 },
             },
-            ProbePod("p", "n", "u", "Succeeded", "", "", 0, "said", NOW, "i@sha256:1"),
+            ProbePod("p", "n", "u", "Succeeded", "Completed", "", 0, "said", NOW, "i@sha256:1"),
         ),
         (
             {
                 "metadata": {"name": "p"},
                 "status": {
                     "phase": "Pending",
-                    "containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}],
+                    "containerStatuses": [
+                        {"name": "probe", "state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}
+                    ],
                 },
             },
             ProbePod("p", "", "", "Pending", "", "ErrImagePull", None, "no", None, ""),
@@ -251,7 +318,7 @@ def test_a_yes_holds_this_proof_and_came_from_this_node(pod: ProbePod, asked: Qu
             ProbePod("p", "", "", "Failed", "Evicted", "", None, "low", None, ""),
         ),
         (
-            {"metadata": {"name": "p", "labels": []}, "spec": 3, "status": {"containerStatuses": [{"state": []}]}},
+            {"metadata": {"name": "p", "labels": []}, "spec": 3, "status": {"containerStatuses": [{"name": 1}]}},
             ProbePod("p", "", "", "", "", "", None, "", None, ""),
         ),
     ],

@@ -35,6 +35,7 @@ from shared.domain.limits import Limit
 from shared.domain.matching import Match
 from shared.domain.model import ComplianceState, Finding, Mode, PoolPosture, Posture
 from shared.domain.policy import Breaker, Disruption, Policy, Ring
+from shared.domain.policy_approval import demand_ended, unapproved
 from shared.errors import LeaseLostError
 from shared.ports import Put, Written
 from tests.builders import NOW, OTHER_SUBSCRIPTION, SUBSCRIPTION, book, cluster_id
@@ -566,6 +567,16 @@ class TestCounts:
         assert over is not None
         assert f"the policy allows {allowed}." in over.message
 
+    @pytest.mark.parametrize("disruption", [{"concurrent": Limit(percent=50)}, {"per_subscription": Limit(percent=50)}])
+    def test_a_share_of_a_scope_that_another_policy_had_is_one(self, disruption: dict[str, Any]) -> None:
+        made = policy(**{"concurrent": Limit(9), **disruption})
+        same_subscription = wanted(f"{SUBSCRIPTION}|rg|other")
+        one = holding(same_subscription, counts=counts())
+        other = holding(same_subscription, counts=counts(policy="p0"))
+
+        assert refusal(one, made, wanted(ONE), NOW) is None
+        assert refusal(other, made, wanted(ONE), NOW) is not None
+
     def test_a_share_of_a_ring_that_another_policy_counted_is_one(self) -> None:
         ring = Ring("one", concurrent=Limit(percent=50), canary=False)
         made = policy(Limit(9), rings=(ring,))
@@ -731,6 +742,17 @@ class TestPeople:
 
         assert pause(table, "bob").paused_by == "ana"
         assert read_budget(table).paused_by == "ana"
+
+    def test_the_demand_for_approvals_ends_when_a_text_approved_without_it_is_in_use(self) -> None:
+        lax, other = book().policy, replace(book().policy, hash="p2")
+        budget = Budget(guarded=True, approvals={lax.hash: WORD})
+
+        assert unapproved(other, demand_ended(other, budget, NOW), NOW), "the approval of one frees no other"
+        ended = demand_ended(lax, budget, NOW)
+        assert not ended.guarded
+        assert not unapproved(lax, replace(ended, approvals={}), NOW)
+        strict = replace(lax, require_approved_policy=True)
+        assert demand_ended(strict, budget, NOW).guarded
 
     def test_a_reset_closes_the_breaker_and_forgets_what_failed(self, table: MemoryTable) -> None:
         breaker = Breaker(least=1)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.domain.api_server import Answered
-from shared.domain.by_command import OUTPUT, Printed, get_command, many, one, send_command
+from shared.domain.by_command import OUTPUT, Printed, get_command, many, one, send_command, too_many
 from shared.domain.model import Unreadable
 
 
@@ -14,6 +14,34 @@ def test_a_list_is_asked_for_by_pages_that_fit_into_an_output() -> None:
     assert get_command("/api/v1/nodes?limit=500&continue=abc") == (
         "kubectl get --raw '/api/v1/nodes?limit=20&continue=abc'"
     )
+
+
+def test_of_our_own_pods_a_page_holds_more() -> None:
+    assert "limit=50&" in get_command("/api/v1/namespaces/fipswarden-proof/pods?labelSelector=a&limit=500&continue=b")
+    assert "limit=20" in get_command("/api/v1/namespaces/fipswarden/pods?limit=500")
+    assert "limit=20" in get_command("/api/v1/pods?limit=500")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked", "fit"),
+    [
+        (1, [1], True),
+        (120, [120], True),
+        (121, [121], False),
+        (160, [16], True),
+        (161, [17], False),
+        (40, [20, 20], True),
+        (60, [40, 20], True),
+        (80, [60, 20], False),
+        (240, [], True),
+        (241, [], False),
+    ],
+)
+def test_whether_one_look_can_ask_so_many_nodes_is_known_beforehand(nodes: int, asked: list[int], *, fit: bool) -> None:
+    found = too_many(nodes, asked)
+
+    assert (found is None) is fit
+    assert found is None or (found.retry_after is None and str(nodes) in found.message)
 
 
 @pytest.mark.parametrize("path", ["/x'; rm -rf /", "/x y", "/$(id)", "x", "/`id`", "/x\n", "/x;y", '/"x"', "/x|y", ""])

@@ -60,6 +60,19 @@ def test_what_python_alone_calls_equal_is_two_values(other: Any) -> None:
     assert "enableFIPS" not in found
 
 
+@pytest.mark.parametrize("spelling", ["enableFips", "enablefips", "ENABLEFIPS"])
+@pytest.mark.parametrize("other", [1, False, "true", None])
+def test_in_arms_own_properties_another_spelling_is_not_read_and_another_value_not_overlooked(
+    spelling: str, other: Any
+) -> None:
+    same: dict[str, Any] = {spelling: True}
+    pools = [profile(**{**same, spelling: other}), profile(**same), profile(enableFIPS=..., **same)]
+
+    found = arm_properties({"agentPoolProfiles": pools}, printed=False)["agentPoolProfiles"]
+
+    assert [pool.get("enableFIPS") for pool in found] == [None, True, None]
+
+
 def test_a_spelling_that_nobody_uses_is_not_guessed() -> None:
     pool = profile(enableFIPS=..., enablefips=True, EnableFips=True, enable_fips=True)
 

@@ -83,6 +83,9 @@ ROWS: dict[str, Row] = {
     "capable: forbidden anyway": Row(
         checks.capable, "", None, {"osSKU": "Flatcar", "enableFIPS": False}, {"settings": FORBIDDEN}
     ),
+    "capable: nobody knows what it is": Row(
+        checks.capable, "", None, {"osType": "Windows", "osSKU": "Ubuntu2204", "enableFIPS": False}
+    ),
     "capable: by default": Row(checks.capable, "", properties={**WINDOWS_2022, "enableFIPS": False}),
     "cluster: it has no setting": Row(checks.cluster_setting, "", None, {"enableFIPS": False}),
     "cluster: it is off": Row(checks.cluster_setting, "", None, {"enableFIPS": False}, {"enableFIPS": False}),
@@ -102,6 +105,9 @@ ROWS: dict[str, Row] = {
     ),
     "cluster: on, and the image has it anyway": Row(
         checks.cluster_setting, "", None, {**WINDOWS_2022, "enableFIPS": False}, {"enableFIPS": True}
+    ),
+    "cluster: on, and nobody knows what the pool is": Row(
+        checks.cluster_setting, "", None, {"osType": "Plan9", "enableFIPS": False}, {"enableFIPS": True}
     ),
     "settled: at rest": Row(checks.settled, ""),
     "settled: off, so nothing is believed": Row(
@@ -142,6 +148,7 @@ ROWS: dict[str, Row] = {
             ("AKSAzureLinux-V3nonfips-1", "ImageNotFips", NON_COMPLIANT),
             ("AKSHaiku-1fips-1", "ImageUnknown", UNKNOWN),
             ("AKSFlatcar-fips", "ImageUnknown", UNKNOWN),
+            ("AKSAzureLinux-V3gen2-fips-notreally", "ImageUnknown", UNKNOWN),
             ("AKSUbuntu-2204gen2fipscontainerd-1", "ImageUnknown", UNKNOWN),
             ("AKSAzureLinux-V2gen2fips-1", "ImageFips", COMPLIANT),
         )

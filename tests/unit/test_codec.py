@@ -114,9 +114,13 @@ def test_names_become_camel_case_and_times_end_in_z() -> None:
         "missing": 0,
         "unreadable": "",
         "etag": "etag-apps",
+        "asked": "",
+        "changed": False,
+        "doubted": False,
         "level": "node",
         "id": "",
         "sampled": 0,
+        "began": None,
         "silent": "",
     }
 

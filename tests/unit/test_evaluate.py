@@ -79,6 +79,9 @@ ROWS = {
     "the OS type is another": Row(UNKNOWN, "OsTypeUnknown", "flag", {"osType": "Plan9"}),
     "the OS SKU is missing": Row(UNKNOWN, "OsSkuUnknown", "flag", {"osSKU": ...}),
     "the OS SKU is new": Row(UNKNOWN, "OsSkuUnknown", "flag", {"osSKU": "Ubuntu2804"}),
+    "Windows with an OS SKU of Linux, flag off": Row(
+        UNKNOWN, "OsContradictory", "flag", {**WINDOWS, "osSKU": "Ubuntu2204", "enableFIPS": False}
+    ),
     "Windows 2022, flag off": Row(
         UNKNOWN, "WindowsProofMissing", "proof", {**WINDOWS, "osSKU": "Windows2022", "enableFIPS": False}
     ),
@@ -140,7 +143,7 @@ ROWS = {
     "the count is missing, and no node was seen": Row(
         UNKNOWN, "CountUnreadable", "proof", {"count": ...}, proof(nodes=0)
     ),
-    "the count is a text": Row(UNKNOWN, "CountUnreadable", "proof", {"count": "3"}),
+    "the count is a text": Row(UNKNOWN, "FieldUnreadable", "legible", {"count": "3"}),
     "no node was seen": Row(UNKNOWN, "NodesMissing", "proof", remembered=proof(nodes=0)),
     "there are no nodes": Row(COMPLIANT, "NoNodes", "proof", {"count": 0}, None),
     "the pool is stopped": Row(COMPLIANT, "Stopped", "proof", {"powerState": {"code": "Stopped"}}, None),

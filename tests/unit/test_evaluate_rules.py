@@ -24,7 +24,7 @@ from shared.domain.model import (
     Unreadable,
 )
 from shared.domain.plan import plan
-from shared.domain.policy import Disruption, ExemptionRules, Ring, Rule
+from shared.domain.policy import UNTOLD, Disruption, ExemptionRules, Ring, Rule
 from shared.domain.policy_reader import read_exemptions
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Modules, ProofSettings, Settings
@@ -407,3 +407,37 @@ def test_a_cluster_that_cannot_be_read_is_excluded_by_its_name_alone(exclude: Cl
     found = evaluate(unread, Memory(), book(exclude=(exclude,)), None, NOW, cluster=cluster_id())
 
     assert (found.in_scope, found.state) == (in_scope, UNKNOWN if in_scope else NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize(
+    ("match", "changes"),
+    [
+        (Match(pool_modes=("System",)), {"mode": 7}),
+        (Match(os_skus=("Ubuntu*",)), {"osSKU": None}),
+        (Match(os_types=("Linux",)), {"osType": None}),
+        (Match(pool_tags={"tier": "gold"}), {"tags": "gold"}),
+    ],
+)
+def test_a_rule_that_asks_for_what_cannot_be_read_may_hold_and_is_not_passed_over(
+    match: Match, changes: dict[str, Any]
+) -> None:
+    rules = book(fips=Fips.ANY, rules=(Rule("asking", match, Settings(Fips.REQUIRED, Mode.ENFORCE)),))
+
+    found = judged(cluster(profile(**changes)), rules=rules).pools[0]
+
+    assert (found.rule, found.state, [one.reason for one in found.findings]) == ("asking", UNKNOWN, ["FieldUnreadable"])
+
+
+def test_tags_of_a_cluster_that_cannot_be_read_may_be_any() -> None:
+    unread = replace(OFF, illegible=("the cluster's tags ['env']",), tags={})
+    rules = book(fips=Fips.ANY, rules=(Rule("lab", Match(tags={"env": "lab"}), Settings(Fips.REQUIRED, Mode.ENFORCE)),))
+
+    assert judged(unread, rules=rules).pools[0].state is UNKNOWN
+
+
+def test_a_pool_whose_ring_cannot_be_told_is_in_no_named_one() -> None:
+    rings = (Ring("old", Match(kubernetes=VersionRange("<1.31"))), Ring("rest"))
+
+    found = judged(cluster(disabled(currentOrchestratorVersion="x"), disabled("batch")), rules=book(rings=rings))
+
+    assert [pool.ring for pool in found.pools] == [UNTOLD, "rest"]

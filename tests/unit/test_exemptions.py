@@ -288,10 +288,13 @@ def test_of_many_exemptions_only_those_that_may_name_the_same_are_compared(part:
         ([Match(clusters=(f"aks-{number}-*",)) for number in range(100)], 0),
         ([Match(clusters=(f"aks-{number}?", f"x{number}[ab]")) for number in range(10)], 0),
         ([Match(clusters=("aks-1", "aks-1*", "aks-*", "*-1"))] * 2, 1),
+        ([Match(clusters=(f"*-{number}",)) for number in range(2000)], 0),
+        ([Match(tags={"app": f"?{number}-x"}, pools=("*",)) for number in range(10, 99)], 0),
+        ([Match(clusters=("*-1",)), Match(clusters=("a-1",)), Match(clusters=("A*1",)), Match(clusters=("b-2",))], 3),
         ([Match(tags={"app": "a"}), Match(tags={"env": "p"}), Match(pools=("x",))], 3),
     ],
 )
-def test_globs_and_tags_that_begin_differently_are_not_compared(made: list[Match], met: int) -> None:
+def test_globs_and_tags_that_begin_or_end_differently_are_not_compared(made: list[Match], met: int) -> None:
     assert len(list(pairs_that_may_meet(made))) == met
 
 

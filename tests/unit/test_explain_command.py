@@ -325,6 +325,23 @@ class TestReads:
         out = capsys.readouterr().out
         assert out == f"{NAME} can't be read, so apps is unknown: Forbidden: 403 ?[2J\n"
 
+    def test_one_that_the_policy_excludes_by_its_name_is_out_of_scope_all_the_same(
+        self, app: App, capsys: Capture
+    ) -> None:
+        app.used("version: 1\nscope:\n  exclude:\n    - { clusters: [aks-pay] }\n")
+        app.answer = Unreadable("Forbidden", "403", None)
+
+        assert main(["explain", ID, "apps"]) == 0
+        first = capsys.readouterr().out.splitlines()[0]
+        assert first == f"{NAME}/apps: out of scope, so it has no state: the policy excludes its cluster (line 4)"
+
+    def test_one_of_a_subscription_that_is_not_in_scope_is_too(self, app: App, capsys: Capture) -> None:
+        app.used(f"version: 1\nscope: {{ subscriptions: [{OTHER_SUBSCRIPTION}] }}\n")
+        app.answer = Unreadable("Forbidden", "403", None)
+
+        assert main(["explain", ID, "apps"]) == 0
+        assert "its subscription is not in the policy's `scope`" in capsys.readouterr().out
+
     def test_without_a_network_it_cannot_run(self, app: App, capsys: Capture) -> None:
         app.used()
         app.answer = Unreadable("Unreachable", "no such host", None)

@@ -43,6 +43,7 @@ exemptions:
     created: 2026-11-01
     expires: 2027-06-30
 """
+LABELS = ENFORCE + "proof: { level: control-plane }\n"
 UNTIL = ("--until", "2026-12-31")
 FLEET = [arm_cluster(disabled("apps"), profile("good"))]
 
@@ -236,14 +237,14 @@ class TestSaved:
         assert code == 2
         assert out.startswith("1 node pool: done, as far as can be seen")
         assert "1 cluster can't be read" in out
-        assert "2 parts of the fleet can't be read at all" in out
+        assert "3 parts of the fleet can't be read:" in out
 
     def test_a_pool_that_can_not_be_read_may_be_in_any_ring(self, write: Write, capsys: Capture) -> None:
         fleet = [arm_cluster(profile(), "nonsense")]  # type: ignore[arg-type]
 
         main(["forecast", *UNTIL, "--policy", write(ENFORCE), "--from", write(fleet, "fleet.json")])
 
-        assert "1 part of the fleet can't be read at all" in capsys.readouterr().out
+        assert "1 part of the fleet can't be read:" in capsys.readouterr().out
 
     def test_a_list_that_is_not_whole_is_a_gap(self, write: Write, capsys: Capture) -> None:
         saved = write({"value": FLEET, "nextLink": "https://next"}, "fleet.json")
@@ -278,6 +279,68 @@ class TestSaved:
 
         assert main(["forecast", *UNTIL, "--policy", policy, "--from", *files]) == code
         assert main(["check", "--policy", policy, "--from", *files]) == code
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_of_one_that_comes_twice_every_pool_counts_as_it_stands_worse(
+        self, order: int, write: Write, capsys: Capture
+    ) -> None:
+        never = {"osSKU": "Flatcar"}
+        one, other = (
+            arm_cluster(disabled("apps", **never), profile("both"), profile("good")),
+            arm_cluster(disabled("both", **never), disabled("jobs", **never), profile("good")),
+        )
+        files = [write([body], f"{number}.json") for number, body in enumerate([one, other][::order])]
+
+        fates = {
+            pool["pool"]: pool["fate"] for pool in as_json(capsys, "--policy", write(LABELS), "--from", *files)["pools"]
+        }
+
+        assert fates == {"apps": "never", "both": "never", "good": "done", "jobs": "never"}
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_a_pool_that_only_one_of_two_entries_has_keeps_later_rings_closed(
+        self, order: int, write: Write, capsys: Capture
+    ) -> None:
+        policy = LABELS + "rings:\n  - { name: test, match: { pools: [first] } }\n  - { name: prod }\n"
+        bodies = [arm_cluster(disabled("first", osSKU="Flatcar")), arm_cluster(disabled("later"))]
+        files = [write([body], f"{number}.json") for number, body in enumerate(bodies[::order])]
+
+        (_, later) = as_json(capsys, "--policy", write(policy), "--from", *files)["pools"]
+
+        assert (later["pool"], later["fate"], later["reason"]) == ("later", "never", "RingClosed")
+
+    @pytest.mark.parametrize("order", [1, -1])
+    @pytest.mark.parametrize("body", [{"agentPoolProfiles": None}, {"agentPoolProfiles": []}])
+    def test_of_one_that_comes_twice_an_entry_that_shows_no_pool_is_unread(
+        self, body: Any, order: int, write: Write, capsys: Capture
+    ) -> None:
+        both = [{"id": cluster_id().arm_id, **body}, arm_cluster(profile())][::order]
+
+        found = as_json(capsys, "--policy", write(LABELS), "--from", write(both, "fleet.json"))
+
+        assert ([pool["fate"] for pool in found["pools"]], found["unread"]) == (["done"], 1)
+        assert found["fleet"]["finished"] is None
+
+    def test_a_cluster_that_can_not_be_read_keeps_later_rings_closed(self, write: Write, capsys: Capture) -> None:
+        policy = ENFORCE + "rings:\n  - { name: test, match: { pools: [first] } }\n  - { name: prod }\n"
+        fleet = [arm_cluster(disabled("later")), {"id": cluster_id("aks-other").arm_id, "agentPoolProfiles": None}]
+
+        (later,) = as_json(capsys, "--policy", write(policy), "--from", write(fleet, "fleet.json"))["pools"]
+
+        assert (later["fate"], later["reason"]) == ("never", "RingClosed")
+
+    @pytest.mark.parametrize("profiles", [None, [7], [profile("ok"), 7]])
+    def test_what_can_not_be_read_of_a_cluster_that_the_policy_excludes_is_no_matter(
+        self, profiles: Any, write: Write, capsys: Capture
+    ) -> None:
+        policy = ENFORCE + "rings: [{ name: test, match: { pools: [first] } }, { name: prod }]\n"
+        policy = write(policy + "scope: { exclude: [{ clusters: [lab] }] }\n")
+        lab = {"id": cluster_id("lab").arm_id, "agentPoolProfiles": profiles}
+        fleet = write([arm_cluster(disabled("later")), lab], "fleet.json")
+
+        assert main(["forecast", *UNTIL, "--policy", policy, "--from", fleet]) == 0
+        assert main(["forecast", *UNTIL, "--policy", policy, "--from", write([lab], "lab.json")]) == 2
+        assert "the policy's scope leaves out every cluster" in capsys.readouterr().err
 
     @pytest.mark.parametrize("order", [1, -1])
     def test_a_cluster_with_a_pool_that_stands_there_twice_is_unread(

@@ -125,6 +125,14 @@ class TestClusters:
             ({"hostedSystemProfile": {"enabled": True}}, "managed system node pools"),
             ({"hostedSystemProfile": {"enabled": False}}, ""),
             ({"hostedSystemProfile": {}}, ""),
+            ({"addonProfiles": {"aciConnectorLinux": {"enabled": True}}}, "virtual nodes"),
+            ({"addonProfiles": {"ACIConnectorLinux": {"enabled": "yes"}}}, "virtual nodes"),
+            ({"addonProfiles": {"aciConnectorLinux": {"enabled": False}, "omsagent": {"enabled": True}}}, ""),
+            ({"addonProfiles": []}, ""),
+            (
+                {"hostedSystemProfile": {"enabled": True}, "addonProfiles": {"aciConnectorLinux": {"enabled": True}}},
+                "managed system node pools and virtual nodes",
+            ),
             # Whatever is no clear no counts as a yes.
             ({"hostedSystemProfile": {"enabled": "true"}}, "managed system node pools"),
             ({"hostedSystemProfile": {"enabled": 0}}, "managed system node pools"),

@@ -1,5 +1,6 @@
 """What of a cluster's volumes, claims, budgets and pods matters before a reimage, object by object."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -53,6 +54,16 @@ SHARE = Surroundings(claims={("pay", "share"): SMB, ("pay", "disk"): LOCAL}, cla
         ({"csi": {"driver": "blob.csi.azure.com", "volumeAttributes": {"protocol": "fuse2"}}}, None),
         ({"csi": {"driver": "disk.csi.azure.com"}}, None),
         ({"azureFile": {"shareName": "ledger"}}, SMB),
+        ({"flexVolume": {"driver": "fstab/cifs", "fsType": "cifs"}}, SMB),
+        ({"flexVolume": {"driver": "microsoft.com/smb"}}, SMB),
+        ({"flexVolume": {"driver": "vendor/files", "fsType": "cifs"}}, SMB),
+        ({"flexVolume": {"driver": "vendor/nfs"}}, None),
+        ({"csi": {"driver": "csi.trident.netapp.io", "volumeAttributes": {"nasType": "SMB"}}}, SMB),
+        ({"csi": {"driver": "csi.trident.netapp.io", "volumeAttributes": {"protocol": "file"}}}, None),
+        # Trident's volumes need not say it: their class does.
+        ({"csi": {"driver": "csi.trident.netapp.io"}, "storageClassName": "anf-smb"}, SMB),
+        ({"csi": {"driver": "csi.trident.netapp.io"}, "storageClassName": "anf-nfs"}, None),
+        ({"csi": {"driver": "disk.csi.azure.com"}, "storageClassName": "anf-smb"}, None),
         ({"azureDisk": {"diskName": "d"}}, None),
         ({"nfs": {"server": "s", "path": "/"}}, None),
         ({"local": {"path": "/mnt"}}, LOCAL),
@@ -60,7 +71,7 @@ SHARE = Surroundings(claims={("pay", "share"): SMB, ("pay", "disk"): LOCAL}, cla
     ],
 )
 def test_a_volume_is_told_by_its_source(source: dict[str, Any], kind: Kind | None) -> None:
-    assert read_volume(volume("v", **source)) == (("v", kind) if kind else None)
+    assert read_volume(volume("v", **source), {"anf-smb": SMB, "": SMB}) == ("v", kind)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +83,52 @@ def test_a_volume_is_told_by_its_source(source: dict[str, Any], kind: Kind | Non
         (storage_class("files-nfs", "file.csi.azure.com", protocol="nfs"), None),
         (storage_class("files-nfs", "file.csi.azure.com", FsType="nfs"), None),
         (storage_class("managed-csi", "disk.csi.azure.com", default=True), None),
+        (storage_class("anf", "csi.trident.netapp.io", nasType="smb"), ("anf",)),
+        (storage_class("anf", "csi.trident.netapp.io", nasType="nfs"), None),
     ],
 )
 def test_a_storage_class_is_told_by_what_it_makes(made: dict[str, Any], names: tuple[str, ...] | None) -> None:
     assert read_class(made) == ((names, SMB) if names else None)
+
+
+def test_the_class_of_netapp_s_driver_tells_by_its_documented_parameter() -> None:
+    made = storage_class("anf", "csi.trident.netapp.io")
+    made["parameters"] = {"trident.netapp.io/nasType": "smb"}
+
+    assert read_class(made) == (("anf",), SMB)
+
+
+def test_the_default_class_may_be_told_by_the_older_annotation() -> None:
+    made = storage_class("files", "smb.csi.k8s.io")
+    made["metadata"]["annotations"] = {"storageclass.beta.kubernetes.io/is-default-class": "true"}
+
+    assert read_class(made) == (("files", ""), SMB)
+
+
+@pytest.mark.parametrize("older", ["azurefile", "managed-csi"])
+def test_a_claim_s_older_annotation_comes_before_its_class(older: str) -> None:
+    made = claim("share", storageClassName="azurefile" if older == "managed-csi" else "managed-csi")
+    made["metadata"]["annotations"] = {"volume.beta.kubernetes.io/storage-class": older}
+    kind = SMB if older == "azurefile" else None
+
+    assert read_claim(made, {}, {"azurefile": SMB}) == ((("pay", "share"), kind) if kind else None)
+    inline = with_volume(ephemeral={"volumeClaimTemplate": made})
+    assert (read_pod(pod(volumes=inline), SHARE) is not None) is (kind is SMB)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("azurefile", SMB), ("managed-csi", None)])
+def test_a_claim_whose_volume_came_later_than_the_list_is_what_its_class_makes(name: str, kind: Kind | None) -> None:
+    found = read_claim(claim("share", volumeName="new", storageClassName=name), {}, {"azurefile": SMB})
+
+    assert found == ((("pay", "share"), kind) if kind else None)
+
+
+def test_a_claim_of_which_nothing_tells_what_it_is_can_not_be_read_unless_its_volume_is_lost() -> None:
+    made = claim("share", volumeName="new", storageClassName="")
+
+    with pytest.raises(ValueError, match="pay/share is bound to new"):
+        read_claim(made, {}, {})
+    assert read_claim({**made, "status": {"phase": "Lost"}}, {}, {}) is None
 
 
 @pytest.mark.parametrize(
@@ -93,7 +146,8 @@ def test_a_storage_class_is_told_by_what_it_makes(made: dict[str, Any], names: t
     ],
 )
 def test_a_claim_is_what_it_is_bound_to_or_would_get(spec: dict[str, Any], kind: Kind | None) -> None:
-    found = read_claim(claim("share", **spec), {"v-smb": SMB, "v-local": LOCAL}, {"azurefile": SMB, "": SMB})
+    volumes = {"v-smb": SMB, "v-local": LOCAL, "v-disk": None}
+    found = read_claim(claim("share", **spec), volumes, {"azurefile": SMB, "": SMB})
 
     assert found == ((("pay", "share"), kind) if kind else None)
 
@@ -296,7 +350,7 @@ def test_of_a_pod_without_a_node_is_kept_where_it_may_go_and_what_it_would_mount
     assert found == PodUse(LEDGER, "", smb=True, selector=(("disk", "ssd"),))
 
 
-@given(st.sampled_from([read_volume, read_class, read_budget, read_agent]), json_values)
+@given(st.sampled_from([partial(read_volume, classes={}), read_class, read_budget, read_agent]), json_values)
 def test_whatever_stands_in_an_object_is_read_or_refused_with_a_reason(read: Any, value: Any) -> None:
     item = {"metadata": {"name": "x", "namespace": "y"}, "spec": value, "status": value, "parameters": value}
 
@@ -311,7 +365,7 @@ def test_whatever_stands_in_a_pod_is_read(spec: Any, metadata: Any) -> None:
     assert read_pod(item, SHARE) is None or isinstance(read_pod(item, SHARE), PodUse)
 
 
-@pytest.mark.parametrize("read", [read_volume, read_budget, read_agent])
+@pytest.mark.parametrize("read", [partial(read_volume, classes={}), read_budget, read_agent])
 def test_an_object_without_a_name_is_refused(read: Any) -> None:
     with pytest.raises(ValueError, match="no name"):
         read({"metadata": {}, "spec": {"azureFile": {}}})

@@ -161,8 +161,9 @@ class TestDiffOfFiles:
 
         assert main(["policy", "diff", write(AUDIT), "--old", out, *saved]) == 0
         entered = capsys.readouterr().out.splitlines()
-        assert main(["policy", "diff", out, "--old", write(AUDIT), *saved]) == 0
-        left = capsys.readouterr().out.splitlines()
+        assert main(["policy", "diff", out, "--old", write(AUDIT), *saved]) == 2
+        printed = capsys.readouterr()
+        left = printed.out.splitlines()
 
         assert entered[3] == "would come into scope: 3 node pools, 15 nodes"
         assert re.split(" {2,}", entered[7].strip())[1:] == [
@@ -175,6 +176,7 @@ class TestDiffOfFiles:
         ]
         assert left[3] == "would go out of scope: 3 node pools, 15 nodes"
         assert "non_compliant → none" in left[5]
+        assert printed.err.count("nothing was judged: the policy's scope leaves out every cluster that was read") == 1
 
     def test_a_pool_of_unknown_size_is_told_apart(self, write: Write, capsys: Capture) -> None:
         fleet = ["--from", write([arm_cluster(disabled("apps", count=None), disabled("batch"))], "fleet.json")]
@@ -257,6 +259,22 @@ class TestDiffOfFiles:
         assert ", entry 3: Unintelligible: " in err
         found = as_json(capsys, *arguments)
         assert (len(found["coverage"]), found["warnings"], found["compared"]) == (2, [], 4)
+
+    @pytest.mark.parametrize("profiles", [None, [7], [profile("ok"), 7], [profile("ok"), profile("ok")]])
+    def test_what_was_not_seen_of_a_cluster_that_both_policies_exclude_is_no_gap(
+        self, profiles: Any, write: Write, capsys: Capture
+    ) -> None:
+        lab = {"id": cluster_id("lab").arm_id, "agentPoolProfiles": profiles}
+        fleet = ["--from", write([*FLEET, lab], "fleet.json")]
+        narrow = AUDIT + "scope: { exclude: [{ clusters: [lab] }] }\n"
+        new, old, wide = write(narrow), write(narrow, "old.yaml"), write(AUDIT, "wide.yaml")
+
+        assert main(["policy", "diff", new, "--old", old, *fleet]) == 0
+        assert "not seen" not in capsys.readouterr().err
+        assert main(["policy", "diff", new, "--old", wide, *fleet]) == 2
+        assert main(["policy", "diff", wide, "--old", old, *fleet]) == 2
+        assert main(["policy", "diff", new, "--old", old, "--from", write([lab], "lab.json")]) == 2
+        assert "the policy's scope leaves out every cluster" in capsys.readouterr().err
 
     def test_that_it_disrupts_more_counts_before_what_was_not_seen(self, write: Write) -> None:
         fleet = ["--from", write({"value": FLEET, "nextLink": "https://next"}, "fleet.json")]
@@ -526,9 +544,9 @@ class TestApprove:
         main(["policy", "approve", write(AUDIT)])
 
         out = capsys.readouterr().out
-        assert "the text approved before demanded an approval, and approving this one ends that demand\n" in out
+        assert "the text approved before demanded an approval; that demand ends once the app uses this one\n" in out
         assert "holds without an approval" not in out
-        assert not read_budget(app.tables["rollout"]).guarded
+        assert read_budget(app.tables["rollout"]).guarded, "until then it sets no other text free"
 
     @pytest.mark.parametrize("days", ["0", "91", "-1"])
     def test_it_holds_one_to_ninety_days(self, days: str, app: App, write: Write, capsys: Capture) -> None:

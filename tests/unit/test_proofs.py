@@ -86,7 +86,9 @@ class TestStopped:
         ("properties", "reason"),
         [({"count": 0}, "NoNodes"), (STOPPED, "Stopped"), ({**STOPPED, "count": 0}, "NoNodes")],
     )
-    @pytest.mark.parametrize(("level", "state"), [(NODE, COMPLIANT), (KERNEL, UNKNOWN), (HOST, UNKNOWN)])
+    @pytest.mark.parametrize(
+        ("level", "state"), [(CONTROL_PLANE, COMPLIANT), (NODE, COMPLIANT), (KERNEL, UNKNOWN), (HOST, UNKNOWN)]
+    )
     def test_it_is_worth_nothing_at_kernel_level(
         self, properties: dict[str, Any], reason: str, level: ProofLevel, state: ComplianceState
     ) -> None:
@@ -100,6 +102,12 @@ class TestStopped:
         disagreeing = proof(disagreeing=("n1",), at=NOW - 9 * DAY, etag="before the stop")
 
         assert said(subject(disagreeing, properties=STOPPED)) == ("NodesDisagree", INCONSISTENT)
+
+    def test_where_the_policy_asks_no_node_their_word_counts_no_more_than_while_they_run(self) -> None:
+        disagreeing = proof(disagreeing=("n1",))
+
+        assert proofs.proof(subject(disagreeing, level=CONTROL_PLANE)) is None
+        assert said(subject(disagreeing, level=CONTROL_PLANE, properties=STOPPED)) == ("Stopped", COMPLIANT)
 
     def test_those_of_another_image_are_gone(self) -> None:
         other = proof(disagreeing=("n1",), node_image="AKSAzureLinux-V3gen2fips-1")

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from local.memory import MemoryEvidence
 from shared.chain import Chain
 from shared.domain.api_server import Answered, Way
-from shared.domain.model import Cluster, Memory, Node, NodesRead, Proof, Strays, Unreadable
+from shared.domain.model import Cluster, Memory, Node, NodesRead, Proof, ProofLevel, Strays, Unreadable
 from shared.domain.records import Head, RecordKind
-from shared.domain.taken import take_proof, take_strays
+from shared.domain.taken import mark, take_proof, take_strays
 from shared.ports import KubernetesApi
 from shared.proving import Proving
 from tests.builders import (
@@ -100,7 +100,7 @@ def prove(
     ],
 )
 def test_nodes_that_agree_are_counted(answer: NodesRead, expected: Proof) -> None:
-    assert take_proof(pool(), answer, NOW) == expected
+    assert replace(take_proof(pool(), answer, NOW), asked="") == expected
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_nodes_that_agree_are_counted(answer: NodesRead, expected: Proof) -> Non
 def test_a_node_that_does_not_show_it_disagrees_by_name(change: dict[str, Any]) -> None:
     found = take_proof(pool(), (*nodes(2), node("odd", **change)), NOW)
 
-    assert found == Proof(NOW, IMAGE, 3, disagreeing=("odd",), etag="etag-apps")
+    assert replace(found, asked="") == Proof(NOW, IMAGE, 3, disagreeing=("odd",), etag="etag-apps")
 
 
 def test_nodes_that_could_not_be_read_say_whether_that_may_pass() -> None:
@@ -153,7 +153,8 @@ def test_a_proof_without_a_flaw_needs_every_node(answer: tuple[Node, ...], count
 def test_a_proof_is_remembered_and_recorded_with_the_nodes_that_were_seen() -> None:
     remembered, evidence, _ = prove(nodes(3))
 
-    assert remembered.pool("apps").proof == Proof(NOW, IMAGE, 3, etag="etag-apps")
+    assert remembered.pool("apps").proof == Proof(NOW, IMAGE, 3, etag="etag-apps", asked=mark(nodes(3)))
+    assert remembered.listed == NOW
     (record,) = evidence.chain(cluster_id())
     assert record.kind is RecordKind.PROOF
     assert record.payload["pool"] == "apps"
@@ -169,15 +170,20 @@ def test_the_nodes_are_listed_once_for_all_pools() -> None:
 
     assert asked.times == 1
     assert {name: found.proof for name, found in remembered.pools.items()} == {
-        "apps": Proof(NOW, IMAGE, 3, etag="etag-apps"),
-        "batch": Proof(NOW, IMAGE, 3, etag="etag-batch"),
+        "apps": Proof(NOW, IMAGE, 3, etag="etag-apps", asked=mark(nodes(3))),
+        "batch": Proof(NOW, IMAGE, 3, etag="etag-batch", asked=mark(answer[3:])),
     }
     assert len(evidence.chain(cluster_id())) == 2
 
 
 @pytest.mark.parametrize(
     ("read", "remembered"),
-    [(cluster(), memory(apps=proof())), (cluster(disabled()), Memory()), (cluster(profile(count=0)), Memory())],
+    [
+        (cluster(), replace(memory(apps=proof()), listed=NOW - timedelta(minutes=59))),
+        (cluster(profile(), powerState={"code": "Stopped"}), memory(apps=proof(level=ProofLevel.KERNEL))),
+        (cluster(disabled()), Memory()),
+        (cluster(profile(count=0)), Memory()),
+    ],
 )
 def test_nobody_is_asked_where_nothing_is_to_be_proven(read: Cluster, remembered: Memory) -> None:
     after, evidence, asked = prove(nodes(3), read, remembered)
@@ -206,6 +212,45 @@ def test_nodes_that_cannot_be_read_are_recorded_without_nodes() -> None:
     )
 
 
+class TestNodesThatAreOthersByNow:
+    """An hour after the last list the next look lists them, and those that nobody asked are asked."""
+
+    KNOWN = replace(
+        memory(apps=proof(asked=mark(nodes(3)))), strays=Strays(NOW, 0), listed=NOW - timedelta(hours=1, seconds=1)
+    )
+
+    def test_the_same_ones_are_listed_and_that_is_all(self) -> None:
+        after, evidence, asked = prove(nodes(3), remembered=self.KNOWN)
+
+        assert (asked.times, evidence.blobs, after.listed) == (1, {}, NOW)
+        assert after.pools == self.KNOWN.pools
+
+    @pytest.mark.parametrize(
+        "now",
+        [
+            (*nodes(2), node("new")),
+            (*nodes(2), replace(nodes(3)[2], uid="reimaged")),
+            (*nodes(2), replace(nodes(3)[2], boot="started anew")),
+            nodes(2),
+        ],
+    )
+    @pytest.mark.parametrize("label", ["true", "false"])
+    def test_others_are_judged_by_their_labels_at_once(self, now: tuple[Node, ...], label: str) -> None:
+        now = (*now[:-1], replace(now[-1], fips_label=label))
+        after, evidence, _ = prove(now, cluster(profile(count=len(now))), remembered=self.KNOWN)
+
+        found = after.pool("apps").proof
+        assert found is not None
+        assert (found.at, found.asked) == (NOW, mark(now))
+        assert bool(found.disagreeing) is (label == "false")
+        assert len(evidence.chain(cluster_id())) == 1
+
+    def test_a_list_that_is_refused_changes_nothing_and_is_not_asked_for_again_at_once(self) -> None:
+        after, _, _ = prove(Unreadable("KubernetesForbidden", "no role", None), remembered=self.KNOWN)
+
+        assert after == replace(self.KNOWN, listed=NOW)
+
+
 class TestNodesOutsideEveryPool:
     """Nodes that no pool of ARM's list accounts for are judged by what they show, once they are asked."""
 
@@ -222,7 +267,7 @@ class TestNodesOutsideEveryPool:
         ],
     )
     def test_those_without_the_label_are_counted_and_named(self, outside: tuple[Node, ...], expected: Strays) -> None:
-        assert take_strays(outside, NOW) == expected
+        assert replace(take_strays(outside, NOW), asked="") == expected
 
     def test_of_many_ten_are_named_in_order(self) -> None:
         many = [node(f"n{number:02}", pool="", fips_label=None) for number in range(30)]
@@ -234,7 +279,7 @@ class TestNodesOutsideEveryPool:
     def test_they_are_remembered_and_recorded_with_what_they_show(self) -> None:
         remembered, evidence, _ = prove((*nodes(3), self.PLAIN))
 
-        assert remembered.strays == Strays(NOW, 1, 1, ("aks-nap-2",))
+        assert remembered.strays == Strays(NOW, 1, 1, ("aks-nap-2",), asked=mark([self.PLAIN]))
         outside, _ = evidence.chain(cluster_id())
         assert outside.kind is RecordKind.PROOF
         assert "pool" not in outside.payload
@@ -253,7 +298,7 @@ class TestNodesOutsideEveryPool:
     def test_that_there_are_none_is_remembered_and_no_record(self) -> None:
         remembered, evidence, _ = prove(nodes(3))
 
-        assert remembered.strays == Strays(NOW, 0)
+        assert remembered.strays == Strays(NOW, 0, asked=mark(()))
         assert len(evidence.chain(cluster_id())) == 1
 
     @pytest.mark.parametrize(
@@ -263,12 +308,12 @@ class TestNodesOutsideEveryPool:
     def test_they_alone_are_reason_enough_to_ask(self, strays: Strays | None, times: int) -> None:
         """Where a cluster makes nodes of its own, or some of them are not as they should be."""
         read = cluster(nodeProvisioningProfile={"mode": "Auto"})
-        remembered = replace(memory(apps=proof()), strays=strays)
+        remembered = replace(memory(apps=proof()), strays=strays, listed=NOW)
 
         after, _, asked = prove(nodes(3), read, remembered)
 
         assert asked.times == times
-        assert after.strays == (Strays(NOW, 0) if times else strays)
+        assert after.strays == (Strays(NOW, 0, asked=mark(())) if times else strays)
 
     def test_what_was_known_stays_while_nobody_can_be_asked(self) -> None:
         known = replace(memory(), strays=Strays(NOW, 1, 1, ("n",)))

@@ -13,7 +13,7 @@ from shared.domain.model import Memory, Operation, Replacement
 from shared.domain.people import Request, RequestKind
 from shared.errors import InputError
 from shared.ports import Put
-from shared.requested import ask, clear, open_requests
+from shared.requested import ask, clear, drop_unreadable, open_requests
 from shared.rollout import RolloutRow
 from tests.builders import NOW, OTHER_SUBSCRIPTION, cluster, cluster_id, disabled, judged, memory, operation
 from tests.unit.test_cli import App, Printed, app
@@ -157,6 +157,39 @@ class TestTheRow:
             ask(table, ID, replace(self.FIRST, id=str(number), pool=f"p{number}"))
         with pytest.raises(InputError, match="50 requests"):
             ask(table, ID, self.FIRST)
+        again = replace(self.FIRST, id="again", pool="p7")
+        ask(table, ID, again)
+        assert again in open_requests(table, ID), "one's own may always be said anew"
+
+    def test_what_can_not_be_read_keeps_nobody_from_asking(self, table: MemoryTable) -> None:
+        table.write(ID.key, Put("requests", None, {}, {"requests": ["no request"] * 60}))
+
+        ask(table, ID, self.FIRST)
+
+        assert open_requests(table, ID) == (self.FIRST,)
+
+    @pytest.mark.parametrize(
+        ("entry", "kept"),
+        [
+            ("no request", False),
+            (7, False),
+            ({"id": "2"}, False),
+            ({"id": "2", "at": "yesterday"}, False),
+            ({"id": "2", "at": "2026-11-23T09:00:00"}, False),
+            ({**plain(FIRST), "id": "2", "kind": "dance"}, True),
+            ({**plain(replace(FIRST, at=NOW - timedelta(days=2))), "kind": "dance"}, False),
+            ({**plain(replace(FIRST, at=NOW + timedelta(days=2))), "kind": "dance"}, False),
+            (plain(replace(FIRST, at=NOW - timedelta(days=2))), True),
+        ],
+    )
+    def test_what_no_version_will_read_is_dropped(self, table: MemoryTable, entry: object, *, kept: bool) -> None:
+        table.write(ID.key, Put("requests", None, {}, {"requests": [entry]}))
+
+        assert drop_unreadable(table, ID, NOW) == (0 if kept else 1)
+
+        row = table.read(ID.key, "requests")
+        assert row
+        assert row.doc["requests"] == ([entry] if kept else [])
 
     def test_a_lost_race_loses_no_request(self, table: MemoryTable) -> None:
         other = replace(self.FIRST, id="2", pool="other")

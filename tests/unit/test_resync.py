@@ -10,11 +10,11 @@ import pytest
 from local.clock import ManualClock
 from local.memory import MemoryAlerts, MemoryQueue, MemoryTable
 from shared.budget import change, read_budget
-from shared.domain.budget import Budget, Counts, Place, RingCount
+from shared.domain.budget import Approval, Budget, Counts, Place, RingCount
 from shared.domain.codec import fingerprint
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
-from shared.domain.matching import ClusterMatch, Match
+from shared.domain.matching import ClusterMatch, Match, VersionRange
 from shared.domain.model import Cluster, ClusterRead, Gone, Memory, Unreadable
 from shared.domain.policy import Ring, Scope
 from shared.domain.policy_reader import read_exemptions, read_policy
@@ -22,7 +22,7 @@ from shared.domain.records import Head
 from shared.domain.rulebook import Rulebook
 from shared.policy_warnings import kept_warnings
 from shared.ports import FleetHint
-from shared.postures import OVERDUE, StoredPosture, commit, control_digest
+from shared.postures import OVERDUE, StoredPosture, commit, control_digest, read_posture
 from shared.resync import Resynced, ResyncPorts, resync
 from shared.rollout import HORIZON
 from tests.builders import (
@@ -521,6 +521,37 @@ class TestCounts:
 
         assert bench.counts.rings["first"] == RingCount(1, 1, unjudged=1)
         assert bench.counts.rings["second"].unproven == 0
+
+    def test_the_rings_of_one_that_cannot_be_read_any_more_are_those_of_today(self, bench: Bench) -> None:
+        """Its row keeps the pools of the last reading, in the rings of the policy of then."""
+        bench.policies.rules = book(rings=(Ring("old"),))
+        bench.looked(another("aks-a1"), due=timedelta(days=1))
+        bench.policies.rules = RINGED
+        stored = read_posture(bench.postures, cluster_id("aks-a1"))
+        unread = evaluate(UNREADABLE, Memory(), RINGED, stored.posture, NOW)
+        commit(bench.postures, cluster_id("aks-a1"), replace(stored, posture=unread, rules=RINGED.hash))
+        bench.hint(another("aks-a1"))
+
+        bench.run()
+
+        assert bench.counts.rings["first"] == RingCount(1, 1, unjudged=1)
+
+    def test_a_pool_whose_ring_cannot_be_told_keeps_every_ring_closed(self, bench: Bench) -> None:
+        asking = Ring("old", Match(kubernetes=VersionRange("<1.31")))
+        bench.policies.rules = book(rings=(asking, Ring("rest")))
+        self.both(bench, cluster(disabled(currentOrchestratorVersion="x")))
+
+        bench.run()
+
+        assert [ring.unproven for ring in bench.counts.rings.values()] == [1, 1]
+
+    def test_a_text_approved_without_a_demand_ends_it_once_it_is_in_use(self, bench: Bench) -> None:
+        word = Approval("ana", NOW, NOW + timedelta(days=9), "the policy")
+        change(bench.rollout, lambda _: Budget(guarded=True, approvals={RINGED.policy.hash: word}))
+
+        bench.run()
+
+        assert not read_budget(bench.rollout).guarded
 
     @pytest.mark.parametrize("shown", [True, False])
     def test_one_that_nobody_could_ever_read_may_be_in_any_ring_also_after_a_look(

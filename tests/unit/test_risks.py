@@ -58,9 +58,14 @@ def test_the_policy_has_the_word_on_each(risk: Risk, named: list[str], waited: l
     assert deferred(ALL, EVERYWHERE[risk]) == waited
 
 
-@pytest.mark.parametrize("found", [None, workloads()])
-def test_nothing_found_is_nothing_told(found: Workloads | None) -> None:
-    assert noted(found) == deferred(found) == []
+def test_nothing_found_is_nothing_told() -> None:
+    assert noted(workloads()) == deferred(workloads()) == []
+
+
+def test_what_nobody_has_read_is_waited_for_and_not_told() -> None:
+    assert noted(None) == []
+    assert deferred(None) == ["WorkloadsUnreadable"]
+    assert deferred(None, EVERYWHERE[Risk.NOTE]) == []
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import pytest
 
 from shared.adapters.run_command import EVERY, MOST, PATIENCE, CommandApi, zipped
 from shared.domain.api_server import Answered
-from shared.domain.by_command import TOGETHER
+from shared.domain.by_command import ASKING, OUTPUT, TOGETHER
 from shared.domain.model import Unreadable
+from shared.domain.probes import NAMESPACES
 
 RUNNING = {"properties": {"provisioningState": "Running"}}
 GOOD = {"properties": {"provisioningState": "succeeded", "exitCode": 0, "logs": "{}"}}
@@ -91,7 +92,7 @@ def test_what_no_command_can_send_is_unreadable_and_not_sent() -> None:
 
 def test_a_cluster_that_is_too_large_for_it_is_unreadable_before_the_look_is_over() -> None:
     api = Aks(GOOD).api
-    for _ in range(MOST):
+    for _ in range(ASKING):
         assert isinstance(api.get("/api/v1/nodes?limit=500"), Answered)
 
     found = api.get("/api/v1/nodes?limit=500")
@@ -99,6 +100,48 @@ def test_a_cluster_that_is_too_large_for_it_is_unreadable_before_the_look_is_ove
     assert isinstance(found, Unreadable)
     assert found.retry_after is None
     assert "too large" in found.message
+
+
+def test_a_page_that_was_cut_is_asked_for_anew_with_half_as_many_items_and_so_are_those_after_it() -> None:
+    cut = {"properties": {"provisioningState": "Succeeded", "exitCode": 0, "logs": "x" * OUTPUT}}
+    aks = Aks(cut, GOOD)
+
+    assert aks.api.get("/api/v1/nodes?limit=500") == Answered(200, {})
+    assert ["limit=20" in one["command"] for one in aks.posted] == [True, False]
+
+    aks = Aks(cut, GOOD)
+    api = aks.api
+    api.get("/api/v1/nodes?limit=500")
+    api.get("/api/v1/nodes?limit=500&continue=a")
+    api.get("/api/v1/pods?limit=500")
+    assert ["limit=10" in one["command"] for one in aks.posted] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("query", ["", "?limit=500", "?limit=500&continue=a"])
+def test_an_output_that_stays_cut_is_unreadable(query: str) -> None:
+    cut = {"properties": {"provisioningState": "Succeeded", "exitCode": 0, "logs": "x" * OUTPUT}}
+    aks = Aks(cut)
+
+    found = aks.api.get(f"/api/v1/nodes{query}")
+
+    assert isinstance(found, Unreadable)
+    assert "was cut" in found.message
+    assert len(aks.posted) == (3 if query == "?limit=500" else 1)
+
+
+def test_what_lists_have_used_up_leaves_enough_to_delete_every_namespace() -> None:
+    logs = "{}\nfipswarden-next\n"
+    api = Aks({"properties": {"provisioningState": "Succeeded", "exitCode": 0, "logs": logs}}).api
+    for _ in range(ASKING + 1):
+        api.get("/api/v1/nodes?limit=500")
+    assert len(api.ran) == ASKING
+
+    for name in NAMESPACES:
+        path = f"/api/v1/namespaces/{name}"
+        assert "too large" not in str(api.get(path))
+        assert api.send("DELETE", [(path, {})]) == (Answered(200, {}),)
+    assert len(api.ran) == MOST
+    assert isinstance(api.get("/version"), Unreadable)
 
 
 def test_files_are_a_zip_file_in_base64() -> None:

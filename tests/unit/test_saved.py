@@ -174,6 +174,9 @@ class TestRefused:
         assert "Accepted are" in str(caught.value)
 
 
+OTHER = {**BODY, "id": cluster_id("other").arm_id}
+
+
 class TestGaps:
     """A list that says that it is not whole is not taken for the fleet."""
 
@@ -190,6 +193,12 @@ class TestGaps:
             {"data": [BODY], "total_records": "5"},
             {"data": [BODY], "total_records": True},
             {"data": [BODY], "totalRecords": 1.0},
+            {"data": [BODY], "totalRecords": -1},
+            {"data": [BODY, OTHER], "totalRecords": 1},
+            {"data": [BODY], "total_records": 1, "totalRecords": 9},
+            {"data": [BODY], "count": 5},
+            {"data": [BODY], "total_records": 1, "count": 0},
+            {"data": [BODY], "count": True},
         ],
     )
     def test_it_is_a_gap(self, value: Any) -> None:
@@ -296,6 +305,26 @@ class TestMalformed:
 
         assert len(entry.faults) == 1
         assert judged(entry).state is ComplianceState.UNKNOWN
+
+    @pytest.mark.parametrize("own", [[disabled()], [], None, [profile(enableFIPS=1)]])
+    def test_two_lists_of_pools_that_differ_are_not_believed(self, own: Any) -> None:
+        body = {**BODY, "properties": {**BODY["properties"], "agentPoolProfiles": own}}
+
+        (found,) = entries([{**body, "agentPoolProfiles": [profile()]}])
+
+        assert isinstance(found.read, Unreadable)
+        assert found.read.message.endswith("contradicts itself: it has two lists `agentPoolProfiles`")
+
+    def test_two_lists_that_say_the_same_are_one(self) -> None:
+        (found,) = entries([{**BODY, "agentPoolProfiles": printed_by_az(BODY)["agentPoolProfiles"]}])
+
+        assert judged(found) == judged(entries([BODY])[0])
+
+    @pytest.mark.parametrize("other", [1, False])
+    def test_two_spellings_under_properties_are_not_believed(self, other: Any) -> None:
+        (found,) = entries([arm_cluster(profile(enableFips=other))])
+
+        assert [finding.reason for finding in judged(found).pools[0].findings][:1] == ["FlagUnreadable"]
 
     def test_a_pool_that_stands_there_twice_is_said_to(self) -> None:
         (entry,) = entries([arm_cluster(profile(), profile(name="APPS"))])

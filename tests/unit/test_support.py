@@ -25,7 +25,9 @@ from shared.domain.support import (
     TrustedLaunch,
     WithFips,
     checked,
+    is_fips_image,
     is_gone,
+    is_known_fips_name,
     matrix,
     minor_version,
     os_sku_named,
@@ -110,6 +112,25 @@ class TestWhatAPoolRuns:
     @given(any_text)
     def test_no_other_text_is_read_as_a_release(self, image: str) -> None:
         assert release_of(pool(nodeImageVersion=image)) is None
+
+
+@pytest.mark.parametrize("image", [image for image in IMAGES if "fips" in image])
+@pytest.mark.parametrize("spelt", [str, str.lower, str.upper])
+def test_fips_stands_in_its_place_in_every_known_name_of_a_fips_image(image: str, spelt: Any) -> None:
+    assert is_fips_image(spelt(image))
+    assert is_known_fips_name(spelt(image))
+
+
+@pytest.mark.parametrize("family", ["Ubuntu-2204", "AzureLinux-V3"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *("gen2containerd-fips-notreally", "gen2containerd-202611.03.0-fips", "gen2-2fips-1", "gen2nofips-1"),
+        *("gen2fipsoff-1", "gen2fipscontainerdoff-1", "gen2fips/x"),
+    ],
+)
+def test_fips_elsewhere_in_a_name_says_nothing(family: str, rest: str) -> None:
+    assert not is_known_fips_name(f"AKS{family}{rest}")
 
 
 @pytest.mark.parametrize(

@@ -138,5 +138,28 @@ def test_nodes_outside_every_pool_are_proven_only_by_a_yes(
     found = deepen_strays(take_strays((one,), NOW), group, {one.name: said(one, fips=fips, why="why")}, "0a")
 
     assert (found.disabled, found.missing) == expected
+    assert found.denying == (fips is False)
     assert found.level is ProofLevel.KERNEL
     assert found.names == ("aks-nap-1",)
+
+
+@pytest.mark.parametrize(("count", "sampled"), [(10, 0), (40, 10)])
+def test_a_sample_of_nodes_outside_every_pool_is_called_one_and_names_who_was_asked(count: int, sampled: int) -> None:
+    machines = nodes(count, pool="")
+    group = Asked("", replace(SETTINGS, sampling=True), ProofLevel.KERNEL, machines)
+    answers = {one.name: said(one) for one in group.sample("0a")}
+
+    found = deepen_strays(take_strays(machines, NOW), group, answers, "0a")
+
+    assert (found.sampled, found.missing) == (sampled, 0)
+    assert {*found.names} <= {*answers}
+
+
+def test_those_that_deny_their_label_are_named_and_not_those_that_never_had_it() -> None:
+    plain, liar = node("a", pool="", fips_label=None), node("b", pool="")
+    answers = {plain.name: said(plain, fips=False), liar.name: said(liar, fips=False)}
+    group = Asked("", SETTINGS, ProofLevel.KERNEL, (plain, liar))
+
+    found = deepen_strays(take_strays(group.nodes, NOW), group, answers, "0a")
+
+    assert (found.disabled, found.denying, found.names) == (2, 1, ("b",))

@@ -108,6 +108,22 @@ class Row:
         return next(item for item in planned.deferrals if item.pool == "apps")
 
 
+_UNREAD: tuple[dict[str, Any], ...] = (
+    {"orchestratorVersion": "?", "currentOrchestratorVersion": "?"},
+    {"vmSize": None},
+    {"mode": "Sys"},
+    {"powerState": 7},
+    {"powerState": {"code": "Asleep"}},
+    {"powerState": "Stopped"},
+    {"powerState": False},
+    {"securityProfile": "TrustedLaunch"},
+    {"securityProfile": []},
+    {"workloadRuntime": 3},
+    {"tags": ["fips-objection"]},
+    {"count": "5"},
+    {"nodeImageVersion": 7},
+)
+_ODD: tuple[dict[str, Any], ...] = ({"enableFIPS": "true"}, {"osSKU": "Haiku"}, {"osSKU": "Windows2022"})
 ENABLING = step_fingerprint(due(situation(OFF))[0])
 """What an owner is told of whose pool is to be switched on."""
 
@@ -135,20 +151,15 @@ ROWS: dict[str, list[Row]] = {
             ),
         ),
     ],
-    "FieldUnreadable": [
-        Row(None, cluster(disabled(**changes)))
-        for changes in (
-            {"orchestratorVersion": "?", "currentOrchestratorVersion": "?"},
-            {"vmSize": None},
-            {"mode": "Sys"},
-            {"powerState": 7},
-            {"powerState": {"code": "Asleep"}},
-            {"securityProfile": "TrustedLaunch"},
-            {"workloadRuntime": 3},
-        )
-    ]
+    "FieldUnreadable": [Row(None, cluster(disabled(**changes))) for changes in _UNREAD]
     + [
         Row(None, cluster(disabled(), powerState={"code": "Asleep"})),
+        Row(None, replace(OFF, illegible=("the cluster's tags []",))),
+        # Unblocked and half-way, but nobody knows what kind of pool it is.
+        *(
+            Row(None, cluster(disabled(provisioningState="Failed", **odd)), pool=PoolMemory(resume="ana"))
+            for odd in _ODD
+        ),
         Row(
             None,
             cluster(profile(nodeImageVersion=IMAGE), enableFIPS="true"),
@@ -200,6 +211,8 @@ ROWS: dict[str, list[Row]] = {
     "WorkloadsUnreadable": [
         Row(HOUR, pool=PoolMemory(workloads=unread(NOW, "KubernetesForbidden: no.", passing=False))),
         Row(HOUR / 4, pool=PoolMemory(workloads=unread(NOW, "Unreachable: no.", passing=True))),
+        # Where something is begun, what nobody has read is not taken for harmless.
+        Row(POLL, changes={"assuming": False}),
     ],
     "Throttled": [
         Row(7 * POLL, pool=PoolMemory(not_before=NOW + 7 * POLL, waiting="Throttled: AKS refused: slow down"))

@@ -185,6 +185,11 @@ class TestReader:
         assert str(apps.unmanaged_pods) == "pay/Pod/nfs"
         assert not apps.unreadable
 
+    def test_a_claim_that_nothing_tells_of_leaves_every_pool_unread(self) -> None:
+        found = read(ApiServer(claims=[claim("share", volumeName="new", storageClassName="")])).pools["apps"]
+
+        assert "pay/share is bound to new" in found.unreadable
+
     def test_a_budget_that_never_allows_anything_counts_for_every_pool(self) -> None:
         api = ApiServer(budgets=[budget("never", {"matchLabels": {"app": "gone"}}, maxUnavailable=0)])
 

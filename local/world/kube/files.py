@@ -102,7 +102,7 @@ class Files:
         """Write a file; return False where nothing can be written."""
         if path == NULL:
             return True
-        if not self._can_write(path):
+        if not self.can_write(path):
             return False
         self.own[path] = (self.own.get(path, "") if append else "") + text
         return True
@@ -128,8 +128,13 @@ class Files:
         return sorted({file[len(below) :].split("/")[0] for file in self.paths() if file.startswith(below)})
 
     def chroot(self, path: str) -> "Files | None":
-        """Return what is seen with the host's root as root; None if the host's root isn't mounted there."""
-        if (path.rstrip("/"), "/") not in {(at.rstrip("/"), of) for at, of in self.mounts}:
+        """Return what is seen with the host's root as root; None if the host's programs can't run there.
+
+        They run where the host's root is mounted, or its /usr beside a link to the loader that they name.
+        """
+        root, mounted = path.rstrip("/"), {(at.rstrip("/"), of) for at, of in self.mounts}
+        linked = (f"{root}/usr", "/usr") in mounted and f"{root}/lib64" in self.own
+        if (root, "/") not in mounted and not linked:
             return None
         return replace(self, own={}, mounts=(("/", "/"),), writable=(), is_host=True)
 
@@ -140,9 +145,11 @@ class Files:
                 return (of.rstrip("/") + path.removeprefix(prefix)) or "/"
         return None
 
-    def _can_write(self, path: str) -> bool:
+    def can_write(self, path: str) -> bool:
+        """Say whether something can be written at a path."""
         if self.writable is not None:
-            return any(path == at or path.startswith(at.rstrip("/") + "/") for at in self.writable)
+            below = any(path == at or path.startswith(at.rstrip("/") + "/") for at in self.writable)
+            return below and self._on_host(path) is None
         return self._on_host(path) is None and not path.startswith(("/proc/", "/sys/"))
 
 

@@ -199,6 +199,26 @@ def _ls(shell: Shell, arguments: Sequence[str], streams: Streams) -> int:
     return status
 
 
+def _ln(shell: Shell, arguments: Sequence[str], streams: Streams) -> int:
+    """Make a link; nothing is read through it: it only stands there."""
+    if len(arguments) != 3 or arguments[0] != "-s":
+        streams.err("ln: only -s TARGET LINK is known here\n")
+        return 1
+    if not shell.files.write(arguments[2], f"-> {arguments[1]}"):
+        streams.err(f"ln: {arguments[2]}: Read-only file system\n")
+        return 1
+    return 0
+
+
+def _mkdir(shell: Shell, arguments: Sequence[str], streams: Streams) -> int:
+    """Make folders: here they are there as soon as something is in them."""
+    for path in [each for each in arguments if each != "-p"]:
+        if not shell.files.can_write(path):
+            streams.err(f"mkdir: can't create directory '{path}': Read-only file system\n")
+            return 1
+    return 0
+
+
 def _uname(shell: Shell, arguments: Sequence[str], streams: Streams) -> int:
     if list(arguments) not in (["-r"], []):
         streams.err("uname: only -r is known here\n")
@@ -256,6 +276,8 @@ _COMMANDS: dict[str, Command] = {
     "head": _head,
     "grep": _grep,
     "ls": _ls,
+    "ln": _ln,
+    "mkdir": _mkdir,
     "uname": _uname,
     "test": test,
     "[": bracket,

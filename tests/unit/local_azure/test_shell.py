@@ -42,6 +42,10 @@ READ = (
         ("{ echo a; echo b; } | head -n 1", 0, "a\n"),
         ("echo 'x fips y' | grep -qE '(fips|symcrypt)' && echo found", 0, "found\n"),
         ("echo abc | grep -q '^b'", 1, ""),
+        ("mkdir -p /new/folder; ln -s usr/lib /new/lib; ls /new", 0, "lib\n"),
+        ("mkdir /proc/x", 1, "mkdir: can't create directory '/proc/x': Read-only file system\n"),
+        ("ln -s usr /sys/usr", 1, "ln: /sys/usr: Read-only file system\n"),
+        ("ln usr /new", 1, "ln: only -s TARGET LINK is known here\n"),
         ("[ -f /proc/sys/kernel/random/boot_id ] && [ -e /proc ] && [ ! -f /x ] && echo ok", 0, "ok\n"),
         ("test 1 -eq 1 && test a != b && test -n a && echo ok", 0, "ok\n"),
         ("[ x -eq 1 ]", 2, "sh: x: bad number\n"),
@@ -169,6 +173,21 @@ def test_chroot_needs_its_capability(kube: Kube, context: dict[str, Any]) -> Non
 def test_chroot_needs_a_root(kube: Kube) -> None:
     assert kube.run("chroot", "/nope", "cat", "/x")["exitCode"] == 1
     assert kube.run("chroot", "/host", "fips-mode", "--check", **HOST)["exitCode"] == 127
+
+
+@pytest.mark.parametrize(("links", "code"), [("ln -s usr/lib64 /host/lib64; ", 0), ("", 1)])
+def test_the_host_s_programs_run_beside_its_usr_and_a_link_to_their_loader(kube: Kube, links: str, code: int) -> None:
+    spec: dict[str, Any] = {
+        "context": {"readOnlyRootFilesystem": True},
+        "volumes": [{"name": "root", "emptyDir": {}}, {"name": "usr", "hostPath": {"path": "/usr"}}],
+        "mounts": [
+            {"name": "root", "mountPath": "/host"},
+            {"name": "usr", "mountPath": "/host/usr", "readOnly": True},
+        ],
+    }
+
+    assert kube.run("sh", "-c", f"{links}chroot /host openssl version", **spec)["exitCode"] == code
+    assert kube.run("sh", "-c", "echo a >/host/usr/a", **spec)["exitCode"] == 1
 
 
 def test_a_read_only_root_leaves_the_termination_message_and_empty_folders(kube: Kube) -> None:
