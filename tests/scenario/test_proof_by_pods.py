@@ -365,7 +365,6 @@ class TestOutside:
 
     def test_virtual_nodes_are_known_where_no_pool_has_to_be_asked(self, lab: Nodes) -> None:
         lab.ask_for("control-plane")
-        lab.cluster.properties["addonProfiles"] = {"aciConnectorLinux": {"enabled": True}}
         lab.pool_of()
         with lab.world.entered():
             outside.add_virtual_node(lab.cluster)

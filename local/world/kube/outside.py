@@ -54,8 +54,11 @@ def add_managed_system_node(cluster: Cluster, *, joins: timedelta = timedelta(0)
 def add_virtual_node(cluster: Cluster) -> Node:
     """Add the virtual node of Azure Container Instances: labels and taint as AKSDOC virtual-nodes-cli.md selects it.
 
-    Its pods run on no machine of the cluster; here they see a kernel without FIPS.
+    Its pods run on no machine of the cluster; here they see a kernel without FIPS. ARM shows the add-on that made it.
     """
+    cluster.properties["addonProfiles"] = (cluster.properties.get("addonProfiles") or {}) | {
+        "aciConnectorLinux": {"enabled": True}
+    }
     taint = ["virtual-kubelet.io/provider=azure:NoSchedule"]
     node = _add(cluster, "virtual-node-aci-linux", {}, timedelta(0), {"nodeTaints": taint})
     node.name = "virtual-node-aci-linux"
