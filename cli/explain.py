@@ -220,5 +220,4 @@ def _wait_lines(wait: "Waiting") -> Iterator[str]:
 def _step(step: "StepDue") -> str:
     changes = ", ".join(f"{name} = {json.dumps(value)}" for name, value in sorted(step.changes.items()))
     nodes = "an unknown number of nodes" if step.nodes is None else count(step.nodes, "node")
-    does = "whose twin takes the place of" if step.kind.value == "replace" else "which reimages"
-    return f"{step.kind.value.replace('_', ' ')}{f' ({changes})' if changes else ''}, {does} {nodes}"
+    return f"{step.kind.value.replace('_', ' ')}{f' ({changes})' if changes else ''}, which reimages {nodes}"

@@ -53,9 +53,6 @@ param allowNodePods bool = false
 @description('Whether the app gets the role for AKS run command: the way into clusters whose API server it cannot reach.')
 param allowRunCommand bool = false
 
-@description('Whether the app gets the roles that drain and delete node pools: what strategy `replace` needs.')
-param allowReplacement bool = false
-
 @description('Whether an Event Grid system topic is made in each watched subscription.')
 param events bool = true
 
@@ -189,7 +186,6 @@ module roles 'modules/roles.bicep' = {
     allowWorkloadReading: allowWorkloadReading
     allowNodePods: allowNodePods
     allowRunCommand: allowRunCommand
-    allowReplacement: allowReplacement
   }
 }
 
@@ -294,13 +290,10 @@ module watchedSubscriptions 'modules/watched-subscription.bicep' = [for id in wa
     workloadReaderRoleName: roles.outputs.workloadReaderRoleName
     nodeProverRoleName: roles.outputs.nodeProverRoleName
     runCommandRoleName: roles.outputs.runCommandRoleName
-    poolDeleterRoleName: roles.outputs.poolDeleterRoleName
-    nodeDrainerRoleName: roles.outputs.nodeDrainerRoleName
     allowRemediation: allowRemediation
     allowWorkloadReading: allowWorkloadReading
     allowNodePods: allowNodePods
     allowRunCommand: allowRunCommand
-    allowReplacement: allowReplacement
     events: events
     eventsResourceGroupName: eventsGroupName
     systemTopicName: systemTopicName

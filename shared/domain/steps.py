@@ -9,10 +9,14 @@ from shared.domain.capability import incapable
 from shared.domain.checks import Subject, target_os_sku
 from shared.domain.codec import fingerprint
 from shared.domain.evaluate import subjects
-from shared.domain.model import READ_ONLY, ActionKind, Cluster, ComplianceState, Pool, PoolPosture
+from shared.domain.model import ActionKind, Cluster, ComplianceState, Pool, PoolPosture
 from shared.domain.settings import Fips, Strategy
 from shared.domain.situation import Situation
-from shared.domain.twins import twin_changes
+
+READ_ONLY = ("eTag", "currentOrchestratorVersion", "provisioningState", "nodeImageVersion", "status")
+"""Properties of a pool that ARM gives and a PUT must not carry: read-only in API 2026-08-01, and
+`nodeImageVersion`, which is writable since 2026-04-01 and would trigger a rollback."""
+
 
 UNFINISHED = ("Failed", "Canceled")
 """Provisioning states in which AKS leaves a pool half-way: any later PUT goes on from there (AKS, rolling upgrades)."""
@@ -26,7 +30,7 @@ class Step:
     verdict: PoolPosture
     kind: ActionKind
     changes: Mapping[str, Any]
-    """What it changes, by ARM's names, or in what the twin differs; empty if no twin is possible."""
+    """What it changes, by ARM's names; empty where it is no update in place."""
 
     @property
     def pool(self) -> Pool:
@@ -89,7 +93,7 @@ def _step(subject: Subject, verdict: PoolPosture) -> Step | None:
     if "FipsDisabled" in reasons:
         stuck = not target and incapable(subject.pool, today=subject.now.date())
         if subject.settings.strategy is Strategy.REPLACE and stuck:
-            return Step(subject, verdict, ActionKind.REPLACE, twin_changes(subject))
+            return Step(subject, verdict, ActionKind.REPLACE, {})
         if target and subject.memory.apart == subject.pool.configuration:
             # AKS refused both in one PUT: the OS SKU goes first, since it is what makes the pool FIPS-capable.
             return Step(subject, verdict, ActionKind.CHANGE_OS_SKU, moved)
@@ -110,10 +114,7 @@ def _left_half_way(subject: Subject) -> bool:
 def describe(step: Step) -> str:
     """Return a step in words."""
     changes = ", ".join(f"{key} = {json.dumps(value)}" for key, value in sorted(step.changes.items()))
-    what = f"{step.kind.value.replace('_', ' ')} on {step.pool.name} ({changes}; {step.pool.count} nodes)"
-    if step.kind is not ActionKind.REPLACE:
-        return what
-    return f"{what}: a new pool with all its other settings, then its pods are evicted, and it is deleted;"
+    return f"{step.kind.value.replace('_', ' ')} on {step.pool.name} ({changes}; {step.pool.count} nodes)"
 
 
 def step_fingerprint(step: Step) -> str:
@@ -126,6 +127,4 @@ def approval_fingerprint(cluster: Cluster, step: Step) -> str:
     pool = step.pool
     band = -1 if pool.count is None else pool.count.bit_length()
     what = [cluster.id.key, pool.name, step.kind, dict(step.changes), pool.os_sku, pool.kubernetes_version]
-    # All that is carried over to a twin is part of what is agreed to.
-    more = (pool.configuration,) if step.kind is ActionKind.REPLACE else ()
-    return fingerprint([*what, pool.enable_fips, pool.node_image, pool.vm_size, pool.mode, band, *more])
+    return fingerprint([*what, pool.enable_fips, pool.node_image, pool.vm_size, pool.mode, band])
