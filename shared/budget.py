@@ -73,12 +73,14 @@ def approve(table: Table, fingerprint: str, approval: Approval, *, guarded: bool
     """Keep a person's word; approvals that have ended are forgotten.
 
     `guarded` says that it is of a policy that demands that policies are approved; the demand ends when the app uses a
-    text that was approved without it (policy_approval.demand_ended).
+    text that was approved without it (policy_approval.demand_as_used).
     """
 
     def decide(budget: Budget) -> Budget:
         live = {key: one for key, one in budget.approvals.items() if one.until > approval.at}
-        return replace(budget, approvals={**live, fingerprint: approval}, guarded=budget.guarded or guarded)
+        words = {**live, fingerprint: approval}
+        at = approval.at if guarded else budget.guarded_at
+        return replace(budget, approvals=words, guarded=budget.guarded or guarded, guarded_at=at)
 
     change(table, decide)
 

@@ -17,7 +17,7 @@ from shared.domain.fleet_warnings import FleetSeen
 from shared.domain.ids import ClusterId
 from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Unreadable
 from shared.domain.policy import UNTOLD
-from shared.domain.policy_approval import demand_ended
+from shared.domain.policy_approval import demand_as_used
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.domain.wording import count
@@ -101,7 +101,7 @@ def resync(ports: ResyncPorts) -> Resynced:
     found = count.result(now, closed)
     change(
         ports.rollout,
-        lambda budget: counted(demand_ended(rules.policy, budget, now), found, ports.fleet.watches),
+        lambda budget: counted(demand_as_used(rules.policy, budget, now), found, ports.fleet.watches),
     )
     return Resynced(len(covered), count.clusters, queued, count.unaddressed, len(closed))
 
@@ -137,16 +137,15 @@ class _Count:
         """Count a cluster by its posture; `read` is what Resource Graph shows of it, None if nothing."""
         if summary.gone and read is None:
             return
-        if summary.in_scope:
-            subscription = summary.cluster.subscription
-            self._subscriptions[subscription] = self._subscriptions.get(subscription, 0) + summary.pools
         # A cluster without a pool that anybody ever saw was not judged either, whatever its row says.
         blank = summary.state is ComplianceState.UNKNOWN and not summary.pools
         by_others = summary.gone or summary.rules != self._rules.hash
         # Nor was one that could not be read: its rings are those of the policy that judged it last.
         if by_others or ((blank or summary.unread) and summary.in_scope):
-            self._unjudged(read)
+            self._unjudged(read, summary.cluster)
             return
+        if summary.in_scope:
+            self._in(summary.cluster, summary.pools)
         for ring, (pools, unproven) in summary.rings.items():
             late = pools - unproven if summary.overdue(now) else 0
             self._add(ring, pools, unproven + late, late)
@@ -156,15 +155,22 @@ class _Count:
         self._unseen += 1
         if len(self._names) < _KEPT:
             self._names.append(cluster.arm_id)
-        self._unjudged(read)
+        self._unjudged(read, cluster)
 
-    def _unjudged(self, read: ClusterRead | None) -> None:
+    def _unjudged(self, read: ClusterRead | None, cluster: ClusterId) -> None:
         """Count the pools of a cluster that today's rules have not judged: unproven, each in its ring of today."""
+        policy = self._rules.policy
         if not isinstance(read, Cluster):
-            self._anywhere += 1
-        elif self._rules.policy.covers(read):
+            self._anywhere += policy.may_cover(cluster)
+        elif policy.covers(read):
+            self._in(cluster, len(read.pools))
+            # One that shows no pool may have any.
+            self._anywhere += not read.pools
             for pool in read.pools:
-                self._add(self._rules.policy.ring_name(read, pool), 1, 1, 1)
+                self._add(policy.ring_name(read, pool), 1, 1, 1)
+
+    def _in(self, cluster: ClusterId, pools: int) -> None:
+        self._subscriptions[cluster.subscription] = self._subscriptions.get(cluster.subscription, 0) + pools
 
     def _add(self, ring: str, pools: int, unproven: int, unjudged: int) -> None:
         before = self._rings.get(ring, (0, 0, 0))

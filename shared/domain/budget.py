@@ -127,6 +127,8 @@ class Budget:
     """By fingerprint; a policy's by its hash."""
     guarded: bool = False
     """The last policy that a person approved demanded it: a text that no longer does so has to be approved as well."""
+    guarded_at: datetime | None = None
+    """When the last text was approved that demanded it."""
 
 
 @dataclass(frozen=True, slots=True)

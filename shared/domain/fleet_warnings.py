@@ -42,7 +42,8 @@ class FleetSeen:
             self._names(POOL_PARTS, (pool.name, pool.os_type, pool.os_sku, pool.mode))
             _add(self.pool_tags, pool.tags)
         if len(self.rings) < len(self._policy.rings) and self._policy.covers(read):
-            self.rings |= (found := {self._policy.ring_name(read, pool) for pool in read.pools})
+            found = {self._policy.ring_name(read, pool) for pool in read.pools}
+            self.rings |= found - {"", UNTOLD}
             self.whole = self.whole and UNTOLD not in found
 
     def _names(self, parts: Sequence[str], values: Sequence[str]) -> None:

@@ -142,7 +142,7 @@ class Match(ClusterMatch):
 
     def _unread(self, cluster: Cluster, pool: Pool) -> dict[str, Any]:
         """Return the parts that ask for what can't be read, each as if nothing were asked."""
-        tags = not isinstance(pool.body.get("tags") or {}, dict)
+        tags = not isinstance(pool.body.get("tags"), dict | None)
         parts: dict[str, tuple[bool, Any]] = {
             "kubernetes": (minor_version(pool.kubernetes_version) is None, None),
             "os_types": (pool.os_type not in ("Linux", "Windows"), ()),

@@ -15,10 +15,16 @@ def unapproved(policy: Policy, budget: Budget, now: datetime) -> bool:
     return (policy.require_approved_policy or budget.guarded) and not agreed(budget, policy.hash, now)
 
 
-def demand_ended(policy: Policy, budget: Budget, now: datetime) -> Budget:
-    """Return the budget once the text in use was approved without demanding that: from then on nobody demands it.
+def demand_as_used(policy: Policy, budget: Budget, now: datetime) -> Budget:
+    """Return the budget as the text in use, if it is approved, leaves the demand for approvals.
 
-    Not before it is in use: the approval of one text sets no other one free.
+    One that demands them makes it; one that doesn't ends it, if it was approved after the last text that did. Not
+    before it is in use: the approval of one text sets no other one free.
     """
-    over = budget.guarded and not policy.require_approved_policy and agreed(budget, policy.hash, now)
-    return replace(budget, guarded=False) if over else budget
+    word = budget.approvals.get(policy.hash)
+    if word is None or not agreed(budget, policy.hash, now):
+        return budget
+    if policy.require_approved_policy:
+        return budget if budget.guarded else replace(budget, guarded=True, guarded_at=word.at)
+    later = budget.guarded_at is None or word.at > budget.guarded_at
+    return replace(budget, guarded=False, guarded_at=None) if budget.guarded and later else budget

@@ -35,7 +35,7 @@ from shared.domain.limits import Limit
 from shared.domain.matching import Match
 from shared.domain.model import ComplianceState, Finding, Mode, PoolPosture, Posture
 from shared.domain.policy import Breaker, Disruption, Policy, Ring
-from shared.domain.policy_approval import demand_ended, unapproved
+from shared.domain.policy_approval import demand_as_used, unapproved
 from shared.errors import LeaseLostError
 from shared.ports import Put, Written
 from tests.builders import NOW, OTHER_SUBSCRIPTION, SUBSCRIPTION, book, cluster_id
@@ -743,16 +743,28 @@ class TestPeople:
         assert pause(table, "bob").paused_by == "ana"
         assert read_budget(table).paused_by == "ana"
 
-    def test_the_demand_for_approvals_ends_when_a_text_approved_without_it_is_in_use(self) -> None:
+    def test_the_demand_for_approvals_ends_when_a_text_approved_after_it_without_it_is_in_use(self) -> None:
         lax, other = book().policy, replace(book().policy, hash="p2")
-        budget = Budget(guarded=True, approvals={lax.hash: WORD})
+        budget = Budget(guarded=True, approvals={lax.hash: WORD}, guarded_at=WORD.at - HOUR)
 
-        assert unapproved(other, demand_ended(other, budget, NOW), NOW), "the approval of one frees no other"
-        ended = demand_ended(lax, budget, NOW)
+        assert unapproved(other, demand_as_used(other, budget, NOW), NOW), "the approval of one frees no other"
+        ended = demand_as_used(lax, budget, NOW)
         assert not ended.guarded
         assert not unapproved(lax, replace(ended, approvals={}), NOW)
-        strict = replace(lax, require_approved_policy=True)
-        assert demand_ended(strict, budget, NOW).guarded
+
+    def test_a_text_that_was_approved_before_the_demand_does_not_end_it(self) -> None:
+        lax = book().policy
+        budget = Budget(guarded=True, approvals={lax.hash: WORD}, guarded_at=WORD.at + MINUTE)
+
+        assert demand_as_used(lax, budget, NOW) == budget
+        assert not unapproved(lax, budget, NOW), "it is approved itself"
+
+    def test_a_text_in_use_that_demands_approvals_makes_the_demand(self) -> None:
+        strict = replace(book().policy, require_approved_policy=True)
+        budget = Budget(approvals={strict.hash: WORD})
+
+        assert demand_as_used(strict, budget, NOW) == replace(budget, guarded=True, guarded_at=WORD.at)
+        assert demand_as_used(strict, Budget(), NOW) == Budget(), "not unless it is approved"
 
     def test_a_reset_closes_the_breaker_and_forgets_what_failed(self, table: MemoryTable) -> None:
         breaker = Breaker(least=1)

@@ -416,6 +416,7 @@ def test_a_cluster_that_cannot_be_read_is_excluded_by_its_name_alone(exclude: Cl
         (Match(os_skus=("Ubuntu*",)), {"osSKU": None}),
         (Match(os_types=("Linux",)), {"osType": None}),
         (Match(pool_tags={"tier": "gold"}), {"tags": "gold"}),
+        (Match(pool_tags={"tier": "gold"}), {"tags": []}),
     ],
 )
 def test_a_rule_that_asks_for_what_cannot_be_read_may_hold_and_is_not_passed_over(

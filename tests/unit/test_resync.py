@@ -536,6 +536,24 @@ class TestCounts:
 
         assert bench.counts.rings["first"] == RingCount(1, 1, unjudged=1)
 
+    def test_one_that_cannot_be_read_and_shows_no_pool_may_have_any(self, bench: Bench) -> None:
+        bench.looked(UNREADABLE, cluster_id("aks-a1"), due=timedelta(days=1))
+        bench.hint(replace(another("aks-a1"), pools=()))
+
+        bench.run()
+
+        assert [ring.unproven for ring in bench.counts.rings.values()] == [1, 1]
+
+    def test_shares_are_of_what_is_in_scope_today(self, bench: Bench) -> None:
+        bench.looked(another("aks-a1"), due=timedelta(days=1))
+        bench.policies.rules = book(rings=RINGED.policy.rings, exclude=(ClusterMatch(clusters=("aks-a1",)),))
+        bench.policies.rules = replace(bench.policies.rules, exemptions=replace(RINGED.exemptions, hash="e2"))
+        bench.hint(another("aks-a1"))
+
+        bench.run()
+
+        assert (bench.counts.pools, bench.counts.subscriptions) == (0, {})
+
     def test_a_pool_whose_ring_cannot_be_told_keeps_every_ring_closed(self, bench: Bench) -> None:
         asking = Ring("old", Match(kubernetes=VersionRange("<1.31")))
         bench.policies.rules = book(rings=(asking, Ring("rest")))
