@@ -43,7 +43,7 @@ def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 def flat(out: str) -> str:
     """What was printed, with one space for each gap between columns."""
-    return re.sub(" +", " ", out)
+    return re.sub(r"[ \t]+", " ", out)
 
 
 def test_each_node_is_shown_with_its_value_boot_and_verdict(lab: Nodes, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from shared.domain.exemptions import Category, Exemption, Exemptions
 from shared.domain.limits import Limit
 from shared.domain.matching import ClusterMatch, Match, VersionRange
 from shared.domain.model import Mode, ProofLevel
-from shared.domain.policy import Breaker, Disruption, ExemptionRules, Policy, Ring, Rule, Scope
+from shared.domain.policy import UNTOLD, Breaker, Disruption, ExemptionRules, Policy, Ring, Rule, Scope
 from shared.domain.settings import (
     CHANNELS,
     Fips,
@@ -160,7 +160,7 @@ _settings = st.builds(
 def _rings(draw: st.DrawFn) -> tuple[Ring, ...]:
     """Rings that come after the one above or one further up: no circle can be made of these."""
     found: list[Ring] = []
-    for name in draw(st.lists(_words, max_size=3, unique=True)):
+    for name in draw(st.lists(_words.filter(lambda word: word != UNTOLD), max_size=3, unique=True)):
         after = draw(st.sampled_from(["", *(ring.name for ring in found)]))
         found.append(Ring(name, draw(matches), after, draw(_durations), draw(st.booleans()), draw(st.none() | _limits)))
     return tuple(found)
