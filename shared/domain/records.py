@@ -13,6 +13,7 @@ from typing import Any
 
 from shared.domain.codec import canonical, plain
 from shared.domain.ids import ClusterId
+from shared.domain.wording import count
 
 SCHEMA = "fipswarden.evidence/1"
 GENESIS = "0" * 64
@@ -88,3 +89,23 @@ def read_record(data: bytes) -> Record:
         return Record(int(payload["seq"]), str(payload["id"]), RecordKind(payload["kind"]), payload)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not an evidence record: {error!r}: {data[:100]!r}") from error
+
+
+def in_words(said: Mapping[str, Any]) -> str:
+    """Say in a few words what a record holds; a changed one may hold anything."""
+    match said:
+        case {"asks": str(asks), "by": str(by), "stage": str(stage)}:
+            return f"{asks}, asked by {by}: {said.get('outcome', stage)}"
+        case {"outcome": str(outcome)}:
+            return outcome
+        case {"action": str(action)}:
+            return action
+        case {"posture": {"state": str(state)}}:
+            return state
+        case {"proof": {"unreadable": str(why)}} if why:
+            return f"nodes not read: {why.partition(':')[0]}"
+        case {"proof": {"nodes": int(nodes), "disagreeing": [*names]}}:
+            return f"{count(nodes, 'node')} asked, {len(names)} disagree"
+        case {"strays": {"nodes": int(nodes), "disabled": int(disabled)}}:
+            return f"{count(nodes, 'node')} in no node pool, {disabled} without FIPS"
+    return ""
