@@ -29,6 +29,27 @@ class RecordKind(StrEnum):
     OUTCOME = "outcome"
     REQUEST = "request"
     """A person asked for something: what, and then what became of it."""
+    APPROVAL = "approval"
+    """A person decided for the fleet: an approval, a pause, a reset of the breaker."""
+    EXEMPTION = "exemption"
+    """Another text of the exemptions came into use."""
+    POLICY = "policy"
+    """Another text of the policy came into use."""
+    MANIFEST = "manifest"
+    """The heads of all chains at one time, signed."""
+
+
+FLEET = "_fleet"
+"""The chain of what belongs to no cluster; no cluster's path can be the same, since it has slashes."""
+MANIFESTS = "_manifests"
+"""The chain of the daily manifests."""
+ChainId = ClusterId | str
+"""A cluster's chain, or one of those two."""
+
+
+def path_of(chain: ChainId) -> str:
+    """Return where a chain's records lie: `subscription/group/cluster` in lower case, `_fleet` or `_manifests`."""
+    return chain.path if isinstance(chain, ClusterId) else chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +85,13 @@ class Record:
 
 
 def make_record(
-    cluster: ClusterId, previous: Head, record_id: str, kind: RecordKind, at: datetime, body: Mapping[str, Any]
+    chain: ChainId, previous: Head, record_id: str, kind: RecordKind, at: datetime, body: Mapping[str, Any]
 ) -> Record:
-    """Build the record that follows `previous` in a cluster's chain; `body` may hold dataclasses and times."""
+    """Build the record that follows `previous` in a chain; `body` may hold dataclasses and times."""
     payload = {
         **plain(body),
         "schema": SCHEMA,
-        "cluster": cluster.arm_id,
+        **named(chain),
         "seq": previous.seq + 1,
         "id": record_id,
         "kind": kind.value,
@@ -78,6 +99,11 @@ def make_record(
         "previous": previous.hash,
     }
     return Record(previous.seq + 1, record_id, kind, payload)
+
+
+def named(chain: ChainId) -> dict[str, str]:
+    """Return the field by which a record says to whose chain it belongs."""
+    return {"cluster": chain.arm_id} if isinstance(chain, ClusterId) else {"chain": chain}
 
 
 def read_record(data: bytes) -> Record:
