@@ -22,6 +22,9 @@ CLOCK_MARGIN = timedelta(seconds=2)
 PACE = timedelta(seconds=3)
 """Looks at one cluster begin at least this far apart, so that a burst of events costs a few looks."""
 
+RESERVE = timedelta(seconds=100)
+"""What a look keeps of its time: for one command of AKS that was begun before (90 s), and to write what it found."""
+
 HORIZON = timedelta(hours=2)
 """What falls due later than this is not queued now: resync queues it when its time comes."""
 
@@ -100,6 +103,11 @@ class Hold:
     def poll(self) -> timedelta:
         """How soon a look comes back while an operation of ours runs."""
         return self._timing.poll
+
+    @property
+    def begin_by(self) -> float:
+        """Until when, by the monotonic clock, something may be begun that takes long."""
+        return self._end - RESERVE.total_seconds()
 
     @property
     def memory(self) -> Memory:
