@@ -22,9 +22,6 @@ CLOCK_MARGIN = timedelta(seconds=2)
 PACE = timedelta(seconds=3)
 """Looks at one cluster begin at least this far apart, so that a burst of events costs a few looks."""
 
-RESERVE = timedelta(seconds=100)
-"""What a look keeps of its time: for one command of AKS that was begun before (90 s), and to write what it found."""
-
 HORIZON = timedelta(hours=2)
 """What falls due later than this is not queued now: resync queues it when its time comes."""
 
@@ -39,6 +36,11 @@ class Timing:
     """The lease lasts this much longer than a look may, for clocks that differ."""
     poll: timedelta = timedelta(seconds=30)
     """How soon a look comes back while an operation of ours runs."""
+
+    @property
+    def begin_by(self) -> timedelta:
+        """How long a look may begin what takes long: it then has time for a command of AKS (90 s), and to write."""
+        return self.look_deadline - min(timedelta(seconds=100), self.look_deadline * 0.4)
 
     @property
     def lease(self) -> timedelta:
@@ -95,7 +97,10 @@ class Hold:
     ) -> None:
         self._table, self._clock, self._timing = table, clock, timing
         self._request, self._state, self._etag = request, state, etag
-        self._end = clock.monotonic() + timing.look_deadline.total_seconds()
+        now = clock.monotonic()
+        self._end = now + timing.look_deadline.total_seconds()
+        self.begin_by = now + timing.begin_by.total_seconds()
+        """Until when, by the monotonic clock, something may be begun that takes long."""
         self.began = began
         """When this look began, by the table server."""
 
@@ -103,11 +108,6 @@ class Hold:
     def poll(self) -> timedelta:
         """How soon a look comes back while an operation of ours runs."""
         return self._timing.poll
-
-    @property
-    def begin_by(self) -> float:
-        """Until when, by the monotonic clock, something may be begun that takes long."""
-        return self._end - RESERVE.total_seconds()
 
     @property
     def memory(self) -> Memory:

@@ -17,7 +17,7 @@ RENEW = timedelta(minutes=15)
 """How long before a proof by pods is too old it is taken anew: it takes some looks, in which the old one holds."""
 AGAIN = timedelta(minutes=10)
 """How soon pods are sent again after a proof by pods that settled nothing."""
-SELDOM = timedelta(hours=1)
+SELDOM = timedelta(minutes=45)
 """And how soon at the latest, while the same nodes say the same time and again."""
 KEPT = timedelta(hours=6)
 """How soon pods are sent again while those of the last proof can't be deleted."""
