@@ -23,13 +23,11 @@ from shared.domain.budget import (
     RingCount,
     Wanted,
     agreed,
-    counted,
-    learnt,
     refusal,
     released,
-    seen,
     taken,
 )
+from shared.domain.budget_news import counted, learnt, seen
 from shared.domain.ids import ClusterId
 from shared.domain.limits import Limit
 from shared.domain.matching import Match

@@ -12,7 +12,10 @@ from shared.domain.capability import KNOWN_OS_SKUS
 from shared.domain.reasons import REASONS
 
 SHARED = Path(__file__).parents[2] / "shared"
-JUDGES = ("domain/checks", "domain/proofs", "domain/capability", "domain/risks", "domain/evaluate", "domain/saved")
+JUDGES = (
+    *("domain/checks", "domain/images", "domain/subject", "domain/proofs", "domain/capability", "domain/risks"),
+    *("domain/evaluate", "domain/saved"),
+)
 READERS = ("adapters/aks", "adapters/kubernetes", "domain/api_server", "proving")
 REASON_AT = {"Finding": 2, "_Objection": 0, "Unreadable": 0}
 """By what is made: which of its arguments is the reason."""
