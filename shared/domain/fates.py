@@ -130,10 +130,10 @@ def _behind(play: Rehearsal, one: PoolFate, rings: Mapping[str, int], stuck: Col
     while before and not rings[before.name]:
         before = play.policy.before(before)
     if before:
-        maybe = ", or may be in it," if play.anywhere + rings[UNTOLD] else ""
+        maybe = " or perhaps in it" if play.anywhere + rings[UNTOLD] else ""
         number = rings[before.name]
-        are = "is" if number == 1 else "are"
-        message = f"Ring {before.name} comes first, and {number} in it{maybe} {are} not done by themselves."
+        done = "is not done by itself" if number == 1 else "are not done by themselves"
+        message = f"Ring {before.name} comes first, and {number} in it{maybe} {done}."
         return replace(one, fate=Fate.NEVER, reason="RingClosed", message=message)
     if ring.canary and canary and not canary.proven and (canary.cluster, canary.pool) in stuck:
         message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is never proven."

@@ -139,9 +139,12 @@ ROWS: dict[str, Row] = {
     "settled: no state": Row(checks.settled, "OperationInProgress", UNKNOWN, {"provisioningState": ...}),
     "image: of FIPS": Row(images.image, "ImageFips", COMPLIANT),
     "image: another": Row(images.image, "ImageNotFips", NON_COMPLIANT, {"nodeImageVersion": PLAIN_IMAGE}),
-    "image: none": Row(images.image, "ImageMissing", UNKNOWN, {"nodeImageVersion": ...}),
+    "image: none": Row(images.image, "", None, {"nodeImageVersion": ...}),
     "image: none, and forbidden": Row(
-        images.image, "ImageMissing", UNKNOWN, {"enableFIPS": False, "nodeImageVersion": ...}, {"settings": FORBIDDEN}
+        images.image, "", None, {"enableFIPS": False, "nodeImageVersion": ...}, {"settings": FORBIDDEN}
+    ),
+    "image: of which OS is not known": Row(
+        images.image, "", None, {"osSKU": "Windows2022", "nodeImageVersion": PLAIN_IMAGE}
     ),
     **{
         f"image: {name}": Row(images.image, reason, state, {"nodeImageVersion": name})
