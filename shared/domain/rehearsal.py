@@ -306,4 +306,6 @@ def _asides(actor: Actor) -> list[Aside]:
 
 
 def _clean(counts: Counts | None) -> dict[str, datetime | None]:
-    return {name: ring.clean_since for name, ring in counts.rings.items()} if counts else {}
+    """Return since when each ring is clean; one that something keeps closed is not, whatever its soak."""
+    rings = counts.rings.items() if counts else ()
+    return {name: None if ring.unproven else ring.clean_since for name, ring in rings}

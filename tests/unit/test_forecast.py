@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.afterwards import switched
-from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place
+from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place, RingCount
 from shared.domain.fates import Fate, PoolFate
 from shared.domain.forecast import Forecast, forecast
 from shared.domain.lanes import Candidate, Lane
@@ -387,6 +387,19 @@ class TestRings:
 
         assert found.fleet.finished
         assert [(ring.ring, ring.done_now) for ring in found.rings] == [("dev", 0), ("prod", 0), (UNTOLD, 1)]
+
+    def test_nor_does_the_soak_begin_anew_once_nothing_is(self) -> None:
+        """As in the resync: what nobody judged closes a ring for a while, and leaves its soak alone."""
+        lost = known(disabled("lost", tags={"stage": 7}), name="aks-x")
+        excused = exemption(match=Match(clusters=("aks-x",)), covers=("FieldUnreadable", "FipsDisabled"))
+        excused = replace(excused, created=NOW + HOUR / 2)
+        dev = Ring("dev", Match(pool_tags={"stage": "dev"}), soak=5 * DAY)
+        rules = book(rings=(dev, PROD), exemptions=(excused,))
+        clean = RingCount(0, 0, NOW - 4 * DAY, stage=rules.policy.stage(dev))
+
+        found = foretold(lost, *bad(1), rules=rules, budget=Budget(counts=Counts(NOW, 2, rings={"dev": clean})))
+
+        assert [made.began for made in found.remediations] == [NOW + DAY]
 
     def test_pools_in_no_ring_stand_at_the_end(self) -> None:
         found = foretold(*bad(1), rules=book(rings=(DEV,)))

@@ -33,6 +33,7 @@ from tests.builders import (
     exemption,
     judged,
     memory,
+    pool,
     profile,
     proof,
     situation,
@@ -223,7 +224,6 @@ class TestFields:
         [
             {"type": "AvailabilitySet"},
             {"type": "virtualmachinescalesets"},
-            {"type": "virtualMachines", "count": 0, "virtualMachineNodesStatus": [{"size": "s", "count": 3}]},
             {"workloadRuntime": None},
             {"workloadRuntime": "OCIContainer"},
             {"workloadRuntime": "wasmwasi"},
@@ -234,6 +234,14 @@ class TestFields:
     )
     def test_what_azure_is_known_to_say_can_be_read(self, changes: dict[str, Any]) -> None:
         assert judged(cluster(profile(**changes)), memory(apps=proof())).state is ComplianceState.COMPLIANT
+
+    @pytest.mark.parametrize("spelled", ["VirtualMachines", "virtualmachines"])
+    def test_a_pool_of_single_machines_is_one_however_its_type_is_spelled(self, spelled: str) -> None:
+        sizes = [{"size": "Standard_D4ds_v5", "count": 2}, {"size": "Standard_D8ds_v5", "count": 3}]
+
+        found = pool(type=spelled, count=1, virtualMachineNodesStatus=sizes)
+
+        assert (found.count, found.restless) == (5, True)
 
     def test_a_registry_that_says_yes_proves_nothing_of_an_image_that_nobody_knows(self) -> None:
         changes = {"osType": "Windows", "osSKU": "Windows2022", "nodeImageVersion": ""}
@@ -352,14 +360,14 @@ class TestWords:
     def test_no_ring_is_named_for_a_pool_whose_ring_cannot_be_told(self) -> None:
         rules = book(rings=(self.OLD, Ring("rest")))
         made = situation(cluster(disabled(**VERSIONLESS)), rules=rules)
-        pool = made.cluster.pools[0]
+        lost = made.cluster.pools[0]
 
-        found = explain(made, pool)
+        found = explain(made, lost)
 
         assert found.verdict is not None
         assert found.verdict.ring == UNTOLD
         assert found.ring == ("ring `old` asks for what can't be read of it (its Kubernetes version '?')",)
-        assert rules.policy.ring_for(made.cluster, pool) is None
+        assert rules.policy.ring_for(made.cluster, lost) is None
         assert [wanted(made, step).ring for step in due(made)] == [None]
         assert "RingClosed" not in {wait.reason for wait in found.waits}
 
