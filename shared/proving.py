@@ -31,6 +31,7 @@ from shared.domain.taken import (
     counted,
     deepen,
     deepen_strays,
+    doubt_left,
     doubt_of,
     fewer,
     mark,
@@ -160,12 +161,11 @@ class Proving:
         if isinstance(read, Unreadable) and read.retry_after and proofs.holds(subject):
             # It passes, and the proof is not too old yet.
             return memory, None
-        doubt = doubt_of(remembered.proof)
-        proof = counted(replace(take_proof(pool, read, self.now), **doubt), remembered.proof)
+        proof = counted(take_proof(pool, read, self.now), remembered.proof)
         nodes = () if isinstance(read, Unreadable) else nodes_of(read, pool.name)
         if proofs.asks_by_pods(subject) and proof.nodes and not proof.disagreeing:
             level = proofs.wanted_level(subject)
-            asked = Asked(pool.name, subject.settings.proof, level, nodes, **doubt)
+            asked = Asked(pool.name, subject.settings.proof, level, nodes, **doubt_of(remembered))
             return memory, asked if wanted or proofs.pods_due(subject) else None
         if (wanted and not proof.unreadable) or _worth_recording(remembered.proof, proof):
             how = {"level": "node", "method": _LABELS, "way": _way(api)}
@@ -182,8 +182,7 @@ class Proving:
                 memory = replace(memory, strays=found)
                 continue
             remembered = memory.pool(one.pool)
-            proof = replace(take_proof(pools[one.pool], why, self.now), **doubt_of(one))
-            proof = counted(proof, remembered.proof)
+            proof = counted(take_proof(pools[one.pool], why, self.now), remembered.proof)
             if _worth_recording(remembered.proof, proof):
                 self._record(pools[one.pool], proof, (), {"level": one.level, "method": "", "way": Way.RUN_COMMAND})
             memory = memory.with_pool(one.pool, replace(remembered, proof=proof))
@@ -279,11 +278,13 @@ class Proving:
             self.chain.append(RecordKind.PROOF, self.now, {**how, "strays": strays, "nodes": seen})
             return replace(memory, strays=strays)
         pool, remembered = round_.pools[asked.pool], memory.pool(asked.pool)
-        proof = deepen(take_proof(pool, asked.nodes, self.now), asked, answers, probing.id, probing.began)
+        labels = take_proof(pool, asked.nodes, self.now)
+        heard = labels, asked, answers, probing.id, probing.began
+        proof = deepen(*heard)
         proof = counted(replace(proof, began=probing.began), remembered.proof)
         if pool.name in round_.wanted or _worth_recording(remembered.proof, proof):
             self._record(pool, proof, seen, how)
-        return memory.with_pool(pool.name, replace(remembered, proof=proof))
+        return memory.with_pool(pool.name, replace(remembered, proof=proof, **doubt_left(*heard)))
 
     def _searched(self, probes: Probes, memory: Memory) -> Memory:
         """Delete, once for each row, what is left of a proof that a lost row knew, whatever the policy is by now."""

@@ -238,10 +238,6 @@ class Proof:
     """The id of a proof that pods took; their evidence names it."""
     began: datetime | None = None
     """When the first pod of it was sent; None if it was taken at once, from labels."""
-    doubted: bool = False
-    """A node has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
-    doubts: tuple[str, ...] = ()
-    """Names of those nodes; empty if there are more than a hundred of them."""
     asked: str = ""
     """Fingerprint of the nodes that there were, each with its boot."""
     changed: bool = False
@@ -543,6 +539,11 @@ class PoolMemory:
     """Fingerprint of the step that its owner was told of."""
     workloads: Workloads | None = None
     """What a reimage would harm, as long as one is due and wanted, or else its SMB volumes; None if not read."""
+    doubted: bool = False
+    """A node has said no to pods, or nothing, and not all have said yes since, whatever was done to the pool: the next
+    proof by pods is no sample."""
+    doubts: tuple[str, ...] = ()
+    """Names of those nodes; empty if there are more than a hundred of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import pytest
 
 from local import seed
 from local.memory import MemoryTable
-from local.world import rollout
-from local.world.access import APP
+from local.world import pools, rollout
+from local.world.access import APP, OPERATOR
 from local.world.faults import Answer, Drop, Fault
 from local.world.kube import outside
 from local.world.model import Node, Pool
@@ -511,6 +511,26 @@ class TestSampling:
         assert "All 30 nodes" in lab.finding().message
         lab.days(3)
         assert "sampled 10 of 30" in lab.finding().message
+
+    def test_nor_by_an_operation_of_ours(self, lab: Nodes) -> None:
+        """Its nodes are reimaged: that they say yes since then nobody has heard."""
+        asks = f'proof: {{ level: kernel, image: "{IMAGE}", sampling: true }}'
+        lab.policies.rules = ruled(f"mode: enforce\nworkloads: {{ smb: ignore, budgets: ignore }}\n{asks}\n")
+        pool = lab.pool_of(count=30)
+        for liar in lab.nodes(pool)[:25]:
+            liar.kernel_fips = 0
+        lab.prove()
+        assert lab.finding().state is INCONSISTENT
+        with lab.world.entered():
+            off = {"properties": {**pool.properties, "enableFIPS": False}}
+            pools.put(lab.world, lab.world.call(OPERATOR), lab.cluster, "apps", off)
+        while not lab.puts():
+            lab.clock.advance(timedelta(minutes=5))
+            lab.look()
+        lab.clock.advance(timedelta(hours=1))
+        lab.look(lasting=timedelta(minutes=5))
+
+        assert lab.finding().message.startswith("All 30 nodes said so"), "not ten of them"
 
     def test_where_the_policy_allows_it_no_more_all_are_asked(self, lab: Nodes) -> None:
         lab.ask_for("kernel", sampling=True)
