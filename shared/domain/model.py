@@ -308,6 +308,13 @@ class Strays:
     """Why they may not be judged by what they show, as `Reason: message`; empty if they may."""
     denying: int = 0
     """How many carry the label and said that they don't have FIPS; `names` are theirs then."""
+    tries: int = 0
+    """How many proofs by pods before it came to the same of the same machines, and settled nothing."""
+
+    @property
+    def flawed(self) -> bool:
+        """Say whether it settled nothing: not every machine could be asked and said yes."""
+        return bool(self.disabled or self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -544,6 +551,8 @@ class PoolMemory:
     proof by pods is no sample."""
     doubts: tuple[str, ...] = ()
     """Names of those nodes; empty if there are more than a hundred of them."""
+    shown: int = 0
+    """How many nodes of it the last list of the nodes showed, though ARM calls it empty or stopped."""
 
 
 @dataclass(frozen=True, slots=True)

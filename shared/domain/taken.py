@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.domain.answers import Answer
 from shared.domain.model import Node, NodesRead, Pool, PoolMemory, Proof, ProofLevel, Strays, Unreadable
@@ -166,7 +166,10 @@ def _unheard(
     return unheard, silent
 
 
-def counted(new: Proof, old: Proof | None) -> Proof:
+_T = TypeVar("_T", Proof, Strays)
+
+
+def counted(new: _T, old: _T | None) -> _T:
     """Return a proof that knows how often the same came of the same nodes before it."""
     same = old is not None and old.flawed and new.flawed and _told(old) == _told(new)
     return replace(new, tries=min(old.tries + 1, _TRIES)) if old and same else new
@@ -175,7 +178,9 @@ def counted(new: Proof, old: Proof | None) -> Proof:
 _TRIES = 5
 
 
-def _told(proof: Proof) -> tuple[object, ...]:
+def _told(proof: Proof | Strays) -> tuple[object, ...]:
+    if isinstance(proof, Strays):
+        return proof.asked, proof.nodes, proof.missing, proof.disabled, proof.denying, proof.level
     return proof.asked, proof.node_image, proof.nodes, proof.missing, proof.disagreeing, proof.unreadable, proof.level
 
 
