@@ -31,6 +31,7 @@ from shared.domain.taken import (
     counted,
     deepen,
     deepen_strays,
+    doubt_left,
     doubt_of,
     fewer,
     mark,
@@ -82,7 +83,8 @@ class Proving:
             if alone := self._alone(api, memory):
                 return alone
             read = list_nodes(api)
-            memory, changed = self._compared(api, cluster, replace(memory, listed=self.now), rules, read)
+            memory = self._shown(api, cluster, replace(memory, listed=self.now), rules, read)
+            memory, changed = self._compared(api, cluster, memory, rules, read)
             wanted = {*wanted, *changed}
             due = to_prove(cluster, memory, rules, self.now, wanted)
             memory, asked = self._by_labels(api, cluster, memory, rules, due, read, wanted)
@@ -107,6 +109,16 @@ class Proving:
         if memory.probing and memory.probing.over and not memory.probing.kept:
             return self._deleted(probes, memory)
         return None if memory.searched or memory.probing else self._searched(probes, memory)
+
+    def _shown(self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead) -> Memory:
+        """Remember how many nodes there are of pools that ARM calls empty or stopped."""
+        for subject in subjects(cluster, memory, rules.policy, self.now):
+            if isinstance(read, Unreadable) or _allowed(api, subject.settings.proof):
+                continue
+            name, shown = subject.pool.name, len(nodes_of(read, subject.pool.name)) if subject.empty else 0
+            if shown != subject.memory.shown:
+                memory = memory.with_pool(name, replace(subject.memory, shown=shown))
+        return memory
 
     def _compared(
         self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead
@@ -160,12 +172,11 @@ class Proving:
         if isinstance(read, Unreadable) and read.retry_after and proofs.holds(subject):
             # It passes, and the proof is not too old yet.
             return memory, None
-        doubt = doubt_of(remembered.proof)
-        proof = counted(replace(take_proof(pool, read, self.now), **doubt), remembered.proof)
+        proof = counted(take_proof(pool, read, self.now), remembered.proof)
         nodes = () if isinstance(read, Unreadable) else nodes_of(read, pool.name)
         if proofs.asks_by_pods(subject) and proof.nodes and not proof.disagreeing:
             level = proofs.wanted_level(subject)
-            asked = Asked(pool.name, subject.settings.proof, level, nodes, **doubt)
+            asked = Asked(pool.name, subject.settings.proof, level, nodes, **doubt_of(remembered))
             return memory, asked if wanted or proofs.pods_due(subject) else None
         if (wanted and not proof.unreadable) or _worth_recording(remembered.proof, proof):
             how = {"level": "node", "method": _LABELS, "way": _way(api)}
@@ -179,11 +190,10 @@ class Proving:
                 found = replace(take_strays(one.nodes, self.now), level=one.level, missing=len(one.nodes))
                 virtual = memory.strays.virtual if memory.strays else ()
                 found = replace(found, silent=why.message, virtual=virtual, **doubt_of(one))
-                memory = replace(memory, strays=found)
+                memory = replace(memory, strays=counted(found, memory.strays))
                 continue
             remembered = memory.pool(one.pool)
-            proof = replace(take_proof(pools[one.pool], why, self.now), **doubt_of(one))
-            proof = counted(proof, remembered.proof)
+            proof = counted(take_proof(pools[one.pool], why, self.now), remembered.proof)
             if _worth_recording(remembered.proof, proof):
                 self._record(pools[one.pool], proof, (), {"level": one.level, "method": "", "way": Way.RUN_COMMAND})
             memory = memory.with_pool(one.pool, replace(remembered, proof=proof))
@@ -232,7 +242,7 @@ class Proving:
         if not known.level.reaches(settings.proof.level):
             return False
         same = known.asked == found.asked or fewer(machines, known.nodes, known.at)
-        return same or proofs.strays_flawed(known)
+        return same or known.flawed
 
     def _by_pods(self, round_: "_Round", memory: Memory) -> Memory:
         """Send pods, or read what those that were sent have said, and delete them once all is said."""
@@ -275,15 +285,17 @@ class Proving:
         if asked.pool == OUTSIDE:
             strays = deepen_strays(take_strays(asked.nodes, self.now), asked, answers, probing.id)
             virtual = memory.strays.virtual if memory.strays else ()
-            strays = replace(strays, virtual=virtual, began=probing.began)
+            strays = counted(replace(strays, virtual=virtual, began=probing.began), memory.strays)
             self.chain.append(RecordKind.PROOF, self.now, {**how, "strays": strays, "nodes": seen})
             return replace(memory, strays=strays)
         pool, remembered = round_.pools[asked.pool], memory.pool(asked.pool)
-        proof = deepen(take_proof(pool, asked.nodes, self.now), asked, answers, probing.id, probing.began)
+        labels = take_proof(pool, asked.nodes, self.now)
+        heard = labels, asked, answers, probing.id, probing.began
+        proof = deepen(*heard)
         proof = counted(replace(proof, began=probing.began), remembered.proof)
         if pool.name in round_.wanted or _worth_recording(remembered.proof, proof):
             self._record(pool, proof, seen, how)
-        return memory.with_pool(pool.name, replace(remembered, proof=proof))
+        return memory.with_pool(pool.name, replace(remembered, proof=proof, **doubt_left(*heard)))
 
     def _searched(self, probes: Probes, memory: Memory) -> Memory:
         """Delete, once for each row, what is left of a proof that a lost row knew, whatever the policy is by now."""

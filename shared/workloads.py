@@ -142,7 +142,7 @@ def _surroundings(get: Ask) -> kube.Surroundings | Unreadable:
     )
     if isinstance(found, Unreadable):
         return found
-    classes = {name: kind for names, kind in found[0] for name in names}
+    classes = kube.known_classes(found[0])
     volumes = _lists(get, (kube.VOLUMES, partial(kube.read_volume, classes=classes), "persistent volumes"))
     if isinstance(volumes, Unreadable):
         return volumes

@@ -130,6 +130,6 @@ def classified(error: "HttpResponseError") -> ArmError:
         return ArmError(0, "", "Unauthenticated", message, timedelta(minutes=1))
     try:
         body = json.loads(response.text())
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     return classify(int(response.status_code or 0), dict(getattr(response, "headers", {})), body, now)

@@ -236,7 +236,7 @@ def proof_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -
     ends = [end for subject in subjects(cluster, memory, policy, now) if (end := proofs.expiry(subject))]
     listing = listing_due(cluster, memory, policy, now)
     outside = cluster.unlisted or (memory.strays and memory.strays.nodes)
-    if listing and (outside or any(pool.restless for pool in cluster.pools)):
+    if listing and (outside or any(pool.restless for pool in cluster.pools) or _despite(cluster, memory, policy, now)):
         ends.append(listing)
     return min(ends, default=None)
 
@@ -249,7 +249,13 @@ def listing_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime)
     outside = memory.strays is not None and cluster_settings(policy, cluster).fips is Fips.REQUIRED
     if not of_pools and not (outside and (cluster.unlisted or (memory.strays and memory.strays.nodes))):
         return None
-    return memory.listed + proofs.LISTING if memory.listed else now
+    every = proofs.DESPITE if _despite(cluster, memory, policy, now) else proofs.LISTING
+    return memory.listed + every if memory.listed else now
+
+
+def _despite(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> bool:
+    """Say whether the last list showed nodes of a pool that ARM calls empty or stopped."""
+    return any(proofs.asks_nodes(one) and proofs.despite(one) for one in subjects(cluster, memory, policy, now))
 
 
 def unreadable(posture: Posture) -> Finding | None:

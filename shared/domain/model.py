@@ -238,10 +238,6 @@ class Proof:
     """The id of a proof that pods took; their evidence names it."""
     began: datetime | None = None
     """When the first pod of it was sent; None if it was taken at once, from labels."""
-    doubted: bool = False
-    """A node has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
-    doubts: tuple[str, ...] = ()
-    """Names of those nodes; empty if there are more than a hundred of them."""
     asked: str = ""
     """Fingerprint of the nodes that there were, each with its boot."""
     changed: bool = False
@@ -312,6 +308,13 @@ class Strays:
     """Why they may not be judged by what they show, as `Reason: message`; empty if they may."""
     denying: int = 0
     """How many carry the label and said that they don't have FIPS; `names` are theirs then."""
+    tries: int = 0
+    """How many proofs by pods before it came to the same of the same machines, and settled nothing."""
+
+    @property
+    def flawed(self) -> bool:
+        """Say whether it settled nothing: not every machine could be asked and said yes."""
+        return bool(self.disabled or self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,6 +546,13 @@ class PoolMemory:
     """Fingerprint of the step that its owner was told of."""
     workloads: Workloads | None = None
     """What a reimage would harm, as long as one is due and wanted, or else its SMB volumes; None if not read."""
+    doubted: bool = False
+    """A node has said no to pods, or nothing, and not all have said yes since, whatever was done to the pool: the next
+    proof by pods is no sample."""
+    doubts: tuple[str, ...] = ()
+    """Names of those nodes; empty if there are more than a hundred of them."""
+    shown: int = 0
+    """How many nodes of it the last list of the nodes showed, though ARM calls it empty or stopped."""
 
 
 @dataclass(frozen=True, slots=True)

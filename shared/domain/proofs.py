@@ -23,6 +23,8 @@ KEPT = timedelta(hours=6)
 """How soon pods are sent again while those of the last proof can't be deleted."""
 LISTING = timedelta(hours=1)
 """How old a list of the nodes may be when a look comes: only a list shows which nodes joined or started anew."""
+DESPITE = timedelta(minutes=15)
+"""And where the last one showed nodes of a pool that ARM calls empty or stopped: ARM's word may lag, or theirs."""
 NODES_UNREADABLE = "NodesUnreadable"
 """Reason of a proof that failed for a cause that may pass."""
 _S = ComplianceState
@@ -33,11 +35,30 @@ def proof(subject: Subject) -> Finding | None:
 
     Of one whose OS type and OS SKU contradict each other nobody knows what its nodes' word means: it says nothing.
     """
+    found = _by_nodes(subject)
+    if found and found.state is _S.COMPLIANT and despite(subject):
+        message = (
+            f"ARM calls the pool {'stopped' if subject.pool.stopped else 'empty'}, and the cluster has "
+            f"{subject.memory.shown} nodes of it. One of them is wrong: which nodes the pool has is not known. "
+            "Looked at again by itself; if it lasts, see what AKS made of the pool's last operation."
+        )
+        return Finding("proof", _S.UNKNOWN, "NodesDespiteCount", message)
+    return found
+
+
+def despite(subject: Subject) -> bool:
+    """Say whether nodes were listed of a pool that ARM calls empty or stopped, where nodes are asked at all."""
+    asks = subject.settings.proof.level is not ProofLevel.CONTROL_PLANE
+    return asks and subject.empty and not subject.cluster.stopped and subject.memory.shown > 0
+
+
+def _by_nodes(subject: Subject) -> Finding | None:
+    """Judge a pool by what its nodes said, if there are any to ask."""
     if _only_registry(subject):
         return _registry(subject)
     if not _claims_fips(subject):
         return None
-    if subject.empty:
+    if subject.empty and not despite(subject):
         return _no_nodes(subject)
     if subject.settings.proof.level is ProofLevel.CONTROL_PLANE:
         return None
@@ -50,7 +71,7 @@ def proof(subject: Subject) -> Finding | None:
 
 def asks_nodes(subject: Subject) -> bool:
     """Say whether the nodes of a pool are asked at all: their word can settle it, and which rule asks is known."""
-    if subject.empty or not subject.pool.etag or decided(subject):
+    if (subject.empty and not despite(subject)) or not subject.pool.etag or decided(subject):
         return False
     if _only_registry(subject):
         settled = subject.pool.provisioning_state == "Succeeded" and subject.operation is None
@@ -70,13 +91,13 @@ def wanted_level(subject: Subject) -> ProofLevel:
 
 def due(subject: Subject) -> bool:
     """Say whether the nodes of a pool must be asked now: no proof, an old one, or one that settles nothing."""
-    finding = proof(subject) if asks_nodes(subject) else None
+    finding = _by_nodes(subject) if asks_nodes(subject) else None
     return finding is not None and (finding.state is not _S.COMPLIANT or _renews(subject))
 
 
 def holds(subject: Subject) -> bool:
     """Say whether the proof that a pool has still proves it."""
-    finding = proof(subject) if asks_nodes(subject) else None
+    finding = _by_nodes(subject) if asks_nodes(subject) else None
     return finding is not None and finding.state is _S.COMPLIANT
 
 
@@ -91,7 +112,7 @@ def pods_due(subject: Subject) -> bool:
     return again(taken, subject.now)
 
 
-def again(taken: Proof, now: datetime) -> bool:
+def again(taken: Proof | Strays, now: datetime) -> bool:
     """Say whether pods may be sent again: not right after some that settled nothing."""
     return not taken.flawed or now - taken.at >= min(AGAIN * 2**taken.tries, SELDOM)
 
@@ -329,14 +350,9 @@ def strays_need_pods(found: Strays, settings: Settings) -> bool:
     return asked and found.nodes > 0 and not found.disabled
 
 
-def strays_flawed(known: Strays) -> bool:
-    """Say whether pods did not get a yes of every node outside every pool."""
-    return bool(known.disabled or known.missing)
-
-
 def stray_pods_due(cluster: Cluster, known: Strays, found: Strays, settings: Settings, now: datetime) -> bool:
     """Say whether pods are to be sent to nodes outside every pool again: not right after some that settled nothing."""
-    if strays_flawed(known) and now - known.at < AGAIN:
+    if not again(known, now):
         return False
     return known.asked != found.asked or strays_due(cluster, known, settings, now)
 

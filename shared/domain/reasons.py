@@ -27,7 +27,8 @@ _OF_CAPABILITY = (
     *("TrustedLaunchMissing", "WindowsNotUpdatable"),
 )
 _OF_PROOFS = (
-    *("CountUnreadable", "ETagMissing", "NoNodes", "NodesDisagree", "NodesMissing", "NodesProven", "NodesUnanswered"),
+    *("CountUnreadable", "ETagMissing", "NoNodes", "NodesDespiteCount", "NodesDisagree", "NodesMissing"),
+    *("NodesProven", "NodesUnanswered"),
     *("NodesUnreadable", "NoEntra", "VirtualNodes", "WayNotAllowed"),
     *("ProofExpired", "ProofLevelMissing", "ProofMissing", "ProofSettling", "Stopped", "WindowsProofMissing"),
 )

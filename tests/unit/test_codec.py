@@ -116,8 +116,6 @@ def test_names_become_camel_case_and_times_end_in_z() -> None:
         "etag": "etag-apps",
         "asked": "",
         "changed": False,
-        "doubted": False,
-        "doubts": [],
         "tries": 0,
         "level": "node",
         "id": "",
