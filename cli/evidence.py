@@ -83,8 +83,8 @@ def _what(said: Mapping[str, Any]) -> str:
             return f"{asks}, asked by {by}: {said.get('outcome', stage)}"
         case {"outcome": str(outcome)}:
             return outcome
-        case {"action": str(action)}:
-            return action
+        case {"action": str()} | {"replacement": str()}:
+            return _step(said)
         case {"posture": {"state": str(state)}}:
             return state
         case {"proof": {"unreadable": str(why)}} if why:
@@ -94,3 +94,15 @@ def _what(said: Mapping[str, Any]) -> str:
         case {"strays": {"nodes": int(nodes), "disabled": int(disabled)}}:
             return f"{count(nodes, 'node')} in no node pool, {disabled} without FIPS"
     return ""
+
+
+def _step(said: Mapping[str, Any]) -> str:
+    """Say what an action is, or which part of a replacement."""
+    match said:
+        case {"stage": "drained", "cordoned": [*nodes], "evicted": [*pods]}:
+            return f"cordoned {count(len(nodes), 'node')}, evicted {count(len(pods), 'pod')}"
+        case {"stage": str(stage), "twin": str(twin)}:
+            return f"{stage}, twin {twin}"
+        case {"method": "create" | "delete" as method, "target": str(target)}:
+            return f"{said.get('action')}: {method} {target}"
+    return str(said.get("action", ""))

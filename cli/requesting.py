@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the commands to the parser."""
-    words = "stop our own operation that runs on a node pool; a look does it, and everybody is told"
+    words = "stop our own operation on a node pool, or give its replacement up; a look does it, and everybody is told"
     abort = commands.add_parser("abort", help=words, description=words, epilog=MEANING)
     words = "let a node pool be tried again that is left alone after a failure; a look does it"
     unblock = commands.add_parser("unblock", help=words, description=words, epilog=MEANING)
@@ -50,17 +50,24 @@ def _abort(chosen: argparse.Namespace) -> int:
     from shared.rollout import read_memory
 
     cluster, pool = _named(chosen)
-    operation = read_memory(bootstrap.table("rollout"), cluster).operation
-    if operation is None or operation.pool != pool:
+    memory = read_memory(bootstrap.table("rollout"), cluster)
+    operation, replacement = memory.operation, memory.replacement
+    if replacement and pool in (replacement.pool, replacement.twin):
+        what, at = f"the replacement of {replacement.pool} by {replacement.twin}", replacement.began
+        after = "both pools stay, and nodes that were cordoned are uncordoned; the old one is left alone"
+    elif operation and operation.pool == pool:
+        what, at = operation.kind.value.replace("_", " "), operation.at
+        after = "some nodes may have the new image by then; the pool is left alone afterwards"
+    else:
         where = f"; one runs on {operation.pool}" if operation else ""
         raise InputError(
             f"no operation of ours runs on {cluster}/{pool}{where}: what others began is theirs to stop "
             "(`az aks nodepool operation-abort`)"
         )
     ask(RequestKind.ABORT, cluster, pool)
-    text = f"{who()} asked to abort {operation.kind.value.replace('_', ' ')}, begun {operation.at:%Y-%m-%d %H:%M} UTC."
+    text = f"{who()} asked to abort {what}, begun {at:%Y-%m-%d %H:%M} UTC."
     tell("AbortRequested", f"{cluster}/{pool}: abort requested", text)
-    print("some nodes may have the new image by then; the pool is left alone afterwards, until `fipswarden unblock`")
+    print(f"{after}, until `fipswarden unblock`")
     return OK
 
 

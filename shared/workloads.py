@@ -14,7 +14,8 @@ from shared.domain import observe_workloads as kube
 from shared.domain.api_server import Ask, Way, read_all
 from shared.domain.checks import Subject, decided
 from shared.domain.evaluate import subjects
-from shared.domain.model import Cluster, Memory, ProofLevel, Unreadable
+from shared.domain.handover import TIED, under_way
+from shared.domain.model import ActionKind, Cluster, Memory, ProofLevel, Unreadable
 from shared.domain.observe import NODES
 from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
@@ -28,7 +29,7 @@ _KNOWN_FOR = timedelta(days=1)
 """How often to read for a step that waits for something else, or for none, so that people know what is there."""
 _AGENT_HOLDS = timedelta(days=3)
 """How long the monitoring agent's version is believed while it can't be read."""
-_REASONS = frozenset(risk.reason for risk in RISKS) | {"WorkloadsUnreadable"}
+_REASONS = frozenset(risk.reason for risk in RISKS) | {"WorkloadsUnreadable", TIED}
 
 
 def survey(look: Look, situation: Situation) -> Memory:
@@ -37,18 +38,36 @@ def survey(look: Look, situation: Situation) -> Memory:
     Of the other pools that need FIPS the SMB volumes are told, and of the cluster its monitoring agent, whatever the
     mode and whether FIPS is on: read once a day. What was read of a pool of which neither is wanted is forgotten.
     """
-    steps = [step for step in due(situation) if step.subject.settings.workloads.asked and not barred(situation, step)]
+    steps = [step for step in due(situation) if _asks(situation, step)]
     names = frozenset(step.pool.name for step in steps)
     told = [subject for subject in _told(situation) if subject.pool.name not in names]
     memory = _kept(look.memory, names, frozenset(subject.pool.name for subject in told), situation.now)
     if any(_stale(situation, step) for step in steps):
-        memory = _with_reading(look, situation, memory, [step.subject for step in steps])
+        memory = _with_reading(look, situation, memory, [step.subject for step in steps], _ways_of(steps))
     if _of_yesterday(told, situation.now):
-        memory = _with_reading(look, situation, memory, told)
+        memory = _with_reading(look, situation, memory, told, _ways_in(told))
         memory = _kept(memory, names, frozenset(subject.pool.name for subject in told), situation.now)
     if memory != look.memory:
         look.hold.save(memory)
     return memory
+
+
+def _asks(situation: Situation, step: Step) -> bool:
+    """Say whether it has to be known what runs on a pool before a step; of one that is to be deleted, always."""
+    if barred(situation, step) or under_way(situation, step):
+        return False
+    return step.kind is ActionKind.REPLACE or step.subject.settings.workloads.asked
+
+
+def _ways_in(asked: Sequence[Subject]) -> frozenset[Way]:
+    """Return the ways that each of some pools' rules allows."""
+    return frozenset.intersection(*(subject.settings.proof.ways for subject in asked))
+
+
+def _ways_of(steps: Sequence[Step]) -> frozenset[Way]:
+    """Return the ways that may be used; for a replacement none that could not drain the pool later on."""
+    ways = _ways_in([step.subject for step in steps])
+    return ways - {Way.RUN_COMMAND} if any(step.kind is ActionKind.REPLACE for step in steps) else ways
 
 
 def _told(situation: Situation) -> Iterator[Subject]:
@@ -78,9 +97,10 @@ def _kept(memory: Memory, steps: Collection[str], told: Collection[str], now: da
     return memory
 
 
-def _with_reading(look: Look, situation: Situation, memory: Memory, asked: Sequence[Subject]) -> Memory:
+def _with_reading(
+    look: Look, situation: Situation, memory: Memory, asked: Sequence[Subject], ways: frozenset[Way]
+) -> Memory:
     """Read what runs on some pools: one reading serves them all, so it goes only where each of their rules lets it."""
-    ways = frozenset.intersection(*(subject.settings.proof.ways for subject in asked))
     names = frozenset(subject.pool.name for subject in asked)
     found = read_workloads(look.ports.kubernetes, situation.cluster, ways, names, situation.now)
     if found.agent is not None:
@@ -155,11 +175,11 @@ def _pods(
     get: Ask, places: Sequence[Place], pools: Collection[str], around: kube.Surroundings
 ) -> list[PodUse] | Unreadable:
     read = partial(kube.read_pod, around=around)
-    found = _lists(get, *((path, read, "pods") for path in _paths(apart(places, pools))))
+    found = _lists(get, *((path, read, "pods") for path in pod_paths(apart(places, pools))))
     return found if isinstance(found, Unreadable) else [pod for pods in found for pod in pods]
 
 
-def _paths(nodes: Sequence[str]) -> Iterator[str]:
+def pod_paths(nodes: Sequence[str]) -> Iterator[str]:
     """Yield where the pods are listed: all of them, or those of some nodes and those that wait for one."""
     if not nodes:
         yield kube.PODS

@@ -45,6 +45,7 @@ CHECKS: tuple[Check, ...] = (
     risks.local_data,
     risks.workloads_read,
     checks.remediation,
+    checks.replacing,
     checks.contested,
 )
 """In the order in which their findings are shown; the worst one decides."""
@@ -122,9 +123,10 @@ def cluster_settings(policy: Policy, cluster: Cluster) -> Settings:
 def subjects(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> Iterator[Subject]:
     """Yield what the checks look at, pool by pool."""
     for pool in cluster.pools:
-        operation = memory.operation if memory.operation and memory.operation.pool == pool.name else None
-        rule = policy.rule_for(cluster, pool)
-        yield Subject(pool, cluster, memory.pool(pool.name), rule, now, operation, memory.agent)
+        operation = memory.operation if memory.operation and memory.operation.on == pool.name else None
+        rule, replaced = policy.rule_for(cluster, pool), memory.replacement
+        part = replaced if replaced and pool.name in (replaced.pool, replaced.twin) else None
+        yield Subject(pool, cluster, memory.pool(pool.name), rule, now, operation, memory.agent, part)
 
 
 def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from shared.domain.draining import Host, Left
 from shared.domain.observe import read_node
 from shared.domain.probes import NAMESPACES
 from shared.domain.workloads import Place, PodUse
@@ -159,6 +160,30 @@ def read_pod(item: Mapping[str, Any], around: Surroundings) -> PodUse | None:
     if _namespace(item) in NAMESPACES:
         return None
     return found if node else _waiting(found, spec)
+
+
+def read_host(item: Mapping[str, Any]) -> Host:
+    """Read a node for a drain; raises ValueError without a name."""
+    place = read_place(item)
+    return Host(place.name, place.pool, place.labels, _dict(item.get("spec")).get("unschedulable") is True)
+
+
+def read_left(item: Mapping[str, Any]) -> Left | None:
+    """Read a pod that keeps a node from being empty; None for those of DaemonSets, static ones and ended ones."""
+    metadata, spec = _dict(item.get("metadata")), _dict(item.get("spec"))
+    owner, ended = _owner(item), _dict(item.get("status")).get("phase") in ("Succeeded", "Failed")
+    if ended or owner.get("kind") == "DaemonSet" or _MIRROR in _dict(metadata.get("annotations")):
+        return None
+    return Left(
+        namespace=_namespace(item),
+        name=_name(item),
+        uid=str(metadata.get("uid") or ""),
+        node=str(spec.get("nodeName") or ""),
+        workload=_workload(item, owner),
+        going=bool(metadata.get("deletionTimestamp")),
+        pools=_pools(spec),
+        selector={str(key): str(value) for key, value in _dict(spec.get("nodeSelector")).items()},
+    )
 
 
 def _waiting(found: PodUse, spec: Mapping[str, Any]) -> PodUse:

@@ -4,14 +4,19 @@ Pure; every path (event, resync, CLI, dashboard, forecast) comes through here, s
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
+from shared.domain.draining import Drained
 from shared.domain.evaluate import proof_due
-from shared.domain.model import Action, Deferral, Notice, Plan
+from shared.domain.handover import refused_before, under_way
+from shared.domain.model import Action, ActionKind, Deferral, Method, Notice, Plan
 from shared.domain.proofs import NODES_UNREADABLE
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due, put_body
-from shared.domain.waits import Wait, approvals_needed, barred, closes, waits, wanted
+from shared.domain.twins import twin_name, twin_of
+from shared.domain.wait import Wait
+from shared.domain.waits import approvals_needed, barred, closes, waits, wanted
 
 
 def plan(situation: Situation) -> Plan:
@@ -19,7 +24,8 @@ def plan(situation: Situation) -> Plan:
     deferrals = _not_deleted(situation)
     if not situation.posture.in_scope:
         # Our own operation is followed to its end, and its place in the budget given back, all the same.
-        return Plan(None, tuple(deferrals), situation.poll if situation.memory.operation else None)
+        ours = situation.memory.operation or situation.memory.replacement
+        return Plan(None, tuple(deferrals), situation.poll if ours else None)
     notices: list[Notice] = []
     action: Action | None = None
     for step in due(situation):
@@ -29,6 +35,9 @@ def plan(situation: Situation) -> Plan:
             wait = Wait("OneOperationPerCluster", message, situation.poll)
         if wait is None:
             action = _action(situation, step)
+            # What is tried again is not settled by that: people go on to see why it waits.
+            wait = refused_before(situation) if action.method is Method.DRAIN else None
+        if wait is None:
             continue
         until = situation.now + wait.after if wait.after is not None else None
         deferrals.append(Deferral(step.pool.name, wait.reason, wait.message, until, wait.approval))
@@ -48,8 +57,10 @@ def _not_deleted(situation: Situation) -> list[Deferral]:
 
 
 def _action(situation: Situation, step: Step) -> Action:
-    place = wanted(situation, step)
-    return Action(
+    if under_way(situation, step):
+        return _going_on(situation, step)
+    place, twin = wanted(situation, step), twin_of(situation.cluster, step.pool.name)
+    begun = Action(
         step.kind,
         step.pool.name,
         step.pool.etag or "",
@@ -61,6 +72,22 @@ def _action(situation: Situation, step: Step) -> Action:
         approvals_needed(situation, step),
         closes(situation, step),
     )
+    if step.kind is not ActionKind.REPLACE:
+        return begun
+    if twin:
+        return replace(begun, method=Method.ADOPT, body={}, target=twin.name)
+    # Its body gets the id of the intent when there is one.
+    name = twin_name(step.pool, {pool.name for pool in situation.cluster.pools})
+    return replace(begun, method=Method.CREATE, body={}, target=name)
+
+
+def _going_on(situation: Situation, step: Step) -> Action:
+    """Return the next step of a replacement: a pool is deleted only in the look that has seen it empty."""
+    seen, pool = situation.drained, step.pool
+    empty = isinstance(seen, Drained) and seen.empty
+    method = Method.DELETE if empty else Method.DRAIN
+    ring, before = step.verdict.ring, closes(situation, step)
+    return Action(step.kind, pool.name, pool.etag or "", {}, {}, pool.count, ring, before=before, method=method)
 
 
 def _requeue_after(situation: Situation, deferrals: list[Deferral]) -> timedelta | None:
@@ -70,6 +97,8 @@ def _requeue_after(situation: Situation, deferrals: list[Deferral]) -> timedelta
 
 def _worth_waiting(situation: Situation, deferrals: list[Deferral]) -> Iterator[timedelta]:
     yield from (deferral.until - situation.now for deferral in deferrals if deferral.until)
+    if situation.memory.replacement:
+        yield situation.idle_poll
     if situation.memory.operation:
         yield situation.poll
     reasons = {finding.reason for verdict in situation.posture.pools for finding in verdict.findings}

@@ -28,6 +28,9 @@ class RecordKind(StrEnum):
     OUTCOME = "outcome"
     REQUEST = "request"
     """A person asked for something: what, and then what became of it."""
+    REPLACEMENT = "replacement"
+    """A part of a replacement that is no operation of ARM's: what is cordoned and evicted, what became of it, how it
+    ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,8 @@ def risked(subject: Subject, kind: ActionKind, *, assuming: bool = False) -> Ite
     why = known.unreadable if known else ""
     if not assuming and (known is None or known.only_smb):
         why = why or "no look has come to it yet."
-    if why and deferring:
+    # Of a pool that is to be deleted it has to be known, whatever the policy makes of it.
+    if why and (deferring or kind is ActionKind.REPLACE):
         yield "WorkloadsUnreadable", _unread(why)
     for harm in deferring:
         if told := harm.told(subject):

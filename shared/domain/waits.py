@@ -1,22 +1,23 @@
 """Why a step that is due is not taken: every limit of the policy, in one order, each with a reason and an end."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.domain.addresses import is_address
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable
 from shared.domain.checks import Subject
+from shared.domain.handover import busy_replacing, no_twin, stopped, tied, under_way, undrained, unproven_twin
 from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import AT_REST, ActionKind, Cluster, ComplianceState, Mode, Notice
-from shared.domain.policy_approval import unapproved
 from shared.domain.risks import risked
 from shared.domain.settings import OsSku, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step, approval_fingerprint, describe, step_fingerprint
 from shared.domain.throttle import paced
+from shared.domain.wait import Wait
 from shared.domain.windows import Closed, Open, opening
 
 _NOTICE_HOLDS = timedelta(days=30)
@@ -27,18 +28,6 @@ _REREAD = timedelta(hours=1)
 """How soon to ask again for what a person may change at any time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Why a step is not taken now."""
-
-    reason: str
-    message: str
-    after: timedelta | None = None
-    """When to look again for it; None: only somebody's change will help."""
-    approval: str = ""
-    notice: Notice | None = None
-
-
 def waits(situation: Situation, step: Step) -> Wait | None:
     """Say why a step has to wait: the first reason that holds."""
     return next(all_waits(situation, step), None)
@@ -46,7 +35,9 @@ def waits(situation: Situation, step: Step) -> Wait | None:
 
 def all_waits(situation: Situation, step: Step) -> Iterator[Wait]:
     """Yield every kind of reason that a step has to wait for, in the order in which they are asked."""
-    for reason in (_forbidden, _impossible, _not_yet, harmful, _not_agreed, _no_place, _unnoticed, _closed):
+    begins = (_forbidden, _impossible, _not_yet, harmful, _not_agreed, _no_place, _unnoticed, _closed)
+    goes_on = (_forbidden, _impossible, _not_yet, _policy_not_agreed, stopped, unproven_twin, _closed, undrained)
+    for reason in goes_on if under_way(situation, step) else begins:
         if found := reason(situation, step):
             yield found
 
@@ -66,8 +57,6 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
         return Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.", after)
     if situation.rules.trouble:
         return Wait("RulesUnreadable", situation.rules.trouble, _REREAD)
-    if step.kind is ActionKind.REPLACE:
-        return Wait("ReplaceNotSupported", "This version can't replace pools: create a FIPS pool and move to it.")
     if situation.rules.undecided(situation.cluster, step.pool):
         message = (
             f"A ring or an exemption asks for what can't be read of it; its Kubernetes version reads as "
@@ -83,12 +72,9 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
 def _impossible(situation: Situation, step: Step) -> Wait | None:
     """What AKS would refuse, and what would harm."""
     pool, remembered = step.pool, step.subject.memory
-    if unread := illegible(situation.cluster, pool):
-        return Wait("FieldUnreadable", f"What ARM says can't be read: {', '.join(unread)}.")
-    for found in step.verdict.findings:
-        if found.check == "flag" and found.state is ComplianceState.UNKNOWN:
-            return Wait("FieldUnreadable", found.message)
-    if cannot := _unswitchable(situation, step):
+    if step.kind is ActionKind.REPLACE and not under_way(situation, step) and (wait := no_twin(situation, step)):
+        return wait
+    if cannot := _unread(situation, step) or _unswitchable(situation, step):
         return cannot
     if not pool.etag:
         return Wait("NoETag", "ARM gave no eTag for the pool: a PUT could overwrite somebody's change.")
@@ -101,6 +87,15 @@ def _impossible(situation: Situation, step: Step) -> Wait | None:
     if pool.provisioning_state in UNFINISHED and not remembered.resume:
         state = pool.provisioning_state
         return Wait(f"Provisioning{state}", f"AKS left it in {state}: mend why; {unblock} lets one PUT resume it.")
+    return None
+
+
+def _unread(situation: Situation, step: Step) -> Wait | None:
+    if unread := illegible(situation.cluster, step.pool):
+        return Wait("FieldUnreadable", f"What ARM says can't be read: {', '.join(unread)}.")
+    for found in step.verdict.findings:
+        if found.check == "flag" and found.state is ComplianceState.UNKNOWN:
+            return Wait("FieldUnreadable", found.message)
     return None
 
 
@@ -126,6 +121,8 @@ def _unswitchable(situation: Situation, step: Step) -> Wait | None:
 def _not_yet(situation: Situation, step: Step) -> Wait | None:
     """What passes by itself."""
     remembered = step.subject.memory
+    if wait := busy_replacing(situation, step):
+        return wait
     if remembered.not_before and remembered.not_before > situation.now:
         code, _, message = remembered.waiting.partition(": ")
         return Wait(code, message, remembered.not_before - situation.now)
@@ -152,7 +149,7 @@ def harmful(situation: Situation, step: Step) -> Wait | None:
     """What runs on the pool and would not bear it, as it was read last: `shared.workloads` reads it before a step."""
     known = step.subject.memory.workloads
     left = known.until - situation.now if known else situation.poll
-    for reason, message in risked(step.subject, step.kind, assuming=situation.assuming):
+    for reason, message in (*risked(step.subject, step.kind, assuming=situation.assuming), *tied(step)):
         return Wait(reason, message, max(left, situation.poll))
     return None
 
@@ -242,14 +239,21 @@ def approvals_needed(situation: Situation, step: Step) -> tuple[str, ...]:
 
 def _not_agreed(situation: Situation, step: Step) -> Wait | None:
     """Whether everybody who is to be asked or told has been."""
-    policy, budget, now = situation.rules.policy, situation.budget, situation.now
-    if unapproved(policy, budget, now):
-        message = "The policy has changed and is not approved: see `fipswarden policy diff`."
-        return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
+    if wait := _policy_not_agreed(situation, step):
+        return wait
+    budget, now = situation.budget, situation.now
     for needed in approvals_needed(situation, step):
         if not agreed(budget, needed, now):
             message = f"{describe(step)}{FOR_A_PERSON}"
             return Wait("ApprovalMissing", message, _REREAD, needed)
+    return None
+
+
+def _policy_not_agreed(situation: Situation, _: Step) -> Wait | None:
+    policy, budget = situation.rules.policy, situation.budget
+    if (policy.require_approved_policy or budget.guarded) and not agreed(budget, policy.hash, situation.now):
+        message = "The policy has changed and is not approved: see `fipswarden policy diff`."
+        return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
     return None
 
 
@@ -263,7 +267,7 @@ def _unnoticed(situation: Situation, step: Step) -> Wait | None:
         until = _opens(situation, step, situation.now + notice.before)
         tagged = (_tag(step.subject, notice.owner_tag) or "").strip()
         owner = tagged if is_address(tagged) else notice.owner
-        told = Notice(step.pool.name, owner, until, notice.objection_tag, step_fingerprint(step))
+        told = Notice(step.pool.name, owner, until, notice.objection_tag, step_fingerprint(step), step.kind)
         message = "The owner has to be told first: the next look does that, and then the pool waits."
         return Wait("NoticeGiven", message, notice.before, notice=told)
     left = at + notice.before - situation.now

@@ -1,0 +1,135 @@
+"""A cluster whose pool can't have FIPS in place and is to be replaced, on a clock that only the test moves."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from local.world import rollout
+from local.world.kube import builders as kube
+from local.world.kube.state import Kube
+from local.world.model import Cluster, Node, Pool
+from shared.domain.codec import plain
+from shared.domain.model import PoolMemory, Replacement
+from shared.domain.records import RecordKind
+from shared.ports import Put
+from shared.rollout import RolloutRow, read_memory
+from tests.protocol.lab import CLUSTER, Tap, ruled
+from tests.scenario.fleet import Fleet
+
+REPLACES = "mode: enforce\nstrategy: replace\n"
+PROVEN = "compliant: NodesProven"
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SETTINGS: dict[str, Any] = {
+    "osSKU": "Flatcar",
+    "availabilityZones": ["1", "2"],
+    "nodeLabels": {"team": "ledger"},
+    "nodeTaints": ["dedicated=ledger:PreferNoSchedule"],
+    "maxPods": 60,
+    "enableAutoScaling": True,
+    "minCount": 1,
+    "maxCount": 5,
+    "kubeletConfig": {"cpuManagerPolicy": "static"},
+    "linuxOSConfig": {"sysctls": {"vmMaxMapCount": 262144}},
+    "messageOfTheDay": "aGVsbG8=",
+    "vnetSubnetID": "/subscriptions/x/resourceGroups/n/providers/Microsoft.Network/virtualNetworks/v/subnets/s",
+    "upgradeSettings": {"maxSurge": "33%", "drainTimeoutInMinutes": 60},
+    "tags": {"owner": "ana@example.com"},
+}
+"""What people have set on the old pool, besides an OS SKU that can't have FIPS."""
+
+
+class Replacing(Fleet):
+    """The laboratory with a pool `old` that has settings of all kinds, and pods on it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        with self.world.entered():
+            del self.cluster.pools["np1"]
+        self.policies.rules = ruled(REPLACES)
+
+    @classmethod
+    def made(cls, *, pods: bool = True, seed: int = 0, **settings: Any) -> "Replacing":
+        """Return one with its pool and its pods: a Deployment with a budget, a StatefulSet, a DaemonSet."""
+        lab = cls(seed=seed)
+        lab.add_pool(CLUSTER, "old", **{**SETTINGS, **settings})
+        if pods:
+            lab.fill()
+        return lab
+
+    def fill(self, **spec: Any) -> None:
+        """Put pods on the pool."""
+        with self.world.entered():
+            kube.add_workload(self.cluster, "web", replicas=4, **spec)
+            kube.add_budget(self.cluster, "web", min_available=3)
+            kube.add_workload(self.cluster, "db", kind="StatefulSet", replicas=2, **spec)
+            kube.add_workload(self.cluster, "agent", kind="DaemonSet", replicas=0, **spec)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster in the world."""
+        return self.world.cluster_by_id(CLUSTER.arm_id)
+
+    @property
+    def kube(self) -> Kube:
+        """What its API server keeps."""
+        return self.cluster.kube
+
+    @property
+    def pools(self) -> dict[str, Pool]:
+        """Its pools by name."""
+        return self.cluster.pools
+
+    def nodes(self, pool: str = "old") -> list[Node]:
+        """A pool's nodes, to change them."""
+        return rollout.nodes(self.cluster, self.pools[pool])
+
+    @property
+    def replacement(self) -> Replacement | None:
+        """What is remembered of it."""
+        return read_memory(self.rollout, CLUSTER).replacement
+
+    def remembered(self, pool: str = "old") -> PoolMemory:
+        """What is remembered of a pool."""
+        return read_memory(self.rollout, CLUSTER).pool(pool)
+
+    def lose_row(self) -> None:
+        """Somebody empties the rollout row: all that it said is lost."""
+        row = self.rollout.read(CLUSTER.key, CLUSTER.key)
+        assert row
+        self.rollout.write(CLUSTER.key, Put(CLUSTER.key, row.etag, {}, plain(RolloutRow())))
+
+    def parts(self) -> list[str]:
+        """The stages that records tell of."""
+        return [str(record.payload["stage"]) for record in self.records(RecordKind.REPLACEMENT)]
+
+    def until(self, so: Callable[[], bool], patience: timedelta = HOUR) -> None:
+        """Let looks happen one by one until something is so."""
+        end = self.clock.now() + patience
+        while not so():
+            visible = self.queue.next_visible()
+            assert visible, "nobody looks any more"
+            assert visible <= end, "it does not come to that"
+            self.clock.advance(max(visible - self.clock.now(), timedelta()))
+            message = self.queue.take(timedelta(minutes=10))
+            assert message
+            self.work(message, Tap())
+
+    def assert_replaced(self, twin: str = "oldf", by: str = "AzureLinux3") -> None:
+        """Assert that one pool is left, proven, with every pod, and that nothing of the way there is."""
+        assert list(self.pools) == [twin]
+        assert (self.pools[twin].properties["osSKU"], self.pools[twin].provisioning_state) == (by, "Succeeded")
+        assert self.verdict(pool=twin) == PROVEN
+        self.assert_kept()
+        assert (self.replacement, self.budget.places) == (None, {})
+
+    def assert_kept(self) -> None:
+        """Assert that no pod was lost, and none taken that a budget protects; all run."""
+        with self.world.entered():
+            assert (self.kube.lost, self.kube.killed_protected) == (0, 0)
+        assert {pod.phase for pod in self.kube.pods.values()} <= {"Running"}
+
+    def assert_untouched(self, pool: str = "old") -> None:
+        """Assert that a pool is as it was, and takes pods."""
+        assert self.pools[pool].provisioning_state == "Succeeded"
+        assert not [node.name for node in self.nodes(pool) if node.unschedulable]
+        self.assert_kept()
