@@ -35,6 +35,7 @@ from shared.domain.verified import Verified, verified
 from shared.look import Look
 from shared.remediation import shows
 from shared.requested import clear, drop_unreadable, read_requests
+from shared.restoring import forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +162,20 @@ def _pool(read: Cluster, name: str) -> Pool | None:
 
 def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
     """Stop what we began on a pool, and nothing else."""
-    operation, replacement = look.memory.operation, look.memory.replacement
+    operation = look.memory.operation
+    meant = _meant(read, operation, request.pool)
+    pool, remembered = _pool(read, operation.on if operation else meant), look.memory.pool(meant)
+    stopped = remembered.blocked_reason == ABORTED and remembered.ended and remembered.ended >= request.at
+    replacement = look.memory.replacement
+    if replacement is None and operation is None and not stopped:
+        # Lost with the rollout row: its twin tells by which label its nodes were cordoned.
+        replacement = forgotten(look.memory, read, meant, look.ports.clock.now())
     if replacement and request.pool in (replacement.pool, replacement.twin):
         if operation is None:
             return _give_up(look, request, replacement)
         if operation.method is Method.DELETE:
             message = f"{operation.pool} is empty and is being deleted: that is not stopped half-way."
             return Answer(OutcomeState.NOT_BEGUN, message) if operation.outcome else None
-    meant = _meant(read, operation, request.pool)
-    pool, remembered = _pool(read, operation.on if operation else meant), look.memory.pool(meant)
-    stopped = remembered.blocked_reason == ABORTED and remembered.ended and remembered.ended >= request.at
     if operation is None and stopped:
         # An earlier look sent it and got no answer, and by now it has done its work.
         return Answer(OutcomeState.ACCEPTED, remembered.blocked)

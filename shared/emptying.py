@@ -11,18 +11,28 @@ from typing import Any
 
 from shared.domain.api_server import Answered, Way, read_all, refused
 from shared.domain.codec import fingerprint
-from shared.domain.draining import CORDONED_AT_ONCE, Drained, Left, batches, cordon, drained, eviction, uncordon
+from shared.domain.draining import (
+    CORDONED_AT_ONCE,
+    Drained,
+    Left,
+    batches,
+    cordon,
+    cordoned_for,
+    drained,
+    eviction,
+    uncordon,
+)
 from shared.domain.handover import PDB_BLOCKED, PODS_RETURN
-from shared.domain.model import Action, Cluster, Replacement, Unreadable
+from shared.domain.model import Action, Cluster, Pool, Replacement, Unreadable
 from shared.domain.observe import NODES
-from shared.domain.observe_workloads import read_host, read_left
-from shared.domain.records import RecordKind
+from shared.domain.observe_workloads import read_left, read_place
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
 from shared.domain.workloads import SHOWN, apart
 from shared.look import Look
 from shared.ports import KubernetesApi
 from shared.remediation import Remediation
+from shared.restoring import record
 from shared.workloads import pod_paths
 
 UNCORDONING = "Uncordoning"
@@ -31,24 +41,17 @@ HELD = "held back"
 """What is logged of a part that a fence or the budget stopped."""
 
 
-def record(look: Look, replacement: Replacement, body: Mapping[str, Any]) -> None:
-    """Record a part of a replacement that is no operation of ARM's, under the lease."""
-    look.hold.check()
-    named = {"replacement": replacement.id, "pool": replacement.pool, "twin": replacement.twin}
-    look.chain.append(RecordKind.REPLACEMENT, look.ports.clock.now(), {**named, **body})
-
-
 def uncordon_all(look: Look, read: Cluster, rules: Rulebook, replacement: Replacement) -> Unreadable | None:
     """Uncordon the nodes that carry our label; say why some still do."""
     if read.stopped:
-        return None
+        return Unreadable("Stopped", "The cluster is stopped: its nodes are uncordoned once it runs again.", None)
     with enter(look, read, rules, replacement.pool) as api:
         if isinstance(api, Unreadable):
             return api
-        hosts = read_all(api.get, NODES, read_host, "nodes")
+        hosts = read_all(api.get, NODES, read_place, "nodes")
         if isinstance(hosts, Unreadable):
             return hosts
-        ours = [host.name for host in hosts if host.cordoned_for == replacement.id]
+        ours = [host.name for host in hosts if cordoned_for(host) == replacement.id]
         left, failed = _patched(look, api, [uncordon(name) for name in ours])
         later = Unreadable(UNCORDONING, f"{left} nodes are still cordoned.", look.ports.timing.poll)
         return failed or (later if left else None)
@@ -78,19 +81,19 @@ def enter(look: Look, read: Cluster, rules: Rulebook, pool: str) -> AbstractCont
     return look.ports.kubernetes.open(read, ways - {Way.RUN_COMMAND})
 
 
-def what_is_left(api: KubernetesApi, pool: str) -> Drained | Unreadable:
+def what_is_left(api: KubernetesApi, pool: Pool) -> Drained | Unreadable:
     """List the nodes of a pool, and the pods that keep them from being empty."""
-    hosts = read_all(api.get, NODES, read_host, "nodes")
+    hosts = read_all(api.get, NODES, read_place, "nodes")
     if isinstance(hosts, Unreadable):
         return hosts
-    mine = {host.name for host in hosts if host.pool == pool}
+    mine = {host.name for host in hosts if host.pool == pool.name}
 
     def read(item: Mapping[str, Any]) -> Left | None:
         found = read_left(item)
-        return found if found and (not found.node or found.node in mine) else None
+        return found if found and found.node in mine else None
 
     left: list[Left] = []
-    for path in pod_paths(apart(hosts, {pool})) if mine else ():
+    for path in pod_paths(apart(hosts, {pool.name})) if mine else ():
         pods = read_all(api.get, path, read, "pods")
         if isinstance(pods, Unreadable):
             return pods

@@ -91,7 +91,8 @@ def reconcile(ports: Ports, request: ReconcileRequest, inserted: datetime) -> Lo
 def _unfinished(rollout: Table, cluster: ClusterId) -> bool:
     """Say whether something of ours may still be going on there, or lie there, or holds a place in the budget."""
     memory = read_memory(rollout, cluster)
-    return memory.operation is not None or memory.probing is not None or cluster.key in read_budget(rollout).places
+    ours = memory.operation or memory.replacement or memory.probing
+    return ours is not None or cluster.key in read_budget(rollout).places
 
 
 def _run(look: Look) -> Looked:

@@ -73,15 +73,16 @@ class Remediation:
         operation = self._recall()
         if isinstance(read, Unreadable):
             return
-        if operation is None and self.hold.memory.replacement and isinstance(read, Cluster):
-            # Between its operations a replacement keeps its place.
-            return
         if operation is None:
-            # What took the place may still be going on, if the rollout row was lost: it counts until the pool rests.
+            # Between its operations a replacement keeps its place. What took another one may still be going on, if the
+            # rollout row was lost: it counts until the pool rests.
+            part = self.hold.memory.replacement if isinstance(read, Cluster) else None
             release(
                 self.budget,
                 self.request.cluster,
-                lambda one: _rests(_find(read, one.pool)) and self._still_holds(one),
+                lambda one: (
+                    (part is None or one.intent != part.id) and _rests(_find(read, one.pool)) and self._still_holds(one)
+                ),
                 begun=True,
             )
             return
@@ -180,9 +181,10 @@ class Remediation:
     def act(self, action: Action, cluster: Cluster, posture: Posture) -> BeginResult | None:
         """Begin the planned action; None if a fence or the budget stopped it before anything was sent."""
         intent = secrets.token_hex(16)
-        if action.method is Method.CREATE and (pool := _find(cluster, action.pool)):
+        pool = _find(cluster, action.pool)
+        if pool and action.method is Method.CREATE:
             action = replace(action, body=twin_body(pool, action.changes, intent))
-        operation = self._decided(action, intent, self.clock.now())
+        operation = self._decided(action, intent, self.clock.now(), pool.configuration if pool else "")
         try:
             place = self.reserve(action, operation.intent)
             ready = place is not None and self.is_open(action)
@@ -205,10 +207,10 @@ class Remediation:
             self._finish(self._outcome(operation, OutcomeState.NOT_BEGUN, message), None, None)
             return None
         result = self.clusters.begin(self.request.cluster, action, operation.intent)
-        self._answer(operation, result, _find(cluster, action.pool))
+        self._answer(operation, result, pool)
         return result
 
-    def _decided(self, action: Action, intent: str, now: datetime) -> Operation:
+    def _decided(self, action: Action, intent: str, now: datetime, configuration: str) -> Operation:
         """Remember what is about to be begun; what a person let through once is used up by it."""
         remembered, stuck = self.hold.memory.pool(action.pool), stuck_from(read_budget(self.budget), action.nodes, now)
         operation = Operation(
@@ -225,7 +227,7 @@ class Remediation:
         )
         memory = replace(self.hold.memory, operation=operation)
         if action.method is Method.CREATE:
-            made = Replacement(intent, action.pool, action.target, now, now)
+            made = Replacement(intent, action.pool, action.target, now, now, configuration=configuration)
             memory = replace(memory, replacement=made)
         if remembered.resume:
             memory = memory.with_pool(action.pool, replace(remembered, resume=""))

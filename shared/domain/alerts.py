@@ -23,6 +23,7 @@ from shared.domain.model import (
     Plan,
     PoolPosture,
     Posture,
+    Replacement,
 )
 
 _SEVERITY = {
@@ -264,6 +265,25 @@ def begun(cluster: ClusterId, operation: Operation, at: datetime, channels: tupl
         "RemediationBegun",
         f"{cluster}/{operation.pool}: remediation begun",
         f"{_why_begun(operation)}: {_what_begins(operation)}",
+        at,
+        channels=channels,
+    )
+
+
+def given_up(
+    cluster: ClusterId, replacement: Replacement, text: str, at: datetime, channels: tuple[str, ...] = ()
+) -> Alert:
+    """Return the alert for a replacement that was given up; the same one whoever tells it."""
+    key, title = f"{cluster.key}:{replacement.id}:{at:%Y-%m-%dT%H:%M:%S}", f"{cluster}/{replacement.pool}"
+    reason = "ReplacementGivenUp"
+    return Alert(
+        f"{key}:{reason}",
+        cluster.arm_id,
+        replacement.pool,
+        "warning",
+        reason,
+        f"{title}: replacement given up",
+        text,
         at,
         channels=channels,
     )

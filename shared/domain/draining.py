@@ -3,13 +3,14 @@
 Pure. Nothing is ever forced: whatever a pod disruption budget does not allow stays where it is.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
-from shared.domain.workloads import SHOWN, Names, Place
+from shared.domain.model import Pool
+from shared.domain.workloads import Place
 
 CORDON = "fipswarden/cordoned-for"
 """The label of nodes that we cordoned, with the replacement's id: no other node is ever uncordoned."""
@@ -22,17 +23,9 @@ NODES_TRIED = 4
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Host(Place):
-    """A node, as far as it matters for a drain."""
-
-    cordoned: bool
-    """`spec.unschedulable`, whoever set it."""
-
-    @property
-    def cordoned_for(self) -> str:
-        """The id of the replacement for which we cordoned it; empty if we did not."""
-        return self.labels.get(CORDON, "")
+def cordoned_for(node: Place) -> str:
+    """Return the id of the replacement for which we cordoned a node; empty if we did not."""
+    return node.labels.get(CORDON, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +40,6 @@ class Left:
     """Its controller, or itself, as `namespace/kind/name`."""
     going: bool
     """It is being deleted already."""
-    pools: tuple[str, ...]
-    """The only pools in which it may run, by name; empty if it names none."""
-    selector: Mapping[str, str]
-    """Labels that its node must have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +50,8 @@ class Drained:
     """Nodes that take pods: to be cordoned."""
     left: tuple[Left, ...] = ()
     """Pods that are still there, in the order of their nodes."""
-    bound: Names = field(default_factory=Names)
-    """Workloads of them that could run on no node of another pool."""
+    unseen: int = 0
+    """Nodes that ARM counts and Kubernetes does not show as the pool's: nobody knows what runs on them."""
 
     @property
     def to_evict(self) -> tuple[Left, ...]:
@@ -72,30 +61,17 @@ class Drained:
     @property
     def empty(self) -> bool:
         """Say whether nothing of the old pool would be lost."""
-        return not self.open and not self.left
+        return not self.open and not self.left and not self.unseen
 
 
-def drained(pool: str, hosts: Collection[Host], pods: Collection[Left]) -> Drained:
-    """Return what is left of a pool; pods without a node count where only this pool could take them."""
-    mine = {host.name: host for host in hosts if host.pool == pool}
-    others = [host for host in hosts if host.pool != pool]
+def drained(pool: Pool, hosts: Collection[Place], pods: Collection[Left]) -> Drained:
+    """Return what is left of a pool; nodes are its own by their label, and no fewer than ARM counts."""
+    mine = {host.name: host for host in hosts if host.pool == pool.name}
     left = sorted((pod for pod in pods if pod.node in mine), key=lambda pod: (pod.node, pod.namespace, pod.name))
-    waiting = [pod for pod in pods if not pod.node and _fits(pod, pool, mine.values())]
-    stuck = sorted({pod.workload for pod in (*left, *waiting) if not pod.going and _bound(pod, pool, others)})
     to_cordon = tuple(sorted(host.name for host in mine.values() if not host.cordoned))
-    return Drained(to_cordon, tuple(left), Names(tuple(stuck[:SHOWN]), len(stuck)))
-
-
-def _bound(pod: Left, pool: str, others: Collection[Host]) -> bool:
-    """Say whether a pod can't follow: it names the old pool, or labels that no node of another pool has."""
-    if pod.pools:
-        return pod.pools == (pool,)
-    return bool(others) and not _fits(pod, "", others)
-
-
-def _fits(pod: Left, pool: str, hosts: Iterable[Host]) -> bool:
-    """Say whether some nodes have what a pod asks for by name or by labels; taints and room are not asked."""
-    return pool in pod.pools or any(pod.selector.items() <= host.labels.items() for host in hosts)
+    # Where ARM gives no count, one more may be there than is seen.
+    counted = len(mine) + 1 if pool.count is None else pool.count
+    return Drained(to_cordon, tuple(left), max(counted - len(mine), 0))
 
 
 def batches(pods: Sequence[Left]) -> Iterator[tuple[Left, ...]]:

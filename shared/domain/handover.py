@@ -1,4 +1,4 @@
-"""Why a replacement can't begin, or has to wait: nothing goes before the twin is proven and the old pool empty.
+"""Why a replacement can't begin, has to wait, or is given up: nothing goes before the twin is proven.
 
 Pure. Whatever it waits for, both pools stay as they are.
 """
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from shared.domain.budget import breaker_open
-from shared.domain.model import ActionKind, ComplianceState, Method, Stage, Unreadable
+from shared.domain.checks import TWIN_GONE
+from shared.domain.model import ActionKind, ComplianceState, Method, Pool, Stage, Unreadable
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step
 from shared.domain.throttle import paced
-from shared.domain.twins import TAG, fits, impossible, made_for, twin_of
+from shared.domain.twins import TAG, differing, impossible, made_for, twin_of
 from shared.domain.wait import Wait
 
 TIED = "TiedToPool"
@@ -20,6 +21,8 @@ PDB_BLOCKED = "PdbBlocked"
 """The reason of pods that their budgets do not let go."""
 PODS_RETURN = "PodsReturn"
 """The reason of pods that come back to the nodes that they were evicted from."""
+POOL_CHANGED = "PoolChanged"
+"""The reason of a pool that is no longer the one that was judged."""
 _REREAD = timedelta(hours=1)
 """How soon to ask again for what a person may change at any time."""
 
@@ -36,18 +39,22 @@ def no_twin(situation: Situation, step: Step) -> Wait | None:
     if twin is None:
         found = impossible(step.subject, situation.rules.policy)
         return Wait(found.reason, found.message) if found else None
-    replacement = made_for(twin)[1]
-    if situation.memory.pool(twin.name).replaced == replacement:
+    if situation.memory.pool(twin.name).replaced == made_for(twin)[1]:
         message = (
             f"{twin.name} has replaced {step.pool.name}, which is there again: find out who makes it (Terraform does). "
             f"To have it replaced once more, take the tag `{TAG}` off {twin.name}."
         )
         return Wait("ReplacedBefore", message)
+    return _unlike(step.pool, twin)
+
+
+def _unlike(pool: Pool, twin: Pool) -> Wait | None:
+    """Why a pool is not, or not any more, what its twin is made as."""
     if twin.provisioning_state in UNFINISHED:
         message = f"AKS left its twin {twin.name} in {twin.provisioning_state}: delete it, or mend it."
         return Wait("TwinUnfinished", message)
-    if not fits(step.pool, twin):
-        message = f"{twin.name} has the tag `{TAG}` and other settings than {step.pool.name}: delete it, or mend it."
+    if differs := differing(pool, twin):
+        message = f"{twin.name} is not set as {pool.name} is: {', '.join(differs)}. Delete it, or mend it."
         return Wait("TwinDiffers", message)
     return None
 
@@ -57,9 +64,9 @@ def busy_replacing(situation: Situation, step: Step) -> Wait | None:
     replacement = situation.memory.replacement
     if replacement is None or (under_way(situation, step) and not replacement.ends):
         return None
-    does = "is given up" if replacement.ends else "goes on"
-    message = f"The replacement of {replacement.pool} by {replacement.twin} {does} first."
     fails = bool(replacement.ends and replacement.waiting)
+    of = "Its own replacement" if step.pool.name == replacement.pool else f"The replacement of {replacement.pool}"
+    message = f"{of} by {replacement.twin} {'is given up' if replacement.ends else 'goes on, or is given up,'} first."
     return Wait("ReplacementInProgress", message, situation.idle_poll if fails else situation.slow_poll)
 
 
@@ -67,7 +74,17 @@ def tied(step: Step) -> Iterator[tuple[str, str]]:
     """Yield that pods of a pool could not follow to another one: they would be lost with it."""
     known = step.subject.memory.workloads
     if step.kind is ActionKind.REPLACE and known and known.tied.count:
-        yield TIED, f"Workloads name the pool and can't follow to another one: {known.tied}. Let them run elsewhere."
+        why = "Workloads ask for this very pool, its nodes, or a label that no other node has, and can't follow"
+        yield TIED, f"{why}: {known.tied}. Let them run elsewhere."
+
+
+def changed(situation: Situation, step: Step) -> Wait | None:
+    """Whether the old pool is not the one any more that was judged, and that people agreed to."""
+    replacement = situation.memory.replacement
+    if replacement is None or replacement.configuration == step.pool.configuration:
+        return None
+    message = f"Somebody changed {step.pool.name} while it was being replaced: it is judged, and agreed to, anew."
+    return Wait(POOL_CHANGED, message, situation.poll)
 
 
 def stopped(situation: Situation, _: Step) -> Wait | None:
@@ -82,17 +99,26 @@ def stopped(situation: Situation, _: Step) -> Wait | None:
 
 
 def unproven_twin(situation: Situation, step: Step) -> Wait | None:
-    """Whether the twin can take the place of its pool: until it is proven, the old pool stays untouched."""
+    """Whether the twin can take the place of its pool: ours, set as it is, with nodes, and proven."""
     replacement = situation.memory.replacement
-    verdict = next((one for one in situation.posture.pools if replacement and one.pool == replacement.twin), None)
     twin = next((one for one in situation.cluster.pools if replacement and one.name == replacement.twin), None)
-    if verdict is None or twin is None:
-        return Wait("TwinGone", "Its twin is not there.", situation.poll)
-    if verdict.state is not ComplianceState.COMPLIANT:
-        message = f"{twin.name} is {verdict.state.value.replace('_', '-')}: {verdict.decisive.message}"
-        return Wait("TwinNotProven", message, situation.slow_poll)
-    if step.pool.mode == "System" and twin.mode != "System":
-        return Wait("TwinNotSystem", f"{twin.name} is no system pool, as {step.pool.name} is: set its mode to System.")
+    if replacement is None or twin is None:
+        message = f"The twin of {step.pool.name} was deleted while that was being replaced."
+        return Wait(TWIN_GONE, message, situation.poll)
+    if made_for(twin) != (replacement.pool, replacement.id):
+        message = f"{twin.name} does not carry the tag `{TAG}` of this replacement: another pool may have its name now."
+        return Wait("TwinNotOurs", message, situation.idle_poll)
+    if wait := _unlike(step.pool, twin):
+        return wait
+    if twin.stopped:
+        return Wait("TwinStopped", f"{twin.name} is stopped: start it, so that it takes pods and can be proven.")
+    if not twin.count:
+        message = f"{twin.name} has no nodes that could prove it and take the pods of {step.pool.name}: scale it up."
+        return Wait("TwinEmpty", message, situation.idle_poll)
+    verdict = next((one for one in situation.posture.pools if one.pool == twin.name), None)
+    if verdict is None or verdict.state is not ComplianceState.COMPLIANT:
+        is_so = f"{verdict.state.value.replace('_', '-')}: {verdict.decisive.message}" if verdict else "not judged."
+        return Wait("TwinNotProven", f"{twin.name} is {is_so}", situation.slow_poll)
     return None
 
 
@@ -103,20 +129,14 @@ def undrained(situation: Situation, step: Step) -> Wait | None:
         return refused_before(situation)
     if isinstance(seen, Unreadable):
         return Wait(seen.reason, seen.message, seen.retry_after or situation.idle_poll)
-    if seen is None or replacement is None:
+    if seen is None or seen.open or seen.to_evict:
         return None
-    if seen.bound.count:
-        message = (
-            f"Pods of it name the pool, or a label that no node of another pool has, and can't follow: {seen.bound}. "
-            "Let them run elsewhere."
-        )
-        return Wait(TIED, message, situation.slow_poll)
-    twin = next((one for one in situation.cluster.pools if one.name == replacement.twin), None)
-    if seen.left and twin and twin.count == 0 and not twin.body.get("enableAutoScaling"):
-        message = f"{twin.name} has no nodes that the pods of {step.pool.name} could go to: scale it up."
-        return Wait("TwinEmpty", message, situation.idle_poll)
-    if seen.left and not seen.open and not seen.to_evict:
+    if seen.left:
         return Wait("PodsLeaving", f"{len(seen.left)} evicted pods have not ended yet.", situation.poll)
+    if seen.unseen:
+        counted = "gives no number of nodes" if step.pool.count is None else f"counts {step.pool.count} nodes"
+        message = f"ARM {counted}, and {seen.unseen} more than Kubernetes shows may be there: nobody sees their pods."
+        return Wait("NodesUnseen", message, situation.slow_poll)
     return None
 
 
@@ -130,10 +150,11 @@ def refused_before(situation: Situation) -> Wait | None:
 
 
 IN_ORDER = frozenset(
-    {"OutsideWindow", "Blackout", "NoMaintenanceConfiguration", "Paused", "BreakerOpen", "PolicyNotApproved", "Exempt"}
-    | {"ModeDoesNotAct", "OwnerObjects"}
+    {"OutsideWindow", "Blackout", "NoMaintenanceConfiguration", "Paused", "BreakerOpen", "PolicyNotApproved"}
+    | {"ApprovalMissing", "Stopped"}
 )
-"""What people have decided themselves: while a replacement waits for it, nobody needs to be told that it waits."""
+"""What people have decided themselves, or are asked by name: while a replacement waits for it, nobody needs to be told
+that it waits."""
 
 
 def stage_of(situation: Situation, step: Step) -> Stage:

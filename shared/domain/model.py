@@ -567,6 +567,8 @@ class Replacement:
     """Fingerprint of the last record of a drain: the same attempt is not recorded again."""
     ends: str = ""
     """Why it is given up, as `Reason: message`; empty if it goes on."""
+    configuration: str = ""
+    """The old pool's configuration, as it was judged when this began: another one is another pool."""
 
 
 @dataclass(frozen=True, slots=True)

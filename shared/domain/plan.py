@@ -9,14 +9,16 @@ from datetime import timedelta
 
 from shared.domain.draining import Drained
 from shared.domain.evaluate import proof_due
+from shared.domain.giving_up import hopeless
 from shared.domain.handover import refused_before, under_way
 from shared.domain.model import Action, ActionKind, Deferral, Method, Notice, Plan
 from shared.domain.proofs import NODES_UNREADABLE
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due, put_body
+from shared.domain.timing import closes
 from shared.domain.twins import twin_name, twin_of
 from shared.domain.wait import Wait
-from shared.domain.waits import approvals_needed, barred, closes, waits, wanted
+from shared.domain.waits import approvals_needed, barred, waits, wanted
 
 
 def plan(situation: Situation) -> Plan:
@@ -24,8 +26,7 @@ def plan(situation: Situation) -> Plan:
     deferrals = _not_deleted(situation)
     if not situation.posture.in_scope:
         # Our own operation is followed to its end, and its place in the budget given back, all the same.
-        ours = situation.memory.operation or situation.memory.replacement
-        return Plan(None, tuple(deferrals), situation.poll if ours else None)
+        return Plan(None, tuple(deferrals), min(_of_ours(situation), default=None))
     notices: list[Notice] = []
     action: Action | None = None
     for step in due(situation):
@@ -86,8 +87,29 @@ def _going_on(situation: Situation, step: Step) -> Action:
     seen, pool = situation.drained, step.pool
     empty = isinstance(seen, Drained) and seen.empty
     method = Method.DELETE if empty else Method.DRAIN
-    ring, before = step.verdict.ring, closes(situation, step)
-    return Action(step.kind, pool.name, pool.etag or "", {}, {}, pool.count, ring, before=before, method=method)
+    return Action(
+        step.kind,
+        pool.name,
+        pool.etag or "",
+        {},
+        {},
+        pool.count,
+        step.verdict.ring,
+        approvals=approvals_needed(situation, step),
+        before=closes(situation, step),
+        method=method,
+    )
+
+
+def _of_ours(situation: Situation) -> Iterator[timedelta]:
+    """Yield how soon to come back for what we have begun ourselves."""
+    if situation.memory.operation:
+        yield situation.poll
+    replacement = situation.memory.replacement
+    # In a stopped cluster nothing can be done until somebody starts it: the next look is soon enough.
+    if replacement and not situation.cluster.stopped:
+        soon = hopeless(situation) or (replacement.ends and not replacement.waiting)
+        yield situation.poll if soon else situation.idle_poll
 
 
 def _requeue_after(situation: Situation, deferrals: list[Deferral]) -> timedelta | None:
@@ -97,10 +119,7 @@ def _requeue_after(situation: Situation, deferrals: list[Deferral]) -> timedelta
 
 def _worth_waiting(situation: Situation, deferrals: list[Deferral]) -> Iterator[timedelta]:
     yield from (deferral.until - situation.now for deferral in deferrals if deferral.until)
-    if situation.memory.replacement:
-        yield situation.idle_poll
-    if situation.memory.operation:
-        yield situation.poll
+    yield from _of_ours(situation)
     reasons = {finding.reason for verdict in situation.posture.pools for finding in verdict.findings}
     if "ProofSettling" in reasons:
         yield situation.poll

@@ -6,13 +6,13 @@ Pure. Whatever people have set is carried over as ARM shows it; where no twin is
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from shared.domain.capability import incapable, successor
 from shared.domain.checks import Subject
-from shared.domain.codec import fingerprint
-from shared.domain.model import READ_ONLY, Cluster, Pool
-from shared.domain.policy import Policy
+from shared.domain.model import READ_ONLY, Cluster, Pool, Replacement, Stage
+from shared.domain.policy import Policy, stricter
 from shared.domain.settings import Fips, OsSku
 
 TAG = "fipswarden-replaces"
@@ -22,7 +22,9 @@ _LONGEST, _LONGEST_WINDOWS = 12, 6
 """AKS, "Create node pools" (use-windows-containers): up to 12 characters on Linux, up to 6 on Windows."""
 NOT_CARRIED = frozenset({*READ_ONLY, "name", "virtualMachineNodesStatus"})
 """What describes the old pool alone; the status of single machines is not marked as read-only by the SDK, and is."""
-_VARIES = frozenset({"count", "tags", "powerState", "enableFIPS", "osSKU", "orchestratorVersion"})
+_VARIES = frozenset({"count", "minCount", "tags", "powerState", "enableFIPS", "osSKU", "orchestratorVersion"})
+"""In what a twin may differ: what it is made for, what goes on by itself, and how many nodes it has at least, which
+people raise to have it proven."""
 _ASKS = {"enableFIPS": True}
 
 
@@ -48,6 +50,10 @@ def _os_sku(subject: Subject) -> str:
 def impossible(subject: Subject, policy: Policy) -> NoTwin | None:
     """Say why a pool can't be replaced, or why that would come to no end; None if nothing is known against it."""
     pool, cluster = subject.pool, subject.cluster
+    if pool.mode == "Gateway":
+        # azure-docs, AKS, "istio-add-on-egress-gateway": one that they name is not to be deleted.
+        message = f"{pool.name} is a gateway pool, which StaticGatewayConfigurations name: another one can't follow it."
+        return NoTwin("GatewayPool", message)
     changes = twin_changes(subject)
     if not changes:
         cannot = incapable(pool, today=subject.now.date())
@@ -60,7 +66,7 @@ def impossible(subject: Subject, policy: Policy) -> NoTwin | None:
     if not name:
         return NoTwin("NoTwinName", f"No name is free for a pool that replaces {pool.name}.")
     twin = replace(pool, name=name, enable_fips=True, os_sku=str(changes["osSKU"]))
-    asked = policy.rule_for(cluster, twin)
+    asked = stricter(policy.rule_for(cluster, twin), subject.settings)
     if asked.settings.fips is not Fips.REQUIRED:
         message = f"Rule {asked.name} would hold for {name}, and does not ask for FIPS there: it could not be proven."
         return NoTwin("TwinNotAsked", message)
@@ -104,11 +110,20 @@ def twin_of(cluster: Cluster, pool: str) -> Pool | None:
     return next((one for one in cluster.pools if made_for(one)[0] == pool), None)
 
 
-def fits(pool: Pool, twin: Pool) -> bool:
-    """Say whether a pool still is what a twin of another one would be made with."""
-    return _settings(pool) == _settings(twin) and twin.os_type == pool.os_type
+def differing(pool: Pool, twin: Pool) -> tuple[str, ...]:
+    """Return the settings in which a pool is not what a twin of another one is made with, by ARM's names."""
+    names = sorted((pool.body.keys() | twin.body.keys()) - NOT_CARRIED - _VARIES)
+    # Nothing at all and what is empty is the same to ARM.
+    return tuple(name for name in names if (pool.body.get(name) or None) != (twin.body.get(name) or None))
 
 
-def _settings(pool: Pool) -> str:
-    left_out = NOT_CARRIED | _VARIES
-    return fingerprint({key: value for key, value in pool.body.items() if key not in left_out and value})
+def remade(cluster: Cluster, pool: str, at: datetime) -> Replacement | None:
+    """Return the replacement that a pool's twin tells of, where it was forgotten with the rollout row.
+
+    What the pool was like when it began is not known any more: only its twin shows it.
+    """
+    old, twin = next((one for one in cluster.pools if one.name == pool), None), twin_of(cluster, pool)
+    if old is None or twin is None:
+        return None
+    same = old.configuration if not differing(old, twin) else ""
+    return Replacement(made_for(twin)[1], pool, twin.name, at, at, Stage.PROVING, configuration=same)

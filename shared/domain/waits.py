@@ -1,24 +1,31 @@
 """Why a step that is due is not taken: every limit of the policy, in one order, each with a reason and an end."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from shared.domain.addresses import is_address
-from shared.domain.budget import Refusal, Wanted, agreed, refusal
+from shared.domain.budget import Place, Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable
 from shared.domain.checks import Subject
-from shared.domain.handover import busy_replacing, no_twin, stopped, tied, under_way, undrained, unproven_twin
+from shared.domain.handover import (
+    busy_replacing,
+    changed,
+    no_twin,
+    stopped,
+    tied,
+    under_way,
+    undrained,
+    unproven_twin,
+)
 from shared.domain.legible import illegible
-from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import AT_REST, ActionKind, Cluster, ComplianceState, Mode, Notice
 from shared.domain.risks import risked
 from shared.domain.settings import OsSku, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step, approval_fingerprint, describe, step_fingerprint
 from shared.domain.throttle import paced
+from shared.domain.timing import closed, opens, skips, too_new
 from shared.domain.wait import Wait
-from shared.domain.windows import Closed, Open, opening
 
 _NOTICE_HOLDS = timedelta(days=30)
 """How long after the time that an owner was told a reimage may still begin; then he is told again."""
@@ -34,9 +41,16 @@ def waits(situation: Situation, step: Step) -> Wait | None:
 
 
 def all_waits(situation: Situation, step: Step) -> Iterator[Wait]:
-    """Yield every kind of reason that a step has to wait for, in the order in which they are asked."""
-    begins = (_forbidden, _impossible, _not_yet, harmful, _not_agreed, _no_place, _unnoticed, _closed)
-    goes_on = (_forbidden, _impossible, _not_yet, _policy_not_agreed, stopped, unproven_twin, _closed, undrained)
+    """Yield every kind of reason that a step has to wait for, in the order in which they are asked.
+
+    These are all the conditions of a disruptive step. A replacement that is under way is asked the second list before
+    each of its parts, in the look that takes it: a cordon, an eviction, the deletion.
+    """
+    begins = (_forbidden, _impossible, _not_yet, harmful, _not_agreed, _no_place, _unnoticed, closed)
+    goes_on = (
+        *(_forbidden, changed, _impossible, _not_yet, stopped, _no_place, _not_agreed),
+        *(unproven_twin, closed, harmful, undrained),
+    )
     for reason in goes_on if under_way(situation, step) else begins:
         if found := reason(situation, step):
             yield found
@@ -130,7 +144,7 @@ def _not_yet(situation: Situation, step: Step) -> Wait | None:
         return Wait("OperationInProgress", f"Our operation on {operation.pool} has not ended.", situation.poll)
     if busy := _busy(situation.cluster):
         return Wait("ClusterBusy", f"AKS runs another operation: {busy}.", situation.slow_poll)
-    if left := _too_new(step):
+    if left := too_new(step):
         return Wait("NewPool", "The pool was created a moment ago: the policy waits.", left)
     return None
 
@@ -149,75 +163,30 @@ def harmful(situation: Situation, step: Step) -> Wait | None:
     """What runs on the pool and would not bear it, as it was read last: `shared.workloads` reads it before a step."""
     known = step.subject.memory.workloads
     left = known.until - situation.now if known else situation.poll
-    for reason, message in (*risked(step.subject, step.kind, assuming=situation.assuming), *tied(step)):
+    evicting = under_way(situation, step)
+    found = risked(step.subject, step.kind, assuming=situation.assuming, evicting=evicting)
+    for reason, message in (*found, *tied(step)):
         return Wait(reason, message, max(left, situation.poll))
     return None
 
 
-def _age(subject: Subject) -> timedelta | None:
-    """Return how long ago a pool was created, as far as that is known."""
-    known = [at for at in (subject.memory.first_seen, subject.cluster.created) if at]
-    return subject.now - max(known) if known else None
-
-
-def is_new(subject: Subject) -> bool:
-    """Say whether a pool is new for certain: by when its cluster was made, or a look last saw that it was not there."""
-    known = [at for at in (subject.memory.absent, subject.cluster.created) if at]
-    return bool(known) and subject.now - max(known) < subject.settings.new_pools.within
-
-
-def _too_new(step: Step) -> timedelta | None:
-    age = _age(step.subject)
-    if age is None:
-        return None
-    left = step.subject.settings.new_pools.enforce_after - age
-    return left if left > timedelta() else None
-
-
-def _skips(subject: Subject, what: Skip) -> bool:
-    return is_new(subject) and what in subject.settings.new_pools.skip
-
-
-def _closed(situation: Situation, step: Step) -> Wait | None:
-    """Whether a reimage may begin at this time."""
-    for opening_ in _openings(situation, step):
-        if isinstance(opening_, Closed):
-            after = opening_.until - situation.now if opening_.until else _REREAD
-            return Wait(opening_.reason, opening_.message, after)
-    return None
-
-
-def closes(situation: Situation, step: Step) -> datetime | None:
-    """Return when the first of the windows that are open closes; None if none does."""
-    ends = [one.until for one in _openings(situation, step) if isinstance(one, Open) and one.until]
-    return min(ends, default=None)
-
-
-def _opens(situation: Situation, step: Step, at: datetime) -> datetime:
-    """Return when, from a time on, all windows are open for the first time, as far as that is known."""
-    closed = [one for one in _openings(replace(situation, now=at), step) if isinstance(one, Closed)]
-    return max((one.until for one in closed if one.until), default=at)
-
-
-def _openings(situation: Situation, step: Step) -> Iterator[Open | Closed]:
-    settings, skips = step.subject.settings, _skips(step.subject, Skip.WINDOW)
-    # A blackout holds for a new pool, too: nothing runs on it yet, but nobody is there to see to it either.
-    yield opening(() if skips else settings.windows, settings.blackouts, situation.now)
-    if settings.cluster_maintenance and not skips:
-        own = opening_by_cluster(situation.maintenance, situation.now)
-        if not isinstance(own, NoMaintenanceConfiguration):
-            yield own
-        elif not settings.windows:
-            message = "The policy asks for the cluster's own maintenance window, and none is configured for its nodes."
-            yield Closed(None, "NoMaintenanceConfiguration", message)
-
-
 def _no_place(situation: Situation, step: Step) -> Wait | None:
-    """Whether the budget has a place."""
+    """Whether the budget has a place; a replacement that is under way has one, unless that was taken from it."""
+    if under_way(situation, step) and (mine := situation.budget.places.get(situation.cluster.id.key)):
+        return _not_its_own(situation, mine)
     place = wanted(situation, step)
     found = refusal(situation.budget, situation.rules.policy, place, situation.now)
     found = found or paced(situation.budget, place.subscription, situation.now)
     return _refused(found, situation) if found else None
+
+
+def _not_its_own(situation: Situation, place: Place) -> Wait | None:
+    """Whether the cluster's place is that of another step, which has not given it back."""
+    replacement = situation.memory.replacement
+    if replacement and place.intent == replacement.id:
+        return None
+    message = f"The cluster's place in the budget is that of another step, on {place.pool}, and not given back yet."
+    return Wait("PlaceTaken", message, situation.slow_poll)
 
 
 def _refused(found: Refusal, situation: Situation) -> Wait:
@@ -228,13 +197,19 @@ def wanted(situation: Situation, step: Step) -> Wanted:
     """Return the place in the budget that a step needs."""
     ring = situation.rules.policy.ring_for(situation.cluster, step.pool)
     cluster = situation.cluster.id
-    skip = _skips(step.subject, Skip.SOAK)
+    skip = skips(step.subject, Skip.SOAK)
     return Wanted(cluster.key, step.pool.name, cluster.subscription, ring, step.pool.count, skip)
 
 
 def approvals_needed(situation: Situation, step: Step) -> tuple[str, ...]:
-    """Return the fingerprints of the approvals that a step uses up; that of a policy is no such: it goes on to hold."""
-    return (approval_fingerprint(situation.cluster, step),) if step.verdict.mode is Mode.APPROVE else ()
+    """Return the fingerprints of the approvals that a step uses up; that of a policy is no such: it goes on to hold.
+
+    A replacement goes on with those that its place was taken with: its pool is still the same, or it would not.
+    """
+    place = situation.budget.places.get(situation.cluster.id.key)
+    if step.verdict.mode is not Mode.APPROVE or (under_way(situation, step) and place and place.approvals):
+        return ()
+    return (approval_fingerprint(situation.cluster, step),)
 
 
 def _not_agreed(situation: Situation, step: Step) -> Wait | None:
@@ -264,7 +239,7 @@ def _unnoticed(situation: Situation, step: Step) -> Wait | None:
     # Of another step than this one nobody was told.
     at = memory.noticed if memory.noticed_of == step_fingerprint(step) else None
     if at is None or situation.now - at > notice.before + _NOTICE_HOLDS:
-        until = _opens(situation, step, situation.now + notice.before)
+        until = opens(situation, step, situation.now + notice.before)
         tagged = (_tag(step.subject, notice.owner_tag) or "").strip()
         owner = tagged if is_address(tagged) else notice.owner
         told = Notice(step.pool.name, owner, until, notice.objection_tag, step_fingerprint(step), step.kind)

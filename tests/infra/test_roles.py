@@ -46,6 +46,13 @@ REASONS = {
     "fipswarden-node-drainer": {
         f"{AKS}/nodes/write": "cordons the old pool's nodes, and uncordons them after an abort",
         f"{AKS}/pods/write": "evictions; Azure has no action for them alone",
+        **{
+            f"{AKS}/{what}/read": "what makes pods that name the old pool, though it has none now"
+            for what in (
+                *("apps/deployments", "apps/statefulsets", "apps/daemonsets", "apps/replicasets"),
+                *("batch/cronjobs", "batch/jobs"),
+            )
+        },
     },
     "fipswarden-run-command": {
         f"{AKS}/runcommand/action": "the way into clusters whose API server can't be reached",
@@ -214,7 +221,7 @@ def test_the_manifest_for_clusters_without_azure_rbac_gives_what_the_roles_give(
     assert narrowed == [list(NAMESPACES)]
 
 
-def test_the_manifest_of_the_drainer_gives_cordons_and_evictions_alone() -> None:
+def test_the_manifest_of_the_drainer_changes_nothing_but_by_cordons_and_evictions() -> None:
     manifests = list(yaml.safe_load_all((INFRA / "kubernetes" / "node-drainer.yaml").read_text()))
     given = {
         (resource, verb)
@@ -223,7 +230,8 @@ def test_the_manifest_of_the_drainer_gives_cordons_and_evictions_alone() -> None
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    assert given == {("nodes", "patch"), ("pods/eviction", "create")}
+    listed = {what.split("/")[-2] for what in REASONS["fipswarden-node-drainer"] if what.endswith("/read")}
+    assert given == {("nodes", "patch"), ("pods/eviction", "create"), *((what, "list") for what in listed)}
 
 
 def test_the_ids_of_built_in_roles_are_microsofts() -> None:
