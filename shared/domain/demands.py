@@ -164,9 +164,13 @@ def _term(term: Mapping[str, Any]) -> Term:
 
 def _requirements(found: Any) -> tuple[Requirement, ...]:
     return tuple(
-        Requirement(str(one.get("key")), str(one.get("operator")), tuple(str(each) for each in one.get("values") or ()))
+        Requirement(str(one.get("key")), str(one.get("operator")), tuple(map(str, _list(one.get("values")))))
         for one in _dicts(found)
     )
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
 
 
 def _dict(value: Any) -> Mapping[str, Any]:
@@ -174,4 +178,4 @@ def _dict(value: Any) -> Mapping[str, Any]:
 
 
 def _dicts(value: Any) -> Sequence[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [each for each in _list(value) if isinstance(each, dict)]

@@ -6,7 +6,7 @@ Pure. Whatever it waits for, both pools stay as they are.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from shared.domain.budget import breaker_open
+from shared.domain.budget import Place, breaker_open
 from shared.domain.checks import TWIN_GONE
 from shared.domain.model import ActionKind, ComplianceState, Method, Pool, Stage, Unreadable
 from shared.domain.situation import Situation
@@ -85,6 +85,15 @@ def changed(situation: Situation, step: Step) -> Wait | None:
         return None
     message = f"Somebody changed {step.pool.name} while it was being replaced: it is judged, and agreed to, anew."
     return Wait(POOL_CHANGED, message, situation.poll)
+
+
+def not_its_own(situation: Situation, place: Place) -> Wait | None:
+    """Whether the cluster's place in the budget is that of another step, which has not given it back."""
+    replacement = situation.memory.replacement
+    if replacement and place.intent == replacement.id:
+        return None
+    message = f"The cluster's place in the budget is that of another step, on {place.pool}, and not given back yet."
+    return Wait("PlaceTaken", message, situation.slow_poll)
 
 
 def stopped(situation: Situation, _: Step) -> Wait | None:

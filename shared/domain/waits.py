@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from shared.domain.addresses import is_address
-from shared.domain.budget import Place, Refusal, Wanted, agreed, refusal
+from shared.domain.budget import Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable
 from shared.domain.checks import Subject
 from shared.domain.handover import (
     busy_replacing,
     changed,
     no_twin,
+    not_its_own,
     stopped,
     tied,
     under_way,
@@ -173,20 +174,11 @@ def harmful(situation: Situation, step: Step) -> Wait | None:
 def _no_place(situation: Situation, step: Step) -> Wait | None:
     """Whether the budget has a place; a replacement that is under way has one, unless that was taken from it."""
     if under_way(situation, step) and (mine := situation.budget.places.get(situation.cluster.id.key)):
-        return _not_its_own(situation, mine)
+        return not_its_own(situation, mine)
     place = wanted(situation, step)
     found = refusal(situation.budget, situation.rules.policy, place, situation.now)
     found = found or paced(situation.budget, place.subscription, situation.now)
     return _refused(found, situation) if found else None
-
-
-def _not_its_own(situation: Situation, place: Place) -> Wait | None:
-    """Whether the cluster's place is that of another step, which has not given it back."""
-    replacement = situation.memory.replacement
-    if replacement and place.intent == replacement.id:
-        return None
-    message = f"The cluster's place in the budget is that of another step, on {place.pool}, and not given back yet."
-    return Wait("PlaceTaken", message, situation.slow_poll)
 
 
 def _refused(found: Refusal, situation: Situation) -> Wait:

@@ -49,7 +49,7 @@ from shared.domain.model import (
     Unreadable,
 )
 from shared.domain.observe import NODES
-from shared.domain.observe_workloads import PODS, read_host, read_left
+from shared.domain.observe_workloads import PODS, read_left, read_place
 from shared.domain.openings import Closed, Open
 from shared.domain.records import Head
 from shared.domain.steps import put_body
@@ -58,7 +58,7 @@ from shared.domain.workloads import Names
 from shared.nodes import list_nodes
 from shared.ports import Clusters, Fleet, Kubernetes, KubernetesApi
 from shared.proving import Proving
-from shared.workloads import Surveyed, read_workloads
+from shared.workloads import Asked, Surveyed, read_workloads
 from tests.protocol.lab import ruled
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
@@ -498,7 +498,7 @@ def test_what_the_app_may_not_read_is_missing_from_the_fleet(face: Face) -> None
 
 
 def surveyed(face: Face, *pools: str) -> Surveyed:
-    return read_workloads(face.kubernetes, read(face), ENTRA_ONLY, pools, seed.EPOCH)
+    return read_workloads(face.kubernetes, read(face), ENTRA_ONLY, Asked(pools), seed.EPOCH)
 
 
 def test_what_a_reimage_would_harm_is_read_pool_by_pool(face: Face) -> None:
@@ -517,6 +517,16 @@ def test_what_a_reimage_would_harm_is_read_pool_by_pool(face: Face) -> None:
     assert str(apps.tied) == "default/Pod/debug, default/StatefulSet/ledger"
     assert str(apps.budgets) == str(batch.budgets) == "default/PodDisruptionBudget/never"
     assert (batch.smb, batch.unmanaged_pods, batch.unreadable) == (Names(), Names(), "")
+
+
+def test_what_makes_pods_for_a_pool_that_is_to_go_is_read_though_it_has_none(face: Face) -> None:
+    with face.world.entered():
+        cluster = face.world.cluster_by_id(CLUSTER.arm_id)
+        for kind in ("CronJob", "Deployment", "StatefulSet", "DaemonSet", "Job"):
+            kube.add_workload(cluster, kind.lower(), kind=kind, replicas=0, nodeSelector={"agentpool": "batch"})
+    found = read_workloads(face.kubernetes, read(face), ENTRA_ONLY, Asked(("batch",), {"batch": ""}), seed.EPOCH)
+    kinds = sorted(name.split("/")[1] for name in found.pools["batch"].tied.first)
+    assert kinds == ["CronJob", "DaemonSet", "Deployment", "Job", "StatefulSet"]
 
 
 def test_the_nodes_of_a_small_pool_are_asked_one_by_one(face: Face) -> None:
@@ -737,12 +747,12 @@ def test_nodes_are_cordoned_and_uncordoned_and_pods_evicted_as_budgets_allow(fac
     clock.advance(timedelta(minutes=1))
     with face.kubernetes.open(read(face), ENTRA_ONLY) as api:
         assert not isinstance(api, Unreadable)
-        hosts = [host for host in listed(api, NODES, read_host) if host.pool == "batch"]
+        hosts = [host for host in listed(api, NODES, read_place) if host.pool == "batch"]
         first = hosts[0].name
         (answer,) = api.send("PATCH", [draining.cordon(first, ID)])
         assert isinstance(answer, Answered)
         assert answer.ok
-        marks = {host.name: (host.cordoned, host.cordoned_for) for host in listed(api, NODES, read_host)}
+        marks = {host.name: (host.cordoned, draining.cordoned_for(host)) for host in listed(api, NODES, read_place)}
         assert marks[first] == (True, ID)
         assert sum(cordoned for cordoned, _ in marks.values()) == 1
 
@@ -754,7 +764,7 @@ def test_nodes_are_cordoned_and_uncordoned_and_pods_evicted_as_budgets_allow(fac
         assert sorted(statuses[1:]) == [201, 429]
 
         api.send("PATCH", [draining.uncordon(first)])
-        (host,) = [host for host in listed(api, NODES, read_host) if host.name == first]
+        (host,) = [host for host in listed(api, NODES, read_place) if host.name == first]
         assert (host.cordoned, CORDON in host.labels) == (False, False)
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from shared.domain import handover
-from shared.domain.budget import Budget
+from shared.domain.budget import Approval, Budget, Place
 from shared.domain.draining import Drained, Left
 from shared.domain.explain import explain
+from shared.domain.giving_up import hopeless
 from shared.domain.handover import stage_of
 from shared.domain.model import (
     ActionKind,
@@ -22,16 +23,18 @@ from shared.domain.model import (
     OutcomeState,
     PoolMemory,
     Proof,
+    ProofLevel,
     Replacement,
     Stage,
     Unreadable,
 )
 from shared.domain.plan import plan
+from shared.domain.policy import Disruption
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import Strategy
+from shared.domain.settings import Fips, Notice, ProofSettings, Risk, Strategy, WorkloadSettings
 from shared.domain.situation import Situation
 from shared.domain.steps import due
-from shared.domain.workloads import Names, unread
+from shared.domain.workloads import unread
 from tests.builders import (
     NOW,
     POLL,
@@ -40,6 +43,7 @@ from tests.builders import (
     cluster,
     cluster_id,
     disabled,
+    exemption,
     memory,
     operation,
     profile,
@@ -53,8 +57,9 @@ HOUR = timedelta(hours=1)
 SLOW, IDLE = 4 * POLL, 20 * POLL
 ID = "0123456789abcdef0123456789abcdef"
 REPLACING = book(strategy=Strategy.REPLACE)
-UNDER_WAY = Replacement(ID, "old", "oldf", NOW - HOUR, NOW - HOUR / 2)
 OLD = disabled("old", osSKU="Flatcar")
+CONFIGURATION = cluster(OLD).pools[0].configuration
+UNDER_WAY = Replacement(ID, "old", "oldf", NOW - HOUR, NOW - HOUR / 2, configuration=CONFIGURATION)
 TWIN = profile("oldf", osSKU="AzureLinux3", tags={"fipswarden-replaces": f"old:{ID}"})
 
 
@@ -65,12 +70,12 @@ def twin(**changes: Any) -> dict[str, Any]:
 
 def left(**changes: Any) -> Left:
     """A pod that is still there."""
-    return replace(
-        Left("pay", "web-0", "u1", "n1", "pay/StatefulSet/web", going=False, pools=(), selector={}), **changes
-    )
+    return replace(Left("pay", "web-0", "u1", "n1", "pay/StatefulSet/web", going=False), **changes)
 
 
 ALONE = cluster(OLD)
+PLACE = Place(ID, "old", SUBSCRIPTION, "", 3, NOW)
+APPROVING = book(Mode.APPROVE, strategy=Strategy.REPLACE)
 BUSY = Drained(left=(left(),))
 
 
@@ -85,16 +90,23 @@ class Row:
     replacement: Replacement | None = None
     drained: Drained | Unreadable | None = None
     budget: Budget = field(default_factory=Budget)
+    place: Place | None = PLACE
+    """The cluster's place, where a replacement is under way."""
     pool: str = "old"
 
     def situation(self) -> Situation:
         """The situation."""
         known = {"oldf": proof(), **(self.pools or {})}
         made = replace(memory(**known), replacement=self.replacement)
-        return situation(self.read, rules=self.rules, memory=made, drained=self.drained, budget=self.budget)
+        held = {self.read.id.key: self.place} if self.replacement and self.place else {}
+        budget = replace(self.budget, places=held)
+        return situation(self.read, rules=self.rules, memory=made, drained=self.drained, budget=budget)
 
 
 BOTH = cluster(OLD, TWIN)
+TIED_WORKLOADS = PoolMemory(workloads=workloads(tied=("pay/Deployment/pinned",)))
+UNREAD = PoolMemory(workloads=unread(NOW, "Unreachable: no.", passing=True))
+SMB = PoolMemory(workloads=workloads(smb=("pay/Deployment/share",)))
 PAST = replace(UNDER_WAY, waiting="PdbBlocked: no.", not_before=NOW + 3 * POLL)
 ROWS: dict[str, list[Row]] = {
     "NoTwin": [
@@ -111,14 +123,54 @@ ROWS: dict[str, list[Row]] = {
     ],
     "TwinUnprovable": [Row(None, cluster(disabled("old", osType="Windows", osSKU="Windows2019")))],
     "ReplacedBefore": [Row(None, BOTH, pools={"oldf": PoolMemory(replaced=ID)})],
-    "TwinUnfinished": [Row(None, cluster(OLD, twin(provisioningState="Failed")))],
-    "TwinDiffers": [Row(None, cluster(OLD, twin(maxPods=30))), Row(None, cluster(OLD, twin(mode="System")))],
+    "TwinUnfinished": [
+        Row(None, cluster(OLD, twin(provisioningState="Failed"))),
+        Row(None, cluster(OLD, twin(provisioningState="Canceled")), replacement=UNDER_WAY, drained=Drained()),
+    ],
+    "TwinDiffers": [
+        Row(None, cluster(OLD, twin(maxPods=30))),
+        Row(None, cluster(OLD, twin(mode="System"))),
+        Row(None, cluster(OLD, twin(nodeLabels={"a": "b"})), replacement=UNDER_WAY, drained=Drained()),
+    ],
     "TiedToPool": [
-        Row(HOUR, pools={"old": PoolMemory(workloads=workloads(tied=("pay/Deployment/pinned",)))}),
-        Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(bound=Names(("pay/Deployment/pinned",), 1))),
+        Row(HOUR, pools={"old": TIED_WORKLOADS}),
+        Row(HOUR, BOTH, replacement=UNDER_WAY, drained=Drained(), pools={"old": TIED_WORKLOADS}),
     ],
     "WorkloadsUnreadable": [
-        Row(timedelta(minutes=15), pools={"old": PoolMemory(workloads=unread(NOW, "Unreachable: no.", passing=True))}),
+        Row(timedelta(minutes=15), pools={"old": UNREAD}),
+        Row(timedelta(minutes=15), BOTH, replacement=UNDER_WAY, drained=Drained(), pools={"old": UNREAD}),
+    ],
+    "SmbVolumes": [
+        Row(HOUR, BOTH, replacement=UNDER_WAY, drained=Drained(), pools={"old": SMB}),
+    ],
+    "UnmanagedPods": [
+        Row(HOUR, BOTH, book(strategy=Strategy.REPLACE, workloads=WorkloadSettings(unmanaged_pods=Risk.DEFER)),
+            replacement=UNDER_WAY, drained=BUSY, pools={"old": PoolMemory(workloads=workloads(unmanaged_pods=("x",)))}),
+    ],
+    "PoolChanged": [
+        Row(POLL, cluster({**OLD, "tags": {"a": "b"}}, TWIN), replacement=UNDER_WAY, drained=Drained()),
+        Row(POLL, BOTH, replacement=replace(UNDER_WAY, configuration=""), drained=Drained()),
+    ],
+    "ModeDoesNotAct": [
+        Row(None, BOTH, book(Mode.AUDIT, strategy=Strategy.REPLACE), replacement=UNDER_WAY),
+    ],
+    "ApprovalMissing": [Row(HOUR, BOTH, APPROVING, replacement=UNDER_WAY, drained=Drained())],
+    "PlaceTaken": [Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(), place=replace(PLACE, intent="f" * 32))],
+    "Spacing": [
+        Row(HOUR / 2, BOTH, book(strategy=Strategy.REPLACE, disruption=Disruption(spacing=HOUR)),
+            replacement=UNDER_WAY, drained=Drained(), place=None, budget=Budget(last_begun=NOW - HOUR / 2)),
+    ],
+    "TwinNotOurs": [
+        Row(IDLE, cluster(OLD, twin(tags={})), replacement=UNDER_WAY, drained=Drained()),
+        Row(IDLE, cluster(OLD, twin(tags={"fipswarden-replaces": f"old:{'f' * 32}"})), replacement=UNDER_WAY),
+    ],
+    "TwinStopped": [
+        Row(None, cluster(OLD, twin(powerState={"code": "Stopped"})), replacement=UNDER_WAY, drained=Drained()),
+    ],
+    "GatewayPool": [Row(None, cluster({**OLD, "mode": "Gateway"}))],
+    "NodesUnseen": [
+        Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(unseen=1)),
+        Row(SLOW, cluster({**OLD, "count": None}, TWIN), replacement=UNDER_WAY, drained=Drained(unseen=1)),
     ],
     "ReplacementInProgress": [
         Row(SLOW, cluster(OLD, TWIN, disabled("other")), replacement=PAST, pool="other"),
@@ -131,8 +183,10 @@ ROWS: dict[str, list[Row]] = {
     ],
     "TwinGone": [Row(POLL, replacement=UNDER_WAY)],
     "TwinNotProven": [Row(SLOW, BOTH, replacement=UNDER_WAY, pools={"oldf": proof(disagreeing=("n7",))})],
-    "TwinNotSystem": [Row(None, cluster({**OLD, "mode": "System"}, TWIN), replacement=UNDER_WAY)],
-    "TwinEmpty": [Row(IDLE, cluster(OLD, twin(count=0)), replacement=UNDER_WAY, drained=BUSY)],
+    "TwinEmpty": [
+        Row(IDLE, cluster(OLD, twin(count=0)), replacement=UNDER_WAY, drained=BUSY),
+        Row(IDLE, cluster(OLD, twin(count=0, minCount=0)), replacement=UNDER_WAY, drained=Drained()),
+    ],
     "PodsLeaving": [Row(POLL, BOTH, replacement=UNDER_WAY, drained=Drained(left=(left(going=True),)))],
     "PodsReturn": [Row(3 * POLL, BOTH, replacement=replace(PAST, waiting="PodsReturn: web."))],
     "PdbBlocked": [Row(3 * POLL, BOTH, replacement=PAST)],
@@ -251,8 +305,90 @@ def test_people_agree_to_the_whole_twin() -> None:
 
 
 def test_a_look_comes_back_to_a_replacement_whatever_holds_it() -> None:
-    made = Row(None, cluster({**OLD, "mode": "System"}, TWIN), replacement=UNDER_WAY).situation()
+    made = Row(None, cluster(OLD, twin(maxPods=30)), replacement=UNDER_WAY).situation()
     assert plan(made).requeue_after == IDLE
+    asleep = replace(made, cluster=replace(made.cluster, stopped=True))
+    assert plan(asleep).requeue_after is None, "but to one that nobody can go on with until it is started"
+
+
+def test_what_a_replacement_was_begun_with_is_agreed_to_and_nothing_else() -> None:
+    """Its place keeps the approvals that it was taken with; whoever asks for them later asks for what is there now."""
+    word = Approval("bob", NOW, NOW + HOUR, "replace old")
+    row = Row(None, BOTH, APPROVING, replacement=UNDER_WAY, drained=Drained())
+    (missing,) = plan(row.situation()).deferrals
+    assert missing.reason == "ApprovalMissing"
+
+    held = plan(replace(row, place=replace(PLACE, approvals={"any": word})).situation()).action
+    assert held
+    assert (held.method, held.approvals) == (Method.DELETE, ())
+    opened = plan(replace(row, budget=Budget(approvals={missing.approval: word})).situation()).action
+    assert opened
+    assert (opened.method, opened.approvals) == (Method.DELETE, (missing.approval,))
+
+
+def test_a_step_of_another_kind_on_the_pool_itself_waits_for_its_own_replacement() -> None:
+    made = Row(None, cluster(disabled("old"), TWIN), replacement=UNDER_WAY).situation()
+    (found,) = plan(made).deferrals
+    assert found.reason == "ReplacementInProgress"
+    assert found.message == "Its own replacement by oldf goes on, or is given up, first."
+
+
+def test_budgets_are_asked_by_each_eviction_and_not_before_all_of_them() -> None:
+    """Between two evictions a budget allows none for a moment, which is no reason to read everything anew."""
+    known = PoolMemory(workloads=workloads(budgets=("pay/PodDisruptionBudget/web",)))
+    begins = plan(Row(None, pools={"old": known}).situation())
+    assert [one.reason for one in begins.deferrals] == ["PdbBlocked"]
+    assert plan(Row(None, BOTH, replacement=UNDER_WAY, drained=BUSY, pools={"old": known}).situation()).action
+
+
+EXEMPTING = book(strategy=Strategy.REPLACE, exemptions=(exemption(),))
+OBJECTING = book(strategy=Strategy.REPLACE, notice=Notice(objection_tag="fips-object"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "row"),
+    [
+        ("", Row(None, BOTH)),
+        ("", Row(None, cluster(OLD, twin(provisioningState="Failed")))),
+        ("", Row(None, BOTH, budget=Budget(paused=True))),
+        ("", Row(None, cluster({**OLD, "enableFIPS": None}, TWIN))),
+        ("", Row(None, BOTH, replace(book(Mode.AUDIT), trouble="The policy can't be read."))),
+        ("TwinGone", Row(None)),
+        ("TwinGone", Row(None, budget=Budget(paused=True))),
+        ("PoolChanged", Row(None, cluster({**OLD, "maxPods": 50}, TWIN))),
+        ("ModeDoesNotAct", Row(None, BOTH, book(Mode.ALERT, strategy=Strategy.REPLACE))),
+        ("Exempt", Row(None, BOTH, EXEMPTING)),
+        ("OwnerObjects", Row(None, cluster({**OLD, "tags": {"fips-object": "no"}}, TWIN), OBJECTING)),
+        ("NotAsked", Row(None, BOTH, book())),
+        ("NotAsked", Row(None, cluster(disabled("old"), TWIN))),
+        ("NotAsked", Row(None, cluster({**OLD, "enableFIPS": True}, TWIN))),
+        ("NotAsked", Row(None, BOTH, book(strategy=Strategy.REPLACE, fips=Fips.ANY))),
+        ("OutOfScope", Row(None, BOTH, REPLACING.of_nothing())),
+    ],
+)
+def test_what_people_have_decided_or_changed_ends_a_replacement(reason: str, row: Row) -> None:
+    made = replace(row, replacement=UNDER_WAY, drained=Drained()).situation()
+    assert hopeless(made).partition(": ")[0] == reason
+    if reason:
+        assert plan(made).action is None
+        assert plan(made).requeue_after == POLL
+    running = replace(made.memory, operation=operation("old", kind=ActionKind.REPLACE, method=Method.CREATE))
+    assert hopeless(replace(made, memory=running)) == "", "what AKS was asked to do comes to its end first"
+
+
+def test_the_nodes_of_a_twin_are_asked_as_deep_as_those_of_its_pool_would_be() -> None:
+    defaults = REPLACING.policy.defaults
+    deep = replace(defaults, proof=ProofSettings(ProofLevel.KERNEL, image="busybox"))
+    both = (
+        replace(rule("old", Mode.ENFORCE, pools=("old",)), settings=deep),
+        replace(rule("twins", Mode.ENFORCE, pools=("oldf",)), settings=defaults),
+    )
+    row = Row(None, BOTH, book(rules=both), replacement=UNDER_WAY, drained=Drained())
+
+    (found,) = plan(row.situation()).deferrals
+    assert found.reason == "TwinNotProven"
+    assert "ProofLevelMissing" in str(row.situation().posture.pools[1].findings)
+    assert plan(replace(row, pools={"oldf": proof(level=ProofLevel.KERNEL)}).situation()).action
 
 
 def test_memory_of_a_version_without_replacements_is_read() -> None:

@@ -3,6 +3,7 @@
 import inspect
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.capability import incapable, successor
-from shared.domain.model import Pool
-from shared.domain.twins import NOT_CARRIED, TAG, fits, made_for, twin_body, twin_name, twin_of, twin_properties
+from shared.domain.model import Pool, ProofLevel
+from shared.domain.policy import Rule, stricter
+from shared.domain.settings import ProofSettings, Settings
+from shared.domain.twins import (
+    NOT_CARRIED,
+    TAG,
+    differing,
+    made_for,
+    remade,
+    twin_body,
+    twin_name,
+    twin_of,
+    twin_properties,
+)
 from tests.builders import NOW, cluster, disabled, pool, profile
 
 ID = "0123456789abcdef0123456789abcdef"
+HOUR = timedelta(hours=1)
 CHANGES = {"enableFIPS": True, "osSKU": "AzureLinux3"}
 names = st.from_regex(r"[a-z][a-z0-9]{0,11}", fullmatch=True)
 values = st.recursive(
@@ -130,7 +144,41 @@ def test_a_tag_that_says_less_makes_no_twin(tag: str) -> None:
     ],
 )
 def test_a_twin_has_its_pools_settings(changes: dict[str, Any], *, same: bool) -> None:
-    assert fits(old(), pool("oldf", **{"osSKU": "AzureLinux3", **changes})) is same
+    twin = pool("oldf", **{"osSKU": "AzureLinux3", **changes})
+    assert differing(old(), twin) == (() if same else tuple(changes))
+    # Nor is anything missing that the pool has.
+    assert differing(twin, old()) == differing(old(), twin)
+
+
+def test_a_twin_tells_of_its_replacement_and_of_no_pool_that_is_not_as_it() -> None:
+    tag = {TAG: f"old:{ID}"}
+    read = cluster(disabled("old"), profile("oldf", tags=tag))
+    found = remade(read, "old", NOW)
+    assert found
+    assert (found.id, found.pool, found.twin, found.began) == (ID, "old", "oldf", NOW)
+    assert found.configuration == read.pools[0].configuration
+
+    other = remade(cluster(disabled("old", maxPods=30), profile("oldf", tags=tag)), "old", NOW)
+    assert other
+    assert other.configuration == "", "what it was like when it began, nobody knows"
+    assert remade(read, "oldf", NOW) is None
+    assert remade(cluster(profile("oldf", tags=tag)), "old", NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "level"),
+    [
+        (ProofLevel.NODE, ProofLevel.KERNEL, ProofLevel.KERNEL),
+        (ProofLevel.HOST, ProofLevel.KERNEL, ProofLevel.HOST),
+    ],
+)
+def test_a_twin_is_proven_by_the_stricter_of_two_rules(mine: ProofLevel, others: ProofLevel, level: ProofLevel) -> None:
+    twins = Rule("twins", settings=Settings(proof=ProofSettings(mine, HOUR, image="t", sampling=True)))
+    olds = Settings(proof=ProofSettings(others, 2 * HOUR, joined_nodes=HOUR, image="o"))
+    found = stricter(twins, olds).settings.proof
+    image = "t" if mine is level else "o"
+    assert (found.level, found.max_age, found.sampling, found.joined_nodes) == (level, HOUR, False, timedelta())
+    assert found.image == image
 
 
 @pytest.mark.parametrize(
