@@ -279,20 +279,21 @@ def taken(
         return None
     used = {key: budget.approvals[key] for key in needs}
     if mine:
-        return _with_place(budget, wanted.cluster, replace(mine, approvals={**mine.approvals, **used}))
+        return _with_place(budget, wanted.cluster, mine, used)
     if refusal(budget, policy, wanted, now):
         return None
     canaries = dict(budget.canaries)
     # A pool without nodes can prove nothing: it is no canary.
     if wanted.ring and wanted.ring.canary and wanted.nodes != 0 and wanted.ring.name not in canaries:
         canaries[wanted.ring.name] = Canary(wanted.cluster, wanted.pool)
-    found = _with_place(budget, wanted.cluster, replace(place, approvals=used))
+    found = _with_place(budget, wanted.cluster, place, used)
     return replace(found, last_begun=place.at, canaries=canaries)
 
 
-def _with_place(budget: Budget, cluster: str, place: Place) -> Budget:
-    """Return the budget in which a cluster has a place, whose approvals are no longer open."""
-    left = {key: value for key, value in budget.approvals.items() if key not in place.approvals}
+def _with_place(budget: Budget, cluster: str, place: Place, used: Mapping[str, Approval]) -> Budget:
+    """Return the budget in which a cluster has a place, and open approvals are used up for it."""
+    left = {key: value for key, value in budget.approvals.items() if key not in used}
+    place = replace(place, approvals={**place.approvals, **used})
     return replace(budget, places={**budget.places, cluster: place}, approvals=left)
 
 
