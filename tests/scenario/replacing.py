@@ -6,14 +6,17 @@ from typing import Any
 
 from local.world import rollout
 from local.world.kube import builders as kube
+from local.world.kube.pods import look_again
 from local.world.kube.state import Kube
 from local.world.model import Cluster, Node, Pool
+from shared.budget import approve
+from shared.domain.budget import Approval
 from shared.domain.codec import plain
 from shared.domain.model import PoolMemory, Replacement
 from shared.domain.records import RecordKind
 from shared.ports import Put
 from shared.rollout import RolloutRow, read_memory
-from tests.protocol.lab import CLUSTER, Tap, ruled
+from tests.protocol.lab import CLUSTER, INVISIBLE, Tap, ruled
 from tests.scenario.fleet import Fleet
 
 REPLACES = "mode: enforce\nstrategy: replace\n"
@@ -36,6 +39,8 @@ SETTINGS: dict[str, Any] = {
     "tags": {"owner": "ana@example.com"},
 }
 """What people have set on the old pool, besides an OS SKU that can't have FIPS."""
+NAMED = {"agentpool": "old"}
+"""The node selector of pods that can't follow."""
 
 
 class Replacing(Fleet):
@@ -92,6 +97,19 @@ class Replacing(Fleet):
         """What is remembered of a pool."""
         return read_memory(self.rollout, CLUSTER).pool(pool)
 
+    def scale(self, pool: str, count: int) -> None:
+        """Somebody scales a pool."""
+        with self.world.entered():
+            self.pools[pool].properties["count"] = count
+            rollout.resize(self.cluster, self.pools[pool], self.clock.now())
+            look_again(self.cluster)
+
+    def says_yes(self, until: timedelta = DAY) -> None:
+        """Somebody agrees to what waits for a person."""
+        wanted, now = self.deferral(pool="old").approval, self.clock.now()
+        assert wanted
+        approve(self.rollout, wanted, Approval("bob", now, now + until, "replace old"))
+
     def lose_row(self) -> None:
         """Somebody empties the rollout row: all that it said is lost."""
         row = self.rollout.read(CLUSTER.key, CLUSTER.key)
@@ -109,10 +127,16 @@ class Replacing(Fleet):
             visible = self.queue.next_visible()
             assert visible, "nobody looks any more"
             assert visible <= end, "it does not come to that"
-            self.clock.advance(max(visible - self.clock.now(), timedelta()))
-            message = self.queue.take(timedelta(minutes=10))
-            assert message
-            self.work(message, Tap())
+            self.step(Tap())
+
+    def step(self, tap: Tap) -> None:
+        """Let the next look happen, when it is due."""
+        visible = self.queue.next_visible()
+        assert visible
+        self.clock.advance(max(visible - self.clock.now(), timedelta()))
+        message = self.queue.take(INVISIBLE)
+        assert message
+        self.work(message, tap)
 
     def assert_replaced(self, twin: str = "oldf", by: str = "AzureLinux3") -> None:
         """Assert that one pool is left, proven, with every pod, and that nothing of the way there is."""
@@ -133,3 +157,46 @@ class Replacing(Fleet):
         assert self.pools[pool].provisioning_state == "Succeeded"
         assert not [node.name for node in self.nodes(pool) if node.unschedulable]
         self.assert_kept()
+
+
+def proving(lab: Replacing) -> bool:
+    """Whether the twin is made, and not more."""
+    return "oldf" in lab.pools and lab.outcomes() == ["accepted", "succeeded"]
+
+
+def draining(lab: Replacing) -> bool:
+    """Whether a pod was evicted."""
+    return any(record.payload.get("evicted") for record in lab.records(RecordKind.REPLACEMENT))
+
+
+def half_way(rules: str = REPLACES, *, agreed: bool = False) -> Replacing:
+    """A replacement that has evicted some pods, and has some left; `agreed`: a person has said yes to it."""
+    lab = Replacing.made()
+    lab.policies.rules = ruled(rules)
+    lab.event()
+    if agreed:
+        lab.passes(MINUTE)
+        lab.says_yes()
+        lab.event()
+    lab.until(lambda: draining(lab))
+    assert [pod.name for pod in lab.kube.pods.values() if pod.node in {node.name for node in lab.nodes()}]
+    return lab
+
+
+def evictions(lab: Replacing) -> int:
+    """How many pods were to be evicted."""
+    return sum(one.path.endswith("/eviction") for one in lab.world.requests)
+
+
+def stuck_told(lab: Replacing) -> int:
+    """How often people were told that a replacement does not go on."""
+    return len({alert.key for alert in lab.alerts.sent if "has not gone on since" in alert.text})
+
+
+def writes(lab: Replacing) -> list[tuple[str, int]]:
+    """What was sent to pools: method and status."""
+    return [
+        (one.method, one.status)
+        for one in lab.world.requests
+        if one.method in ("PUT", "DELETE") and "/agentpools/" in one.path.lower()
+    ]

@@ -5,42 +5,55 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.protocol.lab import Schedule, Tap, WorkerDied
-from tests.scenario.replacing import HOUR, Replacing
+from shared.domain.records import RecordKind
+from tests.protocol.lab import Schedule, Tap, WorkerDied, ruled
+from tests.scenario.replacing import HOUR, REPLACES, Replacing
 
-READS = frozenset({"rollout.read", "postures.read", "evidence.read", "policies.load"})
-"""Calls at which nobody has to die: it is the same as a death at the call before or after."""
-CALLS = 155
+READS = frozenset(
+    {"rollout.read", "postures.read", "evidence.read", "policies.load", "clusters.read", "clusters.operation"}
+    | {"kubernetes.open", "kubernetes.api.get"}
+)
+"""Calls that change nothing: a death at one of them is a death before the next of the others."""
+CALLS = 125
 """More than a whole replacement makes of the others."""
+APPROVES = "mode: approve\nstrategy: replace\n"
 
 
-def dying(calls: int, *, after: bool) -> Iterator[Tap]:
-    """Yield the taps of one worker after the other; whoever makes the call of this number dies at it."""
+def dying(calls: int, died: list[bool]) -> Iterator[Tap]:
+    """Yield the taps of one worker after the other; whoever comes to the call of this number dies before it."""
     left = [calls]
 
     def dies(call: str) -> None:
         left[0] -= call not in READS
         if left[0] == -1:
             left[0] = -2
+            died.append(True)
             raise WorkerDied
 
     while True:
-        yield Tap(after=dies) if after else Tap(before=dies)
+        yield Tap(before=dies)
 
 
-def replaced(taps: Iterator[Tap]) -> Replacing:
+def replaced(taps: Iterator[Tap], rules: str = REPLACES) -> Replacing:
     lab = Replacing.made()
+    lab.policies.rules = ruled(rules)
     lab.event()
     lab.until_quiet(lambda: next(taps), patience=HOUR)
     lab.passes(HOUR)
     return lab
 
 
-@pytest.mark.parametrize("after", [True, False])
-@pytest.mark.parametrize("tenth", range(10))
-def test_a_worker_may_die_at_any_call(tenth: int, *, after: bool) -> None:
-    for death in range(tenth, CALLS, 10):
-        lab = replaced(dying(death, after=after))
+def agreed(lab: Replacing) -> None:
+    """Somebody says yes to what is asked, once."""
+    if lab.waits(pool="old") == "ApprovalMissing":
+        lab.says_yes()
+        lab.event()
+
+
+@pytest.mark.parametrize("fifth", range(5))
+def test_a_worker_may_die_at_any_call(fifth: int) -> None:
+    for death in range(fifth, CALLS, 5):
+        lab = replaced(dying(death, []))
 
         lab.assert_replaced()
         lab.assert_chain()
@@ -61,7 +74,47 @@ def test_there_are_no_more_calls_than_are_tried() -> None:
     assert {"clusters.begin", "kubernetes.api.send", "rollout.write", "evidence.create"} <= {*calls}
 
 
-@pytest.mark.parametrize("first", range(0, 40, 10))
+@pytest.mark.parametrize("first", range(3))
+def test_what_somebody_agreed_to_is_used_up_once_whoever_dies(first: int) -> None:
+    for death in range(first, CALLS, 6):
+        lab = Replacing.made()
+        lab.policies.rules = ruled(APPROVES)
+        lab.look(lasting=HOUR)
+        lab.says_yes()
+        taps = dying(death, [])
+        lab.event()
+        lab.until_quiet(lambda taps=taps: next(taps), patience=HOUR)  # type: ignore[misc]
+        lab.passes(2 * HOUR)
+
+        lab.assert_replaced()
+        assert lab.budget.approvals == {}, death
+        assert [len(one.payload["approvals"]) for one in lab.records(RecordKind.INTENT)][-1] == 1
+
+
+@pytest.mark.parametrize("first", range(3))
+def test_a_worker_may_die_and_the_rollout_row_be_lost_with_it(first: int) -> None:
+    """Where the place in the budget tells of it, nobody is asked again; at worst one more word is needed."""
+    for death in range(first, CALLS, 6):
+        lab, died = Replacing.made(), list[bool]()
+        lab.policies.rules = ruled(APPROVES)
+        lab.look(lasting=HOUR)
+        lab.says_yes()
+        taps = dying(death, died)
+        lab.event()
+        for _ in range(CALLS):
+            if died or not lab.queue.messages:
+                break
+            lab.step(next(taps))
+        lab.lose_row()
+        lab.look(lasting=2 * HOUR)
+        agreed(lab)
+        lab.passes(3 * HOUR)
+
+        lab.assert_replaced()
+        assert [one.kind for one in lab.world.operations.values()] == ["Creating", "Deleting"], death
+
+
+@pytest.mark.parametrize("first", range(0, 20, 10))
 def test_several_workers_that_die_wait_and_overtake_each_other_lose_nothing(first: int) -> None:
     for seed in range(first, first + 10):
         lab = Replacing.made(seed=seed)

@@ -4,11 +4,9 @@ from typing import Any
 
 import pytest
 
-from local.world import rollout
 from local.world.access import APP
 from local.world.faults import CancelOperation, FailOperation, Fault, LostAnswer
 from local.world.kube import builders as kube
-from local.world.kube import pods
 from local.world.locks import Level
 from shared.budget import approve, pause, resume
 from shared.domain.budget import Approval
@@ -16,7 +14,20 @@ from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
 from tests.protocol.lab import CLUSTER, ruled
 from tests.scenario.proving import WINDOWS_IMAGE
-from tests.scenario.replacing import DAY, HOUR, MINUTE, REPLACES, SETTINGS, Replacing
+from tests.scenario.replacing import (
+    DAY,
+    HOUR,
+    MINUTE,
+    REPLACES,
+    SETTINGS,
+    Replacing,
+    draining,
+    evictions,
+    half_way,
+    proving,
+    stuck_told,
+    writes,
+)
 
 NOT_CARRIED = {"tags", "osSKU", "enableFIPS"}
 WINDOWS: dict[str, Any] = {"osType": "Windows", "osSKU": "Windows2019", "kubeletConfig": None, "linuxOSConfig": None}
@@ -24,43 +35,6 @@ ON_WINDOWS: dict[str, Any] = {
     "nodeSelector": {"kubernetes.io/os": "windows"},
     "containers": [{"name": "main", "image": WINDOWS_IMAGE}],
 }
-
-
-def proving(lab: Replacing) -> bool:
-    """Whether the twin is made, and not more."""
-    return "oldf" in lab.pools and lab.outcomes() == ["accepted", "succeeded"]
-
-
-def draining(lab: Replacing) -> bool:
-    """Whether a pod was evicted."""
-    return any(record.payload.get("evicted") for record in lab.records(RecordKind.REPLACEMENT))
-
-
-def half_way(**settings: Any) -> Replacing:
-    """A replacement that has evicted some pods, and has some left."""
-    lab = Replacing.made(**settings)
-    lab.event()
-    lab.until(lambda: draining(lab))
-    assert [pod.name for pod in lab.kube.pods.values() if pod.node in {node.name for node in lab.nodes()}]
-    return lab
-
-
-def evictions(lab: Replacing) -> int:
-    return sum(one.path.endswith("/eviction") for one in lab.world.requests)
-
-
-def stuck_told(lab: Replacing) -> int:
-    """How often people were told that a replacement does not go on."""
-    return len({alert.key for alert in lab.alerts.sent if "has not gone on since" in alert.text})
-
-
-def writes(lab: Replacing) -> list[tuple[str, int]]:
-    """What was sent to pools: method and status."""
-    return [
-        (one.method, one.status)
-        for one in lab.world.requests
-        if one.method in ("PUT", "DELETE") and "/agentpools/" in one.path.lower()
-    ]
 
 
 # The whole of it
@@ -112,11 +86,14 @@ def test_many_nodes_are_cordoned_and_uncordoned_a_hundred_at_a_time() -> None:
     lab.assert_replaced()
 
 
-def test_a_pool_without_nodes_has_nothing_to_empty() -> None:
+def test_a_twin_without_nodes_proves_nothing_and_is_no_successor_until_somebody_scales_it_up() -> None:
     lab = Replacing.made(pods=False, count=0, minCount=None, maxCount=None, enableAutoScaling=False)
     lab.look(lasting=HOUR)
-    assert list(lab.pools) == ["oldf"]
     assert lab.verdict(pool="oldf") == "compliant: NoNodes"
+    assert (lab.waits(pool="old"), writes(lab)) == ("TwinEmpty", [("PUT", 201)])
+    lab.scale("oldf", 1)
+    lab.look(lasting=HOUR)
+    lab.assert_replaced()
 
 
 def test_a_system_pool_is_never_left_without_a_successor() -> None:
@@ -127,7 +104,8 @@ def test_a_system_pool_is_never_left_without_a_successor() -> None:
     with lab.world.entered():
         lab.pools["oldf"].properties["mode"] = "User"
     lab.look(lasting=HOUR)
-    assert lab.waits(pool="old") == "TwinNotSystem"
+    assert lab.waits(pool="old") == "TwinDiffers"
+    assert "is not set as old is: mode." in lab.deferral(pool="old").message
     lab.assert_untouched()
     with lab.world.entered():
         lab.pools["oldf"].properties["mode"] = "System"
@@ -205,35 +183,6 @@ def test_what_a_budget_protects_stays_and_people_are_told_once() -> None:
     lab.assert_replaced()
 
 
-def test_pods_that_name_the_pool_are_a_blocker_before_anything_is_made() -> None:
-    lab = Replacing.made()
-    with lab.world.entered():
-        kube.add_workload(lab.cluster, "pinned", nodeSelector={"agentpool": "old"})
-    lab.look(lasting=HOUR)
-    assert lab.waits(pool="old") == "TiedToPool"
-    assert "default/ReplicaSet/pinned" in lab.deferral(pool="old").message
-    assert writes(lab) == []
-    with lab.world.entered():
-        del lab.kube.workloads["default", "pinned"]
-        for key in [key for key in lab.kube.pods if key[1].startswith("pinned")]:
-            del lab.kube.pods[key]
-    lab.passes(2 * HOUR)
-    lab.assert_replaced()
-
-
-@pytest.mark.parametrize("selector", [{"agentpool": "old"}, {"kubernetes.azure.com/os-sku": "Flatcar"}])
-def test_pods_that_come_to_be_tied_to_the_pool_stop_the_drain(selector: dict[str, str]) -> None:
-    lab = Replacing.made()
-    lab.event()
-    lab.until(lambda: proving(lab))
-    with lab.world.entered():
-        kube.add_workload(lab.cluster, "pinned", nodeSelector=selector)
-    lab.passes(HOUR)
-    assert lab.waits(pool="old") == "TiedToPool"
-    assert "pinned" in lab.deferral(pool="old").message
-    assert evictions(lab) == 0
-
-
 def test_pods_that_come_back_to_cordoned_nodes_are_told_and_not_chased() -> None:
     lab = Replacing.made(pods=False)
     with lab.world.entered():
@@ -281,19 +230,13 @@ def test_every_disruptive_step_begins_in_the_window_alone() -> None:
     lab.assert_replaced()
 
 
-def test_a_pause_and_a_policy_without_replacements_stop_it_before_the_next_step() -> None:
+def test_a_pause_stops_it_before_the_next_step() -> None:
     lab = half_way()
     pause(lab.rollout, "ana")
     sent = evictions(lab)
     lab.passes(HOUR)
     assert (evictions(lab), lab.waits(pool="old")) == (sent, "Paused")
     resume(lab.rollout)
-    for text, reason in (("mode: audit\nstrategy: replace\n", "ModeDoesNotAct"), ("mode: enforce\n", "")):
-        lab.policies.rules = ruled(text)
-        lab.look(lasting=2 * HOUR)
-        assert (evictions(lab), set(lab.pools)) == (sent, {"old", "oldf"})
-        assert reason in (lab.waits(pool="old"), "")
-    lab.policies.rules = ruled(REPLACES)
     lab.look(lasting=HOUR)
     lab.assert_replaced()
 
@@ -405,7 +348,7 @@ def test_a_lock_on_the_old_pool_is_waited_for() -> None:
     lab.assert_replaced()
 
 
-def test_without_its_role_a_pool_is_not_deleted_and_without_rights_in_the_cluster_not_drained() -> None:
+def test_without_its_roles_no_twin_is_made_and_no_pool_deleted() -> None:
     lab = Replacing.made()
     scope = f"/subscriptions/{CLUSTER.subscription}"
     given = lab.world.access.roles
@@ -414,8 +357,8 @@ def test_without_its_role_a_pool_is_not_deleted_and_without_rights_in_the_cluste
     for name in basic:
         lab.world.access.assign(APP, given[f"fipswarden {name}"], scope)
     lab.look(lasting=HOUR)
-    assert lab.waits(pool="old") == "KubernetesForbidden"
-    lab.assert_untouched()
+    assert (lab.waits(pool="old"), writes(lab)) == ("WorkloadsUnreadable", [])
+    assert "may not list Deployments" in lab.deferral(pool="old").message
     lab.world.access.assign(APP, given["fipswarden node drainer"], scope)
     lab.passes(2 * HOUR)
     assert lab.waits(pool="old") == "Forbidden"
@@ -423,74 +366,6 @@ def test_without_its_role_a_pool_is_not_deleted_and_without_rights_in_the_cluste
     lab.world.access.assign(APP, given["fipswarden pool deleter"], scope)
     lab.passes(3 * HOUR)
     lab.assert_replaced()
-
-
-# What others do meanwhile
-
-
-def test_nodes_that_join_the_old_pool_in_the_middle_are_cordoned_and_emptied_too() -> None:
-    lab = half_way()
-    with lab.world.entered():
-        lab.pools["old"].properties["count"] = 3
-        rollout.resize(lab.cluster, lab.pools["old"], lab.clock.now())
-    lab.passes(HOUR)
-    lab.assert_replaced()
-
-
-def test_a_twin_that_somebody_deletes_is_not_made_again_and_the_nodes_are_uncordoned() -> None:
-    lab = half_way()
-    with lab.world.entered():
-        del lab.pools["oldf"]
-        lab.kube.settled = None
-        pods.look_again(lab.cluster)
-    lab.look(lasting=HOUR)
-    assert list(lab.pools) == ["old"]
-    assert not [node.name for node in lab.nodes() if node.unschedulable]
-    assert lab.waits(pool="old") == "Blocked"
-    assert "was deleted while" in lab.deferral(pool="old").message
-    assert (lab.replacement, lab.budget.places) == (None, {})
-    lab.ask(RequestKind.UNBLOCK, "old")
-    lab.passes(HOUR)
-    assert list(lab.pools) == ["oldf"]
-
-
-def test_an_old_pool_that_somebody_deletes_is_replaced() -> None:
-    lab = half_way()
-    with lab.world.entered():
-        del lab.pools["old"]
-        pods.look_again(lab.cluster)
-    lab.look(lasting=HOUR)
-    assert (list(lab.pools), lab.replacement, lab.budget.places) == (["oldf"], None, {})
-    assert lab.verdict(pool="oldf") == "compliant: NodesProven"
-
-
-def test_a_pool_that_comes_back_is_not_replaced_again_and_again() -> None:
-    lab = Replacing.made(pods=False)
-    lab.look(lasting=HOUR)
-    lab.add_pool(CLUSTER, "old", **SETTINGS)
-    lab.look(lasting=HOUR)
-    assert set(lab.pools) == {"old", "oldf"}
-    assert lab.waits(pool="old") == "ReplacedBefore"
-
-
-def test_a_lost_rollout_row_makes_no_second_twin() -> None:
-    lab = half_way()
-    lab.lose_row()
-    lab.look(lasting=2 * HOUR)
-    assert "resumed" in lab.parts()
-    lab.assert_replaced()
-    assert writes(lab) == [("PUT", 201), ("DELETE", 202)]
-
-
-def test_a_pool_that_only_bears_the_tag_of_a_twin_is_no_twin() -> None:
-    lab = Replacing.made()
-    tag = {"fipswarden-replaces": f"old:{'a' * 32}"}
-    lab.add_pool(
-        CLUSTER, "small", **SETTINGS | {"osSKU": "AzureLinux3", "enableFIPS": True, "maxPods": 30, "tags": tag}
-    )
-    lab.look(lasting=HOUR)
-    assert lab.waits(pool="old") == "TwinDiffers"
-    assert writes(lab) == []
 
 
 # What people ask for
@@ -579,22 +454,6 @@ def test_nodes_that_can_not_be_uncordoned_for_a_day_are_left_to_people() -> None
     lab.passes(2 * DAY)
     assert (lab.replacement, lab.budget.places) == (None, {})
     assert "could not be uncordoned: do that" in lab.deferral(pool="old").message
-
-
-def test_a_subscription_that_is_no_longer_ours_is_left_in_order() -> None:
-    lab = half_way()
-    lab.watched = False
-    lab.look(lasting=HOUR)
-    lab.assert_untouched()
-    assert (lab.replacement, lab.budget.places) == (None, {})
-
-
-def test_a_cluster_that_leaves_the_scope_is_left_in_order() -> None:
-    lab = half_way()
-    lab.policies.rules = ruled(f"{REPLACES}scope: {{ exclude: [{{ clusters: ['*'] }}] }}\n")
-    lab.look(lasting=HOUR)
-    lab.assert_untouched()
-    assert (lab.replacement, lab.budget.places) == (None, {})
 
 
 def test_a_cluster_that_only_run_command_reaches_gets_no_twin() -> None:
