@@ -61,6 +61,16 @@ class Replacing(Fleet):
             lab.fill()
         return lab
 
+    @classmethod
+    def small(cls, seed: int = 0) -> "Replacing":
+        """Return one that has little to do: three pods, of which a budget lets one go at a time, and no autoscaler."""
+        lab = cls.made(pods=False, seed=seed, enableAutoScaling=False, minCount=None, maxCount=None)
+        with lab.world.entered():
+            kube.add_workload(lab.cluster, "web", replicas=2)
+            kube.add_budget(lab.cluster, "web", min_available=1)
+            kube.add_workload(lab.cluster, "db", kind="StatefulSet", replicas=1)
+        return lab
+
     def fill(self, **spec: Any) -> None:
         """Put pods on the pool."""
         with self.world.entered():
