@@ -83,6 +83,19 @@ def test_what_is_not_ours_is_not_even_asked_for(
     assert (asked(app), app.queue.messages, app.alerts.sent) == ([], [], [])
 
 
+def test_what_the_app_has_forgotten_is_asked_for_where_somebody_says_so(
+    app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looked(app)
+
+    assert main(["abort", ID.arm_id, "apps", "--forgotten"]) == 0
+
+    assert asked(app) == [("abort", "apps", "ana")]
+    (alert,) = app.alerts.sent
+    assert "ana asked to abort a replacement that the app does not remember." in alert.text
+    assert "if there is a twin" in Printed(capsys).out
+
+
 def test_an_unblock_is_kept_and_promises_nothing_beyond_the_policy(
     app: App, capsys: pytest.CaptureFixture[str]
 ) -> None:
