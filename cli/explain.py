@@ -222,4 +222,5 @@ def _wait_lines(wait: "Waiting") -> Iterator[str]:
 def _step(step: "StepDue") -> str:
     changes = ", ".join(f"{name} = {json.dumps(value)}" for name, value in sorted(step.changes.items()))
     nodes = "an unknown number of nodes" if step.nodes is None else count(step.nodes, "node")
-    return f"{step.kind.value.replace('_', ' ')}{f' ({changes})' if changes else ''}, which reimages {nodes}"
+    does = "whose twin takes the place of" if step.kind.value == "replace" else "which reimages"
+    return f"{step.kind.value.replace('_', ' ')}{f' ({changes})' if changes else ''}, {does} {nodes}"

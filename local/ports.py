@@ -31,6 +31,7 @@ from shared.domain.model import (
     Cluster,
     ClusterRead,
     Gone,
+    Method,
     OperationRead,
     OperationStatus,
     Refused,
@@ -100,16 +101,17 @@ class WorldClusters:
         return Unreadable(error.reason, error.message, error.retry_after)
 
     def begin(self, cluster: ClusterId, action: Action, intent: str) -> BeginResult:
-        """PUT the pool."""
+        """PUT or DELETE the pool."""
+        condition = {"if-none-match": "*"} if action.method is Method.CREATE else {"if-match": action.etag}
         response = self._client.send(
-            "PUT",
-            f"{cluster.arm_id}/agentPools/{action.pool}?api-version={_API}",
-            headers={"if-match": action.etag, "x-ms-client-request-id": intent},
+            "DELETE" if action.method is Method.DELETE else "PUT",
+            f"{cluster.arm_id}/agentPools/{action.on}?api-version={_API}",
+            headers={**condition, "x-ms-client-request-id": intent},
             body=action.body,
         )
         if response.drop:
-            return Unanswered("the connection was reset after the PUT was sent")
-        if response.status in (200, 201):
+            return Unanswered("the connection was reset after the request was sent")
+        if 200 <= response.status < 300:
             return Accepted(response.header("azure-asyncoperation"), response.header("x-ms-correlation-request-id"))
         error = self._client.error(response)
         if error.status in UNDECIDED:
@@ -216,8 +218,9 @@ class _WorldApi:
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answered | Unreadable:
         where = f"/k8s/{self.cluster.subscription}/{self.cluster.resource_group}/{self.cluster.name}"
         certificate = self.cluster if self.way is Way.CERTIFICATE else None
+        headers = {"content-type": "application/merge-patch+json"} if method == "PATCH" else {}
         response = self.client.send(
-            method, f"{where}{path}", body=body, audience=_AKS_AUDIENCE, certificate_of=certificate
+            method, f"{where}{path}", headers=headers, body=body, audience=_AKS_AUDIENCE, certificate_of=certificate
         )
         if response.drop:
             return Unreadable("Unreachable", "the connection was reset", AWAY_FOR)

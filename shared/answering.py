@@ -17,21 +17,25 @@ from shared.domain.model import (
     Cluster,
     Gone,
     Memory,
+    Method,
     Operation,
     OutcomeState,
     Pool,
     PoolMemory,
     Refused,
+    Replacement,
     Unanswered,
 )
 from shared.domain.people import HOLDS, Request, RequestKind
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.steps import UNFINISHED
+from shared.domain.twins import made_for
 from shared.domain.verified import Verified, verified
 from shared.look import Look
 from shared.remediation import shows
 from shared.requested import clear, drop_unreadable, read_requests
+from shared.restoring import forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +162,24 @@ def _pool(read: Cluster, name: str) -> Pool | None:
 
 def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
     """Stop what we began on a pool, and nothing else."""
-    operation, pool, remembered = look.memory.operation, _pool(read, request.pool), look.memory.pool(request.pool)
+    operation = look.memory.operation
+    meant = _meant(read, operation, request.pool)
+    pool, remembered = _pool(read, operation.on if operation else meant), look.memory.pool(meant)
     stopped = remembered.blocked_reason == ABORTED and remembered.ended and remembered.ended >= request.at
+    replacement = look.memory.replacement
+    if replacement is None and operation is None and not stopped:
+        # Lost with the rollout row: its twin tells by which label its nodes were cordoned.
+        replacement = forgotten(look.memory, read, meant, look.ports.clock.now())
+    if replacement and request.pool in (replacement.pool, replacement.twin):
+        if operation is None:
+            return _give_up(look, request, replacement)
+        if operation.method is Method.DELETE:
+            message = f"{operation.pool} is empty and is being deleted: that is not stopped half-way."
+            return Answer(OutcomeState.NOT_BEGUN, message) if operation.outcome else None
     if operation is None and stopped:
         # An earlier look sent it and got no answer, and by now it has done its work.
         return Answer(OutcomeState.ACCEPTED, remembered.blocked)
-    if operation is None or operation.pool != request.pool or operation.outcome is not OutcomeState.ACCEPTED:
+    if operation is None or operation.pool != meant or operation.outcome is not OutcomeState.ACCEPTED:
         message = (
             f"No operation of ours runs on {request.pool}: nothing is aborted. What others began is theirs to stop "
             "(`az aks nodepool operation-abort`)."
@@ -183,6 +199,28 @@ def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
     return _aborted(look, operation, request)
 
 
+def _meant(read: Cluster, operation: Operation | None, name: str) -> str:
+    """Return the pool that is meant: for the twin of one that is still there, that one."""
+    if operation and name in (operation.pool, operation.on):
+        return operation.pool
+    pool = _pool(read, name)
+    old = _pool(read, made_for(pool)[0]) if pool else None
+    return old.name if old else name
+
+
+def _give_up(look: Look, request: Request, replacement: Replacement) -> Answer:
+    """Let a replacement end as it is; what was cordoned for it is uncordoned by this look, or by later ones."""
+    said = (
+        f"The replacement of {replacement.pool} is given up: its nodes that were cordoned for that are uncordoned now, "
+        f"and {replacement.twin} stays as well."
+    )
+    if replacement.ends:
+        return Answer(OutcomeState.ACCEPTED, said)
+    ends = f"{ABORTED}: The replacement was aborted, as {request.by} asked."
+    ending = replace(replacement, ends=ends, moved=look.ports.clock.now(), waiting="")
+    return Answer(OutcomeState.ACCEPTED, said, replace(look.memory, replacement=ending))
+
+
 _AFTERWARDS = (
     "It ends as Canceled, with the nodes as they are by then: the pool is left alone until somebody unblocks it "
     "(`fipswarden unblock`) or changes its configuration, and any later PUT goes on where this one stopped."
@@ -198,7 +236,7 @@ def _aborted(look: Look, operation: Operation, request: Request) -> Answer | Non
         return None
     # Also the fence: what follows leaves soon after this write, by the same rule as a PUT, or not at all.
     look.hold.save(replace(look.memory, operation=replace(operation, aborted=request.by, abort=tried)))
-    return _said(look, operation, tried, look.ports.clusters.abort(look.cluster, operation.pool, request.id))
+    return _said(look, operation, tried, look.ports.clusters.abort(look.cluster, operation.on, request.id))
 
 
 def _said(look: Look, operation: Operation, tried: AbortTried, result: BeginResult) -> Answer | None:

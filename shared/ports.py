@@ -92,7 +92,10 @@ class Clusters(Protocol):
         ...
 
     def begin(self, cluster: ClusterId, action: Action, intent: str) -> BeginResult:
-        """Send the action's PUT, once: If-Match and body are the action's, `x-ms-client-request-id` the intent."""
+        """Send the action's PUT or DELETE, once: condition and body are its own.
+
+        `x-ms-client-request-id` is the intent.
+        """
         ...
 
     def abort(self, cluster: ClusterId, pool: str, request: str) -> BeginResult:

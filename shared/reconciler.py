@@ -22,6 +22,7 @@ from shared.domain.model import (
     ComplianceState,
     Deferral,
     Gone,
+    Method,
     Plan,
     Posture,
     Refused,
@@ -34,11 +35,13 @@ from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
 from shared.domain.steps import due
+from shared.emptying import drain
 from shared.look import Look, Ports, begin_look
 from shared.observing import not_believed, observe, probing_wait, prove
 from shared.ports import Table
 from shared.postures import digest
 from shared.remediation import Remediation
+from shared.replacing import adopt, at_nodes, remember, settle
 from shared.requested import drop_all
 from shared.rollout import LetGo, claim, read_memory
 from shared.workloads import survey
@@ -89,7 +92,8 @@ def reconcile(ports: Ports, request: ReconcileRequest, inserted: datetime) -> Lo
 def _unfinished(rollout: Table, cluster: ClusterId) -> bool:
     """Say whether something of ours may still be going on there, or lie there, or holds a place in the budget."""
     memory = read_memory(rollout, cluster)
-    return memory.operation is not None or memory.probing is not None or cluster.key in read_budget(rollout).places
+    ours = memory.operation or memory.replacement or memory.probing
+    return ours is not None or cluster.key in read_budget(rollout).places
 
 
 def _run(look: Look) -> Looked:
@@ -113,6 +117,7 @@ def _run(look: Look) -> Looked:
         settled = _settle(look, None, "", (Deferral("", "NoSuchCluster", "ARM says that it does not exist."),), None)
         return replace(settled, answers=dropped)
     served = Served() if isinstance(read, Unreadable) else serve(look, read, rules)
+    settle(look, read, rules)
     memory = prove(look, read, rules, served.verify)
     now = ports.clock.now()
     posture = evaluate(read, memory, rules, look.stored.posture, now, cluster=look.cluster)
@@ -121,9 +126,11 @@ def _run(look: Look) -> Looked:
     if situation and survey(look, situation) != memory:
         posture = evaluate(read, look.memory, rules, look.stored.posture, now)
         situation = replace(situation, posture=posture, memory=look.memory)
+    situation = at_nodes(look, situation) if situation else None
     planned = plan(situation) if situation else _nothing(read)
+    remember(look, situation, planned)
     _record(look, read, posture, planned, rules)
-    answer = _act(remediation, read, posture, planned.action)
+    answer = _act(look, remediation, situation, planned.action)
     soon = ports.timing.poll if answer or served.waiting else None
     waits = (planned.requeue_after, soon, probing_wait(look, read))
     requeue_after = min((wait for wait in waits if wait is not None), default=None)
@@ -166,10 +173,14 @@ def _record(look: Look, read: ClusterRead, posture: Posture, planned: Plan, rule
     look.chain.append(RecordKind.OBSERVATION, posture.at, body)
 
 
-def _act(remediation: Remediation, read: ClusterRead, posture: Posture, action: Action | None) -> str:
-    if action is None or not isinstance(read, Cluster):
+def _act(look: Look, remediation: Remediation, situation: Situation | None, action: Action | None) -> str:
+    if action is None or situation is None:
         return ""
-    match remediation.act(action, read, posture):
+    if action.method is Method.ADOPT:
+        return adopt(look, remediation, situation, action)
+    if action.method is Method.DRAIN:
+        return drain(look, remediation, situation, action)
+    match remediation.act(action, situation.cluster, situation.posture):
         case Accepted():
             return f"{action.pool}: accepted"
         case Refused(reason):

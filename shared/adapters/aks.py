@@ -16,6 +16,7 @@ from shared.domain.model import (
     BeginResult,
     ClusterRead,
     Gone,
+    Method,
     OperationRead,
     OperationStatus,
     Refused,
@@ -63,7 +64,7 @@ class AksClusters:
             return Unreadable("Unintelligible", f"ARM's answer is not a managed cluster: {error}", None)
 
     def begin(self, cluster: ClusterId, action: Action, intent: str) -> BeginResult:
-        """PUT the pool, once, and return what is known of it; never waits for the operation.
+        """Send the action's request, once, and return what is known of it; never waits for the operation.
 
         The caller's fence was the last thing before: what is not ready to be sent soon after it is not sent at all.
         """
@@ -73,9 +74,9 @@ class AksClusters:
 
         answer = _Answer()
         try:
-            self._put(cluster, action, intent, answer)
+            self._send(cluster, action, intent, answer)
         except SentTooLateError as error:
-            return Refused("TooLate", f"The PUT was not sent: {error}.", _TRANSPORT_RETRY)
+            return Refused("TooLate", f"The request was not sent: {error}.", _TRANSPORT_RETRY)
         except AzureError as error:
             if not answer.is_success:
                 return _refused(error)
@@ -108,22 +109,30 @@ class AksClusters:
                 return _refused(error)
         return Accepted(answer.operation, answer.headers.get("x-ms-correlation-request-id", ""))
 
-    def _put(self, cluster: ClusterId, action: Action, intent: str, answer: "_Answer") -> None:
+    def _send(self, cluster: ClusterId, action: Action, intent: str, answer: "_Answer") -> None:
         send_by = self._arm.monotonic() + _SEND_WITHIN
         from azure.core import MatchConditions
 
-        self._arm.client(cluster.subscription).agent_pools.begin_create_or_update(
-            cluster.resource_group,
-            cluster.name,
-            action.pool,
-            BytesIO(json.dumps(action.body).encode()),
-            etag=action.etag,
-            match_condition=MatchConditions.IfNotModified,
-            headers={"x-ms-client-request-id": intent},
-            polling=False,
-            raw_response_hook=answer.keep,
-            send_by=send_by,
-        )
+        pools = self._arm.client(cluster.subscription).agent_pools
+        where = cluster.resource_group, cluster.name, action.on
+        how: dict[str, Any] = {
+            "headers": {"x-ms-client-request-id": intent},
+            "polling": False,
+            "raw_response_hook": answer.keep,
+            "send_by": send_by,
+        }
+        match action.method:
+            case Method.DELETE:
+                # `ignore_pod_disruption_budget` is never set.
+                pools.begin_delete(*where, etag=action.etag, match_condition=MatchConditions.IfNotModified, **how)
+            case Method.CREATE:
+                # The SDK makes If-None-Match `*` of this condition (_operations.prep_if_none_match).
+                pools.begin_create_or_update(*where, _body(action), match_condition=MatchConditions.IfMissing, **how)
+            case Method.UPDATE:
+                condition = MatchConditions.IfNotModified
+                pools.begin_create_or_update(*where, _body(action), etag=action.etag, match_condition=condition, **how)
+            case Method.ADOPT | Method.DRAIN:
+                raise ValueError(f"nothing is sent to ARM for {action.method}")
 
     def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:
         """GET the operation's URL (opaque, up to 4 kB); unreadable where AKS no longer knows it."""
@@ -159,6 +168,10 @@ class AksClusters:
         except ValueError as error:
             return Unreadable("Unintelligible", f"ARM's answer lists no maintenance configurations: {error}", None)
         return found
+
+
+def _body(action: Action) -> BytesIO:
+    return BytesIO(json.dumps(action.body).encode())
 
 
 class _Answer:

@@ -275,25 +275,33 @@ def taken(
 ) -> Budget | None:
     """Return the budget in which a place is taken and its approvals are used up; None if it may not be, any more.
 
-    `needs` are the fingerprints of those approvals. The same intent may take its place twice: it counts once.
+    `needs` are the fingerprints of those approvals. The same intent may take its place twice: it counts once, and what
+    it needs beyond what it has used up is used up as well.
     """
     mine = budget.places.get(wanted.cluster)
-    if mine:
-        return budget if mine.intent == place.intent else None
-    if refusal(budget, policy, wanted, now) or not all(agreed(budget, each, now) for each in needs):
+    if mine and mine.intent != place.intent:
+        return None
+    needs = [each for each in needs if mine is None or each not in mine.approvals]
+    if not all(agreed(budget, each, now) for each in needs):
         return None
     used = {key: budget.approvals[key] for key in needs}
+    if mine:
+        return _with_place(budget, wanted.cluster, mine, used)
+    if refusal(budget, policy, wanted, now):
+        return None
     canaries = dict(budget.canaries)
     # A pool without nodes can prove nothing: it is no canary.
     if wanted.ring and wanted.ring.canary and wanted.nodes != 0 and wanted.ring.name not in canaries:
         canaries[wanted.ring.name] = Canary(wanted.cluster, wanted.pool)
-    return replace(
-        budget,
-        places={**budget.places, wanted.cluster: replace(place, approvals=used)},
-        last_begun=place.at,
-        approvals={key: value for key, value in budget.approvals.items() if key not in used},
-        canaries=canaries,
-    )
+    found = _with_place(budget, wanted.cluster, place, used)
+    return replace(found, last_begun=place.at, canaries=canaries)
+
+
+def _with_place(budget: Budget, cluster: str, place: Place, used: Mapping[str, Approval]) -> Budget:
+    """Return the budget in which a cluster has a place, and open approvals are used up for it."""
+    left = {key: value for key, value in budget.approvals.items() if key not in used}
+    place = replace(place, approvals={**place.approvals, **used})
+    return replace(budget, places={**budget.places, cluster: place}, approvals=left)
 
 
 def agreed(budget: Budget, fingerprint: str, now: datetime) -> bool:

@@ -5,7 +5,7 @@ rule names another page. What differs by OS SKU, release or date is in the suppo
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from shared.domain.legible import SANDBOXED, vm_sizes
@@ -34,7 +34,9 @@ KNOWN_OS_SKUS = frozenset(
 )
 """OS SKUs (lower case) of API 2026-08-01, of previews, and those that older pools still carry: the matrix has a row
 for each. Another one is judged unknown."""
-_WINDOWS_BY_DEFAULT = ("windows2022", "windows2025")
+_WINDOWS = ("Windows2022", "Windows2025")
+"""Those with FIPS on, the older one first: containers of Windows Server 2019 are nearer to it."""
+_WINDOWS_BY_DEFAULT = tuple(name.lower() for name in _WINDOWS)
 _FIRST_WITH_FIPS: Minor = (1, 19)
 _FIRST_ARM64_WITH_FIPS: Minor = (1, 31)
 """AKS, use-arm64-vms: FIPS on Arm64 needs Kubernetes 1.31 or later."""
@@ -140,6 +142,25 @@ def _cure(pool: Pool, os_sku: str, today: date) -> str:
         if release_if_switched(pool, candidate) and _objection(pool, candidate, today) is None:
             return candidate
     return ""
+
+
+def successor(pool: Pool, wanted: str = "", *, today: date | None = None) -> str:
+    """Name the OS SKU with which a new pool of this kind could have FIPS; empty if none is known to.
+
+    `wanted` is asked first. For a new pool it does not matter what can be changed in place.
+    """
+    on = today or matrix().as_of
+    if pool.os_type == "Windows":
+        return next((name for name in _WINDOWS if _lasts(release_if_switched(pool, name), on)), "")
+    nearest = _UBUNTU_FIRST if pool.os_sku.lower().startswith("ubuntu") else _AZURE_LINUX_FIRST
+    for name in filter(None, (wanted, *nearest)):
+        if release_if_switched(pool, name) and _objection(replace(pool, os_sku=name), None, on) is None:
+            return name
+    return ""
+
+
+def _lasts(release: Release | None, today: date) -> bool:
+    return release is not None and not is_gone(release, today)
 
 
 def _objection(pool: Pool, os_sku: str | None, today: date) -> _Objection | None:

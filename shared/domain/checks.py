@@ -11,11 +11,15 @@ from shared.domain.capability import fips_enabled_by_default, incapable
 from shared.domain.images import target_os_sku
 from shared.domain.legible import illegible
 from shared.domain.model import ComplianceState as State
-from shared.domain.model import Finding, Operation, Pool
+from shared.domain.model import Finding, Operation, Pool, Stage
 from shared.domain.subject import Subject, contradictory
 from shared.domain.support import is_fips_image, os_sku_named
 
-_KNOWN = frozenset({ABORTED, CANCELED, *(row.reason for row in TABLE)})
+PATIENCE = timedelta(hours=2)
+"""How long a replacement may wait for one thing before people are told; it goes on waiting."""
+TWIN_GONE = "TwinGone"
+"""The reason of a replacement whose twin somebody deleted."""
+_KNOWN = frozenset({ABORTED, CANCELED, TWIN_GONE, *(row.reason for row in TABLE)})
 CONTEST = timedelta(days=7)
 """A pool that needs us again within this time is contested."""
 
@@ -157,6 +161,25 @@ def remediation(subject: Subject) -> Finding | None:
     reason = memory.blocked_reason if still else memory.waiting.partition(": ")[0]
     # A code of ARM's that no row knows is no reason that an exemption could name.
     return Finding("remediation", State.NON_COMPLIANT, reason if reason in _KNOWN else FAILED, blocked)
+
+
+def replacing(subject: Subject) -> Finding | None:
+    """Say that a pool is being replaced and how far that is; it is told to people where it does not go on."""
+    found = subject.replacement
+    if found is None or subject.pool.name != found.pool:
+        return None
+    waits = f" It waits: {found.waiting.partition(': ')[2]}" if found.waiting else ""
+    message = f"It is being replaced by {found.twin} since {found.began:%Y-%m-%d %H:%M} UTC: {found.stage}.{waits}"
+    if subject.now - found.moved < PATIENCE or found.stage is Stage.CREATING:
+        return Finding("replacing", State.NOT_APPLICABLE, "BeingReplaced", message)
+    if found.stage is Stage.ENDING:
+        message += f" {found.ends.partition(': ')[2]} Its nodes are still cordoned."
+        return Finding("replacing", State.NON_COMPLIANT, "ReplacementStuck", message)
+    message += (
+        f" It has not gone on since {found.moved:%Y-%m-%d %H:%M} UTC, and nothing is forced: it goes on by itself "
+        f"once that is mended. `fipswarden abort {subject.cluster.id} {found.pool}` gives it up; both pools stay."
+    )
+    return Finding("replacing", State.NON_COMPLIANT, "ReplacementStuck", message)
 
 
 def contested(subject: Subject) -> Finding | None:

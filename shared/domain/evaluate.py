@@ -19,11 +19,12 @@ from shared.domain.model import (
     Mode,
     PoolPosture,
     Posture,
+    Replacement,
     Unreadable,
     worst,
 )
 from shared.domain.model import ComplianceState as State
-from shared.domain.policy import ExemptionRules, Policy
+from shared.domain.policy import ExemptionRules, Policy, Rule, stricter
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Settings
 from shared.domain.subject import Check, Subject, decided, undecided
@@ -45,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
     risks.local_data,
     risks.workloads_read,
     checks.remediation,
+    checks.replacing,
     checks.contested,
 )
 """In the order in which their findings are shown; the worst one decides."""
@@ -125,9 +127,18 @@ def cluster_settings(policy: Policy, cluster: Cluster) -> Settings:
 def subjects(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> Iterator[Subject]:
     """Yield what the checks look at, pool by pool."""
     for pool in cluster.pools:
-        operation = memory.operation if memory.operation and memory.operation.pool == pool.name else None
-        rule = policy.rule_for(cluster, pool)
-        yield Subject(pool, cluster, memory.pool(pool.name), rule, now, operation, memory.agent)
+        operation = memory.operation if memory.operation and memory.operation.on == pool.name else None
+        rule, replaced = policy.rule_for(cluster, pool), memory.replacement
+        part = replaced if replaced and pool.name in (replaced.pool, replaced.twin) else None
+        if part and pool.name == part.twin:
+            rule = _as_twin(rule, part, cluster, policy)
+        yield Subject(pool, cluster, memory.pool(pool.name), rule, now, operation, memory.agent, part)
+
+
+def _as_twin(rule: Rule, part: Replacement, cluster: Cluster, policy: Policy) -> Rule:
+    """Return the rule of a twin: as long as its pool is there, that one's demands on proofs hold as well."""
+    old = next((pool for pool in cluster.pools if pool.name == part.pool), None)
+    return stricter(rule, policy.rule_for(cluster, old).settings) if old else rule
 
 
 def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:

@@ -16,7 +16,8 @@ from shared.domain.rehearsal import Rehearsal
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor
 from shared.domain.steps import Step, due
-from shared.domain.waits import Wait, all_waits, wanted
+from shared.domain.wait import Wait
+from shared.domain.waits import all_waits, wanted
 
 
 class Fate(StrEnum):

@@ -244,5 +244,17 @@ class Policy:
         return self.rings[place - 1] if place else None
 
 
+def stricter(rule: Rule, asked: Settings) -> Rule:
+    """Return a rule that asks for no lesser proof than other settings do: a twin is proven as its pool would be."""
+    mine, others = rule.settings.proof, asked.proof
+    proof = replace(
+        mine if mine.level.reaches(others.level) else others,
+        max_age=min(mine.max_age, others.max_age),
+        joined_nodes=min(mine.joined_nodes, others.joined_nodes),
+        sampling=mine.sampling and others.sampling,
+    )
+    return replace(rule, settings=replace(rule.settings, proof=proof))
+
+
 def _held(settings: Settings) -> Settings:
     return replace(settings, mode=Mode.ALERT) if settings.mode.acts else settings

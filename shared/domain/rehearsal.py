@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from heapq import heappop, heappush
 
-from shared.domain.afterwards import remembered, settled, switched, with_proofs
+from shared.domain.afterwards import remembered, settled, switched, with_proofs, with_replacement_running
 from shared.domain.budget import Counts, Ended, Place, Refusal, Wanted, refusal, released, taken
 from shared.domain.budget_news import counted, learnt, seen
 from shared.domain.census import DONE, Census, is_done
@@ -132,7 +132,8 @@ class Rehearsal:
 
     def _enter(self, now: datetime) -> None:
         for known in sorted(self.start.fleet, key=lambda it: it.cluster.id.key):
-            actor = Actor(known.cluster, known.memory, known.maintenance, Posture(now, ComplianceState.UNKNOWN, ()))
+            memory = with_replacement_running(known.cluster, known.memory)
+            actor = Actor(known.cluster, memory, known.maintenance, Posture(now, ComplianceState.UNKNOWN, ()))
             assumed = self.judge(actor, now)
             if actor.posture.in_scope:
                 self.actors[known.cluster.id.key] = actor

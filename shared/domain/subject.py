@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain.model import Cluster, Finding, Operation, Pool, PoolMemory
+from shared.domain.model import Cluster, Finding, Operation, Pool, PoolMemory, Replacement
 from shared.domain.model import ComplianceState as State
 from shared.domain.policy import EXCLUSION, Rule
 from shared.domain.settings import Fips, Settings
@@ -24,6 +24,8 @@ class Subject:
     """Our own operation on the pool, which has not ended, whatever the pool's provisioning state says."""
     agent: str = ""
     """Version of the cluster's monitoring agent; empty if it is not known."""
+    replacement: Replacement | None = None
+    """The replacement that the pool is part of, as the old pool or as its twin."""
 
     @property
     def settings(self) -> Settings:

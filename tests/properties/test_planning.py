@@ -19,7 +19,8 @@ from shared.domain.settings import Fips, Risk, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import due
 from shared.domain.support import minor_version, os_sku_named
-from shared.domain.waits import is_new, wanted
+from shared.domain.timing import is_new
+from shared.domain.waits import wanted
 from shared.domain.windows import WEEK, Open, Window, opening
 from tests.properties.strategies import cases, eager, exemptions, situations, without
 

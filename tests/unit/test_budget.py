@@ -289,7 +289,18 @@ class TestTaking:
         budget = taken(Budget(), policy(), wanted(), place(wanted()), (), NOW)
 
         assert budget is not None
-        assert taken(budget, policy(Limit(0)), wanted(), place(wanted()), ("word",), NOW) == budget
+        assert taken(budget, policy(Limit(0)), wanted(), place(wanted()), (), NOW) == budget
+
+    def test_the_same_intent_uses_up_what_it_has_not_yet_and_no_word_that_nobody_gave(self) -> None:
+        word, other = (Approval(name, NOW, NOW + HOUR, "replace it") for name in ("ana", "bob"))
+        held = {ONE: replace(place(wanted()), approvals={"first": word})}
+        budget = Budget(held, approvals={"second": other})
+
+        again = taken(budget, policy(Limit(0)), wanted(), place(wanted()), ("first", "second"), NOW)
+
+        assert again == Budget({ONE: replace(place(wanted()), approvals={"first": word, "second": other})})
+        assert taken(budget, policy(), wanted(), place(wanted()), ("third",), NOW) is None
+        assert taken(budget, policy(), wanted(), place(wanted()), ("second",), NOW + HOUR) is None
 
     def test_another_intent_of_the_same_cluster_gets_no_second_place(self) -> None:
         budget = holding(wanted())
@@ -928,7 +939,10 @@ class BudgetMachine(RuleBasedStateMachine):
         wish = next(self.wish(one) for one in CLUSTERS if one.key == key)
 
         again = change(
-            self.table, lambda budget: taken(budget, self.policy, wish, before.places[key], ("gone",), self.now)
+            self.table,
+            lambda budget: taken(
+                budget, self.policy, wish, before.places[key], tuple(before.places[key].approvals), self.now
+            ),
         )
 
         assert again == before == self.budget()

@@ -18,7 +18,18 @@ from shared.domain.lanes import Candidate, Lane
 from shared.domain.limits import Limit
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.matching import Match
-from shared.domain.model import ActionKind, Cluster, Memory, Mode, Operation, Pool, PoolMemory, Strays, Unreadable
+from shared.domain.model import (
+    ActionKind,
+    Cluster,
+    Memory,
+    Mode,
+    Operation,
+    Pool,
+    PoolMemory,
+    Replacement,
+    Strays,
+    Unreadable,
+)
 from shared.domain.observe import read_cluster
 from shared.domain.openings import Open
 from shared.domain.pace import ASSUMED, Pace, pace_of
@@ -26,7 +37,7 @@ from shared.domain.plan import plan
 from shared.domain.policy import UNTOLD, Breaker, Disruption, Ring, Rule
 from shared.domain.rehearsal import Rehearsal
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import Fips, NewPools, Notice, Settings, Skip
+from shared.domain.settings import Fips, NewPools, Notice, Settings, Skip, Strategy
 from shared.domain.stage import Actor, Known, Remediation, Start
 from shared.domain.steps import approval_fingerprint, due
 from shared.domain.support import FipsSupport, matrix, release_of
@@ -187,6 +198,25 @@ class TestTime:
 
         assert found.remediations == ()
         assert found.fleet.finished == NOW + timedelta(minutes=8)
+
+    def test_a_replacement_that_is_under_way_ends_and_keeps_its_place(self) -> None:
+        under_way = Memory(replacement=Replacement("0" * 32, "apps", "appsf", NOW, NOW))
+        running = known(disabled(osSKU="Flatcar"), profile("appsf"), memory=under_way, name="aks-a")
+        place = Place("0" * 32, "apps", SUBSCRIPTION, "", 3, NOW)
+
+        found = foretold(running, *bad(1), budget=Budget({running.cluster.id.key: place}))
+
+        (made,) = found.remediations
+        assert made.began == NOW + HOUR / 2
+        assert found.fleet.finished == made.ends
+
+    def test_a_pool_that_is_to_be_replaced_is_counted_like_any_other(self) -> None:
+        rules = book(strategy=Strategy.REPLACE)
+        found = foretold(known(disabled(osSKU="Flatcar")), rules=rules)
+
+        (made,) = found.remediations
+        assert made.kind is ActionKind.REPLACE
+        assert found.fleet.finished == made.ends
 
     def test_a_cluster_whose_place_nothing_explains_waits_until_it_is_given_back(self) -> None:
         (one,) = bad(1)
