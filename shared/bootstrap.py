@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from shared.adapters.arm import Arm
+    from shared.anchor import AnchorPorts
     from shared.domain.scope import SubscriptionsOf
+    from shared.ports import Snapshots
 
 log = logger("bootstrap")
 
@@ -84,6 +86,26 @@ def evidence() -> BlobEvidence:
     """Return the evidence account's container."""
     storage = settings().evidence_storage
     return BlobEvidence(storage, _storage_credential(storage))
+
+
+@cache
+def snapshots() -> "Snapshots":
+    """Return the evidence account's container of snapshots."""
+    from shared.adapters.snapshots import BlobSnapshots
+
+    storage = settings().evidence_storage
+    return BlobSnapshots(storage, _storage_credential(storage))
+
+
+@cache
+def anchor_ports() -> "AnchorPorts":
+    """Return what the daily manifest needs."""
+    from shared.adapters.vault import VaultSigner
+    from shared.anchor import AnchorPorts
+
+    key = settings().manifest_key
+    signer = VaultSigner(key, settings().cloud, credential()) if key else None
+    return AnchorPorts(table("posture"), table("rollout"), evidence(), snapshots(), signer, watches)
 
 
 @cache

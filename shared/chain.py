@@ -4,12 +4,16 @@ Numbers are taken by creating the blob; a number that is taken is read, and the 
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from shared.domain.records import ChainId, Head, Record, RecordKind, make_record, path_of
 from shared.ports import Evidence
+
+Seal = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Returns a record's payload with what can only be said of the whole of it: a signature."""
 
 
 class Chain:
@@ -27,16 +31,26 @@ class Chain:
             self._pass(record)
         return self.passed
 
-    def append(self, kind: RecordKind, at: datetime, body: Mapping[str, Any], record_id: str = "") -> Record:
+    def append(
+        self,
+        kind: RecordKind,
+        at: datetime,
+        body: Mapping[str, Any],
+        record_id: str = "",
+        seal: Seal | None = None,
+    ) -> Record:
         """Write the next record; it exists durably once this returns.
 
-        An id that a look which died has already written beyond the known head gives that record.
+        An id that a look which died has already written beyond the known head gives that record. `seal` is asked
+        anew for each number that is tried, since it stands for the record's place in the chain too.
         """
         if record_id in self._passed:
             return self._passed[record_id]
         record_id = record_id or secrets.token_hex(16)
         while True:
             record = make_record(self._chain, self.head, record_id, kind, at, body)
+            if seal:
+                record = replace(record, payload=seal(record.payload))
             if not self._evidence.create(self._chain, record):
                 taken = self._evidence.read(self._chain, record.seq)
                 if taken is None:

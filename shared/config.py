@@ -74,6 +74,8 @@ class Settings:
     """`file:<path in the package>` or `blob:<container>/<name>` in the app's storage."""
     exemptions: str
     """Where the exemptions lie, in the same way; empty: there are none."""
+    manifest_key: str
+    """URL of the Key Vault key that signs the daily manifest; empty: manifests are written unsigned."""
     timing: Timing
     channels: ChannelSettings
 
@@ -96,6 +98,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         subscriptions=_guids(env, faults),
         policy=_location(env, "FIPSWARDEN_POLICY", "file:policy.yaml", faults),
         exemptions=_location(env, "FIPSWARDEN_EXEMPTIONS", "", faults),
+        manifest_key=_key(env, "FIPSWARDEN_MANIFEST_KEY", faults),
         timing=Timing(
             look_deadline=_seconds(env, "LOOK_DEADLINE_SECONDS", 240, (5, 480), faults),
             poll=_seconds(env, "OPERATION_POLL_SECONDS", 30, (1, 600), faults),
@@ -228,6 +231,13 @@ def _location(env: Mapping[str, str], name: str, default: str, faults: list[str]
     if value != default and not re.fullmatch(r"file:.+|blob:[a-z0-9-]{3,63}/.+", value):
         # It may be a blob's URL with its signature: it is not repeated.
         faults.append(f"{name}: this is neither file:<path> nor blob:<container>/<name>")
+    return value
+
+
+def _key(env: Mapping[str, str], name: str, faults: list[str]) -> str:
+    value = env.get(name, "")
+    if value and (fault := _cloud(env, []).key_fault(value)):
+        faults.append(f"{name}: {fault}")
     return value
 
 
