@@ -1,6 +1,7 @@
 """Timer → the look at the whole fleet that finds what events missed."""
 
 import dataclasses
+from datetime import UTC, datetime
 
 import azure.functions as func
 
@@ -24,8 +25,6 @@ def resync(timer: func.TimerRequest) -> None:
 
 def _keep(unread_subscriptions: int | None) -> None:
     """Take a snapshot, or, where the day's timer did not come or failed, write the manifest, which has one."""
-    from datetime import UTC, datetime
-
     from shared import bootstrap
     from shared.anchor import late_alert, late_anchor
     from shared.snapshots import take_snapshot

@@ -20,6 +20,7 @@ RESEARCH = "30000000-0000-4000-8000-000000000003"
 READER, REMEDIATOR, NODE_READER = "fipswarden reader", "fipswarden remediator", "fipswarden node reader"
 WORKLOAD_READER = "fipswarden workload reader"
 NODE_PROVER, RUN_COMMAND = "fipswarden node prover", "fipswarden run command"
+MANIFEST_SIGNER = "fipswarden manifest signer"
 EPOCH = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 _SYSTEM: dict[str, Any] = {
@@ -51,6 +52,7 @@ def empty_world(
     )
     world.add_subscription(PAYMENTS, "Payments")
     grant(world, f"/subscriptions/{PAYMENTS}")
+    world.access.assign(APP, MANIFEST_SIGNER, world.vault.key_scope)
     world.add_group(PAYMENTS, "rg-payments", tags={"env": "prod"})
     return world
 

@@ -7,6 +7,7 @@ unsigned and everybody is told so; with a key that can't sign, none is written.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from shared.budget import read_budget
@@ -114,10 +115,9 @@ def _write(ports: AnchorPorts, chain: Chain, now: datetime, today: date, unread_
     day = keep_day(ports.snapshots, tally.day(unread_subscriptions, unseen))
     if (fleet := _fleet_head(ports)).seq:
         heads[FLEET] = fleet
-    body = {"date": today, "chains": heads, "snapshot": snapshot, "series": day}
-    return chain.append(
-        RecordKind.MANIFEST, now, body, record_id(today), lambda payload: _sealed(payload, ports.signer)
-    )
+    body = {"date": today, "chains": heads, "snapshot": snapshot, "series": day, "key": None}
+    seal = partial(_sealed, signer=ports.signer)
+    return chain.append(RecordKind.MANIFEST, now, body, record_id(today), seal)
 
 
 def _fleet_head(ports: AnchorPorts) -> Head:

@@ -6,9 +6,9 @@ the very setting that made it so.
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from shared.adapters.arm import Arm
     from shared.anchor import AnchorPorts
+    from shared.domain.protection import Protection
     from shared.domain.scope import SubscriptionsOf
     from shared.ports import Snapshots
 
@@ -211,6 +212,15 @@ def standalone_fleet() -> tuple[Fleet, Clusters]:
     cloud, subscriptions = read_reach(os.environ)
     arm = Arm(cloud, credential())
     return GraphFleet(arm, credential(), subscriptions), AksClusters(arm)
+
+
+def standalone_protection(account: str) -> "Callable[[str], Protection | Unreadable]":
+    """Return what asks ARM for the policy of a container of a storage account, as whoever is signed in."""
+    from shared.adapters.arm import Arm
+    from shared.adapters.immutability import container_protection
+
+    cloud, _ = read_reach(os.environ)
+    return partial(container_protection, Arm(cloud, credential()), account)
 
 
 def standalone_management_groups() -> "SubscriptionsOf":

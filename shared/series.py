@@ -12,8 +12,6 @@ from shared.ports import Snapshots
 from shared.snapshots import Filed, put_away
 
 _AT_ONCE = 8
-MONTHS_18 = 550
-"""Days that 18 months have at most: from a July on, with a leap year in them."""
 
 
 def keep_day(files: Snapshots, day: Day) -> Filed:

@@ -20,6 +20,7 @@ var workloadReader = loadJsonContent('../roles/fipswarden-workload-reader.json')
 var nodeProver = loadJsonContent('../roles/fipswarden-node-prover.json')
 var runCommand = loadJsonContent('../roles/fipswarden-run-command.json')
 var evidenceWriter = loadJsonContent('../roles/fipswarden-evidence-writer.json')
+var manifestSigner = loadJsonContent('../roles/fipswarden-manifest-signer.json')
 var watchedScopes = [for id in watched: '/subscriptions/${id}']
 
 resource readerRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
@@ -150,6 +151,26 @@ resource evidenceWriterRole 'Microsoft.Authorization/roleDefinitions@2022-04-01'
   }
 }
 
+resource manifestSignerRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(subscription().id, environmentName, manifestSigner.Name)
+  properties: {
+    roleName: '${manifestSigner.Name} (${environmentName})'
+    description: manifestSigner.Description
+    type: 'CustomRole'
+    assignableScopes: [
+      subscription().id
+    ]
+    permissions: [
+      {
+        actions: manifestSigner.Actions
+        notActions: manifestSigner.NotActions
+        dataActions: manifestSigner.DataActions
+        notDataActions: manifestSigner.NotDataActions
+      }
+    ]
+  }
+}
+
 output readerRoleName string = readerRole.name
 output nodeReaderRoleName string = nodeReaderRole.name
 output remediatorRoleName string = guid(subscription().id, environmentName, remediator.Name)
@@ -157,3 +178,4 @@ output workloadReaderRoleName string = guid(subscription().id, environmentName, 
 output nodeProverRoleName string = guid(subscription().id, environmentName, nodeProver.Name)
 output runCommandRoleName string = guid(subscription().id, environmentName, runCommand.Name)
 output evidenceWriterRoleName string = evidenceWriterRole.name
+output manifestSignerRoleName string = manifestSignerRole.name

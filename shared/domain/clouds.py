@@ -3,7 +3,8 @@
 Sources: azure-mgmt-core `get_arm_endpoints`; the AKS server application's id is the same in all clouds (AKS
 documentation, "kubelogin authentication"); portals: Microsoft Entra documentation, "National clouds"; audiences of
 Event Grid: `EVENTGRID_AUDIENCE_MAP` of the Azure CLI's IoT Operations extension (the Event Grid SDK knows the public
-one alone); suffixes of vaults: `keyvault_dns` of the Azure CLI's clouds (azure-cli-core, cloud.py). Managed identities ask the platform for tokens, not an authority's host, so none stands here.
+one alone); vaults: `keyvault_dns` of the Azure CLI (azure-cli-core, cloud.py). Managed identities ask the platform for
+tokens, not an authority's host, so none stands here.
 """
 
 import re

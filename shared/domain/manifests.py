@@ -50,7 +50,7 @@ def anchor_of(record: Record) -> Anchor:
     """Return what leaves the app of a manifest's record; raises ValueError for one that is no manifest."""
     said = record.payload
     try:
-        signed_by = thumbprint(typed(PublicKey, said["key"])) if "signature" in said else ""
+        signed_by = thumbprint(typed(PublicKey, said["key"])) if said.get("signature") else ""
         return Anchor(date.fromisoformat(said["date"]), record.seq, record.head.hash, len(said["chains"]), signed_by)
     except (KeyError, TypeError) as error:
         raise ValueError(f"record {record.seq} is no manifest: {error!r}") from error

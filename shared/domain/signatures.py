@@ -53,7 +53,7 @@ def thumbprint(key: PublicKey) -> str:
 
 
 def holds(key: PublicKey, data: bytes, signature: bytes) -> bool:
-    """Say whether a signature is this key's over these bytes; a key that is too small or can't be read signs nothing."""
+    """Say whether a signature is this key's over these bytes; one that is odd or too small signs nothing."""
     try:
         modulus, exponent = (int.from_bytes(from_base64url(part)) for part in (key.n, key.e))
     except ValueError:
