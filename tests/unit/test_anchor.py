@@ -244,7 +244,7 @@ def test_of_two_who_write_at_once_both_name_the_same_manifest_and_it_is_signed_i
     app = App(LocalSigner())
     other = App(LocalSigner())
     other.evidence, other.files = app.evidence, app.files
-    real, raced = app.evidence.create, []
+    real, raced = app.evidence.create, list[bool]()
 
     def create(chain: ClusterId | str, record: Record) -> bool:
         if chain == MANIFESTS and not raced:

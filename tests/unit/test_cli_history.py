@@ -1,7 +1,7 @@
 """`fipswarden history`: the fleet day by day, with what is not known shown as such."""
 
 import json
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -105,7 +105,3 @@ def test_what_is_no_date_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
         main(["history", "--since", "yesterday"])
     assert ended.value.code == 64
     assert "is not a day such as 2026-11-23" in capsys.readouterr().err
-
-
-def test_a_builder_gives_the_day_it_says() -> None:
-    assert day(2).date == date(2026, 11, 21)
