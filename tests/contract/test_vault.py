@@ -17,9 +17,11 @@ from local.server import LocalAzure
 from local.world import World
 from local.world.access import APP
 from local.world.faults import Answer, Drop, Fault
+from local.world.vault import Vault
 from shared.adapters.vault import VaultSigner
 from shared.domain.clouds import Cloud
 from shared.domain.signatures import from_base64url, holds
+from shared.errors import TerminalError
 
 DATA = b'{"kind":"manifest"}'
 
@@ -94,6 +96,21 @@ def test_a_disabled_key_signs_nothing(face: Face) -> None:
 
     with pytest.raises(HttpResponseError):
         signer.sign(key, DATA)
+
+
+class Curved(Vault):
+    """A vault whose key is on an elliptic curve."""
+
+    def jwk(self, base_url: str) -> dict[str, Any]:
+        """Its public half."""
+        return {**super().jwk(base_url), "kty": "EC", "crv": "P-256", "n": None, "e": None, "x": "AQAB", "y": "AQAB"}
+
+
+def test_a_key_that_is_not_rsa_signs_no_manifest(face: Face) -> None:
+    face.world.vault = Curved(face.world.vault.scope)
+
+    with pytest.raises(TerminalError, match="is of type EC: manifests are signed by RSA keys"):
+        face.signer().key()
 
 
 def test_a_key_that_is_not_there_is_an_error(face: Face) -> None:
