@@ -142,7 +142,7 @@ def _sealed(payload: Mapping[str, Any], signer: Signer | None) -> Mapping[str, A
 
 def with_anchor(digest: Alert, history: str, found: Anchor | None, fault: str) -> Alert:
     """Return the daily digest with the trend and the manifest, or with why there is none, which is never good."""
-    said = in_words(found) if found else f"The day's evidence manifest was not written: {fault} The resync tries again."
+    said = in_words(found) if found else f"The day's evidence manifest was not written: {fault}"
     text = "\n".join(each for each in (digest.text, history, said) if each)
     severity = "warning" if found is None and digest.severity in ("good", "info") else digest.severity
     return replace(digest, text=text, severity=severity, anchor=found)

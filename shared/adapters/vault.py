@@ -44,7 +44,8 @@ class VaultSigner:
         found = self._client().get_key(self._name, self._version or None)
         n, e = getattr(found.key, "n", None), getattr(found.key, "e", None)
         if not n or not e or not found.id:
-            raise TerminalError(f"the key {self._url} is of type {found.key_type}: manifests are signed by RSA keys")
+            kind = getattr(found.key_type, "value", found.key_type)
+            raise TerminalError(f"the key {self._url} is of type {kind}: manifests are signed by RSA keys")
         # `RSA-HSM` is Key Vault's word for where the key is; to whoever checks a signature it is an RSA key (RFC 7518).
         return PublicKey(found.id, base64url(n), base64url(e))
 
