@@ -17,7 +17,6 @@ from shared.domain import proofs
 from shared.domain.answers import Answer
 from shared.domain.api_server import Way
 from shared.domain.by_command import too_many
-from shared.domain.checks import Subject
 from shared.domain.codec import plain
 from shared.domain.evaluate import cluster_settings, listing_due, strays_due, subjects, to_prove
 from shared.domain.model import Cluster, Memory, Node, NodesRead, Pool, Probing, Proof, Strays, Unreadable
@@ -25,6 +24,7 @@ from shared.domain.probes import Question, question
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings, Settings
+from shared.domain.subject import Subject
 from shared.domain.taken import (
     OUTSIDE,
     Asked,

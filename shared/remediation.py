@@ -12,7 +12,8 @@ from typing import Any
 from shared.budget import change, read_budget, release
 from shared.chain import Chain
 from shared.domain.arm_errors import code_and_text
-from shared.domain.budget import Budget, Ended, Place, Wanted, learnt, taken
+from shared.domain.budget import Budget, Ended, Place, Wanted, taken
+from shared.domain.budget_news import learnt
 from shared.domain.lessons import after_failure, after_refusal, after_success, is_a_failure, stuck_from
 from shared.domain.model import (
     AT_REST,

@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 from shared.domain import observe_workloads as kube
 from shared.domain.api_server import Ask, Way, read_all
-from shared.domain.checks import Subject, decided
 from shared.domain.evaluate import subjects
 from shared.domain.model import Cluster, Memory, ProofLevel, Unreadable
 from shared.domain.observe import NODES
 from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
+from shared.domain.subject import Subject, decided
 from shared.domain.waits import barred, waits
 from shared.domain.workloads import Place, PodUse, Workloads, apart, gathered, unread
 from shared.look import Look

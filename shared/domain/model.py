@@ -127,7 +127,7 @@ class Pool:
 
         A pool of single machines is taken for one: its sizes have autoscalers of their own.
         """
-        of_sizes = self.body.get("type") == "VirtualMachines"
+        of_sizes = str(self.body.get("type")).lower() == "virtualmachines"
         return of_sizes or bool(self.body.get("enableAutoScaling")) or self.body.get("scaleSetPriority") == "Spot"
 
 

@@ -8,7 +8,7 @@ from shared.domain.arm_errors import TABLE
 
 _OF_CHECKS = (
     *("ClusterFipsContradicted", "Contested", "FipsByDefault", "FipsDisabled", "FipsEnabled", "FipsForbidden"),
-    *("FipsOff", "FlagSettlesNothing", "FlagUnreadable", "ImageFips", "ImageIsFips", "ImageMissing", "ImageNotFips"),
+    *("FipsOff", "FlagSettlesNothing", "FlagUnreadable", "ImageFips", "ImageIsFips", "ImageNotFips"),
     *(
         "ModulesHistorical",
         "ModulesUnknown",
