@@ -291,6 +291,16 @@ def test_a_manifest_that_says_what_none_can_is_named(chains: object) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["", "daily/\0", "daily/\n", "daily/ä"])
+def test_a_manifest_that_names_a_file_that_cannot_be_is_named(name: str) -> None:
+    archive = stored()
+    manifest = record_name(MANIFESTS, 3)
+    told = said(archive.files[manifest]) | {"series": {"name": name, "sha256": GENESIS}}
+    archive.put(MANIFESTS, 3, signed(told, signing_key()))
+
+    assert faults(archive) == [f"{manifest} names a file that can't be"]
+
+
 def test_a_missing_manifest_is_named() -> None:
     archive = stored()
     del archive.files[record_name(MANIFESTS, 2)]
