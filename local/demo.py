@@ -211,7 +211,7 @@ class Demo:
         records = self._show_evidence(PAYMENTS)
         self._show_told()
         self._check(records)
-        verify_evidence(self.stack.folder, self.say)
+        verify_evidence(self.stack.folder, PAYMENTS, self.say)
         self.console.print(_NEXT)
 
     def _show_evidence(self, cluster: ClusterId) -> list[Record]:
