@@ -212,7 +212,7 @@ def test_what_is_no_cluster_is_one_clear_line(arguments: list[str], capsys: pyte
     printed = Printed(capsys)
     assert printed.out == ""
     said = "is neither group/name, as `posture` prints it, nor a cluster's ARM id"
-    assert printed.err == f"fipswarden: {arguments[1]!r} {said}\n"
+    assert printed.err == f"fipswarden: {arguments[-1]!r} {said}\n"
 
 
 @pytest.mark.usefixtures("app")

@@ -14,6 +14,7 @@ from shared.domain.records import FLEET, MANIFESTS
 from shared.domain.verification import record_name
 from shared.errors import InputError
 from shared.folder import opened
+from shared.own_crypto import own_crypto
 from shared.packing import Wanted, write_pack
 from shared.verifying import Asked, Verification
 from tests.builders import NOW
@@ -68,6 +69,20 @@ def test_it_has_what_an_auditor_needs(tmp_path: Path) -> None:
     assert any("control plane" in limit for limit in index.limits)
     assert any("not claimed to run on a validated module" in limit for limit in index.limits)
     assert index.written_by["openssl"].startswith("OpenSSL")
+
+
+def test_the_algorithm_in_the_pack_is_the_page_in_docs(tmp_path: Path) -> None:
+    folder = written(stored(), tmp_path / "pack")
+
+    assert (folder / "VERIFY.md").read_text() == Path(__file__).parents[2].joinpath("docs", "evidence.md").read_text()
+
+
+@pytest.mark.parametrize(("kernel", "said"), [("1\n", "1"), ("0\n", "0"), (None, "not known")])
+def test_what_its_own_crypto_runs_on_is_said(kernel: str | None, said: str, tmp_path: Path) -> None:
+    if kernel is not None:
+        (tmp_path / "fips_enabled").write_text(kernel)
+
+    assert own_crypto(tmp_path / "fips_enabled")["kernelFipsEnabled"] == said
 
 
 def test_the_sums_are_those_of_the_usual_tool(tmp_path: Path) -> None:
