@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from cli import protection
+from cli import evidence_export, evidence_verify, protection
 from cli.exits import MEANING, NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.naming import CLUSTER, named_cluster
 from cli.show import plain_text, print_aligned
@@ -20,16 +20,22 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser."""
-    words = "what was seen and done: records, and what keeps them from being changed"
-    evidence = commands.add_parser("evidence", help=words, description=words, epilog=MEANING)
+    """Add the command, with its own commands, to the parser."""
+    words = "what was seen and done: show it, verify it, export it, see what keeps it from being changed"
+    evidence = commands.add_parser("evidence", help=words, description=words)
     below = evidence.add_subparsers(required=True, metavar="command")
+    _add_show(below)
+    evidence_verify.add(below)
+    evidence_export.add(below)
+    protection.add(below)
+
+
+def _add_show(commands: Any) -> None:
     words = "the evidence records of a cluster; 1 if one is missing, unreadable or changed, 2 if there are none"
-    show = below.add_parser("show", help=words, description=words, epilog=MEANING)
+    show = commands.add_parser("show", help=words, description=words, epilog=MEANING)
     show.add_argument("cluster", help=CLUSTER)
     show.add_argument("seq", nargs="?", type=int, help="number of one record, to see it whole")
     show.set_defaults(run=_show)
-    protection.add(below)
 
 
 def _show(chosen: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 A node pool is created without FIPS. Its event reaches the app, which switches FIPS on, waits for the reimage,
 proves it on the nodes' kernels, writes evidence and tells people. Then the same with an event that is lost, and a
-node that lies.
+node that lies. At the end the evidence of all that is verified, and a forged copy of it found out.
 """
 
 import json
@@ -23,6 +23,7 @@ from cli.exits import NON_COMPLIANT, OK
 from cli.main import main as run_command
 from local import seed
 from local.demo_anchor import anchored
+from local.demo_evidence import verify_evidence
 from local.demo_show import DemoError, Seen, card_lines, coloured, display
 from local.eventgrid import Faults
 from local.stack import ROOT, LocalStack, Options, StackError
@@ -219,6 +220,7 @@ class Demo:
         records = self._show_evidence(PAYMENTS)
         self._show_told()
         self._check(records)
+        verify_evidence(self.stack.folder, PAYMENTS, self.say)
         self.console.print(_NEXT)
 
     def _show_evidence(self, cluster: ClusterId) -> list[Record]:

@@ -1,4 +1,4 @@
-"""What the clients of Azure Storage share: how often they try, containers, and times as this product has them."""
+"""What the clients of Azure Storage share: containers, how often they try, and times as this product has them."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""`fipswarden evidence`: a chain that is not whole, or was changed, is never listed as if it were."""
+"""`fipswarden evidence show`: a chain that is not whole, or was changed, is never listed as if it were."""
 
 import json
 from datetime import timedelta
