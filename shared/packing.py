@@ -19,8 +19,10 @@ from shared.archive import RECORDS, SNAPSHOTS, Archive, Directory, each, leads_o
 from shared.domain.anchoring import ManifestSaid, read_manifest
 from shared.domain.codec import plain
 from shared.domain.data_file import text
+from shared.domain.evidence_schema import evidence_schema
 from shared.domain.pack import INDEX, SCHEMA, SUMS, KeySummary, Pack, Scope, TextSummary, sum_line, summary
 from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind
+from shared.domain.schema import printed
 from shared.domain.signatures import PublicKey, thumbprint
 from shared.domain.stated import LIMITS
 from shared.domain.verification import HASH, parse, place_of
@@ -82,6 +84,7 @@ class _Writer:
         chains = tuple(summary(path, records) for path, records in self._chains())
         for name, source in DOCUMENTS.items():
             self._put(name, text(source).encode())
+        self._put("evidence.schema.json", printed(evidence_schema()).encode())
         heads = {path: head for path, head in self.wanted.heads.items() if path == MANIFESTS or scope.has(path)}
         pack = Pack(
             SCHEMA, now, scope, heads, chains, tuple(self.keys.values()), tuple(self.texts.values()),

@@ -220,7 +220,7 @@ class Manifest:
     series: StoredFile | None = None
     """The day's line of the series; null if there is none."""
     key: PublicKey | None = None
-    """Null if it is not signed."""
+    """Null, or not there, if it is not signed."""
     signature: str = ""
     """RSASSA-PKCS1-v1_5 with SHA-256 over the record's canonical bytes without this field, base64url."""
 

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from shared.domain.codec import canonical
+from shared.domain.bodies import BODIES, Origin
+from shared.domain.codec import canonical, typed
 from shared.domain.ids import ClusterId
 from shared.domain.records import FLEET, GENESIS, MANIFESTS, SCHEMA, Head, RecordKind
 
@@ -117,6 +118,20 @@ def envelope_fault(said: Mapping[str, Any], path: str, seq: int) -> str:
     return ""
 
 
+def body_fault(said: Mapping[str, Any]) -> str:
+    """Say what is wrong with what a record holds beside that, by the published schema's types; empty if nothing is."""
+    kind, why = RecordKind(said["kind"]), ""
+    for body in BODIES[kind]:
+        try:
+            typed(Origin, said)
+            typed(body, said)
+        except ValueError as error:
+            why = f"is no {kind}, by the schema: {error}"
+        else:
+            return ""
+    return why
+
+
 def time_of(said: Mapping[str, Any]) -> datetime | None:
     """Return when a record says that it was made."""
     try:
@@ -150,7 +165,7 @@ class ChainCheck:
         self.records += 1
         self.unanchored += seq > self._anchored
         said = parse(data)
-        fault = said if isinstance(said, str) else envelope_fault(said, self.path, seq)
+        fault = said if isinstance(said, str) else envelope_fault(said, self.path, seq) or body_fault(said)
         if fault:
             self._fault(seq, fault)
         elif not isinstance(said, str):

@@ -51,6 +51,7 @@ def test_it_has_what_an_auditor_needs(tmp_path: Path) -> None:
         "SHA256SUMS",
         "VERIFY.md",
         "certificates.json",
+        "evidence.schema.json",
         "index.html",
         "index.json",
         f"keys/{key_name()}.jwk.json",

@@ -103,6 +103,13 @@ def test_a_field_that_every_record_has_is_checked(changes: dict[str, object], wh
     assert f"{pay(2)} {why}" in faults(archive)
 
 
+def test_what_a_record_holds_is_checked_by_the_published_types() -> None:
+    archive = stored()
+    archive.files[pay(2)] = canonical(said(archive.files[pay(2)]) | {"mode": "whatever"})
+
+    assert faults(archive)[0].startswith(f"{pay(2)} is no intent, by the schema: Intent.mode: ")
+
+
 def test_a_changed_record_is_named_by_the_one_after_it() -> None:
     archive = stored()
     archive.files[pay(5)] = canonical(said(archive.files[pay(5)]) | {"pool": "other"})
@@ -284,7 +291,7 @@ def test_a_manifest_that_says_what_none_can_is_named(chains: object) -> None:
     archive.put(MANIFESTS, 3, signed(said(archive.files[name]) | {"chains": chains}, signing_key()))
 
     assert [one.split(":")[0] for one in faults(archive)] in (
-        [f"{name} is no manifest"],
+        [f"{name} is no manifest, by the schema"],
         [f"{name} names a head that can't be"],
     )
 
