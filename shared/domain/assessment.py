@@ -1,0 +1,332 @@
+"""What evidence records say of the fleet at one time, in the form that every report is made from.
+
+Implementation (the control plane's word) and effectiveness (the nodes') stay apart, and so do `FIPS is on` and `the
+modules are validated`. What could not be read is here too: a report never leaves it out.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from shared.domain.exemptions import Exemption
+from shared.domain.ids import ClusterId
+from shared.domain.model import ActionKind, ComplianceState, Mode, OutcomeState, Proof, ProofLevel, Unreadable
+from shared.domain.model import ComplianceState as State
+from shared.domain.records import Head
+from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSeen, PoolVerdict
+
+OPEN = (State.INCONSISTENT, State.NON_COMPLIANT, State.UNKNOWN, State.EXEMPT)
+"""The states of findings that somebody has to do something about, or has to answer for."""
+GRACE = timedelta(hours=1)
+"""How long after a proof's end a report still goes by it: the look that renews it may be on its way."""
+
+LIMITS = (
+    "The cryptography in container images is not assessed, nor what applications bring with them.",
+    "The managed control plane of AKS is not assessed.",
+    "FIPS that is on and modules that are validated are two things: each is reported by itself.",
+    "The crypto of the app that wrote the records is not claimed to run on a validated module.",
+    "A node's administrator can make it lie: a proof speaks of nodes that are managed, not of nodes under attack.",
+    "What a control means here is a reading of ours; whether it is met is for an assessor to say.",
+)
+"""What no report may be taken to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The evidence record that something is from."""
+
+    name: str
+    """Its blob, or its file in a pack: `<chain>/<number>.json`."""
+    hash: str
+    """SHA-256 of its bytes."""
+    at: datetime
+    """When it was written, by the app's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProofSeen:
+    """What the nodes of a pool said when they were last asked."""
+
+    proof: Proof
+    level: ProofLevel
+    method: str
+    """How they were asked, in words; empty if nobody could be."""
+    way: str
+    """How the API server was reached."""
+    expected: int | None
+    """How many nodes the control plane said that there were."""
+    source: Source
+    expires: datetime | None = None
+    """From when on the policy calls it too old; None if the policy's text is not among the records."""
+
+    @property
+    def tested(self) -> bool:
+        """Say whether the nodes themselves were asked, not only their labels."""
+        return self.level.reaches(ProofLevel.KERNEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Until when something is to be done."""
+
+    at: datetime | None
+    """None: nobody has said."""
+    basis: str
+    """Who or what says so, in words."""
+
+
+NO_DATE = Due(None, "no date is set")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolAssessed:
+    """One node pool."""
+
+    verdict: PoolVerdict
+    source: Source
+    """The observation that holds the verdict."""
+    implementation: Implementation | None
+    """What the control plane said when the pool was last read; None if it never was."""
+    read: Source | None
+    """The observation that it is from: an older one, if the cluster can't be read any more."""
+    modules: ModulesSeen | None
+    """Whether the modules of its image are validated, as of that record; None if that was never read."""
+    proof: ProofSeen | None
+    """None if the records hold none."""
+    owner: str = ""
+    """Who answers for it; empty if nobody is named."""
+    due: Due = NO_DATE
+    exemption: Exemption | None = None
+    """The one that excuses it; None if none does, or its text is not among the records."""
+
+    @property
+    def name(self) -> str:
+        """The pool's name."""
+        return self.verdict.pool
+
+    @property
+    def state(self) -> ComplianceState:
+        """The state of the verdict."""
+        return self.verdict.state
+
+    @property
+    def decisive(self) -> Judgement:
+        """The finding that made the state: the first of the worst, or the one that went deepest if all is well."""
+        found = [one for one in self.verdict.findings if one.state == self.state]
+        return found[-1] if self.state is State.COMPLIANT else found[0]
+
+    @property
+    def since(self) -> datetime:
+        """When its state became what it is."""
+        return self.verdict.state_since or self.verdict.since
+
+    def of_aspect(self, aspect: Aspect) -> tuple[Judgement, ...]:
+        """Return the findings that go by the control plane's word, or by the nodes'."""
+        return tuple(one for one in self.verdict.findings if one.aspect is aspect)
+
+    def as_of(self, now: datetime) -> "PoolAssessed":
+        """Return the pool as it has to be called at a time: unknown, where its proof has ended and none came since."""
+        expires = self.proof.expires if self.proof else None
+        if self.state is not State.COMPLIANT or expires is None or now <= expires + GRACE:
+            return self
+        message = f"The nodes' proof ended at {expires:%Y-%m-%d %H:%M} UTC, and no record holds a newer one."
+        stale = Judgement("proof", Aspect.EFFECTIVENESS, State.UNKNOWN, "ProofExpired", message, expires)
+        others = tuple(one for one in self.verdict.findings if one.check != "proof")
+        verdict = replace(self.verdict, state=State.UNKNOWN, findings=(stale, *others), state_since=expires)
+        return replace(self, verdict=verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What became of a remediation, at one time."""
+
+    outcome: OutcomeState
+    message: str
+    correlation: str
+    """`x-ms-correlation-request-id`; empty if ARM gave none."""
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Remediated:
+    """One attempt to bring a pool to compliance."""
+
+    pool: str
+    action: ActionKind
+    mode: Mode
+    rule: str
+    source: Source
+    """The intent, recorded before anything was sent."""
+    steps: tuple[Step, ...] = ()
+    """The answer, then the end of the operation; none: nobody knows yet."""
+
+    @property
+    def latest(self) -> Source:
+        """The record of its last word."""
+        return self.steps[-1].source if self.steps else self.source
+
+
+class Activity(StrEnum):
+    """What became of an open finding between two observations."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A finding that was opened, became another one, or was closed."""
+
+    activity: Activity
+    pool: str
+    """Empty for what concerns the whole cluster."""
+    judgement: Judgement
+    """As it is now; of a closed one, as it was last."""
+    opened: Source
+    """The observation that opened it."""
+    source: Source
+    """The observation that says so."""
+    why: str = ""
+    """Why it was closed."""
+    remediating: bool = False
+    """An operation of the app's own was under way on the pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAssessed:
+    """One cluster, from its chain of records."""
+
+    cluster: ClusterId
+    head: Head
+    """Of the chain, as far as it could be read."""
+    location: str = ""
+    last: datetime | None = None
+    """When the last record that can be read was written."""
+    observed: Source | None = None
+    """The last observation; None if there is none that can be read."""
+    state: ComplianceState = State.UNKNOWN
+    in_scope: bool = True
+    gone: bool = False
+    unreadable: Unreadable | None = None
+    """Why the control plane could not be read at the last observation."""
+    pools: tuple[PoolAssessed, ...] = ()
+    findings: tuple[Judgement, ...] = ()
+    """What concerns no single pool."""
+    begins: int = 1
+    """Number of the first record that is there: the ones before it are not in the pack."""
+    faults: tuple[str, ...] = ()
+    """Records that are missing, unreadable or changed, as sentences."""
+    changes: tuple[Change, ...] = ()
+    """Within the period, in their order."""
+    remediated: tuple[Remediated, ...] = ()
+    """Within the period, in their order."""
+    policy: str = ""
+    """SHA-256 of the policy's text that it was last judged by."""
+
+    @property
+    def judged(self) -> bool:
+        """Say whether it has a state at all: it is there, and in the policy's scope."""
+        return self.in_scope and not self.gone
+
+    def as_of(self, now: datetime) -> "ClusterAssessed":
+        """Return the cluster as it has to be called at a time."""
+        pools = tuple(pool.as_of(now) for pool in self.pools) if self.judged else self.pools
+        state = State.UNKNOWN if self.state is State.COMPLIANT and pools != self.pools else self.state
+        return replace(self, pools=pools, state=state)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The last manifest: who holds a copy of it can tell whether a record was changed later."""
+
+    number: int
+    hash: str
+    at: datetime
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFinding:
+    """A finding that somebody has to do something about, with all that a reader asks next."""
+
+    cluster: ClusterAssessed
+    pool: PoolAssessed | None
+    """None for what concerns the whole cluster."""
+    judgement: Judgement
+
+    @property
+    def key(self) -> str:
+        """What makes it the same finding in every report."""
+        return finding_key(self.cluster.cluster, self.pool.name if self.pool else "", self.judgement.check)
+
+
+def finding_key(cluster: ClusterId, pool: str, check: str) -> str:
+    """Return what makes a finding the same one over time: its cluster, its pool and its check."""
+    return f"{cluster.path}/{pool}/{check}"
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The fleet, as its records show it."""
+
+    as_of: datetime
+    """When: now, or the last record of a pack."""
+    since: datetime | None
+    """From when on changes and remediations are told; None: from the first record."""
+    clusters: tuple[ClusterAssessed, ...]
+    """In the order of their chains' names."""
+    policies: tuple[tuple[str, Source], ...] = ()
+    """The policy's texts that are among the records: hash and record."""
+    fleet: Head | None = None
+    """Head of the chain of what belongs to no cluster; None if it is not there."""
+    anchor: Anchor | None = None
+    """None: no manifest is among the records."""
+    faults: tuple[str, ...] = ()
+    """Those of chains that belong to no cluster."""
+
+    @property
+    def judged(self) -> tuple[ClusterAssessed, ...]:
+        """The clusters that have a state."""
+        return tuple(one for one in self.clusters if one.judged)
+
+    def pools(self) -> Iterator[tuple[ClusterAssessed, PoolAssessed]]:
+        """Yield the node pools of all clusters that have a state."""
+        for cluster in self.judged:
+            for pool in cluster.pools:
+                yield cluster, pool
+
+    def states(self) -> Counter[ComplianceState]:
+        """Count pools by state."""
+        return Counter(pool.state for _, pool in self.pools())
+
+    def open(self) -> Iterator[OpenFinding]:
+        """Yield the open findings; what is unknown only because its cluster is, is told of the cluster alone."""
+        for cluster in self.judged:
+            for found in cluster.findings:
+                if found.state in OPEN:
+                    yield OpenFinding(cluster, None, found)
+            for pool in cluster.pools:
+                for found in pool.verdict.findings:
+                    if found.state in OPEN and found.check != READABLE:
+                        yield OpenFinding(cluster, pool, found)
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        """Yield what could not be read, with the reason."""
+        for fault in self.faults:
+            yield "the fleet's own records", fault
+        for cluster in self.clusters:
+            for fault in cluster.faults:
+                yield str(cluster.cluster), fault
+            if cluster.begins > 1:
+                yield str(cluster.cluster), f"records 1 to {cluster.begins - 1} are not in the pack"
+            if cluster.observed is None:
+                yield str(cluster.cluster), "no record of it says how it is"
+            elif cluster.judged and cluster.unreadable:
+                yield str(cluster.cluster), f"{cluster.unreadable.reason}: {cluster.unreadable.message}"
+
+
+READABLE = "readable"
+"""The check that says why nothing else could be checked."""

@@ -1,0 +1,62 @@
+"""The texts of policy and exemptions that evidence records hold, found again by their hashes.
+
+What they say is used only to complete what the records of looks say themselves; a text that is missing, or can't be
+read, never makes a verdict better.
+"""
+
+from dataclasses import dataclass, field
+
+from shared.domain.assessment import Source
+from shared.domain.bodies import ExemptionsText, PolicyText
+from shared.domain.codec import typed
+from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
+from shared.domain.policy import Policy
+from shared.domain.policy_reader import read_exemptions, read_policy
+from shared.domain.records import Record, RecordKind
+from shared.domain.rulebook import Rulebook
+from shared.errors import ConfigError
+
+
+@dataclass(slots=True)
+class RuleTexts:
+    """The texts that were met so far; each is read once."""
+
+    sources: dict[str, Source] = field(default_factory=dict)
+    """The record of each text of the policy, by the text's hash."""
+    _policies: dict[str, str] = field(default_factory=dict)
+    _exemptions: dict[str, str] = field(default_factory=dict)
+    _books: dict[tuple[str, str], Rulebook | None] = field(default_factory=dict)
+
+    def meet(self, record: Record, source: Source) -> None:
+        """Remember the text of a record, if it holds one; raises ValueError for one that can't be read."""
+        if record.kind is RecordKind.POLICY:
+            found = typed(PolicyText, record.payload)
+            self._policies[found.hash] = found.text
+            self.sources[found.hash] = source
+        elif record.kind is RecordKind.EXEMPTION:
+            told = typed(ExemptionsText, record.payload)
+            self._exemptions[told.hash] = told.text
+
+    def rulebook(self, policy: str, exemptions: str) -> Rulebook | None:
+        """Return what a look judged by, by the hashes that its records name; None if the policy is not there."""
+        key = (policy, exemptions)
+        if key not in self._books:
+            self._books[key] = self._read(*key)
+        return self._books[key]
+
+    def _read(self, policy: str, exemptions: str) -> Rulebook | None:
+        rules = self._policy(policy)
+        return Rulebook(rules, self._excused(exemptions, rules)) if rules else None
+
+    def _policy(self, wanted: str) -> Policy | None:
+        try:
+            return read_policy(self._policies[wanted]) if wanted in self._policies else None
+        except ConfigError:
+            # Of another version of the language, or without what records may not hold.
+            return None
+
+    def _excused(self, wanted: str, rules: Policy) -> Exemptions:
+        try:
+            return read_exemptions(self._exemptions.get(wanted, ""), rules=rules.exemptions)
+        except ConfigError:
+            return NO_EXEMPTIONS
