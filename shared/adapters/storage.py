@@ -1,7 +1,13 @@
-"""What the clients of Azure Storage share: how often they try, and times as this product has them."""
+"""What the clients of Azure Storage share: how they are made, how often they try, times as this product has them."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from shared.config import Storage
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+    from azure.storage.blob import ContainerClient
 
 RETRY: dict[str, Any] = {
     "connection_timeout": 5,
@@ -18,3 +24,12 @@ def utc(value: datetime) -> datetime:
     """Return a service's time, aware UTC; without a zone it is UTC."""
     at = value if value.tzinfo else value.replace(tzinfo=UTC)
     return datetime.fromtimestamp(at.timestamp(), UTC)
+
+
+def container_client(storage: Storage, credential: "TokenCredential | None", name: str) -> "ContainerClient":
+    """Return the client of a container."""
+    from azure.storage.blob import ContainerClient
+
+    if storage.connection_string:
+        return ContainerClient.from_connection_string(storage.connection_string, name, **RETRY)
+    return ContainerClient(storage.uris["blob"], name, credential=credential, **RETRY)
