@@ -4,11 +4,12 @@ Pure, and in one pass: nothing but the last word on each pool, and the changes o
 missing, changed or unreadable is named and never passed over; a last word that can't be read is unknown.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from shared.domain.assessment import Change, ClusterAssessed, PoolAssessed, ProofSeen, Remediated, Source, Step
+from shared.domain.assessment import Attempt, Change, ClusterAssessed, PoolAssessed, ProofSeen, Source, Step
 from shared.domain.bodies import Intent, NodeProof, Observation, Outcome
 from shared.domain.changes import OpenFindings
 from shared.domain.codec import typed
@@ -16,10 +17,11 @@ from shared.domain.ids import ClusterId
 from shared.domain.judged import Judged
 from shared.domain.linked import Stored, linked
 from shared.domain.model import ComplianceState, OutcomeState
-from shared.domain.records import Head, Record, RecordKind
+from shared.domain.records import Head, RecordKind
 from shared.domain.rule_texts import RuleTexts
 from shared.domain.rulebook import Rulebook
 from shared.domain.verdicts import Implementation, ModulesSeen, PoolVerdict
+from shared.domain.verification import ChainCheck
 
 
 @dataclass(slots=True)
@@ -37,61 +39,60 @@ class Reading:
     cluster: ClusterId
     """As the chain's path has it, then as its records spell it."""
     texts: RuleTexts
+    now: datetime
     since: datetime | None
     _pools: _Pools = field(default_factory=_Pools)
     _open: OpenFindings = field(default_factory=OpenFindings)
-    _last: tuple[Observation, Source, Record] | None = None
+    _last: tuple[Observation, Source, Mapping[str, Any]] | None = None
     _location: str = ""
     _faults: list[str] = field(default_factory=list)
     _changes: list[Change] = field(default_factory=list)
-    _remediated: dict[str, Remediated] = field(default_factory=dict)
+    _attempts: dict[str, Attempt] = field(default_factory=dict)
     _head: Head = field(default_factory=Head)
-    _at: datetime | None = None
     _begins: int = 0
 
-    def read(self, stored: Iterable[Stored], anchored: Head | None = None) -> ClusterAssessed:
-        """Read the whole chain, and say how the cluster is; `anchored` is its head in the last manifest."""
-        for found in linked(stored, {"cluster": self.cluster.arm_id}, anchored):
+    def read(self, check: ChainCheck, stored: Iterable[Stored]) -> ClusterAssessed:
+        """Read the whole chain, and say how the cluster is."""
+        for found in linked(check, stored, self.now):
             self._begins = self._begins or found.seq
             self._faults += found.faults
-            if found.faults:
+            if found.seq and (found.faults or found.said is None):
                 # It may have been the last word, and what it said is not known.
                 self._last = None
-            if found.record:
-                self._head = found.record.head
-            if found.sound and found.record and found.source:
-                # By sequence, not by time: a clock may have been set back.
-                self._at = found.source.at
-                self._take(found.record, found.source)
+            if found.source:
+                self._head = Head(found.seq, found.source.hash)
+            if found.said is not None and found.source:
+                self._take(found.said, found.source)
         return self._assessed()
 
-    def _take(self, record: Record, source: Source) -> None:
+    def _take(self, said: Mapping[str, Any], source: Source) -> None:
+        kind = RecordKind(said["kind"])
         try:
-            match record.kind:
+            match kind:
                 case RecordKind.OBSERVATION:
-                    self._observation(typed(Observation, record.payload), record, source)
-                case RecordKind.PROOF if "pool" in record.payload:
-                    self._proof(typed(NodeProof, record.payload), source)
+                    self._observation(typed(Observation, said), said, source)
+                case RecordKind.PROOF if "pool" in said:
+                    self._proof(typed(NodeProof, said), source)
                 case RecordKind.INTENT:
-                    self._intent(typed(Intent, record.payload), record, source)
+                    self._intent(typed(Intent, said), str(said["id"]), source)
                 case RecordKind.OUTCOME:
-                    self._outcome(typed(Outcome, record.payload), source)
+                    self._outcome(typed(Outcome, said), source)
                 case _:
                     pass
         except ValueError as error:
-            self._faults.append(f"record {record.seq} does not say what its kind must say: {error}")
-            if record.kind is RecordKind.OBSERVATION:
+            self._faults.append(f"{source.name} does not say what its kind must say: {error}")
+            if kind is RecordKind.OBSERVATION:
                 # What the one before said is not the last word any more.
                 self._last = None
 
     def _within(self, source: Source) -> bool:
         return self.since is None or source.at >= self.since
 
-    def _observation(self, seen: Observation, record: Record, source: Source) -> None:
+    def _observation(self, seen: Observation, said: Mapping[str, Any], source: Source) -> None:
         changes = self._open.next(seen, source)
         self._changes += changes if self._within(source) else ()
-        self._last = (seen, source, record)
-        self.cluster = ClusterId.parse(str(record.payload["cluster"]))
+        self._last = (seen, source, said)
+        self.cluster = ClusterId.parse(str(said["cluster"]))
         for verdict in seen.posture.pools:
             if verdict.implementation:
                 self._pools.read[verdict.pool] = (verdict.implementation, source, verdict.modules)
@@ -103,36 +104,35 @@ class Reading:
             said.proof, said.level, said.method, said.way, said.expected_nodes, source
         )
 
-    def _intent(self, said: Intent, record: Record, source: Source) -> None:
+    def _intent(self, said: Intent, intent: str, source: Source) -> None:
         self._open.acting.add(said.pool)
-        self._remediated[record.id] = Remediated(said.pool, said.action, said.mode, said.rule, source)
+        self._attempts[intent] = Attempt(said.pool, said.action, said.mode, said.rule, source)
 
     def _outcome(self, said: Outcome, source: Source) -> None:
         if said.outcome is not OutcomeState.ACCEPTED:
             self._open.acting.discard(said.pool)
-        if said.intent in self._remediated:
-            was = self._remediated[said.intent]
+        if said.intent in self._attempts:
+            was = self._attempts[said.intent]
             step = Step(said.outcome, said.message, said.correlation_id, source)
-            self._remediated[said.intent] = replace(was, steps=(*was.steps, step))
+            self._attempts[said.intent] = replace(was, steps=(*was.steps, step))
 
     def _assessed(self) -> ClusterAssessed:
         done = tuple(
-            one for one in self._remediated.values() if self._within((one.steps[-1] if one.steps else one).source)
+            one for one in self._attempts.values() if self._within((one.steps[-1] if one.steps else one).source)
         )
         found = ClusterAssessed(
             self.cluster,
             self._head,
             self._location,
-            self._at,
             begins=self._begins or 1,
             faults=tuple(self._faults),
             changes=tuple(self._changes),
-            remediated=done,
+            attempts=done,
         )
         if self._last is None:
             return found
-        seen, source, record = self._last
-        policy, exemptions = str(record.payload.get("policy", "")), str(record.payload.get("exemptions", ""))
+        seen, source, said = self._last
+        policy, exemptions = str(said.get("policy", "")), str(said.get("exemptions", ""))
         rules = self.texts.rulebook(policy, exemptions)
         return replace(
             found,

@@ -150,7 +150,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Remediated:
+class Attempt:
     """One attempt to bring a pool to compliance."""
 
     pool: str
@@ -203,8 +203,6 @@ class ClusterAssessed:
     head: Head
     """Of the chain, as far as it could be read."""
     location: str = ""
-    last: datetime | None = None
-    """When the last record that can be read was written."""
     observed: Source | None = None
     """The last observation; None if there is none that can be read."""
     state: ComplianceState = State.UNKNOWN
@@ -218,10 +216,10 @@ class ClusterAssessed:
     begins: int = 1
     """Number of the first record that is there: the ones before it are not in the pack."""
     faults: tuple[str, ...] = ()
-    """Records that are missing, unreadable or changed, as sentences."""
+    """What is wrong with its records, as sentences."""
     changes: tuple[Change, ...] = ()
     """Within the period, in their order."""
-    remediated: tuple[Remediated, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     """Within the period, in their order."""
     policy: str = ""
     """SHA-256 of the policy's text that it was last judged by."""
@@ -239,13 +237,13 @@ class ClusterAssessed:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
-    """The last manifest: who holds a copy of it can tell whether a record was changed later."""
+class LastManifest:
+    """The last manifest: who holds its hash can tell whether a record was changed later."""
 
     number: int
-    hash: str
-    at: datetime
-    signed: bool
+    source: Source
+    key: str
+    """Thumbprint of the key that signed it; empty: nobody did. Whether the signature is good is not told here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +271,7 @@ class Assessment:
     """The fleet, as its records show it."""
 
     as_of: datetime
-    """When: now, or the last record of a pack."""
+    """When: now, or when the pack was written."""
     since: datetime | None
     """From when on changes and remediations are told; None: from the first record."""
     clusters: tuple[ClusterAssessed, ...]
@@ -282,10 +280,10 @@ class Assessment:
     """The policy's texts that are among the records: hash and record."""
     fleet: Head | None = None
     """Head of the chain of what belongs to no cluster; None if it is not there."""
-    anchor: Anchor | None = None
+    manifest: LastManifest | None = None
     """None: no manifest is among the records."""
     faults: tuple[str, ...] = ()
-    """Those of chains that belong to no cluster."""
+    """What is wrong with the records that belong to no cluster, or with what the fleet should have."""
 
     @property
     def judged(self) -> tuple[ClusterAssessed, ...]:

@@ -4,99 +4,109 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.domain.anchoring import read_manifest
 from shared.domain.assessing import Reading
-from shared.domain.assessment import Anchor, Assessment, ClusterAssessed
-from shared.domain.bodies import Manifest
-from shared.domain.codec import typed
+from shared.domain.assessment import Assessment, ClusterAssessed, LastManifest
 from shared.domain.ids import ClusterId
 from shared.domain.linked import Stored, linked
-from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind
+from shared.domain.pack import Scope
+from shared.domain.records import FLEET, MANIFESTS, Head
 from shared.domain.rule_texts import RuleTexts
+from shared.domain.signatures import thumbprint
+from shared.domain.verification import Anchor, ChainCheck
 
 Chains = Iterable[tuple[str, Iterable[Stored]]]
 """Paths of chains with their records, in the order of their names."""
 
 
-@dataclass(slots=True)
-class _Own:
-    """What the chains say that belong to no cluster."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be assessed."""
 
-    texts: RuleTexts = field(default_factory=RuleTexts)
-    head: Head | None = None
-    anchor: Anchor | None = None
+    now: datetime
+    """As of when: now, or when the pack was written."""
+    since: datetime | None = None
+    """From when on changes and remediations are told; None: from the first record."""
+    scope: Scope = field(default_factory=Scope)
     heads: Mapping[str, Head] = field(default_factory=dict)
-    """The heads of all chains, by the last manifest."""
-    faults: list[str] = field(default_factory=list)
-    last: datetime | None = None
+    """Heads of chains as the app remembers them, by path."""
+
+
+class Fleet:
+    """The assessment of a fleet while its chains are read: manifests, then the fleet's own, then the clusters'."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self._texts = RuleTexts()
+        self._faults: list[str] = []
+        self._manifest: LastManifest | None = None
+        self._anchored: Mapping[str, Head] = {}
+        """The heads of all chains, by the last manifest."""
+        self._after: Mapping[str, Head] = {}
+        """The heads that the chains begin behind."""
+        self._fleet: Head | None = None
+        self._found: list[ClusterAssessed] = []
 
     def manifests(self, stored: Iterable[Stored]) -> None:
-        """Read the chain of the manifests: the last one counts."""
-        for found in linked(stored, {"chain": MANIFESTS}):
-            self.faults += [f"{MANIFESTS}: {fault}" for fault in found.faults]
-            if not (found.sound and found.record and found.source and found.record.kind is RecordKind.MANIFEST):
+        """Read the chain of the manifests; of the heads that they hold, the last one's are compared."""
+        for one in linked(self._check(MANIFESTS), stored, self.asked.now):
+            self._faults += one.faults
+            if one.said is None or one.source is None:
                 continue
-            try:
-                said = typed(Manifest, found.record.payload)
-            except ValueError as error:
-                self.faults.append(f"{MANIFESTS}: record {found.seq} does not say what its kind must say: {error}")
+            read = read_manifest(one.said)
+            if isinstance(read, str):
+                self._faults.append(f"{one.source.name} {read}")
                 continue
-            self.anchor = Anchor(found.seq, found.source.hash, found.source.at, signed=bool(said.signature))
-            self.heads, self.last = said.chains, found.source.at
+            key = thumbprint(read.key) if read.signature and read.key else ""
+            self._anchored = read.chains
+            self._manifest = LastManifest(one.seq, one.source, key)
+            if one.seq == self.asked.scope.after:
+                self._after = {path: head for path, head in read.chains.items() if path != FLEET}
 
-    def fleet(self, stored: Iterable[Stored]) -> None:
+    def own(self, stored: Iterable[Stored]) -> None:
         """Read the chain of what belongs to no cluster."""
-        for found in linked(stored, {"chain": FLEET}, self.heads.get(FLEET)):
-            self.faults += [f"{FLEET}: {fault}" for fault in found.faults]
-            if not (found.sound and found.record and found.source):
+        for one in linked(self._check(FLEET), stored, self.asked.now):
+            self._faults += one.faults
+            if one.source:
+                self._fleet = Head(one.seq, one.source.hash)
+            if one.said is None or one.source is None:
                 continue
-            self.head = found.record.head
-            self.last = max(self.last or found.source.at, found.source.at)
             try:
-                self.texts.meet(found.record, found.source)
+                self._texts.meet(one.said, one.source)
             except ValueError as error:
-                self.faults.append(f"{FLEET}: record {found.seq} does not say what its kind must say: {error}")
+                self._faults.append(f"{one.source.name} does not say what its kind must say: {error}")
 
+    def clusters(self, chains: Chains) -> None:
+        """Read the chains of the clusters."""
+        for path, stored in chains:
+            try:
+                cluster = ClusterId(*path.split("/"))
+            except (ValueError, TypeError):
+                self._faults.append(f"{path} is no chain of records")
+                continue
+            reading = Reading(cluster, self._texts, self.asked.now, self.asked.since)
+            self._found.append(reading.read(self._check(path), stored).as_of(self.asked.now))
 
-def assess(
-    own: Mapping[str, Iterable[Stored]],
-    clusters: Chains,
-    *,
-    now: datetime | None,
-    since: datetime | None = None,
-    whole: bool = True,
-) -> Assessment:
-    """Assess the fleet: `own` are the chains that belong to no cluster, by their paths.
+    def assessed(self) -> Assessment:
+        """Return the whole, once all has been read."""
+        there = {one.cluster.path for one in self._found} | {FLEET, MANIFESTS}
+        known = {path: head for path, head in {**self._anchored, **self.asked.heads}.items() if path not in there}
+        for path, head in sorted(known.items()):
+            # Nothing new may have come behind the head that a part of the chain begins behind.
+            if self.asked.scope.has(path) and head.seq > self._after.get(path, Head()).seq:
+                self._faults.append(f"{path} is known to have {head.seq} records, and none of them is there")
+        return Assessment(
+            self.asked.now,
+            self.asked.since,
+            tuple(self._found),
+            tuple(self._texts.sources.items()),
+            self._fleet,
+            self._manifest,
+            tuple(self._faults),
+        )
 
-    Without `now` it is assessed as of the last record: a pack says how things were when it was made. `whole` says that
-    `clusters` are to be all: one that the last manifest knows, and that is not there, is then a fault.
-    """
-    about = _Own()
-    about.manifests(own.get(MANIFESTS, ()))
-    about.fleet(own.get(FLEET, ()))
-    found: list[ClusterAssessed] = []
-    for path, stored in clusters:
-        try:
-            cluster = ClusterId.from_key(path.replace("/", "|"))
-        except ValueError:
-            about.faults.append(f"{path}: is no chain of records")
-            continue
-        found.append(Reading(cluster, about.texts, since).read(stored, about.heads.get(path)))
-    if whole:
-        missing = {*about.heads} - {one.cluster.path for one in found} - {FLEET, MANIFESTS}
-        about.faults += [f"{path}: the last manifest knows it, and none of its records is there" for path in missing]
-    as_of = now or _last(about.last, found)
-    return Assessment(
-        as_of,
-        since,
-        tuple(one.as_of(as_of) for one in found),
-        tuple(about.texts.sources.items()),
-        about.head,
-        about.anchor,
-        tuple(sorted(about.faults)),
-    )
-
-
-def _last(own: datetime | None, clusters: Iterable[ClusterAssessed]) -> datetime:
-    """Return when the last record was written; raises ValueError if there is none."""
-    times = [one.last for one in clusters if one.last]
-    return max([*times, own] if own else times)
+    def _check(self, path: str) -> ChainCheck:
+        number = self._manifest.number if self._manifest else 0
+        known = [(self._anchored.get(path), number), (self.asked.heads.get(path), 0)]
+        anchors = [Anchor(head.seq, head.hash, by) for head, by in known if head]
+        return ChainCheck(path, self._after.get(path, Head()), anchors)

@@ -4,7 +4,9 @@ What they say is used only to complete what the records of looks say themselves;
 read, never makes a verdict better.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from shared.domain.assessment import Source
 from shared.domain.bodies import ExemptionsText, PolicyText
@@ -12,7 +14,7 @@ from shared.domain.codec import typed
 from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
 from shared.domain.policy import Policy
 from shared.domain.policy_reader import read_exemptions, read_policy
-from shared.domain.records import Record, RecordKind
+from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.errors import ConfigError
 
@@ -27,14 +29,14 @@ class RuleTexts:
     _exemptions: dict[str, str] = field(default_factory=dict)
     _books: dict[tuple[str, str], Rulebook | None] = field(default_factory=dict)
 
-    def meet(self, record: Record, source: Source) -> None:
+    def meet(self, said: Mapping[str, Any], source: Source) -> None:
         """Remember the text of a record, if it holds one; raises ValueError for one that can't be read."""
-        if record.kind is RecordKind.POLICY:
-            found = typed(PolicyText, record.payload)
+        if said["kind"] == RecordKind.POLICY:
+            found = typed(PolicyText, said)
             self._policies[found.hash] = found.text
             self.sources[found.hash] = source
-        elif record.kind is RecordKind.EXEMPTION:
-            told = typed(ExemptionsText, record.payload)
+        elif said["kind"] == RecordKind.EXEMPTION:
+            told = typed(ExemptionsText, said)
             self._exemptions[told.hash] = told.text
 
     def rulebook(self, policy: str, exemptions: str) -> Rulebook | None:
