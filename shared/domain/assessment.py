@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
-from shared.domain.model import ActionKind, ComplianceState, Mode, OutcomeState, Proof, ProofLevel, Unreadable
+from shared.domain.model import ActionKind, ComplianceState, Mode, OutcomeState, Proof, ProofLevel, Unreadable, worst
 from shared.domain.model import ComplianceState as State
 from shared.domain.records import Head
 from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSeen, PoolVerdict
@@ -122,9 +122,9 @@ class PoolAssessed:
         """When its state became what it is."""
         return self.verdict.state_since or self.verdict.since
 
-    def of_aspect(self, aspect: Aspect) -> tuple[Judgement, ...]:
-        """Return the findings that go by the control plane's word, or by the nodes'."""
-        return tuple(one for one in self.verdict.findings if one.aspect is aspect)
+    def aspect_state(self, aspect: Aspect) -> ComplianceState:
+        """Return the worst of the findings that go by the control plane's word, or by the nodes'."""
+        return worst([one.state for one in self.verdict.findings if one.aspect is aspect])
 
     def as_of(self, now: datetime) -> "PoolAssessed":
         """Return the pool as it has to be called at a time: unknown, where its proof has ended and none came since."""
@@ -167,6 +167,11 @@ class Attempt:
         """The record of its last word."""
         return self.steps[-1].source if self.steps else self.source
 
+    @property
+    def ended(self) -> bool:
+        """Say whether nothing more comes of it: AKS refused it, or its operation has ended, or nobody will know."""
+        return bool(self.steps) and self.steps[-1].outcome is not OutcomeState.ACCEPTED
+
 
 class Activity(StrEnum):
     """What became of an open finding between two observations."""
@@ -191,6 +196,8 @@ class Change:
     """The observation that says so."""
     why: str = ""
     """Why it was closed."""
+    mended: bool = False
+    """It was closed because the check is content, not because there is nothing to check any more."""
     remediating: bool = False
     """An operation of the app's own was under way on the pool."""
 

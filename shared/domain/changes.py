@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from shared.domain.assessment import OPEN, READABLE, Activity, Change, Source
 from shared.domain.bodies import Observation
-from shared.domain.model import WORST_FIRST
+from shared.domain.model import WORST_FIRST, ComplianceState
 from shared.domain.verdicts import Judgement
 
 Key = tuple[str, str]
@@ -31,7 +31,8 @@ class OpenFindings:
         told = [change for change in changes if change]
         for key in [key for key in self._open if key not in found and not _unsettled(key, seen)]:
             last = self._open.pop(key)
-            closed = replace(last, activity=Activity.CLOSE, source=source, why=_why(key, seen), remediating=False)
+            why, mended = _why(key, seen)
+            closed = replace(last, activity=Activity.CLOSE, source=source, why=why, mended=mended, remediating=False)
             told.append(closed)
         return tuple(told)
 
@@ -76,15 +77,18 @@ def _unsettled(key: Key, seen: Observation) -> bool:
     return seen.observed.unreadable is not None and seen.posture.in_scope and key != ("", READABLE)
 
 
-def _why(key: Key, seen: Observation) -> str:
+def _why(key: Key, seen: Observation) -> tuple[str, bool]:
+    """Say why a finding is closed, and whether that is because all is well."""
     if seen.observed.gone:
-        return "The cluster does not exist any more."
+        return "The cluster does not exist any more.", False
     if not seen.posture.in_scope:
-        return "The policy excludes the cluster."
+        return "The policy excludes the cluster.", False
     pool, check = key
     now = next((one for one in seen.posture.pools if one.pool == pool), None)
     if pool and now is None:
-        return "The node pool does not exist any more."
+        return "The node pool does not exist any more.", False
     findings = now.findings if now else seen.posture.cluster_findings
-    well = next((one for one in findings if one.check == check), None)
-    return f"{well.state}: {well.reason}: {well.message}" if well else "The check has nothing to say any more."
+    found = next((one for one in findings if one.check == check), None)
+    if found is None:
+        return "The check has nothing to object to any more.", True
+    return f"Now {found.state}, {found.reason}: {found.message}", found.state is ComplianceState.COMPLIANT
