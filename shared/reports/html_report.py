@@ -28,8 +28,8 @@ def html_report(found: Assessment) -> Iterator[str]:
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         f"<title>{_text(title)}</title>\n<style>{STYLE}</style></head>\n<body>\n"
     )
-    yield f"<header><h1>FIPS on AKS node pools</h1>\n<p>As of {words.minute(found.as_of)}. {_text(words.summary(found))}"
-    yield f" Changes and remediations {_text(words.period(found))}.</p></header>\n"
+    yield f"<header><h1>FIPS on AKS node pools</h1>\n<p>As of {words.minute(found.as_of)}. "
+    yield f"{_text(words.summary(found))} Changes and remediations {_text(words.period(found))}.</p></header>\n"
     yield _cards(found)
     yield from _unread(found)
     yield from _plan(found)
@@ -218,7 +218,7 @@ def _modules(found: Assessment) -> Iterator[str]:
         for modules, number in seen.values()
         for one in (modules.certificates[number],)
     )
-    about = "NIST's certificates of the modules in the node images, by a dated list. This says nothing about whether FIPS is on."
+    about = "NIST's certificates, by a dated list, of the modules in the node images: nothing of whether FIPS is on."
     yield from _table("Certificates of modules", about, header, rows, "No certificate is known.")
 
 
