@@ -26,6 +26,7 @@ from shared.resync import ResyncPorts
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+    from shared.adapters.archive import BlobArchive
     from shared.adapters.arm import Arm
     from shared.domain.scope import SubscriptionsOf
 
@@ -84,6 +85,14 @@ def evidence() -> BlobEvidence:
     """Return the evidence account's container."""
     storage = settings().evidence_storage
     return BlobEvidence(storage, _storage_credential(storage))
+
+
+def archive() -> "BlobArchive":
+    """Return all that lies in the evidence account, to be read as a whole."""
+    from shared.adapters.archive import BlobArchive
+
+    storage = settings().evidence_storage
+    return BlobArchive(storage, _storage_credential(storage))
 
 
 @cache

@@ -72,10 +72,12 @@ class Verification:
     def faults(self) -> Iterator[Fault]:
         """Yield everything that is wrong, in the order in which it is found; raises what the storage raises."""
         with Anchors() as anchors:
-            anchors.add(0, ((path, head) for path, head in self.asked.heads.items() if path == MANIFESTS))
+            heads = self.asked.heads.items()
+            anchors.add(0, ((path, head) for path, head in heads if path == MANIFESTS))
             yield from self._manifests(anchors)
             yield from self._stored_files()
-            anchors.add(0, ((path, head) for path, head in self.asked.heads.items() if self.asked.scope.has(path)))
+            # After the manifests': a head that both name counts as anchored.
+            anchors.add(0, ((path, head) for path, head in heads if path != MANIFESTS and self.asked.scope.has(path)))
             yield from self._chains(anchors)
             for path in anchors.left():
                 yield from self._ended(self._begun(path, anchors))

@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.domain.codec import typed
 from shared.domain.manifests import signed_bytes
-from shared.domain.records import Head
+from shared.domain.records import MANIFESTS, Head
 from shared.domain.signatures import PublicKey, from_base64url, holds, thumbprint
 from shared.domain.verification import HASH, is_chain
 
@@ -49,7 +49,7 @@ def read_manifest(said: Mapping[str, Any]) -> ManifestSaid | str:
     except ValueError as error:
         return f"is no manifest: {error}"
     for path, head in read.chains.items():
-        if not (is_chain(path) and 0 <= head.seq < 10**10 and HASH.fullmatch(head.hash)):
+        if not (is_chain(path) and path != MANIFESTS and 0 <= head.seq < 10**10 and HASH.fullmatch(head.hash)):
             return f"names a head that can't be: of {path[:200]!r}"
     return read
 

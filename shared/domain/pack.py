@@ -5,9 +5,11 @@ SHA256SUMS is what `sha256sum --check` reads (GNU coreutils), sorted by name, so
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from shared.domain.codec import typed
 from shared.domain.records import FLEET, Head
@@ -33,8 +35,51 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainSummary:
+    """One chain of a pack, for readers."""
+
+    path: str
+    records: int
+    first: int
+    """Number of its first record in the pack."""
+    first_at: str
+    """When that one says that it was written."""
+    last: int
+    last_at: str
+    kinds: Mapping[str, int]
+    """Records by kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySummary:
+    """One key that manifests of a pack name; that they are signed by it is for a verification to say."""
+
+    thumbprint: str
+    """RFC 7638."""
+    kid: str
+    first: int
+    """Number of the first manifest that names it."""
+    last: int
+    file: str
+    """As PEM; the same name with `.jwk.json` holds it as a JSON Web Key."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextSummary:
+    """One text of the policy or of the exemptions, as a file."""
+
+    kind: str
+    hash: str
+    at: str
+    """When its record says that it came into use."""
+    record: str
+    """Name of its record."""
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pack:
-    """What a verification needs of a pack's index."""
+    """What the index of a pack says."""
 
     schema: str
     at: datetime
@@ -42,6 +87,25 @@ class Pack:
     scope: Scope
     heads: Mapping[str, Head] = field(default_factory=dict)
     """Heads of the chains as the app remembered them, by path."""
+    chains: tuple[ChainSummary, ...] = ()
+    keys: tuple[KeySummary, ...] = ()
+    texts: tuple[TextSummary, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Names in the evidence account that no record has; they are not in the pack."""
+    limits: tuple[str, ...] = ()
+    """What the evidence does not say."""
+    written_by: Mapping[str, str] = field(default_factory=dict)
+    """The program that wrote the pack, and what its own crypto runs on."""
+
+
+def summary(path: str, records: Iterable[tuple[int, Mapping[str, Any] | None]]) -> ChainSummary:
+    """Sum up a chain's records, by number with what they hold; None for what can't be read."""
+    kinds, first, last = Counter[str](), (0, ""), (0, "")
+    for seq, said in records:
+        last = seq, str(said.get("at")) if said else ""
+        first = first if kinds else last
+        kinds[str(said.get("kind")) if said else "unreadable"] += 1
+    return ChainSummary(path, kinds.total(), *first, *last, kinds)
 
 
 def read_pack(data: bytes) -> Pack:

@@ -107,7 +107,8 @@ def envelope_fault(said: Mapping[str, Any], path: str, seq: int) -> str:
         return "says that it is another record, or another chain's"
     if not (isinstance(said.get("id"), str) and said["id"]):
         return "has no id"
-    if said.get("kind") not in _KINDS or (said["kind"] == RecordKind.MANIFEST) != (path == MANIFESTS):
+    kind = said.get("kind")
+    if not isinstance(kind, str) or kind not in _KINDS or (kind == RecordKind.MANIFEST) != (path == MANIFESTS):
         return "is of a kind that does not belong here"
     if time_of(said) is None:
         return "has no time"
