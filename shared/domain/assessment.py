@@ -19,6 +19,8 @@ from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSee
 
 OPEN = (State.INCONSISTENT, State.NON_COMPLIANT, State.UNKNOWN, State.EXEMPT)
 """The states of findings that somebody has to do something about, or has to answer for."""
+READABLE = "readable"
+"""The check that says why nothing else could be checked."""
 GRACE = timedelta(hours=1)
 """How long after a proof's end a report still goes by it: the look that renews it may be on its way."""
 
@@ -124,6 +126,8 @@ class PoolAssessed:
 
     def aspect_state(self, aspect: Aspect) -> ComplianceState:
         """Return the worst of the findings that go by the control plane's word, or by the nodes'."""
+        if any(one.check == READABLE for one in self.verdict.findings):
+            return State.UNKNOWN
         return worst([one.state for one in self.verdict.findings if one.aspect is aspect])
 
     def as_of(self, now: datetime) -> "PoolAssessed":
@@ -289,6 +293,8 @@ class Assessment:
     """Head of the chain of what belongs to no cluster; None if it is not there."""
     manifest: LastManifest | None = None
     """None: no manifest is among the records."""
+    texts_unread: tuple[str, ...] = ()
+    """Texts of policy and exemptions that can't be read by this version, as sentences."""
     faults: tuple[str, ...] = ()
     """What is wrong with the records that belong to no cluster, or with what the fleet should have."""
 
@@ -321,7 +327,9 @@ class Assessment:
     def unread(self) -> Iterator[tuple[str, str]]:
         """Yield what could not be read, with the reason."""
         for fault in self.faults:
-            yield "the fleet's own records", fault
+            yield "the fleet's records", fault
+        for text in self.texts_unread:
+            yield "the fleet's records", text
         for cluster in self.clusters:
             for fault in cluster.faults:
                 yield str(cluster.cluster), fault
@@ -331,7 +339,3 @@ class Assessment:
                 yield str(cluster.cluster), "no record of it says how it is"
             elif cluster.judged and cluster.unreadable:
                 yield str(cluster.cluster), f"{cluster.unreadable.reason}: {cluster.unreadable.message}"
-
-
-READABLE = "readable"
-"""The check that says why nothing else could be checked."""

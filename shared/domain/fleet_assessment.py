@@ -102,6 +102,7 @@ class Fleet:
             tuple(self._texts.sources.items()),
             self._fleet,
             self._manifest,
+            tuple(self._texts.unread),
             tuple(self._faults),
         )
 

@@ -25,6 +25,8 @@ class RuleTexts:
 
     sources: dict[str, Source] = field(default_factory=dict)
     """The record of each text of the policy, by the text's hash."""
+    unread: list[str] = field(default_factory=list)
+    """Which texts can't be read here, as sentences."""
     _policies: dict[str, str] = field(default_factory=dict)
     _exemptions: dict[str, str] = field(default_factory=dict)
     _books: dict[tuple[str, str], Rulebook | None] = field(default_factory=dict)
@@ -53,12 +55,20 @@ class RuleTexts:
     def _policy(self, wanted: str) -> Policy | None:
         try:
             return read_policy(self._policies[wanted]) if wanted in self._policies else None
-        except ConfigError:
+        except ConfigError as error:
             # Of another version of the language, or without what records may not hold.
+            self._note(f"the policy {wanted[:12]}", error)
             return None
 
     def _excused(self, wanted: str, rules: Policy) -> Exemptions:
         try:
-            return read_exemptions(self._exemptions.get(wanted, ""), rules=rules.exemptions)
-        except ConfigError:
+            text = self._exemptions.get(wanted)
+            return read_exemptions(text, rules=rules.exemptions) if text else NO_EXEMPTIONS
+        except ConfigError as error:
+            self._note(f"the exemptions {wanted[:12]}", error)
             return NO_EXEMPTIONS
+
+    def _note(self, what: str, error: ConfigError) -> None:
+        said = f"{what}: owners, ends and due dates are not taken from that text: {error.faults[0]}"
+        if said not in self.unread:
+            self.unread.append(said)

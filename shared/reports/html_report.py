@@ -96,11 +96,11 @@ def _item(item: Item) -> Sequence[Cell]:
     what = f"<b>{_text(one.judgement.reason)}</b><br>{_text(one.judgement.message)}"
     where = f"{one.cluster.cluster}/{one.pool.name}" if one.pool else str(one.cluster.cluster)
     return (
-        (_text(item.id), "id"),
+        (_text(item.id), "id short"),
         _state(one.judgement.state),
         (what, "long"),
         _plain(where),
-        _plain("not known" if item.days is None else f"{item.days} d"),
+        ("not known" if item.days is None else f"{item.days} d", "short"),
         _plain(item.owner or words.NOBODY),
         _plain(words.until(item.due)),
         _plain(item.controls),
@@ -132,7 +132,7 @@ def _pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Sequence[Cell]:
     return (
         (f"{_text(str(cluster.cluster))}/<b>{_text(pool.name)}</b>", ""),
         (f"{_state(pool.state)[0]}<br>{_text(pool.decisive.reason)}", ""),
-        _plain(words.day(pool.since)),
+        (words.day(pool.since), "short"),
         (f"{_aspect(pool, Aspect.IMPLEMENTATION)}FIPS {_text(words.switch(pool))}{image}", ""),
         (f"{_aspect(pool, Aspect.EFFECTIVENESS)}{_text(words.nodes_said(proof))}{asked}{ends}", ""),
         _plain(words.validated(pool.modules)),
@@ -173,7 +173,7 @@ def _attempts(found: Assessment) -> Iterator[str]:
     header = ("at", "node pool", "action", "mode, rule", "what became of it", "ARM correlation id")
     rows = (
         (
-            _plain(words.minute(one.source.at)),
+            (words.minute(one.source.at), "short"),
             _plain(f"{cluster.cluster}/{one.pool}"),
             _plain(one.action.replace("_", " ")),
             _plain(f"{one.mode}, {one.rule}"),
@@ -185,7 +185,7 @@ def _attempts(found: Assessment) -> Iterator[str]:
         for cluster in found.clusters
         for one in cluster.attempts
     )
-    yield from _table("Remediations", f"{words.period(found).capitalize()}.", header, rows, "There were none.")
+    yield from _table("Remediations", f"In the period {words.period(found)}.", header, rows, "There were none.")
 
 
 def _modules(found: Assessment) -> Iterator[str]:

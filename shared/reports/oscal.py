@@ -22,6 +22,7 @@ from shared.reports.oscal_parts import (
     TOOL,
     VERSION,
     Json,
+    head_uuid,
     line,
     prop,
     prose,
@@ -44,7 +45,7 @@ def oscal_report(found: Assessment) -> Iterator[str]:
 def _document(found: Assessment) -> Json:
     heads = "".join(digest for _, _, digest in words.origins(found))
     return {
-        "uuid": uuid("document", heads, plain(found.as_of), plain(found.since)),
+        "uuid": uuid("document", heads, plain(found.as_of), str(plain(found.since))),
         "metadata": {
             "title": "FIPS on AKS node pools",
             "last-modified": plain(found.as_of),
@@ -64,12 +65,17 @@ def _document(found: Assessment) -> Json:
 def _result(found: Assessment, heads: str) -> Json:
     seen, open_risks = list(observations(found)), list(risks(found))
     return {
-        "uuid": uuid("result", heads, plain(found.as_of), plain(found.since)),
+        "uuid": uuid("result", heads, plain(found.as_of), str(plain(found.since))),
         "title": line(f"Node pools as of {words.minute(found.as_of)}"),
         "description": prose(f"{words.summary(found)} Changes {words.period(found)}."),
         "start": plain(found.since or _begin(found)),
         "end": plain(found.as_of),
         "props": [prop("app-version", __version__)],
+        "links": [
+            {"href": f"#{head_uuid(path, digest)}", "rel": "reference", "text": line(f"Evidence chain {path}")}
+            for path, _, digest in words.origins(found)
+            if digest
+        ],
         "local-definitions": {
             "components": list(components(found)),
             **_some("inventory-items", inventory(found)),

@@ -61,11 +61,16 @@ def evidence(source: Source) -> list[Json]:
     return [{"href": source.name, "description": prose(told), "props": [prop("record-sha256", source.hash)]}]
 
 
+def head_uuid(path: str, digest: str) -> str:
+    """Return the id of a chain's head as a resource."""
+    return uuid("head", path, digest)
+
+
 def resource(path: str, head: Head) -> Json:
     """Return the head of a chain that the document is made from, with its hash."""
     name = record_name(path, head.seq)
     return {
-        "uuid": uuid("head", path, head.hash),
+        "uuid": head_uuid(path, head.hash),
         "title": line(f"Evidence chain {path}, up to record {head.seq}"),
         "rlinks": [{"href": name, "hashes": [{"algorithm": "SHA-256", "value": head.hash}]}],
     }
