@@ -1,7 +1,7 @@
 """The periodic look at the whole fleet: compares Resource Graph's hints with the stored posture and queues looks.
 
-It changes nothing and records nothing itself. A hint never becomes posture; absence only queues a look; what is
-lost on the way (an event, a message, a crashed worker) is found here at the latest.
+It changes nothing, and records nothing itself but what persons decided. A hint never becomes posture; absence only
+queues a look; what is lost on the way (an event, a message, a crashed worker) is found here at the latest.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -21,6 +21,7 @@ from shared.domain.policy_approval import demand_as_used
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.domain.wording import count
+from shared.fleet_chain import FleetChain
 from shared.policy_warnings import tell_warnings
 from shared.ports import Alerts, Clock, Fleet, FleetHint, Policies, Table, WakeUps
 from shared.postures import PostureSummary, control_digest, summaries
@@ -46,6 +47,8 @@ class ResyncPorts:
     rollout: Table
     wake_ups: WakeUps
     alerts: Alerts
+    fleet_chain: FleetChain | None = None
+    """Where persons' decisions are recorded; None where looks alone record them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class Resynced:
 def resync(ports: ResyncPorts) -> Resynced:
     """Queue a look for every cluster that needs one; raises what the fleet's source raises."""
     now = ports.clock.now()
+    if ports.fleet_chain:
+        ports.fleet_chain.decisions("resync")
     rules = ports.policies.load()
     if isinstance(rules, Unreadable):
         ports.alerts.send(_policy_alert(rules.reason, rules.message, now))

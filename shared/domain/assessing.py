@@ -14,7 +14,7 @@ from shared.domain.bodies import Intent, NodeProof, Observation, Outcome
 from shared.domain.changes import OpenFindings
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
-from shared.domain.judged import Judged
+from shared.domain.answerable import Answerable
 from shared.domain.linked import Stored, linked
 from shared.domain.model import ComplianceState, OutcomeState
 from shared.domain.records import Head, RecordKind
@@ -150,16 +150,16 @@ class Reading:
         implementation, read, modules = self._pools.read.get(verdict.pool, (None, None, None))
         cluster = seen.observed.cluster
         pool = next((one for one in cluster.pools if one.name == verdict.pool), None) if cluster else None
-        judged = Judged(rules, cluster, pool, seen)
-        exemption = judged.exemption()
+        known = Answerable(rules, cluster, pool, seen)
+        exemption = known.exemption()
         return PoolAssessed(
             verdict,
             source,
             implementation,
             read,
             modules,
-            judged.dated(self._pools.proofs.get(verdict.pool)),
-            judged.owner(exemption if verdict.state is ComplianceState.EXEMPT else None),
-            judged.due(verdict, exemption),
+            known.dated(self._pools.proofs.get(verdict.pool)),
+            known.owner(exemption if verdict.state is ComplianceState.EXEMPT else None),
+            known.due(verdict, exemption),
             exemption,
         )

@@ -215,18 +215,7 @@ class Manifest:
     """RSASSA-PKCS1-v1_5 with SHA-256 over the record's canonical bytes without this field, base64url."""
 
 
-Body = (
-    Observation
-    | NodeProof
-    | StrayProof
-    | Intent
-    | Outcome
-    | RequestRecord
-    | Decision
-    | PolicyText
-    | ExemptionsText
-    | Manifest
-)
+Body = Observation | NodeProof | StrayProof | Intent | Outcome | RequestRecord | Decision | RuleText | Manifest
 
 BODIES: Mapping[RecordKind, tuple[type[Body], ...]] = {
     RecordKind.OBSERVATION: (Observation,),

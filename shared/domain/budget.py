@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.domain.model import ComplianceState, PoolPosture, Posture
+from shared.domain.people import Decision
 from shared.domain.policy import ENDS_KEPT, Breaker, Policy, Ring
 from shared.domain.wording import count
 
@@ -129,6 +130,8 @@ class Budget:
     """The last policy that a person approved demanded it: a text that no longer does so has to be approved as well."""
     guarded_at: datetime | None = None
     """When the last text was approved that demanded it."""
+    decisions: tuple[Decision, ...] = ()
+    """What persons decided and no record says yet: each stands here from the write that carried it out."""
 
 
 @dataclass(frozen=True, slots=True)

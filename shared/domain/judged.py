@@ -1,76 +1,142 @@
-"""What the policy and the exemptions, as they were at a look, say about who answers for a pool, and until when."""
+"""Makes the observation record of a look: what was seen, the verdicts with whose word they go by, and the plan."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import fields
+from datetime import date
 
-from shared.domain.assessment import NO_DATE, Due, ProofSeen
 from shared.domain.bodies import Observation
-from shared.domain.exemptions import Exemption
-from shared.domain.model import Cluster, ComplianceState, Pool
-from shared.domain.rulebook import Rulebook
-from shared.domain.settings import Settings
-from shared.domain.verdicts import PoolVerdict
+from shared.domain.model import (
+    Cluster,
+    ClusterRead,
+    ComplianceState,
+    Finding,
+    Gone,
+    Memory,
+    Plan,
+    Pool,
+    PoolPosture,
+    Posture,
+    Proof,
+    Unreadable,
+    worst,
+)
+from shared.domain.modules import Certificate, Standing, edition, modules_of, standing
+from shared.domain.support import release_of
+from shared.domain.verdicts import (
+    Aspect,
+    CertificateSeen,
+    Effectiveness,
+    Implementation,
+    Judgement,
+    ModulesSeen,
+    Observed,
+    Planned,
+    PoolVerdict,
+    Told,
+    Verdict,
+)
 
-OWNER_TAG = "owner"
-"""The tag that names the owner where no policy says otherwise (`notice.owner_tag`)."""
+_BY_NODES = frozenset({"proof", "strays"})
+"""The checks that go by what the nodes say; all others go by the control plane and by what the app remembers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One pool at one look, with the texts that it was judged by."""
+def observation(read: ClusterRead, posture: Posture, planned: Plan, memory: Memory) -> Observation:
+    """Return what is recorded of a look."""
+    pools = {pool.name: pool for pool in read.pools} if isinstance(read, Cluster) else {}
+    verdicts = tuple(
+        _pool(found, pools.get(found.pool), memory.pool(found.pool).proof, posture.at.date()) for found in posture.pools
+    )
+    told = tuple(Told(notice.pool, notice.until) for notice in planned.notices)
+    return Observation(
+        observed=_observed(read),
+        posture=Verdict(
+            at=posture.at,
+            state=posture.state,
+            pools=verdicts,
+            cluster_findings=tuple(map(judgement, posture.cluster_findings)),
+            in_scope=posture.in_scope,
+        ),
+        plan=Planned(planned.action, planned.deferrals, planned.requeue_after, told),
+    )
 
-    rules: Rulebook | None
-    """None: the policy's text is not among the records."""
-    cluster: Cluster | None
-    """None: the cluster could not be read."""
-    pool: Pool | None
-    seen: Observation
 
-    @property
-    def _settings(self) -> Settings | None:
-        if self.rules is None or self.cluster is None or self.pool is None:
-            return None
-        return self.rules.policy.rule_for(self.cluster, self.pool).settings
+def _observed(read: ClusterRead) -> Observed:
+    match read:
+        case Cluster():
+            return Observed(cluster=read)
+        case Gone():
+            return Observed(gone=True)
+        case Unreadable():
+            return Observed(unreadable=read)
 
-    def dated(self, proof: ProofSeen | None) -> ProofSeen | None:
-        """Return a proof with the time at which the policy calls it too old."""
-        settings = self._settings
-        if proof is None or settings is None:
-            return proof
-        return replace(proof, expires=proof.proof.at + settings.proof.max_age)
 
-    def exemption(self) -> Exemption | None:
-        """Return the exemption of the pool that holds, and of several the one that ends last."""
-        if self.rules is None or self.cluster is None or self.pool is None:
-            return None
-        now, terms = self.seen.posture.at, self.rules.policy.exemptions
-        met = self.rules.exemptions.matching(self.cluster, self.pool)
-        holding = [one for one in met if one.created <= now < one.ends(terms)]
-        return max(holding, key=lambda one: one.ends(terms), default=None)
+def judgement(finding: Finding) -> Judgement:
+    """Return a finding with whose word it goes by."""
+    aspect = Aspect.EFFECTIVENESS if finding.check in _BY_NODES else Aspect.IMPLEMENTATION
+    return Judgement(finding.check, aspect, finding.state, finding.reason, finding.message, finding.since)
 
-    def owner(self, exemption: Exemption | None) -> str:
-        """Say who answers for the pool: whoever asked for its exemption, its tag, its cluster's, or the policy."""
-        if exemption:
-            return exemption.owner
-        if self.cluster is None or self.pool is None:
-            return ""
-        notice = self._settings.notice if self._settings else None
-        tag = (notice.owner_tag if notice else OWNER_TAG).lower()
-        tagged = [item for tags in (self.pool.tags, self.cluster.tags) for item in tags.items()]
-        found = [value.strip() for name, value in tagged if name.lower() == tag and value.strip()]
-        return found[0] if found else (notice.owner if notice else "")
 
-    def due(self, verdict: PoolVerdict, exemption: Exemption | None) -> Due:
-        """Say until when the pool has to be as the policy asks, or when the plan goes on with it."""
-        if verdict.state is ComplianceState.EXEMPT and exemption and self.rules:
-            return Due(exemption.ends(self.rules.policy.exemptions), f"the exemption `{exemption.name}` ends")
-        plan = self.seen.plan
-        if plan.action and plan.action.pool == verdict.pool:
-            return Due(self.seen.posture.at, "the app begins its remediation at once")
-        waits: list[tuple[datetime, str]] = [
-            (one.until, one.reason) for one in plan.deferrals if one.pool == verdict.pool and one.until
-        ]
-        if not waits:
-            return NO_DATE
-        at, reason = max(waits)
-        return Due(at, f"remediation is not begun before that: {reason}")
+def _pool(found: PoolPosture, pool: Pool | None, proof: Proof | None, today: date) -> PoolVerdict:
+    findings = tuple(map(judgement, found.findings))
+    return PoolVerdict(
+        pool=found.pool,
+        state=found.state,
+        findings=findings,
+        mode=found.mode,
+        rule=found.rule,
+        line=found.line,
+        ring=found.ring,
+        since=found.since,
+        implementation=_implementation(pool, _worst(findings, Aspect.IMPLEMENTATION)) if pool else None,
+        effectiveness=_effectiveness(proof, _worst(findings, Aspect.EFFECTIVENESS)),
+        modules=modules_seen(pool, today) if pool else None,
+        state_since=found.state_since,
+    )
+
+
+def _worst(findings: tuple[Judgement, ...], aspect: Aspect) -> ComplianceState:
+    return worst([finding.state for finding in findings if finding.aspect is aspect])
+
+
+def _implementation(pool: Pool, state: ComplianceState) -> Implementation:
+    return Implementation(
+        state=state,
+        enabled=pool.enable_fips,
+        os_type=pool.os_type,
+        os_sku=pool.os_sku,
+        node_image=pool.node_image,
+        kubernetes_version=pool.kubernetes_version,
+        provisioning_state=pool.provisioning_state,
+        etag=pool.etag or "",
+    )
+
+
+def _effectiveness(proof: Proof | None, state: ComplianceState) -> Effectiveness:
+    if proof is None:
+        return Effectiveness(state)
+    return Effectiveness(
+        state=state,
+        at=proof.at,
+        level=proof.level,
+        proof=proof.id,
+        record=proof.record,
+        nodes=proof.nodes,
+        disagreeing=len(proof.disagreeing),
+        missing=proof.missing,
+        sampled=proof.sampled,
+        unreadable=proof.unreadable,
+    )
+
+
+def modules_seen(pool: Pool, today: date) -> ModulesSeen:
+    """Say what is known of the modules in a pool's node image, by the edition of the data file that is installed."""
+    release = release_of(pool)
+    if release is None:
+        return ModulesSeen(edition().as_of, "", Standing.UNKNOWN)
+    found = modules_of(release, today)
+    seen = tuple(_certificate(each, today) for each in found.certificates)
+    return ModulesSeen(found.as_of, release.name, found.standing, seen)
+
+
+def _certificate(listed: Certificate, today: date) -> CertificateSeen:
+    same = {each.name: getattr(listed, each.name) for each in fields(Certificate) if each.name != "release"}
+    return CertificateSeen(standing=standing(listed, today), **same)

@@ -244,6 +244,8 @@ class Proof:
     """Fingerprint of the nodes that there were, each with its boot."""
     changed: bool = False
     """Nodes were seen since that are not those: they joined, took another's place or started anew."""
+    record: int = field(default=0, compare=False)
+    """Number of the evidence record that holds it; 0 if none does, and in that record itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +303,8 @@ class Strays:
     """Why they may not be judged by what they show, as `Reason: message`; empty if they may."""
     denying: int = 0
     """How many carry the label and said that they don't have FIPS; `names` are theirs then."""
+    record: int = field(default=0, compare=False)
+    """Number of the evidence record that holds it; 0 if none does, and in that record itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -590,6 +594,8 @@ class OperationRead:
     """ARM's error code, if it ended badly."""
     message: str = ""
     """ARM's error text with what is nested in it, if it ended badly."""
+    correlation_id: str = field(default="", compare=False)
+    request_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -600,6 +606,8 @@ class Accepted:
     """`Azure-AsyncOperation`; empty if AKS gave none."""
     correlation_id: str
     """`x-ms-correlation-request-id`, for support tickets and the evidence."""
+    request_id: str = field(default="", compare=False)
+    """`x-ms-request-id`, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -612,6 +620,8 @@ class Refused:
     """ARM's code and text."""
     retry_after: timedelta | None
     """When it may be tried again; None: not until something is changed."""
+    correlation_id: str = field(default="", compare=False)
+    request_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -694,7 +694,7 @@ class TestRow:
         with pytest.raises(OSError, match="try again"):
             reserve(table, self.ONE)
         with pytest.raises(OSError, match="try again"):
-            pause(table, "ana")
+            pause(table, "ana", "stop", NOW)
 
         assert read_budget(table) == Budget()
 
@@ -708,7 +708,7 @@ class TestRow:
 
     def test_its_columns_show_what_lists_need(self, table: MemoryTable) -> None:
         reserve(table, self.ONE)
-        pause(table, "ana")
+        pause(table, "ana", "stop", NOW)
 
         row = table.read("budget", "budget")
 
@@ -729,18 +729,18 @@ class TestPeople:
     def test_a_pause_stops_new_places_and_leaves_the_old_ones(self, table: MemoryTable) -> None:
         reserve(table, CLUSTERS[0])
 
-        assert pause(table, "ana: incident").paused_by == "ana: incident"
+        assert pause(table, "ana", "incident", NOW).paused_by == "ana: incident"
 
         assert not reserve(table, CLUSTERS[1], "i2")
         assert list(read_budget(table).places) == [CLUSTERS[0].key]
-        resume(table)
+        resume(table, "ana", NOW)
         assert (read_budget(table).paused, read_budget(table).paused_by) == (False, "")
         assert reserve(table, CLUSTERS[1], "i2")
 
     def test_who_paused_first_stays_named(self, table: MemoryTable) -> None:
-        pause(table, "ana")
+        pause(table, "ana", "stop", NOW)
 
-        assert pause(table, "bob").paused_by == "ana"
+        assert pause(table, "bob", "stop", NOW).paused_by == "ana: stop"
         assert read_budget(table).paused_by == "ana"
 
     def test_the_demand_for_approvals_ends_when_a_text_approved_after_it_without_it_is_in_use(self) -> None:
@@ -771,7 +771,7 @@ class TestPeople:
         change(table, lambda budget: learnt(budget, Ended("i1", NOW, failed=True), breaker))
         assert not reserve(table, CLUSTERS[0])
 
-        reset_breaker(table)
+        reset_breaker(table, "ana", "mended", NOW)
 
         assert reserve(table, CLUSTERS[0])
         found = change(table, lambda budget: learnt(budget, Ended("i2", NOW, failed=False), breaker))
@@ -930,15 +930,15 @@ class BudgetMachine(RuleBasedStateMachine):
 
     @rule()
     def pause(self) -> None:
-        pause(self.table, "ana")
+        pause(self.table, "ana", "stop", NOW)
 
     @rule()
     def resume(self) -> None:
-        resume(self.table)
+        resume(self.table, "ana", NOW)
 
     @rule()
     def reset(self) -> None:
-        reset_breaker(self.table)
+        reset_breaker(self.table, "ana", "mended", NOW)
         self.latched = ""
 
     @rule(minutes=st.sampled_from([1, 20, 70]))

@@ -7,6 +7,7 @@ import pytest
 from local.memory import MemoryEvidence
 from shared.chain import Chain
 from shared.domain.records import ChainId, Head, Record, RecordKind
+from shared.errors import EvidenceError
 from tests.builders import cluster_id
 
 NOW = datetime(2026, 11, 23, 9, 30, 4, tzinfo=UTC)
@@ -34,7 +35,7 @@ def test_a_number_that_is_taken_and_cannot_be_read_ends_the_look_and_is_not_pass
     evidence = HalfWritten()
     chain = Chain(evidence, cluster_id(), Head())
 
-    with pytest.raises(OSError, match=r"/1 is taken but can't be read"):
+    with pytest.raises(EvidenceError, match=r"/1 is taken but can't be read"):
         chain.append(RecordKind.INTENT, NOW, {})
 
     assert (chain.head, chain.passed, evidence.asked) == (Head(), (), [1])

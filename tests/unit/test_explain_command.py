@@ -188,7 +188,7 @@ def test_a_pool_that_is_due_is_explained_by_what_the_app_used_last(app: App, cap
 
 def test_what_it_waits_for_is_told_with_what_ends_it(app: App, capsys: Capture) -> None:
     app.used()
-    pause(app.tables["rollout"], "ana: incident 7")
+    pause(app.tables["rollout"], "ana", "incident 7", NOW)
 
     assert main(["explain", ID, "APPS"]) == 1
 
