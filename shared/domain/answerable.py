@@ -5,6 +5,7 @@ from datetime import datetime
 
 from shared.domain.assessment import NO_DATE, Due, ProofSeen
 from shared.domain.bodies import Observation
+from shared.domain.discreet import ADDRESS
 from shared.domain.exemptions import Exemption
 from shared.domain.model import Cluster, ComplianceState, Pool
 from shared.domain.rulebook import Rulebook
@@ -58,7 +59,10 @@ class Answerable:
         tag = (notice.owner_tag if notice else OWNER_TAG).lower()
         tagged = [item for tags in (self.pool.tags, self.cluster.tags) for item in tags.items()]
         found = [value.strip() for name, value in tagged if name.lower() == tag and value.strip()]
-        return found[0] if found else (notice.owner if notice else "")
+        if found:
+            # Evidence holds no mail address; the tag itself does.
+            return f"whoever the tag `{tag}` names" if found[0] == ADDRESS else found[0]
+        return notice.owner if notice else ""
 
     def due(self, verdict: PoolVerdict, exemption: Exemption | None) -> Due:
         """Say until when the pool has to be as the policy asks, or when the plan goes on with it."""

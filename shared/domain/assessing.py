@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from shared.domain.answerable import Answerable
 from shared.domain.assessment import Attempt, Change, ClusterAssessed, PoolAssessed, ProofSeen, Source, Step
 from shared.domain.bodies import Intent, NodeProof, Observation, Outcome
 from shared.domain.changes import OpenFindings
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
-from shared.domain.answerable import Answerable
 from shared.domain.linked import Stored, linked
 from shared.domain.model import ComplianceState, OutcomeState
 from shared.domain.records import Head, RecordKind

@@ -114,6 +114,14 @@ class PoolAssessed:
         return self.verdict.state
 
     @property
+    def on(self) -> bool:
+        """Say whether FIPS is on: by the switch, or on Windows, where that settles nothing, by the nodes."""
+        said = self.implementation
+        if said is None:
+            return False
+        return self.state is State.COMPLIANT if said.os_type == "Windows" else said.enabled is True
+
+    @property
     def decisive(self) -> Judgement:
         """The finding that made the state: the first of the worst, or the one that went deepest if all is well."""
         found = [one for one in self.verdict.findings if one.state == self.state]

@@ -82,7 +82,7 @@ class Fleet:
             try:
                 cluster = ClusterId(*path.split("/"))
             except (ValueError, TypeError):
-                self._faults.append(f"{path} is no chain of records")
+                self._faults.append(f"evidence/{path} is the place of no chain: what lies there was added")
                 continue
             reading = Reading(cluster, self._texts, self.asked.now, self.asked.since)
             self._found.append(reading.read(self._check(path), stored).as_of(self.asked.now))

@@ -85,11 +85,14 @@ def _counted(states: Counter[State]) -> str:
 
 
 def _validated(control: Control, found: Assessment) -> ControlStanding:
-    worth = Counter(pool.modules.standing if pool.modules else Standing.UNKNOWN for pool in concerned(found))
-    said = ", ".join(f"{worth[standing]} {standing}" for standing in Standing if worth[standing])
-    told = f"Certificates of the modules of {count(worth.total(), 'node pool')}, the worst of each: {said}."
-    reason = _reason(found, worth, worth[Standing.HISTORICAL], worth[Standing.UNKNOWN])
-    return ControlStanding(control, reason, told if said else "There is no node pool to judge.")
+    pools = tuple(concerned(found))
+    worth = Counter(pool.modules.standing if pool.modules else Standing.UNKNOWN for pool in pools if pool.on)
+    without = len(pools) - worth.total()
+    said = [f"{worth[standing]} {standing}" for standing in Standing if worth[standing]]
+    said += [f"{without} without FIPS, where no validated module is known to be in use"] if without else []
+    told = f"Of {count(len(pools), 'node pool')}, by the worst certificate of their modules: {', '.join(said)}."
+    reason = _reason(found, worth, worth[Standing.HISTORICAL] + without, worth[Standing.UNKNOWN])
+    return ControlStanding(control, reason, told if pools else "There is no node pool to judge.")
 
 
 def _monitored(control: Control, found: Assessment) -> ControlStanding:

@@ -82,7 +82,7 @@ def _pool(found: Assessment, cluster: ClusterAssessed, pool: PoolAssessed) -> tu
         "nodes": words.nodes_said(proof),
         "proof at": words.minute(proof.proof.at) if proof else "",
         "proof ends": words.minute(proof.expires) if proof else "",
-        "modules": words.validated(pool.modules),
+        "modules": words.validated(pool),
         "certificates": " ".join(f"{one.number} ({one.standing})" for one in pool.modules.certificates)
         if pool.modules
         else "",

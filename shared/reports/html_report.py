@@ -135,7 +135,7 @@ def _pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Sequence[Cell]:
         (words.day(pool.since), "short"),
         (f"{_aspect(pool, Aspect.IMPLEMENTATION)}FIPS {_text(words.switch(pool))}{image}", ""),
         (f"{_aspect(pool, Aspect.EFFECTIVENESS)}{_text(words.nodes_said(proof))}{asked}{ends}", ""),
-        _plain(words.validated(pool.modules)),
+        _plain(words.validated(pool)),
         _plain(f"{verdict.mode}, {rule}"),
         (_text(pool.source.name.rpartition("/")[2].removesuffix(".json").lstrip("0")), "id"),
     )

@@ -48,7 +48,7 @@ def components(found: Assessment) -> Iterator[Json]:
             "uuid": key,
             "type": "software",
             "title": line(f"{modules.release or 'Unknown release'}, node image of AKS"),
-            "description": prose(f"Its cryptographic modules: {words.validated(modules)}."),
+            "description": prose(f"Its cryptographic modules: {words.certified(modules)}."),
             "props": [prop("modules-standing", modules.standing), prop("edition", modules.edition.isoformat())],
             **({"links": links} if links else {}),
             "status": {"state": "operational"},

@@ -53,10 +53,18 @@ def nodes_said(proof: ProofSeen | None) -> str:
     return "; ".join(parts)
 
 
-def validated(modules: ModulesSeen | None) -> str:
+def validated(pool: PoolAssessed) -> str:
     """Say how the certificates of a pool's modules stand; never whether FIPS is on."""
-    if modules is None:
+    if pool.modules is None:
         return NOT_READ
+    release = pool.modules.release or "an unknown release"
+    if not pool.on:
+        return f"{release}: none is known to be in use, as FIPS is not on"
+    return certified(pool.modules)
+
+
+def certified(modules: ModulesSeen) -> str:
+    """Say how the certificates of a release's modules stand, of the worst of them."""
     return f"{modules.release or 'an unknown release'}: {modules.standing}, by the list of {modules.edition}"
 
 
