@@ -71,11 +71,7 @@ def _result(found: Assessment, heads: str) -> Json:
         "start": plain(found.since or _begin(found)),
         "end": plain(found.as_of),
         "props": [prop("app-version", __version__)],
-        "links": [
-            {"href": f"#{head_uuid(path, digest)}", "rel": "reference", "text": line(f"Evidence chain {path}")}
-            for path, _, digest in words.origins(found)
-            if digest
-        ],
+        **_some("links", _heads(found)),
         "local-definitions": {
             "components": list(components(found)),
             **_some("inventory-items", inventory(found)),
@@ -88,6 +84,12 @@ def _result(found: Assessment, heads: str) -> Json:
         "findings": [_finding(found, one, heads) for one in standings(found)],
         "remarks": prose(" ".join(_unread(found))),
     }
+
+
+def _heads(found: Assessment) -> Iterator[Json]:
+    for path, _, digest in words.origins(found):
+        if digest:
+            yield {"href": f"#{head_uuid(path, digest)}", "rel": "reference", "text": line(f"Evidence chain {path}")}
 
 
 def _some(name: str, values: Iterable[Any], *, first: bool = False) -> Json:
