@@ -38,7 +38,7 @@ _CONTROLS = "controls"
 
 def oscal_report(found: Assessment) -> Iterator[str]:
     """Yield the document in pieces."""
-    yield from json.JSONEncoder(indent=1, ensure_ascii=False).iterencode({"assessment-results": _document(found)})
+    yield from json.JSONEncoder(ensure_ascii=False).iterencode({"assessment-results": _document(found)})
     yield "\n"
 
 
