@@ -741,7 +741,7 @@ class TestPeople:
         pause(table, "ana", "stop", NOW)
 
         assert pause(table, "bob", "stop", NOW).paused_by == "ana: stop"
-        assert read_budget(table).paused_by == "ana"
+        assert read_budget(table).paused_by == "ana: stop"
 
     def test_the_demand_for_approvals_ends_when_a_text_approved_after_it_without_it_is_in_use(self) -> None:
         lax, other = book().policy, replace(book().policy, hash="p2")
