@@ -1,8 +1,8 @@
 """Frozen records to JSON values and back: rows, messages and evidence all go through here.
 
-Names of fields become camelCase, times ISO 8601 in UTC, days ISO 8601, durations seconds, enums their values. Reading is
-strict: a missing field takes its default or fails, a value of another type fails, and an unknown field is ignored, so
-that rows written by a newer version can be read by an older one during a deployment.
+Names of fields become camelCase, times ISO 8601 in UTC, days ISO 8601, durations seconds, enums their values. Reading
+is strict: a missing field takes its default or fails, a value of another type fails, and an unknown field is ignored,
+so that rows written by a newer version can be read by an older one during a deployment.
 """
 
 import dataclasses

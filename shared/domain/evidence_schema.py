@@ -109,8 +109,9 @@ def _value(kind: Any, defs: dict[str, Schema]) -> Schema:
         return {"type": "array", "items": _value(inner[0], defs)}
     if origin is not None:
         return {"type": "object", "additionalProperties": _value(inner[1], defs)}
+    if kind in _LEAVES:
+        return dict(_LEAVES[kind])
     if is_dataclass(kind):
         return _reference(kind, defs)
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return {"enum": [one.value for one in kind]}
-    return dict(_LEAVES[kind])
+    words: type[StrEnum] = kind
+    return {"enum": [one.value for one in words]}

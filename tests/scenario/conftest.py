@@ -173,7 +173,7 @@ Start = Callable[..., Job]
 
 @pytest.fixture(autouse=True)
 def sound_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every record that a scenario writes in memory is as the published schema says; `Job.records` sees to the others."""
+    """Every record that is written in memory is as the published schema says; `Job.records` sees to the others."""
     create = MemoryEvidence.create
 
     def checked(self: MemoryEvidence, chain: ChainId, record: Record) -> bool:
