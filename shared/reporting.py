@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
-from shared.archive import RECORDS, Archive, each
+from shared.archive import RECORDS, SNAPSHOTS, Archive, each
 from shared.domain.assessment import Assessment
 from shared.domain.fleet_assessment import Asked, Chains, Fleet
 from shared.domain.linked import Stored
@@ -18,9 +18,18 @@ def assess(archive: Archive, asked: Asked, progress: Callable[[int], None] = lam
     """
     fleet = Fleet(asked)
     fleet.manifests(_stored(archive, f"{RECORDS}{MANIFESTS}/", progress))
+    if fleet.series and not asked.scope.cluster:
+        fleet.covered(fleet.series, _there(archive, f"{SNAPSHOTS}{fleet.series.name}"))
     fleet.own(_stored(archive, f"{RECORDS}{FLEET}/", progress))
     fleet.clusters(_chains(archive, asked, progress))
     return fleet.assessed()
+
+
+def _there(archive: Archive, name: str) -> bytes | None:
+    try:
+        return archive.data(name)
+    except FileNotFoundError:
+        return None
 
 
 def _stored(archive: Archive, prefix: str, progress: Callable[[int], None]) -> Iterator[Stored]:

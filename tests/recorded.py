@@ -203,5 +203,5 @@ def recorded() -> Recorded:
     made.see(LAB, observation(read_of(LAB, "apps"), [], in_scope=False))
     made.see(OLD, observation(read_of(OLD, "apps"), [verdict("apps", OFF)]))
     made.see(OLD, observation(None, [], judgement("exists", S.NOT_APPLICABLE, "ClusterGone")))
-    made.anchor(NOW)
+    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
     return made

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.domain.assessment import NO_DATE, Due, ProofSeen
+from shared.domain.assessed import NO_DATE, Due, ProofSeen
 from shared.domain.bodies import Observation
 from shared.domain.discreet import ADDRESS
 from shared.domain.exemptions import Exemption

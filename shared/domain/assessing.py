@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain.answerable import Answerable
-from shared.domain.assessment import Attempt, Change, ClusterAssessed, PoolAssessed, ProofSeen, Source, Step
+from shared.domain.assessed import Attempt, Change, ClusterAssessed, PoolAssessed, ProofSeen, Source, Step
 from shared.domain.bodies import Intent, NodeProof, Observation, Outcome
 from shared.domain.changes import OpenFindings
 from shared.domain.codec import typed

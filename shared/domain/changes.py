@@ -7,7 +7,7 @@ look calls unknown are told once, by the cluster's own finding.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from shared.domain.assessment import OPEN, READABLE, Activity, Change, Source
+from shared.domain.assessed import OPEN, READABLE, Activity, Change, Source
 from shared.domain.bodies import Observation
 from shared.domain.model import WORST_FIRST, ComplianceState
 from shared.domain.verdicts import Judgement

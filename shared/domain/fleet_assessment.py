@@ -1,12 +1,16 @@
 """Puts the chains of a fleet together into one assessment."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.domain.anchoring import read_manifest
+from shared.domain.anchoring import StoredFile, read_manifest
+from shared.domain.assessed import ClusterAssessed
 from shared.domain.assessing import Reading
-from shared.domain.assessment import Assessment, ClusterAssessed, LastManifest
+from shared.domain.assessment import Assessment, Coverage, LastManifest
+from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
 from shared.domain.linked import Stored, linked
 from shared.domain.pack import Scope
@@ -39,6 +43,9 @@ class Fleet:
         self.asked = asked
         self._texts = RuleTexts()
         self._faults: list[str] = []
+        self.series: StoredFile | None = None
+        """The day's line of the series that the last manifest names, for whoever reads the archive."""
+        self._coverage: Coverage | None = None
         self._manifest: LastManifest | None = None
         self._anchored: Mapping[str, Head] = {}
         """The heads of all chains, by the last manifest."""
@@ -60,8 +67,21 @@ class Fleet:
             key = thumbprint(read.key) if read.signature and read.key else ""
             self._anchored = read.chains
             self._manifest = LastManifest(one.seq, one.source, key)
+            self.series = read.series
             if one.seq == self.asked.scope.after:
                 self._after = {path: head for path, head in read.chains.items() if path != FLEET}
+
+    def covered(self, named: StoredFile, data: bytes | None) -> None:
+        """Take in the day's line of the series; None if it is not there."""
+        if data is None or hashlib.sha256(data).hexdigest() != named.sha256:
+            self._faults.append(
+                f"snapshots/{named.name} is {'changed' if data else 'missing'}: the last manifest names it"
+            )
+            return
+        try:
+            self._coverage = typed(Coverage, json.loads(data))
+        except (ValueError, RecursionError) as error:
+            self._faults.append(f"snapshots/{named.name} can't be read: {error}")
 
     def own(self, stored: Iterable[Stored]) -> None:
         """Read the chain of what belongs to no cluster."""
@@ -102,6 +122,7 @@ class Fleet:
             tuple(self._texts.sources.items()),
             self._fleet,
             self._manifest,
+            self._coverage,
             tuple(self._texts.unread),
             tuple(self._faults),
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.domain.assessment import Source
+from shared.domain.assessed import Source
 from shared.domain.verification import ChainCheck, place_of, record_name, time_of
 
 Stored = tuple[str, bytes]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.domain.assessment import Source
+from shared.domain.assessed import Source
 from shared.domain.bodies import ExemptionsText, PolicyText
 from shared.domain.codec import typed
 from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.domain.assessment import Assessment, PoolAssessed
+from shared.domain.assessed import PoolAssessed
+from shared.domain.assessment import Assessment
 from shared.domain.controls import Basis, Control, controls
 from shared.domain.model import ComplianceState as State
 from shared.domain.modules import Standing

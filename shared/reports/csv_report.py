@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from shared.domain.assessment import LIMITS, Assessment, ClusterAssessed, PoolAssessed
+from shared.domain.assessed import ClusterAssessed, PoolAssessed
+from shared.domain.assessment import Assessment
 from shared.domain.verdicts import Aspect, Judgement
 from shared.reports import words
 from shared.reports.cells import csv_lines
@@ -36,7 +37,7 @@ def _rows(found: Assessment) -> Iterator[tuple[str, ...]]:
             )
     for what, why in found.unread():
         yield _only("unread", what, state="unknown", message=why)
-    for limit in (*LIMITS, words.anchored(found), f"As of {words.minute(found.as_of)}. {words.summary(found)}"):
+    for limit in (*words.limits(found), f"As of {words.minute(found.as_of)}. {words.summary(found)}"):
         yield _only("limit", message=limit)
     for path, seq, digest in words.origins(found):
         yield _only("head", path, record=str(seq), sha256=digest)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from shared import __version__
-from shared.domain.assessment import LIMITS, Assessment, ClusterAssessed, PoolAssessed
+from shared.domain.assessed import ClusterAssessed, PoolAssessed
+from shared.domain.assessment import Assessment
 from shared.domain.controls import controls
 from shared.domain.model import ComplianceState
 from shared.domain.standing import standings
@@ -244,9 +245,9 @@ def _controls(found: Assessment) -> Iterator[str]:
 
 def _end(found: Assessment) -> Iterator[str]:
     yield "<section><h2>What this report does not say</h2>\n<ul>"
-    yield "".join(f"<li>{_text(limit)}</li>" for limit in LIMITS)
+    yield "".join(f"<li>{_text(limit)}</li>" for limit in words.limits(found))
     yield "</ul></section>\n"
     rows = ((_plain(path), _plain(str(seq)), (_text(digest), "id")) for path, seq, digest in words.origins(found))
     header = ("chain", "last record", "its SHA-256")
-    yield from _table("What it is made from", words.anchored(found), header, rows, "There is no record.")
+    yield from _table("What it is made from", "", header, rows, "There is no record.")
     yield f"<footer>fipswarden {_text(__version__)}</footer>\n"

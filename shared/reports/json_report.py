@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shared import __version__
-from shared.domain.assessment import LIMITS, Assessment
+from shared.domain.assessment import Assessment
 from shared.domain.codec import plain
 from shared.domain.model import ComplianceState
 from shared.domain.standing import standings
@@ -29,7 +29,7 @@ def _head(found: Assessment) -> dict[str, Any]:
         "app": __version__,
         "asOf": plain(found.as_of),
         "since": plain(found.since),
-        "limits": list(LIMITS),
+        "limits": list(words.limits(found)),
         "summary": {state.value: states[state] for state in ComplianceState},
         "controls": [
             {
@@ -43,5 +43,6 @@ def _head(found: Assessment) -> dict[str, Any]:
         "unread": [{"what": what, "why": why} for what, why in found.unread()],
         "policies": [{"hash": digest, "source": plain(source)} for digest, source in found.policies],
         "manifest": plain(found.manifest),
+        "coverage": plain(found.coverage),
         "heads": [{"chain": path, "seq": seq, "sha256": digest} for path, seq, digest in words.origins(found)],
     }

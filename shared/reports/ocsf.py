@@ -12,7 +12,8 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from shared import __version__
-from shared.domain.assessment import Activity, Assessment, Change, ClusterAssessed, Source, finding_key
+from shared.domain.assessed import Activity, Change, ClusterAssessed, Source
+from shared.domain.assessment import Assessment, finding_key
 from shared.domain.codec import plain
 from shared.domain.controls import Basis, controls
 from shared.domain.model import ComplianceState as State

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from shared import __version__
-from shared.domain.assessment import LIMITS, Assessment, Attempt, ClusterAssessed
+from shared.domain.assessed import Attempt, ClusterAssessed
+from shared.domain.assessment import Assessment
 from shared.domain.codec import plain
 from shared.domain.controls import controls
 from shared.domain.records import Head
@@ -51,7 +52,7 @@ def _document(found: Assessment) -> Json:
             "last-modified": plain(found.as_of),
             "version": f"{found.as_of:%Y-%m-%dT%H:%M:%SZ}",
             "oscal-version": VERSION,
-            "remarks": prose(" ".join((words.anchored(found), *LIMITS))),
+            "remarks": prose(" ".join(words.limits(found))),
         },
         "import-ap": {
             "href": f"#{uuid(_PLAN)}",

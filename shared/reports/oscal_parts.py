@@ -4,7 +4,7 @@ import re
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from shared.domain.assessment import Source
+from shared.domain.assessed import Source
 from shared.domain.ids import ClusterId
 from shared.domain.records import Head
 from shared.domain.verification import record_name

@@ -5,7 +5,8 @@ One that an exemption covers is a deviation that was approved, with its end as t
 
 from collections.abc import Iterator
 
-from shared.domain.assessment import OPEN, Assessment, ClusterAssessed, PoolAssessed
+from shared.domain.assessed import OPEN, ClusterAssessed, PoolAssessed
+from shared.domain.assessment import Assessment
 from shared.domain.codec import plain
 from shared.domain.controls import Basis
 from shared.domain.model import ComplianceState as State

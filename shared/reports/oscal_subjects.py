@@ -6,7 +6,8 @@ module is validated` can't be taken for one another.
 
 from collections.abc import Iterator
 
-from shared.domain.assessment import Assessment, ClusterAssessed, PoolAssessed
+from shared.domain.assessed import ClusterAssessed, PoolAssessed
+from shared.domain.assessment import Assessment
 from shared.domain.modules import Standing
 from shared.domain.verdicts import CertificateSeen, ModulesSeen
 from shared.reports import words

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from shared.domain.assessment import LIMITS, NO_DATE, Assessment, Due, OpenFinding
+from shared.domain.assessed import NO_DATE, Due
+from shared.domain.assessment import Assessment, OpenFinding
 from shared.domain.controls import Basis, controls
 from shared.domain.model import WORST_FIRST, ComplianceState
 from shared.domain.verdicts import Aspect
@@ -90,7 +91,7 @@ def _rows(found: Assessment) -> Iterator[tuple[str, ...]]:
         yield _row(item, found)
     for what, why in found.unread():
         yield _note(f"not read: {what}: {why}")
-    for said in (*LIMITS, words.anchored(found)):
+    for said in words.limits(found):
         yield _note(said)
     for path, seq, digest in words.origins(found):
         yield _note(f"made from {path}, record {seq}, SHA-256 {digest}")

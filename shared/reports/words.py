@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from shared.domain.assessment import Assessment, Due, PoolAssessed, ProofSeen
-from shared.domain.controls import controls
+from shared.domain.assessed import Due, PoolAssessed, ProofSeen
+from shared.domain.assessment import LIMITS, Assessment
 from shared.domain.model import ComplianceState
 from shared.domain.verdicts import ModulesSeen
 from shared.domain.wording import count
@@ -106,6 +106,15 @@ def anchored(found: Assessment) -> str:
     return f"{told} `fipswarden evidence verify` checks signatures and all manifests."
 
 
-def standard() -> str:
-    """Name the standard whose controls are meant."""
-    return controls().standard
+def covered(found: Assessment) -> str:
+    """Say whether there may be more clusters than the records know."""
+    if found.coverage is None:
+        return "Whether there are clusters that nobody has looked at is not known from these records."
+    if found.coverage.whole:
+        return f"On {found.coverage.date} every subscription was read, and no cluster was left unjudged."
+    return f"On {found.coverage.date} not all of the fleet was seen: see what could not be read."
+
+
+def limits(found: Assessment) -> tuple[str, ...]:
+    """Return all that a report may not be taken to say, and what it rests on."""
+    return (*LIMITS, covered(found), anchored(found))

@@ -2,21 +2,24 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from shared.domain.assessment import Assessment, ClusterAssessed, PoolAssessed
+from shared.domain.assessed import ClusterAssessed, PoolAssessed
+from shared.domain.assessment import Assessment
 from shared.domain.codec import canonical, plain
 from shared.domain.fleet_assessment import Asked
 from shared.domain.model import ComplianceState, OutcomeState
 from shared.domain.modules import Standing
 from shared.domain.pack import Scope
-from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind
+from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind, read_record
 from shared.domain.standing import Reason, standings
 from shared.domain.verdicts import Aspect
 from shared.domain.verification import record_name
 from shared.reporting import assess
 from tests.builders import NOW
+from tests.evidence import assert_sound
 from tests.recorded import (
     DAY,
     HOSTILE,
@@ -194,7 +197,7 @@ def test_a_record_that_says_what_its_kind_can_not_say_makes_its_cluster_unknown(
 def test_an_end_that_was_cut_off_makes_its_cluster_unknown() -> None:
     made = proven()
     made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", OFF)]))
-    made.anchor(NOW)
+    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
     del made.files[record_name(PAY.path, 3)]
     found = one(assessed(made, heads={}), PAY)
 
@@ -250,6 +253,53 @@ def test_a_part_of_a_chain_begins_behind_its_manifest_and_says_what_is_not_there
     assert found.faults == ()
     assert one(found, PAY).faults == ()
     assert (str(PAY), "records 1 to 7 are not in the pack") in list(found.unread())
+
+
+@pytest.mark.parametrize(
+    ("series", "said"),
+    [
+        (
+            {"unreadSubscriptions": 2, "unseen": 3},
+            "2 subscriptions not read; 3 clusters and subscriptions never judged",
+        ),
+        ({"unreadSubscriptions": None, "unseen": 0}, "nobody could ask which subscriptions there are; 0 clusters"),
+        ({}, "no resync came"),
+    ],
+)
+def test_what_nobody_has_judged_is_told_by_the_series(series: dict[str, Any], said: str) -> None:
+    made = proven()
+    made.anchor(NOW, **series)
+    found = assessed(made)
+
+    ((what, why),) = found.unread()
+    assert (what, said in why) == ("the fleet", True)
+    assert standing(found, "sc-13_smt.b", "enabled") is Reason.OTHER
+
+
+@pytest.mark.parametrize(("data", "said"), [(None, "is missing"), (b"{}", "is changed")])
+def test_a_line_of_the_series_that_is_not_as_the_manifest_says_is_a_fault(data: bytes | None, said: str) -> None:
+    made = recorded()
+    (name,) = made.names("snapshots/daily/")
+    del made.files[name]
+    made.files |= {name: data} if data else {}
+    found = assessed(made)
+
+    assert found.coverage is None
+    assert found.faults == (f"{name} {said}: the last manifest names it",)
+    assert assessed(made, scope=Scope(PAY.path)).faults == ()
+
+
+def test_a_line_of_the_series_that_can_not_be_read_is_a_fault() -> None:
+    made = proven()
+    made.anchor(NOW, unseen="many")
+
+    assert "can't be read: Coverage.unseen" in assessed(made).faults[0]
+
+
+def test_every_record_of_these_tests_is_one_that_the_app_may_write() -> None:
+    for name, data in recorded().files.items():
+        if name.startswith("evidence/") and MANIFESTS not in name:
+            assert_sound(read_record(data))
 
 
 def test_the_period_bounds_changes_and_remediations_and_not_the_state() -> None:

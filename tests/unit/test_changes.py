@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.domain.assessment import Activity, Source
+from shared.domain.assessed import Activity, Source
 from shared.domain.bodies import Observation
 from shared.domain.changes import OpenFindings
 from shared.domain.model import ComplianceState, Unreadable

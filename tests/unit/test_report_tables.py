@@ -143,7 +143,7 @@ def test_json_has_everything_for_programs() -> None:
         "compliant": 1,
         "not_applicable": 0,
     }
-    assert made["limits"] == list(LIMITS)
+    assert {*LIMITS} < {*made["limits"]}
     assert made["unread"] == [{"what": str(MEDIA), "why": "Unreachable: ARM did not answer."}]
     assert [one["cluster"] for one in made["clusters"]] == [LAB.arm_id, MEDIA.arm_id, OLD.arm_id, PAY.arm_id]
     assert len(made["heads"]) == len(recorded().heads)
