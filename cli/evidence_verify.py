@@ -173,7 +173,9 @@ def _notes(seen: "Seen", asked: "Asked", *, plain_copy: bool) -> Iterator[str]:
         yield f"manifests {first} to {last} name the key {key}{known}"
     if seen.unsigned:
         yield f"manifests without a signature: {seen.unsigned:,}"
-    if seen.unanchored:
+    if not seen.manifests:
+        yield "there are no manifests: nothing outside the evidence account vouches for any of it"
+    elif seen.unanchored:
         yield f"records behind the last manifest: {seen.unanchored:,}; no manifest vouches for them yet"
     if plain_copy:
         yield "the folder is no pack: where its chains end behind the last manifest, nothing says"

@@ -62,9 +62,17 @@ class Directory:
 
     def data(self, name: str) -> bytes:
         """Read a file; a name that leads out of the folder is not there."""
-        if any(part in ("", ".", "..") for part in name.split("/")):
+        if leads_out(name):
             raise FileNotFoundError(name)
-        return (self.root / name).read_bytes()
+        try:
+            return (self.root / name).read_bytes()
+        except (IsADirectoryError, NotADirectoryError) as error:
+            raise FileNotFoundError(name) from error
+
+
+def leads_out(name: str) -> bool:
+    """Say whether a name, as a path or in a URL, would be another place than the one that it begins with."""
+    return any(part in ("", ".", "..") for part in name.split("/"))
 
 
 def each(archive: Archive, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:

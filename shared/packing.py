@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from shared.archive import RECORDS, SNAPSHOTS, Archive, Directory, each
+from shared.archive import RECORDS, SNAPSHOTS, Archive, Directory, each, leads_out
 from shared.domain.anchoring import ManifestSaid, read_manifest
 from shared.domain.codec import plain
 from shared.domain.data_file import text
@@ -167,7 +167,7 @@ class _Writer:
 
     def _put(self, name: str, data: bytes) -> None:
         path = self.folder / name
-        if ".." in name.split("/"):
+        if leads_out(name):
             raise OSError(f"{name[:200]!r} can't be the name of a file in a pack")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from shared.adapters.storage import container_client
+from shared.archive import leads_out
 from shared.config import Storage
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class BlobArchive:
         from azure.core.exceptions import ResourceNotFoundError
 
         container, _, blob = name.partition("/")
-        if container not in self._containers or not blob:
+        if container not in self._containers or leads_out(name):
             raise FileNotFoundError(name)
         try:
             return self._client(container).download_blob(blob).readall()

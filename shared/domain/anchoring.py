@@ -4,6 +4,7 @@ A manifest that was signed can't become one that was not, and a key that nobody 
 silently.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,8 @@ from shared.domain.manifests import signed_bytes
 from shared.domain.records import MANIFESTS, Head
 from shared.domain.signatures import PublicKey, from_base64url, holds, thumbprint
 from shared.domain.verification import HASH, is_chain
+
+_FILE = re.compile(r"[A-Za-z0-9/._-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ def read_manifest(said: Mapping[str, Any]) -> ManifestSaid | str:
     for path, head in read.chains.items():
         if not (is_chain(path) and path != MANIFESTS and 0 <= head.seq < 10**10 and HASH.fullmatch(head.hash)):
             return f"names a head that can't be: of {path[:200]!r}"
+    if not all(_FILE.fullmatch(file.name) for file in read.files):
+        return "names a file that can't be"
     return read
 
 

@@ -50,7 +50,7 @@ class Anchor:
     @property
     def by(self) -> str:
         """Who says it."""
-        return f"manifest {self.manifest}" if self.manifest else "the head that the app remembered"
+        return f"manifest {self.manifest}" if self.manifest else "the app's row"
 
 
 def record_name(path: str, seq: int) -> str:

@@ -89,7 +89,7 @@ def test_a_missing_end_is_known_from_the_rows(app: App, capsys: pytest.CaptureFi
     assert main(["evidence", "verify"]) == 1
     out = capsys.readouterr().out
     assert all(f"{name} is missing" in out for name in (record_name(PAY.path, 10), record_name(FLEET, 1)))
-    assert out.startswith(f"{record_name(MANIFESTS, 3)} is missing; the head that the app remembered knows of record 3")
+    assert out.startswith(f"{record_name(MANIFESTS, 3)} is missing; the app's row knows of record 3")
 
 
 def test_no_evidence_is_unknown(app: App, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,6 +98,15 @@ def test_no_evidence_is_unknown(app: App, capsys: pytest.CaptureFixture[str]) ->
 
     assert main(["evidence", "verify"]) == 2
     assert capsys.readouterr().out == "there is no evidence to verify\n"
+
+
+def test_without_manifests_it_is_said_that_nothing_vouches(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in list(app.archive.names(f"evidence/{MANIFESTS}/")):
+        del app.archive.files[name]
+    app.tables["rollout"] = MemoryTable(ManualClock(NOW))
+
+    assert main(["evidence", "verify"]) == 0
+    assert "there are no manifests: nothing outside" in capsys.readouterr().out
 
 
 def test_the_first_faults_are_listed_and_the_others_counted(app: App, capsys: pytest.CaptureFixture[str]) -> None:

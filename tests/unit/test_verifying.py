@@ -115,9 +115,7 @@ def test_a_changed_last_record_is_named_by_what_the_app_remembers() -> None:
     heads = dict(archive.heads)
     archive.files[pay(10)] = canonical(said(archive.files[pay(10)]) | {"pool": "other"})
 
-    assert faults(archive, heads=heads) == [
-        f"{pay(10)} was changed: its hash is not the one that the head that the app remembered holds"
-    ]
+    assert faults(archive, heads=heads) == [f"{pay(10)} was changed: its hash is not the one that the app's row holds"]
 
 
 def test_a_chain_that_was_written_anew_contradicts_the_manifests() -> None:
@@ -170,7 +168,7 @@ def test_a_missing_end_behind_the_manifests_is_known_from_the_posture_row() -> N
     archive = stored()
     del archive.files[pay(10)]
 
-    assert faults(archive) == [f"{pay(10)} is missing; the head that the app remembered knows of record 10"]
+    assert faults(archive) == [f"{pay(10)} is missing; the app's row knows of record 10"]
 
 
 def test_a_chain_that_is_gone_altogether_is_named() -> None:
@@ -289,6 +287,16 @@ def test_a_manifest_that_says_what_none_can_is_named(chains: object) -> None:
         [f"{name} is no manifest"],
         [f"{name} names a head that can't be"],
     )
+
+
+@pytest.mark.parametrize("name", ["", "daily/\0", "daily/\n", "daily/ä"])
+def test_a_manifest_that_names_a_file_that_cannot_be_is_named(name: str) -> None:
+    archive = stored()
+    manifest = record_name(MANIFESTS, 3)
+    told = said(archive.files[manifest]) | {"series": {"name": name, "sha256": GENESIS}}
+    archive.put(MANIFESTS, 3, signed(told, signing_key()))
+
+    assert faults(archive) == [f"{manifest} names a file that can't be"]
 
 
 def test_a_missing_manifest_is_named() -> None:
