@@ -7,6 +7,7 @@ from hashes of records: the same records give the same document.
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from shared import __version__
@@ -38,15 +39,39 @@ _CONTROLS = "controls"
 
 
 def oscal_report(found: Assessment) -> Iterator[str]:
-    """Yield the document in pieces."""
-    yield from json.JSONEncoder(ensure_ascii=False).iterencode({"assessment-results": _document(found)})
-    yield "\n"
-
-
-def _document(found: Assessment) -> Json:
+    """Yield the document in pieces: what there is one of for each pool is never held as a whole."""
     heads = "".join(digest for _, _, digest in words.origins(found))
+    key = (heads, plain(found.as_of), str(plain(found.since)))
+    yield f'{{"assessment-results": {_open(_document(found, key))}, "results": [{_open(_result(found, key))}'
+    yield f', "local-definitions": {_open({"assessment-assets": _assets()})}'
+    yield from _listed("components", components(found))
+    yield from _listed("inventory-items", inventory(found))
+    yield "}"
+    yield from _listed("observations", observations(found))
+    yield from _listed("risks", risks(found))
+    yield from _listed("findings", (_finding(found, one, key) for one in standings(found)))
+    yield '}], "back-matter": {'
+    yield f"{''.join(_listed('resources', _resources(found)))[2:]}}}}}}}\n"
+
+
+def _open(value: Json) -> str:
+    """Return an object to which more fields can be added."""
+    return json.dumps(value, ensure_ascii=False)[:-1]
+
+
+def _listed(name: str, items: Iterable[Json]) -> Iterator[str]:
+    """Yield a field with a list, item by item; nothing if there is none: OSCAL knows no empty lists."""
+    begun = False
+    for item in items:
+        yield f"{',' if begun else f', {json.dumps(name)}: ['}\n{json.dumps(item, ensure_ascii=False)}"
+        begun = True
+    if begun:
+        yield "]"
+
+
+def _document(found: Assessment, key: tuple[str, ...]) -> Json:
     return {
-        "uuid": uuid("document", heads, plain(found.as_of), str(plain(found.since))),
+        "uuid": uuid("document", *key),
         "metadata": {
             "title": "FIPS on AKS node pools",
             "last-modified": plain(found.as_of),
@@ -58,31 +83,21 @@ def _document(found: Assessment) -> Json:
             "href": f"#{uuid(_PLAN)}",
             "remarks": "There is no assessment plan apart from the policy: it says what is assessed, and how.",
         },
-        "results": [_result(found, heads)],
-        "back-matter": {"resources": list(_resources(found))},
     }
 
 
-def _result(found: Assessment, heads: str) -> Json:
-    seen, open_risks = list(observations(found)), list(risks(found))
+def _result(found: Assessment, key: tuple[str, ...]) -> Json:
+    entries = list(_log(found))
     return {
-        "uuid": uuid("result", heads, plain(found.as_of), str(plain(found.since))),
+        "uuid": uuid("result", *key),
         "title": line(f"Node pools as of {words.minute(found.as_of)}"),
         "description": prose(f"{words.summary(found)} Changes {words.period(found)}."),
         "start": plain(found.since or _begin(found)),
         "end": plain(found.as_of),
         "props": [prop("app-version", __version__)],
         **_some("links", _heads(found)),
-        "local-definitions": {
-            "components": list(components(found)),
-            **_some("inventory-items", inventory(found)),
-            "assessment-assets": _assets(),
-        },
         "reviewed-controls": _reviewed(),
-        **_some("assessment-log", [{"entries": entries}] if (entries := list(_log(found))) else [], first=True),
-        **_some("observations", seen),
-        **_some("risks", open_risks),
-        "findings": [_finding(found, one, heads) for one in standings(found)],
+        **({"assessment-log": {"entries": entries}} if entries else {}),
         "remarks": prose(" ".join(_unread(found))),
     }
 
@@ -93,13 +108,13 @@ def _heads(found: Assessment) -> Iterator[Json]:
             yield {"href": f"#{head_uuid(path, digest)}", "rel": "reference", "text": line(f"Evidence chain {path}")}
 
 
-def _some(name: str, values: Iterable[Any], *, first: bool = False) -> Json:
-    """Return a field only where there is something in it: OSCAL knows no empty lists."""
+def _some(name: str, values: Iterable[Any]) -> Json:
+    """Return a field only where there is something in it."""
     found = list(values)
-    return {name: found[0] if first else found} if found else {}
+    return {name: found} if found else {}
 
 
-def _begin(found: Assessment) -> Any:
+def _begin(found: Assessment) -> datetime:
     times = [pool.read.at for _, pool in found.pools() if pool.read]
     times += [one.observed.at for one in found.clusters if one.observed]
     return min([*times, found.as_of])
@@ -146,11 +161,11 @@ def _reviewed() -> Json:
     }
 
 
-def _finding(found: Assessment, one: ControlStanding, heads: str) -> Json:
+def _finding(found: Assessment, one: ControlStanding, key: tuple[str, ...]) -> Json:
     control = one.control
     seen, open_risks = concerns(found, control.basis)
     return {
-        "uuid": uuid("finding", heads, plain(found.as_of), control.statement, control.basis),
+        "uuid": uuid("finding", *key, control.statement, control.basis),
         "title": line(f"{control.name} {control.title}: {control.basis}"),
         "description": prose(f"{control.here} {one.summary}"),
         "props": [prop("basis", control.basis)],
