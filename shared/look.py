@@ -14,6 +14,7 @@ from shared.fleet_chain import FleetChain
 from shared.ports import Alerts, Clock, Clusters, Evidence, Kubernetes, Policies, Table, WakeUps
 from shared.postures import StoredPosture, read_posture
 from shared.rollout import Hold, Timing
+from shared.within import Within
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +72,6 @@ class Look:
 def begin_look(ports: Ports, request: ReconcileRequest, hold: Hold) -> Look:
     """Read where the last look ended, and go on from there."""
     stored = read_posture(ports.postures, request.cluster)
+    ports = replace(ports, kubernetes=Within(ports.kubernetes, ports.clock.monotonic, hold.begin_by))
     origin = Origin(secrets.token_hex(8), request.cause, Who(principal=ports.principal))
     return Look(ports, request, hold, stored, Chain(ports.evidence, request.cluster, stored.head, origin))

@@ -205,11 +205,11 @@ class Manifest:
     date: date
     chains: Mapping[str, Head]
     """By path of the chain: those of all clusters, also of those that are gone, and the fleet's."""
-    snapshot: StoredFile | None
+    snapshot: StoredFile | None = None
     """The day's snapshot of the fleet; null if there is none."""
-    series: StoredFile | None
+    series: StoredFile | None = None
     """The day's line of the series; null if there is none."""
-    key: PublicKey | None
+    key: PublicKey | None = None
     """Null if it is not signed."""
     signature: str = ""
     """RSASSA-PKCS1-v1_5 with SHA-256 over the record's canonical bytes without this field, base64url."""

@@ -95,10 +95,9 @@ def _said(answer: Answer) -> Said:
 
 def worth_recording(old: Proof | None, new: Proof) -> bool:
     """Say whether a proof says anything that the last one did not; a good one is always recorded, as it begins anew."""
-    good = not (new.unreadable or new.disagreeing or new.missing)
-    return good or old is None or _without_time(old) != _without_time(new)
+    return old is None or not new.flawed or _without_time(old) != _without_time(new)
 
 
 def _without_time(proof: Proof) -> tuple[Any, ...]:
-    left_out = {"at", "etag", "id", "began", "record"}
+    left_out = {"at", "etag", "id", "began", "tries", "record"}
     return tuple(getattr(proof, each.name) for each in fields(Proof) if each.name not in left_out)

@@ -118,6 +118,8 @@ def test_names_become_camel_case_and_times_end_in_z() -> None:
         "changed": False,
         "record": 0,
         "doubted": False,
+        "doubts": [],
+        "tries": 0,
         "level": "node",
         "id": "",
         "sampled": 0,
