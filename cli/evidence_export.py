@@ -10,6 +10,7 @@ from cli.evidence_verify import add_scope
 from cli.exits import MEANING, OK, UNKNOWN
 from cli.naming import a_file, named_cluster
 from cli.show import plain_text
+from shared.domain.wording import count
 
 _DESCRIPTION = (
     "Writes the records byte for byte, the manifests with what they vouch for, the keys' public halves, the policies "
@@ -35,13 +36,13 @@ def _export(chosen: argparse.Namespace) -> int:
     folder: Path = chosen.folder
     cluster = named_cluster(chosen.cluster).path if chosen.cluster else ""
     heads = known_heads(bootstrap.table("posture"), bootstrap.table("rollout"))
-    with counter("records") as count:
+    with counter("records") as counted:
         pack = write_pack(
-            bootstrap.archive(), folder, Wanted(cluster, chosen.since, heads), bootstrap.SystemClock().now(), count
+            bootstrap.archive(), folder, Wanted(cluster, chosen.since, heads), bootstrap.SystemClock().now(), counted
         )
     for name in pack.left_out:
         print(plain_text(f"left out: {name} is the name of no record"), file=sys.stderr)
     records = sum(chain.records for chain in pack.chains)
-    print(f"{folder}: {records:,} records of {len(pack.chains):,} chains, and the manifests")
+    print(f"{folder}: {count(records, 'record')} of {count(len(pack.chains), 'chain')}, and the manifests")
     print(f"verify it: fipswarden evidence verify --offline {folder}")
     return OK if records else UNKNOWN

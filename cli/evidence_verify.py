@@ -13,6 +13,7 @@ from cli.counter import counter
 from cli.exits import MEANING, NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.naming import CLUSTER, named, named_cluster
 from cli.show import plain_text
+from shared.domain.wording import count
 from shared.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,11 +74,11 @@ def _verify(chosen: argparse.Namespace) -> int:
     from shared.verifying import Verification
 
     trusted = frozenset(_thumbprint(key) for key in chosen.key)
-    with stored(chosen, trusted) as (folder, asked), counter("records", folder.files if folder else None) as count:
+    with stored(chosen, trusted) as (folder, asked), counter("records", folder.files if folder else None) as counted:
         from shared import bootstrap
 
         archive = folder.archive if folder else bootstrap.archive()
-        verification = Verification(archive, asked, folder.sums if folder else None, count)
+        verification = Verification(archive, asked, folder.sums if folder else None, counted)
         found = list(folder.faults) if folder else []
         first, total = found[: chosen.most], len(found)
         for fault in verification.faults():
@@ -154,8 +155,9 @@ def _print(first: "list[Fault]", total: int, verification: "Verification", *, pl
     if not seen.records and not total:
         print("there is no evidence to verify")
         return
-    verdict = f"{total:,} faults" if total > 1 else "1 fault" if total else "nothing is wrong"
-    print(f"{verdict}: {seen.records:,} records, {seen.chains:,} chains, {seen.manifests:,} manifests")
+    verdict = count(total, "fault") if total else "nothing is wrong"
+    read = (count(seen.records, "record"), count(seen.chains, "chain"), count(seen.manifests, "manifest"))
+    print(f"{verdict}: {', '.join(read)}")
     for line in _notes(seen, verification.asked, plain_copy=plain_copy):
         print(plain_text(line))
 
@@ -170,7 +172,8 @@ def _notes(seen: "Seen", asked: "Asked", *, plain_copy: bool) -> Iterator[str]:
         yield f"last manifest: {seen.last.seq} of {seen.last_date}, SHA-256 {seen.last.hash}; compare it with your mail"
     for key, (first, last) in seen.keys.items():
         known = "" if asked.trusted else "; nobody vouched for it: compare it with your mail, or give --key"
-        yield f"manifests {first} to {last} name the key {key}{known}"
+        which = f"manifest {first} names" if first == last else f"manifests {first} to {last} name"
+        yield f"{which} the key {key}{known}"
     if seen.unsigned:
         yield f"manifests without a signature: {seen.unsigned:,}"
     if not seen.manifests:

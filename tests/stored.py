@@ -12,8 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from shared.domain.bodies import Intent, Outcome, PolicyText, RequestRecord, Stage
 from shared.domain.codec import canonical, plain
 from shared.domain.ids import ClusterId
+from shared.domain.model import ActionKind, Mode, OutcomeState
+from shared.domain.people import RequestKind
 from shared.domain.records import FLEET, MANIFESTS, ChainId, Head, RecordKind, make_record, path_of
 from shared.domain.signatures import PublicKey, base64url, thumbprint
 from shared.domain.verification import record_name
@@ -21,6 +24,10 @@ from tests.builders import NOW, cluster_id
 
 PAY, MEDIA = cluster_id(), cluster_id("aks-media", "rg-media")
 POLICY = "version: 1\nmode: enforce\n"
+ASKED = RequestRecord("r1", RequestKind.VERIFY, "apps", "ana", NOW, Stage.ASKED)
+INTENT = Intent(
+    "apps", ActionKind.ENABLE_FIPS, "etag", {}, "i", {"enableFIPS": True}, {}, "default", 1, Mode.ENFORCE, "westeurope"
+)
 
 
 @cache
@@ -91,8 +98,11 @@ class Stored(MemoryArchive):
     def remediate(self, cluster: ClusterId, number: int) -> None:
         """An intent, and what came of it."""
         intent = f"i{number}-{cluster.name}"
-        self.add(cluster, RecordKind.INTENT, {"pool": "apps", "action": "enable_fips"}, intent)
-        self.add(cluster, RecordKind.OUTCOME, {"pool": "apps", "intent": intent, "outcome": "accepted"})
+        self.add(cluster, RecordKind.INTENT, plain(INTENT), intent)
+        outcome = Outcome(
+            "apps", ActionKind.ENABLE_FIPS, intent, self.heads[cluster.path].seq, OutcomeState.ACCEPTED, ""
+        )
+        self.add(cluster, RecordKind.OUTCOME, plain(outcome))
 
     def anchor(self, day: datetime, *, sign: bool = True, **of_series: Any) -> str:
         """Write a day's snapshot, series and manifest; returns the manifest's name."""
@@ -113,15 +123,15 @@ class Stored(MemoryArchive):
 def stored(days: int = 3, *, sign: bool = True) -> Stored:
     """Two clusters and the fleet's chain over some days, each of which ends with a manifest; then one record more."""
     made = Stored()
-    text = {"text": POLICY, "hash": hashlib.sha256(POLICY.encode()).hexdigest(), "source": "file:policy.yaml"}
-    made.add(FLEET, RecordKind.POLICY, text)
+    text = PolicyText(hashlib.sha256(POLICY.encode()).hexdigest(), POLICY, "file:policy.yaml")
+    made.add(FLEET, RecordKind.POLICY, plain(text))
     for number in range(days):
         made.at = NOW + timedelta(days=number)
         for cluster in (PAY, MEDIA):
-            made.add(cluster, RecordKind.OBSERVATION, {"posture": {"state": "compliant"}})
+            made.add(cluster, RecordKind.REQUEST, plain(ASKED))
             made.remediate(cluster, number)
         made.anchor(made.at, sign=sign)
-    made.add(PAY, RecordKind.OBSERVATION, {"posture": {"state": "compliant"}})
+    made.add(PAY, RecordKind.REQUEST, plain(ASKED))
     return made
 
 

@@ -6,5 +6,5 @@ LIMITS = (
     "FIPS that is on and modules that are validated are two things: each is recorded by itself.",
     "The crypto of the app that wrote the records is not claimed to run on a validated module.",
     "A node's administrator can make it lie: a proof speaks of nodes that are managed, not of nodes under attack.",
-    "What no manifest outside the evidence account names, whoever can write all of that account could write anew.",
+    "Whoever can write all of the evidence account could write anew what no manifest kept elsewhere vouches for.",
 )

@@ -14,8 +14,8 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1b1b1b; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .25rem .6rem .25rem 0;
-  border-bottom: 1px solid #ccc; vertical-align: top; overflow-wrap: anywhere; }
-th { border-bottom-width: 2px; } code { font-size: .9em; overflow-wrap: anywhere; }
+  border-bottom: 1px solid #ccc; vertical-align: top; overflow-wrap: break-word; }
+th { border-bottom-width: 2px; } code { font-size: .9em; }
 @media print { body { margin: 0; max-width: none; font-size: 10pt; } tr { break-inside: avoid; } a { color: inherit; } }
 """
 
@@ -52,13 +52,13 @@ def pack_page(pack: Pack) -> str:
 
 def _chains(pack: Pack) -> str:
     return _table(
-        ("chain", "records", "first", "last", "kinds"),
+        ("chain", "records", "first (UTC)", "last (UTC)", "kinds"),
         (
             (
                 _Link(f"evidence/{chain.path}/", chain.path),
                 str(chain.records),
-                f"{chain.first}, {chain.first_at}",
-                f"{chain.last}, {chain.last_at}",
+                f"{chain.first}, {_time(chain.first_at)}",
+                f"{chain.last}, {_time(chain.last_at)}",
                 ", ".join(f"{kind} {count}" for kind, count in sorted(chain.kinds.items())),
             )
             for chain in pack.chains
@@ -75,9 +75,16 @@ def _keys(pack: Pack) -> str:
 
 def _texts(pack: Pack) -> str:
     return _table(
-        ("SHA-256", "kind", "since", "record"),
-        ((_Link(text.file, text.hash), text.kind, text.at, _Link(text.record, text.record)) for text in pack.texts),
+        ("SHA-256", "kind", "since (UTC)", "record"),
+        (
+            (_Link(text.file, text.hash), text.kind, _time(text.at), _Link(text.record, text.record))
+            for text in pack.texts
+        ),
     )
+
+
+def _time(at: str) -> str:
+    return at[:19].replace("T", " ")
 
 
 def _about(pack: Pack) -> str:

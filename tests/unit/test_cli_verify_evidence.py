@@ -21,7 +21,7 @@ from shared.key_files import pem
 from shared.ports import Put
 from shared.postures import StoredPosture, commit
 from tests.builders import NOW, cluster, cluster_id, judged
-from tests.stored import MEDIA, PAY, Stored, key_name, public, signing_key, stored
+from tests.stored import INTENT, MEDIA, PAY, Stored, key_name, public, signing_key, stored
 
 
 class App:
@@ -144,7 +144,7 @@ def test_a_pack_is_verified_without_azure(alone: Path, capsys: pytest.CaptureFix
 
 def test_a_tampered_pack_is_named_for_what_was_touched(alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = alone / record_name(PAY.path, 4)
-    record.write_bytes(record.read_bytes().replace(b"compliant", b"exemplary"))
+    record.write_bytes(record.read_bytes().replace(b'"ana"', b'"bob"'))
 
     assert main(["evidence", "verify", "--offline", str(alone)]) == 1
     first = capsys.readouterr().out.splitlines()[0]
@@ -245,7 +245,7 @@ def test_what_no_record_is_called_is_told_and_left_out(
 
 
 def test_an_intent_in_a_pack_is_as_old_as_the_pack(app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    app.archive.add(PAY, RecordKind.INTENT, {"pool": "apps"}, "open")
+    app.archive.add(PAY, RecordKind.INTENT, plain(INTENT), "open")
     assert main(["evidence", "export", str(tmp_path / "pack")]) == 0
     monkeypatch.setattr(bootstrap.SystemClock, "now", lambda _: NOW.replace(year=2030))
 

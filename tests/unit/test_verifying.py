@@ -6,13 +6,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from shared.domain.codec import canonical
+from shared.domain.codec import canonical, plain
 from shared.domain.pack import Scope
 from shared.domain.records import FLEET, GENESIS, MANIFESTS, Head, RecordKind
 from shared.domain.verification import record_name
 from shared.verifying import Asked, Verification
 from tests.builders import NOW
-from tests.stored import MEDIA, PAY, Stored, key_name, said, signed, signing_key, stored
+from tests.stored import ASKED, INTENT, MEDIA, PAY, Stored, key_name, said, signed, signing_key, stored
 
 LATER = NOW + timedelta(days=30)
 
@@ -131,7 +131,7 @@ def test_a_chain_that_was_written_anew_contradicts_the_manifests() -> None:
 def test_what_no_manifest_covers_yet_is_said_to_be_so() -> None:
     archive = stored(days=1)
     for _ in range(4):
-        archive.add(MEDIA, RecordKind.OBSERVATION, {})
+        archive.add(MEDIA, RecordKind.REQUEST, plain(ASKED))
     verification = Verification(archive, Asked(LATER))
 
     assert list(verification.faults()) == []
@@ -208,7 +208,7 @@ def test_a_name_that_no_record_has_is_named(name: str) -> None:
 
 def test_an_intent_without_an_outcome_is_a_fault_once_no_look_can_be_at_work() -> None:
     archive = stored(days=1)
-    name = archive.add(PAY, RecordKind.INTENT, {"pool": "apps"}, "lost")
+    name = archive.add(PAY, RecordKind.INTENT, plain(INTENT), "lost")
 
     assert faults(archive, now=archive.at + timedelta(hours=1)) == []
     said = "is an intent without an outcome, and older than a look may last"
@@ -218,7 +218,7 @@ def test_an_intent_without_an_outcome_is_a_fault_once_no_look_can_be_at_work() -
 def test_a_clock_that_jumped_back_is_no_fault() -> None:
     archive = stored(days=1)
     archive.at -= timedelta(days=9)
-    archive.add(PAY, RecordKind.OBSERVATION, {})
+    archive.add(PAY, RecordKind.REQUEST, plain(ASKED))
 
     assert faults(archive) == []
 
