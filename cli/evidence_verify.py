@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
     verify = commands.add_parser("verify", help=words, description=_DESCRIPTION, epilog=MEANING)
     add_scope(verify)
     verify.add_argument(
-        "--offline", type=_folder, metavar="DIR", help="what `evidence export` wrote; no Azure is needed"
+        "--offline", type=folder_path, metavar="DIR", help="what `evidence export` wrote; no Azure is needed"
     )
     verify.add_argument(
         "--key",
@@ -48,19 +48,22 @@ def add(commands: Any) -> None:
     verify.set_defaults(run=_verify)
 
 
-def add_scope(parser: Any) -> None:
+_SINCE = "only what came after the last manifest of that day, or before it"
+
+
+def add_scope(parser: Any, since: str = _SINCE) -> None:
     """Add `--cluster` and `--since`."""
     parser.add_argument("--cluster", help=f"{CLUSTER}; default: all")
-    parser.add_argument(
-        "--since", type=_day, metavar="DATE", help="only what came after the last manifest of that day, or before it"
-    )
+    parser.add_argument("--since", type=a_day, metavar="DATE", help=since)
 
 
-def _folder(text: str) -> Path:
+def folder_path(text: str) -> Path:
+    """Return the path of a folder that is read."""
     return Path(named(text))
 
 
-def _day(text: str) -> date:
+def a_day(text: str) -> date:
+    """Return a day; raises ArgumentTypeError for anything else."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -71,7 +74,7 @@ def _verify(chosen: argparse.Namespace) -> int:
     from shared.verifying import Verification
 
     trusted = frozenset(_thumbprint(key) for key in chosen.key)
-    with _stored(chosen, trusted) as (folder, asked), counter("records", folder.files if folder else None) as counted:
+    with stored(chosen, trusted) as (folder, asked), counter("records", folder.files if folder else None) as counted:
         from shared import bootstrap
 
         archive = folder.archive if folder else bootstrap.archive()
@@ -90,7 +93,9 @@ def _verify(chosen: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _stored(chosen: argparse.Namespace, trusted: frozenset[str]) -> "Iterator[tuple[Folder | None, Asked]]":
+def stored(
+    chosen: argparse.Namespace, trusted: frozenset[str] = frozenset()
+) -> "Iterator[tuple[Folder | None, Asked]]":
     """Give what is to be verified: a folder, or None for the evidence account."""
     from shared import bootstrap
     from shared.domain.pack import Scope

@@ -23,7 +23,8 @@ from cli.exits import NON_COMPLIANT, OK
 from cli.main import main as run_command
 from local import seed
 from local.demo_anchor import anchored
-from local.demo_evidence import verify_evidence
+from local.demo_evidence import PACK, verify_evidence
+from local.demo_reports import write_reports
 from local.demo_show import DemoError, Seen, card_lines, coloured, display
 from local.eventgrid import Faults
 from local.stack import ROOT, LocalStack, Options, StackError
@@ -221,6 +222,7 @@ class Demo:
         self._show_told()
         self._check(records)
         verify_evidence(self.stack.folder, PAYMENTS, self.say)
+        write_reports(self.stack.folder, self.stack.folder / PACK, self.say)
         self.console.print(_NEXT)
 
     def _show_evidence(self, cluster: ClusterId) -> list[Record]:

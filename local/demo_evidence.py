@@ -12,6 +12,8 @@ from shared.archive import Directory
 from shared.domain.ids import ClusterId
 from shared.domain.pack import SUMS, sum_line
 
+PACK = "evidence"
+"""Name of the pack in the demo's folder."""
 TRUE, FALSE = b"inconsistent", b"compliant"
 """What a record says of the node that lied, and what a forger would have it say."""
 
@@ -23,7 +25,7 @@ def verify_evidence(folder: Path, liar: ClusterId, say: Callable[[str], None]) -
     """
     say("All of its evidence is verified where it lies: `fipswarden evidence verify`.")
     _run(OK, "verify")
-    pack, forged = folder / "evidence", folder / "evidence-forged"
+    pack, forged = folder / PACK, folder / f"{PACK}-forged"
     for old in (pack, forged):
         shutil.rmtree(old, ignore_errors=True)
     say(f"It goes to an auditor as a folder, {pack.name}, who needs neither Azure nor trust in anybody.")

@@ -104,10 +104,10 @@ class Stored(MemoryArchive):
         )
         self.add(cluster, RecordKind.OUTCOME, plain(outcome))
 
-    def anchor(self, day: datetime, *, sign: bool = True) -> str:
+    def anchor(self, day: datetime, *, sign: bool = True, **of_series: Any) -> str:
         """Write a day's snapshot, series and manifest; returns the manifest's name."""
         snapshot = gzip.compress(canonical({"schema": "fipswarden.snapshot/1", "at": plain(day)}) + b"\n", mtime=0)
-        series = canonical({"date": day.date().isoformat(), "pools": {"compliant": 3}})
+        series = canonical({"date": day.date().isoformat(), "pools": {"compliant": 3}, **of_series})
         named = {}
         for what, name, data in (
             ("snapshot", f"fleet/{day:%Y/%m/%d/%H%M%SZ}.jsonl.gz", snapshot),
