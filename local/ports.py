@@ -21,7 +21,7 @@ from local.world.access import APP
 from shared.adapters.management import descendants_url, not_known, refused
 from shared.adapters.run_command import CommandApi, reached
 from shared.domain.api_server import AWAY_FOR, Answered, Way, way_in
-from shared.domain.arm_errors import UNDECIDED, ArmError, classify, code_and_text
+from shared.domain.arm_errors import UNDECIDED, ArmError, arm_ids, classify, code_and_text
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import (
@@ -112,11 +112,11 @@ class WorldClusters:
         if response.drop:
             return Unanswered("the connection was reset after the request was sent")
         if 200 <= response.status < 300:
-            return Accepted(response.header("azure-asyncoperation"), response.header("x-ms-correlation-request-id"))
+            return Accepted(response.header("azure-asyncoperation"), *arm_ids(dict(response.headers)))
         error = self._client.error(response)
         if error.status in UNDECIDED:
             return Unanswered(error.message)
-        return Refused(error.reason, error.message, error.retry_write_after)
+        return Refused(error.reason, error.message, error.retry_write_after, *arm_ids(dict(response.headers)))
 
     def abort(self, cluster: ClusterId, pool: str, request: str) -> BeginResult:
         """POST the pool's abort."""
@@ -125,11 +125,11 @@ class WorldClusters:
         if response.drop:
             return Unanswered("the connection was reset after the abort was sent")
         if response.status in (202, 204):
-            return Accepted(response.header("azure-asyncoperation"), response.header("x-ms-correlation-request-id"))
+            return Accepted(response.header("azure-asyncoperation"), *arm_ids(dict(response.headers)))
         error = self._client.error(response)
         if error.status in UNDECIDED:
             return Unanswered(error.message)
-        return Refused(error.reason, error.message, error.retry_write_after)
+        return Refused(error.reason, error.message, error.retry_write_after, *arm_ids(dict(response.headers)))
 
     def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:  # noqa: ARG002 (the port's)
         """GET the operation's URL."""
@@ -140,7 +140,8 @@ class WorldClusters:
             return Unreadable(error.reason, error.message, error.retry_after)
         body = response.json()
         status = next((end for end in OperationStatus if end.value == body["status"]), OperationStatus.IN_PROGRESS)
-        return OperationRead(status, *(code_and_text(body) if "error" in body else ("", "")))
+        code, text = code_and_text(body) if "error" in body else ("", "")
+        return OperationRead(status, code, text, *arm_ids(dict(response.headers)))
 
     def maintenance(self, cluster: ClusterId) -> tuple[MaintenanceConfiguration, ...] | Unreadable:
         """List the maintenance configurations, page by page."""

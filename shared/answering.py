@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain.arm_errors import ABORTED, LASTING
+from shared.domain.bodies import RequestRecord, Stage
 from shared.domain.model import (
     AbortTried,
     Accepted,
@@ -46,6 +47,8 @@ class Answer:
     message: str
     memory: Memory | None = None
     """What is remembered from now on; None if nothing changes. It is saved after the answer was recorded."""
+    said: Accepted | Refused | None = None
+    """What ARM said to it, if it was asked."""
 
 
 _SELDOM = timedelta(hours=1)
@@ -81,7 +84,7 @@ def serve(look: Look, read: Cluster | Gone, rules: Rulebook) -> Served:
             if request.kind is RequestKind.VERIFY and isinstance(read, Cluster):
                 verify |= _verified(look, read, request, rules).open
             continue
-        _record(look, request, "answered", {"outcome": answer.outcome, "message": answer.message})
+        _record(look, request, Stage.ANSWERED, answer)
         if answer.memory is not None:
             look.hold.save(answer.memory)
         clear(look.ports.rollout, look.cluster, request)
@@ -130,7 +133,7 @@ def _seen(look: Look, requests: Sequence[Request]) -> None:
     asked = [one for one in requests if one.kind is RequestKind.VERIFY]
     for request in asked:
         if request.id not in known:
-            _record(look, request, "asked", {})
+            _record(look, request, Stage.ASKED)
     seen = {one.id: known.get(one.id) or look.ports.clock.now() for one in asked}
     if seen != known:
         look.hold.save(replace(look.memory, verifying=seen))
@@ -140,19 +143,23 @@ def _too_old(request: Request, now: datetime) -> bool:
     return now - request.at > HOLDS
 
 
-def _record(look: Look, request: Request, stage: str, more: Mapping[str, object]) -> None:
+def _record(look: Look, request: Request, stage: Stage, answer: Answer | None = None, *, operation: str = "") -> None:
     """Record a stage of a request once: whoever comes second finds the first one's record."""
     look.hold.check()
-    body = {
-        "request": request.id,
-        "asks": request.kind,
-        "pool": request.pool,
-        "by": request.by,
-        "asked": request.at,
-        "stage": stage,
-        "cause": look.request.cause,
-        **more,
-    }
+    said = answer.said if answer else None
+    body = RequestRecord(
+        request=request.id,
+        asks=request.kind,
+        pool=request.pool,
+        by=request.by,
+        asked=request.at,
+        stage=stage,
+        outcome=answer.outcome if answer else None,
+        message=answer.message if answer else "",
+        operation=operation,
+        correlation_id=said.correlation_id if said else "",
+        request_id=said.request_id if said else "",
+    )
     look.chain.append(RecordKind.REQUEST, look.ports.clock.now(), body, f"{request.id}.{stage}")
 
 
@@ -230,7 +237,7 @@ _AFTERWARDS = (
 def _aborted(look: Look, operation: Operation, request: Request) -> Answer | None:
     tried = operation.abort
     if tried is None or tried.request != request.id:
-        _record(look, request, "asked", {"operation": operation.intent})
+        _record(look, request, Stage.ASKED, operation=operation.intent)
         tried = AbortTried(request.id)
     if tried.after and look.ports.clock.now() < tried.after:
         return None
@@ -243,10 +250,10 @@ def _said(look: Look, operation: Operation, tried: AbortTried, result: BeginResu
     match result:
         case Accepted(_, correlation_id):
             told = f"AKS took the abort; correlation id {correlation_id or 'not given'}. {_AFTERWARDS}"
-            return Answer(OutcomeState.ACCEPTED, told)
+            return Answer(OutcomeState.ACCEPTED, told, said=result)
         case Refused(reason, message, retry_after) if retry_after is None or reason in LASTING:
             memory = replace(look.memory, operation=replace(operation, aborted="", abort=None))
-            return Answer(OutcomeState.REFUSED, f"AKS refused the abort. {message}", memory)
+            return Answer(OutcomeState.REFUSED, f"AKS refused the abort. {message}", memory, result)
         case Refused(_, _, retry_after):
             # AKS says 409 where the operation ended first (SDK, begin_abort_latest_operation): the next look sees it.
             # Where it goes on saying so, less and less often. What it refuses it has not taken: how the operation ends

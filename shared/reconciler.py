@@ -7,13 +7,13 @@ the next look finds out from the world, the rollout row and the evidence what wa
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared import __version__
 from shared.answering import Served, serve
 from shared.budget import read_budget
 from shared.committing import commit_look, remember_notices, send_alerts, tell_rings
 from shared.domain.budget import Budget
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
+from shared.domain.judged import observation
 from shared.domain.model import (
     Accepted,
     Action,
@@ -104,6 +104,7 @@ def _run(look: Look) -> Looked:
         return _settle(look, None, "", (Deferral("", rules.reason, rules.message),), again)
     if not ports.watches(look.cluster.subscription):
         rules = rules.of_nothing()
+    look.judges_by(rules)
     remediation = Remediation(
         ports.clusters, ports.policies, rules, ports.rollout, ports.clock, look.request, look.hold, look.chain
     )
@@ -122,6 +123,8 @@ def _run(look: Look) -> Looked:
     now = ports.clock.now()
     posture = evaluate(read, memory, rules, look.stored.posture, now, cluster=look.cluster)
     budget = read_budget(ports.rollout)
+    if budget.decisions:
+        look.record_decisions()
     situation = _situation(look, read, posture, rules, budget)
     if situation and survey(look, situation) != memory:
         posture = evaluate(read, look.memory, rules, look.stored.posture, now)
@@ -129,7 +132,7 @@ def _run(look: Look) -> Looked:
     situation = at_nodes(look, situation) if situation else None
     planned = plan(situation) if situation else _nothing(read)
     remember(look, situation, planned)
-    _record(look, read, posture, planned, rules)
+    _record(look, read, posture, planned)
     answer = _act(look, remediation, situation, planned.action)
     soon = ports.timing.poll if answer or served.waiting else None
     waits = (planned.requeue_after, soon, probing_wait(look, read))
@@ -156,21 +159,12 @@ def _situation(look: Look, read: ClusterRead, posture: Posture, rules: Rulebook,
     return situation
 
 
-def _record(look: Look, read: ClusterRead, posture: Posture, planned: Plan, rules: Rulebook) -> None:
+def _record(look: Look, read: ClusterRead, posture: Posture, planned: Plan) -> None:
     """Write an observation if it says anything new; a decision to do nothing is recorded too, once."""
     if digest(posture, planned) == look.stored.digest:
         return
     look.hold.check()
-    body = {
-        "cause": look.request.cause,
-        "app": __version__,
-        "policy": rules.policy.hash,
-        "exemptions": rules.exemptions.hash,
-        "observed": read,
-        "posture": posture,
-        "plan": planned,
-    }
-    look.chain.append(RecordKind.OBSERVATION, posture.at, body)
+    look.chain.append(RecordKind.OBSERVATION, posture.at, observation(read, posture, planned, look.memory))
 
 
 def _act(look: Look, remediation: Remediation, situation: Situation | None, action: Action | None) -> str:

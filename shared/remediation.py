@@ -12,7 +12,9 @@ from typing import Any
 from shared.budget import change, read_budget, release
 from shared.chain import Chain
 from shared.domain.arm_errors import code_and_text
-from shared.domain.budget import Budget, Ended, Place, Wanted, learnt, taken
+from shared.domain.bodies import Intent, Outcome
+from shared.domain.budget import Budget, Ended, Place, Wanted, taken
+from shared.domain.budget_news import learnt
 from shared.domain.lessons import after_failure, after_refusal, after_success, is_a_failure, stuck_from
 from shared.domain.model import (
     AT_REST,
@@ -49,6 +51,10 @@ _ENDS = {
     OperationStatus.FAILED: OutcomeState.FAILED,
     OperationStatus.CANCELED: OutcomeState.CANCELED,
 }
+
+
+_Answered = Accepted | Refused | OperationRead | Unreadable | None
+"""What ARM said of an operation, if anything: the record names its ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +147,7 @@ class Remediation:
             state = OutcomeState.SUCCEEDED if deleted else OutcomeState.CANCELED
             return self._outcome(operation, state, "The pool does not exist any more.")
         ended, message = _ended(operation, pool, progress)
-        return self._outcome(operation, _ENDS[ended], message) if ended else operation
+        return self._outcome(operation, _ENDS[ended], message, progress) if ended else operation
 
     def _finish(self, operation: Operation, on: Pool | None, pool: Pool | None) -> None:
         """Forget an operation that is over, having learnt from it, and give its place in the budget back.
@@ -273,13 +279,13 @@ class Remediation:
         match result:
             case Accepted(url, correlation_id):
                 message = f"AKS took it; correlation id {correlation_id or 'not given'}."
-                self._outcome(replace(operation, url=url), OutcomeState.ACCEPTED, message)
+                self._outcome(replace(operation, url=url), OutcomeState.ACCEPTED, message, result)
                 remembered = self.hold.memory.pool(operation.pool)
                 if remembered.refusals:
                     calm = replace(remembered, refused="", refusals=0, not_before=None, waiting="")
                     self.hold.save(self.hold.memory.with_pool(operation.pool, calm))
             case Refused(reason, message):
-                self._outcome(operation, OutcomeState.REFUSED, f"{reason}: {message}")
+                self._outcome(operation, OutcomeState.REFUSED, f"{reason}: {message}", result)
                 if pool:
                     now, remembered = self.clock.now(), self.hold.memory.pool(pool.name)
                     remembered = after_refusal(remembered, operation, pool, result, now, self.hold.poll)
@@ -297,44 +303,47 @@ class Remediation:
 
     def _intent(self, operation: Operation, action: Action, cluster: Cluster, posture: Posture, place: Place) -> Record:
         verdict = next(pool for pool in posture.pools if pool.pool == action.pool)
-        body = {
-            "pool": action.pool,
-            "action": action.kind,
-            "method": action.method,
-            "target": action.on,
-            "ifMatch": "" if action.method is Method.CREATE else action.etag,
-            "ifNoneMatch": "*" if action.method is Method.CREATE else "",
-            "body": action.body,
-            "clientRequestId": operation.intent,
-            "changes": action.changes,
-            "policy": self.rules.policy.hash,
-            "exemptions": self.rules.exemptions.hash,
-            "approvals": place.approvals,
-            "rule": verdict.rule,
-            "line": verdict.line,
-            "mode": verdict.mode,
-            "location": cluster.location,
-        }
+        body = Intent(
+            pool=action.pool,
+            action=action.kind,
+            method=action.method,
+            target=action.on,
+            if_match="" if action.method is Method.CREATE else action.etag,
+            if_none_match="*" if action.method is Method.CREATE else "",
+            body=action.body,
+            client_request_id=operation.intent,
+            changes=action.changes,
+            approvals=place.approvals,
+            rule=verdict.rule,
+            line=verdict.line,
+            mode=verdict.mode,
+            location=cluster.location,
+        )
         return self.chain.append(RecordKind.INTENT, operation.at, body, operation.intent)
 
-    def _outcome(self, operation: Operation, state: OutcomeState, message: str) -> Operation:
+    def _outcome(self, operation: Operation, state: OutcomeState, message: str, answer: _Answered = None) -> Operation:
         """Record an outcome, then remember it: the recorded one, if another worker was first."""
-        said = self._record_outcome(operation, state, message).payload
+        said = self._record_outcome(operation, state, message, answer).payload
         operation = replace(operation, outcome=OutcomeState(said["outcome"]), message=said["message"])
         self.hold.save(replace(self.hold.memory, operation=operation))
         return operation
 
-    def _record_outcome(self, operation: Operation, state: OutcomeState, message: str) -> Record:
-        body = {
-            "pool": operation.pool,
-            "action": operation.kind,
-            "method": operation.method,
-            "target": operation.on,
-            "intent": operation.intent,
-            "intentSeq": operation.intent_seq,
-            "outcome": state,
-            "message": message,
-        }
+    def _record_outcome(
+        self, operation: Operation, state: OutcomeState, message: str, answer: _Answered = None
+    ) -> Record:
+        said = answer if isinstance(answer, Accepted | Refused | OperationRead) else Accepted("", "")
+        body = Outcome(
+            pool=operation.pool,
+            action=operation.kind,
+            method=operation.method,
+            target=operation.on,
+            intent=operation.intent,
+            intent_seq=operation.intent_seq,
+            outcome=state,
+            message=message,
+            correlation_id=said.correlation_id,
+            request_id=said.request_id,
+        )
         # One id for the answer and one for the end: who comes second finds the first one's record instead of
         # writing another.
         part = "end" if state in _ENDS.values() else "answer"

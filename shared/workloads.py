@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from shared.domain import observe_workloads as kube
 from shared.domain.api_server import Ask, Way, read_all
-from shared.domain.checks import Subject, decided
 from shared.domain.evaluate import subjects
 from shared.domain.handover import TIED, under_way
 from shared.domain.model import ActionKind, Cluster, Memory, ProofLevel, Unreadable
@@ -20,6 +19,7 @@ from shared.domain.observe import NODES
 from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
+from shared.domain.subject import Subject, decided
 from shared.domain.twins import twin_of
 from shared.domain.waits import barred, waits
 from shared.domain.workloads import Place, PodUse, Workloads, apart, gathered, unread
@@ -203,7 +203,7 @@ def _surroundings(get: Ask) -> kube.Surroundings | Unreadable:
     )
     if isinstance(found, Unreadable):
         return found
-    classes = {name: kind for names, kind in found[0] for name in names}
+    classes = kube.known_classes(found[0])
     volumes = _lists(get, (kube.VOLUMES, partial(kube.read_volume, classes=classes), "persistent volumes"))
     if isinstance(volumes, Unreadable):
         return volumes

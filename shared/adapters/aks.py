@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.arm import Arm, classified
-from shared.domain.arm_errors import UNDECIDED, code_and_text
+from shared.domain.arm_errors import UNDECIDED, arm_ids, code_and_text
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import (
@@ -79,10 +79,10 @@ class AksClusters:
             return Refused("TooLate", f"The request was not sent: {error}.", _TRANSPORT_RETRY)
         except AzureError as error:
             if not answer.is_success:
-                return _refused(error)
+                return _refused(error, answer)
             if not answer.operation:
                 return Unanswered(f"AKS said {answer.status}, and the rest could not be read: {error.message}")
-        return Accepted(answer.operation, answer.headers.get("x-ms-correlation-request-id", ""))
+        return Accepted(answer.operation, *arm_ids(answer.headers))
 
     def abort(self, cluster: ClusterId, pool: str, request: str) -> BeginResult:
         """POST the pool's abort, once; AKS takes no condition: the caller has just seen what runs there."""
@@ -106,8 +106,8 @@ class AksClusters:
             return Refused("TooLate", f"The abort was not sent: {error}.", _TRANSPORT_RETRY)
         except AzureError as error:
             if not answer.is_success:
-                return _refused(error)
-        return Accepted(answer.operation, answer.headers.get("x-ms-correlation-request-id", ""))
+                return _refused(error, answer)
+        return Accepted(answer.operation, *arm_ids(answer.headers))
 
     def _send(self, cluster: ClusterId, action: Action, intent: str, answer: "_Answer") -> None:
         send_by = self._arm.monotonic() + _SEND_WITHIN
@@ -138,9 +138,10 @@ class AksClusters:
         """GET the operation's URL (opaque, up to 4 kB); unreadable where AKS no longer knows it."""
         from azure.core.exceptions import AzureError, HttpResponseError
 
+        headers: dict[str, str] = {}
         try:
-            body = self._arm.get_json(cluster.subscription, url)
-            return _operation(body)
+            body = self._arm.get_json(cluster.subscription, url, headers.update)
+            return _operation(body, headers)
         except HttpResponseError as error:
             found = classified(error)
             return Unreadable(found.reason, found.message, found.retry_after)
@@ -197,14 +198,14 @@ class _Answer:
         return self.headers.get("azure-asyncoperation", "")
 
 
-def _refused(error: "AzureError") -> Refused | Unanswered:
+def _refused(error: "AzureError", answer: _Answer) -> Refused | Unanswered:
     from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
     if isinstance(error, HttpResponseError):
         found = classified(error)
         if found.status in UNDECIDED:
             return Unanswered(found.message)
-        return Refused(found.reason, found.message, found.retry_write_after)
+        return Refused(found.reason, found.message, found.retry_write_after, *arm_ids(answer.headers))
     if isinstance(error, ServiceRequestError):
         return Refused("Unreachable", f"Nothing was sent, ARM could not be reached: {error}", _TRANSPORT_RETRY)
     return Unanswered(f"The connection broke after the request was sent: {error.message}")
@@ -217,8 +218,9 @@ def _raw(response: "PipelineResponse[Any, Any]", _model: object, _headers: Mappi
     return body
 
 
-def _operation(body: Mapping[str, Any]) -> OperationRead:
+def _operation(body: Mapping[str, Any], headers: Mapping[str, str]) -> OperationRead:
     """Read an operation's state; any word that is not one of the three ends means that it goes on (ARM, async)."""
     said = str(body.get("status", "")).lower()
     status = next((end for end in OperationStatus if end.value.lower() == said), OperationStatus.IN_PROGRESS)
-    return OperationRead(status, *(code_and_text(body) if isinstance(body.get("error"), dict) else ("", "")))
+    code, text = code_and_text(body) if isinstance(body.get("error"), dict) else ("", "")
+    return OperationRead(status, code, text, *arm_ids(headers))

@@ -33,6 +33,7 @@ _SEVERITY = {
 }
 _TRANSIENT = frozenset(
     {"OperationInProgress", "ProofSettling", "ProofMissing", "ProofExpired", "ProofLevelMissing", "NodesMissing"}
+    | {"NodesDespiteCount"}
 )
 """Reasons that the next look usually clears: not worth a message of their own, unless they last."""
 _MENDED = frozenset({"FipsDisabled", "FipsForbidden", "ModulesHistorical"})

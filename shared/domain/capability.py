@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import date
 
-from shared.domain.legible import vm_sizes
+from shared.domain.legible import SANDBOXED, vm_sizes
 from shared.domain.model import Pool
 from shared.domain.support import (
     FipsSupport,
@@ -40,7 +40,6 @@ _WINDOWS_BY_DEFAULT = tuple(name.lower() for name in _WINDOWS)
 _FIRST_WITH_FIPS: Minor = (1, 19)
 _FIRST_ARM64_WITH_FIPS: Minor = (1, 31)
 """AKS, use-arm64-vms: FIPS on Arm64 needs Kubernetes 1.31 or later."""
-_SANDBOXED = ("katamshvvmisolation", "katavmisolation")
 _UBUNTU_FIRST = ("Ubuntu2204", "Ubuntu", "AzureLinux3", "AzureLinux")
 _AZURE_LINUX_FIRST = ("AzureLinux3", "AzureLinux", "Ubuntu2204", "Ubuntu")
 """The OS SKUs that a cure may be, in the order of preference: the nearest to what runs, and the one that says which
@@ -242,7 +241,7 @@ def _by_feature(asked: _Question) -> _Objection | None:
         # A pool that has such an OS SKU has Trusted Launch, whatever the read shows.
         why = f"{asked.sku.name} needs Trusted Launch, which the pool doesn't have."
         return _Objection("TrustedLaunchMissing", why, "Enable Trusted Launch with the same change.")
-    if str(asked.pool.body.get("workloadRuntime")).lower() in _SANDBOXED:
+    if str(asked.pool.body.get("workloadRuntime")).lower() in SANDBOXED:
         # AKS release 2026-06-19: the API rejects the combination.
         return _Objection("PodSandboxingIncapable", "Pod Sandboxing can't be combined with FIPS.")
     return None

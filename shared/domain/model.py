@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
+from shared.domain.manifests import Anchor
 from shared.domain.workloads import Workloads
 
 
@@ -131,7 +132,7 @@ class Pool:
 
         A pool of single machines is taken for one: its sizes have autoscalers of their own.
         """
-        of_sizes = self.body.get("type") == "VirtualMachines"
+        of_sizes = str(self.body.get("type")).lower() == "virtualmachines"
         return of_sizes or bool(self.body.get("enableAutoScaling")) or self.body.get("scaleSetPriority") == "Spot"
 
 
@@ -243,14 +244,12 @@ class Proof:
     """The id of a proof that pods took; their evidence names it."""
     began: datetime | None = None
     """When the first pod of it was sent; None if it was taken at once, from labels."""
-    doubted: bool = False
-    """A node has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
-    doubts: tuple[str, ...] = ()
-    """Names of those nodes; empty if there are more than a hundred of them."""
     asked: str = ""
     """Fingerprint of the nodes that there were, each with its boot."""
     changed: bool = False
     """Nodes were seen since that are not those: they joined, took another's place or started anew."""
+    record: int = field(default=0, compare=False)
+    """Number of the evidence record that holds it; 0 if none does, and in that record itself."""
     tries: int = 0
     """How many proofs before it came to the same of the same nodes, and settled nothing."""
 
@@ -317,6 +316,15 @@ class Strays:
     """Why they may not be judged by what they show, as `Reason: message`; empty if they may."""
     denying: int = 0
     """How many carry the label and said that they don't have FIPS; `names` are theirs then."""
+    tries: int = 0
+    """How many proofs by pods before it came to the same of the same machines, and settled nothing."""
+    record: int = field(default=0, compare=False)
+    """Number of the evidence record that holds it; 0 if none does, and in that record itself."""
+
+    @property
+    def flawed(self) -> bool:
+        """Say whether it settled nothing: not every machine could be asked and said yes."""
+        return bool(self.disabled or self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -619,6 +627,13 @@ class PoolMemory:
     """Fingerprint of the step that its owner was told of."""
     workloads: Workloads | None = None
     """What a reimage would harm, as long as one is due and wanted, or else its SMB volumes; None if not read."""
+    doubted: bool = False
+    """A node has said no to pods, or nothing, and not all have said yes since, whatever was done to the pool: the next
+    proof by pods is no sample."""
+    doubts: tuple[str, ...] = ()
+    """Names of those nodes; empty if there are more than a hundred of them."""
+    shown: int = 0
+    """How many nodes of it the last list of the nodes showed, though ARM calls it empty or stopped."""
     replaced: str = ""
     """Of a twin whose work is done: the id of the replacement that it was made by."""
 
@@ -681,6 +696,8 @@ class OperationRead:
     """ARM's error code, if it ended badly."""
     message: str = ""
     """ARM's error text with what is nested in it, if it ended badly."""
+    correlation_id: str = field(default="", compare=False)
+    request_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -691,6 +708,8 @@ class Accepted:
     """`Azure-AsyncOperation`; empty if AKS gave none."""
     correlation_id: str
     """`x-ms-correlation-request-id`, for support tickets and the evidence."""
+    request_id: str = field(default="", compare=False)
+    """`x-ms-request-id`, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -703,6 +722,8 @@ class Refused:
     """ARM's code and text."""
     retry_after: timedelta | None
     """When it may be tried again; None: not until something is changed."""
+    correlation_id: str = field(default="", compare=False)
+    request_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -735,3 +756,5 @@ class Alert:
     """Mail address of one more reader; empty if there is none."""
     channels: tuple[str, ...] = ()
     """Names of the channels that are told; none: all."""
+    anchor: Anchor | None = None
+    """The manifest of evidence that it carries out of the app; None if it carries none."""

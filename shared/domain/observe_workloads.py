@@ -9,7 +9,7 @@ autoscaler calls so: `hostPath`, and `emptyDir` that is not in memory (kubernete
 `local` and `hostPath`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -78,8 +78,8 @@ class Surroundings:
 
     claims: Mapping[tuple[str, str], Kind] = field(default_factory=dict)
     """By namespace and name: those that matter."""
-    classes: Mapping[str, Kind] = field(default_factory=dict)
-    """By name: those whose volumes would matter; the default one has no name as well."""
+    classes: Mapping[str, Kind | None] = field(default_factory=dict)
+    """By name: what their volumes would be, None where that doesn't matter; the default one has no name as well."""
     budgets: Sequence[Budget] = ()
 
 
@@ -91,34 +91,42 @@ def read_place(item: Mapping[str, Any]) -> Place:
     return Place(node.name, node.pool, {str(key): str(value) for key, value in labels.items()}, cordoned)
 
 
-def read_volume(item: Mapping[str, Any], classes: Mapping[str, Kind]) -> tuple[str, Kind | None]:
+def read_volume(item: Mapping[str, Any], classes: Mapping[str, Kind | None]) -> tuple[str, Kind | None]:
     """Read a persistent volume; its kind is None if it doesn't matter."""
     spec = _dict(item.get("spec"))
     of_class = classes.get(_class(item)) if _dict(spec.get("csi")).get("driver") == _TRIDENT and _class(item) else None
     return _name(item), _kind(spec) or of_class
 
 
-def read_class(item: Mapping[str, Any]) -> tuple[tuple[str, ...], Kind] | None:
-    """Read a storage class, by its names: the default one has the empty name as well; None if it doesn't matter."""
+def read_class(item: Mapping[str, Any]) -> tuple[tuple[str, ...], Kind | None]:
+    """Read a storage class, by its names: the default one has the empty name as well; its kind is None if no matter."""
     # The driver reads its parameters' names without case.
     given = {str(key).lower(): value for key, value in _dict(item.get("parameters")).items()}
-    if not _mounts_smb(item.get("provisioner"), given):
-        return None
+    kind = Kind.SMB if _mounts_smb(item.get("provisioner"), given) else None
     default = any(_notes(item).get(name) == "true" for name in _DEFAULT_CLASS)
-    return ((_name(item), "") if default else (_name(item),)), Kind.SMB
+    return ((_name(item), "") if default else (_name(item),)), kind
+
+
+def known_classes(found: Iterable[tuple[tuple[str, ...], Kind | None]]) -> Mapping[str, Kind | None]:
+    """Return what the volumes of each class are, by its names; of two that share one, what matters counts."""
+    ordered = sorted(found, key=lambda one: one[1] is not None)
+    return {name: kind for names, kind in ordered for name in names}
 
 
 def read_claim(
-    item: Mapping[str, Any], volumes: Mapping[str, Kind | None], classes: Mapping[str, Kind]
+    item: Mapping[str, Any], volumes: Mapping[str, Kind | None], classes: Mapping[str, Kind | None]
 ) -> tuple[tuple[str, str], Kind] | None:
     """Read a claim by the volume it is bound to, or else by the class that would make one; None if neither matters.
 
-    Raises ValueError where nothing tells: it is bound to a volume that came after the volumes were listed.
+    Raises ValueError where nothing tells: it is bound to a volume that came after the volumes were listed, and its
+    class is none that is there. A volume that somebody made by hand may name any class (Kubernetes, "persistent
+    volumes").
     """
     bound = str(_dict(item.get("spec")).get("volumeName") or "")
     kind = volumes[bound] if bound in volumes else _of_class(item, classes)
     lost = _dict(item.get("status")).get("phase") == "Lost"
-    if bound and bound not in volumes and not (kind or lost or _class(item)):
+    told = _class(item) != "" and _class(item) in classes
+    if bound and bound not in volumes and not (kind or lost or told):
         raise ValueError(f"claim {_namespace(item)}/{_name(item)} is bound to {bound}, which is not in the list")
     return ((_namespace(item), _name(item)), kind) if kind else None
 
@@ -246,7 +254,7 @@ def _class(item: Mapping[str, Any]) -> str:
     return str(_notes(item).get(_CLASS) or _dict(item.get("spec")).get("storageClassName") or "")
 
 
-def _of_class(claim: Mapping[str, Any], classes: Mapping[str, Kind]) -> Kind | None:
+def _of_class(claim: Mapping[str, Any], classes: Mapping[str, Kind | None]) -> Kind | None:
     # No name is the default class, the empty name is none at all (Kubernetes, "persistent volumes").
     given = (_notes(claim).get(_CLASS), _dict(claim.get("spec")).get("storageClassName"))
     return None if given[0] is None and given[1] == "" else classes.get(_class(claim))
@@ -286,12 +294,13 @@ def _selects(selector: Mapping[str, Any] | None, labels: Mapping[str, Any]) -> b
 
 
 def _meets(expression: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
-    key, values = expression.get("key"), expression.get("values") or ()
+    key, given = str(expression.get("key")), expression.get("values")
+    values = given if isinstance(given, list) else []
     match expression.get("operator"):
         case "In":
-            return bool(labels.get(str(key)) in values)
+            return labels.get(key) in values
         case "NotIn":
-            return labels.get(str(key)) not in values
+            return labels.get(key) not in values
         case "Exists":
             return key in labels
         case "DoesNotExist":

@@ -11,7 +11,7 @@ from shared.domain.draining import Drained
 from shared.domain.evaluate import proof_due
 from shared.domain.giving_up import hopeless
 from shared.domain.handover import refused_before, under_way
-from shared.domain.model import Action, ActionKind, Deferral, Method, Notice, Plan
+from shared.domain.model import Action, ActionKind, Deferral, Method, Notice, Plan, Proof, Strays
 from shared.domain.proofs import NODES_UNREADABLE
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due, put_body
@@ -121,11 +121,20 @@ def _requeue_after(situation: Situation, deferrals: list[Deferral]) -> timedelta
 
 
 def _for_missing(situation: Situation) -> Iterator[timedelta]:
-    """Yield how soon to ask again where nodes are missing: ever more seldom while the same ones are."""
+    """Yield how soon to ask again where nodes are missing, also outside every pool: more seldom while the same are."""
     for verdict in situation.posture.pools:
         if {finding.reason for finding in verdict.findings} & {"NodesMissing", "NodesUnanswered"}:
-            taken = situation.memory.pool(verdict.pool).proof
-            yield min(situation.slow_poll * 2 ** (taken.tries if taken else 0), _SELDOM)
+            yield _again(situation, situation.memory.pool(verdict.pool).proof)
+    outside = {finding.reason for finding in situation.posture.cluster_findings}
+    if "NodesUnanswered" in outside:
+        yield _again(situation, situation.memory.strays)
+    if outside & {"ProofLevelMissing", "NodesOutsidePoolsUnread"}:
+        yield _SELDOM
+
+
+def _again(situation: Situation, taken: Proof | Strays | None) -> timedelta:
+    pause: timedelta = situation.slow_poll * 2 ** (taken.tries if taken else 0)
+    return min(pause, _SELDOM)
 
 
 def _worth_waiting(situation: Situation, deferrals: list[Deferral]) -> Iterator[timedelta]:

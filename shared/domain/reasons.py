@@ -8,7 +8,7 @@ from shared.domain.arm_errors import TABLE
 
 _OF_CHECKS = (
     *("ClusterFipsContradicted", "Contested", "FipsByDefault", "FipsDisabled", "FipsEnabled", "FipsForbidden"),
-    *("FipsOff", "FlagSettlesNothing", "FlagUnreadable", "ImageFips", "ImageIsFips", "ImageMissing", "ImageNotFips"),
+    *("FipsOff", "FlagSettlesNothing", "FlagUnreadable", "ImageFips", "ImageIsFips", "ImageNotFips"),
     *(
         "ModulesHistorical",
         "ModulesUnknown",
@@ -28,7 +28,8 @@ _OF_CAPABILITY = (
     *("TrustedLaunchMissing", "WindowsNotUpdatable"),
 )
 _OF_PROOFS = (
-    *("CountUnreadable", "ETagMissing", "NoNodes", "NodesDisagree", "NodesMissing", "NodesProven", "NodesUnanswered"),
+    *("CountUnreadable", "ETagMissing", "NoNodes", "NodesDespiteCount", "NodesDisagree", "NodesMissing"),
+    *("NodesProven", "NodesUnanswered"),
     *("NodesUnreadable", "NoEntra", "VirtualNodes", "WayNotAllowed"),
     *("ProofExpired", "ProofLevelMissing", "ProofMissing", "ProofSettling", "Stopped", "WindowsProofMissing"),
 )

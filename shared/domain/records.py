@@ -124,7 +124,7 @@ def in_words(said: Mapping[str, Any]) -> str:
     """Say in a few words what a record holds; a changed one may hold anything."""
     match said:
         case {"asks": str(asks), "by": str(by), "stage": str(stage)}:
-            return f"{asks}, asked by {by}: {said.get('outcome', stage)}"
+            return f"{asks}, asked by {by}: {said.get('outcome') or stage}"
         case {"outcome": str(outcome)}:
             return outcome
         case {"action": str()} | {"replacement": str()}:

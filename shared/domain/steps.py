@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.capability import incapable
-from shared.domain.checks import Subject, target_os_sku
 from shared.domain.codec import fingerprint
 from shared.domain.evaluate import subjects
+from shared.domain.images import target_os_sku
 from shared.domain.model import READ_ONLY, ActionKind, Cluster, ComplianceState, Pool, PoolPosture
 from shared.domain.settings import Fips, Strategy
 from shared.domain.situation import Situation
+from shared.domain.subject import Subject
 from shared.domain.twins import twin_changes
 
 UNFINISHED = ("Failed", "Canceled")

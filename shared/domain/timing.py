@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.domain.checks import Subject
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.settings import Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import Step
+from shared.domain.subject import Subject
 from shared.domain.wait import Wait
 from shared.domain.windows import Closed, Open, opening
 

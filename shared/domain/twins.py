@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain.capability import incapable, successor
-from shared.domain.checks import Subject
 from shared.domain.model import READ_ONLY, Cluster, Pool, Replacement, Stage
 from shared.domain.policy import Policy, stricter
 from shared.domain.settings import Fips, OsSku
+from shared.domain.subject import Subject
 
 TAG = "fipswarden-replaces"
 """The twin's tag: `<old pool>:<id>`. By it the twin is found where the rollout row was lost."""

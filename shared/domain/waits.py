@@ -6,7 +6,6 @@ from datetime import timedelta
 from shared.domain.addresses import is_address
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable
-from shared.domain.checks import Subject
 from shared.domain.handover import (
     busy_replacing,
     changed,
@@ -24,6 +23,7 @@ from shared.domain.risks import risked
 from shared.domain.settings import OsSku, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step, approval_fingerprint, describe, step_fingerprint
+from shared.domain.subject import Subject, unreadable_reason
 from shared.domain.throttle import paced
 from shared.domain.timing import closed, opens, skips, too_new
 from shared.domain.wait import Wait
@@ -72,12 +72,9 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
         return Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.", after)
     if situation.rules.trouble:
         return Wait("RulesUnreadable", situation.rules.trouble, _REREAD)
-    if situation.rules.undecided(situation.cluster, step.pool):
-        message = (
-            f"A ring or an exemption asks for what can't be read of it; its Kubernetes version reads as "
-            f"{step.pool.kubernetes_version!r}."
-        )
-        return Wait("VersionUnreadable", message)
+    if unread := situation.rules.undecided(situation.cluster, step.pool):
+        message = f"A ring or an exemption asks for what can't be read of it ({', '.join(unread.values())})."
+        return Wait(unreadable_reason(unread), message)
     tag = step.subject.settings.notice.objection_tag
     if tag and _tag(step.subject, tag) is not None:
         return Wait("OwnerObjects", f"The owner objects by tag `{tag}`: talk to them, the pool waits.", _REREAD)

@@ -9,8 +9,8 @@ import pytest
 
 from local import seed
 from local.memory import MemoryTable
-from local.world import rollout
-from local.world.access import APP
+from local.world import pools, rollout
+from local.world.access import APP, OPERATOR
 from local.world.faults import Answer, Drop, Fault
 from local.world.kube import outside
 from local.world.model import Node, Pool
@@ -393,6 +393,114 @@ class TestOutside:
         assert node.name in lab.cluster_finding().message
         assert lab.asked_by("POST", "/pods") == 3, "nobody asks what is no machine"
 
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_one_that_did_not_answer_is_asked_again_soon_though_every_pool_is_well(
+        self, lab: Nodes, count: int
+    ) -> None:
+        lab.pool_of()
+        lab.prove()
+        with lab.world.entered():
+            for _ in range(count):
+                outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        lab.kube.unpullable.add(IMAGE)
+        lab.clock.advance(timedelta(hours=1))
+        lab.event()
+        lab.passes(timedelta(minutes=6))
+        assert lab.cluster_finding().reason == "NodesUnanswered"
+
+        lab.kube.unpullable.clear()
+        lab.passes(timedelta(minutes=15))
+        assert lab.cluster_finding().reason == "NodesOutsidePoolsProven"
+
+    def test_one_that_never_answers_is_asked_ever_more_seldom(self, lab: Nodes) -> None:
+        lab.pool_of()
+        with lab.world.entered():
+            mute = outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        mute.kernel_fips = 7
+        lab.prove()
+        assert lab.cluster_finding().reason == "NodesUnanswered"
+        before = lab.asked_by("POST", "/pods")
+        lab.passes(timedelta(hours=12))
+
+        assert 8 <= lab.asked_by("POST", "/pods") - before <= 18, "every 45 minutes at most, in the end"
+
+
+class TestNodesDespiteCount:
+    """ARM calls a pool empty or stopped, and the list of the nodes says otherwise."""
+
+    @pytest.fixture(params=[{"count": 0}, {"powerState": {"code": "Stopped"}}], ids=["empty", "stopped"])
+    def pool(self, lab: Nodes, request: pytest.FixtureRequest) -> Pool:
+        """A pool whose nodes are there in spite of what ARM says; another one makes the app list them."""
+        lab.pool_of("other")
+        found = lab.pool_of(count=2)
+        assert len(lab.nodes(found)) == 2
+        found.properties.update(request.param)
+        return found
+
+    @pytest.mark.parametrize("ready", [True, False])
+    def test_a_label_that_says_no_is_as_loud_as_in_any_pool(self, lab: Nodes, pool: Pool, *, ready: bool) -> None:
+        lab.ask_for("node")
+        for node in lab.nodes(pool):
+            node.fips_label, node.ready = False, ready
+        lab.prove()
+        lab.days(1)
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+
+    @pytest.mark.parametrize("level", ["node", "kernel"])
+    def test_nodes_that_say_yes_leave_the_pool_unknown_until_one_of_both_is_right(
+        self, lab: Nodes, pool: Pool, level: str
+    ) -> None:
+        lab.ask_for(level)
+        lab.prove()
+        assert lab.verdict(pool="apps") == "unknown: NodesDespiteCount"
+        assert "2 nodes of it" in lab.finding().message
+        asked = lab.asked_by("POST", "/pods"), len(lab.proofs(level))
+        lab.passes(timedelta(hours=3))
+        assert lab.verdict(pool="apps") == "unknown: NodesDespiteCount"
+        assert asked == (lab.asked_by("POST", "/pods"), len(lab.proofs(level))), "they have said what they had to"
+        assert lab.told("NodesDespiteCount") == 1, "it lasts"
+
+        pool.properties.update({"count": 2, "powerState": {"code": "Running"}})
+        lab.passes(timedelta(minutes=16))
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+
+    def test_once_they_are_gone_arm_is_believed(self, lab: Nodes, pool: Pool) -> None:
+        lab.ask_for("node")
+        lab.prove()
+        lab.nodes(pool).clear()
+        lab.passes(timedelta(minutes=16))
+
+        assert lab.finding().reason in ("NoNodes", "Stopped")
+        assert lab.finding().state is COMPLIANT
+
+    def test_a_list_that_fails_tells_nothing_new(self, lab: Nodes, pool: Pool) -> None:
+        lab.ask_for("node")
+        lab.nodes(pool)[0].fips_label = False
+        lab.prove()
+        fault = Fault(Answer(503, "X", "etcd"), method="GET", resource="/api/v1/nodes", times=None)
+        lab.world.faults.add(fault)
+        for _ in range(3):
+            lab.days(1)
+            assert lab.finding().state is not COMPLIANT
+
+    def test_a_kernel_that_says_no_is_loud_too(self, lab: Nodes, pool: Pool) -> None:
+        lab.nodes(pool)[0].kernel_fips = 0
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+        assert lab.nodes(pool)[0].name in lab.finding().message
+
+    def test_where_the_policy_believes_arm_it_is_believed(self, lab: Nodes, pool: Pool) -> None:
+        lab.policies.rules = ruled(
+            f'mode: alert\nproof: {{ level: kernel, image: "{IMAGE}" }}\n'
+            "rules: [ { name: apps, mode: alert, match: { pools: [apps] }, proof: { level: control-plane } } ]\n"
+        )
+        lab.nodes(pool)[0].kernel_fips = 0
+        lab.prove()
+
+        assert lab.finding().reason in ("NoNodes", "Stopped")
+
 
 class TestHost:
     """One level deeper, with the host's files."""
@@ -511,6 +619,26 @@ class TestSampling:
         assert "All 30 nodes" in lab.finding().message
         lab.days(3)
         assert "sampled 10 of 30" in lab.finding().message
+
+    def test_nor_by_an_operation_of_ours(self, lab: Nodes) -> None:
+        """Its nodes are reimaged: that they say yes since then nobody has heard."""
+        asks = f'proof: {{ level: kernel, image: "{IMAGE}", sampling: true }}'
+        lab.policies.rules = ruled(f"mode: enforce\nworkloads: {{ smb: ignore, budgets: ignore }}\n{asks}\n")
+        pool = lab.pool_of(count=30)
+        for liar in lab.nodes(pool)[:25]:
+            liar.kernel_fips = 0
+        lab.prove()
+        assert lab.finding().state is INCONSISTENT
+        with lab.world.entered():
+            off = {"properties": {**pool.properties, "enableFIPS": False}}
+            pools.put(lab.world, lab.world.call(OPERATOR), lab.cluster, "apps", off)
+        while not lab.puts():
+            lab.clock.advance(timedelta(minutes=5))
+            lab.look()
+        lab.clock.advance(timedelta(hours=1))
+        lab.look(lasting=timedelta(minutes=5))
+
+        assert lab.finding().message.startswith("All 30 nodes said so"), "not ten of them"
 
     def test_where_the_policy_allows_it_no_more_all_are_asked(self, lab: Nodes) -> None:
         lab.ask_for("kernel", sampling=True)

@@ -232,11 +232,11 @@ def test_every_disruptive_step_begins_in_the_window_alone() -> None:
 
 def test_a_pause_stops_it_before_the_next_step() -> None:
     lab = half_way()
-    pause(lab.rollout, "ana")
+    pause(lab.rollout, "ana", "an incident", lab.clock.now())
     sent = evictions(lab)
     lab.passes(HOUR)
     assert (evictions(lab), lab.waits(pool="old")) == (sent, "Paused")
-    resume(lab.rollout)
+    resume(lab.rollout, "ana", lab.clock.now())
     lab.look(lasting=HOUR)
     lab.assert_replaced()
 

@@ -12,6 +12,7 @@ from shared.domain.observe_workloads import (
     TEMPLATES,
     Kind,
     Surroundings,
+    known_classes,
     read_agent,
     read_budget,
     read_claim,
@@ -79,20 +80,22 @@ def test_a_volume_is_told_by_its_source(source: dict[str, Any], kind: Kind | Non
 
 
 @pytest.mark.parametrize(
-    ("made", "names"),
+    ("made", "names", "kind"),
     [
-        (storage_class("azurefile", "file.csi.azure.com", skuName="Standard_LRS"), ("azurefile",)),
-        (storage_class("azurefile", "kubernetes.io/azure-file"), ("azurefile",)),
-        (storage_class("files", "smb.csi.k8s.io", default=True), ("files", "")),
-        (storage_class("files-nfs", "file.csi.azure.com", protocol="nfs"), None),
-        (storage_class("files-nfs", "file.csi.azure.com", FsType="nfs"), None),
-        (storage_class("managed-csi", "disk.csi.azure.com", default=True), None),
-        (storage_class("anf", "csi.trident.netapp.io", nasType="smb"), ("anf",)),
-        (storage_class("anf", "csi.trident.netapp.io", nasType="nfs"), None),
+        (storage_class("azurefile", "file.csi.azure.com", skuName="Standard_LRS"), ("azurefile",), SMB),
+        (storage_class("azurefile", "kubernetes.io/azure-file"), ("azurefile",), SMB),
+        (storage_class("files", "smb.csi.k8s.io", default=True), ("files", ""), SMB),
+        (storage_class("files-nfs", "file.csi.azure.com", protocol="nfs"), ("files-nfs",), None),
+        (storage_class("files-nfs", "file.csi.azure.com", FsType="nfs"), ("files-nfs",), None),
+        (storage_class("managed-csi", "disk.csi.azure.com", default=True), ("managed-csi", ""), None),
+        (storage_class("anf", "csi.trident.netapp.io", nasType="smb"), ("anf",), SMB),
+        (storage_class("anf", "csi.trident.netapp.io", nasType="nfs"), ("anf",), None),
     ],
 )
-def test_a_storage_class_is_told_by_what_it_makes(made: dict[str, Any], names: tuple[str, ...] | None) -> None:
-    assert read_class(made) == ((names, SMB) if names else None)
+def test_a_storage_class_is_told_by_what_it_makes(
+    made: dict[str, Any], names: tuple[str, ...], kind: Kind | None
+) -> None:
+    assert read_class(made) == (names, kind)
 
 
 def test_the_class_of_netapp_s_driver_tells_by_its_documented_parameter() -> None:
@@ -122,17 +125,28 @@ def test_a_claim_s_older_annotation_comes_before_its_class(older: str) -> None:
 
 @pytest.mark.parametrize(("name", "kind"), [("azurefile", SMB), ("managed-csi", None)])
 def test_a_claim_whose_volume_came_later_than_the_list_is_what_its_class_makes(name: str, kind: Kind | None) -> None:
-    found = read_claim(claim("share", volumeName="new", storageClassName=name), {}, {"azurefile": SMB})
+    found = read_claim(
+        claim("share", volumeName="new", storageClassName=name), {}, {"azurefile": SMB, "managed-csi": None}
+    )
 
     assert found == ((("pay", "share"), kind) if kind else None)
 
 
-def test_a_claim_of_which_nothing_tells_what_it_is_can_not_be_read_unless_its_volume_is_lost() -> None:
-    made = claim("share", volumeName="new", storageClassName="")
+@pytest.mark.parametrize("name", ["", "manual"])
+def test_a_claim_of_which_nothing_tells_what_it_is_can_not_be_read_unless_its_volume_is_lost(name: str) -> None:
+    """A class that is not there makes nothing: the volume was made by hand, and may be a share."""
+    made = claim("share", volumeName="new", storageClassName=name)
+    classes = {"managed-csi": None, "": None}
 
     with pytest.raises(ValueError, match="pay/share is bound to new"):
-        read_claim(made, {}, {})
-    assert read_claim({**made, "status": {"phase": "Lost"}}, {}, {}) is None
+        read_claim(made, {}, classes)
+    assert read_claim({**made, "status": {"phase": "Lost"}}, {}, classes) is None
+
+
+def test_of_two_default_classes_the_one_that_makes_shares_counts() -> None:
+    classes = known_classes([(("files", ""), SMB), (("disks", ""), None)])
+
+    assert classes == {"files": SMB, "disks": None, "": SMB}
 
 
 @pytest.mark.parametrize(
@@ -414,7 +428,17 @@ def test_whatever_stands_in_a_pod_is_read(spec: Any, metadata: Any) -> None:
     assert read_pod(item, SHARE) is None or isinstance(read_pod(item, SHARE), PodUse)
 
 
-@pytest.mark.parametrize("read", [partial(read_volume, classes={}), read_budget, read_agent])
+@given(json_values, json_values, st.sampled_from(["In", "NotIn", "Exists", "DoesNotExist", "Gt"]))
+def test_whatever_a_budget_selects_by_is_read(key: Any, values: Any, operator: str) -> None:
+    expression = {"key": key, "values": values, "operator": operator}
+    made = read_budget(budget("b", {"matchExpressions": [expression]}, allowed=0))
+
+    assert made
+    found = read_pod(pod(), Surroundings(budgets=(made,)))
+    assert found is None or found.budgets == ("pay/PodDisruptionBudget/b",)
+
+
+@pytest.mark.parametrize("read", [partial(read_volume, classes={}), read_class, read_budget, read_agent])
 def test_an_object_without_a_name_is_refused(read: Any) -> None:
     with pytest.raises(ValueError, match="no name"):
         read({"metadata": {}, "spec": {"azureFile": {}}})
