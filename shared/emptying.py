@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.domain.api_server import Answered, Way, read_all, refused
+from shared.domain.bodies import Part
 from shared.domain.codec import fingerprint
 from shared.domain.draining import (
     CORDONED_AT_ONCE,
@@ -119,16 +120,16 @@ def drain(look: Look, remediation: Remediation, situation: Situation, action: Ac
         return ""
     if remediation.reserve(action, replacement.id) is None:
         return f"{action.pool}: {HELD}"
-    tries = {"cordon": seen.open[:CORDONED_AT_ONCE]} if seen.open else {"evict": _named(seen)}
+    tries = {"cordon": seen.open[:CORDONED_AT_ONCE]} if seen.open else {"evict": tuple(_named(seen))}
     told = fingerprint(tries)
     if told != replacement.recorded:
-        record(look, replacement, {"stage": "drains", "policy": situation.rules.policy.hash, **tries})
+        record(look, replacement, Part.DRAINS, **tries)
     if not remediation.is_open(action):
         return f"{action.pool}: {HELD}"
     moved = _move(look, situation, replacement, seen)
     if moved.cordoned or moved.evicted or told != replacement.recorded:
-        did = {"cordoned": moved.cordoned, "evicted": moved.evicted, "waits": moved.waiting}
-        record(look, replacement, {"stage": "drained", **did})
+        did = {"cordoned": moved.cordoned, "evicted": tuple(moved.evicted), "waits": moved.waiting}
+        record(look, replacement, Part.DRAINED, **did)
     _remember_moved(look, situation, seen, moved, told)
     return f"{action.pool}: cordoned {len(moved.cordoned)} nodes, evicted {len(moved.evicted)} pods"
 

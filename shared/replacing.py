@@ -9,6 +9,7 @@ from datetime import timedelta
 from shared.budget import release
 from shared.domain.alerts import given_up
 from shared.domain.arm_errors import ABORTED
+from shared.domain.bodies import Part
 from shared.domain.checks import TWIN_GONE
 from shared.domain.giving_up import hopeless, step_under_way
 from shared.domain.handover import IN_ORDER, stage_of
@@ -34,7 +35,7 @@ def settle(look: Look, read: ClusterRead, rules: Rulebook) -> None:
     if replacement is None or look.memory.operation or not isinstance(read, Cluster):
         return
     if all(pool.name != replacement.pool for pool in read.pools):
-        record(look, replacement, {"stage": "ended", "message": f"{replacement.pool} is gone."})
+        record(look, replacement, Part.ENDED, message=f"{replacement.pool} is gone.")
         look.hold.save(done(look.memory))
         _give_place_back(look)
     elif replacement.ends:
@@ -53,7 +54,7 @@ def _give_up(look: Look, read: Cluster, rules: Rulebook, replacement: Replacemen
         return
     pool = next(one for one in read.pools if one.name == replacement.pool)
     said = _ended(read, replacement, failed)
-    record(look, replacement, {"stage": "ended", "message": said})
+    record(look, replacement, Part.ENDED, message=said)
     reason, before = replacement.ends.partition(": ")[0], replace(look.memory.pool(pool.name), ended=now)
     if reason in (ABORTED, TWIN_GONE):
         # Somebody stopped it: it is left alone until somebody lets it go on, and a finding says so.
@@ -130,6 +131,6 @@ def adopt(look: Look, remediation: Remediation, situation: Situation, action: Ac
     if not remediation.is_open(action):
         release(look.ports.rollout, look.cluster, lambda found: found.intent == replacement.id, begun=False)
         return f"{action.pool}: {HELD}"
-    record(look, replacement, {"stage": "resumed", "approvals": place.approvals, "policy": situation.rules.hash})
+    record(look, replacement, Part.RESUMED, approvals=place.approvals)
     look.hold.save(replace(look.memory, replacement=replacement))
     return f"{action.pool}: goes on with {replacement.twin}"

@@ -3,23 +3,23 @@
 So a lost row leaves nothing lying there: by the same conditions as before the replacement goes on, or is given up.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from shared.budget import read_budget
+from shared.domain.bodies import Part, ReplacementPart
 from shared.domain.model import Cluster, ClusterRead, Memory, Replacement
 from shared.domain.records import RecordKind
 from shared.domain.twins import made_for, remade
 from shared.look import Look
 
 
-def record(look: Look, replacement: Replacement, body: Mapping[str, Any]) -> None:
-    """Record a part of a replacement that is no operation of ARM's, under the lease."""
+def record(look: Look, replacement: Replacement, part: Part, **said: Any) -> None:
+    """Record a part of a replacement that is no operation of ARM's, under the lease; `said` are fields of the body."""
     look.hold.check()
-    named = {"replacement": replacement.id, "pool": replacement.pool, "twin": replacement.twin}
-    look.chain.append(RecordKind.REPLACEMENT, look.ports.clock.now(), {**named, **body})
+    body = ReplacementPart(replacement.id, replacement.pool, replacement.twin, part, **said)
+    look.chain.append(RecordKind.REPLACEMENT, look.ports.clock.now(), body)
 
 
 def restore(look: Look, read: ClusterRead) -> None:
@@ -34,7 +34,7 @@ def restore(look: Look, read: ClusterRead) -> None:
     # What is left alone was given up, and remembers that.
     if place is None or found is None or found.id != place.intent or memory.pool(place.pool).blocked:
         return
-    record(look, found, {"stage": "resumed", "message": "What was remembered of it had been lost."})
+    record(look, found, Part.RESUMED, message="What was remembered of it had been lost.")
     look.hold.save(replace(memory, replacement=found))
 
 

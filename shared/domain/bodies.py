@@ -163,6 +163,43 @@ class RequestRecord:
     """`x-ms-request-id` of the same answer."""
 
 
+class Part(StrEnum):
+    """Parts of a replacement that are no operation of ARM's."""
+
+    DRAINS = "drains"
+    """Before nodes are cordoned or pods evicted."""
+    DRAINED = "drained"
+    """What came of that."""
+    RESUMED = "resumed"
+    """It was given up, or forgotten, and goes on."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacementPart:
+    """What is done for a pool that is being replaced by its twin, beside the operations of ARM."""
+
+    replacement: str
+    """Id of the intent by which the twin was made."""
+    pool: str
+    """The pool that is replaced."""
+    twin: str
+    stage: Part
+    message: str = ""
+    cordon: tuple[str, ...] = ()
+    """Nodes that are about to be cordoned."""
+    evict: tuple[str, ...] = ()
+    """Pods that are about to be evicted, as `namespace/name`."""
+    cordoned: tuple[str, ...] = ()
+    """Nodes that were."""
+    evicted: tuple[str, ...] = ()
+    """Pods that were."""
+    waits: str = ""
+    """Why the others are still there, as `Reason: message`."""
+    approvals: Mapping[str, Approval] = field(default_factory=dict)
+    """The persons' words that it uses up, by fingerprint."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleText:
     """A text that the app begins to judge by, whole."""
@@ -225,7 +262,18 @@ class Manifest:
     """RSASSA-PKCS1-v1_5 with SHA-256 over the record's canonical bytes without this field, base64url."""
 
 
-Body = Observation | NodeProof | StrayProof | Intent | Outcome | RequestRecord | Decision | RuleText | Manifest
+Body = (
+    Observation
+    | NodeProof
+    | StrayProof
+    | Intent
+    | Outcome
+    | RequestRecord
+    | ReplacementPart
+    | Decision
+    | RuleText
+    | Manifest
+)
 
 BODIES: Mapping[RecordKind, tuple[type[Body], ...]] = {
     RecordKind.OBSERVATION: (Observation,),
@@ -233,6 +281,7 @@ BODIES: Mapping[RecordKind, tuple[type[Body], ...]] = {
     RecordKind.INTENT: (Intent,),
     RecordKind.OUTCOME: (Outcome,),
     RecordKind.REQUEST: (RequestRecord,),
+    RecordKind.REPLACEMENT: (ReplacementPart,),
     RecordKind.APPROVAL: (Decision,),
     RecordKind.POLICY: (PolicyText,),
     RecordKind.EXEMPTION: (ExemptionsText,),
