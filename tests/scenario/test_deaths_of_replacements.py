@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
 from tests.protocol.lab import Schedule, Tap, WorkerDied, ruled
 from tests.scenario.replacing import HOUR, MINUTE, Replacing
@@ -92,6 +93,25 @@ def test_a_worker_may_die_and_the_rollout_row_be_lost_with_it(first: int) -> Non
             lab.look(lasting=HOUR)
 
         lab.assert_replaced()
+        assert [one.kind for one in lab.world.operations.values()] == ["Creating", "Deleting"], death
+
+
+def test_a_worker_may_die_while_it_goes_on_with_a_twin_that_was_given_up() -> None:
+    """Its place is taken before it is remembered, so that the word for it is neither lost nor used without a place."""
+    for death in range(0, 16, 2):
+        lab = agreed()
+        lab.until(lambda lab=lab: bool(lab.parts()))  # type: ignore[misc]
+        for kind in (RequestKind.ABORT, RequestKind.UNBLOCK):
+            lab.ask(kind, "old")
+            lab.passes(MINUTE)
+        assert (lab.waits(pool="old"), lab.replacement) == ("ApprovalMissing", None)
+        lab.says_yes()
+        taps = dying(death, [])
+        lab.event()
+        lab.until_quiet(lambda taps=taps: next(taps), patience=HOUR)  # type: ignore[misc]
+
+        lab.assert_replaced()
+        assert lab.budget.approvals == {}, death
         assert [one.kind for one in lab.world.operations.values()] == ["Creating", "Deleting"], death
 
 
