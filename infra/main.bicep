@@ -53,6 +53,9 @@ param allowNodePods bool = false
 @description('Whether the app gets the role for AKS run command: the way into clusters whose API server it cannot reach.')
 param allowRunCommand bool = false
 
+@description('Whether the app gets the roles that drain and delete node pools: what strategy `replace` needs.')
+param allowReplacement bool = false
+
 @description('Whether an Event Grid system topic is made in each watched subscription.')
 param events bool = true
 
@@ -186,6 +189,7 @@ module roles 'modules/roles.bicep' = {
     allowWorkloadReading: allowWorkloadReading
     allowNodePods: allowNodePods
     allowRunCommand: allowRunCommand
+    allowReplacement: allowReplacement
   }
 }
 
@@ -290,10 +294,13 @@ module watchedSubscriptions 'modules/watched-subscription.bicep' = [for id in wa
     workloadReaderRoleName: roles.outputs.workloadReaderRoleName
     nodeProverRoleName: roles.outputs.nodeProverRoleName
     runCommandRoleName: roles.outputs.runCommandRoleName
+    poolDeleterRoleName: roles.outputs.poolDeleterRoleName
+    nodeDrainerRoleName: roles.outputs.nodeDrainerRoleName
     allowRemediation: allowRemediation
     allowWorkloadReading: allowWorkloadReading
     allowNodePods: allowNodePods
     allowRunCommand: allowRunCommand
+    allowReplacement: allowReplacement
     events: events
     eventsResourceGroupName: eventsGroupName
     systemTopicName: systemTopicName

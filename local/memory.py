@@ -80,7 +80,7 @@ class MemoryEvidence:
     def read(self, chain: ChainId, seq: int) -> Record | None:
         """Return a record, or None."""
         data = self.blobs.get((path_of(chain), seq))
-        return read_record(data) if data else None
+        return read_record(data) if data is not None else None
 
     def chain(self, chain: ChainId) -> tuple[Record, ...]:
         """Return all records of a chain in order."""

@@ -17,7 +17,9 @@ from shared.adapters.queues import AlertQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
 from shared.alerting import Alerting
 from shared.config import Settings, Storage, read_app_storage, read_channels, read_reach, read_settings
+from shared.domain.bodies import Who
 from shared.domain.model import Unreadable
+from shared.fleet_chain import FleetChain
 from shared.logs import logger
 from shared.look import Ports
 from shared.ports import Channel, Clusters, Fleet, Policies, Text
@@ -64,8 +66,7 @@ def credential() -> "TokenCredential":
 
     if "IDENTITY_ENDPOINT" not in os.environ:
         return AzureCliCredential()
-    client_id = os.environ.get("AZURE_CLIENT_ID")
-    return ManagedIdentityCredential(client_id=client_id or None, **_TOKEN_LIMITS)
+    return ManagedIdentityCredential(client_id=_principal() or None, **_TOKEN_LIMITS)
 
 
 def _storage_credential(storage: Storage) -> "TokenCredential | None":
@@ -116,7 +117,18 @@ def policies() -> Policies:
         table("rollout"),
         lambda policy: resolved(policy, below),
         lambda policy: empty_groups(policy, below),
+        _fleet_chain().texts,
     )
+
+
+@cache
+def _fleet_chain() -> FleetChain:
+    return FleetChain(table("rollout"), evidence(), SystemClock(), Who(principal=_principal()))
+
+
+def _principal() -> str:
+    """Return the client id of the identity that the app runs as; empty for the system-assigned one, and locally."""
+    return os.environ.get("AZURE_CLIENT_ID", "")
 
 
 @cache
@@ -163,6 +175,7 @@ def reconciler_ports() -> Ports:
         alert_queue(),
         settings().timing,
         watches,
+        _principal(),
     )
 
 
@@ -177,7 +190,16 @@ def resync_ports() -> ResyncPorts:
     from shared.adapters.graph import GraphFleet
 
     fleet = GraphFleet(_arm(), credential(), settings().subscriptions)
-    return ResyncPorts(SystemClock(), fleet, policies(), table("posture"), table("rollout"), wake_ups(), alert_queue())
+    return ResyncPorts(
+        SystemClock(),
+        fleet,
+        policies(),
+        table("posture"),
+        table("rollout"),
+        wake_ups(),
+        alert_queue(),
+        _fleet_chain(),
+    )
 
 
 def standalone_fleet() -> tuple[Fleet, Clusters]:

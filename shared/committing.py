@@ -5,7 +5,8 @@ from datetime import datetime
 
 from shared.budget import change
 from shared.domain import alerts
-from shared.domain.budget import Budget, seen
+from shared.domain.budget import Budget
+from shared.domain.budget_news import seen
 from shared.domain.model import ClusterRead, Plan, Posture
 from shared.domain.rulebook import Rulebook
 from shared.look import Look

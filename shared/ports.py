@@ -92,7 +92,10 @@ class Clusters(Protocol):
         ...
 
     def begin(self, cluster: ClusterId, action: Action, intent: str) -> BeginResult:
-        """Send the action's PUT, once: If-Match and body are the action's, `x-ms-client-request-id` the intent."""
+        """Send the action's PUT or DELETE, once: condition and body are its own.
+
+        `x-ms-client-request-id` is the intent.
+        """
         ...
 
     def abort(self, cluster: ClusterId, pool: str, request: str) -> BeginResult:
@@ -140,11 +143,14 @@ class Evidence(Protocol):
     """The evidence account: records are created and read, never overwritten or deleted."""
 
     def create(self, chain: ChainId, record: Record) -> bool:
-        """Create a record under its number; False if that number is taken."""
+        """Create a record under its number and read it back; False if that number is taken.
+
+        Raises EvidenceError if it reads back as something else.
+        """
         ...
 
     def read(self, chain: ChainId, seq: int) -> Record | None:
-        """Return the record of a number, or None if there is none (yet)."""
+        """Return the record of a number, or None if there is none (yet); raises ValueError for what is no record."""
         ...
 
 

@@ -12,7 +12,7 @@ from shared.domain.census import is_done
 from shared.domain.codec import canonical, fingerprint, plain, typed
 from shared.domain.evaluate import evaluate, unreadable
 from shared.domain.ids import ClusterId
-from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Deferral, Memory, Plan, Posture
+from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Deferral, Memory, Method, Plan, Posture
 from shared.domain.records import Head
 from shared.domain.rulebook import Rulebook
 from shared.errors import LeaseLostError
@@ -112,7 +112,9 @@ def _verdicts(posture: Posture) -> str:
 
 def digest(posture: Posture, plan: Plan) -> str:
     """Return a fingerprint of what an observation record would say, without its times."""
-    action = [plan.action.kind, plan.action.pool, plan.action.etag] if plan.action else []
+    # A drain has records of its own, and is tried again and again.
+    told = plan.action if plan.action and plan.action.method is not Method.DRAIN else None
+    action = [told.kind, told.pool, told.etag] if told else []
     return fingerprint([_verdicts(posture), action, [[item.pool, item.reason] for item in plan.deferrals]])
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from shared.adapters.storage import RETRY
 from shared.config import Storage
 from shared.domain.records import ChainId, Record, path_of, read_record
+from shared.errors import EvidenceError
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -32,7 +33,7 @@ class BlobEvidence:
         return self._made
 
     def create(self, chain: ChainId, record: Record) -> bool:
-        """Create a record under its number; False if that number is taken."""
+        """Create a record under its number and read it back; False if that number is taken."""
         from azure.core.exceptions import HttpResponseError, ResourceExistsError
         from azure.storage.blob import ContentSettings
 
@@ -49,6 +50,9 @@ class BlobEvidence:
             if getattr(error, "error_code", None) != "UnauthorizedBlobOverwrite":
                 raise
             return False
+        if blob.download_blob().readall() != record.bytes:
+            # Nothing is built on what storage does not give back as it was given.
+            raise EvidenceError(f"evidence {_path(chain, record.seq)} reads back as something else than was written")
         return True
 
     def read(self, chain: ChainId, seq: int) -> Record | None:

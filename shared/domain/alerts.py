@@ -16,12 +16,14 @@ from shared.domain.model import (
     Deferral,
     Finding,
     Memory,
+    Method,
     Notice,
     Operation,
     OutcomeState,
     Plan,
     PoolPosture,
     Posture,
+    Replacement,
 )
 from shared.domain.taken import OUTSIDE
 
@@ -296,6 +298,18 @@ _BEGUN = {
     ActionKind.CHANGE_OS_SKU: "The policy wants another OS SKU. It is being changed",
     ActionKind.REPLACE: "It can't have FIPS in place. It is being replaced",
 }
+_REIMAGES = "AKS reimages its nodes, one surge at a time."
+
+
+def _what_begins(operation: Operation) -> str:
+    if operation.method is Method.CREATE:
+        return (
+            f"{operation.on} is made with its settings. Once that is proven, the nodes of {operation.pool} are "
+            "cordoned and its pods evicted, as far as their budgets allow; it is deleted when it is empty."
+        )
+    if operation.method is Method.DELETE:
+        return "its twin is proven and no pod is left on it. It is being deleted."
+    return _REIMAGES
 
 
 def _why_begun(operation: Operation) -> str:
@@ -313,7 +327,26 @@ def begun(cluster: ClusterId, operation: Operation, at: datetime, channels: tupl
         "info",
         "RemediationBegun",
         f"{cluster}/{operation.pool}: remediation begun",
-        f"{_why_begun(operation)}: AKS reimages its nodes, one surge at a time.",
+        f"{_why_begun(operation)}: {_what_begins(operation)}",
+        at,
+        channels=channels,
+    )
+
+
+def given_up(
+    cluster: ClusterId, replacement: Replacement, text: str, at: datetime, channels: tuple[str, ...] = ()
+) -> Alert:
+    """Return the alert for a replacement that was given up; the same one whoever tells it."""
+    key, title = f"{cluster.key}:{replacement.id}:{at:%Y-%m-%dT%H:%M:%S}", f"{cluster}/{replacement.pool}"
+    reason = "ReplacementGivenUp"
+    return Alert(
+        f"{key}:{reason}",
+        cluster.arm_id,
+        replacement.pool,
+        "warning",
+        reason,
+        f"{title}: replacement given up",
+        text,
         at,
         channels=channels,
     )
@@ -322,14 +355,22 @@ def begun(cluster: ClusterId, operation: Operation, at: datetime, channels: tupl
 def _notice(cluster: ClusterId, one: Notice, at: datetime, channels: tuple[str, ...]) -> Alert:
     """Return what an owner is told before a reimage."""
     text = (
-        f"From {one.until:%Y-%m-%d %H:%M} UTC on AKS will reimage the nodes of node pool {one.pool} to bring it to the "
-        f"policy on FIPS: its pods are drained, one surge of nodes at a time. To object, set the tag `{one.objection}` "
-        "on the node pool or its cluster; nothing is done while it is there."
+        f"From {one.until:%Y-%m-%d %H:%M} UTC on {_announced(one)} to bring it to the policy on FIPS. To object, set "
+        f"the tag `{one.objection}` on the node pool or its cluster; nothing is done while it is there."
     )
     # The day is part of the key: a later remediation of the pool is announced anew, and one told twice is told once.
     key = f"{cluster.key}:{one.until:%Y-%m-%d}:{one.pool}:RemediationAnnounced"
     title = f"{cluster}/{one.pool}: remediation announced"
     return Alert(key, cluster.arm_id, one.pool, "info", "RemediationAnnounced", title, text, at, one.owner, channels)
+
+
+def _announced(one: Notice) -> str:
+    if one.kind is ActionKind.REPLACE:
+        return (
+            f"node pool {one.pool} will be replaced by a new one with its settings, to which its pods are moved by "
+            "evictions that keep their budgets, and then deleted,"
+        )
+    return f"AKS will reimage the nodes of node pool {one.pool}, draining one surge of nodes at a time,"
 
 
 def _approvals_wanted(

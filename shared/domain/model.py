@@ -82,6 +82,11 @@ _VOLATILE = frozenset(
 )
 
 
+READ_ONLY = ("eTag", "currentOrchestratorVersion", "provisioningState", "nodeImageVersion", "status")
+"""Properties of a pool that ARM gives and a PUT must not carry: read-only in API 2026-08-01, and
+`nodeImageVersion`, which is writable since 2026-04-01 and would trigger a rollback."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """One node pool as ARM describes it."""
@@ -126,7 +131,7 @@ class Pool:
 
         A pool of single machines is taken for one: its sizes have autoscalers of their own.
         """
-        of_sizes = self.body.get("type") == "VirtualMachines"
+        of_sizes = str(self.body.get("type")).lower() == "virtualmachines"
         return of_sizes or bool(self.body.get("enableAutoScaling")) or self.body.get("scaleSetPriority") == "Spot"
 
 
@@ -242,6 +247,8 @@ class Proof:
     """Fingerprint of the nodes that there were, each with its boot."""
     changed: bool = False
     """Nodes were seen since that are not those: they joined, took another's place or started anew."""
+    record: int = field(default=0, compare=False)
+    """Number of the evidence record that holds it; 0 if none does, and in that record itself."""
     tries: int = 0
     """How many proofs before it came to the same of the same nodes, and settled nothing."""
 
@@ -310,6 +317,8 @@ class Strays:
     """How many carry the label and said that they don't have FIPS; `names` are theirs then."""
     tries: int = 0
     """How many proofs by pods before it came to the same of the same machines, and settled nothing."""
+    record: int = field(default=0, compare=False)
+    """Number of the evidence record that holds it; 0 if none does, and in that record itself."""
 
     @property
     def flawed(self) -> bool:
@@ -389,6 +398,21 @@ class ActionKind(StrEnum):
     """By a new pool, where the old one can't be switched in place."""
 
 
+class Method(StrEnum):
+    """How a step is taken; but for an update, all are parts of a replacement."""
+
+    UPDATE = "update"
+    """PUT of the pool, with If-Match."""
+    CREATE = "create"
+    """PUT of the pool's twin, with If-None-Match `*`."""
+    ADOPT = "adopt"
+    """Nothing is sent: the twin is there, and only its replacement was forgotten."""
+    DRAIN = "drain"
+    """Nothing is sent to ARM: nodes are cordoned, pods evicted."""
+    DELETE = "delete"
+    """DELETE of the pool, with If-Match."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One remediation step on one pool; it is taken only on the read that it was decided on."""
@@ -411,6 +435,14 @@ class Action:
     """Fingerprints of the approvals that it uses up."""
     before: datetime | None = None
     """When the window closes: it must have begun before that; None if none closes."""
+    method: Method = Method.UPDATE
+    target: str = ""
+    """Name of the twin, where that is what is made; empty: the pool itself."""
+
+    @property
+    def on(self) -> str:
+        """The pool that is sent to."""
+        return self.target or self.pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,6 +471,7 @@ class Notice:
     """The tag by which the owner objects."""
     step: str = ""
     """Fingerprint of the step that is announced."""
+    kind: ActionKind = ActionKind.ENABLE_FIPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,6 +542,53 @@ class Operation:
     """Who asked us to abort it, where AKS took that or may have; empty otherwise: then its end is nobody's wish."""
     abort: AbortTried | None = None
     """The abort that was sent last; None if none was."""
+    method: Method = Method.UPDATE
+    target: str = ""
+    """Name of the twin that it makes; empty: it is on the pool itself."""
+
+    @property
+    def on(self) -> str:
+        """The pool that it runs on."""
+        return self.target or self.pool
+
+
+class Stage(StrEnum):
+    """How far a replacement is; always told from the cluster, never from what was remembered."""
+
+    CREATING = "creating the twin"
+    PROVING = "proving the twin"
+    DRAINING = "emptying the old pool"
+    DELETING = "deleting the old pool"
+    ENDING = "giving up"
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A pool that is being replaced: what can't be told from the cluster."""
+
+    id: str
+    """The intent by which the twin was made; the twin's tag and the label of nodes that we cordoned carry it."""
+    pool: str
+    """The old pool."""
+    twin: str
+    began: datetime
+    moved: datetime
+    """When it last went on, or waited for what is in order, such as a window."""
+    stage: Stage = Stage.CREATING
+    """As of the last look."""
+    waiting: str = ""
+    """What it waits for, as `Reason: message`; empty if it goes on."""
+    not_before: datetime | None = None
+    """When evictions that were refused are tried again."""
+    least: int = -1
+    """The fewest pods that were to be evicted since nodes were cordoned: more or as many again have come back; -1: none
+    was counted."""
+    recorded: str = ""
+    """Fingerprint of the last record of a drain: the same attempt is not recorded again."""
+    ends: str = ""
+    """Why it is given up, as `Reason: message`; empty if it goes on."""
+    configuration: str = ""
+    """The old pool's configuration, as it was judged when this began: another one is another pool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -555,6 +635,8 @@ class PoolMemory:
     """Names of those nodes; empty if there are more than a hundred of them."""
     shown: int = 0
     """How many nodes of it the last list of the nodes showed, though ARM calls it empty or stopped."""
+    replaced: str = ""
+    """Of a twin whose work is done: the id of the replacement that it was made by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -575,6 +657,8 @@ class Memory:
     """When that was read; None in rows of versions that did not say so."""
     probing: Probing | None = None
     """The proof that pods are taking; None if there is none, and nothing of one is left."""
+    replacement: Replacement | None = None
+    """The pool that is being replaced; one at a time."""
     searched: bool = False
     """A look has searched the cluster for what a proof left of which a lost row knew."""
     verifying: Mapping[str, datetime] = field(default_factory=dict, hash=False)
@@ -613,6 +697,8 @@ class OperationRead:
     """ARM's error code, if it ended badly."""
     message: str = ""
     """ARM's error text with what is nested in it, if it ended badly."""
+    correlation_id: str = field(default="", compare=False)
+    request_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -623,6 +709,8 @@ class Accepted:
     """`Azure-AsyncOperation`; empty if AKS gave none."""
     correlation_id: str
     """`x-ms-correlation-request-id`, for support tickets and the evidence."""
+    request_id: str = field(default="", compare=False)
+    """`x-ms-request-id`, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -635,6 +723,8 @@ class Refused:
     """ARM's code and text."""
     retry_after: timedelta | None
     """When it may be tried again; None: not until something is changed."""
+    correlation_id: str = field(default="", compare=False)
+    request_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

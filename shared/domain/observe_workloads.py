@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from shared.domain.demands import NO_DEMAND, read_demand
+from shared.domain.draining import Left
 from shared.domain.observe import read_node
 from shared.domain.probes import NAMESPACES
 from shared.domain.workloads import Place, PodUse
@@ -24,6 +26,15 @@ CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 BUDGETS = "/apis/policy/v1/poddisruptionbudgets"
 PODS = "/api/v1/pods"
 AGENTS = "/apis/apps/v1/namespaces/kube-system/daemonsets"
+TEMPLATES = (
+    ("Deployment", "/apis/apps/v1/deployments"),
+    ("StatefulSet", "/apis/apps/v1/statefulsets"),
+    ("DaemonSet", "/apis/apps/v1/daemonsets"),
+    ("ReplicaSet", "/apis/apps/v1/replicasets"),
+    ("CronJob", "/apis/batch/v1/cronjobs"),
+    ("Job", "/apis/batch/v1/jobs"),
+)
+"""Kubernetes' own controllers that make pods, and where they are listed; items of a list don't say their kind."""
 
 _AZURE_FILES = ("file.csi.azure.com", "kubernetes.io/azure-file")
 _SMB = "smb.csi.k8s.io"
@@ -31,7 +42,6 @@ _TRIDENT = "csi.trident.netapp.io"
 _NAS_TYPES = ("nastype", "trident.netapp.io/nastype")
 _FLEX = ("cifs", "smb", "smb3")
 """What a flexVolume's driver is called after its vendor, or its file system, where it mounts SMB."""
-_POOL_LABELS = ("kubernetes.azure.com/agentpool", "agentpool")
 _DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 _CLASS = "volume.beta.kubernetes.io/storage-class"
 """The annotation that comes before `storageClassName` (Kubernetes, component-helpers, storage/volume/helpers.go)."""
@@ -77,7 +87,8 @@ def read_place(item: Mapping[str, Any]) -> Place:
     """Read a node; raises ValueError without a name."""
     node = read_node(item)
     labels = _dict(_dict(item.get("metadata")).get("labels"))
-    return Place(node.name, node.pool, {str(key): str(value) for key, value in labels.items()})
+    cordoned = _dict(item.get("spec")).get("unschedulable") is True
+    return Place(node.name, node.pool, {str(key): str(value) for key, value in labels.items()}, cordoned)
 
 
 def read_volume(item: Mapping[str, Any], classes: Mapping[str, Kind | None]) -> tuple[str, Kind | None]:
@@ -159,19 +170,60 @@ def read_pod(item: Mapping[str, Any], around: Surroundings) -> PodUse | None:
         local_data=Kind.LOCAL in kinds and not (ended or stays or _namespace(item) == _OWN),
         unmanaged=not (owner or ended or stays),
         budgets=() if stays else _budgets(item, around),
-        pools=() if ended else _pools(spec),
+        # Its controller has each pod of a DaemonSet name its node: what it asks itself its template tells.
+        demand=NO_DEMAND if ended or stays else read_demand(spec),
     )
-    if not (found.smb or found.local_data or found.unmanaged or found.budgets or found.pools):
+    if not (found.smb or found.local_data or found.unmanaged or found.budgets) and found.demand.portable:
         return None
     # Our own pods, which ask nodes, are gone before anything is begun.
     if _namespace(item) in NAMESPACES:
         return None
-    return found if node else _waiting(found, spec)
+    # One that has no node yet has nothing there that could be lost.
+    return found if node else PodUse(found.workload, "", smb=found.smb, demand=found.demand)
 
 
-def _waiting(found: PodUse, spec: Mapping[str, Any]) -> PodUse:
-    selector = tuple((str(key), str(value)) for key, value in _dict(spec.get("nodeSelector")).items())
-    return PodUse(found.workload, "", smb=found.smb, pools=found.pools, selector=selector)
+def read_template(item: Mapping[str, Any], kind: str, around: Surroundings) -> PodUse | None:
+    """Read a controller of a kind as a pod that it may make at any time; None if nothing of it matters.
+
+    It may have no pod now: a CronJob between its runs, whatever is scaled to zero. What others control is their
+    controller's, a Job that has ended makes no more, and AKS sees to the DaemonSets of its own.
+    """
+    spec, status = _dict(item.get("spec")), _dict(item.get("status"))
+    if _owner(item) or (kind == "Job" and status.get("completionTime")) or _of_aks(item, kind):
+        return None
+    # batch/v1: a CronJob's template is one of a Job, which has the pod's.
+    within = _dict(_dict(spec.get("jobTemplate")).get("spec")) if kind == "CronJob" else spec
+    template = _dict(within.get("template"))
+    pod = {"metadata": {"namespace": _namespace(item), "name": _name(item)}, "spec": _dict(template.get("spec"))}
+    # Of pods that are there the pods themselves tell, and where they are.
+    unseen = kind == "CronJob" or spec.get("replicas") == 0
+    mounts = [_of_pod(pod, volume, around) for volume in _pod_parts(pod, "volumes")]
+    claims = [_of_class(claim, around.classes) for claim in _dicts(spec.get("volumeClaimTemplates"))]
+    smb = unseen and Kind.SMB in (*mounts, *claims)
+    demand = read_demand(_dict(template.get("spec")), of_template=True)
+    if demand.portable and not smb:
+        return None
+    return PodUse(f"{_namespace(item)}/{kind}/{_name(item)}", "", smb=smb, demand=demand)
+
+
+def _of_aks(item: Mapping[str, Any], kind: str) -> bool:
+    return _namespace(item) in NAMESPACES or (kind == "DaemonSet" and _namespace(item) == _OWN)
+
+
+def read_left(item: Mapping[str, Any]) -> Left | None:
+    """Read a pod that keeps a node from being empty; None for those of DaemonSets, static ones and ended ones."""
+    metadata, spec = _dict(item.get("metadata")), _dict(item.get("spec"))
+    owner, ended = _owner(item), _dict(item.get("status")).get("phase") in ("Succeeded", "Failed")
+    if ended or owner.get("kind") == "DaemonSet" or _MIRROR in _dict(metadata.get("annotations")):
+        return None
+    return Left(
+        namespace=_namespace(item),
+        name=_name(item),
+        uid=str(metadata.get("uid") or ""),
+        node=str(spec.get("nodeName") or ""),
+        workload=_workload(item, owner),
+        going=bool(metadata.get("deletionTimestamp")),
+    )
 
 
 def _kind(source: Mapping[str, Any]) -> Kind | None:
@@ -255,26 +307,6 @@ def _meets(expression: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
             return key not in labels
         case _:
             return True  # not known here: it may select, and that is the safe side
-
-
-def _pools(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the only pools in which a pod may run, by the pools' labels; nothing if it names none."""
-    selector = _dict(spec.get("nodeSelector"))
-    for label in _POOL_LABELS:
-        if label in selector:
-            return (str(selector[label]).lower(),)
-    affinity = _dict(_dict(spec.get("affinity")).get("nodeAffinity"))
-    required = _dict(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
-    named = [_of_term(term) for term in _dicts(required.get("nodeSelectorTerms"))]
-    # One term is enough: one that names no pool leaves every pool open.
-    return tuple(sorted(set().union(*named))) if named and all(named) else ()
-
-
-def _of_term(term: Mapping[str, Any]) -> set[str]:
-    for each in _dicts(term.get("matchExpressions")):
-        if each.get("key") in _POOL_LABELS and each.get("operator") == "In":
-            return {str(value).lower() for value in each.get("values") or ()}
-    return set()
 
 
 def _owner(item: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from shared.domain.capability import fips_enabled_by_default
-from shared.domain.checks import Subject
 from shared.domain.model import Cluster, ComplianceState, Finding, Proof, ProofLevel, Strays
 from shared.domain.settings import Fips, Settings
+from shared.domain.subject import Subject, contradictory, decided
 from shared.domain.support import is_fips_image
 
 SETTLE = timedelta(minutes=5)
@@ -33,7 +33,10 @@ _S = ComplianceState
 
 
 def proof(subject: Subject) -> Finding | None:
-    """Judge what the nodes said of a pool that the control plane calls FIPS-enabled."""
+    """Judge what the nodes said of a pool that the control plane calls FIPS-enabled.
+
+    Of one whose OS type and OS SKU contradict each other nobody knows what its nodes' word means: it says nothing.
+    """
     found = _by_nodes(subject)
     if found and found.state is _S.COMPLIANT and despite(subject):
         message = (
@@ -69,8 +72,8 @@ def _by_nodes(subject: Subject) -> Finding | None:
 
 
 def asks_nodes(subject: Subject) -> bool:
-    """Say whether the nodes of a pool are asked at all: their word can still settle it."""
-    if (subject.empty and not despite(subject)) or not subject.pool.etag:
+    """Say whether the nodes of a pool are asked at all: their word can settle it, and which rule asks is known."""
+    if (subject.empty and not despite(subject)) or not subject.pool.etag or decided(subject):
         return False
     if _only_registry(subject):
         settled = subject.pool.provisioning_state == "Succeeded" and subject.operation is None
@@ -140,13 +143,15 @@ def _claims_fips(subject: Subject) -> bool:
         and pool.os_type == "Linux"
         and pool.provisioning_state == "Succeeded"
         and is_fips_image(pool.node_image)
+        and not contradictory(pool)
     )
 
 
 def _only_registry(subject: Subject) -> bool:
     """Windows nodes carry no image of the name and no label that could tell: only their registry does."""
     pool = subject.pool
-    return subject.required and pool.os_type == "Windows" and bool(pool.enable_fips or fips_enabled_by_default(pool))
+    windows = pool.os_type == "Windows" and not contradictory(pool)
+    return subject.required and windows and bool(pool.enable_fips or fips_enabled_by_default(pool))
 
 
 def _registry(subject: Subject) -> Finding:

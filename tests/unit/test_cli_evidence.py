@@ -154,6 +154,15 @@ def test_one_record_that_cannot_be_read_is_said_so(storage: Storage, capsys: pyt
             {"asks": "abort", "by": "ana", "stage": "answered", "outcome": "accepted"},
             "abort, asked by ana: accepted",
         ),
+        ({"action": "enable_fips", "method": "update", "target": "apps"}, "enable_fips"),
+        ({"action": "replace", "method": "create", "target": "appsf"}, "replace: create appsf"),
+        ({"action": "replace", "method": "delete", "target": "apps"}, "replace: delete apps"),
+        ({"replacement": "0", "twin": "appsf", "stage": "drains", "evict": ["pay/web-0"]}, "drains, twin appsf"),
+        (
+            {"replacement": "0", "twin": "appsf", "stage": "drained", "cordoned": [], "evicted": ["pay/web-0"]},
+            "cordoned 0 nodes, evicted 1 pod",
+        ),
+        ({"replacement": 7}, ""),
         ({"posture": "odd"}, ""),
     ],
 )

@@ -116,6 +116,7 @@ def test_names_become_camel_case_and_times_end_in_z() -> None:
         "etag": "etag-apps",
         "asked": "",
         "changed": False,
+        "record": 0,
         "tries": 0,
         "level": "node",
         "id": "",

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.demands import NO_DEMAND, Demand
 from shared.domain.observe_workloads import (
+    TEMPLATES,
     Kind,
     Surroundings,
     known_classes,
@@ -16,6 +18,7 @@ from shared.domain.observe_workloads import (
     read_claim,
     read_class,
     read_pod,
+    read_template,
     read_volume,
 )
 from shared.domain.workloads import PodUse
@@ -29,6 +32,7 @@ from tests.unit.kubernetes_objects import (
     pod,
     requiring,
     storage_class,
+    template,
     volume,
     with_claim,
     with_volume,
@@ -351,17 +355,62 @@ def test_no_budget_is_asked_for_a_pod_that_does_not_run_or_that_a_drain_leaves_a
 def test_a_pod_names_the_pools_in_which_it_may_run(spec: dict[str, Any], pools: tuple[str, ...]) -> None:
     found = read_pod(pod(**spec), NONE)
 
-    assert (found.pools if found else ()) == pools
+    assert (found.demand.pools if found else ()) == pools
 
 
 def test_a_pod_that_harms_nothing_leaves_nothing_behind() -> None:
-    assert read_pod(pod(volumes=with_volume(configMap={"name": "c"}), nodeSelector={"disk": "ssd"}), SHARE) is None
+    volumes, selector = with_volume(configMap={"name": "c"}), {"kubernetes.io/os": "linux"}
+    assert read_pod(pod(volumes=volumes, nodeSelector=selector), SHARE) is None
 
 
 def test_of_a_pod_without_a_node_is_kept_where_it_may_go_and_what_it_would_mount() -> None:
     found = read_pod(pod(node="", nodeSelector={"disk": "ssd"}, volumes=with_claim("share")), SHARE)
 
-    assert found == PodUse(LEDGER, "", smb=True, selector=(("disk", "ssd"),))
+    assert found == PodUse(LEDGER, "", smb=True, demand=Demand((("disk", "ssd"),)))
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in TEMPLATES])
+def test_what_makes_pods_is_read_as_one_of_them(kind: str) -> None:
+    found = read_template(template(kind, nodeSelector={"disk": "ssd"}), kind, NONE)
+
+    assert found == PodUse(f"pay/{kind}/ledger", "", demand=Demand((("disk", "ssd"),)))
+    assert read_template(template(kind, nodeSelector={"kubernetes.io/os": "linux"}), kind, NONE) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "replicas", "tells"),
+    [("CronJob", 0, True), ("Deployment", 0, True), ("Deployment", 2, False), ("StatefulSet", 0, True)],
+)
+def test_of_pods_that_are_there_the_pods_tell_what_they_mount(kind: str, replicas: int, *, tells: bool) -> None:
+    found = read_template(template(kind, replicas=replicas, volumes=with_claim("share")), kind, SHARE)
+
+    assert found == (PodUse(f"pay/{kind}/ledger", "", smb=True, demand=NO_DEMAND) if tells else None)
+
+
+def test_a_stateful_set_without_pods_would_mount_what_its_claims_ask_for() -> None:
+    made = template("StatefulSet")
+    made["spec"]["volumeClaimTemplates"] = [{"spec": {"storageClassName": "azurefile"}}]
+
+    found = read_template(made, "StatefulSet", SHARE)
+
+    assert found
+    assert found.smb
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("ReplicaSet", {"metadata": {"ownerReferences": [{"kind": "Deployment", "name": "x", "controller": True}]}}),
+        ("Job", {"status": {"completionTime": "2026-11-23T08:00:00Z"}}),
+        ("DaemonSet", {"metadata": {"namespace": "kube-system"}}),
+        ("Deployment", {"metadata": {"namespace": "fipswarden-proof"}}),
+    ],
+)
+def test_what_makes_no_pods_of_its_own_or_follows_the_nodes_ties_nothing(kind: str, change: dict[str, Any]) -> None:
+    made = template(kind, nodeSelector={"agentpool": "apps"})
+    assert read_template(made, kind, NONE)
+
+    assert read_template({**made, **{key: {**made[key], **more} for key, more in change.items()}}, kind, NONE) is None
 
 
 @given(st.sampled_from([partial(read_volume, classes={}), read_class, read_budget, read_agent]), json_values)
