@@ -83,11 +83,21 @@ param evidenceRedundancy string = 'Standard_GRS'
 
 @minValue(1)
 @maxValue(146000)
-@description('Days that an evidence record cannot be changed or deleted after it was written.')
-param evidenceRetentionDays int = 365
+@description('Days that an evidence record or a snapshot cannot be changed or deleted; 18 months are at most 550.')
+param evidenceRetentionDays int = 550
 
-@description('True once the immutability policy has been locked by hand: it is then left alone.')
+@description('True once the immutability policies have been locked by hand: they are then left alone.')
 param evidencePolicyLocked bool = false
+
+@description('Whether a vault is made with a key that signs the daily manifests of evidence.')
+param manifestSigning bool = true
+
+@description('standard: that key is protected by software; premium: it is made in an HSM.')
+@allowed([
+  'standard'
+  'premium'
+])
+param manifestVaultSku string = 'standard'
 
 @minValue(30)
 @maxValue(730)
@@ -150,6 +160,7 @@ var productSettings = {
   ALERT_TOPIC_ENDPOINT: alertTopic ? topic.outputs.endpoint : ''
   DAILY_SCHEDULE: empty(dailySchedule) ? '0 0 6 * * *' : dailySchedule
   FIPSWARDEN_EXEMPTIONS: exemptions
+  FIPSWARDEN_MANIFEST_KEY: manifestSigning ? manifestKey.outputs.keyUri : ''
   FIPSWARDEN_POLICY: empty(policy) ? 'file:policy.yaml' : policy
   FIPSWARDEN_SUBSCRIPTIONS: join(watched, ',')
   LOOK_DEADLINE_SECONDS: empty(lookDeadlineSeconds) ? '240' : lookDeadlineSeconds
@@ -234,6 +245,20 @@ module evidenceStorage 'modules/evidence-storage.bicep' = {
     workspaceId: monitoring.outputs.workspaceId
     appPrincipalId: identities.outputs.appPrincipalId
     writerRoleName: roles.outputs.evidenceWriterRoleName
+  }
+}
+
+module manifestKey 'modules/manifest-key.bicep' = if (manifestSigning) {
+  name: 'fipswarden-manifest-key'
+  scope: group
+  params: {
+    vaultName: '${abbreviations.keyVaultVaults}${token}'
+    location: location
+    tags: tags
+    sku: manifestVaultSku
+    appPrincipalId: identities.outputs.appPrincipalId
+    signerRoleName: roles.outputs.manifestSignerRoleName
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 

@@ -21,6 +21,7 @@ READER, REMEDIATOR, NODE_READER = "fipswarden reader", "fipswarden remediator", 
 WORKLOAD_READER = "fipswarden workload reader"
 POOL_DELETER, NODE_DRAINER = "fipswarden pool deleter", "fipswarden node drainer"
 NODE_PROVER, RUN_COMMAND = "fipswarden node prover", "fipswarden run command"
+MANIFEST_SIGNER = "fipswarden manifest signer"
 EPOCH = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 _SYSTEM: dict[str, Any] = {
@@ -52,6 +53,7 @@ def empty_world(
     )
     world.add_subscription(PAYMENTS, "Payments")
     grant(world, f"/subscriptions/{PAYMENTS}")
+    world.access.assign(APP, MANIFEST_SIGNER, world.vault.key_scope)
     world.add_group(PAYMENTS, "rg-payments", tags={"env": "prod"})
     return world
 

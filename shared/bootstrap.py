@@ -6,9 +6,9 @@ the very setting that made it so.
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from shared.adapters.arm import Arm
+    from shared.anchor import AnchorPorts
+    from shared.domain.protection import Protection
     from shared.domain.scope import SubscriptionsOf
+    from shared.ports import Snapshots
 
 log = logger("bootstrap")
 
@@ -85,6 +88,26 @@ def evidence() -> BlobEvidence:
     """Return the evidence account's container."""
     storage = settings().evidence_storage
     return BlobEvidence(storage, _storage_credential(storage))
+
+
+@cache
+def snapshots() -> "Snapshots":
+    """Return the evidence account's container of snapshots."""
+    from shared.adapters.snapshots import BlobSnapshots
+
+    storage = settings().evidence_storage
+    return BlobSnapshots(storage, _storage_credential(storage))
+
+
+@cache
+def anchor_ports() -> "AnchorPorts":
+    """Return what the daily manifest needs."""
+    from shared.adapters.vault import VaultSigner
+    from shared.anchor import AnchorPorts
+
+    key = settings().manifest_key
+    signer = VaultSigner(key, settings().cloud, credential()) if key else None
+    return AnchorPorts(table("posture"), table("rollout"), evidence(), snapshots(), signer, watches)
 
 
 @cache
@@ -211,6 +234,15 @@ def standalone_fleet() -> tuple[Fleet, Clusters]:
     cloud, subscriptions = read_reach(os.environ)
     arm = Arm(cloud, credential())
     return GraphFleet(arm, credential(), subscriptions), AksClusters(arm)
+
+
+def standalone_protection(account: str) -> "Callable[[str], Protection | Unreadable]":
+    """Return what asks ARM for the policy of a container of a storage account, as whoever is signed in."""
+    from shared.adapters.arm import Arm
+    from shared.adapters.immutability import container_protection
+
+    cloud, _ = read_reach(os.environ)
+    return partial(container_protection, Arm(cloud, credential()), account)
 
 
 def standalone_management_groups() -> "SubscriptionsOf":

@@ -5,7 +5,8 @@ order is that of the numbers: `at` is what the clock said, which may jump.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,8 @@ from shared.ports import Evidence
 
 _VERBATIM = frozenset({RecordKind.POLICY, RecordKind.EXEMPTION, RecordKind.MANIFEST})
 """Kinds whose text must have the hash, or the signature, that the record names."""
+Seal = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Returns a record's payload with what can only be said of the whole of it: a signature."""
 
 
 class Chain:
@@ -40,11 +43,19 @@ class Chain:
             self._pass(record)
         return self.passed
 
-    def append(self, kind: RecordKind, at: datetime, body: Body | Mapping[str, Any], record_id: str = "") -> Record:
+    def append(
+        self,
+        kind: RecordKind,
+        at: datetime,
+        body: Body | Mapping[str, Any],
+        record_id: str = "",
+        seal: Seal | None = None,
+    ) -> Record:
         """Write the next record; it exists durably once this returns.
 
-        An id that a look which died has already written beyond the known head gives that record. Raises EvidenceError
-        where the next number is taken by something that can't be read.
+        An id that a look which died has already written beyond the known head gives that record. `seal` is asked
+        anew for each number that is tried, since it stands for the record's place in the chain too. Raises
+        EvidenceError where the next number is taken by something that can't be read.
         """
         if record_id in self._passed:
             return self._passed[record_id]
@@ -53,6 +64,8 @@ class Chain:
         said |= discreet(plain(self.origin))
         while True:
             record = make_record(self._chain, self.head, record_id, kind, at, said)
+            if seal:
+                record = replace(record, payload=seal(record.payload))
             if not self._evidence.create(self._chain, record):
                 taken = self._read(record.seq)
                 if taken is None:

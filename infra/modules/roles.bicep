@@ -23,6 +23,7 @@ var runCommand = loadJsonContent('../roles/fipswarden-run-command.json')
 var poolDeleter = loadJsonContent('../roles/fipswarden-pool-deleter.json')
 var nodeDrainer = loadJsonContent('../roles/fipswarden-node-drainer.json')
 var evidenceWriter = loadJsonContent('../roles/fipswarden-evidence-writer.json')
+var manifestSigner = loadJsonContent('../roles/fipswarden-manifest-signer.json')
 var watchedScopes = [for id in watched: '/subscriptions/${id}']
 
 resource readerRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
@@ -189,6 +190,26 @@ resource evidenceWriterRole 'Microsoft.Authorization/roleDefinitions@2022-04-01'
   }
 }
 
+resource manifestSignerRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(subscription().id, environmentName, manifestSigner.Name)
+  properties: {
+    roleName: '${manifestSigner.Name} (${environmentName})'
+    description: manifestSigner.Description
+    type: 'CustomRole'
+    assignableScopes: [
+      subscription().id
+    ]
+    permissions: [
+      {
+        actions: manifestSigner.Actions
+        notActions: manifestSigner.NotActions
+        dataActions: manifestSigner.DataActions
+        notDataActions: manifestSigner.NotDataActions
+      }
+    ]
+  }
+}
+
 output readerRoleName string = readerRole.name
 output nodeReaderRoleName string = nodeReaderRole.name
 output remediatorRoleName string = guid(subscription().id, environmentName, remediator.Name)
@@ -198,3 +219,4 @@ output runCommandRoleName string = guid(subscription().id, environmentName, runC
 output poolDeleterRoleName string = guid(subscription().id, environmentName, poolDeleter.Name)
 output nodeDrainerRoleName string = guid(subscription().id, environmentName, nodeDrainer.Name)
 output evidenceWriterRoleName string = evidenceWriterRole.name
+output manifestSignerRoleName string = manifestSignerRole.name

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shared.adapters.storage import RETRY
+from shared.adapters.storage import container_client, was_taken
 from shared.config import Storage
 from shared.domain.records import ChainId, Record, path_of, read_record
 from shared.errors import EvidenceError
@@ -20,21 +20,13 @@ class BlobEvidence:
         self._made: ContainerClient | None = None
 
     def _client(self) -> "ContainerClient":
-        from azure.storage.blob import ContainerClient
-
         if self._made is None:
-            if self._storage.connection_string:
-                made = ContainerClient.from_connection_string(self._storage.connection_string, self._container, **RETRY)
-            else:
-                made = ContainerClient(
-                    self._storage.uris["blob"], self._container, credential=self._credential, **RETRY
-                )
-            self._made = made
+            self._made = container_client(self._storage, self._credential, self._container)
         return self._made
 
     def create(self, chain: ChainId, record: Record) -> bool:
         """Create a record under its number and read it back; False if that number is taken."""
-        from azure.core.exceptions import HttpResponseError, ResourceExistsError
+        from azure.core.exceptions import HttpResponseError
         from azure.storage.blob import ContentSettings
 
         blob = self._client().get_blob_client(_path(chain, record.seq))
@@ -43,11 +35,8 @@ class BlobEvidence:
             blob.upload_blob(
                 record.bytes, overwrite=False, content_settings=ContentSettings(content_type="application/json")
             )
-        except ResourceExistsError:
-            return False
         except HttpResponseError as error:
-            # A role that may create and not overwrite is told 403 instead of 409 (Blob service error codes).
-            if getattr(error, "error_code", None) != "UnauthorizedBlobOverwrite":
+            if not was_taken(error):
                 raise
             return False
         if blob.download_blob().readall() != record.bytes:

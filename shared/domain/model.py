@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
+from shared.domain.manifests import Anchor
 from shared.domain.workloads import Workloads
 
 
@@ -757,3 +758,5 @@ class Alert:
     """Mail address of one more reader; empty if there is none."""
     channels: tuple[str, ...] = ()
     """Names of the channels that are told; none: all."""
+    anchor: Anchor | None = None
+    """The manifest of evidence that it carries out of the app; None if it carries none."""

@@ -11,6 +11,7 @@ from tests.infra.templates import INFRA, ROOT, json_file, part, resources
 
 AKS = "Microsoft.ContainerService/managedClusters"
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+KEYS = "Microsoft.KeyVault/vaults/keys"
 REASONS = {
     "fipswarden-reader": {
         "Microsoft.Resources/subscriptions/read": "coverage is checked against the list of subscriptions",
@@ -65,6 +66,10 @@ REASONS = {
         f"{BLOBS}/read": "the chain is read forward; a taken number is compared",
         f"{BLOBS}/add/action": "creates a record; blobs/write would overwrite one",
     },
+    "fipswarden-manifest-signer": {
+        f"{KEYS}/read": "the public half goes into each manifest, with the version that signs it",
+        f"{KEYS}/sign/action": "signs the day's manifest; Key Vault Crypto User could decrypt and back up, too",
+    },
 }
 DATA = (
     "fipswarden-node-reader",
@@ -72,6 +77,7 @@ DATA = (
     "fipswarden-node-prover",
     "fipswarden-node-drainer",
     "fipswarden-evidence-writer",
+    "fipswarden-manifest-signer",
 )
 BUILT_IN = {
     # Microsoft's list of built-in roles, the same ids in every cloud: azure-docs,
