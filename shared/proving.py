@@ -129,6 +129,9 @@ class Proving:
             pool, taken = subject.pool, subject.memory.proof
             if taken is None or isinstance(read, Unreadable) or _allowed(api, subject.settings.proof):
                 continue
+            if taken.unreadable:
+                # Nobody was asked: there is nobody that others could have come after.
+                continue
             nodes = nodes_of(read, pool.name)
             if taken.asked == mark(nodes):
                 continue

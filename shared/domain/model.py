@@ -293,7 +293,7 @@ class Strays:
     disabled: int = 0
     """How many of them don't carry the FIPS label, or said that they don't have it."""
     names: tuple[str, ...] = ()
-    """Some of those, or else some of all: ten at most."""
+    """Those, or else some of all: ten at most."""
     level: ProofLevel = ProofLevel.NODE
     """How deep they were asked."""
     began: datetime | None = None
@@ -340,6 +340,8 @@ class Finding:
     """A sentence that says what was seen and what to do."""
     since: datetime | None = None
     """Since when the check has had this reason; None where nobody compared it with an earlier verdict."""
+    nodes: tuple[str, ...] = ()
+    """Names of the nodes that say no, if any do: people are told of each further one."""
 
 
 @dataclass(frozen=True, slots=True)

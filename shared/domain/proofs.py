@@ -25,6 +25,8 @@ LISTING = timedelta(hours=1)
 """How old a list of the nodes may be when a look comes: only a list shows which nodes joined or started anew."""
 DESPITE = timedelta(minutes=15)
 """And where the last one showed nodes of a pool that ARM calls empty or stopped: ARM's word may lag, or theirs."""
+_NAMED = 10
+"""So many nodes are named in a message."""
 NODES_UNREADABLE = "NodesUnreadable"
 """Reason of a proof that failed for a cause that may pass."""
 _S = ComplianceState
@@ -201,7 +203,7 @@ def _verdict(subject: Subject, taken: Proof) -> Finding:
 
 
 def _disagreement(subject: Subject, taken: Proof) -> Finding:
-    names = ", ".join(taken.disagreeing[:10]) + (" ..." if len(taken.disagreeing) > 10 else "")
+    names = ", ".join(taken.disagreeing[:_NAMED]) + (" ..." if len(taken.disagreeing) > _NAMED else "")
     how = f" at level {taken.level}" if taken.level.reaches(ProofLevel.KERNEL) else ""
     says = "ARM says that FIPS is on" if subject.pool.enable_fips else "FIPS is on by default"
     ended = subject.memory.ended
@@ -212,7 +214,7 @@ def _disagreement(subject: Subject, taken: Proof) -> Finding:
         f"{says}; {len(taken.disagreeing)} of {taken.nodes} nodes don't show it{how}: {names}. "
         "Treat them as not FIPS-enabled; reimage or delete them."
     )
-    return Finding("proof", _S.INCONSISTENT, "NodesDisagree", message)
+    return Finding("proof", _S.INCONSISTENT, "NodesDisagree", message, nodes=taken.disagreeing)
 
 
 def _incomplete(subject: Subject, taken: Proof) -> Finding | None:
@@ -297,13 +299,13 @@ def _machines(found: Strays, settings: Settings) -> Finding:
             f"{found.denying} of {found.nodes} nodes outside every node pool carry the FIPS label and say no at level "
             f"{found.level}: {_names(found)}. Treat them as not FIPS-enabled; delete them."
         )
-        return Finding("strays", _S.INCONSISTENT, "NodesDisagree", message)
+        return Finding("strays", _S.INCONSISTENT, "NodesDisagree", message, nodes=found.names)
     if found.disabled:
         message = (
             f"{found.disabled} of {found.nodes} nodes outside every node pool don't carry the FIPS label: "
             f"{_names(found)}. With node auto-provisioning set fipsMode: FIPS in the AKSNodeClass."
         )
-        return Finding("strays", _S.NON_COMPLIANT, "NodesOutsidePools", message)
+        return Finding("strays", _S.NON_COMPLIANT, "NodesOutsidePools", message, nodes=found.names)
     if not _deep_enough(found, settings):
         asked = " all" if found.sampled else ""
         message = (
@@ -332,7 +334,8 @@ def _virtual(found: Strays) -> Finding | None:
 
 
 def _names(found: Strays) -> str:
-    return ", ".join(found.names) + (" ..." if found.nodes > len(found.names) else "")
+    more = (found.denying or found.disabled or found.nodes) > len(found.names[:_NAMED])
+    return ", ".join(found.names[:_NAMED]) + (" ..." if more else "")
 
 
 def strays_due(cluster: Cluster, found: Strays | None, settings: Settings, now: datetime) -> bool:

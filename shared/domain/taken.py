@@ -15,7 +15,7 @@ from shared.domain.proofs import CLOCKS, NODES_UNREADABLE
 from shared.domain.settings import ProofSettings
 
 _SHOWN = 10
-"""So many names or reasons stand in a verdict; the evidence has all."""
+"""So many names of those that are well are kept; the evidence has all."""
 
 
 def take_proof(pool: Pool, read: NodesRead, now: datetime) -> Proof:
@@ -59,12 +59,12 @@ def take_strays(outside: Sequence[Node], now: datetime) -> Strays:
     machines = [node for node in outside if not node.virtual]
     disabled = [node.name for node in machines if node.fips_label != "true"]
     virtual = sorted(node.name for node in outside if node.virtual)
-    names = disabled or [node.name for node in machines]
+    names = sorted(disabled) or sorted(node.name for node in machines)[:_SHOWN]
     return Strays(
         now,
         len(machines),
         len(disabled),
-        tuple(sorted(names)[:_SHOWN]),
+        tuple(names),
         virtual=tuple(virtual[:_SHOWN]),
         asked=mark(machines),
     )
@@ -214,13 +214,13 @@ def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], p
     noes = {node.name for node in sample if (answer := answers.get(node.name)) and answer.fips is False} - plain
     unheard = [node for node in sample if (answer := answers.get(node.name)) is None or answer.fips is None]
     missing = len(unheard) + sum(not node.ready for node in asked.nodes)
-    names = tuple(sorted(noes or plain or {node.name for node in sample} or labels.names)[:_SHOWN])
+    names = sorted(noes or plain) or sorted({node.name for node in sample} or labels.names)[:_SHOWN]
     doubted = bool(noes or plain or unheard) or (asked.doubted and missing > 0)
     said = _said(sample, answers)
     return replace(
         labels,
         disabled=len(noes | plain),
-        names=names,
+        names=tuple(names),
         level=asked.level,
         missing=missing,
         silent=reasons(unheard, answers),

@@ -20,6 +20,7 @@ from local.world import World, maintenance, rollout
 from local.world.access import APP
 from local.world.faults import DRAIN_FAILURE, Answer, Drop, FailOperation, Fault, LostAnswer
 from local.world.kube import builders as kube
+from local.world.kube import outside
 from shared.adapters.aks import AksClusters
 from shared.adapters.arm import Arm
 from shared.adapters.graph import GraphFleet
@@ -594,6 +595,70 @@ def test_nodes_are_proven_by_pods(face: Face, level: str, *, lie: bool) -> None:
     prove(face, f"level: {level}, image: busybox", lie=lie)
 
 
+def windows(face: Face, **how: Any) -> str:
+    """A cluster with a Windows pool whose registry is as it should be, and a Linux pool, which commands need."""
+    with face.world.entered():
+        cluster = face.world.add_cluster(
+            seed.PAYMENTS, "rg-payments", "aks-windows", entra=True, azure_rbac=True, **how
+        )
+        pool = face.world.add_pool(cluster, "win", count=3, osType="Windows", osSKU="Windows2022", enableFIPS=False)
+        for node in rollout.nodes(cluster, pool):
+            node.kernel_fips = 1
+        face.world.add_pool(cluster, "system", count=1, mode="System", osSKU="AzureLinux", enableFIPS=True)
+    return "aks-windows"
+
+
+@pytest.mark.parametrize("lie", [True, False])
+@pytest.mark.parametrize("private", [True, False])
+def test_the_registry_of_windows_nodes_is_read(face: Face, *, private: bool, lie: bool) -> None:
+    how = "level: node, windows_image: nanoserver, run_command: true"
+    way = prove(face, how, name=windows(face, private=private), lie=lie)
+    assert way is (Way.RUN_COMMAND if private else Way.ENTRA)
+
+
+@pytest.mark.parametrize("lie", [True, False])
+def test_nodes_outside_every_pool_are_asked(face: Face, *, lie: bool) -> None:
+    with face.world.entered():
+        inside = face.world.cluster_by_id(CLUSTER.arm_id)
+        node = outside.add_provisioned_node(inside, osSKU="AzureLinux", enableFIPS=True)
+    node.kernel_fips = 0 if lie else 1
+    memory, evidence = rounds(face, "level: kernel, image: busybox")
+    assert memory.strays
+    assert (memory.strays.names, memory.strays.denying) == ((node.name,), int(lie))
+    assert any("strays" in one.payload for one in evidence.chain(CLUSTER))
+
+
+def test_some_speak_for_all_where_the_policy_allows_it(face: Face) -> None:
+    with face.world.entered():
+        inside = face.world.cluster_by_id(CLUSTER.arm_id)
+        face.world.add_pool(inside, "large", count=30, osSKU="AzureLinux", enableFIPS=True)
+    memory, _ = rounds(face, "level: kernel, image: busybox, sampling: true")
+    proof = memory.pool("large").proof
+    assert proof
+    assert (proof.nodes, proof.sampled, proof.flawed) == (30, 10, False)
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_nodes_of_a_pool_that_arm_calls_empty_are_seen(face: Face, *, ready: bool) -> None:
+    inside = face.world.cluster_by_id(CLUSTER.arm_id)
+    emptied = inside.pools["batch"]
+    for node in rollout.nodes(inside, emptied):
+        node.ready = ready
+    emptied.properties.update({"count": 0, "enableFIPS": True})
+    memory, _ = rounds(face, "level: node")
+    assert memory.pool("batch").shown == 2
+
+
+def test_a_node_that_is_not_ready_is_missing(face: Face) -> None:
+    inside = face.world.cluster_by_id(CLUSTER.arm_id)
+    first = read(face).pools[0].name
+    rollout.nodes(inside, inside.pools[first])[0].ready = False
+    memory, _ = rounds(face, "level: kernel, image: busybox")
+    proof = memory.pool(first).proof
+    assert proof
+    assert (proof.missing, proof.disagreeing) == (1, ())
+
+
 NARROW: list[dict[str, Any]] = [{"private": True}, {"authorized_ranges": ["203.0.113.0/24"]}]
 
 
@@ -657,21 +722,12 @@ def test_without_its_role_run_command_is_refused(face: Face) -> None:
 
 def prove(face: Face, proving: str, name: str = CLUSTER.name, *, lie: bool) -> Way:
     """Prove the first pool, of which one node may lie, and return the way."""
-    rules = ruled(f"mode: audit\nproof: {{{proving}}}\n")
-    clock = face.world.clock
-    assert isinstance(clock, ManualClock)
     cluster = read(face, name)
     inside = face.world.cluster_by_id(cluster.id.arm_id)
     pool = cluster.pools[0].name
     liar = rollout.nodes(inside, inside.pools[pool])[0]
     liar.kernel_fips = 0 if lie else 1
-    memory, kept, evidence = Memory(), Kept(), MemoryEvidence()
-    # By commands a search and the deletion are steps of their own.
-    for _ in range(5):
-        chain = Chain(evidence, CLUSTER, Head())
-        chain.catch_up()
-        memory = Proving(face.kubernetes, chain, clock.now(), kept).prove(cluster, memory, rules)
-        clock.advance(timedelta(seconds=40))
+    memory, evidence = rounds(face, proving, name)
     proof = memory.pool(pool).proof
     assert proof
     assert proof.level.reaches(ProofLevel.KERNEL)
@@ -682,6 +738,21 @@ def prove(face: Face, proving: str, name: str = CLUSTER.name, *, lie: bool) -> W
         assert not [name for name in inside.kube.namespaces if name.startswith("fipswarden")]
     (record,) = [one for one in evidence.chain(CLUSTER) if one.payload.get("pool") == pool]
     return Way(record.payload["way"])
+
+
+def rounds(face: Face, proving: str, name: str = CLUSTER.name) -> tuple[Memory, MemoryEvidence]:
+    """Let some looks prove a cluster; return what they remember, and the evidence."""
+    rules = ruled(f"mode: audit\nproof: {{{proving}}}\n")
+    clock = face.world.clock
+    assert isinstance(clock, ManualClock)
+    cluster, memory, kept, evidence = read(face, name), Memory(), Kept(), MemoryEvidence()
+    # By commands a search and the deletion are steps of their own.
+    for _ in range(5):
+        chain = Chain(evidence, CLUSTER, Head())
+        chain.catch_up()
+        memory = Proving(face.kubernetes, chain, clock.now(), kept).prove(cluster, memory, rules)
+        clock.advance(timedelta(seconds=40))
+    return memory, evidence
 
 
 # Replacing a pool

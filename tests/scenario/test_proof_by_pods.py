@@ -65,6 +65,18 @@ class TestKernel:
         assert [one.severity for one in lab.alerts.sent if one.reason == "NodesDisagree"] == ["critical"]
         lab.assert_nothing_left()
 
+    def test_one_that_lies_later_is_told_as_loudly_as_the_first(self, lab: Nodes) -> None:
+        pool = lab.pool_of()
+        first, second, _ = lab.nodes(pool)
+        first.kernel_fips = 0
+        lab.prove()
+        second.kernel_fips, second.boot_id = 0, lab.world.guid()
+        lab.days(0.1)
+
+        loud = [one for one in lab.alerts.sent if one.reason == "NodesDisagree"]
+        assert [one.severity for one in loud] == ["critical", "critical"]
+        assert loud[1].text.endswith(f"New among them: {second.name}.")
+
     def test_the_pods_have_no_rights_and_no_host(self, lab: Nodes) -> None:
         """The namespace is restricted, so that admission itself would refuse anything else."""
         lab.pool_of()
@@ -318,6 +330,24 @@ class TestOutside:
         loud = [one.severity for one in lab.alerts.sent if one.reason == "NodesDisagree"]
         assert loud == ([] if kernel else ["critical"])
         lab.assert_nothing_left()
+
+    def test_each_further_liar_among_them_is_told_and_that_all_are_well_in_the_end(self, lab: Nodes) -> None:
+        lab.cluster.properties["nodeProvisioningProfile"] = {"mode": "Auto"}
+        lab.pool_of()
+        with lab.world.entered():
+            liars = [outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True) for _ in range(12)]
+        for liar in liars[:11]:
+            liar.kernel_fips = 0
+        lab.prove()
+        liars[11].kernel_fips, liars[11].boot_id = 0, lab.world.guid()
+        lab.days(0.1)
+        for liar in liars:
+            liar.kernel_fips, liar.boot_id = 1, lab.world.guid()
+        lab.days(0.1)
+
+        said = [(one.severity, one.reason) for one in lab.alerts.sent if not one.pool]
+        assert said == [*[("critical", "NodesDisagree")] * 2, ("good", "NodesOutsidePoolsProven")]
+        assert liars[11].name in [one for one in lab.alerts.sent if not one.pool][1].text
 
     @pytest.mark.parametrize("level", ["node", "kernel"])
     def test_one_that_takes_another_ones_place_is_judged_within_two_hours(self, lab: Nodes, level: str) -> None:
