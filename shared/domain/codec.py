@@ -24,14 +24,15 @@ T = TypeVar("T")
 def plain(value: Any) -> Any:
     """Turn a record, and what is in it, into JSON values."""
     match value:
-        case date():
-            return _iso(value)
-        case timedelta():
-            return value.total_seconds()
-        case ClusterId():
-            return value.arm_id
         case StrEnum():
             return value.value
+        # most of what there is, so that it comes early
+        case str() | int() | float() | None:
+            return value
+        case date() | timedelta():
+            return _time(value)
+        case ClusterId():
+            return value.arm_id
         case Mapping():
             return {str(key): plain(item) for key, item in value.items()}
         case tuple() | list():
@@ -42,7 +43,9 @@ def plain(value: Any) -> Any:
             return value
 
 
-def _iso(value: date) -> str:
+def _time(value: date | timedelta) -> str | float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return value.isoformat()
@@ -126,6 +129,7 @@ def _is(kind: type[T], value: Any, where: str) -> T:
     return value
 
 
+@cache
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
