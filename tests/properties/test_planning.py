@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,8 +21,6 @@ from shared.domain.support import minor_version, os_sku_named
 from shared.domain.waits import is_new, wanted
 from shared.domain.windows import WEEK, Open, Window, opening
 from tests.properties.strategies import cases, eager, exemptions, situations, without
-
-pytestmark = pytest.mark.no_cover  # the unit tests cover what runs here; watching every case doubles the time
 
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
