@@ -3,13 +3,13 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from cli.exits import MEANING, NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.naming import CLUSTER, named_cluster
 from cli.show import plain_text, print_aligned
-from shared.domain.wording import count
+from shared.domain.records import in_words
 from shared.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,24 +73,4 @@ def _told(said: Iterable[str]) -> int:
 
 def _row(record: "Record") -> tuple[str, ...]:
     said = record.payload
-    return (str(record.seq), str(said.get("at", ""))[:19], record.kind.value, str(said.get("pool", "")), _what(said))
-
-
-def _what(said: Mapping[str, Any]) -> str:
-    """Say in a few words what a record holds; a changed one may hold anything."""
-    match said:
-        case {"asks": str(asks), "by": str(by), "stage": str(stage)}:
-            return f"{asks}, asked by {by}: {said.get('outcome', stage)}"
-        case {"outcome": str(outcome)}:
-            return outcome
-        case {"action": str(action)}:
-            return action
-        case {"posture": {"state": str(state)}}:
-            return state
-        case {"proof": {"unreadable": str(why)}} if why:
-            return f"nodes not read: {why.partition(':')[0]}"
-        case {"proof": {"nodes": int(nodes), "disagreeing": [*names]}}:
-            return f"{count(nodes, 'node')} asked, {len(names)} disagree"
-        case {"strays": {"nodes": int(nodes), "disabled": int(disabled)}}:
-            return f"{count(nodes, 'node')} in no node pool, {disabled} without FIPS"
-    return ""
+    return (str(record.seq), str(said.get("at", ""))[:19], record.kind.value, str(said.get("pool", "")), in_words(said))

@@ -49,7 +49,7 @@ def _abort(chosen: argparse.Namespace) -> int:
     from shared.domain.people import RequestKind
     from shared.rollout import read_memory
 
-    cluster, pool = _named(chosen)
+    cluster, pool = seen(chosen.cluster, chosen.pool)
     operation = read_memory(bootstrap.table("rollout"), cluster).operation
     if operation is None or operation.pool != pool:
         where = f"; one runs on {operation.pool}" if operation else ""
@@ -67,24 +67,29 @@ def _abort(chosen: argparse.Namespace) -> int:
 def _unblock(chosen: argparse.Namespace) -> int:
     from shared.domain.people import RequestKind
 
-    cluster, pool = _named(chosen)
+    cluster, pool = seen(chosen.cluster, chosen.pool)
     ask(RequestKind.UNBLOCK, cluster, pool)
     tell("UnblockRequested", f"{cluster}/{pool}: unblock requested", f"Asked by {who()}: it may be tried once more.")
     print("what the policy asks for holds as before: mode, windows, rings, budget, approvals")
     return OK
 
 
-def _named(chosen: argparse.Namespace) -> tuple[ClusterId, str]:
-    """Return the cluster and pool that were named; raises InputError for what no look has seen."""
-    cluster = ours(named_cluster(chosen.cluster))
+def seen(cluster: str, pool: str) -> tuple[ClusterId, str]:
+    """Return the cluster and pool that were named (`pool` may be empty); raises InputError for what no look has seen.
+
+    Nobody would ever serve a request for a cluster that does not exist.
+    """
+    found = ours(named_cluster(cluster))
     try:
-        name = pool_name(chosen.pool)
+        name = pool_name(pool) if pool else ""
     except ValueError as error:
         raise InputError(str(error)) from error
-    posture = _stored(cluster).posture
-    if posture is None or name not in {pool.pool for pool in posture.pools}:
-        raise InputError(f"no look has seen a node pool {name} of {cluster}: see `fipswarden posture`")
-    return cluster, name
+    posture = _stored(found).posture
+    if posture is None:
+        raise InputError(f"no look has seen {found}: `fipswarden look` asks for one, `fipswarden posture` shows it")
+    if name and name not in {pool.pool for pool in posture.pools}:
+        raise InputError(f"no look has seen a node pool {name} of {found}: see `fipswarden posture`")
+    return found, name
 
 
 def _stored(cluster: ClusterId) -> "StoredPosture":

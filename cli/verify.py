@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from cli.asking import queue, who
 from cli.exits import MEANING, UNKNOWN, cut_short, of_states
-from cli.naming import CLUSTER, add_output, named_cluster, ours
+from cli.naming import CLUSTER, add_output
+from cli.requesting import seen
 from cli.show import plain_text, print_aligned
-from shared.domain.ids import ClusterId, pool_name
-from shared.errors import InputError, TransientError
+from shared.domain.ids import ClusterId
+from shared.errors import TransientError
 
 if TYPE_CHECKING:
     from shared.domain.model import PoolPosture, Posture, Probing
@@ -63,7 +64,7 @@ def _verify(chosen: argparse.Namespace) -> int:
     from shared.domain.people import Request, RequestKind
     from shared.requested import ask
 
-    cluster, pool = ours(named_cluster(chosen.cluster)), _pool(chosen.pool)
+    cluster, pool = seen(chosen.cluster, chosen.pool)
     before = _stored(cluster).head.seq
     clock = bootstrap.SystemClock()
     request = Request(secrets.token_hex(16), RequestKind.VERIFY, who(), clock.now(), pool)
@@ -80,13 +81,6 @@ def _verify(chosen: argparse.Namespace) -> int:
         return UNKNOWN
     outside = [found.state for found in posture.cluster_findings] if posture and not pool else []
     return of_states([one.state for one in judged] + outside)
-
-
-def _pool(text: str) -> str:
-    try:
-        return pool_name(text) if text else ""
-    except ValueError as error:
-        raise InputError(str(error)) from error
 
 
 def _stored(cluster: ClusterId) -> Any:

@@ -22,7 +22,7 @@ from rich.text import Text
 from cli.exits import NON_COMPLIANT, OK
 from cli.main import main as run_command
 from local import seed
-from local.demo_show import Seen, card_lines, coloured, display, record_line
+from local.demo_show import Seen, card_lines, coloured, display
 from local.eventgrid import Faults
 from local.stack import ROOT, LocalStack, Options, StackError
 from local.world import World, rollout
@@ -30,7 +30,7 @@ from local.world.access import APP, OPERATOR
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, Posture
 from shared.domain.probes import NAMESPACES
-from shared.domain.records import GENESIS, Record
+from shared.domain.records import GENESIS, Record, in_words
 
 OPERATION_TIME = timedelta(seconds=8)
 PATIENCE = 90.0
@@ -222,9 +222,10 @@ class Demo:
         records: list[Record] = []
         while record := bootstrap.evidence().read(cluster, len(records) + 1):
             records.append(record)
-        table = Table("seq", "kind", "what", "SHA-256 of the record", title=f"Evidence of {cluster}")
+        table = Table("seq", "kind", "node pool", "what", "SHA-256 of the record", title=f"Evidence of {cluster}")
         for record in records:
-            table.add_row(str(record.seq), record.kind.value, Text(record_line(record)), record.head.hash[:16])
+            said, pool = in_words(record.payload), str(record.payload.get("pool", ""))
+            table.add_row(str(record.seq), record.kind.value, pool, Text(said), record.head.hash[:16])
         self.console.print(table)
         return records
 

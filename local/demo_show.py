@@ -10,8 +10,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from shared.domain.records import Record
-
 
 @dataclass(frozen=True)
 class Seen:
@@ -39,23 +37,6 @@ def card_lines(element: Any) -> list[str]:
         return ["".join(str(run.get("text", "")) for run in element.get("inlines", ()))]
     own = [str(element["text"])] if isinstance(element.get("text"), str) else []
     return own + [line for key in ("body", "items", "facts", "actions") for line in card_lines(element.get(key))]
-
-
-def record_line(record: Record) -> str:
-    """Say in a few words what an evidence record holds."""
-    said = record.payload
-    match record.kind.value:
-        case "observation":
-            return f"judged {said['posture']['state']}; policy {said['policy'][:8]}"
-        case "proof" if "strays" in said:
-            return f"{said['strays']['nodes']} nodes of no pool asked, {said['strays']['disabled']} without FIPS"
-        case "proof":
-            proof = said["proof"]
-            return f"{said['pool']}: {proof['nodes']} nodes asked, {len(proof['disagreeing'])} disagree"
-        case "intent":
-            return f"{said['pool']}: {said['action']} under rule {said['rule']}"
-        case _:
-            return f"{said['pool']}: {said['outcome']}"
 
 
 def coloured(verdict: str) -> Text:

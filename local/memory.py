@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared.domain.ids import ClusterId
 from shared.domain.model import Alert
-from shared.domain.records import Record, read_record
+from shared.domain.records import ChainId, Record, path_of, read_record
 from shared.domain.requests import ReconcileRequest
 from shared.ports import Clock, Put, Queued, Row, Written
 
@@ -67,26 +66,26 @@ class MemoryEvidence:
 
     def __init__(self) -> None:
         self.blobs: dict[tuple[str, int], bytes] = {}
-        """Canonical bytes by cluster key and number."""
+        """Canonical bytes by path of the chain and number."""
         self._lock = threading.Lock()
 
-    def create(self, cluster: ClusterId, record: Record) -> bool:
+    def create(self, chain: ChainId, record: Record) -> bool:
         """Create a record; False if its number is taken."""
         with self._lock:
-            if (cluster.key, record.seq) in self.blobs:
+            if (path_of(chain), record.seq) in self.blobs:
                 return False
-            self.blobs[cluster.key, record.seq] = record.bytes
+            self.blobs[path_of(chain), record.seq] = record.bytes
             return True
 
-    def read(self, cluster: ClusterId, seq: int) -> Record | None:
+    def read(self, chain: ChainId, seq: int) -> Record | None:
         """Return a record, or None."""
-        data = self.blobs.get((cluster.key, seq))
+        data = self.blobs.get((path_of(chain), seq))
         return read_record(data) if data else None
 
-    def chain(self, cluster: ClusterId) -> tuple[Record, ...]:
-        """Return all records of a cluster in order."""
-        numbers = sorted(seq for key, seq in self.blobs if key == cluster.key)
-        return tuple(read_record(self.blobs[cluster.key, seq]) for seq in numbers)
+    def chain(self, chain: ChainId) -> tuple[Record, ...]:
+        """Return all records of a chain in order."""
+        numbers = sorted(seq for path, seq in self.blobs if path == path_of(chain))
+        return tuple(read_record(self.blobs[path_of(chain), seq]) for seq in numbers)
 
 
 @dataclass(slots=True)

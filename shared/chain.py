@@ -1,4 +1,4 @@
-"""A cluster's evidence chain: appends records so that two writers can neither fork it nor lose a record.
+"""An evidence chain: appends records so that two writers can neither fork it nor lose a record.
 
 Numbers are taken by creating the blob; a number that is taken is read, and the next one tried. Nothing is listed.
 """
@@ -8,23 +8,22 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from shared.domain.ids import ClusterId
-from shared.domain.records import Head, Record, RecordKind, make_record
+from shared.domain.records import ChainId, Head, Record, RecordKind, make_record, path_of
 from shared.ports import Evidence
 
 
 class Chain:
-    """The chain of one cluster, from the head that the posture row remembers onwards."""
+    """One chain, from the head that a row remembers onwards."""
 
-    def __init__(self, evidence: Evidence, cluster: ClusterId, head: Head) -> None:
-        self._evidence, self._cluster = evidence, cluster
+    def __init__(self, evidence: Evidence, chain: ChainId, head: Head) -> None:
+        self._evidence, self._chain = evidence, chain
         self.head = head
         """The last record that is known to exist."""
         self._passed: dict[str, Record] = {}
 
     def catch_up(self) -> tuple[Record, ...]:
         """Read what a look that died left beyond the known head, move the head there, and return what was passed."""
-        while record := self._evidence.read(self._cluster, self.head.seq + 1):
+        while record := self._evidence.read(self._chain, self.head.seq + 1):
             self._pass(record)
         return self.passed
 
@@ -37,12 +36,12 @@ class Chain:
             return self._passed[record_id]
         record_id = record_id or secrets.token_hex(16)
         while True:
-            record = make_record(self._cluster, self.head, record_id, kind, at, body)
-            if not self._evidence.create(self._cluster, record):
-                taken = self._evidence.read(self._cluster, record.seq)
+            record = make_record(self._chain, self.head, record_id, kind, at, body)
+            if not self._evidence.create(self._chain, record):
+                taken = self._evidence.read(self._chain, record.seq)
                 if taken is None:
                     # Created by somebody between our two calls and not readable yet, or half-written: look again.
-                    raise OSError(f"evidence {self._cluster.path}/{record.seq} is taken but can't be read")
+                    raise OSError(f"evidence {path_of(self._chain)}/{record.seq} is taken but can't be read")
                 if taken.id != record_id:
                     self._pass(taken)
                     continue

@@ -1,7 +1,7 @@
 """What one look works with: the ports, the lease, what earlier looks left, and the evidence chain."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.chain import Chain
 from shared.domain.ids import ClusterId
@@ -10,6 +10,7 @@ from shared.domain.requests import ReconcileRequest
 from shared.ports import Alerts, Clock, Clusters, Evidence, Kubernetes, Policies, Table, WakeUps
 from shared.postures import StoredPosture, read_posture
 from shared.rollout import Hold, Timing
+from shared.within import Within
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +57,5 @@ class Look:
 def begin_look(ports: Ports, request: ReconcileRequest, hold: Hold) -> Look:
     """Read where the last look ended, and go on from there."""
     stored = read_posture(ports.postures, request.cluster)
+    ports = replace(ports, kubernetes=Within(ports.kubernetes, ports.clock.monotonic, hold.begin_by))
     return Look(ports, request, hold, stored, Chain(ports.evidence, request.cluster, stored.head))

@@ -93,7 +93,7 @@ def probing_wait(look: Look, read: ClusterRead) -> timedelta | None:
     if probing is None or not isinstance(read, Cluster) or read.stopped:
         # Of a stopped cluster nothing runs; that it starts again is a reason of its own to look.
         return None
-    return LEFT_OVER if probing.over else look.ports.timing.poll
+    return LEFT_OVER if probing.over and probing.kept else look.ports.timing.poll
 
 
 def _pools_remembered(look: Look, read: Cluster, now: datetime) -> dict[str, PoolMemory]:

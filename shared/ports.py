@@ -14,7 +14,7 @@ from shared.domain.api_server import Answered, Way
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import Action, Alert, BeginResult, Cluster, ClusterRead, OperationRead, Unreadable
-from shared.domain.records import Record
+from shared.domain.records import ChainId, Record
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 
@@ -139,11 +139,11 @@ class Kubernetes(Protocol):
 class Evidence(Protocol):
     """The evidence account: records are created and read, never overwritten or deleted."""
 
-    def create(self, cluster: ClusterId, record: Record) -> bool:
+    def create(self, chain: ChainId, record: Record) -> bool:
         """Create a record under its number; False if that number is taken."""
         ...
 
-    def read(self, cluster: ClusterId, seq: int) -> Record | None:
+    def read(self, chain: ChainId, seq: int) -> Record | None:
         """Return the record of a number, or None if there is none (yet)."""
         ...
 

@@ -28,8 +28,10 @@ from shared.domain.settings import ProofSettings, Settings
 from shared.domain.taken import (
     OUTSIDE,
     Asked,
+    counted,
     deepen,
     deepen_strays,
+    doubt_of,
     fewer,
     mark,
     nodes_of,
@@ -77,6 +79,8 @@ class Proving:
         if not due and not outside and memory.probing is None and listed_lately:
             return memory
         with self.kubernetes.open(cluster, _all_ways(cluster, memory, rules)) as api:
+            if alone := self._alone(api, memory):
+                return alone
             read = list_nodes(api)
             memory, changed = self._compared(api, cluster, replace(memory, listed=self.now), rules, read)
             wanted = {*wanted, *changed}
@@ -85,13 +89,24 @@ class Proving:
             if isinstance(api, Unreadable):
                 return self._in_vain(memory, api)
             pools = {one.pool.name: one.pool for one in due}
+            if _too_many(api, read, asked, memory.probing):
+                asked = [one.narrowed() for one in asked]
             if why := _too_many(api, read, asked, memory.probing):
                 memory, asked = self._unasked(memory, asked, pools, why), []
             round_ = _Round(api, Probes(api, self.hold.check), asked, pools, wanted)
             if isinstance(read, Unreadable):
                 memory = self._in_vain(memory, read)
-                return self._deleted(round_, memory) if memory.probing and memory.probing.over else memory
-            return self._by_pods(round_, self._searched(round_, memory))
+                return self._deleted(round_.probes, memory) if memory.probing and memory.probing.over else memory
+            return self._by_pods(round_, self._searched(round_.probes, memory))
+
+    def _alone(self, api: Entered, memory: Memory) -> Memory | None:
+        """Where every step takes seconds, do by itself what can be: delete, or search for what a lost row knew."""
+        if isinstance(api, Unreadable) or api.way is not Way.RUN_COMMAND:
+            return None
+        probes = Probes(api, self.hold.check)
+        if memory.probing and memory.probing.over and not memory.probing.kept:
+            return self._deleted(probes, memory)
+        return None if memory.searched or memory.probing else self._searched(probes, memory)
 
     def _compared(
         self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead
@@ -142,12 +157,15 @@ class Proving:
         """Judge a pool by its labels; where these are well and not enough, say whom pods are to ask."""
         pool, remembered = subject.pool, memory.pool(subject.pool.name)
         read = _allowed(api, subject.settings.proof) or read
-        doubted = remembered.proof is not None and remembered.proof.doubted
-        proof = replace(take_proof(pool, read, self.now), doubted=doubted)
+        if isinstance(read, Unreadable) and read.retry_after and proofs.holds(subject):
+            # It passes, and the proof is not too old yet.
+            return memory, None
+        doubt = doubt_of(remembered.proof)
+        proof = counted(replace(take_proof(pool, read, self.now), **doubt), remembered.proof)
         nodes = () if isinstance(read, Unreadable) else nodes_of(read, pool.name)
         if proofs.asks_by_pods(subject) and proof.nodes and not proof.disagreeing:
             level = proofs.wanted_level(subject)
-            asked = Asked(pool.name, subject.settings.proof, level, nodes, doubted)
+            asked = Asked(pool.name, subject.settings.proof, level, nodes, **doubt)
             return memory, asked if wanted or proofs.pods_due(subject) else None
         if (wanted and not proof.unreadable) or _worth_recording(remembered.proof, proof):
             how = {"level": "node", "method": _LABELS, "way": _way(api)}
@@ -160,9 +178,12 @@ class Proving:
             if one.pool == OUTSIDE:
                 found = replace(take_strays(one.nodes, self.now), level=one.level, missing=len(one.nodes))
                 virtual = memory.strays.virtual if memory.strays else ()
-                memory = replace(memory, strays=replace(found, silent=why.message, virtual=virtual))
+                found = replace(found, silent=why.message, virtual=virtual, **doubt_of(one))
+                memory = replace(memory, strays=found)
                 continue
-            remembered, proof = memory.pool(one.pool), take_proof(pools[one.pool], why, self.now)
+            remembered = memory.pool(one.pool)
+            proof = replace(take_proof(pools[one.pool], why, self.now), **doubt_of(one))
+            proof = counted(proof, remembered.proof)
             if _worth_recording(remembered.proof, proof):
                 self._record(pools[one.pool], proof, (), {"level": one.level, "method": "", "way": Way.RUN_COMMAND})
             memory = memory.with_pool(one.pool, replace(remembered, proof=proof))
@@ -178,13 +199,13 @@ class Proving:
         names = {pool.name for pool in cluster.pools}
         outside = [node for node in read if node.pool not in names or node.virtual]
         known = memory.strays
-        found = replace(take_strays(outside, self.now), doubted=known is not None and known.doubted)
+        found = replace(take_strays(outside, self.now), **doubt_of(known))
         if outside and (barred := _allowed(api, settings.proof)):
             return self._barred(cluster, memory, settings, found, barred), None
         asked = None
         if rules.policy.covers(cluster) and proofs.strays_need_pods(found, settings):
             machines = tuple(node for node in outside if not node.virtual)
-            asked = Asked(OUTSIDE, settings.proof, settings.proof.level, machines, found.doubted)
+            asked = Asked(OUTSIDE, settings.proof, settings.proof.level, machines, **doubt_of(known))
             if known and self._holds(known, found, machines, settings):
                 again = OUTSIDE in wanted or proofs.stray_pods_due(cluster, known, found, settings, self.now)
                 return replace(memory, strays=replace(known, virtual=found.virtual)), asked if again else None
@@ -200,7 +221,7 @@ class Proving:
         same = known is not None and (known.asked, known.virtual) == (found.asked, found.virtual)
         if lately and same and not proofs.strays_due(cluster, known, settings, self.now):
             return memory
-        unread = Strays(self.now, found.nodes, doubted=found.doubted, unreadable=f"{why.reason}: {why.message}")
+        unread = Strays(self.now, found.nodes, unreadable=f"{why.reason}: {why.message}", **doubt_of(found))
         if known is None or replace(known, at=self.now) != unread:
             body = {"level": "node", "method": _LABELS, "way": "", "strays": unread, "nodes": ()}
             self.chain.append(RecordKind.PROOF, self.now, body)
@@ -216,10 +237,14 @@ class Proving:
     def _by_pods(self, round_: "_Round", memory: Memory) -> Memory:
         """Send pods, or read what those that were sent have said, and delete them once all is said."""
         if memory.probing and (memory.probing.over or not round_.asked):
-            memory = self._deleted(round_, memory)
+            memory = self._deleted(round_.probes, memory)
+        probing = memory.probing
+        if probing and probing.over and probing.kept:
+            # What can't be deleted piles up.
+            seldom = self.now - probing.began < proofs.KEPT
+            round_ = replace(round_, asked=[one for one in round_.asked if not seldom or one.pool in round_.wanted])
         if not round_.asked:
             return memory
-        probing = memory.probing
         if probing is None or probing.over:
             # A namespace that can't be deleted keeps no proof from being taken: the id tells the pods apart.
             kept = probing.kept if probing else ""
@@ -236,7 +261,10 @@ class Proving:
             return memory
         for one in round_.asked:
             memory = self._concluded(round_, memory, one, probing, answers)
-        return self._deleted(round_, memory)
+        if round_.api.way is Way.RUN_COMMAND:
+            # By the next look, alone: every command takes its time.
+            return replace(memory, probing=replace(probing, over=True))
+        return self._deleted(round_.probes, memory)
 
     def _concluded(
         self, round_: "_Round", memory: Memory, asked: Asked, probing: Probing, answers: Mapping[str, Answer]
@@ -252,25 +280,25 @@ class Proving:
             return replace(memory, strays=strays)
         pool, remembered = round_.pools[asked.pool], memory.pool(asked.pool)
         proof = deepen(take_proof(pool, asked.nodes, self.now), asked, answers, probing.id, probing.began)
-        proof = replace(proof, began=probing.began)
+        proof = counted(replace(proof, began=probing.began), remembered.proof)
         if pool.name in round_.wanted or _worth_recording(remembered.proof, proof):
             self._record(pool, proof, seen, how)
         return memory.with_pool(pool.name, replace(remembered, proof=proof))
 
-    def _searched(self, round_: "_Round", memory: Memory) -> Memory:
+    def _searched(self, probes: Probes, memory: Memory) -> Memory:
         """Delete, once for each row, what is left of a proof that a lost row knew, whatever the policy is by now."""
         if memory.searched or memory.probing:
             return replace(memory, searched=True)
-        why = round_.probes.delete()
+        why = probes.delete()
         # Where the app may not even read the namespaces, it made none.
-        left = Probing("", self.now, self.now, round_.api.way, over=True) if why and why.retry_after else None
+        left = Probing("", self.now, self.now, probes.api.way, over=True) if why and why.retry_after else None
         return replace(memory, searched=True, probing=left)
 
-    def _deleted(self, round_: "_Round", memory: Memory) -> Memory:
+    def _deleted(self, probes: Probes, memory: Memory) -> Memory:
         """Delete what was made; what can't be deleted now is left to the next look, and so it is after a death."""
         if memory.probing and not memory.probing.over:
             memory = self._saved(replace(memory, probing=replace(memory.probing, over=True)))
-        why = round_.probes.delete()
+        why = probes.delete()
         if why is None or memory.probing is None:
             return replace(memory, probing=None)
         return replace(memory, probing=replace(memory.probing, kept=f"{why.reason}: {why.message}"))
@@ -368,5 +396,6 @@ def _of_pods(asked: Asked, probing: Probing, answers: Mapping[str, Answer]) -> M
 
 
 def _worth_recording(old: Proof | None, new: Proof) -> bool:
-    good = not (new.unreadable or new.disagreeing or new.missing)
-    return good or old is None or replace(old, at=new.at, etag=new.etag, id=new.id, began=new.began) != new
+    if new.flawed and old is not None:
+        return replace(old, at=new.at, etag=new.etag, id=new.id, began=new.began, tries=new.tries) != new
+    return True

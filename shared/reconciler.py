@@ -39,6 +39,7 @@ from shared.observing import not_believed, observe, probing_wait, prove
 from shared.ports import Table
 from shared.postures import digest
 from shared.remediation import Remediation
+from shared.requested import drop_all
 from shared.rollout import LetGo, claim, read_memory
 from shared.workloads import survey
 
@@ -108,7 +109,9 @@ def _run(look: Look) -> Looked:
     if isinstance(read, Gone) and look.stored.etag is None:
         # Nobody has ever seen this cluster: an event or a person named one that does not exist.
         prove(look, read, rules)
-        return _settle(look, None, "", (Deferral("", "NoSuchCluster", "ARM says that it does not exist."),), None)
+        dropped = drop_all(ports.rollout, look.cluster)
+        settled = _settle(look, None, "", (Deferral("", "NoSuchCluster", "ARM says that it does not exist."),), None)
+        return replace(settled, answers=dropped)
     served = Served() if isinstance(read, Unreadable) else serve(look, read, rules)
     memory = prove(look, read, rules, served.verify)
     now = ports.clock.now()

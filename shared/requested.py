@@ -56,6 +56,14 @@ def clear(table: Table, cluster: ClusterId, request: Request) -> None:
     _change(table, cluster, cleared)
 
 
+def drop_all(table: Table, cluster: ClusterId) -> tuple[str, ...]:
+    """Take away what is asked of a cluster that never was, and say what that is: there is no evidence to record it."""
+    asked = open_requests(table, cluster)
+    for request in asked:
+        clear(table, cluster, request)
+    return tuple(f"{request.kind} {request.pool}: dropped, asked by {request.by}" for request in asked)
+
+
 def drop_unreadable(table: Table, cluster: ClusterId, now: datetime) -> int:
     """Take away what can't be read as a request and is no later version's whose time has not come; returns how many."""
     dropped = 0

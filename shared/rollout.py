@@ -38,6 +38,11 @@ class Timing:
     """How soon a look comes back while an operation of ours runs."""
 
     @property
+    def begin_by(self) -> timedelta:
+        """How long a look may begin what takes long: it then has time for a command of AKS (90 s), and to write."""
+        return self.look_deadline - min(timedelta(seconds=100), self.look_deadline * 0.4)
+
+    @property
     def lease(self) -> timedelta:
         """How long a lease lasts."""
         return self.look_deadline + self.lease_margin
@@ -92,7 +97,10 @@ class Hold:
     ) -> None:
         self._table, self._clock, self._timing = table, clock, timing
         self._request, self._state, self._etag = request, state, etag
-        self._end = clock.monotonic() + timing.look_deadline.total_seconds()
+        now = clock.monotonic()
+        self._end = now + timing.look_deadline.total_seconds()
+        self.begin_by = now + timing.begin_by.total_seconds()
+        """Until when, by the monotonic clock, something may be begun that takes long."""
         self.began = began
         """When this look began, by the table server."""
 

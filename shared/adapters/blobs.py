@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 from shared.adapters.storage import RETRY
 from shared.config import Storage
-from shared.domain.ids import ClusterId
-from shared.domain.records import Record, read_record
+from shared.domain.records import ChainId, Record, path_of, read_record
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -32,12 +31,12 @@ class BlobEvidence:
             self._made = made
         return self._made
 
-    def create(self, cluster: ClusterId, record: Record) -> bool:
+    def create(self, chain: ChainId, record: Record) -> bool:
         """Create a record under its number; False if that number is taken."""
         from azure.core.exceptions import HttpResponseError, ResourceExistsError
         from azure.storage.blob import ContentSettings
 
-        blob = self._client().get_blob_client(_path(cluster, record.seq))
+        blob = self._client().get_blob_client(_path(chain, record.seq))
         try:
             # overwrite=False sends If-None-Match: *
             blob.upload_blob(
@@ -52,15 +51,15 @@ class BlobEvidence:
             return False
         return True
 
-    def read(self, cluster: ClusterId, seq: int) -> Record | None:
+    def read(self, chain: ChainId, seq: int) -> Record | None:
         """Return the record of a number, or None."""
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
-            return read_record(self._client().download_blob(_path(cluster, seq)).readall())
+            return read_record(self._client().download_blob(_path(chain, seq)).readall())
         except ResourceNotFoundError:
             return None
 
 
-def _path(cluster: ClusterId, seq: int) -> str:
-    return f"{cluster.path}/{seq:010}.json"
+def _path(chain: ChainId, seq: int) -> str:
+    return f"{path_of(chain)}/{seq:010}.json"

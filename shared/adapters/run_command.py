@@ -14,14 +14,11 @@ from typing import Any
 from shared.domain.api_server import AWAY_FOR, Answered, Way
 from shared.domain.by_command import ASKING, TOGETHER, Printed, get_command, many, one, send_command, was_cut
 from shared.domain.model import Cluster, Unreadable
-from shared.domain.probes import NAMESPACES
 from shared.ports import KubernetesApi
 
 PATIENCE = timedelta(seconds=90)
 """A command ends after 60 seconds; its pod has to start before."""
 EVERY = timedelta(seconds=2)
-MOST = ASKING + 2 * len(NAMESPACES)
-"""Commands of one entry; a list gets none of the last ones, so that what was made can always be deleted."""
 _HALVINGS = 2
 """How often a page whose output was cut is halved."""
 _ENDED = frozenset({"succeeded", "failed", "canceled"})
@@ -49,7 +46,7 @@ class CommandApi:
         """GET a path."""
         listed, limit, query = path.partition("limit=")
         halved = self.halved.get(listed, 0)
-        printed = self._run(get_command(path, halved), {}, ASKING if limit else MOST)
+        printed = self._run(get_command(path, halved), {})
         # Only at its beginning: Kubernetes wants one query for all pages of a list (meta/v1, ListOptions.continue).
         if (
             isinstance(printed, Printed)
@@ -73,14 +70,17 @@ class CommandApi:
         self, method: str, requests: Sequence[tuple[str, Mapping[str, Any]]]
     ) -> tuple[Answered | Unreadable, ...]:
         made = send_command(method, requests)
-        printed = made if isinstance(made, Unreadable) else self._run(*made, MOST)
+        printed = made if isinstance(made, Unreadable) else self._run(*made)
         if isinstance(printed, Unreadable):
             return (printed,) * len(requests)
         return many(printed, len(requests))
 
-    def _run(self, command: str, files: Mapping[str, str], most: int) -> Printed | Unreadable:
-        if len(self.ran) >= most:
-            message = f"{most} commands were not enough: the cluster is too large for AKS run command."
+    def _run(self, command: str, files: Mapping[str, str]) -> Printed | Unreadable:
+        if len(self.ran) >= ASKING:
+            message = (
+                f"{ASKING} commands were not enough: the cluster is too large for AKS run command. Give the app a "
+                "way through the network."
+            )
             return Unreadable("Unreachable", message, None)
         self.ran.append(command)
         url = self.post({"command": command, "context": zipped(files)})

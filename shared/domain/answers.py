@@ -225,9 +225,9 @@ def _silent(answer: Answer, why: str) -> Answer:
 def _time(value: Any) -> datetime | None:
     try:
         found = datetime.fromisoformat(_str(value))
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def _dict(value: Any) -> Mapping[str, Any]:

@@ -22,8 +22,8 @@ PAGE = 20
 OWN_PAGE = 50
 """And of our own pods, each of which has one container and says a few lines: some 6 kB."""
 ASKING = 12
-"""Commands that one look has to list the nodes, to make pods and to read them: each takes some seconds, and a look has
-to end."""
+"""Commands that one entry has: each takes some seconds, and a look has to end. Listing the nodes, making pods and
+reading them go together; what was made is deleted by an entry of its own."""
 TOGETHER = 25
 """Bodies sent by one command: it ends after 60 seconds."""
 _OWN_PODS = tuple(f"/api/v1/namespaces/{name}/pods?" for name in NAMESPACES)

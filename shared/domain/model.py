@@ -240,10 +240,19 @@ class Proof:
     """When the first pod of it was sent; None if it was taken at once, from labels."""
     doubted: bool = False
     """A node has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
+    doubts: tuple[str, ...] = ()
+    """Names of those nodes; empty if there are more than a hundred of them."""
     asked: str = ""
     """Fingerprint of the nodes that there were, each with its boot."""
     changed: bool = False
     """Nodes were seen since that are not those: they joined, took another's place or started anew."""
+    tries: int = 0
+    """How many proofs before it came to the same of the same nodes, and settled nothing."""
+
+    @property
+    def flawed(self) -> bool:
+        """Say whether it settled nothing: not every node could be asked and said yes."""
+        return bool(self.unreadable or self.disagreeing or self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +302,8 @@ class Strays:
     """Names of virtual nodes, ten at most: what runs there runs on machines that nobody can ask."""
     doubted: bool = False
     """One of them has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
+    doubts: tuple[str, ...] = ()
+    """Names of those; empty if there are more than a hundred of them."""
     asked: str = ""
     """Fingerprint of the machines that there were, each with its boot."""
     sampled: int = 0

@@ -13,6 +13,9 @@ from shared.domain.situation import Situation
 from shared.domain.steps import Step, due, put_body
 from shared.domain.waits import Wait, approvals_needed, barred, closes, waits, wanted
 
+_SELDOM = timedelta(minutes=30)
+"""How soon at the latest nodes are asked again that are missing, or have not answered."""
+
 
 def plan(situation: Situation) -> Plan:
     """Plan one look."""
@@ -68,6 +71,14 @@ def _requeue_after(situation: Situation, deferrals: list[Deferral]) -> timedelta
     return min(_worth_waiting(situation, deferrals), default=None)
 
 
+def _for_missing(situation: Situation) -> Iterator[timedelta]:
+    """Yield how soon to ask again where nodes are missing: ever more seldom while the same ones are."""
+    for verdict in situation.posture.pools:
+        if {finding.reason for finding in verdict.findings} & {"NodesMissing", "NodesUnanswered"}:
+            taken = situation.memory.pool(verdict.pool).proof
+            yield min(situation.slow_poll * 2 ** (taken.tries if taken else 0), _SELDOM)
+
+
 def _worth_waiting(situation: Situation, deferrals: list[Deferral]) -> Iterator[timedelta]:
     yield from (deferral.until - situation.now for deferral in deferrals if deferral.until)
     if situation.memory.operation:
@@ -75,9 +86,11 @@ def _worth_waiting(situation: Situation, deferrals: list[Deferral]) -> Iterator[
     reasons = {finding.reason for verdict in situation.posture.pools for finding in verdict.findings}
     if "ProofSettling" in reasons:
         yield situation.poll
-    if reasons & {"OperationInProgress", "NodesMissing", "NodesUnanswered", "ProofMissing", NODES_UNREADABLE}:
+    if reasons & {"OperationInProgress", "ProofMissing", NODES_UNREADABLE}:
         yield situation.slow_poll
+    yield from _for_missing(situation)
     due_at = proof_due(situation.cluster, situation.memory, situation.rules.policy, situation.now)
     if due_at and not situation.memory.probing:
-        # While pods ask, or wait to be deleted, the look comes back for them: nothing is due sooner.
-        yield max(due_at - situation.now, timedelta())
+        # While pods ask, or wait to be deleted, the look comes back for them: nothing is due sooner. What is due by
+        # now was tried by this look, in vain.
+        yield max(due_at - situation.now, situation.poll)

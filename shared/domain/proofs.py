@@ -17,6 +17,10 @@ RENEW = timedelta(minutes=15)
 """How long before a proof by pods is too old it is taken anew: it takes some looks, in which the old one holds."""
 AGAIN = timedelta(minutes=10)
 """How soon pods are sent again after a proof by pods that settled nothing."""
+SELDOM = timedelta(minutes=45)
+"""And how soon at the latest, while the same nodes say the same time and again."""
+KEPT = timedelta(hours=6)
+"""How soon pods are sent again while those of the last proof can't be deleted."""
 LISTING = timedelta(hours=1)
 """How old a list of the nodes may be when a look comes: only a list shows which nodes joined or started anew."""
 NODES_UNREADABLE = "NodesUnreadable"
@@ -67,6 +71,12 @@ def due(subject: Subject) -> bool:
     return finding is not None and (finding.state is not _S.COMPLIANT or _renews(subject))
 
 
+def holds(subject: Subject) -> bool:
+    """Say whether the proof that a pool has still proves it."""
+    finding = proof(subject) if asks_nodes(subject) else None
+    return finding is not None and finding.state is _S.COMPLIANT
+
+
 def pods_due(subject: Subject) -> bool:
     """Say whether pods are to be sent now: not right after some that settled nothing."""
     if not asks_by_pods(subject) or not due(subject):
@@ -80,7 +90,7 @@ def pods_due(subject: Subject) -> bool:
 
 def again(taken: Proof, now: datetime) -> bool:
     """Say whether pods may be sent again: not right after some that settled nothing."""
-    return not (taken.unreadable or taken.disagreeing or taken.missing) or now - taken.at >= AGAIN
+    return not taken.flawed or now - taken.at >= min(AGAIN * 2**taken.tries, SELDOM)
 
 
 def _renews(subject: Subject) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from shared.domain.codec import canonical, plain
 from shared.domain.ids import ClusterId
+from shared.domain.wording import count
 
 SCHEMA = "fipswarden.evidence/1"
 GENESIS = "0" * 64
@@ -28,6 +29,27 @@ class RecordKind(StrEnum):
     OUTCOME = "outcome"
     REQUEST = "request"
     """A person asked for something: what, and then what became of it."""
+    APPROVAL = "approval"
+    """A person decided for the fleet: an approval, a pause, a reset of the breaker."""
+    EXEMPTION = "exemption"
+    """Another text of the exemptions came into use."""
+    POLICY = "policy"
+    """Another text of the policy came into use."""
+    MANIFEST = "manifest"
+    """The heads of all chains at one time, signed."""
+
+
+FLEET = "_fleet"
+"""The chain of what belongs to no cluster; no cluster's path can be the same, since it has slashes."""
+MANIFESTS = "_manifests"
+"""The chain of the daily manifests."""
+ChainId = ClusterId | str
+"""A cluster's chain, or one of those two."""
+
+
+def path_of(chain: ChainId) -> str:
+    """Return where a chain's records lie: `subscription/group/cluster` in lower case, `_fleet` or `_manifests`."""
+    return chain.path if isinstance(chain, ClusterId) else chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +85,13 @@ class Record:
 
 
 def make_record(
-    cluster: ClusterId, previous: Head, record_id: str, kind: RecordKind, at: datetime, body: Mapping[str, Any]
+    chain: ChainId, previous: Head, record_id: str, kind: RecordKind, at: datetime, body: Mapping[str, Any]
 ) -> Record:
-    """Build the record that follows `previous` in a cluster's chain; `body` may hold dataclasses and times."""
+    """Build the record that follows `previous` in a chain; `body` may hold dataclasses and times."""
     payload = {
         **plain(body),
         "schema": SCHEMA,
-        "cluster": cluster.arm_id,
+        **named(chain),
         "seq": previous.seq + 1,
         "id": record_id,
         "kind": kind.value,
@@ -77,6 +99,11 @@ def make_record(
         "previous": previous.hash,
     }
     return Record(previous.seq + 1, record_id, kind, payload)
+
+
+def named(chain: ChainId) -> dict[str, str]:
+    """Return the field by which a record says to whose chain it belongs."""
+    return {"cluster": chain.arm_id} if isinstance(chain, ClusterId) else {"chain": chain}
 
 
 def read_record(data: bytes) -> Record:
@@ -88,3 +115,23 @@ def read_record(data: bytes) -> Record:
         return Record(int(payload["seq"]), str(payload["id"]), RecordKind(payload["kind"]), payload)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not an evidence record: {error!r}: {data[:100]!r}") from error
+
+
+def in_words(said: Mapping[str, Any]) -> str:
+    """Say in a few words what a record holds; a changed one may hold anything."""
+    match said:
+        case {"asks": str(asks), "by": str(by), "stage": str(stage)}:
+            return f"{asks}, asked by {by}: {said.get('outcome', stage)}"
+        case {"outcome": str(outcome)}:
+            return outcome
+        case {"action": str(action)}:
+            return action
+        case {"posture": {"state": str(state)}}:
+            return state
+        case {"proof": {"unreadable": str(why)}} if why:
+            return f"nodes not read: {why.partition(':')[0]}"
+        case {"proof": {"nodes": int(nodes), "disagreeing": [*names]}}:
+            return f"{count(nodes, 'node')} asked, {len(names)} disagree"
+        case {"strays": {"nodes": int(nodes), "disabled": int(disabled)}}:
+            return f"{count(nodes, 'node')} in no node pool, {disabled} without FIPS"
+    return ""

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from shared.domain.answers import Answer
 from shared.domain.model import Node, NodesRead, Pool, Proof, ProofLevel, Strays, Unreadable
@@ -86,6 +87,10 @@ class Asked:
     """All of them."""
     doubted: bool = False
     """One of them has said no, or nothing, and not all have said yes since: none speaks for another then."""
+    doubts: tuple[str, ...] = ()
+    """Names of those; empty if there are too many to name."""
+    narrow: bool = False
+    """The way in can't ask all of them: those in doubt are asked, and a sample beside them."""
 
     def sample(self, proof: str) -> tuple[Node, ...]:
         """Return those of them that are asked: all that are ready, or where the policy allows it some, by chance.
@@ -93,15 +98,26 @@ class Asked:
         The chance is in the proof's id: nobody can know beforehand who is asked, and every look picks the same ones.
         """
         ready = [node for node in self.nodes if node.ready]
-        if self.doubted or not self.settings.sampling:
+        if (self.doubted and not self.narrow) or not self.settings.sampling:
             return tuple(ready)
         size = max(LEAST_SAMPLE, -(-len(ready) // 10))
         ready.sort(key=lambda node: hashlib.sha256(f"{proof} {node.uid}".encode()).digest())
-        return tuple(ready[:size])
+        return (*ready[:size], *(node for node in ready[size:] if node.name in self.doubts))
+
+    def narrowed(self) -> "Asked":
+        """Return what is asked where the way in can't ask all; the same if it is known of nobody whom to ask again."""
+        return replace(self, narrow=True) if self.doubts else self
 
 
+DOUBTS = 100
+"""So many nodes are kept in doubt by name; where there are more, all are asked again."""
 LEAST_SAMPLE = 10
 """A sample is a tenth of a pool's nodes, and not fewer than this."""
+
+
+def doubt_of(known: Proof | Strays | Asked | None) -> dict[str, Any]:
+    """Return who is in doubt, as the fields of whatever comes after what is known."""
+    return {"doubted": known.doubted, "doubts": known.doubts} if known else {}
 
 
 def deepen(labels: Proof, asked: Asked, answers: Mapping[str, Answer], proof: str, began: datetime) -> Proof:
@@ -113,18 +129,41 @@ def deepen(labels: Proof, asked: Asked, answers: Mapping[str, Answer], proof: st
     # A proof that nobody gave covers nobody.
     may_join = len(unheard) < len(sample)
     joined = [node for node in unheard if may_join and _joins(node, asked.settings, began, labels.at)]
-    silent = len(unheard) - len(joined)
+    silent = [node for node in unheard if node not in joined]
+    doubted = bool(noes or silent) or (asked.doubted and labels.missing > 0)
     return replace(
         labels,
         nodes=labels.nodes - len(unheard),
         disagreeing=noes,
-        missing=max(labels.missing, 0) + silent,
+        missing=max(labels.missing, 0) + len(silent),
         level=asked.level,
-        silent=reasons([node for node in unheard if node not in joined], answers),
+        silent=reasons(silent, answers),
         sampled=len(sample) if len(sample) < labels.nodes else 0,
         id=proof,
-        doubted=bool(noes or silent) or (asked.doubted and labels.missing > 0),
+        doubted=doubted,
+        doubts=_doubts(asked, said, {*noes, *(node.name for node in silent)}) if doubted else (),
     )
+
+
+def counted(new: Proof, old: Proof | None) -> Proof:
+    """Return a proof that knows how often the same came of the same nodes before it."""
+    same = old is not None and old.flawed and new.flawed and _told(old) == _told(new)
+    return replace(new, tries=min(old.tries + 1, _TRIES)) if old and same else new
+
+
+_TRIES = 5
+
+
+def _told(proof: Proof) -> tuple[object, ...]:
+    return proof.asked, proof.node_image, proof.nodes, proof.missing, proof.disagreeing, proof.unreadable, proof.level
+
+
+def _doubts(asked: Asked, said: Iterable[Answer], names: set[str]) -> tuple[str, ...]:
+    """Return who is in doubt: those named, and those of before that are there and have not said yes."""
+    yes = {answer.node for answer in said if answer.fips}
+    still = {node.name for node in asked.nodes if node.name in asked.doubts} - yes
+    found = sorted(names | still)
+    return tuple(found) if len(found) <= DOUBTS else ()
 
 
 def _joins(node: Node, settings: ProofSettings, began: datetime, now: datetime) -> bool:
@@ -150,6 +189,8 @@ def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], p
     unheard = [node for node in sample if (answer := answers.get(node.name)) is None or answer.fips is None]
     missing = len(unheard) + sum(not node.ready for node in asked.nodes)
     names = tuple(sorted(noes or plain or {node.name for node in sample} or labels.names)[:_SHOWN])
+    doubted = bool(noes or plain or unheard) or (asked.doubted and missing > 0)
+    said = [answers[node.name] for node in sample if node.name in answers]
     return replace(
         labels,
         disabled=len(noes | plain),
@@ -157,7 +198,8 @@ def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], p
         level=asked.level,
         missing=missing,
         silent=reasons(unheard, answers),
-        doubted=bool(noes or plain or unheard) or (asked.doubted and missing > 0),
+        doubted=doubted,
+        doubts=_doubts(asked, said, noes | plain | {node.name for node in unheard}) if doubted else (),
         denying=len(noes),
         sampled=len(sample) if len(sample) < sum(node.ready for node in asked.nodes) else 0,
     )

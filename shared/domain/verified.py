@@ -41,17 +41,20 @@ class _Stage(StrEnum):
 def verified(cluster: Cluster, memory: Memory, rules: Rulebook, pool: str, since: datetime, now: datetime) -> Verified:
     """Say how far a request is that a look saw at `since`; `pool` is empty where it asks for the whole cluster."""
     patient = now - since < PATIENCE
+    # While pods ask, they are waited for.
+    running = memory.probing is not None and not memory.probing.over
     found = [
-        (one, *_of_pool(proof, since, patient=patient)) for one, proof in _pools(cluster, memory, rules, pool, now)
+        (one, *_of_pool(proof, since, patient=patient or running))
+        for one, proof in _pools(cluster, memory, rules, pool, now)
     ]
     if not pool and _asks_outside(cluster, rules):
-        # Where the nodes of a pool can't be read, those outside can't either; while pods ask, they are waited for.
-        running = memory.probing is not None and not memory.probing.over
+        # Where the nodes of a pool can't be read, those outside can't either.
         hopeless = any(stage is _Stage.FAILED for _, stage, _ in found) or not patient
         stage = _of_strays(memory.strays, cluster_settings(rules.policy, cluster), since)
         stage = _Stage.FAILED if stage is _Stage.OPEN and hopeless and not running else stage
         if stage is not _Stage.TAKEN or (memory.strays and (memory.strays.nodes or memory.strays.virtual)):
-            found.append((OUTSIDE, stage, "they could not be listed."))
+            barred = memory.strays.unreadable if memory.strays else ""
+            found.append((OUTSIDE, stage, barred or "they could not be listed."))
     return Verified(
         tuple(name or _OUTSIDE for name, stage, _ in found if stage is _Stage.TAKEN),
         tuple(f"{name or _OUTSIDE}: {why}" for name, stage, why in found if stage is _Stage.FAILED),
@@ -70,9 +73,9 @@ def _pools(
 
 def _of_pool(proof: Proof | None, since: datetime, *, patient: bool) -> tuple[_Stage, str]:
     if proof is None or (proof.began or proof.at) < since:
-        return _Stage.OPEN, ""
+        return (_Stage.OPEN, "") if patient else (_Stage.FAILED, "its nodes can't be read: 15 minutes have passed.")
     if not proof.unreadable:
-        return _Stage.TAKEN, ""
+        return (_Stage.TAKEN, "") if proof.nodes else (_Stage.FAILED, f"no node answered. {proof.silent}".strip())
     passes = proof.unreadable.startswith(f"{NODES_UNREADABLE}:")
     return _Stage.OPEN if passes and patient else _Stage.FAILED, proof.unreadable
 
@@ -84,6 +87,8 @@ def _asks_outside(cluster: Cluster, rules: Rulebook) -> bool:
 
 
 def _of_strays(strays: Strays | None, settings: Settings, since: datetime) -> _Stage:
+    if strays and strays.unreadable:
+        return _Stage.FAILED
     if strays is None or (strays.began or strays.at) < since:
         return _Stage.OPEN
     deep = strays.level.reaches(settings.proof.level) or not strays_need_pods(strays, settings)

@@ -647,7 +647,8 @@ def prove(face: Face, proving: str, name: str = CLUSTER.name, *, lie: bool) -> W
     liar = rollout.nodes(inside, inside.pools[pool])[0]
     liar.kernel_fips = 0 if lie else 1
     memory, kept, evidence = Memory(), Kept(), MemoryEvidence()
-    for _ in range(3):
+    # By commands a search and the deletion are steps of their own.
+    for _ in range(5):
         chain = Chain(evidence, CLUSTER, Head())
         chain.catch_up()
         memory = Proving(face.kubernetes, chain, clock.now(), kept).prove(cluster, memory, rules)

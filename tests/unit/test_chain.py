@@ -6,8 +6,7 @@ import pytest
 
 from local.memory import MemoryEvidence
 from shared.chain import Chain
-from shared.domain.ids import ClusterId
-from shared.domain.records import Head, Record, RecordKind
+from shared.domain.records import ChainId, Head, Record, RecordKind
 from tests.builders import cluster_id
 
 NOW = datetime(2026, 11, 23, 9, 30, 4, tzinfo=UTC)
@@ -20,13 +19,13 @@ class HalfWritten(MemoryEvidence):
         super().__init__()
         self.asked: list[int] = []
 
-    def create(self, cluster: ClusterId, record: Record) -> bool:  # noqa: ARG002 - the port names it
+    def create(self, chain: ChainId, record: Record) -> bool:  # noqa: ARG002 - the port names it
         """Say that the number is taken; a chain that goes on all the same is stopped by the third."""
         self.asked.append(record.seq)
         assert len(self.asked) < 3, "the chain went on past a record that it has not read"
         return False
 
-    def read(self, cluster: ClusterId, seq: int) -> Record | None:  # noqa: ARG002 - the port names them
+    def read(self, chain: ChainId, seq: int) -> Record | None:  # noqa: ARG002 - the port names them
         """Find nothing."""
         return None
 

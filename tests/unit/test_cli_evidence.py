@@ -16,7 +16,7 @@ from shared.postures import StoredPosture, commit
 from tests.builders import NOW, cluster, cluster_id, judged
 
 ID = cluster_id().arm_id
-KEY = cluster_id().key
+KEY = cluster_id().path
 
 
 class Storage:

@@ -117,6 +117,8 @@ def test_names_become_camel_case_and_times_end_in_z() -> None:
         "asked": "",
         "changed": False,
         "doubted": False,
+        "doubts": [],
+        "tries": 0,
         "level": "node",
         "id": "",
         "sampled": 0,

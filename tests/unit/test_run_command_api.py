@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.run_command import EVERY, MOST, PATIENCE, CommandApi, zipped
+from shared.adapters.run_command import EVERY, PATIENCE, CommandApi, zipped
 from shared.domain.api_server import Answered
 from shared.domain.by_command import ASKING, OUTPUT, TOGETHER
 from shared.domain.model import Unreadable
-from shared.domain.probes import NAMESPACES
 
 RUNNING = {"properties": {"provisioningState": "Running"}}
 GOOD = {"properties": {"provisioningState": "succeeded", "exitCode": 0, "logs": "{}"}}
@@ -127,21 +126,6 @@ def test_an_output_that_stays_cut_is_unreadable(query: str) -> None:
     assert isinstance(found, Unreadable)
     assert "was cut" in found.message
     assert len(aks.posted) == (3 if query == "?limit=500" else 1)
-
-
-def test_what_lists_have_used_up_leaves_enough_to_delete_every_namespace() -> None:
-    logs = "{}\nfipswarden-next\n"
-    api = Aks({"properties": {"provisioningState": "Succeeded", "exitCode": 0, "logs": logs}}).api
-    for _ in range(ASKING + 1):
-        api.get("/api/v1/nodes?limit=500")
-    assert len(api.ran) == ASKING
-
-    for name in NAMESPACES:
-        path = f"/api/v1/namespaces/{name}"
-        assert "too large" not in str(api.get(path))
-        assert api.send("DELETE", [(path, {})]) == (Answered(200, {}),)
-    assert len(api.ran) == MOST
-    assert isinstance(api.get("/version"), Unreadable)
 
 
 def test_files_are_a_zip_file_in_base64() -> None:
