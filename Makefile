@@ -31,7 +31,7 @@ check: setup ## everything static that can block
 	.venv/bin/interrogate --quiet .
 
 test: setup ## every test
-	.venv/bin/pytest --numprocesses 2 --cov --cov-report=term:skip-covered --cov-fail-under=95
+	.venv/bin/pytest --numprocesses 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 clean: ## removes what setup and the local Azure made
 	rm -rf .venv .venv-az .local local/azurite/node_modules

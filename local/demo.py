@@ -35,7 +35,7 @@ from shared.domain.model import ComplianceState, Posture
 from shared.domain.probes import NAMESPACES
 from shared.domain.records import GENESIS, Record, in_words
 
-OPERATION_TIME = timedelta(seconds=8)
+OPERATION_TIME = timedelta(seconds=5)
 PATIENCE = 90.0
 """Seconds after which a step that has not come to its end fails the demo."""
 SETTINGS = {"FIPSWARDEN_POLICY": f"file:{ROOT / 'local' / 'policy.yaml'}", "OPERATION_POLL_SECONDS": "1"}

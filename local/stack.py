@@ -92,7 +92,8 @@ class LocalStack(Part):
     """Starts all parts in order and stops them in reverse; nothing is left running afterwards.
 
     `world` is the state of the local Azure; `folder` takes its certificate and the profiles of the command
-    line tools (a temporary one without it). StackError when a part can't start.
+    line tools (a temporary one without it); `storage` runs already and holds nothing, and goes on running.
+    StackError when a part can't start.
     """
 
     def __init__(
@@ -101,16 +102,17 @@ class LocalStack(Part):
         options: Options | None = None,
         ports: Ports | None = None,
         folder: Path | None = None,
+        storage: Azurite | None = None,
     ) -> None:
         self.world, self.options, self.ports = world, options or Options(), ports or Ports()
-        self._folder = folder
+        self._folder, self._storage = folder, storage
         self._parts = ExitStack()
 
     def start(self) -> None:
         """Starts all parts in order; StackError when one can't."""
         ports = self.ports
         self.folder = self._folder or Path(self._parts.enter_context(TemporaryDirectory(prefix="local-stack-")))
-        self.azurite = self._begin("Azurite", Azurite(ports.blob, ports.queue, ports.table))
+        self.azurite = self._storage or self._begin("Azurite", Azurite(ports.blob, ports.queue, ports.table))
         with BlobServiceClient.from_connection_string(self.azurite.connection_string) as blobs:
             for name in ("evidence", "snapshots"):
                 blobs.create_container(name)  # as infra/ does

@@ -24,14 +24,15 @@ T = TypeVar("T")
 def plain(value: Any) -> Any:
     """Turn a record, and what is in it, into JSON values."""
     match value:
-        case date():
-            return _iso(value)
-        case timedelta():
-            return _seconds(value)
-        case ClusterId():
-            return value.arm_id
         case StrEnum():
             return value.value
+        # most of what there is, so that it comes early
+        case str() | int() | float() | None:
+            return value
+        case date() | timedelta():
+            return _time(value)
+        case ClusterId():
+            return value.arm_id
         case Mapping():
             return {str(key): plain(item) for key, item in value.items()}
         case tuple() | list():
@@ -42,12 +43,10 @@ def plain(value: Any) -> Any:
             return value
 
 
-def _seconds(value: timedelta) -> int | float:
-    seconds = value.total_seconds()
-    return int(seconds) if seconds.is_integer() else seconds
-
-
-def _iso(value: date) -> str:
+def _time(value: date | timedelta) -> str | int | float:
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+        return int(seconds) if seconds.is_integer() else seconds
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return value.isoformat()
@@ -133,6 +132,7 @@ def _is(kind: type[T], value: Any, where: str) -> T:
     return value
 
 
+@cache
 def camel(name: str) -> str:
     """Return the name of a field as JSON has it."""
     first, *rest = name.split("_")

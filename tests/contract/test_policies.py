@@ -11,6 +11,7 @@ from local.azurite import Azurite
 from local.clock import SystemClock
 from local.memory import MemoryTable
 from shared.adapters.policies import TextBlob, TextFile
+from shared.adapters.storage import RETRY
 from shared.adapters.tables import AzureTable
 from shared.config import Storage
 from shared.domain.model import Mode, Unreadable
@@ -89,7 +90,8 @@ def test_a_blob_that_is_not_there_is_unreadable_for_now(azurite: Azurite) -> Non
     assert (found.reason, found.retry_after) == ("PolicyUnreadable", timedelta(minutes=2))
 
 
-def test_storage_that_is_down_is_unreadable_for_now() -> None:
+def test_storage_that_is_down_is_unreadable_for_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RETRY, "retry_total", 1)
     dead = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:9/a;"
     found = TextBlob(Storage(dead, {}), None, "policy/policy.yaml").read()
     assert isinstance(found, Unreadable)

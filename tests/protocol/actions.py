@@ -27,6 +27,7 @@ What the design takes for granted of time: a call right after a fence takes effe
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 from typing import NamedTuple
 
 ONE_PUT = "AKS accepts at most one PUT"
@@ -205,6 +206,10 @@ def quiet(state: State) -> bool:
     return idle and not (state.running or state.operation or state.reservation)
 
 
+_ranked = cache(repr)
+"""Any order of workers does; there are few different ones, and each is met a million times."""
+
+
 class Actions:
     """The steps and the properties, under some rules."""
 
@@ -251,7 +256,7 @@ class Actions:
     def steps(self, state: State) -> Iterator[tuple[str, State]]:
         """Yield what may happen next; workers in order, since it does not matter which is which."""
         for label, after in self._all(state):
-            yield label, after._replace(workers=tuple(sorted(after.workers, key=repr)))
+            yield label, after._replace(workers=tuple(sorted(after.workers, key=_ranked)))
 
     def _all(self, state: State) -> Iterator[tuple[str, State]]:
         if state.running:

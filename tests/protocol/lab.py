@@ -112,6 +112,7 @@ class Lab:
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(EPOCH))
     seed: int = 0
+    timing: Timing = field(default_factory=Timing)
 
     def __post_init__(self) -> None:
         self.world = empty_world(self.clock, operation_time=timedelta(minutes=2), seed=self.seed, limits=())
@@ -154,7 +155,7 @@ class Lab:
                 "alerts": self.alerts,
             }.items()
         }
-        return Ports(clock=self.clock, timing=Timing(), watches=lambda _: self.watched, **tapped)
+        return Ports(clock=self.clock, timing=self.timing, watches=lambda _: self.watched, **tapped)
 
     def work(self, message: Message, tap: Tap, *, back_at_once: bool = True) -> None:
         """Do what the Functions host does with one message."""

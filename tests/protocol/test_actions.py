@@ -20,6 +20,8 @@ from tests.protocol.actions import (
 )
 from tests.protocol.explore import Counterexample, Holds, explore
 
+pytestmark = pytest.mark.no_cover  # a model: no code of ours runs here, and watching it takes half as long again
+
 SIZES = {
     "two crashes, and somebody changes the pool": Size(1, crashes=2, changes=1),
     "a crash and a sleeper": Size(crashes=1, slow=1),

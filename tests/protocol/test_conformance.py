@@ -19,6 +19,9 @@ from shared.postures import read_posture
 from shared.rollout import PACE, read_memory
 from tests.protocol.lab import CLUSTER, INVISIBLE, PUNCTUAL, Lab, Schedule, Stepped, Tap, WorkerDied, ruled
 
+exhaustive = pytest.mark.no_cover
+"""A run for every call: the first one covers what the others do, and watching them all doubles the time."""
+
 
 @contextmanager
 def noted(what: str) -> Iterator[None]:
@@ -67,6 +70,7 @@ def test_a_remediation_ends_proven_and_quiet() -> None:
     assert killer.calls > 60
 
 
+@exhaustive
 @pytest.mark.parametrize("back_at_once", [True, False], ids=["message back at once", "message back when it expires"])
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
 def test_a_worker_may_die_at_any_call(*, after: bool, back_at_once: bool) -> None:
@@ -92,6 +96,7 @@ def approved(lab: Lab) -> str:
     return waiting.approval
 
 
+@exhaustive
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
 def test_wherever_a_worker_dies_an_approval_lets_one_put_through_and_is_neither_lost_nor_used_twice(
     *, after: bool
@@ -122,6 +127,7 @@ def running_for_hours(lab: Lab) -> None:
     lab.ask(RequestKind.ABORT)
 
 
+@exhaustive
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
 def test_wherever_a_worker_dies_an_abort_stops_one_operation_and_the_request_is_answered_once(*, after: bool) -> None:
     for call in count(1):
@@ -155,6 +161,7 @@ def left_failed(lab: Lab) -> None:
     lab.ask(RequestKind.UNBLOCK)
 
 
+@exhaustive
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
 def test_wherever_a_worker_dies_an_unblock_lets_at_most_one_put_through_and_the_request_is_answered_once(
     *, after: bool
@@ -219,6 +226,7 @@ def overtaken(lab: Lab, call: int, patience: timedelta, then: Then) -> bool:
     return calls >= call
 
 
+@exhaustive
 @pytest.mark.parametrize("then", Then)
 @pytest.mark.parametrize(
     "patience",
@@ -266,6 +274,7 @@ def until(worker: Stepped, call: str) -> None:
         worker.step()
 
 
+@exhaustive
 @pytest.mark.parametrize("block", range(8))
 def test_workers_may_overtake_each_other_die_and_sleep_anywhere(block: int) -> None:
     for seed in range(block * 50, block * 50 + 50):

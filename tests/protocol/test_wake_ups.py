@@ -7,6 +7,8 @@ import pytest
 from tests.protocol.explore import DRAINS, Counterexample, Holds, explore
 from tests.protocol.wake_ups import LOST, Rules, Size, WakeUps, broken, initial, quiet
 
+pytestmark = pytest.mark.no_cover  # a model: no code of ours runs here, and watching it takes half as long again
+
 SIZES = {
     "two workers, a crash and a look that is too slow": Size(),
     "two crashes": Size(crashes=2, slow=0),

@@ -6,15 +6,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient
 
 from local import seed
+from local.azurite import Azurite
 from local.event_schema import Schema
 from local.memory import MemoryEvidence
 from local.stack import ROOT, LocalStack, Options
-from local.world import World, rollout
+from local.world import World
+from local.world import rollout as world_rollout
 from local.world.access import APP
 from local.world.model import Pool
-from shared import observing
+from shared import observing, rollout
 from shared.domain.budget import Budget
 from shared.domain.ids import ClusterId
 from shared.domain.model import Posture
@@ -24,6 +29,7 @@ from tests.evidence import assert_sound
 from tests.waiting import eventually
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
+SECOND = timedelta(seconds=1)
 
 
 @dataclass
@@ -157,7 +163,7 @@ class Job:
         """How many of a pool's nodes carry the label, and how many there are."""
         with self.world.entered():
             cluster = self.world.cluster_by_id(CLUSTER.arm_id)
-            nodes = rollout.nodes(cluster, cluster.pools[pool])
+            nodes = world_rollout.nodes(cluster, cluster.pools[pool])
             return sum(node.fips_label for node in nodes), len(nodes)
 
     def budget(self) -> Budget:
@@ -183,17 +189,34 @@ def sound_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryEvidence, "create", checked)
 
 
+def emptied(azurite: Azurite) -> Azurite:
+    """Take away what another test left: starting storage anew takes longer than most tests."""
+    with BlobServiceClient.from_connection_string(azurite.connection_string) as blobs:
+        for container in blobs.list_containers():
+            blobs.delete_container(container.name)
+    with QueueServiceClient.from_connection_string(azurite.connection_string) as queues:
+        for queue in queues.list_queues():
+            queues.delete_queue(queue.name)
+    with TableServiceClient.from_connection_string(azurite.connection_string) as tables:
+        for table in tables.list_tables():
+            tables.delete_table(table.name)
+    return azurite
+
+
 @pytest.fixture
-def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+def start(monkeypatch: pytest.MonkeyPatch, azurite: Azurite) -> Iterator[Start]:
     """Start the stack with one healthy cluster that the policy enforces."""
     # A dead worker's lease is waited out: a minute's margin would be a minute a test.
-    monkeypatch.setattr(Timing, "lease", property(lambda self: self.look_deadline + timedelta(seconds=1)))
+    monkeypatch.setattr(Timing, "lease", property(lambda self: self.look_deadline + SECOND))
     # And so would be what a cluster that is gone is given to come back.
-    monkeypatch.setattr(observing, "GONE_SURE", timedelta(seconds=1))
+    monkeypatch.setattr(observing, "GONE_SURE", SECOND)
     stacks: list[LocalStack] = []
 
-    def begin(schema: Schema = Schema.EVENT_GRID, **settings: str) -> Job:
-        world = seed.empty_world(operation_time=timedelta(seconds=1))
+    def begin(schema: Schema = Schema.EVENT_GRID, *, pace: timedelta = 2 * SECOND, **settings: str) -> Job:
+        # Every look of every test waits for its turn; here is one clock, so that only its rounding counts.
+        monkeypatch.setattr(rollout, "CLOCK_MARGIN", SECOND)
+        monkeypatch.setattr(rollout, "PACE", pace)
+        world = seed.empty_world(operation_time=SECOND)
         with world.entered():
             seed.payments_prod(world)
         chosen = {
@@ -203,7 +226,9 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             **settings,
         }
         stack = LocalStack(
-            world, Options(settings=chosen, schema=schema, timers=False, invisibility=timedelta(seconds=2))
+            world,
+            Options(settings=chosen, schema=schema, timers=False, invisibility=timedelta(seconds=2)),
+            storage=emptied(azurite),
         )
         stacks.append(stack)
         stack.start()

@@ -10,6 +10,8 @@ from shared.domain.records import GENESIS
 from tests.protocol.lab import CLUSTER, Schedule, Tap, WorkerDied
 from tests.scenario.proving import Nodes
 
+exhaustive = pytest.mark.no_cover
+"""A run for every call: one of them covers what the others do, and watching them all doubles the time."""
 CALLS = 64
 """More than a whole proof makes; a death after the last one changes nothing."""
 
@@ -37,6 +39,7 @@ def proven(taps: Iterator[Tap], *, lie: bool = False) -> Nodes:
     return lab
 
 
+@exhaustive
 @pytest.mark.parametrize("after", [True, False])
 @pytest.mark.parametrize("lie", [False, True])
 def test_a_worker_may_die_at_any_call(*, after: bool, lie: bool) -> None:
@@ -66,6 +69,7 @@ def test_there_are_no_more_calls_than_are_tried() -> None:
     lab.assert_nothing_left()
 
 
+@exhaustive
 @pytest.mark.parametrize("first", range(0, 60, 20))
 def test_several_workers_that_die_wait_and_overtake_each_other_leave_nothing(first: int) -> None:
     for seed in range(first, first + 20):

@@ -150,6 +150,7 @@ def plant(azurite: Azurite) -> Iterator[Callable[[], Plant]]:
         one.queue.close()
 
 
+@pytest.mark.no_cover  # a run for every call: other tests cover what they do, and watching them takes twice as long
 @pytest.mark.parametrize("first", range(0, CALLS, 26))
 def test_a_worker_may_die_after_any_step(plant: Callable[[], Plant], first: int) -> None:
     for death in range(first, first + 26):

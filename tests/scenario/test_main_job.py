@@ -13,6 +13,7 @@ from local.sinks import Failure
 from local.world.faults import DRAIN_FAILURE, Answer, FailOperation, Fault, LostAnswer
 from shared.adapters.aks import AksClusters
 from shared.domain.records import RecordKind
+from shared.rollout import PACE
 from tests.scenario.conftest import CLUSTER, Job, Start
 from tests.waiting import eventually
 
@@ -92,7 +93,8 @@ def test_reordered_and_late_events_do_no_harm(job: Job) -> None:
     assert job.puts() == [200]
 
 
-def test_a_thousand_requests_at_once_cost_a_handful_of_looks_and_leave_an_empty_queue(job: Job) -> None:
+def test_a_thousand_requests_at_once_cost_a_handful_of_looks_and_leave_an_empty_queue(start: Start) -> None:
+    job = start(pace=PACE)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda number: job.request(f"request {number}"), range(1000)))
     eventually(lambda: job.queued() == 0, "the queue is empty", job.queued)

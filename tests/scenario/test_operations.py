@@ -15,13 +15,15 @@ from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
 from shared.ports import Put
 from shared.requested import open_requests
-from shared.rollout import read_memory
+from shared.rollout import Timing, read_memory
 from tests.protocol.lab import CLUSTER, ruled
 from tests.scenario.fleet import Fleet
 
 PROVEN = "compliant: NodesProven"
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 SOON = timedelta(seconds=10)
+RARELY = Timing(poll=10 * MINUTE)
+"""For operations that run for days: a look every half minute would be thousands."""
 DRAIN = FailOperation("UpgradeFailed", f"{DRAIN_FAILURE} PDB debug info: shop/web-0 blocked by pdb web with 0 unready")
 QUOTA = FailOperation(
     "ErrCode_InsufficientVCPUQuota",
@@ -343,7 +345,7 @@ def test_a_request_about_a_pool_that_is_gone_is_answered() -> None:
 
 
 def test_an_abort_waits_for_the_end_of_an_operation_whose_pool_is_at_rest_already() -> None:
-    lab = hanging()
+    lab = hanging(Fleet(timing=RARELY))
     with lab.world.entered():
         lab.pool.provisioning_state = "Succeeded"
     lab.ask(RequestKind.ABORT)
@@ -451,7 +453,7 @@ def test_what_a_later_operation_replaced_is_nobodys_fault_and_tried_again() -> N
 
 
 def test_an_operation_that_hangs_is_told_once_and_never_aborted_by_itself() -> None:
-    lab = hanging()
+    lab = hanging(Fleet(timing=RARELY))
     lab.passes(timedelta(hours=1, minutes=50))
     assert lab.verdict() == "unknown: OperationInProgress"
     lab.passes(DAY)
