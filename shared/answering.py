@@ -11,23 +11,11 @@ from datetime import datetime, timedelta
 
 from shared.domain.arm_errors import ABORTED, LASTING
 from shared.domain.bodies import RequestRecord, Stage
-from shared.domain.model import (
-    AbortTried,
-    Accepted,
-    BeginResult,
-    Cluster,
-    Gone,
-    Memory,
-    Method,
-    Operation,
-    OutcomeState,
-    Pool,
-    PoolMemory,
-    Refused,
-    Replacement,
-    Unanswered,
-)
+from shared.domain.memory import Memory, PoolMemory, Replacement
+from shared.domain.model import Cluster, Gone, Pool
+from shared.domain.operation import AbortTried, Accepted, BeginResult, Operation, OutcomeState, Refused, Unanswered
 from shared.domain.people import HOLDS, Request, RequestKind
+from shared.domain.planned import Method
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.steps import UNFINISHED

@@ -18,10 +18,12 @@ from shared.domain.answers import Answer
 from shared.domain.api_server import Way
 from shared.domain.by_command import too_many
 from shared.domain.evaluate import cluster_settings, listing_due, strays_due, subjects, to_prove
-from shared.domain.model import Cluster, Memory, Node, NodesRead, Probing, Proof, Strays, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, Unreadable
 from shared.domain.node_words import How, NodeSeen
 from shared.domain.probes import Question, question
 from shared.domain.proof_records import by_labels, by_nobody, by_pods, pool_proof, seen, stray_proof, worth_recording
+from shared.domain.proven import Node, NodesRead, Probing, Proof, Strays
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings, Settings

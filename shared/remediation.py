@@ -16,27 +16,22 @@ from shared.domain.bodies import Intent, Outcome
 from shared.domain.budget import Budget, Ended, Place, Wanted, taken
 from shared.domain.budget_news import learnt
 from shared.domain.lessons import after_failure, after_refusal, after_success, is_a_failure, stuck_from
-from shared.domain.model import (
+from shared.domain.memory import Replacement
+from shared.domain.model import Cluster, ClusterRead, Pool, Unreadable
+from shared.domain.operation import (
     AT_REST,
     Accepted,
-    Action,
-    ActionKind,
     BeginResult,
-    Cluster,
-    ClusterRead,
-    Method,
     Operation,
     OperationRead,
     OperationStatus,
     OutcomeState,
-    Pool,
-    Posture,
     Refused,
-    Replacement,
     Unanswered,
-    Unreadable,
 )
 from shared.domain.parts import after_part, became, is_ours
+from shared.domain.planned import Action, ActionKind, Method
+from shared.domain.posture import Posture
 from shared.domain.records import Record, RecordKind
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook

@@ -5,26 +5,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.domain.alert import Alert
 from shared.domain.budget import breaker_open
 from shared.domain.codec import fingerprint
 from shared.domain.evaluate import told, unreadable
 from shared.domain.ids import ClusterId
-from shared.domain.model import (
-    ActionKind,
-    Alert,
-    ComplianceState,
-    Deferral,
-    Finding,
-    Memory,
-    Method,
-    Notice,
-    Operation,
-    OutcomeState,
-    Plan,
-    PoolPosture,
-    Posture,
-    Replacement,
-)
+from shared.domain.memory import Memory, Replacement
+from shared.domain.model import ComplianceState
+from shared.domain.operation import Operation, OutcomeState
+from shared.domain.planned import ActionKind, Deferral, Method, Notice, Plan
+from shared.domain.posture import Finding, PoolPosture, Posture
 from shared.domain.taken import OUTSIDE
 
 _SEVERITY = {

@@ -11,9 +11,12 @@ from typing import Any
 
 from shared import __version__
 from shared.domain.budget import Approval
-from shared.domain.model import ActionKind, Method, Mode, OutcomeState, Proof, Strays
+from shared.domain.model import Mode
 from shared.domain.node_words import How, NodeSeen
+from shared.domain.operation import OutcomeState
 from shared.domain.people import Decision, RequestKind
+from shared.domain.planned import ActionKind, Method
+from shared.domain.proven import Proof, Strays
 from shared.domain.records import Head, RecordKind
 from shared.domain.verdicts import Observed, Planned, Verdict
 

@@ -10,21 +10,11 @@ from datetime import datetime
 from shared.domain import checks, images, proofs, risks
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
-from shared.domain.model import (
-    Cluster,
-    ClusterRead,
-    Finding,
-    Gone,
-    Memory,
-    Mode,
-    PoolPosture,
-    Posture,
-    Replacement,
-    Unreadable,
-    worst,
-)
+from shared.domain.memory import Memory, Replacement
+from shared.domain.model import Cluster, ClusterRead, Gone, Mode, Unreadable, worst
 from shared.domain.model import ComplianceState as State
 from shared.domain.policy import ExemptionRules, Policy, Rule, stricter
+from shared.domain.posture import Finding, PoolPosture, Posture
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Settings
 from shared.domain.subject import Check, Subject, decided, undecided

@@ -3,7 +3,9 @@
 from datetime import datetime, timedelta
 
 from shared.domain.capability import fips_enabled_by_default
-from shared.domain.model import Cluster, ComplianceState, Finding, Proof, ProofLevel, Strays
+from shared.domain.model import Cluster, ComplianceState, ProofLevel
+from shared.domain.posture import Finding
+from shared.domain.proven import Proof, Strays
 from shared.domain.settings import Fips, Settings
 from shared.domain.subject import Subject, contradictory, decided
 from shared.domain.support import is_fips_image

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from shared.domain import proofs
 from shared.domain.matching import Match
-from shared.domain.model import ComplianceState, Finding, PoolMemory, Proof, ProofLevel, Strays
+from shared.domain.memory import PoolMemory
+from shared.domain.model import ComplianceState, ProofLevel
 from shared.domain.policy import Rule
+from shared.domain.posture import Finding
+from shared.domain.proven import Proof, Strays
 from shared.domain.settings import Fips, ProofSettings, Settings
 from shared.domain.subject import Subject
 from tests.builders import NOW, book, cluster, judged, memory, operation, profile, proof
