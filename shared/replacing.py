@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared.budget import release
-from shared.domain.alerts import given_up
+from shared.domain.announced import given_up
 from shared.domain.arm_errors import ABORTED
 from shared.domain.bodies import Part
 from shared.domain.checks import TWIN_GONE

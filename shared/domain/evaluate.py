@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain import checks, images, proofs, risks
+from shared.domain import checks, images, proofs, risks, strays
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
 from shared.domain.memory import Memory, Replacement
@@ -90,7 +90,7 @@ def _cluster_findings(read: Cluster, memory: Memory, policy: Policy, now: dateti
         return (Finding("readable", State.UNKNOWN, "NoNodePools", message),)
     rule = policy.rule_outside(read)
     found = undecided(rule, rule.match.undecided_cluster(read))
-    found = found or proofs.strays(read, memory.strays, rule.settings, now)
+    found = found or strays.strays(read, memory.strays, rule.settings, now)
     return (found,) if found else ()
 
 
@@ -226,7 +226,7 @@ def to_prove(
 def strays_due(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> bool:
     """Say whether the nodes outside every pool must be asked: nobody did lately, or they are not as they should be."""
     settings = cluster_settings(rules.policy, cluster)
-    return rules.policy.covers(cluster) and proofs.strays_due(cluster, memory.strays, settings, now)
+    return rules.policy.covers(cluster) and strays.strays_due(cluster, memory.strays, settings, now)
 
 
 def proof_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> datetime | None:

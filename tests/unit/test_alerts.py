@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from shared.domain.alert import Alert
-from shared.domain.alerts import LASTS, SEVERITIES, Before, alert_id, begun, changes, news, owed, running
+from shared.domain.alerts import LASTS, SEVERITIES, Before, alert_id, changes, news, owed, running
+from shared.domain.announced import begun
 from shared.domain.budget import breaker_open
 from shared.domain.evaluate import evaluate
 from shared.domain.memory import Memory, PoolMemory
