@@ -21,6 +21,8 @@ from shared.domain.draining import (
     cordoned_for,
     drained,
     eviction,
+    held_by_budget,
+    next_node,
     uncordon,
 )
 from shared.domain.handover import PDB_BLOCKED, PODS_RETURN
@@ -55,19 +57,22 @@ def uncordon_all(look: Look, read: Cluster, rules: Rulebook, replacement: Replac
         if isinstance(hosts, Unreadable):
             return hosts
         ours = [host.name for host in hosts if cordoned_for(host) == replacement.id]
-        left, failed = _patched(look, api, [uncordon(name) for name in ours])
+        done, failed = _patched(look, api, {name: uncordon(name) for name in ours})
+        left = len(ours) - len(done)
         later = Unreadable(UNCORDONING, f"{left} nodes are still cordoned.", look.ports.timing.poll)
         return failed or (later if left else None)
 
 
 def _patched(
-    look: Look, api: KubernetesApi, patches: list[tuple[str, Mapping[str, Any]]]
-) -> tuple[int, Unreadable | None]:
-    """Patch some nodes, so many as one look does; return how many are left, and why one was refused."""
-    sent = patches[:CORDONED_AT_ONCE]
+    look: Look, api: KubernetesApi, patches: Mapping[str, tuple[str, Mapping[str, Any]]]
+) -> tuple[tuple[str, ...], Unreadable | None]:
+    """Patch some nodes, by name, so many as one look does; return which were, and why one was refused."""
+    sent = tuple(patches)[:CORDONED_AT_ONCE]
     look.hold.check()
-    failed = [why for answer in api.send("PATCH", sent) if (why := _why_not(answer, "cordon nodes"))] if sent else []
-    return len(patches) - len(sent) + len(failed), failed[0] if failed else None
+    answers = api.send("PATCH", [patches[name] for name in sent]) if sent else ()
+    why = {name: _why_not(answer, "cordon nodes") for name, answer in zip(sent, answers, strict=True)}
+    failed = next((found for found in why.values() if found), None)
+    return tuple(name for name in sent if not why[name]), failed
 
 
 def _why_not(answer: Answered | Unreadable, doing: str) -> Unreadable | None:
@@ -84,8 +89,8 @@ def enter(look: Look, read: Cluster, rules: Rulebook, pool: str) -> AbstractCont
     return look.ports.kubernetes.open(read, ways - {Way.RUN_COMMAND})
 
 
-def what_is_left(api: KubernetesApi, pool: Pool) -> Drained | Unreadable:
-    """List the nodes of a pool, and the pods that keep them from being empty."""
+def what_is_left(api: KubernetesApi, pool: Pool, twin: Pool) -> Drained | Unreadable:
+    """List the nodes of a pool and its twin, the pods that keep the old ones from being empty, and who has no node."""
     hosts = read_all(api.get, NODES, read_place, "nodes")
     if isinstance(hosts, Unreadable):
         return hosts
@@ -93,7 +98,7 @@ def what_is_left(api: KubernetesApi, pool: Pool) -> Drained | Unreadable:
 
     def read(item: Mapping[str, Any]) -> Left | None:
         found = read_left(item)
-        return found if found and found.node in mine else None
+        return found if found and (found.node in mine or not found.node) else None
 
     left: list[Left] = []
     for path in pod_paths(apart(hosts, {pool.name})) if mine else ():
@@ -101,7 +106,7 @@ def what_is_left(api: KubernetesApi, pool: Pool) -> Drained | Unreadable:
         if isinstance(pods, Unreadable):
             return pods
         left += [pod for pod in pods if pod]
-    return drained(pool, hosts, left)
+    return drained(pool, twin, hosts, left)
 
 
 @dataclass(slots=True)
@@ -111,6 +116,10 @@ class _Moved:
     cordoned: tuple[str, ...] = ()
     evicted: list[str] = field(default_factory=list)
     """Pods, as `namespace/name`."""
+    workloads: set[str] = field(default_factory=set)
+    """Theirs."""
+    node: str = ""
+    """The last one of which a pod was asked to leave."""
     waiting: str = ""
     """Why the others are still there, as `Reason: message`."""
 
@@ -122,7 +131,7 @@ def drain(look: Look, remediation: Remediation, situation: Situation, action: Ac
         return ""
     if remediation.reserve(action, replacement.id) is None:
         return f"{action.pool}: {HELD}"
-    tries = {"cordon": seen.open[:CORDONED_AT_ONCE]} if seen.open else {"evict": tuple(_named(seen))}
+    tries = {"cordon": seen.open[:CORDONED_AT_ONCE]} if seen.open else {"evict": tuple(_named(seen, replacement))}
     told = fingerprint(tries)
     if told != replacement.recorded:
         record(look, replacement, Part.DRAINS, **tries)
@@ -136,8 +145,10 @@ def drain(look: Look, remediation: Remediation, situation: Situation, action: Ac
     return f"{action.pool}: cordoned {len(moved.cordoned)} nodes, evicted {len(moved.evicted)} pods"
 
 
-def _named(seen: Drained) -> list[str]:
-    return [f"{pod.namespace}/{pod.name}" for batch in batches(seen.to_evict) for pod in batch]
+def _named(seen: Drained, replacement: Replacement) -> list[str]:
+    # In one order, whoever's turn it is: the same attempt is recorded once.
+    tried = batches(seen.to_evict, replacement.turn)
+    return sorted(f"{pod.namespace}/{pod.name}" for batch in tried for pod in batch)
 
 
 def _move(look: Look, situation: Situation, replacement: Replacement, seen: Drained) -> _Moved:
@@ -145,22 +156,23 @@ def _move(look: Look, situation: Situation, replacement: Replacement, seen: Drai
         if isinstance(api, Unreadable):
             return _Moved(waiting=f"{api.reason}: {api.message}")
         if seen.open:
-            left, failed = _patched(look, api, [cordon(name, replacement.id) for name in seen.open])
-            waiting = f"{failed.reason}: {failed.message}" if failed else ""
+            done, failed = _patched(look, api, {name: cordon(name, replacement.id) for name in seen.open})
             # Of those that were refused the next look sees that they are open.
-            return _Moved(() if left == len(seen.open) else seen.open[:CORDONED_AT_ONCE], waiting=waiting)
-        return _evict(look, api, seen)
+            return _Moved(done, waiting=f"{failed.reason}: {failed.message}" if failed else "")
+        return _evict(look, api, seen, replacement.turn)
 
 
-def _evict(look: Look, api: KubernetesApi, seen: Drained) -> _Moved:
+def _evict(look: Look, api: KubernetesApi, seen: Drained, first: str) -> _Moved:
     """Evict the pods of one node; of the next one only if no budget lets any of this one go."""
     moved, held, other = _Moved(), set[str](), ""
-    for batch in batches(seen.to_evict):
+    for batch in batches(seen.to_evict, first):
         look.hold.check()
+        moved.node = batch[0].node
         for pod, answer in zip(batch, api.send("POST", [eviction(pod) for pod in batch]), strict=True):
             if not (why := _why_not(answer, "evict pods")):
                 moved.evicted.append(f"{pod.namespace}/{pod.name}")
-            elif isinstance(answer, Answered) and answer.status == 429:
+                moved.workloads.add(pod.workload)
+            elif isinstance(answer, Answered) and held_by_budget(answer):
                 held.add(pod.workload)
             else:
                 other = f"{why.reason}: {pod.workload}: {why.message}"
@@ -181,17 +193,21 @@ def _remember_moved(look: Look, situation: Situation, seen: Drained, moved: _Mov
     found = replace(
         replacement,
         moved=now if went else replacement.moved,
-        waiting=moved.waiting or ("" if went else _returned(seen)),
+        waiting=moved.waiting or ("" if went else _returned(seen, replacement)),
         # A pod that was evicted a moment ago may let the next one go as soon as it is back.
         not_before=None if went else now + max(situation.slow_poll, min(now - replacement.moved, situation.idle_poll)),
         least=-1 if moved.cordoned else count if fewer else replacement.least,
+        # Whose pods come back, or don't go, does not keep those of the other nodes.
+        turn=moved.node if went else next_node(seen.to_evict, moved.node),
+        evicted=tuple(sorted(moved.workloads)),
         recorded=told,
     )
     look.hold.save(replace(look.memory, replacement=found))
 
 
-def _returned(seen: Drained) -> str:
-    names = sorted({pod.workload for pod in seen.to_evict})
+def _returned(seen: Drained, replacement: Replacement) -> str:
+    there = {pod.workload for pod in seen.to_evict}
+    names = sorted(there.intersection(replacement.evicted) or there)
     more = " ..." if len(names) > SHOWN else ""
     return (
         f"{PODS_RETURN}: Evicted pods come back to cordoned nodes, as those do that tolerate every taint: "

@@ -12,8 +12,8 @@ from shared.domain.arm_errors import ABORTED
 from shared.domain.bodies import Part
 from shared.domain.checks import TWIN_GONE
 from shared.domain.giving_up import hopeless, step_under_way
-from shared.domain.handover import IN_ORDER, stage_of
-from shared.domain.memory import Replacement, Stage
+from shared.domain.handover import IN_ORDER, stage_of, twin_under_way
+from shared.domain.memory import WHATEVER, Replacement, Stage
 from shared.domain.model import Cluster, ClusterRead, Unreadable
 from shared.domain.parts import done
 from shared.domain.planned import Action, Plan
@@ -22,6 +22,7 @@ from shared.domain.situation import Situation
 from shared.domain.waits import waits
 from shared.emptying import HELD, UNCORDONING, enter, uncordon_all, what_is_left
 from shared.look import Look
+from shared.observing import GONE_SURE
 from shared.remediation import Remediation
 from shared.restoring import forgotten, record
 
@@ -37,11 +38,28 @@ def settle(look: Look, read: ClusterRead, rules: Rulebook) -> None:
     if replacement is None or look.memory.operation or not isinstance(read, Cluster):
         return
     if all(pool.name != replacement.pool for pool in read.pools):
-        record(look, replacement, Part.ENDED, message=f"{replacement.pool} is gone.")
-        look.hold.save(done(look.memory))
-        _give_place_back(look)
-    elif replacement.ends:
+        _gone(look, replacement)
+        return
+    if replacement.missed:
+        replacement = replace(replacement, missed=None)
+        look.hold.save(replace(look.memory, replacement=replacement))
+    if replacement.ends:
         _give_up(look, read, rules, replacement)
+
+
+def _gone(look: Look, replacement: Replacement) -> None:
+    """End a replacement whose pool somebody deleted: believed when looks have not seen it for a while.
+
+    A list that lacks it once would leave its nodes cordoned, with nobody who remembers that.
+    """
+    now = look.ports.clock.now()
+    missed = replacement.missed or now
+    if now - missed < GONE_SURE:
+        look.hold.save(replace(look.memory, replacement=replace(replacement, missed=missed)))
+        return
+    record(look, replacement, Part.ENDED, message=f"{replacement.pool} is gone.")
+    look.hold.save(done(look.memory))
+    _give_place_back(look)
 
 
 def _give_up(look: Look, read: Cluster, rules: Rulebook, replacement: Replacement) -> None:
@@ -60,7 +78,7 @@ def _give_up(look: Look, read: Cluster, rules: Rulebook, replacement: Replacemen
     reason, before = replacement.ends.partition(": ")[0], replace(look.memory.pool(pool.name), ended=now)
     if reason in (ABORTED, TWIN_GONE):
         # Somebody stopped it: it is left alone until somebody lets it go on, and a finding says so.
-        after = replace(before, blocked=said, blocked_on=pool.configuration, blocked_reason=reason)
+        after = replace(before, blocked=said, blocked_on=WHATEVER, blocked_reason=reason)
     else:
         # What people have decided, or changed, is judged anew; who sees the finding does not see that a twin stays.
         after = replace(before, not_before=now + PAUSE, waiting=f"{reason}: {said}")
@@ -91,10 +109,11 @@ def _give_place_back(look: Look) -> None:
 def at_nodes(look: Look, situation: Situation) -> Situation:
     """Return the situation with what is left on the old pool's nodes, where nothing else keeps a replacement."""
     step = step_under_way(situation)
-    if step is None or waits(situation, step):
+    twin = twin_under_way(situation)
+    if step is None or twin is None or waits(situation, step):
         return situation
     with enter(look, situation.cluster, situation.rules, step.pool.name) as api:
-        seen = api if isinstance(api, Unreadable) else what_is_left(api, step.pool)
+        seen = api if isinstance(api, Unreadable) else what_is_left(api, step.pool, twin)
     return replace(situation, drained=seen)
 
 

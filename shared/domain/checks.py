@@ -156,7 +156,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 def remediation(subject: Subject) -> Finding | None:
     """Say that an earlier attempt failed."""
     memory = subject.memory
-    still = memory.blocked and memory.blocked_on == subject.pool.configuration
+    still = memory.blocks(subject.pool)
     blocked = (memory.blocked if still else "") or memory.refused
     switched = subject.pool.enable_fips is subject.required and subject.pool.provisioning_state == "Succeeded"
     if not blocked or (switched and not target_os_sku(subject)):

@@ -9,8 +9,11 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
+from shared.domain.api_server import Answered
+from shared.domain.demands import NO_DEMAND, Demand
 from shared.domain.model import Pool
-from shared.domain.workloads import Place
+from shared.domain.taints import Toleration, of_pool, tolerated
+from shared.domain.workloads import SHOWN, Place
 
 CORDON = "fipswarden/cordoned-for"
 """The label of nodes that we cordoned, with the replacement's id: no other node is ever uncordoned."""
@@ -36,10 +39,13 @@ class Left:
     name: str
     uid: str
     node: str
+    """Empty: it waits for one."""
     workload: str
     """Its controller, or itself, as `namespace/kind/name`."""
     going: bool
     """It is being deleted already."""
+    demand: Demand = NO_DEMAND
+    tolerations: tuple[Toleration, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,10 @@ class Drained:
     """Pods that are still there, in the order of their nodes."""
     unseen: int = 0
     """Nodes that ARM counts and Kubernetes does not show as the pool's: nobody knows what runs on them."""
+    unfit: str = ""
+    """Why nodes of the twin take no pods, or are not there; empty if all that ARM counts do."""
+    pending: tuple[str, ...] = ()
+    """Workloads with pods that have no node, and would run on the pool's if it took any."""
 
     @property
     def to_evict(self) -> tuple[Left, ...]:
@@ -61,25 +71,61 @@ class Drained:
     @property
     def empty(self) -> bool:
         """Say whether nothing of the old pool would be lost."""
-        return not self.open and not self.left and not self.unseen
+        return not (self.open or self.left or self.unseen or self.unfit or self.pending)
 
 
-def drained(pool: Pool, hosts: Collection[Place], pods: Collection[Left]) -> Drained:
+def drained(pool: Pool, twin: Pool, hosts: Collection[Place], pods: Collection[Left]) -> Drained:
     """Return what is left of a pool; nodes are its own by their label, and no fewer than ARM counts."""
     mine = {host.name: host for host in hosts if host.pool == pool.name}
     left = sorted((pod for pod in pods if pod.node in mine), key=lambda pod: (pod.node, pod.namespace, pod.name))
     to_cordon = tuple(sorted(host.name for host in mine.values() if not host.cordoned))
     # Where ARM gives no count, one more may be there than is seen.
     counted = len(mine) + 1 if pool.count is None else pool.count
-    return Drained(to_cordon, tuple(left), max(counted - len(mine), 0))
+    pending = {pod.workload for pod in pods if _would_run(pod, pool, mine.values())}
+    unseen = max(counted - len(mine), 0)
+    return Drained(to_cordon, tuple(left), unseen, _unfit(twin, hosts), tuple(sorted(pending)))
 
 
-def batches(pods: Sequence[Left]) -> Iterator[tuple[Left, ...]]:
-    """Yield what is evicted together: the pods of one node, so that the rest of a workload stays where it is."""
-    for number, (_, of_node) in enumerate(groupby(pods, key=lambda pod: pod.node)):
+def _would_run(pod: Left, pool: Pool, mine: Collection[Place]) -> bool:
+    """Say whether a pod waits for a node, and the pool's would do, as far as labels and taints go."""
+    if pod.node or pod.going or not tolerated(of_pool(pool), pod.tolerations):
+        return False
+    return any(pod.demand.met_by(host) for host in mine)
+
+
+def _unfit(twin: Pool, hosts: Collection[Place]) -> str:
+    """Say why not every node that ARM counts of a twin takes the pods of its pool."""
+    mine = sorted((host for host in hosts if host.pool == twin.name), key=lambda host: host.name)
+    why = [f"{host.name} {said}" for host in mine if (said := _takes_none(twin, host))]
+    if twin.count is None or len(mine) < twin.count:
+        why.append(f"Kubernetes shows {len(mine)} nodes of {'unknown' if twin.count is None else twin.count}")
+    return f"{', '.join(why[:SHOWN])}{' ...' if len(why) > SHOWN else ''}"
+
+
+def _takes_none(twin: Pool, host: Place) -> str:
+    if not host.ready:
+        return "is not ready"
+    if host.cordoned:
+        return "is cordoned"
+    others = [str(taint) for taint in host.taints if taint not in of_pool(twin)]
+    return f"has taint {', '.join(others)}" if others else ""
+
+
+def batches(pods: Sequence[Left], first: str = "") -> Iterator[tuple[Left, ...]]:
+    """Yield what is evicted together: the pods of one node, so that the rest of a workload stays where it is.
+
+    Pods come in the order of their nodes, `first` is the node to begin with: the next one if it has none any more.
+    """
+    ordered = [*(pod for pod in pods if pod.node >= first), *(pod for pod in pods if pod.node < first)]
+    for number, (_, of_node) in enumerate(groupby(ordered, key=lambda pod: pod.node)):
         if number == NODES_TRIED:
             return
         yield tuple(of_node)[:EVICTED_AT_ONCE]
+
+
+def next_node(pods: Sequence[Left], node: str) -> str:
+    """Return the node whose turn comes after another one's; empty if that was the last: the first one's again."""
+    return next((pod.node for pod in pods if pod.node > node), "")
 
 
 def cordon(host: str, replacement: str) -> tuple[str, Json]:
@@ -90,6 +136,17 @@ def cordon(host: str, replacement: str) -> tuple[str, Json]:
 def uncordon(host: str) -> tuple[str, Json]:
     """Return path and merge patch that take back what `cordon` did."""
     return _node(host), {"metadata": {"labels": {CORDON: None}}, "spec": {"unschedulable": None}}
+
+
+def held_by_budget(answer: Answered) -> bool:
+    """Say whether a pod disruption budget refused an eviction: an API server with too much to do says 429 as well.
+
+    A budget is the cause `DisruptionBudget` of the refusal (Kubernetes, registry/core/pod/storage/eviction.go).
+    """
+    details = answer.body.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    named = [each.get("reason") for each in causes if isinstance(each, dict)] if isinstance(causes, list) else []
+    return answer.status == 429 and "DisruptionBudget" in named
 
 
 def _node(name: str) -> str:

@@ -16,6 +16,7 @@ from shared.domain.steps import UNFINISHED, Step
 from shared.domain.throttle import paced
 from shared.domain.twins import TAG, differing, impossible, made_for, twin_of
 from shared.domain.wait import Wait
+from shared.domain.workloads import SHOWN
 
 TIED = "TiedToPool"
 """The reason of pods that can run in no other pool."""
@@ -35,6 +36,12 @@ def under_way(situation: Situation, step: Step) -> bool:
     return replacement is not None and step.kind is ActionKind.REPLACE and step.pool.name == replacement.pool
 
 
+def twin_under_way(situation: Situation) -> Pool | None:
+    """Return the pool that bears the name of the twin of the replacement that has begun."""
+    replacement = situation.memory.replacement
+    return next((one for one in situation.cluster.pools if replacement and one.name == replacement.twin), None)
+
+
 def no_twin(situation: Situation, step: Step) -> Wait | None:
     """Why a pool can't be replaced, or not by the pool that bears the name of its twin."""
     twin = twin_of(situation.cluster, step.pool.name)
@@ -47,16 +54,21 @@ def no_twin(situation: Situation, step: Step) -> Wait | None:
             f"To have it replaced once more, take the tag `{TAG}` off {twin.name}."
         )
         return Wait("ReplacedBefore", message)
-    return _unlike(step.pool, twin)
+    return _unlike(step, twin)
 
 
-def _unlike(pool: Pool, twin: Pool) -> Wait | None:
-    """Why a pool is not, or not any more, what its twin is made as."""
+def _unlike(step: Step, twin: Pool) -> Wait | None:
+    """Why a pool is not, or not any more, what the twin of a step is made as, and people agreed to."""
+    pool, os_sku = step.pool, str(step.changes.get("osSKU", ""))
     if twin.provisioning_state in UNFINISHED:
         message = f"AKS left its twin {twin.name} in {twin.provisioning_state}: delete it, or mend it."
         return Wait("TwinUnfinished", message)
     if differs := differing(pool, twin):
         message = f"{twin.name} is not set as {pool.name} is: {', '.join(differs)}. Delete it, or mend it."
+        return Wait("TwinDiffers", message)
+    if twin.os_sku.lower() != os_sku.lower():
+        asked = f"one with {os_sku} is asked for now" if os_sku else "no OS SKU is known any more that could have FIPS"
+        message = f"{twin.name} has OS SKU {twin.os_sku}, and {asked}: delete it, or set the policy's `os_sku` to that."
         return Wait("TwinDiffers", message)
     return None
 
@@ -85,7 +97,10 @@ def changed(situation: Situation, step: Step) -> Wait | None:
     replacement = situation.memory.replacement
     if replacement is None or replacement.configuration == step.pool.configuration:
         return None
-    message = f"Somebody changed {step.pool.name} while it was being replaced: it is judged, and agreed to, anew."
+    message = (
+        f"{step.pool.name} was changed while it was being replaced, by somebody or by an upgrade: it is judged, and "
+        "agreed to, anew."
+    )
     return Wait(POOL_CHANGED, message, situation.poll)
 
 
@@ -111,15 +126,14 @@ def stopped(situation: Situation, _: Step) -> Wait | None:
 
 def unproven_twin(situation: Situation, step: Step) -> Wait | None:
     """Whether the twin can take the place of its pool: ours, set as it is, with nodes, and proven."""
-    replacement = situation.memory.replacement
-    twin = next((one for one in situation.cluster.pools if replacement and one.name == replacement.twin), None)
+    replacement, twin = situation.memory.replacement, twin_under_way(situation)
     if replacement is None or twin is None:
         message = f"The twin of {step.pool.name} was deleted while that was being replaced."
         return Wait(TWIN_GONE, message, situation.poll)
     if made_for(twin) != (replacement.pool, replacement.id):
         message = f"{twin.name} does not carry the tag `{TAG}` of this replacement: another pool may have its name now."
         return Wait("TwinNotOurs", message, situation.idle_poll)
-    if wait := _unlike(step.pool, twin):
+    if wait := _unlike(step, twin):
         return wait
     if twin.stopped:
         return Wait("TwinStopped", f"{twin.name} is stopped: start it, so that it takes pods and can be proven.")
@@ -140,15 +154,32 @@ def undrained(situation: Situation, step: Step) -> Wait | None:
         return refused_before(situation)
     if isinstance(seen, Unreadable):
         return Wait(seen.reason, seen.message, seen.retry_after or situation.idle_poll)
+    if seen and seen.unfit:
+        message = f"The twin has to take the pods of {step.pool.name}, and not all of its nodes do: {seen.unfit}."
+        return Wait("TwinNotReady", message, situation.slow_poll)
+    if seen and seen.pending:
+        more = " ..." if len(seen.pending) > SHOWN else ""
+        message = (
+            f"Pods that {step.pool.name} would take have no node: {', '.join(seen.pending[:SHOWN])}{more}. Make room "
+            f"for them elsewhere, such as by more nodes of the twin, or abort, which uncordons {step.pool.name}."
+        )
+        return Wait("PodsPending", message, max(situation.slow_poll, _ever_less_often(situation)))
     if seen is None or seen.open or seen.to_evict:
         return None
     if seen.left:
-        return Wait("PodsLeaving", f"{len(seen.left)} evicted pods have not ended yet.", situation.poll)
+        message = f"{len(seen.left)} evicted pods have not ended yet."
+        return Wait("PodsLeaving", message, max(situation.poll, _ever_less_often(situation)))
     if seen.unseen:
         counted = "gives no number of nodes" if step.pool.count is None else f"counts {step.pool.count} nodes"
         message = f"ARM {counted}, and {seen.unseen} more than Kubernetes shows may be there: nobody sees their pods."
         return Wait("NodesUnseen", message, situation.slow_poll)
     return None
+
+
+def _ever_less_often(situation: Situation) -> timedelta:
+    """Return how soon to read everything again that has not changed since a replacement went on."""
+    replacement = situation.memory.replacement
+    return min(situation.now - replacement.moved, situation.idle_poll) if replacement else situation.poll
 
 
 def refused_before(situation: Situation) -> Wait | None:

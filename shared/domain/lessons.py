@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from shared.domain.arm_errors import ABORTED, CANCELED, LASTING, PREEMPTED, ArmError, classify_end
 from shared.domain.budget import Budget
 from shared.domain.checks import CONTEST
-from shared.domain.memory import PoolMemory
+from shared.domain.memory import WHATEVER, PoolMemory
 from shared.domain.model import Pool
 from shared.domain.operation import Operation, OutcomeState, Refused
 from shared.domain.pace import pace_of
@@ -61,7 +61,9 @@ def after_failure(remembered: PoolMemory, operation: Operation, pool: Pool, now:
     if operation.aborted:
         left = _left(operation) or " Some nodes may have the new image."
         said = f"The operation ({words}) was aborted, as {operation.aborted} asked.{left}"
-        return replace(found, blocked=said, blocked_on=pool.configuration, blocked_reason=ABORTED)
+        # A pool whose replacement somebody stopped is left alone, whatever else is changed on it.
+        on = WHATEVER if operation.method is Method.CREATE else pool.configuration
+        return replace(found, blocked=said, blocked_on=on, blocked_reason=ABORTED)
     said = f"The operation ({words}) ended as {operation.outcome}. {error.message}".strip() + _left(operation)
     if error.reason == PREEMPTED and error.retry_after:
         return replace(found, not_before=now + error.retry_after, waiting=f"{PREEMPTED}: {said}")

@@ -5,9 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from shared.domain.model import Pool
 from shared.domain.operation import Operation
 from shared.domain.proven import Probing, Proof, Strays
 from shared.domain.workloads import Workloads
+
+WHATEVER = "whatever it is"
+"""In place of a configuration: any is meant."""
 
 
 class Stage(StrEnum):
@@ -41,10 +45,16 @@ class Replacement:
     least: int = -1
     """The fewest pods that were to be evicted since nodes were cordoned: more or as many again have come back; -1: none
     was counted."""
+    turn: str = ""
+    """The node that evictions begin with; empty: the first one."""
+    evicted: tuple[str, ...] = ()
+    """The workloads of which the last evictions took pods."""
     recorded: str = ""
     """Fingerprint of the last record of a drain: the same attempt is not recorded again."""
     ends: str = ""
     """Why it is given up, as `Reason: message`; empty if it goes on."""
+    missed: datetime | None = None
+    """When a look first did not see the old pool any more; None if it is there."""
     configuration: str = ""
     """The old pool's configuration, as it was judged when this began: another one is another pool."""
 
@@ -59,7 +69,7 @@ class PoolMemory:
     blocked: str = ""
     """Why the product does not try again by itself; empty if it may."""
     blocked_on: str = ""
-    """The pool's configuration when it was blocked: another one clears the block."""
+    """The pool's configuration when it was blocked: another one clears the block; `WHATEVER`: none does."""
     blocked_reason: str = ""
     """CamelCase code of what it failed for; empty in rows of versions that did not say so."""
     resume: str = ""
@@ -95,6 +105,10 @@ class PoolMemory:
     """How many nodes of it the last list of the nodes showed, though ARM calls it empty or stopped."""
     replaced: str = ""
     """Of a twin whose work is done: the id of the replacement that it was made by."""
+
+    def blocks(self, pool: Pool) -> bool:
+        """Say whether a pool, as it is, is left alone until a person lets it go on."""
+        return bool(self.blocked) and self.blocked_on in (WHATEVER, pool.configuration)
 
 
 @dataclass(frozen=True, slots=True)

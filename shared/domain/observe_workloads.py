@@ -18,6 +18,7 @@ from shared.domain.demands import NO_DEMAND, read_demand
 from shared.domain.draining import Left
 from shared.domain.observe import read_node
 from shared.domain.probes import NAMESPACES
+from shared.domain.taints import read_taints, read_tolerations
 from shared.domain.workloads import Place, PodUse
 
 VOLUMES = "/api/v1/persistentvolumes"
@@ -86,9 +87,15 @@ class Surroundings:
 def read_place(item: Mapping[str, Any]) -> Place:
     """Read a node; raises ValueError without a name."""
     node = read_node(item)
-    labels = _dict(_dict(item.get("metadata")).get("labels"))
-    cordoned = _dict(item.get("spec")).get("unschedulable") is True
-    return Place(node.name, node.pool, {str(key): str(value) for key, value in labels.items()}, cordoned)
+    labels, spec = _dict(_dict(item.get("metadata")).get("labels")), _dict(item.get("spec"))
+    return Place(
+        name=node.name,
+        pool=node.pool,
+        labels={str(key): str(value) for key, value in labels.items()},
+        cordoned=spec.get("unschedulable") is True,
+        ready=node.ready,
+        taints=read_taints(spec),
+    )
 
 
 def read_volume(item: Mapping[str, Any], classes: Mapping[str, Kind | None]) -> tuple[str, Kind | None]:
@@ -211,10 +218,15 @@ def _of_aks(item: Mapping[str, Any], kind: str) -> bool:
 
 
 def read_left(item: Mapping[str, Any]) -> Left | None:
-    """Read a pod that keeps a node from being empty; None for those of DaemonSets, static ones and ended ones."""
+    """Read a pod that keeps a node from being empty, or has none; None if it stays with its node, or has ended.
+
+    Those of DaemonSets and static ones stay. One with `schedulingGates` is not to get a node yet.
+    """
     metadata, spec = _dict(item.get("metadata")), _dict(item.get("spec"))
     owner, ended = _owner(item), _dict(item.get("status")).get("phase") in ("Succeeded", "Failed")
     if ended or owner.get("kind") == "DaemonSet" or _MIRROR in _dict(metadata.get("annotations")):
+        return None
+    if spec.get("schedulingGates") and not spec.get("nodeName"):
         return None
     return Left(
         namespace=_namespace(item),
@@ -223,6 +235,8 @@ def read_left(item: Mapping[str, Any]) -> Left | None:
         node=str(spec.get("nodeName") or ""),
         workload=_workload(item, owner),
         going=bool(metadata.get("deletionTimestamp")),
+        demand=read_demand(spec),
+        tolerations=read_tolerations(spec),
     )
 
 

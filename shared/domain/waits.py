@@ -18,6 +18,7 @@ from shared.domain.handover import (
     unproven_twin,
 )
 from shared.domain.legible import illegible
+from shared.domain.memory import WHATEVER
 from shared.domain.model import Cluster, ComplianceState, Mode
 from shared.domain.operation import AT_REST
 from shared.domain.planned import ActionKind, Notice
@@ -95,9 +96,9 @@ def _impossible(situation: Situation, step: Step) -> Wait | None:
     if situation.cluster.stopped or pool.stopped:
         return Wait("Stopped", "A stopped cluster or pool can't be updated: start it, or delete it.")
     unblock = f"`fipswarden unblock {situation.cluster.id} {pool.name}`"
-    if remembered.blocked and remembered.blocked_on == pool.configuration:
-        message = f"{remembered.blocked} It is tried again after {unblock}, or when the pool's configuration changes."
-        return Wait("Blocked", message)
+    if remembered.blocks(pool):
+        or_else = "" if remembered.blocked_on == WHATEVER else ", or when the pool's configuration changes"
+        return Wait("Blocked", f"{remembered.blocked} It is tried again after {unblock}{or_else}.")
     if pool.provisioning_state in UNFINISHED and not remembered.resume:
         state = pool.provisioning_state
         return Wait(f"Provisioning{state}", f"AKS left it in {state}: mend why; {unblock} lets one PUT resume it.")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.demands import NO_DEMAND, Demand, Labelled, as_twin
 from shared.domain.demands import tied as is_tied
+from shared.domain.taints import Taint
 
 SHOWN = 10
 """How many names are kept and shown."""
@@ -87,6 +88,9 @@ class Place:
     labels: Mapping[str, str]
     cordoned: bool = False
     """`spec.unschedulable`, whoever set it."""
+    ready: bool = True
+    taints: tuple[Taint, ...] = ()
+    """Those that keep pods away."""
 
 
 def unread(at: datetime, message: str, *, passing: bool) -> Workloads:

@@ -16,18 +16,20 @@ from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from tests.builders import exemption
-from tests.protocol.lab import CLUSTER, ruled
+from tests.protocol.lab import CLUSTER, Tap, ruled
 from tests.scenario.replacing import (
     DAY,
     HOUR,
     MINUTE,
     NAMED,
+    PROVEN,
     REPLACES,
     SETTINGS,
     Replacing,
     evictions,
     half_way,
     proving,
+    stuck_told,
     writes,
 )
 
@@ -101,6 +103,30 @@ def disagrees(lab: Replacing) -> None:
     lab.nodes("oldf")[0].fips_label = False
 
 
+def cordons(lab: Replacing) -> None:
+    """Somebody cordons the twin's nodes."""
+    for node in lab.nodes("oldf"):
+        node.unschedulable = True
+
+
+def loses_touch(lab: Replacing) -> None:
+    """The kubelets of the twin's nodes don't answer any more."""
+    for node in lab.nodes("oldf"):
+        node.ready = False
+
+
+def loses_one(lab: Replacing) -> None:
+    """One of the twin's nodes is gone, and ARM counts it."""
+    lab.nodes("oldf")[1].ready = False
+    lab.nodes("oldf")[1].labels |= {"agentpool": None, "kubernetes.azure.com/agentpool": None}
+
+
+def asks_for_more(lab: Replacing) -> None:
+    """Somebody wants more pods than the twin has room for."""
+    kube.add_workload(lab.cluster, "many", replicas=200)
+    pods.look_again(lab.cluster)
+
+
 GIVEN_UP = {
     "PoolChanged": sets("old", maxPods=50),
     "ModeDoesNotAct": rules("mode: audit\nstrategy: replace\n"),
@@ -115,6 +141,8 @@ WAITS = {
     "TwinStopped": stops,
     "TwinEmpty": lambda lab: lab.scale("oldf", 0),
     "TwinNotProven": disagrees,
+    "TwinNotReady": cordons,
+    "PodsPending": asks_for_more,
     "ApprovalMissing": rules(APPROVES),
     "OutsideWindow": rules(f'{REPLACES}windows: [{{days: [Sunday], start: "08:00", length: 15m}}]\n'),
     "BudgetExhausted": loses_its_place,
@@ -174,7 +202,11 @@ def test_what_nobody_wants_any_more_or_is_another_pool_now_is_given_up_and_told(
 
 
 @pytest.mark.parametrize(
-    "reason", ["TwinDiffers", "TwinStopped", "TwinEmpty", "ApprovalMissing", "WorkloadsUnreadable"]
+    "reason",
+    [
+        *("TwinDiffers", "TwinStopped", "TwinEmpty", "TwinNotReady", "PodsPending"),
+        *("ApprovalMissing", "WorkloadsUnreadable"),
+    ],
 )
 def test_nothing_more_is_evicted_either(reason: str) -> None:
     lab = half_way()
@@ -183,6 +215,41 @@ def test_nothing_more_is_evicted_either(reason: str) -> None:
         WAITS[reason](lab)
     lab.look(lasting=HOUR)
     assert (lab.waits(pool="old"), evictions(lab)) == (reason, sent)
+
+
+@pytest.mark.parametrize("mode", ["User", "System"])
+@pytest.mark.parametrize("happens", [cordons, loses_touch, loses_one])
+def test_a_proven_twin_that_can_take_no_pods_is_no_successor(happens: Change, mode: str) -> None:
+    lab = Replacing.made(pods=False, mode=mode)
+    with lab.world.entered():
+        kube.add_workload(lab.cluster, "web", replicas=30)
+    lab.event()
+    lab.until(lambda: proving(lab) and lab.verdict(pool="oldf") == PROVEN)
+    with lab.world.entered():
+        happens(lab)
+    lab.look(lasting=3 * HOUR)
+    assert (evictions(lab), set(lab.pools)) == (0, {"old", "oldf"})
+    lab.assert_kept()
+    assert lab.waits(pool="old") in ("TwinNotReady", "TwinNotProven")
+    assert stuck_told(lab) == 1
+
+
+def test_a_pool_whose_pods_have_found_no_room_elsewhere_is_not_deleted() -> None:
+    lab = Replacing.made(
+        pods=False, maxPods=30, count=3, enableAutoScaling=False, minCount=None, maxCount=None, nodeTaints=None
+    )
+    with lab.world.entered():
+        kube.add_workload(lab.cluster, "web", replicas=80)
+    lab.event()
+    lab.until(lambda: proving(lab) and lab.verdict(pool="oldf") == PROVEN)
+    lab.scale("oldf", 1)
+    lab.look(lasting=3 * HOUR)
+    assert (lab.waits(pool="old"), set(lab.pools)) == ("PodsPending", {"old", "oldf"})
+    assert "default/ReplicaSet/web" in lab.deferral(pool="old").message
+    assert stuck_told(lab) == 1
+    lab.scale("oldf", 3)
+    lab.passes(HOUR)
+    lab.assert_replaced()
 
 
 def test_a_workload_that_would_not_bear_it_is_found_though_it_came_later() -> None:
@@ -278,6 +345,55 @@ def test_what_a_policy_has_ended_goes_on_by_itself_once_a_policy_asks_for_it_aga
     lab.policies.rules = ruled(REPLACES)
     lab.look(lasting=30 * MINUTE)
     assert (lab.waits(pool="old"), set(lab.pools)) == ("ModeDoesNotAct", {"old", "oldf"}), "it may change back"
+    lab.passes(2 * HOUR)
+    lab.assert_replaced()
+
+
+def test_a_twin_with_another_os_sku_than_people_are_asked_about_is_not_gone_on_with() -> None:
+    lab = half_way(rules=APPROVES, agreed=True)
+    lab.ask(RequestKind.ABORT, "old")
+    lab.passes(MINUTE)
+    lab.policies.rules = ruled(f"{APPROVES}os_sku: Ubuntu2204\n")
+    lab.ask(RequestKind.UNBLOCK, "old")
+    lab.passes(2 * HOUR)
+    assert (lab.waits(pool="old"), lab.replacement) == ("TwinDiffers", None)
+    assert "oldf has OS SKU AzureLinux3, and one with Ubuntu2204 is asked for" in lab.deferral(pool="old").message
+    lab.policies.rules = ruled(APPROVES)
+    lab.look(lasting=HOUR)
+    lab.says_yes()
+    lab.look(lasting=HOUR)
+    lab.assert_replaced()
+
+
+@pytest.mark.parametrize("happens", [rules(f"{REPLACES}os_sku: Ubuntu2204\n"), sets("oldf", osSKU="Ubuntu2204")])
+def test_an_os_sku_that_changes_in_the_middle_stops_it(happens: Change) -> None:
+    lab = half_way()
+    sent = evictions(lab)
+    with lab.world.entered():
+        happens(lab)
+    lab.look(lasting=2 * HOUR)
+    assert (lab.waits(pool="old"), evictions(lab), set(lab.pools)) == ("TwinDiffers", sent, {"old", "oldf"})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"orchestratorVersion": "1.33.9"}, {"upgradeSettings": {"maxSurge": "50%", "drainTimeoutInMinutes": 60}}],
+)
+def test_what_a_person_stopped_no_change_of_the_pools_sets_going_again(changes: dict[str, Any]) -> None:
+    lab = half_way()
+    lab.ask(RequestKind.ABORT, "old")
+    lab.passes(10 * MINUTE)
+    with lab.world.entered():
+        for pool in ("old", "oldf"):
+            sets(pool, **changes)(lab)
+    lab.look(lasting=3 * HOUR)
+    assert (lab.waits(pool="old"), lab.replacement) == ("Blocked", None)
+    assert lab.deferral(pool="old").message.endswith("`fipswarden unblock rg-payments/aks-payments old`.")
+    posture = lab.stored().posture
+    assert posture
+    assert "Aborted" in {found.reason for found in posture.pools[0].findings}
+    lab.assert_untouched()
+    lab.ask(RequestKind.UNBLOCK, "old")
     lab.passes(2 * HOUR)
     lab.assert_replaced()
 
@@ -411,9 +527,27 @@ def test_an_old_pool_that_somebody_deletes_is_replaced() -> None:
     with lab.world.entered():
         del lab.pools["old"]
         pods.look_again(lab.cluster)
-    lab.look(lasting=HOUR)
+    lab.look(lasting=MINUTE)
+    assert lab.replacement, "one list that lacks it is not believed"
+    lab.passes(HOUR)
     assert (list(lab.pools), lab.replacement, lab.budget.places) == (["oldf"], None, {})
     assert lab.verdict(pool="oldf") == "compliant: NodesProven"
+
+
+def test_an_old_pool_that_one_list_lacks_is_gone_on_with() -> None:
+    lab = half_way()
+    with lab.world.entered():
+        kept = lab.pools.pop("old")
+    lab.event()
+    lab.step(Tap())
+    with lab.world.entered():
+        lab.pools["old"] = kept
+        pods.look_again(lab.cluster)
+    lab.look(lasting=HOUR)
+    assert "ended" not in lab.parts()[:-1]
+    assert list(lab.pools) == ["oldf"]
+    assert writes(lab) == [("PUT", 201), ("DELETE", 202)]
+    assert (lab.replacement, lab.budget.places) == (None, {})
 
 
 def test_a_pool_that_comes_back_is_not_replaced_again_and_again() -> None:

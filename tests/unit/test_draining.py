@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from shared.domain.api_server import Answered
+from shared.domain.demands import Demand
 from shared.domain.draining import (
     CORDON,
     EVICTED_AT_ONCE,
@@ -15,9 +17,13 @@ from shared.domain.draining import (
     cordoned_for,
     drained,
     eviction,
+    held_by_budget,
+    next_node,
     uncordon,
 )
+from shared.domain.model import Pool
 from shared.domain.observe_workloads import read_left, read_place
+from shared.domain.taints import SPOT, Taint, Toleration
 from shared.domain.workloads import Place
 from tests.builders import pool
 from tests.unit.kubernetes_objects import OF_DAEMON_SET, OF_JOB, pod
@@ -25,6 +31,9 @@ from tests.unit.kubernetes_objects import OF_DAEMON_SET, OF_JOB, pod
 OLD = Place("o1", "old", {"agentpool": "old"}, cordoned=True)
 NEW = Place("n1", "oldf", {"agentpool": "oldf"})
 ONE = pool("old", count=1)
+TWIN = pool("oldf", count=1)
+TAINTED = pool("old", count=1, nodeTaints=["gpu=yes:NoSchedule", "soft:PreferNoSchedule"])
+GPU = Taint("gpu", "yes", "NoSchedule")
 
 
 def left(name: str = "web-0", node: str = "o1", **changes: Any) -> Left:
@@ -33,26 +42,26 @@ def left(name: str = "web-0", node: str = "o1", **changes: Any) -> Left:
 
 
 def test_a_pool_is_empty_when_no_node_takes_pods_and_none_is_left() -> None:
-    assert drained(ONE, [OLD, NEW], []).empty
-    assert drained(pool("old", count=0), [NEW], []).empty
-    assert not drained(ONE, [replace(OLD, cordoned=False), NEW], []).empty
-    assert not drained(ONE, [OLD, NEW], [left(going=True)]).empty
+    assert drained(ONE, TWIN, [OLD, NEW], []).empty
+    assert drained(pool("old", count=0), TWIN, [NEW], []).empty
+    assert not drained(ONE, TWIN, [replace(OLD, cordoned=False), NEW], []).empty
+    assert not drained(ONE, TWIN, [OLD, NEW], [left(going=True)]).empty
 
 
 @pytest.mark.parametrize(("count", "unseen"), [(1, 0), (0, 0), (2, 1), (3, 2), (None, 1)])
 def test_a_pool_is_not_empty_while_fewer_nodes_are_seen_than_it_has(count: int | None, unseen: int) -> None:
     """A node whose label somebody took off has pods that nobody sees."""
-    found = drained(replace(ONE, count=count), [OLD, NEW], [])
+    found = drained(replace(ONE, count=count), TWIN, [OLD, NEW], [])
     assert (found.unseen, found.empty) == (unseen, not unseen)
 
 
 def test_pods_of_other_pools_are_nobodys_business() -> None:
-    found = drained(ONE, [OLD, NEW], [left("a", "n1"), left("b"), left("c", "")])
+    found = drained(ONE, TWIN, [OLD, NEW], [left("a", "n1"), left("b"), left("c", "")])
     assert [one.name for one in found.left] == ["b"]
 
 
 def test_only_pods_that_nobody_has_told_to_go_are_evicted() -> None:
-    found = drained(ONE, [OLD, NEW], [left("a", going=True), left("b")])
+    found = drained(ONE, TWIN, [OLD, NEW], [left("a", going=True), left("b")])
     assert [one.name for one in found.to_evict] == ["b"]
 
 
@@ -62,6 +71,84 @@ def test_the_pods_of_one_node_go_together_and_not_too_many() -> None:
     assert [{one.node for one in batch} for batch in found] == [{"o1"}, {"o2"}, {"o3"}, {"o4"}]
     assert (len(found), {len(batch) for batch in found}) == (NODES_TRIED, {EVICTED_AT_ONCE})
     assert list(batches([])) == []
+
+
+def test_whose_turn_it_is_comes_first_and_then_the_others() -> None:
+    pods = [left(f"p{number}", node) for number, node in enumerate(("o1", "o1", "o3", "o4"))]
+
+    def order(first: str) -> list[str]:
+        return [batch[0].node for batch in batches(pods, first)]
+
+    assert order("") == ["o1", "o3", "o4"]
+    assert order("o2") == order("o3") == ["o3", "o4", "o1"]
+    assert order("o9") == ["o1", "o3", "o4"]
+    assert [next_node(pods, node) for node in ("o1", "o3", "o4")] == ["o3", "o4", ""]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "count", "why"),
+    [
+        ([NEW], 1, ""),
+        ([NEW, replace(NEW, name="n2", taints=(GPU,))], 2, ""),
+        ([replace(NEW, cordoned=True)], 1, "n1 is cordoned"),
+        ([replace(NEW, ready=False)], 1, "n1 is not ready"),
+        ([replace(NEW, taints=(GPU, Taint("a", "", "NoExecute")))], 1, "n1 has taint a:NoExecute"),
+        ([replace(NEW, name="n2", cordoned=True), NEW], 2, "n2 is cordoned"),
+        ([NEW], 2, "Kubernetes shows 1 nodes of 2"),
+        ([NEW], None, "Kubernetes shows 1 nodes of unknown"),
+        ([], 2, "Kubernetes shows 0 nodes of 2"),
+    ],
+)
+def test_a_twin_takes_pods_when_each_of_its_nodes_does(nodes: list[Place], count: int | None, why: str) -> None:
+    twin = pool("oldf", count=1, nodeTaints=["gpu=yes:NoSchedule"])
+    found = drained(ONE, replace(twin, count=count), [OLD, *nodes], [])
+    assert (found.unfit, found.empty) == (why, not why)
+
+
+def test_nodes_of_spot_machines_have_the_taint_of_such_whether_arm_tells_it_or_not() -> None:
+    twin = pool("oldf", count=1, scaleSetPriority="Spot")
+    assert drained(ONE, twin, [OLD, replace(NEW, taints=(SPOT,))], []).unfit == ""
+    assert drained(ONE, TWIN, [OLD, replace(NEW, taints=(SPOT,))], []).unfit
+
+
+@pytest.mark.parametrize(
+    ("old", "changes", "pending"),
+    [
+        (ONE, {}, True),
+        (ONE, {"going": True}, False),
+        (ONE, {"node": "n1"}, False),
+        (ONE, {"demand": Demand((("agentpool", "old"),))}, True),
+        (ONE, {"demand": Demand((("agentpool", "web"),))}, False),
+        (TAINTED, {}, False),
+        (TAINTED, {"tolerations": (Toleration("gpu", "Equal", "yes", "NoSchedule"),)}, True),
+        (TAINTED, {"tolerations": (Toleration("gpu", "", "yes", ""),)}, True),
+        (TAINTED, {"tolerations": (Toleration("gpu", "Equal", "no", ""),)}, False),
+        (TAINTED, {"tolerations": (Toleration("gpu", "Equal", "yes", "NoExecute"),)}, False),
+        (TAINTED, {"tolerations": (Toleration("cpu", "Exists", "", ""),)}, False),
+        (TAINTED, {"tolerations": (Toleration("", "Exists", "", ""),)}, True),
+        (TAINTED, {"tolerations": (Toleration("gpu", "Newer", "1", ""),)}, True),
+    ],
+)
+def test_pods_that_a_pool_would_take_and_that_have_no_node_are_waited_for(
+    old: Pool, changes: dict[str, Any], *, pending: bool
+) -> None:
+    found = drained(old, TWIN, [OLD, NEW], [replace(left("web-0", ""), **changes)])
+    assert found.pending == (("pay/StatefulSet/web-0",) if pending else ())
+    assert found.empty is not pending
+
+
+@pytest.mark.parametrize(
+    ("status", "details", "held"),
+    [
+        (429, {"causes": [{"reason": "DisruptionBudget", "message": "web"}]}, True),
+        (429, {"causes": [{"reason": "Other"}, "x"]}, False),
+        (429, {"retryAfterSeconds": 1}, False),
+        (429, None, False),
+        (500, {"causes": [{"reason": "DisruptionBudget"}]}, False),
+    ],
+)
+def test_only_a_budget_is_called_one(status: int, details: Any, *, held: bool) -> None:
+    assert held_by_budget(Answered(status, {"details": details})) is held
 
 
 def test_a_cordon_says_for_whom_and_is_taken_back_whole() -> None:
@@ -92,6 +179,8 @@ def test_an_eviction_means_one_pod_of_the_name_alone() -> None:
         ({"annotations": {"kubernetes.io/config.mirror": "x"}}, False),
         ({"deleting": True}, True),
         ({"node": ""}, True),
+        ({"node": "", "schedulingGates": [{"name": "later"}]}, False),
+        ({"schedulingGates": []}, True),
     ],
 )
 def test_what_keeps_a_node_from_being_empty(changes: dict[str, Any], *, stays: bool) -> None:
@@ -101,8 +190,27 @@ def test_what_keeps_a_node_from_being_empty(changes: dict[str, Any], *, stays: b
         assert found.going is ("deleting" in changes)
 
 
+def test_a_pod_that_is_left_says_what_it_asks_and_what_it_tolerates() -> None:
+    tolerations = [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}, {"operator": "Exists"}]
+    found = read_left(pod(nodeSelector={"disk": "ssd"}, tolerations=tolerations))
+    assert found
+    assert found.demand == Demand((("disk", "ssd"),))
+    assert found.tolerations == (
+        Toleration("gpu", "Exists", "", "NoSchedule"),
+        Toleration("", "Exists", "", ""),
+    )
+
+
 @pytest.mark.parametrize(("spec", "cordoned"), [({"unschedulable": True}, True), ({}, False), (None, False)])
 def test_a_node_says_whether_it_takes_pods_and_for_whom_it_was_cordoned(spec: Any, *, cordoned: bool) -> None:
     labels = {"agentpool": "old", CORDON: "abc"}
-    found = read_place({"metadata": {"name": "o1", "labels": labels}, "spec": spec})
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    found = read_place({"metadata": {"name": "o1", "labels": labels}, "spec": spec, "status": ready})
     assert (found.name, found.pool, found.cordoned, cordoned_for(found)) == ("o1", "old", cordoned, "abc")
+    assert (found.ready, found.taints) == (True, ())
+
+
+def test_a_node_says_what_keeps_pods_away() -> None:
+    taints = [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}, {"key": "soft", "effect": "PreferNoSchedule"}]
+    found = read_place({"metadata": {"name": "n1"}, "spec": {"taints": [*taints, "x"]}})
+    assert (found.ready, found.taints) == (False, (GPU,))

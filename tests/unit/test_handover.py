@@ -22,7 +22,7 @@ from shared.domain.planned import ActionKind, Method
 from shared.domain.policy import Disruption
 from shared.domain.proven import Proof
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import Fips, Notice, ProofSettings, Risk, Strategy, WorkloadSettings
+from shared.domain.settings import Fips, Notice, OsSku, ProofSettings, Risk, Strategy, WorkloadSettings
 from shared.domain.situation import Situation
 from shared.domain.steps import due
 from shared.domain.workloads import unread
@@ -44,7 +44,7 @@ from tests.builders import (
     workloads,
 )
 
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SLOW, IDLE = 4 * POLL, 20 * POLL
 ID = "0123456789abcdef0123456789abcdef"
 REPLACING = book(strategy=Strategy.REPLACE)
@@ -122,6 +122,17 @@ ROWS: dict[str, list[Row]] = {
         Row(None, cluster(OLD, twin(maxPods=30))),
         Row(None, cluster(OLD, twin(mode="System"))),
         Row(None, cluster(OLD, twin(nodeLabels={"a": "b"})), replacement=UNDER_WAY, drained=Drained()),
+        Row(None, BOTH, book(strategy=Strategy.REPLACE, os_sku=OsSku.UBUNTU2204)),
+        Row(None, cluster(OLD, twin(osSKU="Ubuntu2204")), replacement=UNDER_WAY, drained=Drained()),
+    ],
+    "TwinNotReady": [
+        Row(SLOW, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, unfit="n1 is cordoned")),
+        Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(open=("o1",), unfit="n1 is cordoned")),
+        Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(unfit="n1 is cordoned")),
+    ],
+    "PodsPending": [
+        Row(IDLE, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, pending=("pay/Deployment/web",))),
+        Row(SLOW, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(pending=("pay/Deployment/web",))),
     ],
     "TiedToPool": [
         Row(HOUR, pools={"old": TIED_WORKLOADS}),
@@ -178,7 +189,10 @@ ROWS: dict[str, list[Row]] = {
         Row(IDLE, cluster(OLD, twin(count=0)), replacement=UNDER_WAY, drained=BUSY),
         Row(IDLE, cluster(OLD, twin(count=0, minCount=0)), replacement=UNDER_WAY, drained=Drained()),
     ],
-    "PodsLeaving": [Row(POLL, BOTH, replacement=UNDER_WAY, drained=Drained(left=(left(going=True),)))],
+    "PodsLeaving": [
+        Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(left=(left(going=True),))),
+        Row(IDLE, BOTH, replacement=replace(UNDER_WAY, moved=NOW - DAY), drained=Drained(left=(left(going=True),))),
+    ],
     "PodsReturn": [Row(3 * POLL, BOTH, replacement=replace(PAST, waiting="PodsReturn: web."))],
     "PdbBlocked": [Row(3 * POLL, BOTH, replacement=PAST)],
     "Unreachable": [
