@@ -72,7 +72,9 @@ def after_failure(remembered: PoolMemory, operation: Operation, pool: Pool, now:
 
 def _left(operation: Operation) -> str:
     made = operation.method is Method.CREATE
-    return f" {operation.pool} is as it was; what was made of its twin {operation.on} stays: delete it." if made else ""
+    return (
+        f" {operation.pool} is as it was; if anything of its twin {operation.on} is there, delete it." if made else ""
+    )
 
 
 def _ended(remembered: PoolMemory, now: datetime) -> PoolMemory:

@@ -145,8 +145,10 @@ def doubt_left(
     sample = asked.sample(proof)
     _, silent = _unheard(sample, labels, asked, answers, began)
     named = {*_noes(sample, answers), *(node.name for node in silent)}
-    doubted = bool(named) or (asked.doubted and labels.missing > 0)
-    return {"doubted": doubted, "doubts": _doubts(asked, _said(sample, answers), named) if doubted else ()}
+    names = _in_doubt(asked, _said(sample, answers), named)
+    # Where only those in doubt can be asked again, it is over once none of them is left.
+    doubted = bool(named) or (asked.doubted and labels.missing > 0 and (bool(names) or not asked.narrow))
+    return {"doubted": doubted, "doubts": _named(names) if doubted else ()}
 
 
 def _said(sample: Iterable[Node], answers: Mapping[str, Answer]) -> list[Answer]:
@@ -186,12 +188,17 @@ def _told(proof: Proof | Strays) -> tuple[object, ...]:
     return proof.asked, proof.node_image, proof.nodes, proof.missing, proof.disagreeing, proof.unreadable, proof.level
 
 
-def _doubts(asked: Asked, said: Iterable[Answer], names: set[str]) -> tuple[str, ...]:
-    """Return who is in doubt: those named, and those of before that are there and have not said yes."""
+def _in_doubt(asked: Asked, said: Iterable[Answer], names: set[str]) -> set[str]:
+    """Return who is in doubt: those named, those of before that are there and have not said yes, and who can't yet."""
     yes = {answer.node for answer in said if answer.fips}
     still = {node.name for node in asked.nodes if node.name in asked.doubts} - yes
-    found = sorted(names | still)
-    return tuple(found) if len(found) <= DOUBTS else ()
+    # All are to say yes since one has said no: who is not ready is asked by name once it is.
+    later = {node.name for node in asked.nodes if not node.ready} if asked.doubted else set[str]()
+    return names | still | later
+
+
+def _named(names: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(names)) if len(names) <= DOUBTS else ()
 
 
 def _joins(node: Node, settings: ProofSettings, began: datetime, now: datetime) -> bool:
@@ -227,7 +234,7 @@ def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], p
         missing=missing,
         silent=reasons(unheard, answers),
         doubted=doubted,
-        doubts=_doubts(asked, said, noes | plain | {node.name for node in unheard}) if doubted else (),
+        doubts=_named(_in_doubt(asked, said, noes | plain | {node.name for node in unheard})) if doubted else (),
         denying=len(noes),
         sampled=len(sample) if len(sample) < sum(node.ready for node in asked.nodes) else 0,
     )

@@ -77,6 +77,29 @@ def test_nodes_that_said_no_are_asked_again_with_every_new_sample_until_they_say
     assert lab.finding().reason == "NodesProven"
 
 
+def test_a_node_that_is_not_ready_while_the_others_are_mended_is_asked_once_it_is() -> None:
+    lab = private(sampling=True)
+    pool = lab.pool_of(count=MANY)
+    liars(lab, pool)
+    lab.prove()
+    other = lab.nodes(pool)[1]
+    for node in lab.nodes(pool):
+        node.kernel_fips = 1
+    other.ready = False
+    lab.look(lasting=timedelta(hours=2))
+    lab.look(lasting=timedelta(hours=2))
+    assert lab.finding().reason == "NodesMissing"
+
+    other.ready, other.kernel_fips = True, 0
+    lab.look(lasting=timedelta(hours=2))
+    lab.look(lasting=timedelta(hours=2))
+    assert lab.finding().state is ComplianceState.INCONSISTENT, "it was not forgotten"
+    other.kernel_fips = 1
+    lab.look(lasting=timedelta(hours=2))
+    lab.look(lasting=timedelta(hours=2))
+    assert lab.finding().reason == "NodesProven"
+
+
 def test_who_is_in_doubt_is_remembered_while_nobody_can_be_asked() -> None:
     lab = private(sampling=True)
     pool = lab.pool_of(count=MANY)

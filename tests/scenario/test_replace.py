@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.world.access import APP
-from local.world.faults import CancelOperation, FailOperation, Fault, LostAnswer
+from local.world.faults import Answer, CancelOperation, FailOperation, Fault, LostAnswer
 from local.world.kube import builders as kube
 from local.world.locks import Level
 from shared.budget import approve, pause, resume
@@ -196,6 +196,41 @@ def test_pods_that_come_back_to_cordoned_nodes_are_told_and_not_chased() -> None
     assert evictions(lab) - sent <= 2 * 12 * 6, "every ten minutes at most"
     assert stuck_told(lab) == 1
     lab.assert_kept()
+
+
+def test_a_pod_that_comes_back_does_not_keep_those_of_the_other_nodes() -> None:
+    lab = Replacing.made(pods=False)
+    first, other = sorted(node.name for node in lab.nodes())
+    with lab.world.entered():
+        # Of a controller that Kubernetes doesn't know, which names the node itself.
+        kube.add_workload(lab.cluster, "sticky", kind="CloneSet", replicas=1, nodeName=first)
+        kube.add_workload(lab.cluster, "web", replicas=8)
+    assert other in {pod.node for pod in lab.kube.pods.values()}
+    lab.look(lasting=3 * HOUR)
+    assert {pod.name[:6] for pod in lab.kube.pods.values() if pod.node in (first, other)} == {"sticky"}
+    assert lab.waits(pool="old") == "PodsReturn"
+    assert lab.deferral(pool="old").message.endswith(": default/CloneSet/sticky.")
+
+
+def test_only_nodes_that_were_cordoned_are_recorded_as_such() -> None:
+    lab = Replacing.made(pods=False)
+    first, other = sorted(node.name for node in lab.nodes())
+    lab.world.faults.add(Fault(Answer(500, "InternalError", "no"), "PATCH", f"/nodes/{first}"))
+    lab.look(lasting=HOUR)
+    told = [record.payload.get("cordoned") for record in lab.records(RecordKind.REPLACEMENT)]
+    assert [names for names in told if names] == [[other], [first]]
+    lab.assert_replaced()
+
+
+def test_an_api_server_with_too_much_to_do_is_no_budget() -> None:
+    lab = Replacing.made(pods=False)
+    with lab.world.entered():
+        kube.add_workload(lab.cluster, "web", replicas=2)
+    busy = Answer(429, "TooManyRequests", "Too many requests, please try again later.")
+    lab.world.faults.add(Fault(busy, "POST", "/eviction", times=None))
+    lab.look(lasting=30 * MINUTE)
+    assert lab.waits(pool="old") == "KubernetesError"
+    assert "Too many requests" in lab.deferral(pool="old").message
 
 
 def test_a_twin_that_fails_its_proof_leaves_the_old_pool_untouched() -> None:
