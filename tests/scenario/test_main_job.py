@@ -51,6 +51,7 @@ def test_a_lost_event_is_caught_by_the_resync(job: Job) -> None:
     job.stack.host.invoke("resync")
     job.becomes(PROVEN)
     assert job.puts() == [200]
+    job.rests()
     looks = job.looks()
     job.stack.host.invoke("resync")
     job.stack.host.idle(30)
@@ -196,6 +197,7 @@ def test_a_cluster_that_is_deleted_leaves_a_tombstone_and_its_evidence(job: Job)
     assert posture is not None
     assert posture.cluster_findings[0].reason == "ClusterGone"
     assert [one.kind for one in job.chain()][-1] is RecordKind.OBSERVATION
+    job.rests()
     looks = job.looks()
     job.stack.host.invoke("resync")
     job.stack.host.idle(30)
