@@ -57,3 +57,4 @@ properties: setup ## the properties of the pure core, thousands of cases each
 bench: setup ## ratios against a stated baseline in the same run
 	@.venv/bin/python -m bench.judge
 	@.venv/bin/python -m bench.prove
+	@.venv/bin/python -m bench.verify

@@ -114,7 +114,7 @@ def _pause(chosen: argparse.Namespace) -> int:
     from shared.budget import pause
 
     mine = f"{who()}: {chosen.reason}"
-    budget = pause(bootstrap.table("rollout"), mine)
+    budget = pause(bootstrap.table("rollout"), who(), chosen.reason, bootstrap.SystemClock().now())
     if budget.paused_by != mine:
         print(f"it was paused already, by {plain_text(budget.paused_by)}; `fipswarden resume` ends that")
         return OK
@@ -132,7 +132,7 @@ def _resume(_: argparse.Namespace) -> int:
     if not before.paused:
         print("it was not paused")
         return OK
-    resume(table)
+    resume(table, who(), bootstrap.SystemClock().now())
     tell("Resumed", "Remediations go on", f"Resumed by {who()}; paused by {before.paused_by}.")
     print(f"resumed (it was paused by {plain_text(before.paused_by)}); {look_at_waiting()} will be looked at now")
     return OK
@@ -147,7 +147,7 @@ def _reset(chosen: argparse.Namespace) -> int:
     if not before.broken:
         print("the breaker is closed: nothing was stopped by it")
         return OK
-    reset_breaker(table)
+    reset_breaker(table, who(), chosen.reason, bootstrap.SystemClock().now())
     tell("BreakerReset", "Remediations go on", f"The breaker was reset by {who()}: {chosen.reason}. {before.broken}")
     print(f"reset; {look_at_waiting()} will be looked at now")
     return OK

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from cli import evidence_export, evidence_verify, protection
 from cli.exits import MEANING, NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.naming import CLUSTER, named_cluster
 from cli.show import plain_text, print_aligned
@@ -19,15 +20,25 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser."""
+    """Add the command, with its own commands, to the parser."""
+    words = "what was seen and done: show it, verify it, export it, see what keeps it from being changed"
+    evidence = commands.add_parser("evidence", help=words, description=words)
+    below = evidence.add_subparsers(required=True, metavar="command")
+    _add_show(below)
+    evidence_verify.add(below)
+    evidence_export.add(below)
+    protection.add(below)
+
+
+def _add_show(commands: Any) -> None:
     words = "the evidence records of a cluster; 1 if one is missing, unreadable or changed, 2 if there are none"
-    evidence = commands.add_parser("evidence", help=words, description=words, epilog=MEANING)
-    evidence.add_argument("cluster", help=CLUSTER)
-    evidence.add_argument("seq", nargs="?", type=int, help="number of one record, to see it whole")
-    evidence.set_defaults(run=_evidence)
+    show = commands.add_parser("show", help=words, description=words, epilog=MEANING)
+    show.add_argument("cluster", help=CLUSTER)
+    show.add_argument("seq", nargs="?", type=int, help="number of one record, to see it whole")
+    show.set_defaults(run=_show)
 
 
-def _evidence(chosen: argparse.Namespace) -> int:
+def _show(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
 
     cluster = named_cluster(chosen.cluster)
@@ -40,7 +51,7 @@ def _one(evidence: "Evidence", cluster: "ClusterId", seq: int) -> int:
 
     entry = read_entry(evidence, cluster, seq)
     if entry.record is None and not entry.fault:
-        raise InputError(f"there is no record {seq} of {cluster}: `fipswarden evidence` lists them")
+        raise InputError(f"there is no record {seq} of {cluster}: `fipswarden evidence show` lists them")
     with cut_short():
         if entry.record is not None:
             print(json.dumps(entry.record.payload, indent=2))

@@ -15,6 +15,7 @@ from cli.scope import with_scope
 from cli.show import plain_text
 from shared.domain.ids import ClusterId, pool_name
 from shared.domain.model import Cluster, Gone, Pool, Unreadable
+from shared.domain.policy import UNTOLD
 from shared.domain.rulebook import Rulebook
 from shared.domain.wording import count
 from shared.errors import InputError, TransientError
@@ -188,7 +189,8 @@ def _lines(explained: "Explanation", rules: Rulebook, source: str) -> Iterator[s
     yield f"{name}: {verdict.state.value} ({verdict.decisive.reason}) since {verdict.since:%Y-%m-%d %H:%M} UTC"
     where = f"line {verdict.line}" if verdict.line else "the top of the policy"
     yield f"  rule      {verdict.rule}, {where}: {'; '.join(explained.asks)}"
-    yield f"  ring      {verdict.ring}: {'; '.join(explained.ring)}" if verdict.ring else "  ring      none"
+    ring = "not known" if verdict.ring == UNTOLD else verdict.ring
+    yield f"  ring      {ring}: {'; '.join(explained.ring)}" if ring else "  ring      none"
     yield policy
 
 
@@ -220,4 +222,5 @@ def _wait_lines(wait: "Waiting") -> Iterator[str]:
 def _step(step: "StepDue") -> str:
     changes = ", ".join(f"{name} = {json.dumps(value)}" for name, value in sorted(step.changes.items()))
     nodes = "an unknown number of nodes" if step.nodes is None else count(step.nodes, "node")
-    return f"{step.kind.value.replace('_', ' ')}{f' ({changes})' if changes else ''}, which reimages {nodes}"
+    does = "whose twin takes the place of" if step.kind.value == "replace" else "which reimages"
+    return f"{step.kind.value.replace('_', ' ')}{f' ({changes})' if changes else ''}, {does} {nodes}"

@@ -78,8 +78,8 @@ def _forecast(chosen: argparse.Namespace) -> int:
     fleet = Found.of(chosen.files, basis.rules, now)
     fleet.add_gaps(scope_gaps(basis.rules, fleet.reading.covered))
     known, hidden = members(fleet, basis.app, live=not chosen.files), fleet.hidden(basis.budget.counts)
-    pace, blind = given or pace_of(basis.budget), max(fleet.blind, hidden)
-    found = forecast(Start(known, basis.rules, basis.budget, pace, now, until, fleet.unread, blind))
+    pace = given or pace_of(basis.budget)
+    found = forecast(Start(known, basis.rules, basis.budget, pace, now, until, fleet.unread, fleet.blind, hidden))
     if chosen.svg:
         _draw(found, chosen.svg)
     warnings = (*rulebook_warnings(basis.rules, now), *fleet.warnings(basis.rules))

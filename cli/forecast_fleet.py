@@ -82,8 +82,10 @@ class Found:
             return 0
         seen = {cluster.id.arm_id.lower() for cluster in self.clusters}
         judged = counts.blind - sum(gap.lower() in seen for gap in counts.gaps)
-        # What keeps a ring of the app closed does so whoever else can read it.
-        return max(judged, *(ring.unseen for ring in counts.rings.values()), 0)
+        # What keeps a ring of the app closed does so whoever else can read it. Of another policy's rings that says
+        # nothing; and pools whose ring can't be told are judged here, too.
+        rings = counts.rings.values() if counts.policy == self.rules.policy.hash else ()
+        return max(judged, *(ring.unseen - ring.untold for ring in rings), 0)
 
     def add_gaps(self, gaps: Sequence[Gap]) -> None:
         """Add parts of the fleet that should have been seen."""

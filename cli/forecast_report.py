@@ -11,6 +11,7 @@ from shared.domain.codec import plain
 from shared.domain.fates import Fate
 from shared.domain.forecast import Blocker, Day, Forecast, Progress, headline
 from shared.domain.pages import Gap
+from shared.domain.policy import UNTOLD
 from shared.domain.rulebook import Rulebook
 
 _RINGS = ("  ring", "pools", "done now", "by then", "later", "person", "never", "nodes", "done")
@@ -73,7 +74,8 @@ def _ring(found: Forecast, ring: Progress, name: str = "") -> Sequence[str]:
         done = "now" if ring.finished == found.now else _moment(ring.finished)
     else:
         done = "never" if ring.never else "waits for a person" if ring.person else "later"
-    return f"  {name or ring.ring or '(no ring)'}", *map(str, numbers), done
+    shown = "(ring not known)" if ring.ring == UNTOLD else ring.ring or "(no ring)"
+    return f"  {name or shown}", *map(str, numbers), done
 
 
 def _print_days(days: Sequence[Day]) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from cli import asking, check, evidence, explain, forecast, policy, posture, requesting, verify
+from cli import asking, check, evidence, explain, forecast, history, policy, posture, reporting, requesting, verify
 from cli.deployment import complete
 from cli.exits import MEANING, USAGE, guarded
 from cli.show import tolerant_output
@@ -36,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="fipswarden", description="FIPS on AKS node pools: posture, evidence, looks.", epilog=MEANING)
     parser.add_argument("--version", action="version", version=f"fipswarden {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    for group in (check, policy, posture, explain, forecast, evidence, asking, requesting, verify):
+    groups = (check, policy, posture, history, explain, forecast, evidence, reporting, asking, requesting, verify)
+    for group in groups:
         group.add(commands)
     return parser
 

@@ -61,6 +61,7 @@ def _approve(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
     from shared.budget import approve, read_budget
     from shared.domain.budget import Approval
+    from shared.domain.people import DecisionKind
     from shared.rulebooks import keep_approved
 
     text, table, now = source(chosen.file), bootstrap.table("rollout"), bootstrap.SystemClock().now()
@@ -69,7 +70,8 @@ def _approve(chosen: argparse.Namespace) -> int:
     what = f"the policy with sha256 {policy.hash}: {_allows(policy)}"
     word = Approval(who(), now, until, what)
     demanded = read_budget(table).guarded
-    approve(table, policy.hash, word, guarded=policy.require_approved_policy)
+    about = DecisionKind.APPROVE_POLICY
+    approve(table, policy.hash, word, guarded=policy.require_approved_policy, kind=about)
     keep_approved(table, text.text)
     tell("PolicyApproved", "A policy is approved", f"Approved by {who()} until {until:%Y-%m-%d}: {what}.")
     print(plain_text(f"approved until {until:%Y-%m-%d %H:%M} UTC, exactly this text: sha256 {policy.hash}"))

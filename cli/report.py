@@ -1,6 +1,5 @@
 """What `check` prints: a table for people, CSV for spreadsheets, JSON for programs."""
 
-import csv
 import io
 import json
 import sys
@@ -12,11 +11,10 @@ from cli.verdicts import ClusterRow, PoolRow, Verdicts
 from shared.domain.codec import plain
 from shared.domain.model import WORST_FIRST, Finding
 from shared.domain.wording import count
+from shared.reports.cells import csv_lines
 
 _HEADER = ("cluster", "node pool", "state", "reason", "message")
 _COLUMNS = ("id", *_HEADER, "mode", "rule")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula at the beginning of a cell."""
 
 
 def print_report(verdicts: Verdicts, output: str) -> None:
@@ -73,24 +71,23 @@ def _print_csv(verdicts: Verdicts) -> None:
     """Print RFC 4180: CRLF, quotes where needed; a gap is a row of its own, so that no list looks whole that isn't."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(newline="")
-    writer = csv.writer(sys.stdout, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
+    for line in csv_lines(_csv_rows(verdicts)):
+        sys.stdout.write(line)
+
+
+def _csv_rows(verdicts: Verdicts) -> Iterator[tuple[str, ...]]:
+    yield _COLUMNS
     for row, cells in _cells(verdicts):
         match row:
             case PoolRow():
-                made = (row.id, *cells, row.posture.mode.value, row.posture.rule)
+                yield (row.id, *cells, row.posture.mode.value, row.posture.rule)
             case ClusterRow():
-                made = (row.cluster.arm_id if row.cluster else "", *cells, "", "")
-        writer.writerow(map(_guarded, made))
+                yield (row.cluster.arm_id if row.cluster else "", *cells, "", "")
     for gap in verdicts.gaps:
-        writer.writerow(map(_guarded, ("", gap.source, "", "unknown", gap.reason, gap.message, "", "")))
+        yield ("", gap.source, "", "unknown", gap.reason, gap.message, "", "")
     for cluster in verdicts.excluded:
         message = "The policy excludes this cluster: it has no state."
-        writer.writerow(map(_guarded, (cluster.arm_id, str(cluster), "", "", "Excluded", message, "", "")))
-
-
-def _guarded(cell: str) -> str:
-    return f"'{plain_text(cell)}" if cell.startswith(_FORMULA) else plain_text(cell)
+        yield (cluster.arm_id, str(cluster), "", "", "Excluded", message, "", "")
 
 
 def _json_lines(verdicts: Verdicts) -> Iterator[str]:

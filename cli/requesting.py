@@ -6,6 +6,7 @@ asked. `ask` is for every command of that kind.
 
 import argparse
 import secrets
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cli.asking import queue, tell, who
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the commands to the parser."""
-    words = "stop our own operation that runs on a node pool; a look does it, and everybody is told"
+    words = "stop our own operation on a node pool, or give its replacement up; a look does it, and everybody is told"
     abort = commands.add_parser("abort", help=words, description=words, epilog=MEANING)
     words = "let a node pool be tried again that is left alone after a failure; a look does it"
     unblock = commands.add_parser("unblock", help=words, description=words, epilog=MEANING)
@@ -29,6 +30,8 @@ def add(commands: Any) -> None:
         command.add_argument("cluster", help=CLUSTER)
         command.add_argument("pool", help="name of the node pool")
         command.set_defaults(run=run)
+    words = "ask though nothing is remembered of it: a look finds a replacement by the tag of its twin"
+    abort.add_argument("--forgotten", action="store_true", help=words)
 
 
 def ask(kind: "RequestKind", cluster: ClusterId, pool: str = "") -> None:
@@ -41,7 +44,7 @@ def ask(kind: "RequestKind", cluster: ClusterId, pool: str = "") -> None:
     keep(bootstrap.table("rollout"), cluster, Request(secrets.token_hex(16), kind, who(), now, pool))
     queue(cluster, f"cli: {who()} asked for {kind}")
     print(f"queued: a look at {cluster} does it, as soon as no other one is at work")
-    print(f"`fipswarden evidence {cluster.arm_id}` shows what became of it, `fipswarden posture` the verdicts")
+    print(f"`fipswarden evidence show {cluster.arm_id}` shows what became of it, `fipswarden posture` the verdicts")
 
 
 def _abort(chosen: argparse.Namespace) -> int:
@@ -50,17 +53,28 @@ def _abort(chosen: argparse.Namespace) -> int:
     from shared.rollout import read_memory
 
     cluster, pool = seen(chosen.cluster, chosen.pool)
-    operation = read_memory(bootstrap.table("rollout"), cluster).operation
-    if operation is None or operation.pool != pool:
+    memory = read_memory(bootstrap.table("rollout"), cluster)
+    operation, replacement = memory.operation, memory.replacement
+    at: datetime | None
+    if replacement and pool in (replacement.pool, replacement.twin):
+        what, at = f"the replacement of {replacement.pool} by {replacement.twin}", replacement.began
+        after = "both pools stay, and nodes that were cordoned are uncordoned; the old one is left alone"
+    elif operation and operation.pool == pool:
+        what, at = operation.kind.value.replace("_", " "), operation.at
+        after = "some nodes may have the new image by then; the pool is left alone afterwards"
+    elif chosen.forgotten and operation is None and replacement is None:
+        what, at = "a replacement that the app does not remember", None
+        after = "if there is a twin, both pools stay, and nodes that were cordoned for it are uncordoned"
+    else:
         where = f"; one runs on {operation.pool}" if operation else ""
         raise InputError(
             f"no operation of ours runs on {cluster}/{pool}{where}: what others began is theirs to stop "
             "(`az aks nodepool operation-abort`)"
         )
     ask(RequestKind.ABORT, cluster, pool)
-    text = f"{who()} asked to abort {operation.kind.value.replace('_', ' ')}, begun {operation.at:%Y-%m-%d %H:%M} UTC."
+    text = f"{who()} asked to abort {what}{f', begun {at:%Y-%m-%d %H:%M} UTC' if at else ''}."
     tell("AbortRequested", f"{cluster}/{pool}: abort requested", text)
-    print("some nodes may have the new image by then; the pool is left alone afterwards, until `fipswarden unblock`")
+    print(f"{after}, until `fipswarden unblock`")
     return OK
 
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from shared.domain.wording import plain_text as plain_text  # noqa: PLC0414 (the commands find it here)
+
 _COLOURS = {
     "inconsistent": "1;31",
     "non_compliant": "31",
@@ -17,11 +19,6 @@ _COLOURS = {
 """Of states, as a terminal knows them (ECMA-48, SGR)."""
 _LEAST_WIDTH = 24
 """No column is cut below this many characters."""
-
-
-def plain_text(text: str) -> str:
-    """Replace what is no printable character (control and bidirectional ones, halves of surrogate pairs) by `?`."""
-    return text if text.isprintable() else "".join(one if one.isprintable() else "?" for one in text)
 
 
 def tolerant_output() -> None:

@@ -102,8 +102,8 @@ def _follow(
     while request.id in {one.id for one in open_requests(table, cluster)}:
         if now() > end:
             raise TransientError(
-                f"no look has answered within {patience}: it goes on without this command, and `fipswarden evidence "
-                f"{cluster.arm_id}` will show it"
+                f"no look has answered within {patience}: it goes on without this command, and "
+                f"`fipswarden evidence show {cluster.arm_id}` will show it"
             )
         show(*_state(read_memory(table, cluster).probing))
         pause(_EVERY)

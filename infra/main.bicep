@@ -53,6 +53,9 @@ param allowNodePods bool = false
 @description('Whether the app gets the role for AKS run command: the way into clusters whose API server it cannot reach.')
 param allowRunCommand bool = false
 
+@description('Whether the app gets the roles that drain and delete node pools: what strategy `replace` needs.')
+param allowReplacement bool = false
+
 @description('Whether an Event Grid system topic is made in each watched subscription.')
 param events bool = true
 
@@ -80,11 +83,21 @@ param evidenceRedundancy string = 'Standard_GRS'
 
 @minValue(1)
 @maxValue(146000)
-@description('Days that an evidence record cannot be changed or deleted after it was written.')
-param evidenceRetentionDays int = 365
+@description('Days that an evidence record or a snapshot cannot be changed or deleted; 18 months are at most 550.')
+param evidenceRetentionDays int = 550
 
-@description('True once the immutability policy has been locked by hand: it is then left alone.')
+@description('True once the immutability policies have been locked by hand: they are then left alone.')
 param evidencePolicyLocked bool = false
+
+@description('Whether a vault is made with a key that signs the daily manifests of evidence.')
+param manifestSigning bool = true
+
+@description('standard: that key is protected by software; premium: it is made in an HSM.')
+@allowed([
+  'standard'
+  'premium'
+])
+param manifestVaultSku string = 'standard'
 
 @minValue(30)
 @maxValue(730)
@@ -147,6 +160,7 @@ var productSettings = {
   ALERT_TOPIC_ENDPOINT: alertTopic ? topic.outputs.endpoint : ''
   DAILY_SCHEDULE: empty(dailySchedule) ? '0 0 6 * * *' : dailySchedule
   FIPSWARDEN_EXEMPTIONS: exemptions
+  FIPSWARDEN_MANIFEST_KEY: manifestSigning ? manifestKey.outputs.keyUri : ''
   FIPSWARDEN_POLICY: empty(policy) ? 'file:policy.yaml' : policy
   FIPSWARDEN_SUBSCRIPTIONS: join(watched, ',')
   LOOK_DEADLINE_SECONDS: empty(lookDeadlineSeconds) ? '240' : lookDeadlineSeconds
@@ -186,6 +200,7 @@ module roles 'modules/roles.bicep' = {
     allowWorkloadReading: allowWorkloadReading
     allowNodePods: allowNodePods
     allowRunCommand: allowRunCommand
+    allowReplacement: allowReplacement
   }
 }
 
@@ -230,6 +245,20 @@ module evidenceStorage 'modules/evidence-storage.bicep' = {
     workspaceId: monitoring.outputs.workspaceId
     appPrincipalId: identities.outputs.appPrincipalId
     writerRoleName: roles.outputs.evidenceWriterRoleName
+  }
+}
+
+module manifestKey 'modules/manifest-key.bicep' = if (manifestSigning) {
+  name: 'fipswarden-manifest-key'
+  scope: group
+  params: {
+    vaultName: '${abbreviations.keyVaultVaults}${token}'
+    location: location
+    tags: tags
+    sku: manifestVaultSku
+    appPrincipalId: identities.outputs.appPrincipalId
+    signerRoleName: roles.outputs.manifestSignerRoleName
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 
@@ -290,10 +319,13 @@ module watchedSubscriptions 'modules/watched-subscription.bicep' = [for id in wa
     workloadReaderRoleName: roles.outputs.workloadReaderRoleName
     nodeProverRoleName: roles.outputs.nodeProverRoleName
     runCommandRoleName: roles.outputs.runCommandRoleName
+    poolDeleterRoleName: roles.outputs.poolDeleterRoleName
+    nodeDrainerRoleName: roles.outputs.nodeDrainerRoleName
     allowRemediation: allowRemediation
     allowWorkloadReading: allowWorkloadReading
     allowNodePods: allowNodePods
     allowRunCommand: allowRunCommand
+    allowReplacement: allowReplacement
     events: events
     eventsResourceGroupName: eventsGroupName
     systemTopicName: systemTopicName

@@ -2,7 +2,7 @@
 
 A node pool is created without FIPS. Its event reaches the app, which switches FIPS on, waits for the reimage,
 proves it on the nodes' kernels, writes evidence and tells people. Then the same with an event that is lost, and a
-node that lies.
+node that lies. At the end the evidence of all that is verified, and a forged copy of it found out.
 """
 
 import json
@@ -22,7 +22,10 @@ from rich.text import Text
 from cli.exits import NON_COMPLIANT, OK
 from cli.main import main as run_command
 from local import seed
-from local.demo_show import Seen, card_lines, coloured, display
+from local.demo_anchor import anchored
+from local.demo_evidence import PACK, verify_evidence
+from local.demo_reports import write_reports
+from local.demo_show import DemoError, Seen, card_lines, coloured, display
 from local.eventgrid import Faults
 from local.stack import ROOT, LocalStack, Options, StackError
 from local.world import World, rollout
@@ -38,10 +41,6 @@ PATIENCE = 90.0
 SETTINGS = {"FIPSWARDEN_POLICY": f"file:{ROOT / 'local' / 'policy.yaml'}", "OPERATION_POLL_SECONDS": "1"}
 PAYMENTS = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
 MEDIA = ClusterId(seed.PLATFORM, "rg-platform", "aks-media-prod")
-
-
-class DemoError(RuntimeError):
-    """The outcome is not what it has to be; the message says what is wrong."""
 
 
 class Operator:
@@ -89,7 +88,15 @@ class Demo:
         )
         self._catch_a_liar()
         self.stack.host.idle(60)
+        self._anchor()
         self.close(before)
+
+    def _anchor(self) -> None:
+        """The day's manifest: the heads of all chains, signed, where the app can't take it back."""
+        self.say("The daily timer anchors the evidence: a manifest over all chains, signed by a key in a vault.")
+        self.stack.host.invoke("daily")
+        self.stack.host.idle(60)
+        self.say(anchored(self.stack))
 
     def _catch_a_liar(self) -> None:
         """A node whose label says yes and whose kernel says no; a proof at level kernel is not taken in."""
@@ -214,6 +221,8 @@ class Demo:
         records = self._show_evidence(PAYMENTS)
         self._show_told()
         self._check(records)
+        verify_evidence(self.stack.folder, PAYMENTS, self.say)
+        write_reports(self.stack.folder, self.stack.folder / PACK, self.say)
         self.console.print(_NEXT)
 
     def _show_evidence(self, cluster: ClusterId) -> list[Record]:

@@ -11,6 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 
+class DemoError(RuntimeError):
+    """The outcome is not what it has to be; the message says what is wrong."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """What can be seen of one pool from outside at one moment."""

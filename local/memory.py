@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import IO
 
 from shared.domain.model import Alert
 from shared.domain.records import ChainId, Record, path_of, read_record
@@ -80,12 +81,32 @@ class MemoryEvidence:
     def read(self, chain: ChainId, seq: int) -> Record | None:
         """Return a record, or None."""
         data = self.blobs.get((path_of(chain), seq))
-        return read_record(data) if data else None
+        return read_record(data) if data is not None else None
 
     def chain(self, chain: ChainId) -> tuple[Record, ...]:
         """Return all records of a chain in order."""
         numbers = sorted(seq for path, seq in self.blobs if path == path_of(chain))
         return tuple(read_record(self.blobs[path_of(chain), seq]) for seq in numbers)
+
+
+class MemorySnapshots:
+    """Files that can be created and read."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def create(self, name: str, data: IO[bytes]) -> bool:
+        """Create a file; False if its name is taken."""
+        with self._lock:
+            if name in self.files:
+                return False
+            self.files[name] = data.read()
+            return True
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file, or None."""
+        return self.files.get(name)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from local.world.access import APP
 from shared.adapters.management import descendants_url, not_known, refused
 from shared.adapters.run_command import CommandApi, reached
 from shared.domain.api_server import AWAY_FOR, Answered, Way, way_in
-from shared.domain.arm_errors import UNDECIDED, ArmError, classify, code_and_text
+from shared.domain.arm_errors import UNDECIDED, ArmError, arm_ids, classify, code_and_text
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import (
@@ -31,6 +31,7 @@ from shared.domain.model import (
     Cluster,
     ClusterRead,
     Gone,
+    Method,
     OperationRead,
     OperationStatus,
     Refused,
@@ -100,21 +101,22 @@ class WorldClusters:
         return Unreadable(error.reason, error.message, error.retry_after)
 
     def begin(self, cluster: ClusterId, action: Action, intent: str) -> BeginResult:
-        """PUT the pool."""
+        """PUT or DELETE the pool."""
+        condition = {"if-none-match": "*"} if action.method is Method.CREATE else {"if-match": action.etag}
         response = self._client.send(
-            "PUT",
-            f"{cluster.arm_id}/agentPools/{action.pool}?api-version={_API}",
-            headers={"if-match": action.etag, "x-ms-client-request-id": intent},
+            "DELETE" if action.method is Method.DELETE else "PUT",
+            f"{cluster.arm_id}/agentPools/{action.on}?api-version={_API}",
+            headers={**condition, "x-ms-client-request-id": intent},
             body=action.body,
         )
         if response.drop:
-            return Unanswered("the connection was reset after the PUT was sent")
-        if response.status in (200, 201):
-            return Accepted(response.header("azure-asyncoperation"), response.header("x-ms-correlation-request-id"))
+            return Unanswered("the connection was reset after the request was sent")
+        if 200 <= response.status < 300:
+            return Accepted(response.header("azure-asyncoperation"), *arm_ids(dict(response.headers)))
         error = self._client.error(response)
         if error.status in UNDECIDED:
             return Unanswered(error.message)
-        return Refused(error.reason, error.message, error.retry_write_after)
+        return Refused(error.reason, error.message, error.retry_write_after, *arm_ids(dict(response.headers)))
 
     def abort(self, cluster: ClusterId, pool: str, request: str) -> BeginResult:
         """POST the pool's abort."""
@@ -123,11 +125,11 @@ class WorldClusters:
         if response.drop:
             return Unanswered("the connection was reset after the abort was sent")
         if response.status in (202, 204):
-            return Accepted(response.header("azure-asyncoperation"), response.header("x-ms-correlation-request-id"))
+            return Accepted(response.header("azure-asyncoperation"), *arm_ids(dict(response.headers)))
         error = self._client.error(response)
         if error.status in UNDECIDED:
             return Unanswered(error.message)
-        return Refused(error.reason, error.message, error.retry_write_after)
+        return Refused(error.reason, error.message, error.retry_write_after, *arm_ids(dict(response.headers)))
 
     def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:  # noqa: ARG002 (the port's)
         """GET the operation's URL."""
@@ -138,7 +140,8 @@ class WorldClusters:
             return Unreadable(error.reason, error.message, error.retry_after)
         body = response.json()
         status = next((end for end in OperationStatus if end.value == body["status"]), OperationStatus.IN_PROGRESS)
-        return OperationRead(status, *(code_and_text(body) if "error" in body else ("", "")))
+        code, text = code_and_text(body) if "error" in body else ("", "")
+        return OperationRead(status, code, text, *arm_ids(dict(response.headers)))
 
     def maintenance(self, cluster: ClusterId) -> tuple[MaintenanceConfiguration, ...] | Unreadable:
         """List the maintenance configurations, page by page."""
@@ -216,8 +219,9 @@ class _WorldApi:
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answered | Unreadable:
         where = f"/k8s/{self.cluster.subscription}/{self.cluster.resource_group}/{self.cluster.name}"
         certificate = self.cluster if self.way is Way.CERTIFICATE else None
+        headers = {"content-type": "application/merge-patch+json"} if method == "PATCH" else {}
         response = self.client.send(
-            method, f"{where}{path}", body=body, audience=_AKS_AUDIENCE, certificate_of=certificate
+            method, f"{where}{path}", headers=headers, body=body, audience=_AKS_AUDIENCE, certificate_of=certificate
         )
         if response.drop:
             return Unreadable("Unreachable", "the connection was reset", AWAY_FOR)

@@ -19,7 +19,9 @@ PLATFORM = "20000000-0000-4000-8000-000000000002"
 RESEARCH = "30000000-0000-4000-8000-000000000003"
 READER, REMEDIATOR, NODE_READER = "fipswarden reader", "fipswarden remediator", "fipswarden node reader"
 WORKLOAD_READER = "fipswarden workload reader"
+POOL_DELETER, NODE_DRAINER = "fipswarden pool deleter", "fipswarden node drainer"
 NODE_PROVER, RUN_COMMAND = "fipswarden node prover", "fipswarden run command"
+MANIFEST_SIGNER = "fipswarden manifest signer"
 EPOCH = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 _SYSTEM: dict[str, Any] = {
@@ -51,13 +53,15 @@ def empty_world(
     )
     world.add_subscription(PAYMENTS, "Payments")
     grant(world, f"/subscriptions/{PAYMENTS}")
+    world.access.assign(APP, MANIFEST_SIGNER, world.vault.key_scope)
     world.add_group(PAYMENTS, "rg-payments", tags={"env": "prod"})
     return world
 
 
 def grant(world: World, scope: str) -> None:
     """Give the app its roles at a scope, as infra/ does."""
-    for role in (READER, REMEDIATOR, NODE_READER, WORKLOAD_READER, NODE_PROVER, RUN_COMMAND):
+    reading = (READER, NODE_READER, WORKLOAD_READER)
+    for role in (*reading, REMEDIATOR, NODE_PROVER, RUN_COMMAND, POOL_DELETER, NODE_DRAINER):
         world.access.assign(APP, role, scope)
 
 

@@ -114,7 +114,8 @@ class LocalStack(Part):
         self.folder = self._folder or Path(self._parts.enter_context(TemporaryDirectory(prefix="local-stack-")))
         self.azurite = self._storage or self._begin("Azurite", Azurite(ports.blob, ports.queue, ports.table))
         with BlobServiceClient.from_connection_string(self.azurite.connection_string) as blobs:
-            blobs.create_container("evidence")  # as infra/ does
+            for name in ("evidence", "snapshots"):
+                blobs.create_container(name)  # as infra/ does
         self.azure = self._begin(
             "the local Azure",
             LocalAzure(self.world, port=ports.azure, identity_port=ports.identity, folder=self.folder),
@@ -171,6 +172,7 @@ class LocalStack(Part):
             "FIPSWARDEN_SUBSCRIPTIONS": ",".join(each.id for each in self.world.subscriptions.values()),
             "AzureWebJobsStorage": self.azurite.connection_string,
             "EVIDENCE_STORAGE": self.azurite.connection_string,
+            "FIPSWARDEN_MANIFEST_KEY": f"{self.azure.arm_endpoint}/keys/{self.world.vault.name}",
         }
 
     def _new_host(self, port: int, keys: Keys) -> TriggerHost:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain.arm_errors import ABORTED, LASTING
+from shared.domain.bodies import RequestRecord, Stage
 from shared.domain.model import (
     AbortTried,
     Accepted,
@@ -17,21 +18,25 @@ from shared.domain.model import (
     Cluster,
     Gone,
     Memory,
+    Method,
     Operation,
     OutcomeState,
     Pool,
     PoolMemory,
     Refused,
+    Replacement,
     Unanswered,
 )
 from shared.domain.people import HOLDS, Request, RequestKind
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.steps import UNFINISHED
+from shared.domain.twins import made_for
 from shared.domain.verified import Verified, verified
 from shared.look import Look
 from shared.remediation import shows
 from shared.requested import clear, drop_unreadable, read_requests
+from shared.restoring import forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Answer:
     message: str
     memory: Memory | None = None
     """What is remembered from now on; None if nothing changes. It is saved after the answer was recorded."""
+    said: Accepted | Refused | None = None
+    """What ARM said to it, if it was asked."""
 
 
 _SELDOM = timedelta(hours=1)
@@ -77,7 +84,7 @@ def serve(look: Look, read: Cluster | Gone, rules: Rulebook) -> Served:
             if request.kind is RequestKind.VERIFY and isinstance(read, Cluster):
                 verify |= _verified(look, read, request, rules).open
             continue
-        _record(look, request, "answered", {"outcome": answer.outcome, "message": answer.message})
+        _record(look, request, Stage.ANSWERED, answer)
         if answer.memory is not None:
             look.hold.save(answer.memory)
         clear(look.ports.rollout, look.cluster, request)
@@ -126,7 +133,7 @@ def _seen(look: Look, requests: Sequence[Request]) -> None:
     asked = [one for one in requests if one.kind is RequestKind.VERIFY]
     for request in asked:
         if request.id not in known:
-            _record(look, request, "asked", {})
+            _record(look, request, Stage.ASKED)
     seen = {one.id: known.get(one.id) or look.ports.clock.now() for one in asked}
     if seen != known:
         look.hold.save(replace(look.memory, verifying=seen))
@@ -136,19 +143,23 @@ def _too_old(request: Request, now: datetime) -> bool:
     return now - request.at > HOLDS
 
 
-def _record(look: Look, request: Request, stage: str, more: Mapping[str, object]) -> None:
+def _record(look: Look, request: Request, stage: Stage, answer: Answer | None = None, *, operation: str = "") -> None:
     """Record a stage of a request once: whoever comes second finds the first one's record."""
     look.hold.check()
-    body = {
-        "request": request.id,
-        "asks": request.kind,
-        "pool": request.pool,
-        "by": request.by,
-        "asked": request.at,
-        "stage": stage,
-        "cause": look.request.cause,
-        **more,
-    }
+    said = answer.said if answer else None
+    body = RequestRecord(
+        request=request.id,
+        asks=request.kind,
+        pool=request.pool,
+        by=request.by,
+        asked=request.at,
+        stage=stage,
+        outcome=answer.outcome if answer else None,
+        message=answer.message if answer else "",
+        operation=operation,
+        correlation_id=said.correlation_id if said else "",
+        request_id=said.request_id if said else "",
+    )
     look.chain.append(RecordKind.REQUEST, look.ports.clock.now(), body, f"{request.id}.{stage}")
 
 
@@ -158,12 +169,24 @@ def _pool(read: Cluster, name: str) -> Pool | None:
 
 def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
     """Stop what we began on a pool, and nothing else."""
-    operation, pool, remembered = look.memory.operation, _pool(read, request.pool), look.memory.pool(request.pool)
+    operation = look.memory.operation
+    meant = _meant(read, operation, request.pool)
+    pool, remembered = _pool(read, operation.on if operation else meant), look.memory.pool(meant)
     stopped = remembered.blocked_reason == ABORTED and remembered.ended and remembered.ended >= request.at
+    replacement = look.memory.replacement
+    if replacement is None and operation is None and not stopped:
+        # Lost with the rollout row: its twin tells by which label its nodes were cordoned.
+        replacement = forgotten(look.memory, read, meant, look.ports.clock.now())
+    if replacement and request.pool in (replacement.pool, replacement.twin):
+        if operation is None:
+            return _give_up(look, request, replacement)
+        if operation.method is Method.DELETE:
+            message = f"{operation.pool} is empty and is being deleted: that is not stopped half-way."
+            return Answer(OutcomeState.NOT_BEGUN, message) if operation.outcome else None
     if operation is None and stopped:
         # An earlier look sent it and got no answer, and by now it has done its work.
         return Answer(OutcomeState.ACCEPTED, remembered.blocked)
-    if operation is None or operation.pool != request.pool or operation.outcome is not OutcomeState.ACCEPTED:
+    if operation is None or operation.pool != meant or operation.outcome is not OutcomeState.ACCEPTED:
         message = (
             f"No operation of ours runs on {request.pool}: nothing is aborted. What others began is theirs to stop "
             "(`az aks nodepool operation-abort`)."
@@ -183,6 +206,28 @@ def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
     return _aborted(look, operation, request)
 
 
+def _meant(read: Cluster, operation: Operation | None, name: str) -> str:
+    """Return the pool that is meant: for the twin of one that is still there, that one."""
+    if operation and name in (operation.pool, operation.on):
+        return operation.pool
+    pool = _pool(read, name)
+    old = _pool(read, made_for(pool)[0]) if pool else None
+    return old.name if old else name
+
+
+def _give_up(look: Look, request: Request, replacement: Replacement) -> Answer:
+    """Let a replacement end as it is; what was cordoned for it is uncordoned by this look, or by later ones."""
+    said = (
+        f"The replacement of {replacement.pool} is given up: its nodes that were cordoned for that are uncordoned now, "
+        f"and {replacement.twin} stays as well."
+    )
+    if replacement.ends:
+        return Answer(OutcomeState.ACCEPTED, said)
+    ends = f"{ABORTED}: The replacement was aborted, as {request.by} asked."
+    ending = replace(replacement, ends=ends, moved=look.ports.clock.now(), waiting="")
+    return Answer(OutcomeState.ACCEPTED, said, replace(look.memory, replacement=ending))
+
+
 _AFTERWARDS = (
     "It ends as Canceled, with the nodes as they are by then: the pool is left alone until somebody unblocks it "
     "(`fipswarden unblock`) or changes its configuration, and any later PUT goes on where this one stopped."
@@ -192,23 +237,23 @@ _AFTERWARDS = (
 def _aborted(look: Look, operation: Operation, request: Request) -> Answer | None:
     tried = operation.abort
     if tried is None or tried.request != request.id:
-        _record(look, request, "asked", {"operation": operation.intent})
+        _record(look, request, Stage.ASKED, operation=operation.intent)
         tried = AbortTried(request.id)
     if tried.after and look.ports.clock.now() < tried.after:
         return None
     # Also the fence: what follows leaves soon after this write, by the same rule as a PUT, or not at all.
     look.hold.save(replace(look.memory, operation=replace(operation, aborted=request.by, abort=tried)))
-    return _said(look, operation, tried, look.ports.clusters.abort(look.cluster, operation.pool, request.id))
+    return _said(look, operation, tried, look.ports.clusters.abort(look.cluster, operation.on, request.id))
 
 
 def _said(look: Look, operation: Operation, tried: AbortTried, result: BeginResult) -> Answer | None:
     match result:
         case Accepted(_, correlation_id):
             told = f"AKS took the abort; correlation id {correlation_id or 'not given'}. {_AFTERWARDS}"
-            return Answer(OutcomeState.ACCEPTED, told)
+            return Answer(OutcomeState.ACCEPTED, told, said=result)
         case Refused(reason, message, retry_after) if retry_after is None or reason in LASTING:
             memory = replace(look.memory, operation=replace(operation, aborted="", abort=None))
-            return Answer(OutcomeState.REFUSED, f"AKS refused the abort. {message}", memory)
+            return Answer(OutcomeState.REFUSED, f"AKS refused the abort. {message}", memory, result)
         case Refused(_, _, retry_after):
             # AKS says 409 where the operation ended first (SDK, begin_abort_latest_operation): the next look sees it.
             # Where it goes on saying so, less and less often. What it refuses it has not taken: how the operation ends

@@ -6,9 +6,9 @@ the very setting that made it so.
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,9 @@ from shared.adapters.queues import AlertQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
 from shared.alerting import Alerting
 from shared.config import Settings, Storage, read_app_storage, read_channels, read_reach, read_settings
+from shared.domain.bodies import Who
 from shared.domain.model import Unreadable
+from shared.fleet_chain import FleetChain
 from shared.logs import logger
 from shared.look import Ports
 from shared.ports import Channel, Clusters, Fleet, Policies, Text
@@ -26,8 +28,12 @@ from shared.resync import ResyncPorts
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+    from shared.adapters.archive import BlobArchive
     from shared.adapters.arm import Arm
+    from shared.anchor import AnchorPorts
+    from shared.domain.protection import Protection
     from shared.domain.scope import SubscriptionsOf
+    from shared.ports import Snapshots
 
 log = logger("bootstrap")
 
@@ -64,8 +70,7 @@ def credential() -> "TokenCredential":
 
     if "IDENTITY_ENDPOINT" not in os.environ:
         return AzureCliCredential()
-    client_id = os.environ.get("AZURE_CLIENT_ID")
-    return ManagedIdentityCredential(client_id=client_id or None, **_TOKEN_LIMITS)
+    return ManagedIdentityCredential(client_id=_principal() or None, **_TOKEN_LIMITS)
 
 
 def _storage_credential(storage: Storage) -> "TokenCredential | None":
@@ -84,6 +89,34 @@ def evidence() -> BlobEvidence:
     """Return the evidence account's container."""
     storage = settings().evidence_storage
     return BlobEvidence(storage, _storage_credential(storage))
+
+
+def archive() -> "BlobArchive":
+    """Return all that lies in the evidence account, to be read as a whole."""
+    from shared.adapters.archive import BlobArchive
+
+    storage = settings().evidence_storage
+    return BlobArchive(storage, _storage_credential(storage))
+
+
+@cache
+def snapshots() -> "Snapshots":
+    """Return the evidence account's container of snapshots."""
+    from shared.adapters.snapshots import BlobSnapshots
+
+    storage = settings().evidence_storage
+    return BlobSnapshots(storage, _storage_credential(storage))
+
+
+@cache
+def anchor_ports() -> "AnchorPorts":
+    """Return what the daily manifest needs."""
+    from shared.adapters.vault import VaultSigner
+    from shared.anchor import AnchorPorts
+
+    key = settings().manifest_key
+    signer = VaultSigner(key, settings().cloud, credential()) if key else None
+    return AnchorPorts(table("posture"), table("rollout"), evidence(), snapshots(), signer, watches)
 
 
 @cache
@@ -116,7 +149,18 @@ def policies() -> Policies:
         table("rollout"),
         lambda policy: resolved(policy, below),
         lambda policy: empty_groups(policy, below),
+        _fleet_chain().texts,
     )
+
+
+@cache
+def _fleet_chain() -> FleetChain:
+    return FleetChain(table("rollout"), evidence(), SystemClock(), Who(principal=_principal()))
+
+
+def _principal() -> str:
+    """Return the client id of the identity that the app runs as; empty for the system-assigned one, and locally."""
+    return os.environ.get("AZURE_CLIENT_ID", "")
 
 
 @cache
@@ -163,6 +207,7 @@ def reconciler_ports() -> Ports:
         alert_queue(),
         settings().timing,
         watches,
+        _principal(),
     )
 
 
@@ -177,7 +222,16 @@ def resync_ports() -> ResyncPorts:
     from shared.adapters.graph import GraphFleet
 
     fleet = GraphFleet(_arm(), credential(), settings().subscriptions)
-    return ResyncPorts(SystemClock(), fleet, policies(), table("posture"), table("rollout"), wake_ups(), alert_queue())
+    return ResyncPorts(
+        SystemClock(),
+        fleet,
+        policies(),
+        table("posture"),
+        table("rollout"),
+        wake_ups(),
+        alert_queue(),
+        _fleet_chain(),
+    )
 
 
 def standalone_fleet() -> tuple[Fleet, Clusters]:
@@ -189,6 +243,15 @@ def standalone_fleet() -> tuple[Fleet, Clusters]:
     cloud, subscriptions = read_reach(os.environ)
     arm = Arm(cloud, credential())
     return GraphFleet(arm, credential(), subscriptions), AksClusters(arm)
+
+
+def standalone_protection(account: str) -> "Callable[[str], Protection | Unreadable]":
+    """Return what asks ARM for the policy of a container of a storage account, as whoever is signed in."""
+    from shared.adapters.arm import Arm
+    from shared.adapters.immutability import container_protection
+
+    cloud, _ = read_reach(os.environ)
+    return partial(container_protection, Arm(cloud, credential()), account)
 
 
 def standalone_management_groups() -> "SubscriptionsOf":

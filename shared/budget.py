@@ -4,6 +4,7 @@ A place is taken before anything is begun and given back only by a look that hol
 no operation of ours is on the pool. There is one per cluster, since AKS runs one operation per cluster.
 """
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -11,10 +12,14 @@ from datetime import datetime
 from shared.domain.budget import Approval, Budget, Place, released
 from shared.domain.codec import plain, typed
 from shared.domain.ids import ClusterId
+from shared.domain.people import Decision, DecisionKind
+from shared.errors import InputError
 from shared.ports import Put, Row, Table
 
 _KEY = "budget"
 _RACES = 8
+_MOST = 1000
+"""So many decisions may wait to be recorded: more would say that no look comes."""
 
 
 def read_budget(table: Table) -> Budget:
@@ -53,34 +58,66 @@ def release(table: Table, cluster: ClusterId, may: Callable[[Place], bool], *, b
     change(table, decide)
 
 
-def pause(table: Table, who: str) -> Budget:
+def pause(table: Table, by: str, reason: str, at: datetime) -> Budget:
     """Stop every remediation; who was first stays named. Returns the budget as it was written."""
-    found = change(table, lambda budget: budget if budget.paused else replace(budget, paused=True, paused_by=who))
-    return found or read_budget(table)
+    decision = Decision(_new_id(), DecisionKind.PAUSE, by, at, reason)
+
+    def decide(budget: Budget) -> Budget:
+        if budget.paused:
+            return budget
+        return _decided(replace(budget, paused=True, paused_by=f"{by}: {reason}"), decision)
+
+    return change(table, decide) or read_budget(table)
 
 
-def resume(table: Table) -> None:
+def resume(table: Table, by: str, at: datetime) -> None:
     """Let remediations go on."""
-    change(table, lambda budget: replace(budget, paused=False, paused_by=""))
+    decision = Decision(_new_id(), DecisionKind.RESUME, by, at, "remediations go on")
+
+    def decide(budget: Budget) -> Budget:
+        return _decided(replace(budget, paused=False, paused_by=""), decision) if budget.paused else budget
+
+    change(table, decide)
 
 
-def reset_breaker(table: Table) -> None:
+def reset_breaker(table: Table, by: str, reason: str, at: datetime) -> None:
     """Close the breaker: what failed until now counts no more."""
-    change(table, lambda budget: replace(budget, broken="", ended=()))
+    decision = Decision(_new_id(), DecisionKind.RESET_BREAKER, by, at, reason)
+    change(table, lambda budget: _decided(replace(budget, broken="", ended=()), decision))
 
 
-def approve(table: Table, fingerprint: str, approval: Approval, *, guarded: bool = False) -> None:
-    """Keep a person's word; approvals that have ended are forgotten.
+def _new_id() -> str:
+    return secrets.token_hex(16)
+
+
+def _decided(budget: Budget, decision: Decision) -> Budget:
+    """Return the budget with a decision that is to be recorded, in the same write as what it changes."""
+    if len(budget.decisions) >= _MOST:
+        raise InputError(f"{_MOST} decisions wait to be recorded: find out why no look or resync of the app comes")
+    return replace(budget, decisions=(*budget.decisions, decision))
+
+
+def approve(
+    table: Table,
+    fingerprint: str,
+    approval: Approval,
+    *,
+    guarded: bool = False,
+    kind: DecisionKind = DecisionKind.APPROVE,
+) -> None:
+    """Keep a person's word, of which `kind` says what it is about; approvals that have ended are forgotten.
 
     `guarded` says that it is of a policy that demands that policies are approved; the demand ends when the app uses a
     text that was approved without it (policy_approval.demand_as_used).
     """
+    decision = Decision(_new_id(), kind, approval.by, approval.at, approval.what, fingerprint, approval.until)
 
     def decide(budget: Budget) -> Budget:
         live = {key: one for key, one in budget.approvals.items() if one.until > approval.at}
         words = {**live, fingerprint: approval}
         at = approval.at if guarded else budget.guarded_at
-        return replace(budget, approvals=words, guarded=budget.guarded or guarded, guarded_at=at)
+        found = replace(budget, approvals=words, guarded=budget.guarded or guarded, guarded_at=at)
+        return _decided(found, decision)
 
     change(table, decide)
 

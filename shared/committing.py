@@ -5,8 +5,10 @@ from datetime import datetime
 
 from shared.budget import change
 from shared.domain import alerts
-from shared.domain.budget import Budget, seen
-from shared.domain.model import ClusterRead, Plan, Posture
+from shared.domain.budget import Budget
+from shared.domain.budget_news import seen
+from shared.domain.model import ClusterRead, Memory, Plan, Posture
+from shared.domain.remediated import followed
 from shared.domain.rulebook import Rulebook
 from shared.look import Look
 from shared.postures import StoredPosture, commit, control_digest, digest
@@ -36,6 +38,7 @@ def commit_look(
     if remediation.close_foreign_intents():
         look.hold.check()
     running = alerts.running(look.memory)
+    failing, mended = followed(told.failing, told.mended, posture)
     stored = StoredPosture(
         head=look.chain.head,
         posture=posture,
@@ -47,9 +50,17 @@ def commit_look(
         digest=digested,
         control=control,
         due=due,
+        proofs=_proofs(posture, look.memory),
+        failing=failing,
+        mended=mended,
         etag=told.etag,
     )
     look.stored = commit(look.ports.postures, look.cluster, stored)
+
+
+def _proofs(posture: Posture, memory: Memory) -> tuple[datetime, ...]:
+    proofs = (memory.pool(pool.pool).proof for pool in posture.pools)
+    return tuple(proof.at for proof in proofs if proof and not proof.unreadable)
 
 
 def send_alerts(look: Look) -> None:

@@ -23,6 +23,8 @@ from shared.rollout import Timing
 
 _APP_STORAGE = "AzureWebJobsStorage"
 _SERVICES = ("blob", "queue", "table")
+_MAIL = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
+"""One mail address, well enough for a relay to judge the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Settings:
     """`file:<path in the package>` or `blob:<container>/<name>` in the app's storage."""
     exemptions: str
     """Where the exemptions lie, in the same way; empty: there are none."""
+    manifest_key: str
+    """URL of the Key Vault key that signs the daily manifest; empty: manifests are written unsigned."""
     timing: Timing
     channels: ChannelSettings
 
@@ -96,6 +100,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         subscriptions=_guids(env, faults),
         policy=_location(env, "FIPSWARDEN_POLICY", "file:policy.yaml", faults),
         exemptions=_location(env, "FIPSWARDEN_EXEMPTIONS", "", faults),
+        manifest_key=_key(env, "FIPSWARDEN_MANIFEST_KEY", faults),
         timing=Timing(
             look_deadline=_seconds(env, "LOOK_DEADLINE_SECONDS", 240, (5, 480), faults),
             poll=_seconds(env, "OPERATION_POLL_SECONDS", 30, (1, 600), faults),
@@ -231,6 +236,12 @@ def _location(env: Mapping[str, str], name: str, default: str, faults: list[str]
     return value
 
 
+def _key(env: Mapping[str, str], name: str, faults: list[str]) -> str:
+    value = env.get(name, "")
+    faults.extend(f"{name}: {fault}" for fault in filter(None, [value and _cloud(env, []).key_fault(value)]))
+    return value
+
+
 def _seconds(env: Mapping[str, str], name: str, default: int, allowed: tuple[int, int], faults: list[str]) -> timedelta:
     text = env.get(name) or str(default)
     low, high = allowed
@@ -270,7 +281,7 @@ def _mail(env: Mapping[str, str], faults: list[str]) -> Mail | None:
     if not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
         faults.append(f"SMTP_PORT: {port!r} is not a port")
     for name, values in (("MAIL_FROM", (sender,)), ("MAIL_TO", recipients or ("",))):
-        faults.extend(f"{name}: {value!r} is not a mail address" for value in values if not is_mail_address(value))
+        faults.extend(f"{name}: {value!r} is not a mail address" for value in values if not _MAIL.fullmatch(value))
     starttls = env.get("SMTP_STARTTLS", "true").lower()
     if starttls not in ("true", "false"):
         faults.append(f"SMTP_STARTTLS: {starttls!r} is neither true nor false")
@@ -283,11 +294,6 @@ def _is_host(value: str) -> bool:
     except ValueError:
         return re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})", value) is not None
     return True
-
-
-def is_mail_address(value: str) -> bool:
-    """Say whether a text is one mail address, well enough for a relay to judge the rest."""
-    return re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", value) is not None
 
 
 def _list(env: Mapping[str, str], name: str) -> tuple[str, ...]:

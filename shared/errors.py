@@ -39,5 +39,9 @@ class LeaseLostError(FipswardenError):
     """Somebody else may work on this cluster now: the look must end without another write."""
 
 
+class EvidenceError(FipswardenError):
+    """Evidence can't be written or read as it has to be: nothing may be done that has to be recorded."""
+
+
 class InputError(FipswardenError):
     """What a person gave (an argument, a file) can't be used; the text says what, where and what to do."""

@@ -1,12 +1,16 @@
 """What one look works with: the ports, the lease, what earlier looks left, and the evidence chain."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from shared.chain import Chain
+from shared.domain.bodies import Origin, Who
 from shared.domain.ids import ClusterId
 from shared.domain.model import Memory
 from shared.domain.requests import ReconcileRequest
+from shared.domain.rulebook import Rulebook
+from shared.fleet_chain import FleetChain
 from shared.ports import Alerts, Clock, Clusters, Evidence, Kubernetes, Policies, Table, WakeUps
 from shared.postures import StoredPosture, read_posture
 from shared.rollout import Hold, Timing
@@ -30,6 +34,8 @@ class Ports:
     timing: Timing
     watches: Callable[[str], bool] = lambda _: True
     """Whether a subscription is the app's to look after; elsewhere nothing new is begun, only ended what was."""
+    principal: str = ""
+    """Client id of the identity that the app runs as, for the records; empty where it has none of its own."""
 
 
 @dataclass(slots=True)
@@ -53,9 +59,19 @@ class Look:
         """What earlier looks left, and what this one saved."""
         return self.hold.memory
 
+    def record_decisions(self) -> None:
+        """Record what persons decided for the fleet, before anything is done because of it."""
+        ports = self.ports
+        FleetChain(ports.rollout, ports.evidence, ports.clock, self.chain.origin.who).decisions("look")
+
+    def judges_by(self, rules: Rulebook) -> None:
+        """Let every record from now on name the texts that the look goes by."""
+        self.chain.origin = replace(self.chain.origin, policy=rules.policy.hash, exemptions=rules.exemptions.hash)
+
 
 def begin_look(ports: Ports, request: ReconcileRequest, hold: Hold) -> Look:
     """Read where the last look ended, and go on from there."""
     stored = read_posture(ports.postures, request.cluster)
     ports = replace(ports, kubernetes=Within(ports.kubernetes, ports.clock.monotonic, hold.begin_by))
-    return Look(ports, request, hold, stored, Chain(ports.evidence, request.cluster, stored.head))
+    origin = Origin(secrets.token_hex(8), request.cause, Who(principal=ports.principal))
+    return Look(ports, request, hold, stored, Chain(ports.evidence, request.cluster, stored.head, origin))

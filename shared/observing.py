@@ -21,6 +21,7 @@ from shared.domain.steps import UNFINISHED
 from shared.look import Look
 from shared.proving import Proving
 from shared.remediation import Remediation
+from shared.restoring import restore
 
 UNREADABLE_GRACE = timedelta(minutes=15)
 """How long transient errors may keep a cluster from being read before it counts as unknown."""
@@ -39,6 +40,7 @@ def observe(look: Look, remediation: Remediation) -> ClusterRead:
     read = look.ports.clusters.read(look.cluster)
     if look.memory.gone_since and not isinstance(read, Gone):
         look.hold.save(replace(look.memory, gone_since=None))
+    restore(look, read)
     if not isinstance(read, Gone) or _gone_is_sure(look):
         remediation.follow(read, progress)
     return read

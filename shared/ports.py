@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from shared.domain.api_server import Answered, Way
 from shared.domain.ids import ClusterId
@@ -17,6 +17,7 @@ from shared.domain.model import Action, Alert, BeginResult, Cluster, ClusterRead
 from shared.domain.records import ChainId, Record
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
+from shared.domain.signatures import PublicKey
 
 Scalar = str | int | bool | datetime
 
@@ -92,7 +93,10 @@ class Clusters(Protocol):
         ...
 
     def begin(self, cluster: ClusterId, action: Action, intent: str) -> BeginResult:
-        """Send the action's PUT, once: If-Match and body are the action's, `x-ms-client-request-id` the intent."""
+        """Send the action's PUT or DELETE, once: condition and body are its own.
+
+        `x-ms-client-request-id` is the intent.
+        """
         ...
 
     def abort(self, cluster: ClusterId, pool: str, request: str) -> BeginResult:
@@ -140,11 +144,38 @@ class Evidence(Protocol):
     """The evidence account: records are created and read, never overwritten or deleted."""
 
     def create(self, chain: ChainId, record: Record) -> bool:
-        """Create a record under its number; False if that number is taken."""
+        """Create a record under its number and read it back; False if that number is taken.
+
+        Raises EvidenceError if it reads back as something else.
+        """
         ...
 
     def read(self, chain: ChainId, seq: int) -> Record | None:
-        """Return the record of a number, or None if there is none (yet)."""
+        """Return the record of a number, or None if there is none (yet); raises ValueError for what is no record."""
+        ...
+
+
+class Snapshots(Protocol):
+    """The container `snapshots` of the evidence account: files are created and read, never overwritten or deleted."""
+
+    def create(self, name: str, data: IO[bytes]) -> bool:
+        """Create a file; False if there is one of that name."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file, or None if there is none."""
+        ...
+
+
+class Signer(Protocol):
+    """A key that signs and never leaves where it is."""
+
+    def key(self) -> PublicKey:
+        """Return its public half, of the version that is in use now."""
+        ...
+
+    def sign(self, key: PublicKey, data: bytes) -> bytes:
+        """Return the RS256 signature over some bytes by that version of it."""
         ...
 
 

@@ -4,16 +4,18 @@ Writing it is the commit of a look.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from shared.domain.census import is_done
 from shared.domain.codec import canonical, fingerprint, plain, typed
 from shared.domain.evaluate import evaluate, unreadable
 from shared.domain.ids import ClusterId
-from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Deferral, Memory, Plan, Posture
+from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Deferral, Memory, Method, Plan, Posture
 from shared.domain.records import Head
+from shared.domain.remediated import Mended
 from shared.domain.rulebook import Rulebook
 from shared.errors import LeaseLostError
 from shared.ports import Put, Row, Scalar, Table
@@ -41,6 +43,12 @@ class StoredPosture:
     """Fingerprint of what the control plane alone said: resync compares its hints with it."""
     due: datetime | None = None
     """When the cluster is worth another look even if nothing changes."""
+    proofs: tuple[datetime, ...] = ()
+    """When the nodes of each pool were asked last, of those that have a proof."""
+    failing: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    """Since when pools are at fault, by name."""
+    mended: tuple[Mended, ...] = ()
+    """Pools that were at fault and became compliant in the last days."""
     etag: str | None = None
     """The row's eTag; None if there is no row."""
 
@@ -67,6 +75,9 @@ def commit(table: Table, cluster: ClusterId, stored: StoredPosture) -> StoredPos
         "rules": stored.rules,
         "unread": posture is not None and unreadable(posture) is not None,
         "rings": canonical(_rings(posture)).decode() if posture and posture.in_scope else "{}",
+        "states": canonical(Counter(pool.state.value for pool in posture.pools)).decode() if posture else "{}",
+        "proofs": json.dumps([int(at.timestamp()) for at in stored.proofs]),
+        "mended": json.dumps([[each.pool, int(each.at.timestamp()), each.seconds] for each in stored.mended]),
     }
     if stored.due:
         columns["due"] = stored.due
@@ -112,7 +123,9 @@ def _verdicts(posture: Posture) -> str:
 
 def digest(posture: Posture, plan: Plan) -> str:
     """Return a fingerprint of what an observation record would say, without its times."""
-    action = [plan.action.kind, plan.action.pool, plan.action.etag] if plan.action else []
+    # A drain has records of its own, and is tried again and again.
+    told = plan.action if plan.action and plan.action.method is not Method.DRAIN else None
+    action = [told.kind, told.pool, told.etag] if told else []
     return fingerprint([_verdicts(posture), action, [[item.pool, item.reason] for item in plan.deferrals]])
 
 
@@ -173,3 +186,42 @@ def _summary(row: Row) -> PostureSummary:
         {ring: (count[0], count[1]) for ring, count in json.loads(str(columns.get("rings", "{}"))).items()},
         columns.get("unread") is True,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PostureDetail:
+    """Further columns of a posture row: what a snapshot and the daily series need beside the summary."""
+
+    head: Head
+    """The last evidence record."""
+    states: Mapping[str, int] = field(hash=False)
+    """Node pools by state; of a row that does not say, all are unknown."""
+    proofs: tuple[datetime, ...]
+    """When the nodes of each pool were asked last, to the second."""
+    mended: tuple[Mended, ...]
+    """Pools that became compliant in the last days."""
+
+
+_DETAIL = ("hash", "states", "proofs", "mended")
+
+
+def detailed(table: Table) -> Iterator[tuple[PostureSummary, PostureDetail]]:
+    """Yield what the columns of every posture row say, tombstones too, without reading their documents."""
+    for row in table.rows((*_COLUMNS, *_DETAIL)):
+        summary = _summary(row)
+        yield summary, _detail(row, summary)
+
+
+def _detail(row: Row, summary: PostureSummary) -> PostureDetail:
+    columns = row.columns
+    unsaid = {ComplianceState.UNKNOWN.value: summary.pools} if summary.pools else {}
+    return PostureDetail(
+        Head(summary.seq, str(columns["hash"])),
+        json.loads(str(columns["states"])) if "states" in columns else unsaid,
+        tuple(_time(at) for at in json.loads(str(columns.get("proofs", "[]")))),
+        tuple(Mended(pool, _time(at), seconds) for pool, at, seconds in json.loads(str(columns.get("mended", "[]")))),
+    )
+
+
+def _time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

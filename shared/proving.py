@@ -10,27 +10,29 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from shared.chain import Chain
 from shared.domain import proofs
 from shared.domain.answers import Answer
 from shared.domain.api_server import Way
 from shared.domain.by_command import too_many
-from shared.domain.checks import Subject
-from shared.domain.codec import plain
 from shared.domain.evaluate import cluster_settings, listing_due, strays_due, subjects, to_prove
-from shared.domain.model import Cluster, Memory, Node, NodesRead, Pool, Probing, Proof, Strays, Unreadable
+from shared.domain.model import Cluster, Memory, Node, NodesRead, Probing, Proof, Strays, Unreadable
+from shared.domain.node_words import How, NodeSeen
 from shared.domain.probes import Question, question
+from shared.domain.proof_records import by_labels, by_nobody, by_pods, pool_proof, seen, stray_proof, worth_recording
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings, Settings
+from shared.domain.subject import Subject
 from shared.domain.taken import (
     OUTSIDE,
     Asked,
     counted,
     deepen,
     deepen_strays,
+    doubt_left,
     doubt_of,
     fewer,
     mark,
@@ -42,7 +44,6 @@ from shared.nodes import list_nodes
 from shared.ports import Kubernetes, KubernetesApi
 from shared.probing import STALLED, Probes, settled
 
-_LABELS = "Kubernetes API: labels of the nodes"
 Entered = KubernetesApi | Unreadable
 
 
@@ -82,13 +83,14 @@ class Proving:
             if alone := self._alone(api, memory):
                 return alone
             read = list_nodes(api)
-            memory, changed = self._compared(api, cluster, replace(memory, listed=self.now), rules, read)
+            memory = self._shown(api, cluster, replace(memory, listed=self.now), rules, read)
+            memory, changed = self._compared(api, cluster, memory, rules, read)
             wanted = {*wanted, *changed}
             due = to_prove(cluster, memory, rules, self.now, wanted)
             memory, asked = self._by_labels(api, cluster, memory, rules, due, read, wanted)
             if isinstance(api, Unreadable):
                 return self._in_vain(memory, api)
-            pools = {one.pool.name: one.pool for one in due}
+            pools = {one.pool.name: one for one in due}
             if _too_many(api, read, asked, memory.probing):
                 asked = [one.narrowed() for one in asked]
             if why := _too_many(api, read, asked, memory.probing):
@@ -108,6 +110,16 @@ class Proving:
             return self._deleted(probes, memory)
         return None if memory.searched or memory.probing else self._searched(probes, memory)
 
+    def _shown(self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead) -> Memory:
+        """Remember how many nodes there are of pools that ARM calls empty or stopped."""
+        for subject in subjects(cluster, memory, rules.policy, self.now):
+            if isinstance(read, Unreadable) or _allowed(api, subject.settings.proof):
+                continue
+            name, shown = subject.pool.name, len(nodes_of(read, subject.pool.name)) if subject.empty else 0
+            if shown != subject.memory.shown:
+                memory = memory.with_pool(name, replace(subject.memory, shown=shown))
+        return memory
+
     def _compared(
         self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead
     ) -> tuple[Memory, set[str]]:
@@ -116,6 +128,9 @@ class Proving:
         for subject in subjects(cluster, memory, rules.policy, self.now):
             pool, taken = subject.pool, subject.memory.proof
             if taken is None or isinstance(read, Unreadable) or _allowed(api, subject.settings.proof):
+                continue
+            if taken.unreadable:
+                # Nobody was asked: there is nobody that others could have come after.
                 continue
             nodes = nodes_of(read, pool.name)
             if taken.asked == mark(nodes):
@@ -160,32 +175,29 @@ class Proving:
         if isinstance(read, Unreadable) and read.retry_after and proofs.holds(subject):
             # It passes, and the proof is not too old yet.
             return memory, None
-        doubt = doubt_of(remembered.proof)
-        proof = counted(replace(take_proof(pool, read, self.now), **doubt), remembered.proof)
+        proof = counted(take_proof(pool, read, self.now), remembered.proof)
         nodes = () if isinstance(read, Unreadable) else nodes_of(read, pool.name)
         if proofs.asks_by_pods(subject) and proof.nodes and not proof.disagreeing:
             level = proofs.wanted_level(subject)
-            asked = Asked(pool.name, subject.settings.proof, level, nodes, **doubt)
+            asked = Asked(pool.name, subject.settings.proof, level, nodes, **doubt_of(remembered))
             return memory, asked if wanted or proofs.pods_due(subject) else None
-        if (wanted and not proof.unreadable) or _worth_recording(remembered.proof, proof):
-            how = {"level": "node", "method": _LABELS, "way": _way(api)}
-            self._record(pool, proof, nodes, how)
+        asks = wanted and not proof.unreadable
+        proof = self._recorded(subject, proof, by_labels(_way(api)), [seen(node) for node in nodes], wanted=asks)
         return memory.with_pool(pool.name, replace(remembered, proof=proof)), None
 
-    def _unasked(self, memory: Memory, asked: Sequence[Asked], pools: Mapping[str, Pool], why: Unreadable) -> Memory:
+    def _unasked(self, memory: Memory, asked: Sequence[Asked], pools: Mapping[str, Subject], why: Unreadable) -> Memory:
         """Remember why nobody is asked by pods, whose labels are well."""
         for one in asked:
             if one.pool == OUTSIDE:
                 found = replace(take_strays(one.nodes, self.now), level=one.level, missing=len(one.nodes))
                 virtual = memory.strays.virtual if memory.strays else ()
                 found = replace(found, silent=why.message, virtual=virtual, **doubt_of(one))
-                memory = replace(memory, strays=found)
+                memory = replace(memory, strays=counted(found, memory.strays))
                 continue
+            subject = pools[one.pool]
             remembered = memory.pool(one.pool)
-            proof = replace(take_proof(pools[one.pool], why, self.now), **doubt_of(one))
-            proof = counted(proof, remembered.proof)
-            if _worth_recording(remembered.proof, proof):
-                self._record(pools[one.pool], proof, (), {"level": one.level, "method": "", "way": Way.RUN_COMMAND})
+            proof = counted(take_proof(subject.pool, why, self.now), remembered.proof)
+            proof = self._recorded(subject, proof, by_nobody(one.level, Way.RUN_COMMAND), ())
             memory = memory.with_pool(one.pool, replace(remembered, proof=proof))
         return memory
 
@@ -209,9 +221,8 @@ class Proving:
             if known and self._holds(known, found, machines, settings):
                 again = OUTSIDE in wanted or proofs.stray_pods_due(cluster, known, found, settings, self.now)
                 return replace(memory, strays=replace(known, virtual=found.virtual)), asked if again else None
-        if outside and (known is None or replace(known, at=found.at) != found):
-            body = {"level": "node", "method": _LABELS, "way": _way(api), "strays": found, "nodes": outside}
-            self.chain.append(RecordKind.PROOF, self.now, body)
+        if outside:
+            found = self._recorded_strays(known, found, by_labels(_way(api)), [seen(node) for node in outside])
         return replace(memory, strays=found), asked
 
     def _barred(self, cluster: Cluster, memory: Memory, settings: Settings, found: Strays, why: Unreadable) -> Memory:
@@ -222,17 +233,14 @@ class Proving:
         if lately and same and not proofs.strays_due(cluster, known, settings, self.now):
             return memory
         unread = Strays(self.now, found.nodes, unreadable=f"{why.reason}: {why.message}", **doubt_of(found))
-        if known is None or replace(known, at=self.now) != unread:
-            body = {"level": "node", "method": _LABELS, "way": "", "strays": unread, "nodes": ()}
-            self.chain.append(RecordKind.PROOF, self.now, body)
-        return replace(memory, strays=unread)
+        return replace(memory, strays=self._recorded_strays(known, unread, by_labels(""), ()))
 
     def _holds(self, known: Strays, found: Strays, machines: Sequence[Node], settings: Settings) -> bool:
         """Say whether what pods learned of nodes outside every pool holds until pods have answered again."""
         if not known.level.reaches(settings.proof.level):
             return False
         same = known.asked == found.asked or fewer(machines, known.nodes, known.at)
-        return same or proofs.strays_flawed(known)
+        return same or known.flawed
 
     def _by_pods(self, round_: "_Round", memory: Memory) -> Memory:
         """Send pods, or read what those that were sent have said, and delete them once all is said."""
@@ -270,20 +278,19 @@ class Proving:
         self, round_: "_Round", memory: Memory, asked: Asked, probing: Probing, answers: Mapping[str, Answer]
     ) -> Memory:
         """Remember and record what the nodes of a pool, or those outside every pool, have answered."""
-        seen = [_seen(node, answers.get(node.name)) for node in asked.nodes]
-        how = _of_pods(asked, probing, answers)
+        nodes = [seen(node, answers.get(node.name)) for node in asked.nodes]
+        how = by_pods(asked, probing, answers)
         if asked.pool == OUTSIDE:
             strays = deepen_strays(take_strays(asked.nodes, self.now), asked, answers, probing.id)
             virtual = memory.strays.virtual if memory.strays else ()
-            strays = replace(strays, virtual=virtual, began=probing.began)
-            self.chain.append(RecordKind.PROOF, self.now, {**how, "strays": strays, "nodes": seen})
-            return replace(memory, strays=strays)
-        pool, remembered = round_.pools[asked.pool], memory.pool(asked.pool)
-        proof = deepen(take_proof(pool, asked.nodes, self.now), asked, answers, probing.id, probing.began)
-        proof = counted(replace(proof, began=probing.began), remembered.proof)
-        if pool.name in round_.wanted or _worth_recording(remembered.proof, proof):
-            self._record(pool, proof, seen, how)
-        return memory.with_pool(pool.name, replace(remembered, proof=proof))
+            strays = counted(replace(strays, virtual=virtual, began=probing.began), memory.strays)
+            return replace(memory, strays=self._recorded_strays(None, strays, how, nodes))
+        subject = round_.pools[asked.pool]
+        pool, remembered = subject.pool, memory.pool(asked.pool)
+        heard = take_proof(pool, asked.nodes, self.now), asked, answers, probing.id, probing.began
+        proof = counted(replace(deepen(*heard), began=probing.began), remembered.proof)
+        proof = self._recorded(subject, proof, how, nodes, wanted=pool.name in round_.wanted)
+        return memory.with_pool(pool.name, replace(remembered, proof=proof, **doubt_left(*heard)))
 
     def _searched(self, probes: Probes, memory: Memory) -> Memory:
         """Delete, once for each row, what is left of a proof that a lost row knew, whatever the policy is by now."""
@@ -307,16 +314,22 @@ class Proving:
         self.hold.save(memory)
         return memory
 
-    def _record(self, pool: Pool, proof: Proof, nodes: Sequence[Any], how: Mapping[str, Any]) -> None:
-        body = {
-            "pool": pool.name,
-            **how,
-            "nodeImageVersion": pool.node_image,
-            "expectedNodes": pool.count,
-            "proof": proof,
-            "nodes": nodes,
-        }
-        self.chain.append(RecordKind.PROOF, self.now, body)
+    def _recorded(
+        self, subject: Subject, proof: Proof, how: How, nodes: Sequence[NodeSeen], *, wanted: bool = False
+    ) -> Proof:
+        """Record what is new of a proof, and return it with the number of the record that holds it."""
+        known = subject.memory.proof
+        if known and not wanted and not worth_recording(known, proof):
+            return replace(proof, record=known.record)
+        made = self.chain.append(RecordKind.PROOF, self.now, pool_proof(subject, proof, how, nodes))
+        return replace(proof, record=made.seq)
+
+    def _recorded_strays(self, known: Strays | None, found: Strays, how: How, nodes: Sequence[NodeSeen]) -> Strays:
+        """Record what is new of nodes outside every pool, and return it with the number of the record that holds it."""
+        if known and replace(known, at=found.at) == found:
+            return replace(found, record=known.record)
+        made = self.chain.append(RecordKind.PROOF, self.now, stray_proof(found, how, nodes))
+        return replace(found, record=made.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +340,7 @@ class _Round:
     probes: Probes
     asked: Sequence[Asked]
     """Whom they are to ask; nobody: what is left of them is deleted."""
-    pools: Mapping[str, Pool]
+    pools: Mapping[str, Subject]
     wanted: Collection[str]
 
 
@@ -371,31 +384,3 @@ def _moved(probing: Probing, asked: Iterable[Asked], answers: Mapping[str, Answe
     total = sum(len(one.sample(probing.id)) for one in asked)
     moved = now if answered > probing.answered else probing.moved
     return replace(probing, asked=total, answered=answered, moved=moved)
-
-
-def _seen(node: Node, answer: Answer | None) -> Mapping[str, Any]:
-    """Return a node and its answer for the evidence."""
-    said = {} if answer is None else {key: value for key, value in plain(answer).items() if key not in _OF_NODE}
-    return {**plain(node), "answer": said or None}
-
-
-_OF_NODE = frozenset({"node", "uid", "boot", "waits"})
-
-
-def _of_pods(asked: Asked, probing: Probing, answers: Mapping[str, Answer]) -> Mapping[str, Any]:
-    """Return how the nodes were asked, for the evidence."""
-    of_these = [answer for node in asked.nodes if (answer := answers.get(node.name))]
-    return {
-        "level": asked.level,
-        "method": ", ".join(sorted({answer.method for answer in of_these})),
-        "way": probing.way,
-        "proofId": probing.id,
-        "began": probing.began,
-        "images": sorted({answer.digest for answer in of_these if answer.digest}),
-    }
-
-
-def _worth_recording(old: Proof | None, new: Proof) -> bool:
-    if new.flawed and old is not None:
-        return replace(old, at=new.at, etag=new.etag, id=new.id, began=new.began, tries=new.tries) != new
-    return True

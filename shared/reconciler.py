@@ -7,13 +7,13 @@ the next look finds out from the world, the rollout row and the evidence what wa
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared import __version__
 from shared.answering import Served, serve
 from shared.budget import read_budget
 from shared.committing import commit_look, remember_notices, send_alerts, tell_rings
 from shared.domain.budget import Budget
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
+from shared.domain.judged import observation
 from shared.domain.model import (
     Accepted,
     Action,
@@ -22,6 +22,7 @@ from shared.domain.model import (
     ComplianceState,
     Deferral,
     Gone,
+    Method,
     Plan,
     Posture,
     Refused,
@@ -34,11 +35,13 @@ from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
 from shared.domain.steps import due
+from shared.emptying import drain
 from shared.look import Look, Ports, begin_look
 from shared.observing import not_believed, observe, probing_wait, prove
 from shared.ports import Table
 from shared.postures import digest
 from shared.remediation import Remediation
+from shared.replacing import adopt, at_nodes, remember, settle
 from shared.requested import drop_all
 from shared.rollout import LetGo, claim, read_memory
 from shared.workloads import survey
@@ -89,7 +92,8 @@ def reconcile(ports: Ports, request: ReconcileRequest, inserted: datetime) -> Lo
 def _unfinished(rollout: Table, cluster: ClusterId) -> bool:
     """Say whether something of ours may still be going on there, or lie there, or holds a place in the budget."""
     memory = read_memory(rollout, cluster)
-    return memory.operation is not None or memory.probing is not None or cluster.key in read_budget(rollout).places
+    ours = memory.operation or memory.replacement or memory.probing
+    return ours is not None or cluster.key in read_budget(rollout).places
 
 
 def _run(look: Look) -> Looked:
@@ -100,6 +104,7 @@ def _run(look: Look) -> Looked:
         return _settle(look, None, "", (Deferral("", rules.reason, rules.message),), again)
     if not ports.watches(look.cluster.subscription):
         rules = rules.of_nothing()
+    look.judges_by(rules)
     remediation = Remediation(
         ports.clusters, ports.policies, rules, ports.rollout, ports.clock, look.request, look.hold, look.chain
     )
@@ -113,17 +118,22 @@ def _run(look: Look) -> Looked:
         settled = _settle(look, None, "", (Deferral("", "NoSuchCluster", "ARM says that it does not exist."),), None)
         return replace(settled, answers=dropped)
     served = Served() if isinstance(read, Unreadable) else serve(look, read, rules)
+    settle(look, read, rules)
     memory = prove(look, read, rules, served.verify)
     now = ports.clock.now()
     posture = evaluate(read, memory, rules, look.stored.posture, now, cluster=look.cluster)
     budget = read_budget(ports.rollout)
+    if budget.decisions:
+        look.record_decisions()
     situation = _situation(look, read, posture, rules, budget)
     if situation and survey(look, situation) != memory:
         posture = evaluate(read, look.memory, rules, look.stored.posture, now)
         situation = replace(situation, posture=posture, memory=look.memory)
+    situation = at_nodes(look, situation) if situation else None
     planned = plan(situation) if situation else _nothing(read)
-    _record(look, read, posture, planned, rules)
-    answer = _act(remediation, read, posture, planned.action)
+    remember(look, situation, planned)
+    _record(look, read, posture, planned)
+    answer = _act(look, remediation, situation, planned.action)
     soon = ports.timing.poll if answer or served.waiting else None
     waits = (planned.requeue_after, soon, probing_wait(look, read))
     requeue_after = min((wait for wait in waits if wait is not None), default=None)
@@ -149,27 +159,22 @@ def _situation(look: Look, read: ClusterRead, posture: Posture, rules: Rulebook,
     return situation
 
 
-def _record(look: Look, read: ClusterRead, posture: Posture, planned: Plan, rules: Rulebook) -> None:
+def _record(look: Look, read: ClusterRead, posture: Posture, planned: Plan) -> None:
     """Write an observation if it says anything new; a decision to do nothing is recorded too, once."""
     if digest(posture, planned) == look.stored.digest:
         return
     look.hold.check()
-    body = {
-        "cause": look.request.cause,
-        "app": __version__,
-        "policy": rules.policy.hash,
-        "exemptions": rules.exemptions.hash,
-        "observed": read,
-        "posture": posture,
-        "plan": planned,
-    }
-    look.chain.append(RecordKind.OBSERVATION, posture.at, body)
+    look.chain.append(RecordKind.OBSERVATION, posture.at, observation(read, posture, planned, look.memory))
 
 
-def _act(remediation: Remediation, read: ClusterRead, posture: Posture, action: Action | None) -> str:
-    if action is None or not isinstance(read, Cluster):
+def _act(look: Look, remediation: Remediation, situation: Situation | None, action: Action | None) -> str:
+    if action is None or situation is None:
         return ""
-    match remediation.act(action, read, posture):
+    if action.method is Method.ADOPT:
+        return adopt(look, remediation, situation, action)
+    if action.method is Method.DRAIN:
+        return drain(look, remediation, situation, action)
+    match remediation.act(action, situation.cluster, situation.posture):
         case Accepted():
             return f"{action.pool}: accepted"
         case Refused(reason):

@@ -1,7 +1,7 @@
 """The periodic look at the whole fleet: compares Resource Graph's hints with the stored posture and queues looks.
 
-It changes nothing and records nothing itself. A hint never becomes posture; absence only queues a look; what is
-lost on the way (an event, a message, a crashed worker) is found here at the latest.
+It changes nothing, and records nothing itself but what persons decided. A hint never becomes posture; absence only
+queues a look; what is lost on the way (an event, a message, a crashed worker) is found here at the latest.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -11,7 +11,9 @@ from itertools import groupby
 
 from shared.budget import change, stale_places
 from shared.coverage import NOT_COVERED, uncovered, unreadable_subscriptions
-from shared.domain.budget import Counts, RingCount, counted
+from shared.domain.budget import Counts, RingCount
+from shared.domain.budget_news import counted
+from shared.domain.census import is_blank
 from shared.domain.codec import fingerprint
 from shared.domain.fleet_warnings import FleetSeen
 from shared.domain.ids import ClusterId
@@ -21,6 +23,7 @@ from shared.domain.policy_approval import demand_as_used
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.domain.wording import count
+from shared.fleet_chain import FleetChain
 from shared.policy_warnings import tell_warnings
 from shared.ports import Alerts, Clock, Fleet, FleetHint, Policies, Table, WakeUps
 from shared.postures import PostureSummary, control_digest, summaries
@@ -46,6 +49,8 @@ class ResyncPorts:
     rollout: Table
     wake_ups: WakeUps
     alerts: Alerts
+    fleet_chain: FleetChain | None = None
+    """Where persons' decisions are recorded; None where looks alone record them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class Resynced:
 def resync(ports: ResyncPorts) -> Resynced:
     """Queue a look for every cluster that needs one; raises what the fleet's source raises."""
     now = ports.clock.now()
+    if ports.fleet_chain:
+        ports.fleet_chain.decisions("resync")
     rules = ports.policies.load()
     if isinstance(rules, Unreadable):
         ports.alerts.send(_policy_alert(rules.reason, rules.message, now))
@@ -137,8 +144,7 @@ class _Count:
         """Count a cluster by its posture; `read` is what Resource Graph shows of it, None if nothing."""
         if summary.gone and read is None:
             return
-        # A cluster without a pool that anybody ever saw was not judged either, whatever its row says.
-        blank = summary.state is ComplianceState.UNKNOWN and not summary.pools
+        blank = is_blank(summary.state, summary.pools)
         by_others = summary.gone or summary.rules != self._rules.hash
         # Nor was one that could not be read: its rings are those of the policy that judged it last.
         if by_others or ((blank or summary.unread) and summary.in_scope):
@@ -183,12 +189,13 @@ class _Count:
         """
         blind = len(closed) + self.unaddressed
         policy = self._rules.policy
-        # A pool whose ring can't be told may be in any.
-        anywhere, rings = blind + self._anywhere + self._rings.get(UNTOLD, (0, 0, 0))[0], {}
+        # A pool whose ring can't be told may be in any; one for which nothing is left to do keeps none closed.
+        _, untold, _ = self._rings.get(UNTOLD, (0, 0, 0))
+        anywhere, rings = blind + self._anywhere + untold, {}
         for ring in policy.rings:
             pools, unproven, unjudged = self._rings.get(ring.name, (0, 0, 0))
             stage = policy.stage(ring)
-            rings[ring.name] = RingCount(pools, unproven + anywhere, None, unjudged + anywhere, anywhere, stage)
+            rings[ring.name] = RingCount(pools, unproven + anywhere, None, unjudged + anywhere, anywhere, stage, untold)
         total = sum(self._subscriptions.values())
         names = (*(f"subscription {each}" for each in closed), *self._names)[:_KEPT]
         everything = self._unseen + blind

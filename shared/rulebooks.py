@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from shared.domain.bodies import ExemptionsText, PolicyText
 from shared.domain.codec import plain, typed
 from shared.domain.model import Unreadable
 from shared.domain.policy import Policy
@@ -64,13 +65,15 @@ class Rulebooks:
         table: Table,
         resolve: Callable[[Policy], Policy | Unreadable] = unresolved,
         warn: Callable[[Policy], tuple[str, ...]] = lambda _: (),
+        record: Callable[[PolicyText, ExemptionsText], None] = lambda *_: None,
     ) -> None:
         """`exemptions` is None where there are none; `resolve` turns management groups into subscriptions.
 
-        `warn` returns what is probably not meant, of a policy that was resolved.
+        `warn` returns what is probably not meant, of a policy that was resolved. `record` writes the evidence of texts
+        that come into use; what it raises, `load` raises: nothing is judged by a text that no record holds.
         """
         self._policy, self._exemptions, self._table, self._resolve = policy, exemptions, table, resolve
-        self._warn = warn
+        self._warn, self._record = warn, record
         self._kept = ""
         # Today's texts and the last good ones: parsing takes far longer than comparing, and looks load again and again.
         self._parse = lru_cache(maxsize=2)(self._parsed)
@@ -82,6 +85,7 @@ class Rulebooks:
         if isinstance(found, Unreadable):
             return self._last_good(found)
         if isinstance(texts, _Texts) and found.hash != self._kept:
+            self._used(texts, found)
             self._keep(texts)
             self._kept = found.hash
         return found
@@ -120,6 +124,13 @@ class Rulebooks:
             return why
         trouble = f"{why.message} Judged by the last good policy and exemptions; nothing is changed until it is mended."
         return replace(found, trouble=trouble)
+
+    def _used(self, texts: _Texts, found: Rulebook) -> None:
+        where = self._exemptions.name if self._exemptions else ""
+        self._record(
+            PolicyText(found.policy.hash, texts.policy, self._policy.name),
+            ExemptionsText(found.exemptions.hash, texts.exemptions, where),
+        )
 
     def _keep(self, texts: _Texts) -> None:
         row = self._table.read(_KEY, _KEY)

@@ -4,7 +4,7 @@ What can't be read is remembered as unreadable: it is never taken for nothing fo
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,13 +12,15 @@ from urllib.parse import quote
 
 from shared.domain import observe_workloads as kube
 from shared.domain.api_server import Ask, Way, read_all
-from shared.domain.checks import Subject, decided
 from shared.domain.evaluate import subjects
-from shared.domain.model import Cluster, Memory, ProofLevel, Unreadable
+from shared.domain.handover import TIED, under_way
+from shared.domain.model import ActionKind, Cluster, Memory, ProofLevel, Unreadable
 from shared.domain.observe import NODES
 from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
+from shared.domain.subject import Subject, decided
+from shared.domain.twins import twin_of
 from shared.domain.waits import barred, waits
 from shared.domain.workloads import Place, PodUse, Workloads, apart, gathered, unread
 from shared.look import Look
@@ -28,7 +30,7 @@ _KNOWN_FOR = timedelta(days=1)
 """How often to read for a step that waits for something else, or for none, so that people know what is there."""
 _AGENT_HOLDS = timedelta(days=3)
 """How long the monitoring agent's version is believed while it can't be read."""
-_REASONS = frozenset(risk.reason for risk in RISKS) | {"WorkloadsUnreadable"}
+_REASONS = frozenset(risk.reason for risk in RISKS) | {"WorkloadsUnreadable", TIED}
 
 
 def survey(look: Look, situation: Situation) -> Memory:
@@ -37,18 +39,48 @@ def survey(look: Look, situation: Situation) -> Memory:
     Of the other pools that need FIPS the SMB volumes are told, and of the cluster its monitoring agent, whatever the
     mode and whether FIPS is on: read once a day. What was read of a pool of which neither is wanted is forgotten.
     """
-    steps = [step for step in due(situation) if step.subject.settings.workloads.asked and not barred(situation, step)]
+    steps = [step for step in due(situation) if _asks(situation, step)]
     names = frozenset(step.pool.name for step in steps)
     told = [subject for subject in _told(situation) if subject.pool.name not in names]
-    memory = _kept(look.memory, names, frozenset(subject.pool.name for subject in told), situation.now)
+    record = frozenset(subject.pool.name for subject in told)
+    memory = _kept(look.memory, names, record, situation.now)
     if any(_stale(situation, step) for step in steps):
-        memory = _with_reading(look, situation, memory, [step.subject for step in steps])
+        wanted = Asked(names, {step.pool.name: _twin(situation, step) for step in steps if _leaves(step)})
+        memory = _with_reading(look, situation, memory, wanted, _ways_of(steps))
     if _of_yesterday(told, situation.now):
-        memory = _with_reading(look, situation, memory, told)
-        memory = _kept(memory, names, frozenset(subject.pool.name for subject in told), situation.now)
+        memory = _with_reading(look, situation, memory, Asked(record), _ways_in(told))
+        memory = _kept(memory, names, record, situation.now)
     if memory != look.memory:
         look.hold.save(memory)
     return memory
+
+
+def _asks(situation: Situation, step: Step) -> bool:
+    """Say whether it has to be known what runs on a pool before a step; of one that is to be deleted, always."""
+    if barred(situation, step):
+        return False
+    return _leaves(step) or step.subject.settings.workloads.asked
+
+
+def _leaves(step: Step) -> bool:
+    return step.kind is ActionKind.REPLACE
+
+
+def _twin(situation: Situation, step: Step) -> str:
+    """Return the twin that is there already; empty if none is."""
+    found = twin_of(situation.cluster, step.pool.name)
+    return found.name if found else ""
+
+
+def _ways_in(asked: Sequence[Subject]) -> frozenset[Way]:
+    """Return the ways that each of some pools' rules allows."""
+    return frozenset.intersection(*(subject.settings.proof.ways for subject in asked))
+
+
+def _ways_of(steps: Sequence[Step]) -> frozenset[Way]:
+    """Return the ways that may be used; for a replacement none that could not drain the pool later on."""
+    ways = _ways_in([step.subject for step in steps])
+    return ways - {Way.RUN_COMMAND} if any(map(_leaves, steps)) else ways
 
 
 def _told(situation: Situation) -> Iterator[Subject]:
@@ -78,14 +110,22 @@ def _kept(memory: Memory, steps: Collection[str], told: Collection[str], now: da
     return memory
 
 
-def _with_reading(look: Look, situation: Situation, memory: Memory, asked: Sequence[Subject]) -> Memory:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Of which pools it is asked what runs on them."""
+
+    pools: Collection[str]
+    leaving: Mapping[str, str] = field(default_factory=dict)
+    """Those of them that are to be replaced, with their twins, where these are there already: what controllers would
+    make has to be known as well."""
+
+
+def _with_reading(look: Look, situation: Situation, memory: Memory, asked: Asked, ways: frozenset[Way]) -> Memory:
     """Read what runs on some pools: one reading serves them all, so it goes only where each of their rules lets it."""
-    ways = frozenset.intersection(*(subject.settings.proof.ways for subject in asked))
-    names = frozenset(subject.pool.name for subject in asked)
-    found = read_workloads(look.ports.kubernetes, situation.cluster, ways, names, situation.now)
+    found = read_workloads(look.ports.kubernetes, situation.cluster, ways, asked, situation.now)
     if found.agent is not None:
         memory = replace(memory, agent=found.agent, agent_at=situation.now)
-    for name in names:
+    for name in asked.pools:
         memory = memory.with_pool(name, replace(memory.pool(name), workloads=found.pools[name]))
     return memory
 
@@ -95,7 +135,9 @@ def _stale(situation: Situation, step: Step) -> bool:
     if known is None or known.only_smb:
         return True
     relies = wait is None or wait.reason in _REASONS
-    return situation.now >= (known.until if relies else known.at + _KNOWN_FOR)
+    # What evicts or deletes goes by what is there in the same look.
+    until = situation.now if under_way(situation, step) else known.until
+    return situation.now >= (until if relies else known.at + _KNOWN_FOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,29 +151,48 @@ class Surveyed:
 
 
 def read_workloads(
-    kubernetes: Kubernetes, cluster: Cluster, ways: frozenset[Way], pools: Collection[str], now: datetime
+    kubernetes: Kubernetes, cluster: Cluster, ways: frozenset[Way], asked: Asked, now: datetime
 ) -> Surveyed:
     """Read what a reimage of some pools would harm, by one of the ways that are allowed; every failure is a value."""
     with kubernetes.open(cluster, ways) as api:
-        found = api if isinstance(api, Unreadable) else _read(api.get, pools, now)
-    if isinstance(found, Unreadable):
-        told = unread(now, f"{found.reason}: {found.message}", passing=found.retry_after is not None)
-        return Surveyed(dict.fromkeys(pools, told))
-    return found
+        found = api if isinstance(api, Unreadable) else _read(api.get, asked, now)
+    return Surveyed(dict.fromkeys(asked.pools, _unread(found, now))) if isinstance(found, Unreadable) else found
 
 
-def _read(get: Ask, pools: Collection[str], now: datetime) -> Surveyed | Unreadable:
+def _unread(found: Unreadable, now: datetime) -> Workloads:
+    return unread(now, f"{found.reason}: {found.message}", passing=found.retry_after is not None)
+
+
+def _read(get: Ask, asked: Asked, now: datetime) -> Surveyed | Unreadable:
     places = read_all(get, NODES, kube.read_place, "nodes")
     if isinstance(places, Unreadable):
         return places
     around = _surroundings(get)
     if isinstance(around, Unreadable):
         return around
-    pods = _pods(get, places, pools, around)
+    pods = _pods(get, places, asked.pools, around)
     if isinstance(pods, Unreadable):
         return pods
+    made = _templates(get, around) if asked.leaving else []
     refused = [budget.name for budget in around.budgets if budget.never]
-    return Surveyed({pool: gathered(pool, places, pods, refused, now) for pool in pools}, _agent(get))
+    found: dict[str, Workloads] = {}
+    for pool in asked.pools:
+        if pool not in asked.leaving:
+            found[pool] = gathered(pool, places, pods, refused, now)
+        elif isinstance(made, Unreadable):
+            found[pool] = _unread(made, now)
+        else:
+            found[pool] = gathered(pool, places, [*pods, *made], refused, now, asked.leaving[pool])
+    return Surveyed(found, _agent(get))
+
+
+def _templates(get: Ask, around: kube.Surroundings) -> list[PodUse] | Unreadable:
+    """Read what makes pods, for what has none now."""
+    wanted = [
+        (path, partial(kube.read_template, kind=kind, around=around), f"{kind}s") for kind, path in kube.TEMPLATES
+    ]
+    found = _lists(get, *wanted)
+    return found if isinstance(found, Unreadable) else [one for each in found for one in each]
 
 
 def _surroundings(get: Ask) -> kube.Surroundings | Unreadable:
@@ -142,7 +203,7 @@ def _surroundings(get: Ask) -> kube.Surroundings | Unreadable:
     )
     if isinstance(found, Unreadable):
         return found
-    classes = {name: kind for names, kind in found[0] for name in names}
+    classes = kube.known_classes(found[0])
     volumes = _lists(get, (kube.VOLUMES, partial(kube.read_volume, classes=classes), "persistent volumes"))
     if isinstance(volumes, Unreadable):
         return volumes
@@ -155,11 +216,11 @@ def _pods(
     get: Ask, places: Sequence[Place], pools: Collection[str], around: kube.Surroundings
 ) -> list[PodUse] | Unreadable:
     read = partial(kube.read_pod, around=around)
-    found = _lists(get, *((path, read, "pods") for path in _paths(apart(places, pools))))
+    found = _lists(get, *((path, read, "pods") for path in pod_paths(apart(places, pools))))
     return found if isinstance(found, Unreadable) else [pod for pods in found for pod in pods]
 
 
-def _paths(nodes: Sequence[str]) -> Iterator[str]:
+def pod_paths(nodes: Sequence[str]) -> Iterator[str]:
     """Yield where the pods are listed: all of them, or those of some nodes and those that wait for one."""
     if not nodes:
         yield kube.PODS

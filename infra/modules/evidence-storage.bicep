@@ -3,7 +3,7 @@
 // 1. Its role has blobs/add/action, which creates a blob, and not blobs/write, which overwrites one
 //    (azure-docs: storage/blobs/storage-auth-abac-attributes.md, "Create a blob or snapshot, or append data" and
 //    "Write to a blob"); nor blobs/delete. A second PUT to a name is refused with 403 UnauthorizedBlobOverwrite.
-// 2. The container's time-based policy refuses overwrites, appends, snapshots and deletions from anybody until
+// 2. The time-based policy of each container refuses overwrites, appends, snapshots and deletions from anybody until
 //    each blob has reached its age (azure-docs: storage/blobs/immutable-container-level-worm-policies.md).
 //    Unlocked it can be lifted by who may manage the account: lock it once its length is settled.
 //
@@ -27,7 +27,7 @@ param redundancy string
 @maxValue(146000)
 param retentionInDays int
 
-@description('True once the policy has been locked: a locked policy is not deployed again.')
+@description('True once the policies have been locked: a locked policy is not deployed again.')
 param policyLocked bool
 param workspaceId string
 param appPrincipalId string
@@ -88,6 +88,15 @@ resource snapshots 'Microsoft.Storage/storageAccounts/blobServices/containers@20
   name: 'snapshots'
   properties: {
     publicAccess: 'None'
+  }
+}
+
+resource snapshotsRetention 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2023-01-01' = if (!policyLocked) {
+  parent: snapshots
+  name: 'default'
+  properties: {
+    immutabilityPeriodSinceCreationInDays: retentionInDays
+    allowProtectedAppendWrites: false
   }
 }
 

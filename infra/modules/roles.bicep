@@ -12,6 +12,7 @@ param allowRemediation bool
 param allowWorkloadReading bool
 param allowNodePods bool
 param allowRunCommand bool
+param allowReplacement bool
 
 var reader = loadJsonContent('../roles/fipswarden-reader.json')
 var nodeReader = loadJsonContent('../roles/fipswarden-node-reader.json')
@@ -19,7 +20,10 @@ var remediator = loadJsonContent('../roles/fipswarden-remediator.json')
 var workloadReader = loadJsonContent('../roles/fipswarden-workload-reader.json')
 var nodeProver = loadJsonContent('../roles/fipswarden-node-prover.json')
 var runCommand = loadJsonContent('../roles/fipswarden-run-command.json')
+var poolDeleter = loadJsonContent('../roles/fipswarden-pool-deleter.json')
+var nodeDrainer = loadJsonContent('../roles/fipswarden-node-drainer.json')
 var evidenceWriter = loadJsonContent('../roles/fipswarden-evidence-writer.json')
+var manifestSigner = loadJsonContent('../roles/fipswarden-manifest-signer.json')
 var watchedScopes = [for id in watched: '/subscriptions/${id}']
 
 resource readerRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
@@ -130,6 +134,42 @@ resource runCommandRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = i
   }
 }
 
+resource poolDeleterRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (allowReplacement) {
+  name: guid(subscription().id, environmentName, poolDeleter.Name)
+  properties: {
+    roleName: '${poolDeleter.Name} (${environmentName})'
+    description: poolDeleter.Description
+    type: 'CustomRole'
+    assignableScopes: watchedScopes
+    permissions: [
+      {
+        actions: poolDeleter.Actions
+        notActions: poolDeleter.NotActions
+        dataActions: poolDeleter.DataActions
+        notDataActions: poolDeleter.NotDataActions
+      }
+    ]
+  }
+}
+
+resource nodeDrainerRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (allowReplacement) {
+  name: guid(subscription().id, environmentName, nodeDrainer.Name)
+  properties: {
+    roleName: '${nodeDrainer.Name} (${environmentName})'
+    description: nodeDrainer.Description
+    type: 'CustomRole'
+    assignableScopes: watchedScopes
+    permissions: [
+      {
+        actions: nodeDrainer.Actions
+        notActions: nodeDrainer.NotActions
+        dataActions: nodeDrainer.DataActions
+        notDataActions: nodeDrainer.NotDataActions
+      }
+    ]
+  }
+}
+
 resource evidenceWriterRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, environmentName, evidenceWriter.Name)
   properties: {
@@ -150,10 +190,33 @@ resource evidenceWriterRole 'Microsoft.Authorization/roleDefinitions@2022-04-01'
   }
 }
 
+resource manifestSignerRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(subscription().id, environmentName, manifestSigner.Name)
+  properties: {
+    roleName: '${manifestSigner.Name} (${environmentName})'
+    description: manifestSigner.Description
+    type: 'CustomRole'
+    assignableScopes: [
+      subscription().id
+    ]
+    permissions: [
+      {
+        actions: manifestSigner.Actions
+        notActions: manifestSigner.NotActions
+        dataActions: manifestSigner.DataActions
+        notDataActions: manifestSigner.NotDataActions
+      }
+    ]
+  }
+}
+
 output readerRoleName string = readerRole.name
 output nodeReaderRoleName string = nodeReaderRole.name
 output remediatorRoleName string = guid(subscription().id, environmentName, remediator.Name)
 output workloadReaderRoleName string = guid(subscription().id, environmentName, workloadReader.Name)
 output nodeProverRoleName string = guid(subscription().id, environmentName, nodeProver.Name)
 output runCommandRoleName string = guid(subscription().id, environmentName, runCommand.Name)
+output poolDeleterRoleName string = guid(subscription().id, environmentName, poolDeleter.Name)
+output nodeDrainerRoleName string = guid(subscription().id, environmentName, nodeDrainer.Name)
 output evidenceWriterRoleName string = evidenceWriterRole.name
+output manifestSignerRoleName string = manifestSignerRole.name

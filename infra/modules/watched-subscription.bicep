@@ -11,6 +11,8 @@ param remediatorRoleName string
 param workloadReaderRoleName string
 param nodeProverRoleName string
 param runCommandRoleName string
+param poolDeleterRoleName string
+param nodeDrainerRoleName string
 
 @description('Whether the app may change node pools here.')
 param allowRemediation bool
@@ -23,6 +25,9 @@ param allowNodePods bool
 
 @description('Whether the app may use AKS run command here.')
 param allowRunCommand bool
+
+@description('Whether the app may replace node pools here: drain and delete them.')
+param allowReplacement bool
 
 @description('Whether events are wanted; without them the resync finds changes by itself, later.')
 param events bool
@@ -80,6 +85,24 @@ resource runCommandAssignment 'Microsoft.Authorization/roleAssignments@2022-04-0
   name: guid(subscription().id, principalId, runCommandRoleName)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', runCommandRoleName)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource poolDeleterAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (allowReplacement) {
+  name: guid(subscription().id, principalId, poolDeleterRoleName)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', poolDeleterRoleName)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource nodeDrainerAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (allowReplacement) {
+  name: guid(subscription().id, principalId, nodeDrainerRoleName)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', nodeDrainerRoleName)
     principalId: principalId
     principalType: 'ServicePrincipal'
   }

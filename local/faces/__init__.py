@@ -1,19 +1,21 @@
 """The faces of the world: what clients of Azure see of it, as pure functions of a request."""
 
-from local.faces import aks, arm, graph, identity, kubernetes, management, resources
+from local.faces import aks, arm, graph, identity, kubernetes, management, resources, storage, vault
 from local.faces.http import Request, Response, gateway_error, request
 from local.world import World
 
-ROUTES = (*resources.ROUTES, *management.ROUTES, *graph.ROUTES, *aks.ROUTES)
+ROUTES = (*resources.ROUTES, *management.ROUTES, *graph.ROUTES, *aks.ROUTES, *storage.ROUTES)
 
 __all__ = ["ROUTES", "Request", "Response", "handle", "handle_identity", "request"]
 
 
 def handle(world: World, request: Request) -> Response:
-    """Answer a request to the HTTPS port: ARM, Resource Graph, Kubernetes, metadata, Entra."""
+    """Answer a request to the HTTPS port: ARM, Resource Graph, Kubernetes, Key Vault, metadata, Entra."""
     path = request.path.lower()
     if path.startswith("/k8s/"):
         return kubernetes.handle(world, request)
+    if path.startswith("/keys/"):
+        return vault.handle(world, request)
     if path == "/metadata/endpoints":
         return identity.endpoints(request)
     if path.endswith("/.well-known/openid-configuration"):

@@ -209,14 +209,22 @@ def _controller(workload: Workload) -> Json:
     }
     template = {"metadata": {"labels": workload.labels}, "spec": workload.spec}
     spec: Json = {"selector": {"matchLabels": workload.labels}, "template": template}
-    if workload.kind != "DaemonSet":
-        spec["replicas"] = workload.replicas
-    return {"apiVersion": "apps/v1", "kind": workload.kind, "metadata": metadata, "spec": spec, "status": {}}
+    group = "apps"
+    match workload.kind:
+        case "CronJob":
+            spec, group = {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": template}}}, "batch"
+        case "Job":
+            spec, group = {"template": template}, "batch"
+        case "DaemonSet":
+            pass
+        case _:
+            spec["replicas"] = workload.replicas
+    return {"apiVersion": f"{group}/v1", "kind": workload.kind, "metadata": metadata, "spec": spec, "status": {}}
 
 
 CONTROLLERS = tuple(
     Resource(
-        group="apps",
+        group=group,
         version="v1",
         plural=f"{kind.lower()}s",
         kind=kind,
@@ -226,5 +234,8 @@ CONTROLLERS = tuple(
         row=_simple_row(),
         short=(short,),
     )
-    for kind, short in (("DaemonSet", "ds"), ("ReplicaSet", "rs"), ("StatefulSet", "sts"))
+    for group, kind, short in (
+        *(("apps", "DaemonSet", "ds"), ("apps", "ReplicaSet", "rs"), ("apps", "StatefulSet", "sts")),
+        *(("apps", "Deployment", "deploy"), ("batch", "CronJob", "cj"), ("batch", "Job", "job")),
+    )
 )

@@ -190,12 +190,17 @@ def _patch(ask: Ask) -> Response:
 def _delete(ask: Ask) -> Response:
     pod = pods.find(ask.cluster, ask.namespace, ask.name)
     options = ask.body()
+    _check_uid(pod, options)
+    pods.delete(ask.cluster, pod, grace=_grace(ask, options))
+    return show(ask, PODS, render(pod, set()))
+
+
+def _check_uid(pod: Pod, options: Json) -> None:
+    """Raise Refusal if another pod of the name is meant."""
     wanted = (options.get("preconditions") or {}).get("uid")
     if wanted not in {None, pod.uid}:
         message = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {pod.uid}"
         raise Refusal(409, "Conflict", message, name=pod.name, kind="pods")
-    pods.delete(ask.cluster, pod, grace=_grace(ask, options))
-    return show(ask, PODS, render(pod, set()))
 
 
 def _grace(ask: Ask, options: Json) -> int | None:
@@ -232,7 +237,9 @@ def _log(ask: Ask) -> Response:
 
 
 def _evict(ask: Ask) -> Response:
-    pods.evict(ask.cluster, pods.find(ask.cluster, ask.namespace, ask.name))
+    pod = pods.find(ask.cluster, ask.namespace, ask.name)
+    _check_uid(pod, ask.body().get("deleteOptions") or {})
+    pods.evict(ask.cluster, pod)
     return done(201)
 
 

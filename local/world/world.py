@@ -24,8 +24,14 @@ from local.world.management import ManagementGroups
 from local.world.model import Call, Cluster, Json, Node, Operation, Pool
 from local.world.quotas import Quotas
 from local.world.throttles import DEFAULT_LIMITS, Limit, Throttles
+from local.world.vault import Vault
 
 DEFAULT_OPERATION_TIME = timedelta(seconds=8)
+VAULT = (
+    "/subscriptions/90000000-0000-4000-8000-000000000009/resourceGroups/rg-fipswarden"
+    "/providers/Microsoft.KeyVault/vaults/kv-local"
+)
+"""Where the app itself is deployed: nobody looks after clusters there."""
 
 
 @dataclass
@@ -95,6 +101,9 @@ class World(Agenda):
         self.throttles = Throttles(limits)
         self.quotas = Quotas()
         self.locks = Locks()
+        self.vault = Vault(VAULT)
+        self.immutability: dict[str, tuple[int, str]] = {}
+        """Days and state of the policies of blob containers, by `account/container` in lower case."""
         self.requests: deque[RequestRecord] = deque(maxlen=100_000)
         self.subscriptions: dict[str, Subscription] = {}
         self.operations: dict[str, Operation] = {}

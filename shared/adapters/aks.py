@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.arm import Arm, classified
-from shared.domain.arm_errors import UNDECIDED, code_and_text
+from shared.domain.arm_errors import UNDECIDED, arm_ids, code_and_text
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import (
@@ -16,6 +16,7 @@ from shared.domain.model import (
     BeginResult,
     ClusterRead,
     Gone,
+    Method,
     OperationRead,
     OperationStatus,
     Refused,
@@ -63,7 +64,7 @@ class AksClusters:
             return Unreadable("Unintelligible", f"ARM's answer is not a managed cluster: {error}", None)
 
     def begin(self, cluster: ClusterId, action: Action, intent: str) -> BeginResult:
-        """PUT the pool, once, and return what is known of it; never waits for the operation.
+        """Send the action's request, once, and return what is known of it; never waits for the operation.
 
         The caller's fence was the last thing before: what is not ready to be sent soon after it is not sent at all.
         """
@@ -73,15 +74,15 @@ class AksClusters:
 
         answer = _Answer()
         try:
-            self._put(cluster, action, intent, answer)
+            self._send(cluster, action, intent, answer)
         except SentTooLateError as error:
-            return Refused("TooLate", f"The PUT was not sent: {error}.", _TRANSPORT_RETRY)
+            return Refused("TooLate", f"The request was not sent: {error}.", _TRANSPORT_RETRY)
         except AzureError as error:
             if not answer.is_success:
-                return _refused(error)
+                return _refused(error, answer)
             if not answer.operation:
                 return Unanswered(f"AKS said {answer.status}, and the rest could not be read: {error.message}")
-        return Accepted(answer.operation, answer.headers.get("x-ms-correlation-request-id", ""))
+        return Accepted(answer.operation, *arm_ids(answer.headers))
 
     def abort(self, cluster: ClusterId, pool: str, request: str) -> BeginResult:
         """POST the pool's abort, once; AKS takes no condition: the caller has just seen what runs there."""
@@ -105,33 +106,42 @@ class AksClusters:
             return Refused("TooLate", f"The abort was not sent: {error}.", _TRANSPORT_RETRY)
         except AzureError as error:
             if not answer.is_success:
-                return _refused(error)
-        return Accepted(answer.operation, answer.headers.get("x-ms-correlation-request-id", ""))
+                return _refused(error, answer)
+        return Accepted(answer.operation, *arm_ids(answer.headers))
 
-    def _put(self, cluster: ClusterId, action: Action, intent: str, answer: "_Answer") -> None:
+    def _send(self, cluster: ClusterId, action: Action, intent: str, answer: "_Answer") -> None:
         send_by = self._arm.monotonic() + _SEND_WITHIN
         from azure.core import MatchConditions
 
-        self._arm.client(cluster.subscription).agent_pools.begin_create_or_update(
-            cluster.resource_group,
-            cluster.name,
-            action.pool,
-            BytesIO(json.dumps(action.body).encode()),
-            etag=action.etag,
-            match_condition=MatchConditions.IfNotModified,
-            headers={"x-ms-client-request-id": intent},
-            polling=False,
-            raw_response_hook=answer.keep,
-            send_by=send_by,
-        )
+        pools = self._arm.client(cluster.subscription).agent_pools
+        where = cluster.resource_group, cluster.name, action.on
+        how: dict[str, Any] = {
+            "headers": {"x-ms-client-request-id": intent},
+            "polling": False,
+            "raw_response_hook": answer.keep,
+            "send_by": send_by,
+        }
+        match action.method:
+            case Method.DELETE:
+                # `ignore_pod_disruption_budget` is never set.
+                pools.begin_delete(*where, etag=action.etag, match_condition=MatchConditions.IfNotModified, **how)
+            case Method.CREATE:
+                # The SDK makes If-None-Match `*` of this condition (_operations.prep_if_none_match).
+                pools.begin_create_or_update(*where, _body(action), match_condition=MatchConditions.IfMissing, **how)
+            case Method.UPDATE:
+                condition = MatchConditions.IfNotModified
+                pools.begin_create_or_update(*where, _body(action), etag=action.etag, match_condition=condition, **how)
+            case Method.ADOPT | Method.DRAIN:
+                raise ValueError(f"nothing is sent to ARM for {action.method}")
 
     def operation(self, cluster: ClusterId, url: str) -> OperationRead | Unreadable:
         """GET the operation's URL (opaque, up to 4 kB); unreadable where AKS no longer knows it."""
         from azure.core.exceptions import AzureError, HttpResponseError
 
+        headers: dict[str, str] = {}
         try:
-            body = self._arm.get_json(cluster.subscription, url)
-            return _operation(body)
+            body = self._arm.get_json(cluster.subscription, url, headers.update)
+            return _operation(body, headers)
         except HttpResponseError as error:
             found = classified(error)
             return Unreadable(found.reason, found.message, found.retry_after)
@@ -161,6 +171,10 @@ class AksClusters:
         return found
 
 
+def _body(action: Action) -> BytesIO:
+    return BytesIO(json.dumps(action.body).encode())
+
+
 class _Answer:
     """What came back for a PUT before its body was read: enough to know that AKS took it."""
 
@@ -184,14 +198,14 @@ class _Answer:
         return self.headers.get("azure-asyncoperation", "")
 
 
-def _refused(error: "AzureError") -> Refused | Unanswered:
+def _refused(error: "AzureError", answer: _Answer) -> Refused | Unanswered:
     from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
     if isinstance(error, HttpResponseError):
         found = classified(error)
         if found.status in UNDECIDED:
             return Unanswered(found.message)
-        return Refused(found.reason, found.message, found.retry_write_after)
+        return Refused(found.reason, found.message, found.retry_write_after, *arm_ids(answer.headers))
     if isinstance(error, ServiceRequestError):
         return Refused("Unreachable", f"Nothing was sent, ARM could not be reached: {error}", _TRANSPORT_RETRY)
     return Unanswered(f"The connection broke after the request was sent: {error.message}")
@@ -204,8 +218,9 @@ def _raw(response: "PipelineResponse[Any, Any]", _model: object, _headers: Mappi
     return body
 
 
-def _operation(body: Mapping[str, Any]) -> OperationRead:
+def _operation(body: Mapping[str, Any], headers: Mapping[str, str]) -> OperationRead:
     """Read an operation's state; any word that is not one of the three ends means that it goes on (ARM, async)."""
     said = str(body.get("status", "")).lower()
     status = next((end for end in OperationStatus if end.value.lower() == said), OperationStatus.IN_PROGRESS)
-    return OperationRead(status, *(code_and_text(body) if isinstance(body.get("error"), dict) else ("", "")))
+    code, text = code_and_text(body) if isinstance(body.get("error"), dict) else ("", "")
+    return OperationRead(status, code, text, *arm_ids(headers))

@@ -60,8 +60,10 @@ class Arm:
         while self._clients:
             self._clients.popitem()[1].close()
 
-    def get_json(self, subscription: str, url: str) -> Mapping[str, Any]:
-        """GET a URL of this cloud's ARM, absolute or a path.
+    def get_json(
+        self, subscription: str, url: str, keep: Callable[[Mapping[str, str]], None] = lambda _: None
+    ) -> Mapping[str, Any]:
+        """GET a URL of this cloud's ARM, absolute or a path; `keep` is given the headers of its answer.
 
         Raises as the SDK does, and ValueError for another host and for an answer that is no JSON object.
         """
@@ -71,6 +73,7 @@ class Arm:
         if not self._is_ours(absolute):
             raise ValueError(f"{urlsplit(url).netloc!r} is not a host of ARM: no token is sent there")
         response = self.client(subscription).send_request(HttpRequest("GET", absolute))
+        keep(response.headers)
         response.raise_for_status()
         body = response.json()
         if not isinstance(body, dict):
@@ -130,6 +133,6 @@ def classified(error: "HttpResponseError") -> ArmError:
         return ArmError(0, "", "Unauthenticated", message, timedelta(minutes=1))
     try:
         body = json.loads(response.text())
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     return classify(int(response.status_code or 0), dict(getattr(response, "headers", {})), body, now)

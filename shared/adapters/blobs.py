@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from shared.adapters.storage import RETRY
+from shared.adapters.storage import container_client, was_taken
 from shared.config import Storage
 from shared.domain.records import ChainId, Record, path_of, read_record
+from shared.errors import EvidenceError
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -19,21 +20,13 @@ class BlobEvidence:
         self._made: ContainerClient | None = None
 
     def _client(self) -> "ContainerClient":
-        from azure.storage.blob import ContainerClient
-
         if self._made is None:
-            if self._storage.connection_string:
-                made = ContainerClient.from_connection_string(self._storage.connection_string, self._container, **RETRY)
-            else:
-                made = ContainerClient(
-                    self._storage.uris["blob"], self._container, credential=self._credential, **RETRY
-                )
-            self._made = made
+            self._made = container_client(self._storage, self._credential, self._container)
         return self._made
 
     def create(self, chain: ChainId, record: Record) -> bool:
-        """Create a record under its number; False if that number is taken."""
-        from azure.core.exceptions import HttpResponseError, ResourceExistsError
+        """Create a record under its number and read it back; False if that number is taken."""
+        from azure.core.exceptions import HttpResponseError
         from azure.storage.blob import ContentSettings
 
         blob = self._client().get_blob_client(_path(chain, record.seq))
@@ -42,13 +35,13 @@ class BlobEvidence:
             blob.upload_blob(
                 record.bytes, overwrite=False, content_settings=ContentSettings(content_type="application/json")
             )
-        except ResourceExistsError:
-            return False
         except HttpResponseError as error:
-            # A role that may create and not overwrite is told 403 instead of 409 (Blob service error codes).
-            if getattr(error, "error_code", None) != "UnauthorizedBlobOverwrite":
+            if not was_taken(error):
                 raise
             return False
+        if blob.download_blob().readall() != record.bytes:
+            # Nothing is built on what storage does not give back as it was given.
+            raise EvidenceError(f"evidence {_path(chain, record.seq)} reads back as something else than was written")
         return True
 
     def read(self, chain: ChainId, seq: int) -> Record | None:

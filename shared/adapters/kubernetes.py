@@ -213,6 +213,6 @@ def _object(text: bytes | str | None) -> Mapping[str, Any]:
     """Return the JSON object of an answer; of anything else nothing, which no list and no object is made of."""
     try:
         found = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -110,13 +110,11 @@ def reached(
     if isinstance(api, Unreadable):
         return api
     cure = (
-        "let the policy allow AKS run command (proof.run_command)"
+        ", or let the policy allow AKS run command (proof.run_command)"
         if cluster.run_command
-        else ("the cluster has AKS run command switched off")
+        else " (AKS run command is no way: the cluster has it switched off)"
     )
-    message = (
-        f"The cluster has {cluster.narrow}, and the app is not let in: give it a way through the network, or {cure}."
-    )
+    message = f"The cluster has {cluster.narrow}, and the app is not let in: give it a way through the network{cure}."
     return Unreadable("Unreachable", message, None)
 
 

@@ -14,8 +14,11 @@ from shared.errors import FipswardenError, TerminalError, TransientError
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
     from azure.core.exceptions import AzureError
+    from azure.core.messaging import CloudEvent
 
 TYPE = "Fipswarden.Alert"
+MANIFEST = "Fipswarden.Manifest"
+"""Type of the event by which a manifest of evidence leaves the app."""
 _FLEET = "/fipswarden"
 """Source of an alert that concerns no cluster."""
 _ONCE: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 20}
@@ -39,24 +42,36 @@ class TopicChannel:
         self._credential = _Scoped(credential, cloud.event_grid_scope)
 
     def send(self, alert: Alert) -> None:
-        """Publish one event; raises TransientError or TerminalError if the topic did not take it."""
+        """Publish an event, and one for the manifest that the alert may carry.
+
+        Raises TransientError or TerminalError if the topic did not take them.
+        """
         from azure.core.exceptions import AzureError
-        from azure.core.messaging import CloudEvent
         from azure.eventgrid import EventGridPublisherClient
 
-        event: CloudEvent[dict[str, Any]] = CloudEvent(
-            source=alert.cluster or _FLEET,
-            type=TYPE,
-            id=alert_id(alert.key),
-            time=alert.at.astimezone(UTC),
-            subject=alert.pool or None,
-            data={"v": 1, **plain(alert)},
-        )
         try:
             with EventGridPublisherClient(self._endpoint, self._credential) as client:
-                client.send(event, **_ONCE)
+                client.send(_events(alert), **_ONCE)
         except AzureError as error:
             raise _failure(error) from error
+
+
+def _events(alert: Alert) -> "list[CloudEvent[dict[str, Any]]]":
+    from azure.core.messaging import CloudEvent
+
+    at, anchor = alert.at.astimezone(UTC), alert.anchor
+    told: dict[str, Any] = plain(alert)
+    del told["anchor"]
+    source, subject = alert.cluster or _FLEET, alert.pool or None
+    events: list[CloudEvent[dict[str, Any]]] = [
+        CloudEvent(source, TYPE, id=alert_id(alert.key), time=at, subject=subject, data={"v": 1, **told})
+    ]
+    if anchor:
+        data = {"v": 1, "record": anchor.record, **plain(anchor)}
+        # By its hash: who is told of another manifest of the same number is told, and does not drop it as a repeat.
+        number = alert_id(f"manifest:{anchor.sha256}")
+        events.append(CloudEvent(_FLEET, MANIFEST, id=number, time=at, subject=anchor.record, data=data))
+    return events
 
 
 class _Scoped:

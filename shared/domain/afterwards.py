@@ -11,7 +11,7 @@ from typing import Any
 from shared.domain import proofs
 from shared.domain.capability import release_if_switched
 from shared.domain.evaluate import subjects
-from shared.domain.model import AT_REST, Cluster, Memory, Operation, Pool, PoolMemory, Proof
+from shared.domain.model import AT_REST, ActionKind, Cluster, Memory, Operation, OutcomeState, Pool, PoolMemory, Proof
 from shared.domain.rulebook import Rulebook
 from shared.domain.support import release_of
 
@@ -59,6 +59,18 @@ def _image(pool: Pool, os_sku: str) -> str:
         if release and release_of(replace(pool, node_image=name)) == release:
             return name
     return f"{pool.node_image}-fips"
+
+
+def with_replacement_running(cluster: Cluster, memory: Memory) -> Memory:
+    """Return a memory in which a replacement that is under way is one operation, which goes well as any other."""
+    replacement = memory.replacement
+    if replacement is None:
+        return memory
+    twin = next((pool for pool in cluster.pools if pool.name == replacement.twin), None)
+    changes = {"enableFIPS": True, **({"osSKU": twin.os_sku} if twin else {})}
+    kind, done = ActionKind.REPLACE, OutcomeState.ACCEPTED
+    running = Operation(replacement.id, kind, replacement.pool, "", replacement.began, changes, done)
+    return replace(memory, operation=running, replacement=None)
 
 
 def remembered(memory: Memory, pool: str, at: datetime) -> Memory:

@@ -16,13 +16,16 @@ from shared.domain.model import (
     Deferral,
     Finding,
     Memory,
+    Method,
     Notice,
     Operation,
     OutcomeState,
     Plan,
     PoolPosture,
     Posture,
+    Replacement,
 )
+from shared.domain.taken import OUTSIDE
 
 _SEVERITY = {
     ComplianceState.INCONSISTENT: "critical",
@@ -31,12 +34,19 @@ _SEVERITY = {
 }
 _TRANSIENT = frozenset(
     {"OperationInProgress", "ProofSettling", "ProofMissing", "ProofExpired", "ProofLevelMissing", "NodesMissing"}
+    | {"NodesDespiteCount"}
 )
 """Reasons that the next look usually clears: not worth a message of their own, unless they last."""
 _MENDED = frozenset({"FipsDisabled", "FipsForbidden", "ModulesHistorical"})
 """Reasons for which there is a remediation step."""
 _NOBODY_ASKED = frozenset({"NoNodes", "Stopped"})
 """Reasons of a verdict that rests on the control plane's word alone: told, but not as good news."""
+_NONE_OUTSIDE = Finding(
+    "strays",
+    ComplianceState.COMPLIANT,
+    "NodesOutsidePoolsGone",
+    "Nothing is wrong with nodes outside every node pool any more: there are none, or the policy asks nothing of them.",
+)
 LASTS = timedelta(hours=1)
 """How long a transient reason may last before people are told."""
 
@@ -70,17 +80,23 @@ class Before:
 def owed(before: Before, new: Posture, memory: Memory) -> tuple[str, ...]:
     """Return the pools whose remediation has ended, and of which nobody can say yet how they are: news is owed.
 
-    A proof may take several looks, each of which commits.
+    A proof may take several looks, each of which commits. So it is of nodes outside every pool (`OUTSIDE`), of which
+    people know that they were not well.
     """
     ended = _remediated(before, memory)
-    waiting = (one for one in new.pools if one.pool in ended and one.state in _SEVERITY and _only_transient(one))
-    return tuple(sorted(one.pool for one in waiting))
+    waiting = [one.pool for one in new.pools if one.pool in ended and one.state in _SEVERITY and _only_transient(one)]
+    found = _strays(new)
+    known = OUTSIDE in ended or _known(_strays(before.posture), before.posture)
+    if found and known and found.state in _SEVERITY and found.reason in _TRANSIENT:
+        waiting.append(OUTSIDE)
+    return tuple(sorted(waiting))
 
 
 def _remediated(before: Before, memory: Memory) -> frozenset[str]:
     """Return the pools whose remediation has ended since people were last told how they are."""
     old, ended = before.posture, {name: pool.ended for name, pool in memory.pools.items() if pool.ended}
-    return frozenset(name for name, at in ended.items() if old is None or at > old.at or name in before.owed)
+    pools = frozenset(name for name, at in ended.items() if old is None or at > old.at or name in before.owed)
+    return pools | ({OUTSIDE} & {*before.owed})
 
 
 def news(
@@ -100,7 +116,8 @@ def news(
     same = {pool.pool for pool in new.pools if pool.pool in pools and _only_due(pool)}
     changed = changes(cluster, old, new, seq, remediated)
     wanted = _approvals_wanted(cluster, plan, deferred, new.at, channels)
-    fleet = (*_opened(plan, deferred, new, broken if remediated else ""), *_policy_waits(plan, deferred, new))
+    broken = broken if remediated - {OUTSIDE} else ""
+    fleet = (*_opened(plan, deferred, new, broken), *_policy_waits(plan, deferred, new))
     return (*(alert for alert in changed if alert.pool not in same), *told_now, *wanted, *fleet)
 
 
@@ -128,7 +145,7 @@ def changes(
         text = "Its pools are judged again."
         readable = Finding("readable", ComplianceState.COMPLIANT, "ClusterReadable", text)
         found.append(_cluster_alert(cluster, readable, seq, new.at, "good"))
-    found.extend(_cluster_news(cluster, old, new, seq))
+    found.extend(_cluster_news(cluster, old, new, seq, owed=OUTSIDE in remediated))
     found.extend(_gone(cluster, old, new, seq))
     # What was found while nobody was to be told is news when a policy says to tell.
     before = {pool.pool: pool for pool in old.pools if told(pool)} if old and not was_unreadable else {}
@@ -149,28 +166,69 @@ def _gone(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> It
             yield Alert(key, cluster.arm_id, pool.pool, "info", "PoolGone", title, text, new.at, channels=pool.channels)
 
 
-def _cluster_news(cluster: ClusterId, old: Posture | None, new: Posture, seq: int) -> Iterator[Alert]:
+def _cluster_news(cluster: ClusterId, old: Posture | None, new: Posture, seq: int, *, owed: bool) -> Iterator[Alert]:
     """What is new of the cluster as a whole, such as nodes outside every pool; nobody is told what nobody asks for."""
     if not any(told(pool) for pool in new.pools) and new.pools:
         return
-    before = {(one.check, one.reason) for one in old.cluster_findings} if old else set()
+    # What was excused was told to nobody: the end of an exemption is news.
+    before = {one.check: one for one in old.cluster_findings if one.state in _SEVERITY} if old else {}
     for finding in new.cluster_findings:
+        known = before.get(finding.check)
+        further = _further((known,) if known else (), (finding,))
         if finding.reason in _TRANSIENT:
             since = finding.since or new.at
             fresh = new.at - since >= LASTS and (old is None or old.at - since < LASTS)
         else:
-            fresh = (finding.check, finding.reason) not in before
+            fresh = known is None or known.reason != finding.reason or bool(further)
         if finding.state in _SEVERITY and fresh:
-            yield _cluster_alert(cluster, finding, seq, new.at, _SEVERITY[finding.state])
+            yield _cluster_alert(cluster, finding, seq, new.at, _SEVERITY[finding.state], further)
+    found = _strays(new)
+    if new.in_scope and (owed or _known(_strays(old), old)) and (found is None or found.state not in _SEVERITY):
+        yield _cluster_alert(cluster, found or _NONE_OUTSIDE, seq, new.at, _ended_as(found, new))
 
 
-def _cluster_alert(cluster: ClusterId, finding: Finding, seq: int, at: datetime, severity: str) -> Alert:
+def _strays(posture: Posture | None) -> Finding | None:
+    """Return what was found of nodes outside every pool."""
+    found = posture.cluster_findings if posture and unreadable(posture) is None else ()
+    return next((one for one in found if one.check == "strays"), None)
+
+
+def _known(found: Finding | None, posture: Posture | None) -> bool:
+    """Say whether people know that the nodes outside every pool are not well."""
+    if found is None or posture is None or found.state not in _SEVERITY:
+        return False
+    if posture.pools and not any(told(pool) for pool in posture.pools):
+        return False
+    return found.reason not in _TRANSIENT or posture.at - (found.since or posture.at) >= LASTS
+
+
+def _ended_as(found: Finding | None, new: Posture) -> str:
+    gone = any(one.reason == "ClusterGone" for one in new.cluster_findings)
+    well = found.state is ComplianceState.COMPLIANT if found else not gone
+    return "good" if well else "info"
+
+
+def _further(old: tuple[Finding, ...], new: tuple[Finding, ...]) -> tuple[str, ...]:
+    """Return the nodes that say no and did not when people were last told."""
+    known = {name for finding in old for name in finding.nodes}
+    return tuple(sorted({name for finding in new for name in finding.nodes} - known)) if known else ()
+
+
+def _named(text: str, further: tuple[str, ...]) -> str:
+    """Return the text of an alert that names who has come to those that are known."""
+    more = f" and {len(further) - 10} more" if len(further) > 10 else ""
+    return f"{text} New among them: {', '.join(further[:10])}{more}." if further else text
+
+
+def _cluster_alert(
+    cluster: ClusterId, finding: Finding, seq: int, at: datetime, severity: str, further: tuple[str, ...] = ()
+) -> Alert:
     if finding.check == "readable":
         good = severity == "good"
         title = f"{cluster}: {'can be read again' if good else 'cannot be read'}"
         text = finding.message if good else f"{finding.message} Its pools count as unknown."
     else:
-        title, text = f"{cluster}: {finding.state.value.replace('_', '-')}", finding.message
+        title, text = f"{cluster}: {finding.state.value.replace('_', '-')}", _named(finding.message, further)
     key = f"{cluster.key}:{seq}::{finding.reason}"
     return Alert(key, cluster.arm_id, "", severity, finding.reason, title, text, at)
 
@@ -189,6 +247,7 @@ def _pool_news(
         lasts = not lasted and at - _stood_since(new) >= LASTS
         if _is_news(old, new) or (lasts and _only_transient(new)):
             text = " ".join(finding.message for finding in new.findings if finding.state == new.state)
+            text = _named(text, _further(_bad(old), _bad(new)))
             yield _pool_alert(cluster, new, seq, at, _SEVERITY[new.state], text)
     elif remediated or (old and old.state in _SEVERITY and _was_told(old, previous)):
         well = new.state is ComplianceState.COMPLIANT and new.decisive.reason not in _NOBODY_ASKED
@@ -197,9 +256,15 @@ def _pool_news(
 
 
 def _is_news(old: PoolPosture | None, new: PoolPosture) -> bool:
-    # What was excused was told to nobody: the end of an exemption is news.
-    known = _reasons(old) if old and old.state in _SEVERITY else frozenset()
-    return not _reasons(new) <= _TRANSIENT | known
+    known = frozenset(finding.reason for finding in _bad(old))
+    return not _reasons(new) <= _TRANSIENT | known or bool(_further(_bad(old), _bad(new)))
+
+
+def _bad(pool: PoolPosture | None) -> tuple[Finding, ...]:
+    """Return what is wrong with a pool. What is excused is told to nobody: the end of an exemption is news."""
+    if pool is None or pool.state not in _SEVERITY:
+        return ()
+    return tuple(finding for finding in pool.findings if finding.state == pool.state)
 
 
 def _only_transient(pool: PoolPosture) -> bool:
@@ -233,6 +298,18 @@ _BEGUN = {
     ActionKind.CHANGE_OS_SKU: "The policy wants another OS SKU. It is being changed",
     ActionKind.REPLACE: "It can't have FIPS in place. It is being replaced",
 }
+_REIMAGES = "AKS reimages its nodes, one surge at a time."
+
+
+def _what_begins(operation: Operation) -> str:
+    if operation.method is Method.CREATE:
+        return (
+            f"{operation.on} is made with its settings. Once that is proven, the nodes of {operation.pool} are "
+            "cordoned and its pods evicted, as far as their budgets allow; it is deleted when it is empty."
+        )
+    if operation.method is Method.DELETE:
+        return "its twin is proven and no pod is left on it. It is being deleted."
+    return _REIMAGES
 
 
 def _why_begun(operation: Operation) -> str:
@@ -250,7 +327,26 @@ def begun(cluster: ClusterId, operation: Operation, at: datetime, channels: tupl
         "info",
         "RemediationBegun",
         f"{cluster}/{operation.pool}: remediation begun",
-        f"{_why_begun(operation)}: AKS reimages its nodes, one surge at a time.",
+        f"{_why_begun(operation)}: {_what_begins(operation)}",
+        at,
+        channels=channels,
+    )
+
+
+def given_up(
+    cluster: ClusterId, replacement: Replacement, text: str, at: datetime, channels: tuple[str, ...] = ()
+) -> Alert:
+    """Return the alert for a replacement that was given up; the same one whoever tells it."""
+    key, title = f"{cluster.key}:{replacement.id}:{at:%Y-%m-%dT%H:%M:%S}", f"{cluster}/{replacement.pool}"
+    reason = "ReplacementGivenUp"
+    return Alert(
+        f"{key}:{reason}",
+        cluster.arm_id,
+        replacement.pool,
+        "warning",
+        reason,
+        f"{title}: replacement given up",
+        text,
         at,
         channels=channels,
     )
@@ -259,14 +355,22 @@ def begun(cluster: ClusterId, operation: Operation, at: datetime, channels: tupl
 def _notice(cluster: ClusterId, one: Notice, at: datetime, channels: tuple[str, ...]) -> Alert:
     """Return what an owner is told before a reimage."""
     text = (
-        f"From {one.until:%Y-%m-%d %H:%M} UTC on AKS will reimage the nodes of node pool {one.pool} to bring it to the "
-        f"policy on FIPS: its pods are drained, one surge of nodes at a time. To object, set the tag `{one.objection}` "
-        "on the node pool or its cluster; nothing is done while it is there."
+        f"From {one.until:%Y-%m-%d %H:%M} UTC on {_announced(one)} to bring it to the policy on FIPS. To object, set "
+        f"the tag `{one.objection}` on the node pool or its cluster; nothing is done while it is there."
     )
     # The day is part of the key: a later remediation of the pool is announced anew, and one told twice is told once.
     key = f"{cluster.key}:{one.until:%Y-%m-%d}:{one.pool}:RemediationAnnounced"
     title = f"{cluster}/{one.pool}: remediation announced"
     return Alert(key, cluster.arm_id, one.pool, "info", "RemediationAnnounced", title, text, at, one.owner, channels)
+
+
+def _announced(one: Notice) -> str:
+    if one.kind is ActionKind.REPLACE:
+        return (
+            f"node pool {one.pool} will be replaced by a new one with its settings, to which its pods are moved by "
+            "evictions that keep their budgets, and then deleted,"
+        )
+    return f"AKS will reimage the nodes of node pool {one.pool}, draining one surge of nodes at a time,"
 
 
 def _approvals_wanted(

@@ -13,6 +13,9 @@ AWAY_FOR = timedelta(minutes=2)
 """How soon to ask again an API server that can't be reached or has no time."""
 PAGE = 500
 """Items of a list on one page."""
+PAGES = 400
+"""Pages of a list that are read at most: Kubernetes is made for 150,000 pods in all ("considerations for large
+clusters"), which are 300."""
 T = TypeVar("T")
 
 
@@ -58,7 +61,8 @@ class Answered:
     @property
     def message(self) -> str:
         """Kubernetes' own words for a refusal (`Status.message`); empty if there are none."""
-        return str(self.body.get("message") or "")[:500]
+        said = self.body.get("message")
+        return said[:500] if isinstance(said, str) else ""
 
 
 def refused(answer: Answered, doing: str) -> Unreadable:
@@ -86,11 +90,16 @@ def read_all(get: Ask, path: str, read: Callable[[Mapping[str, Any]], T], what: 
     """Read a whole list, page by page, each item by `read`, which raises ValueError for one that can't be used.
 
     `path` may have a query of its own; `what` is what it lists, in the plural. A list of which a page is missing is
-    no list: it could hide what proves the contrary.
+    no list: it could hide what proves the contrary. One that does not end isn't either, whoever the API server is.
     """
     found: list[T] = []
+    seen: set[str] = set()
     more: str | None = ""
     while more is not None:
+        if more in seen or len(seen) == PAGES:
+            message = f"The API server's list of {what} does not end: its page {len(seen)} leads to no last one."
+            return Unreadable("Unintelligible", message, None)
+        seen.add(more)
         page = get(_paged(path, more))
         if isinstance(page, Unreadable):
             return page
@@ -99,7 +108,7 @@ def read_all(get: Ask, path: str, read: Callable[[Mapping[str, Any]], T], what: 
         try:
             items, more = _page(page.body, what)
             found.extend(map(read, items))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return Unreadable("Unintelligible", f"The API server's list of {what} can't be read: {error}", None)
     return tuple(found)
 
@@ -114,4 +123,7 @@ def _page(body: Mapping[str, Any], what: str) -> tuple[Sequence[Mapping[str, Any
     items, metadata = body.get("items"), body.get("metadata")
     if not isinstance(items, list) or not isinstance(metadata, dict) or not all(isinstance(one, dict) for one in items):
         raise ValueError(f"the API server's answer is not a list of {what}")
-    return items, str(metadata.get("continue") or "") or None
+    more = metadata.get("continue")
+    if not (more is None or isinstance(more, str)):
+        raise ValueError("where its next page begins is no text")
+    return items, more or None

@@ -205,6 +205,16 @@ def _policies(additional: Any) -> Iterator[str]:
             yield f"Policy assignment: {found};" if found else ""
 
 
+def arm_ids(headers: Mapping[str, str]) -> tuple[str, str]:
+    """Return an answer's `x-ms-correlation-request-id` and `x-ms-request-id`; empty where ARM gave none.
+
+    Azure's support finds a request by them (azure-resource-manager-rpc, common-api-details.md, "Common API Response
+    Details"); nothing hangs on either. `headers` have any case.
+    """
+    found = {name.lower(): value for name, value in headers.items()}
+    return found.get("x-ms-correlation-request-id", ""), found.get("x-ms-request-id", "")
+
+
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """Read Retry-After, in seconds or as a date; at most an hour, None if there is none."""
     value = next((text for name, text in headers.items() if name.lower() == "retry-after"), "").strip()

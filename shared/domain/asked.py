@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
+from shared.domain.model import Cluster, Pool
 from shared.domain.policy import Policy, Ring
 from shared.domain.scalars import duration_text
 from shared.domain.settings import Fips, Modules, OsSku, Risk, Settings, Strategy, WorkloadSettings
@@ -63,8 +64,15 @@ def _window(window: Window) -> str:
     return f"{days} {window.start:%H:%M} for {duration_text(window.length)} ({window.zone})"
 
 
-def ring_asked(policy: Policy, ring: Ring) -> tuple[str, ...]:
-    """Return what has to be so before the pools of a ring are begun."""
+def ring_asked(policy: Policy, cluster: Cluster, pool: Pool) -> tuple[str, ...]:
+    """Return what has to be so before a pool's ring lets it begin, or why its ring can't be told; nothing: no ring."""
+    ring, unread = policy.ring_of(cluster, pool)
+    if ring and unread:
+        return (f"ring `{ring.name}` asks for what can't be read of it ({', '.join(unread.values())})",)
+    return _of_ring(policy, ring) if ring else ()
+
+
+def _of_ring(policy: Policy, ring: Ring) -> tuple[str, ...]:
     before = policy.before(ring)
     soak = f" and has been for {duration_text(before.soak)}" if before and before.soak else ""
     first = (f"opens when `{before.name}` is done{soak}",) if before else ("opens first",)

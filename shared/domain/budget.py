@@ -4,15 +4,14 @@ One document for the whole fleet. The planner asks it, and the reservation asks 
 document as it then is, before it writes: no path has another rule.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared.domain.model import ComplianceState, PoolPosture, Posture
-from shared.domain.policy import ENDS_KEPT, Breaker, Policy, Ring
+from shared.domain.people import Decision
+from shared.domain.policy import Policy, Ring
 from shared.domain.wording import count
 
-_EXCUSED = (ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
 COUNTS_LAST = timedelta(hours=3)
 """How old the counts of the fleet may be: a ring that nobody has counted since is closed."""
 
@@ -79,9 +78,12 @@ class RingCount:
     unjudged: int = 0
     """Those of `unproven` that today's rules have not judged, or that can't be read: they close the ring for now."""
     unseen: int = 0
-    """Those of `unproven` that are no known pools: clusters and subscriptions that may hold some of the ring."""
+    """Those of `unproven` that nobody knows to be in it: clusters and subscriptions that may hold some of the ring, and
+    the `untold`."""
     stage: str = ""
     """Fingerprint of which pools the ring is about: with another one its soak begins anew."""
+    untold: int = 0
+    """Those of `unseen` that are pools whose ring can't be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ class Budget:
     """The last policy that a person approved demanded it: a text that no longer does so has to be approved as well."""
     guarded_at: datetime | None = None
     """When the last text was approved that demanded it."""
+    decisions: tuple[Decision, ...] = ()
+    """What persons decided and no record says yet: each stands here from the write that carried it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,23 +244,29 @@ def _not_done(budget: Budget, policy: Policy, ring: Ring, now: datetime) -> Refu
     if counts.policy != policy.hash:
         message = f"Ring {ring.name} comes first, and the resync counts it once the app uses this text of the policy."
         return Refusal("RingClosed", message)
-    count = counts.rings.get(ring.name, RingCount())
-    if count.unproven or count.clean_since is None:
-        return Refusal("RingClosed", _unproven(ring, count))
-    left = count.clean_since + ring.soak - now
+    counted = counts.rings.get(ring.name, RingCount())
+    if counted.unproven or counted.clean_since is None:
+        return Refusal("RingClosed", _unproven(ring, counted))
+    left = counted.clean_since + ring.soak - now
     if left > timedelta():
         return Refusal("RingSoaking", f"Ring {ring.name} soaks until {now + left:%Y-%m-%d %H:%M} UTC.", left)
     return None
 
 
-def _unproven(ring: Ring, count: RingCount) -> str:
-    pools = count.unproven - count.unseen
-    are = "is" if pools == 1 else "are"
-    said = f"Ring {ring.name} comes first, and {pools} of its {count.pools} pools {are} not proven."
-    if not count.unseen:
-        return said
-    them = "1 cluster or subscription" if count.unseen == 1 else f"{count.unseen} clusters or subscriptions"
-    return f"{said} {them} that nobody could judge may hold more of them: see `fipswarden posture`."
+def _unproven(ring: Ring, counted: RingCount) -> str:
+    pools = counted.unproven - counted.unseen
+    said = [f"Ring {ring.name} comes first, and {pools} of its {counted.pools} pools {_are(pools)} not proven."]
+    if counted.untold:
+        who = f"{count(counted.untold, 'pool')} whose ring can't be told {_are(counted.untold)} not proven either"
+        said.append(f"{who}: `fipswarden explain` says why of each.")
+    if parts := counted.unseen - counted.untold:
+        them = count(parts, "cluster or subscription", "clusters or subscriptions")
+        said.append(f"{them} that nobody could judge may hold more of them: see `fipswarden posture`.")
+    return " ".join(said)
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _who(wanted: Wanted) -> tuple[str, str]:
@@ -268,25 +278,33 @@ def taken(
 ) -> Budget | None:
     """Return the budget in which a place is taken and its approvals are used up; None if it may not be, any more.
 
-    `needs` are the fingerprints of those approvals. The same intent may take its place twice: it counts once.
+    `needs` are the fingerprints of those approvals. The same intent may take its place twice: it counts once, and what
+    it needs beyond what it has used up is used up as well.
     """
     mine = budget.places.get(wanted.cluster)
-    if mine:
-        return budget if mine.intent == place.intent else None
-    if refusal(budget, policy, wanted, now) or not all(agreed(budget, each, now) for each in needs):
+    if mine and mine.intent != place.intent:
+        return None
+    needs = [each for each in needs if mine is None or each not in mine.approvals]
+    if not all(agreed(budget, each, now) for each in needs):
         return None
     used = {key: budget.approvals[key] for key in needs}
+    if mine:
+        return _with_place(budget, wanted.cluster, mine, used)
+    if refusal(budget, policy, wanted, now):
+        return None
     canaries = dict(budget.canaries)
     # A pool without nodes can prove nothing: it is no canary.
     if wanted.ring and wanted.ring.canary and wanted.nodes != 0 and wanted.ring.name not in canaries:
         canaries[wanted.ring.name] = Canary(wanted.cluster, wanted.pool)
-    return replace(
-        budget,
-        places={**budget.places, wanted.cluster: replace(place, approvals=used)},
-        last_begun=place.at,
-        approvals={key: value for key, value in budget.approvals.items() if key not in used},
-        canaries=canaries,
-    )
+    found = _with_place(budget, wanted.cluster, place, used)
+    return replace(found, last_begun=place.at, canaries=canaries)
+
+
+def _with_place(budget: Budget, cluster: str, place: Place, used: Mapping[str, Approval]) -> Budget:
+    """Return the budget in which a cluster has a place, and open approvals are used up for it."""
+    left = {key: value for key, value in budget.approvals.items() if key not in used}
+    place = replace(place, approvals={**place.approvals, **used})
+    return replace(budget, places={**budget.places, cluster: place}, approvals=left)
 
 
 def agreed(budget: Budget, fingerprint: str, now: datetime) -> bool:
@@ -302,70 +320,3 @@ def released(budget: Budget, cluster: str, *, begun: bool) -> Budget:
     places = {key: one for key, one in budget.places.items() if key != cluster}
     approvals = budget.approvals if begun else {**budget.approvals, **place.approvals}
     return replace(budget, places=places, approvals=approvals)
-
-
-def learnt(budget: Budget, ended: Ended, breaker: Breaker) -> Budget:
-    """Return the budget that knows of one more end; the breaker opens, and stays open until a person resets it."""
-    if any(one.intent == ended.intent for one in budget.ended):
-        return budget
-    place = next((one for one in budget.places.values() if one.intent == ended.intent), None)
-    if place:
-        ended = replace(ended, began=place.at, nodes=place.nodes)
-    kept = (*budget.ended, ended)[-ENDS_KEPT:]
-    return replace(budget, ended=kept, broken=budget.broken or _broken(kept, breaker, ended.at))
-
-
-def seen(budget: Budget, cluster: str, posture: Posture) -> Budget:
-    """Return the budget after a look at a cluster: a canary that is proven opens its ring, one that is none leaves.
-
-    Gone, excused or no longer to be acted on, it would hold the ring back for ever.
-    """
-    verdicts = {pool.pool: pool for pool in posture.pools}
-    canaries = {}
-    for ring, canary in budget.canaries.items():
-        if canary.cluster != cluster:
-            canaries[ring] = canary
-        elif (found := verdicts.get(canary.pool)) and _can_prove(found, ring):
-            canaries[ring] = replace(canary, proven=canary.proven or found.state is ComplianceState.COMPLIANT)
-    return budget if canaries == budget.canaries else replace(budget, canaries=canaries)
-
-
-def _can_prove(pool: PoolPosture, ring: str) -> bool:
-    asleep = pool.state is ComplianceState.COMPLIANT and pool.decisive.reason in ("NoNodes", "Stopped")
-    return pool.mode.acts and pool.state not in _EXCUSED and pool.ring == ring and not asleep
-
-
-def counted(budget: Budget, counts: Counts, watches: Callable[[str], bool] = lambda _: True) -> Budget:
-    """Return the budget with fresh counts; a ring in which nothing is left to do chooses its next canary anew.
-
-    So does one whose canary is in a subscription that `watches` says nobody looks after any more.
-    """
-    before = budget.counts.rings if budget.counts else {}
-    rings = {
-        name: replace(ring, clean_since=_clean_since(ring, before.get(name), counts.at))
-        for name, ring in counts.rings.items()
-    }
-    done = {name for name, ring in rings.items() if not ring.unproven}
-    # One that was chosen while this was being counted holds a place.
-    canaries = {
-        name: canary
-        for name, canary in budget.canaries.items()
-        if canary.cluster in budget.places or (name not in done and watches(canary.cluster.split("|")[0]))
-    }
-    return replace(budget, counts=replace(counts, rings=rings), canaries=canaries)
-
-
-def _clean_since(ring: RingCount, before: RingCount | None, at: datetime) -> datetime | None:
-    if ring.unproven > ring.unjudged:
-        return None
-    if before and before.clean_since and before.stage == ring.stage:
-        return before.clean_since
-    return None if ring.unjudged else at
-
-
-def _broken(ended: Iterable[Ended], breaker: Breaker, now: datetime) -> str:
-    recent = [one for one in ended if now - one.at <= breaker.within]
-    failed = sum(one.failed for one in recent)
-    if len(recent) < breaker.least or failed * 100 < breaker.failures * len(recent):
-        return ""
-    return f"{failed} of the last {len(recent)} remediations failed: everything is stopped."

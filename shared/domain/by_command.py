@@ -110,7 +110,7 @@ def many(printed: Printed, count: int) -> tuple[Answered | Unreadable, ...]:
 def _answer(text: str) -> Answered | Unreadable:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if isinstance(found, dict):
         return Answered(200, found)

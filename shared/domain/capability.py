@@ -5,10 +5,10 @@ rule names another page. What differs by OS SKU, release or date is in the suppo
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
-from shared.domain.legible import vm_sizes
+from shared.domain.legible import SANDBOXED, vm_sizes
 from shared.domain.model import Pool
 from shared.domain.support import (
     FipsSupport,
@@ -34,11 +34,12 @@ KNOWN_OS_SKUS = frozenset(
 )
 """OS SKUs (lower case) of API 2026-08-01, of previews, and those that older pools still carry: the matrix has a row
 for each. Another one is judged unknown."""
-_WINDOWS_BY_DEFAULT = ("windows2022", "windows2025")
+_WINDOWS = ("Windows2022", "Windows2025")
+"""Those with FIPS on, the older one first: containers of Windows Server 2019 are nearer to it."""
+_WINDOWS_BY_DEFAULT = tuple(name.lower() for name in _WINDOWS)
 _FIRST_WITH_FIPS: Minor = (1, 19)
 _FIRST_ARM64_WITH_FIPS: Minor = (1, 31)
 """AKS, use-arm64-vms: FIPS on Arm64 needs Kubernetes 1.31 or later."""
-_SANDBOXED = ("katamshvvmisolation", "katavmisolation")
 _UBUNTU_FIRST = ("Ubuntu2204", "Ubuntu", "AzureLinux3", "AzureLinux")
 _AZURE_LINUX_FIRST = ("AzureLinux3", "AzureLinux", "Ubuntu2204", "Ubuntu")
 """The OS SKUs that a cure may be, in the order of preference: the nearest to what runs, and the one that says which
@@ -143,6 +144,25 @@ def _cure(pool: Pool, os_sku: str, today: date) -> str:
     return ""
 
 
+def successor(pool: Pool, wanted: str = "", *, today: date | None = None) -> str:
+    """Name the OS SKU with which a new pool of this kind could have FIPS; empty if none is known to.
+
+    `wanted` is asked first. For a new pool it does not matter what can be changed in place.
+    """
+    on = today or matrix().as_of
+    if pool.os_type == "Windows":
+        return next((name for name in _WINDOWS if _lasts(release_if_switched(pool, name), on)), "")
+    nearest = _UBUNTU_FIRST if pool.os_sku.lower().startswith("ubuntu") else _AZURE_LINUX_FIRST
+    for name in filter(None, (wanted, *nearest)):
+        if release_if_switched(pool, name) and _objection(replace(pool, os_sku=name), None, on) is None:
+            return name
+    return ""
+
+
+def _lasts(release: Release | None, today: date) -> bool:
+    return release is not None and not is_gone(release, today)
+
+
 def _objection(pool: Pool, os_sku: str | None, today: date) -> _Objection | None:
     if pool.os_type == "Windows":
         advice = "Replace the pool by one with Windows2022 or later."
@@ -221,7 +241,7 @@ def _by_feature(asked: _Question) -> _Objection | None:
         # A pool that has such an OS SKU has Trusted Launch, whatever the read shows.
         why = f"{asked.sku.name} needs Trusted Launch, which the pool doesn't have."
         return _Objection("TrustedLaunchMissing", why, "Enable Trusted Launch with the same change.")
-    if str(asked.pool.body.get("workloadRuntime")).lower() in _SANDBOXED:
+    if str(asked.pool.body.get("workloadRuntime")).lower() in SANDBOXED:
         # AKS release 2026-06-19: the API rejects the combination.
         return _Objection("PodSandboxingIncapable", "Pod Sandboxing can't be combined with FIPS.")
     return None

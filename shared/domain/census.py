@@ -17,26 +17,41 @@ def is_done(pool: PoolPosture) -> bool:
     return pool.state in DONE
 
 
+def is_blank(state: ComplianceState, pools: int) -> bool:
+    """Say whether a cluster shows no pool and is not judged by anything else: it may have any, in any ring."""
+    return state is ComplianceState.UNKNOWN and not pools
+
+
 class Census:
     """What a resync would count now."""
 
-    def __init__(self, policy: Policy, blind: int) -> None:
-        """`blind` parts of the fleet can't be read: what is in them may be in any ring, and keeps every one closed."""
-        self._policy, self._blind = policy, blind
+    def __init__(self, policy: Policy, blind: int, hidden: int = 0) -> None:
+        """`blind` parts of the fleet can't be read: what is in them may be in any ring, and keeps every one closed.
+
+        So do the `hidden` ones that the app could not judge at its last resync: they may be the same ones.
+        """
+        self._policy, self._blind, self._hidden = policy, blind, hidden
         self._subscriptions: Counter[str] = Counter()
         self._rings: Counter[str] = Counter()
         self._unproven: Counter[str] = Counter()
+        self._blank = 0
         self._before: dict[str, Posture] = {}
+
+    @property
+    def anywhere(self) -> int:
+        """How many parts of the fleet may hold pools of any ring, clusters that show no pool among them."""
+        return max(self._blind + self._blank, self._hidden)
 
     def count(self, cluster: ClusterId, posture: Posture) -> bool:
         """Count a cluster by its posture, in place of an earlier one; say whether that changes anything."""
         before = self._before.get(cluster.key)
         self._before[cluster.key] = posture
         after = _unproven(posture)
+        self._blank += _blank(posture) - (before is not None and _blank(before))
         if before is None:
             self._subscriptions[cluster.subscription] += len(posture.pools)
             self._rings.update(pool.ring for pool in posture.pools)
-        elif _unproven(before) == after:
+        elif (_unproven(before), _blank(before)) == (after, _blank(posture)):
             return False
         else:
             self._unproven.subtract(_unproven(before))
@@ -45,19 +60,26 @@ class Census:
 
     def counts(self, at: datetime) -> Counts:
         """Return the counts as those of a resync at a time."""
-        # A pool whose ring can't be told may be in any.
-        unseen = self._blind + self._rings[UNTOLD]
+        # A pool whose ring can't be told may be in any; one for which nothing is left to do keeps none closed.
+        untold = self._unproven[UNTOLD]
+        unseen = self.anywhere + untold
         rings = {
             ring.name: RingCount(
                 self._rings[ring.name],
                 self._unproven[ring.name] + unseen,
+                unjudged=unseen,
                 unseen=unseen,
                 stage=self._policy.stage(ring),
+                untold=untold,
             )
             for ring in self._policy.rings
         }
         total = self._subscriptions.total()
-        return Counts(at, total, dict(self._subscriptions), rings, self._policy.hash, self._blind)
+        return Counts(at, total, dict(self._subscriptions), rings, self._policy.hash, self.anywhere)
+
+
+def _blank(posture: Posture) -> bool:
+    return posture.in_scope and is_blank(posture.state, len(posture.pools))
 
 
 def _unproven(posture: Posture) -> Counter[str]:

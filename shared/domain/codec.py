@@ -1,8 +1,8 @@
 """Frozen records to JSON values and back: rows, messages and evidence all go through here.
 
-Names of fields become camelCase, times ISO 8601 in UTC, days ISO 8601, enums their values. Reading is strict: a
-missing field takes its default or fails, a value of another type fails, and an unknown field is ignored, so that
-rows written by a newer version can be read by an older one during a deployment.
+Names of fields become camelCase, times ISO 8601 in UTC, days ISO 8601, durations seconds, enums their values. Reading
+is strict: a missing field takes its default or fails, a value of another type fails, and an unknown field is ignored,
+so that rows written by a newer version can be read by an older one during a deployment.
 """
 
 import dataclasses
@@ -38,14 +38,15 @@ def plain(value: Any) -> Any:
         case tuple() | list():
             return [plain(item) for item in value]
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {_camel(field.name): plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+            return {camel(field.name): plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         case _:
             return value
 
 
-def _time(value: date | timedelta) -> str | float:
+def _time(value: date | timedelta) -> str | int | float:
     if isinstance(value, timedelta):
-        return value.total_seconds()
+        seconds = value.total_seconds()
+        return int(seconds) if seconds.is_integer() else seconds
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return value.isoformat()
@@ -83,6 +84,8 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
         return {key: _typed(inner, item, f"{where}.{key}") for key, item in _is(dict, value, where).items()}
     if kind is Any:
         return value
+    if kind is timedelta:
+        return timedelta(seconds=_is(float, float(value) if isinstance(value, int) else value, where))
     return _typed_class(kind, value, where)
 
 
@@ -108,7 +111,7 @@ def _leaf(kind: Any, text: str, where: str) -> Any:
 
 def _record(kind: Any, given: Mapping[str, Any], where: str) -> Any:
     make: Any = kind
-    known = {name: (hint, _camel(name)) for name, hint in _fields(kind)}
+    known = {name: (hint, camel(name)) for name, hint in _fields(kind)}
     try:
         return make(
             **{name: _typed(hint, given[key], f"{where}.{name}") for name, (hint, key) in known.items() if key in given}
@@ -130,6 +133,7 @@ def _is(kind: type[T], value: Any, where: str) -> T:
 
 
 @cache
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """Return the name of a field as JSON has it."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)

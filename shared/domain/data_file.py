@@ -19,17 +19,21 @@ class DataFileError(ValueError):
 
 def load(kind: type[T], name: str) -> T:
     """Read a file of `shared/domain/data` as one record of a type; raises DataFileError."""
+    return parse(kind, text(name), name)
+
+
+def text(name: str) -> str:
+    """Return a file of `shared/domain/data`; raises DataFileError."""
     try:
-        text = resources.files("shared.domain").joinpath("data", name).read_text(encoding="utf-8")
+        return resources.files("shared.domain").joinpath("data", name).read_text(encoding="utf-8")
     except OSError as error:
         raise DataFileError(f"{name}: can't be read ({error}): install the product again") from error
-    return parse(kind, text, name)
 
 
-def parse(kind: type[T], text: str, name: str) -> T:
+def parse(kind: type[T], written: str, name: str) -> T:
     """Turn a file's text into one record of a type; raises DataFileError with the place of the fault."""
     try:
-        given = json.loads(text)
+        given = json.loads(written)
         record = typed(kind, given)
         _refuse_unknown(given, plain(record), kind.__name__)
     except ValueError as error:

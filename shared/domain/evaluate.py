@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain import checks, proofs, risks
-from shared.domain.checks import Check, Subject
+from shared.domain import checks, images, proofs, risks
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
 from shared.domain.model import (
@@ -20,13 +19,15 @@ from shared.domain.model import (
     Mode,
     PoolPosture,
     Posture,
+    Replacement,
     Unreadable,
     worst,
 )
 from shared.domain.model import ComplianceState as State
-from shared.domain.policy import ExemptionRules, Policy
+from shared.domain.policy import ExemptionRules, Policy, Rule, stricter
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Settings
+from shared.domain.subject import Check, Subject, decided, undecided
 
 CHECKS: tuple[Check, ...] = (
     checks.legible,
@@ -34,10 +35,10 @@ CHECKS: tuple[Check, ...] = (
     checks.capable,
     checks.cluster_setting,
     checks.settled,
-    checks.image,
+    images.image,
     proofs.proof,
-    checks.modules,
-    checks.retiring,
+    images.modules,
+    images.retiring,
     checks.monitoring,
     risks.smb_volumes,
     risks.blocking_budgets,
@@ -45,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
     risks.local_data,
     risks.workloads_read,
     checks.remediation,
+    checks.replacing,
     checks.contested,
 )
 """In the order in which their findings are shown; the worst one decides."""
@@ -86,19 +88,20 @@ def _judged(read: Cluster, memory: Memory, rules: Rulebook, previous: Posture | 
         for subject in subjects(read, memory, rules.policy, now)
     )
     found = tuple(
-        _excused_cluster(finding, read, rules, now)
-        for finding in _cluster_findings(read, memory, cluster_settings(rules.policy, read), now)
+        _excused_cluster(finding, read, rules, now) for finding in _cluster_findings(read, memory, rules.policy, now)
     )
     states = [*(pool.state for pool in pools), *(finding.state for finding in found)]
     return Posture(now, worst(states), pools, _since(found, previous.cluster_findings if previous else (), now))
 
 
-def _cluster_findings(read: Cluster, memory: Memory, settings: Settings, now: datetime) -> tuple[Finding, ...]:
+def _cluster_findings(read: Cluster, memory: Memory, policy: Policy, now: datetime) -> tuple[Finding, ...]:
     if not read.pools and not read.unlisted:
         message = "ARM shows no node pool of the cluster: whatever nodes it has are not judged."
         return (Finding("readable", State.UNKNOWN, "NoNodePools", message),)
-    outside = proofs.strays(read, memory.strays, settings, now)
-    return (outside,) if outside else ()
+    rule = policy.rule_outside(read)
+    found = undecided(rule, rule.match.undecided_cluster(read))
+    found = found or proofs.strays(read, memory.strays, rule.settings, now)
+    return (found,) if found else ()
 
 
 def _excused_cluster(finding: Finding, read: Cluster, rules: Rulebook, now: datetime) -> Finding:
@@ -112,19 +115,30 @@ def _excused_cluster(finding: Finding, read: Cluster, rules: Rulebook, now: date
 
 
 def cluster_settings(policy: Policy, cluster: Cluster) -> Settings:
-    """Return what holds for nodes that are in no node pool: the first rule that asks nothing of pools, or the top."""
-    for rule in policy.rules:
-        if rule.match.only_cluster and rule.match.fits_cluster(cluster):
-            return rule.settings
-    return policy.defaults
+    """Return what holds for nodes that are in no node pool; where that is not known, nothing is asked of them.
+
+    That it is not known is then a finding of the cluster.
+    """
+    rule = policy.rule_outside(cluster)
+    unknown = rule.match.undecided_cluster(cluster)
+    return replace(rule.settings, fips=Fips.ANY) if unknown else rule.settings
 
 
 def subjects(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> Iterator[Subject]:
     """Yield what the checks look at, pool by pool."""
     for pool in cluster.pools:
-        operation = memory.operation if memory.operation and memory.operation.pool == pool.name else None
-        rule = policy.rule_for(cluster, pool)
-        yield Subject(pool, cluster, memory.pool(pool.name), rule, now, operation, memory.agent)
+        operation = memory.operation if memory.operation and memory.operation.on == pool.name else None
+        rule, replaced = policy.rule_for(cluster, pool), memory.replacement
+        part = replaced if replaced and pool.name in (replaced.pool, replaced.twin) else None
+        if part and pool.name == part.twin:
+            rule = _as_twin(rule, part, cluster, policy)
+        yield Subject(pool, cluster, memory.pool(pool.name), rule, now, operation, memory.agent, part)
+
+
+def _as_twin(rule: Rule, part: Replacement, cluster: Cluster, policy: Policy) -> Rule:
+    """Return the rule of a twin: as long as its pool is there, that one's demands on proofs hold as well."""
+    old = next((pool for pool in cluster.pools if pool.name == part.pool), None)
+    return stricter(rule, policy.rule_for(cluster, old).settings) if old else rule
 
 
 def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:
@@ -132,7 +146,7 @@ def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:
 
 
 def _pool_posture(subject: Subject, rules: Rulebook) -> PoolPosture:
-    asked = subject.settings.fips is not Fips.ANY or checks.decided(subject)
+    asked = subject.settings.fips is not Fips.ANY or decided(subject)
     found = _excused(subject, rules) if asked else (_nothing_asked(),)
     return PoolPosture(
         subject.pool.name,
@@ -153,8 +167,8 @@ def _nothing_asked() -> Finding:
 
 def _excused(subject: Subject, rules: Rulebook) -> tuple[Finding, ...]:
     # Where nobody knows which rule holds, what the others would ask of the pool is not known either.
-    undecided = checks.decided(subject)
-    found = (undecided,) if undecided else tuple(finding for check in CHECKS if (finding := check(subject)))
+    unknown = decided(subject)
+    found = (unknown,) if unknown else tuple(finding for check in CHECKS if (finding := check(subject)))
     terms = rules.policy.exemptions
     for exemption in rules.exemptions.matching(subject.cluster, subject.pool):
         if exemption.created <= subject.now < exemption.ends(terms):
@@ -233,7 +247,7 @@ def proof_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -
     ends = [end for subject in subjects(cluster, memory, policy, now) if (end := proofs.expiry(subject))]
     listing = listing_due(cluster, memory, policy, now)
     outside = cluster.unlisted or (memory.strays and memory.strays.nodes)
-    if listing and (outside or any(pool.restless for pool in cluster.pools)):
+    if listing and (outside or any(pool.restless for pool in cluster.pools) or _despite(cluster, memory, policy, now)):
         ends.append(listing)
     return min(ends, default=None)
 
@@ -246,7 +260,13 @@ def listing_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime)
     outside = memory.strays is not None and cluster_settings(policy, cluster).fips is Fips.REQUIRED
     if not of_pools and not (outside and (cluster.unlisted or (memory.strays and memory.strays.nodes))):
         return None
-    return memory.listed + proofs.LISTING if memory.listed else now
+    every = proofs.DESPITE if _despite(cluster, memory, policy, now) else proofs.LISTING
+    return memory.listed + every if memory.listed else now
+
+
+def _despite(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> bool:
+    """Say whether the last list showed nodes of a pool that ARM calls empty or stopped."""
+    return any(proofs.asks_nodes(one) and proofs.despite(one) for one in subjects(cluster, memory, policy, now))
 
 
 def unreadable(posture: Posture) -> Finding | None:

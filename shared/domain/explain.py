@@ -28,6 +28,10 @@ REMEDIES: Mapping[str, str] = {
     "UnmanagedPods": "the pods get a controller or end, or `workloads.unmanaged_pods` only notes them",
     "LocalData": "the data moves to a volume, or `workloads.local_data` only notes it",
     "WorkloadsUnreadable": "the app can read them (docs/security.md), or `workloads` in the policy defers for none",
+    "ReplacedBefore": "whoever makes it again no longer does, or the tag is taken off the twin",
+    "ReplacementInProgress": "that replacement ends; `fipswarden abort` gives it up",
+    "TwinNotProven": "the twin is proven, like any other pool",
+    "TiedToPool": "the workloads run elsewhere",
     "OperationInProgress": "the operation ends",
     "OneOperationPerCluster": "the other operation ends",
     "ClusterBusy": "AKS ends its operation",
@@ -85,7 +89,7 @@ class Explanation:
     asks: tuple[str, ...] = ()
     """What the rule asks, in phrases."""
     ring: tuple[str, ...] = ()
-    """What has to be so before its ring opens, in phrases; empty if it is in none."""
+    """What has to be so before its ring opens, in phrases, or why its ring can't be told; empty if it is in none."""
     step: StepDue | None = None
     """None if nothing is wrong that the product can change."""
     waits: tuple[Waiting, ...] = ()
@@ -106,7 +110,6 @@ def explain(situation: Situation, pool: Pool) -> Explanation:
     if verdict is None:
         return Explanation(cluster.id, pool.name, situation.now, outside(situation.rules.policy, cluster))
     policy = situation.rules.policy
-    ring = policy.ring_for(cluster, pool)
     step = next((one for one in due(situation) if one.pool.name == pool.name), None)
     action = plan(situation).action
     return Explanation(
@@ -116,7 +119,7 @@ def explain(situation: Situation, pool: Pool) -> Explanation:
         "",
         verdict,
         asked(policy.rule_for(cluster, pool).settings),
-        ring_asked(policy, ring) if ring else (),
+        ring_asked(policy, cluster, pool),
         StepDue(step.kind, step.changes, pool.count) if step else None,
         tuple(_waiting(situation, step)) if step else (),
         action.before if action and action.pool == pool.name else None,
@@ -125,9 +128,10 @@ def explain(situation: Situation, pool: Pool) -> Explanation:
 
 def outside(policy: Policy, cluster: Cluster | ClusterId) -> str:
     """Say why a policy leaves out a cluster, of which no more than the id may be known."""
-    for excluded in policy.scope.exclude:
-        if excluded.fits_cluster(cluster) if isinstance(cluster, Cluster) else excluded.fits_id(cluster):
-            return f"the policy excludes its cluster (line {excluded.line})"
+    by_id = (one for one in policy.scope.exclude if isinstance(cluster, ClusterId) and one.fits_id(cluster))
+    excluded = policy.excluding(cluster) if isinstance(cluster, Cluster) else next(by_id, None)
+    if excluded:
+        return f"the policy excludes its cluster (line {excluded.line})"
     return "its subscription is not in the policy's `scope`"
 
 

@@ -11,11 +11,13 @@ from shared.domain.census import is_done
 from shared.domain.ids import ClusterId
 from shared.domain.lasting import PERSON, lasting
 from shared.domain.model import PoolPosture
+from shared.domain.policy import UNTOLD
 from shared.domain.rehearsal import Rehearsal
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor
 from shared.domain.steps import Step, due
-from shared.domain.waits import Wait, all_waits, wanted
+from shared.domain.wait import Wait
+from shared.domain.waits import all_waits, wanted
 
 
 class Fate(StrEnum):
@@ -38,7 +40,7 @@ class PoolFate:
     cluster: ClusterId
     pool: str
     ring: str
-    """Empty if it is in none."""
+    """Empty if it is in none; UNTOLD if that can't be told."""
     fate: Fate
     nodes: int
     """How many nodes it has; 0 if that is not known."""
@@ -111,8 +113,9 @@ def _blocked(play: Rehearsal, found: list[PoolFate]) -> list[PoolFate]:
     """Return the fates, knowing that nothing comes behind a ring, or a canary, that is never done."""
     while True:
         stuck = {(each.cluster.key, each.pool): each.ring for each in found if each.fate in (Fate.PERSON, Fate.NEVER)}
-        rings = Counter({ring.name: play.start.blind for ring in play.policy.rings})
-        rings.update(stuck.values())
+        rings = Counter(stuck.values())
+        # What nobody can read, and a pool whose ring can't be told, may be in any.
+        rings.update({ring.name: play.anywhere + rings[UNTOLD] for ring in play.policy.rings})
         after = [_behind(play, each, rings, stuck.keys()) for each in found]
         if after == found:
             return found
@@ -128,7 +131,10 @@ def _behind(play: Rehearsal, one: PoolFate, rings: Mapping[str, int], stuck: Col
     while before and not rings[before.name]:
         before = play.policy.before(before)
     if before:
-        message = f"Ring {before.name} comes first, and {rings[before.name]} in it are not done by themselves."
+        maybe = " or perhaps in it" if play.anywhere + rings[UNTOLD] else ""
+        number = rings[before.name]
+        done = "is not done by itself" if number == 1 else "are not done by themselves"
+        message = f"Ring {before.name} comes first, and {number} in it{maybe} {done}."
         return replace(one, fate=Fate.NEVER, reason="RingClosed", message=message)
     if ring.canary and canary and not canary.proven and (canary.cluster, canary.pool) in stuck:
         message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is never proven."

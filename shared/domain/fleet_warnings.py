@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import translate
 from re import compile as pattern
 
+from shared.domain.legible import OF_CLUSTER, OF_POOL
 from shared.domain.match_warnings import CLUSTER_PARTS, POOL_PARTS, lines
 from shared.domain.matching import ClusterMatch
 from shared.domain.model import Cluster, ClusterRead
@@ -28,6 +29,8 @@ class FleetSeen:
         """Values of tags of clusters, by name."""
         self.pool_tags: dict[str, set[str]] = {}
         """Values of tags of node pools, by name."""
+        self.unread: set[str] = set()
+        """Parts of a match whose value can't be read somewhere: there it may be any."""
         self.rings: set[str] = set()
         """Names of the rings that have a node pool in scope."""
 
@@ -38,7 +41,9 @@ class FleetSeen:
             return
         self._names(CLUSTER_PARTS, (read.id.subscription, read.id.resource_group, read.id.name, read.location))
         _add(self.tags, read.tags)
+        self.unread |= {part for part, unread in OF_CLUSTER.items() if unread(read)}
         for pool in read.pools:
+            self.unread |= {part for part, unread in OF_POOL.items() if unread(pool)}
             self._names(POOL_PARTS, (pool.name, pool.os_type, pool.os_sku, pool.mode))
             _add(self.pool_tags, pool.tags)
         if len(self.rings) < len(self._policy.rings) and self._policy.covers(read):
@@ -91,11 +96,11 @@ def _matches(policy: Policy) -> Iterator[tuple[str, ClusterMatch, int]]:
 
 def _vain(what: str, match: ClusterMatch, line: int, seen: FleetSeen) -> Iterator[tuple[int, str]]:
     for part, values in seen.parts.items():
-        for glob in getattr(match, part, ()):
+        for glob in getattr(match, part, ()) if part not in seen.unread else ():
             if not _fits_any(glob, values):
                 yield match.line or line, f"`{glob}` in `{part}` of {what} matches nothing in the fleet"
     for part, tags in (("tags", seen.tags), ("pool_tags", seen.pool_tags)):
-        for name, glob in getattr(match, part, {}).items():
+        for name, glob in getattr(match, part, {}).items() if part not in seen.unread else ():
             if not _fits_any(glob, tags.get(name.lower(), set())):
                 yield match.line or line, f"`{name}: {glob}` in `{part}` of {what} matches nothing in the fleet"
 

@@ -8,20 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-from shared.domain.evaluate import subjects
 from shared.domain.fates import Fate, PoolFate, fates
-from shared.domain.model import Memory
-from shared.domain.openings import Open
+from shared.domain.forecast_times import open_times
+from shared.domain.policy import UNTOLD
 from shared.domain.rehearsal import Rehearsal
 from shared.domain.stage import Aside, Known, Remediation, Start
-from shared.domain.windows import Blackout, Window, opening
 from shared.domain.wording import count
 
 __all__ = ["Blocker", "Day", "Forecast", "Known", "Progress", "Start", "forecast", "headline", "last_day"]
 
 _EXAMPLES = 3
-_TIMETABLES = 20
-"""Of how many different sets of windows a ring shows the times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +25,7 @@ class Progress:
     """How far a ring comes, or the fleet."""
 
     ring: str
-    """Name of the ring; empty for the pools in none, and for the fleet."""
+    """Name of the ring; empty for the pools in none, and for the fleet; UNTOLD for those whose ring can't be told."""
     pools: int
     done_now: int
     """Pools for which nothing is to be done, from the start to the end."""
@@ -92,7 +88,7 @@ class Forecast:
     until: datetime
     fleet: Progress
     rings: tuple[Progress, ...]
-    """In the policy's order; pools in no ring at the end."""
+    """In the policy's order; at the end pools whose ring can't be told, and those in none."""
     days: tuple[Day, ...]
     """Those on which something runs."""
     blockers: tuple[Blocker, ...]
@@ -136,8 +132,7 @@ def forecast(start: Start) -> Forecast:
     play.run()
     found = fates(play)
     rings = [ring.name for ring in start.rules.policy.rings]
-    if any(not pool.ring for pool in found):
-        rings.append("")
+    rings += [name for name in (UNTOLD, "") if any(pool.ring == name for pool in found)]
     asides = tuple(play.asides)
     return Forecast(
         start.now,
@@ -157,14 +152,14 @@ def forecast(start: Start) -> Forecast:
 def _fleet(start: Start, found: Sequence[PoolFate], play: Rehearsal) -> Progress:
     whole = _progress(start, "", found, play.remediations)
     # Of what nobody has read nobody knows that it is done.
-    return replace(whole, finished=None) if start.unread or start.blind or play.asides else whole
+    return replace(whole, finished=None) if start.unread or play.anywhere or play.asides else whole
 
 
 def _of_ring(start: Start, play: Rehearsal, ring: str, found: Sequence[PoolFate]) -> Progress:
     mine = [pool for pool in found if pool.ring == ring]
     made = [each for each in play.remediations if each.ring == ring]
     waiting = {(pool.cluster.key, pool.pool) for pool in mine if pool.done != start.now}
-    return _progress(start, ring, mine, made, _open_times(start, waiting))
+    return _progress(start, ring, mine, made, open_times(start, waiting))
 
 
 def _progress(
@@ -188,46 +183,6 @@ def _progress(
         max(ends, default=start.now) if len(ends) == len(found) else None,
         spans,
     )
-
-
-def _open_times(start: Start, wanted: set[tuple[str, str]]) -> tuple[tuple[datetime, datetime], ...]:
-    """Return when a window is open for some pool that is to be done; nothing if that can't be said."""
-    tables: set[tuple[tuple[Window, ...], tuple[Blackout, ...]]] = set()
-    clusters = {cluster for cluster, _ in wanted}
-    for known in (each for each in start.fleet if each.cluster.id.key in clusters):
-        for subject in subjects(known.cluster, Memory(), start.rules.policy, start.now):
-            settings = subject.settings
-            if settings.mode.acts and (known.cluster.id.key, subject.pool.name) in wanted:
-                if settings.cluster_maintenance and not settings.windows:
-                    return ()
-                tables.add((settings.windows, settings.blackouts))
-    if ((), ()) in tables:
-        return ((start.now, start.until),) if start.now < start.until else ()
-    if len(tables) > _TIMETABLES:
-        return ()
-    return _joined(sorted(span for table in tables for span in _spans(*table, start.now, start.until)))
-
-
-def _spans(
-    windows: tuple[Window, ...], blackouts: tuple[Blackout, ...], now: datetime, until: datetime
-) -> Iterator[tuple[datetime, datetime]]:
-    at = now
-    while at < until:
-        found = opening(windows, blackouts, at)
-        end = min(found.until or until, until)
-        if isinstance(found, Open):
-            yield at, end
-        at = end
-
-
-def _joined(spans: Iterable[tuple[datetime, datetime]]) -> tuple[tuple[datetime, datetime], ...]:
-    found: list[tuple[datetime, datetime]] = []
-    for begin, end in spans:
-        if found and begin <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
-        else:
-            found.append((begin, end))
-    return tuple(found)
 
 
 def _days(made: Sequence[Remediation], until: datetime) -> Iterator[Day]:
@@ -297,5 +252,5 @@ def _assumptions(start: Start, play: Rehearsal) -> Iterator[str]:
         yield f"The nodes of {count(play.assumed, 'FIPS-enabled pool')} that nobody asked lately agree when asked."
     if start.unread:
         yield f"{count(start.unread, 'cluster')} can't be read: their pools are in no number."
-    if start.blind:
-        yield f"{count(start.blind, 'part')} of the fleet can't be read: what is there keeps later rings closed."
+    if play.anywhere:
+        yield f"{count(play.anywhere, 'part')} of the fleet can't be read: what is there keeps later rings closed."

@@ -12,7 +12,8 @@ from shared.domain.budget import Wanted
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor
 from shared.domain.steps import Step
-from shared.domain.waits import is_new, wanted
+from shared.domain.timing import is_new
+from shared.domain.waits import wanted
 
 Order = tuple[int, bool, int, str, str]
 """Place of the ring, whether the size is unknown, size, cluster, pool: the smaller, the safer."""

@@ -9,7 +9,8 @@ from shared.domain.openings import BLACKOUT, OUTSIDE_WINDOW, Closed
 from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
 from shared.domain.steps import Step
-from shared.domain.waits import Wait, barred
+from shared.domain.wait import Wait
+from shared.domain.waits import barred
 from shared.domain.windows import opening
 
 CLOSED = (OUTSIDE_WINDOW, BLACKOUT)

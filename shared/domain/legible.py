@@ -3,7 +3,7 @@
 Missing is told from wrong where Azure says what missing means: then it is read so, with the source beside it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from shared.domain.model import Cluster, Pool
@@ -11,6 +11,11 @@ from shared.domain.support import minor_version
 
 MODES = ("system", "user", "gateway")
 """AgentPoolMode of API 2026-08-01."""
+TYPES = ("virtualmachinescalesets", "availabilityset", "virtualmachines")
+"""AgentPoolType of API 2026-08-01. Of a pool of another type, or of none, nobody knows what its other fields mean."""
+SANDBOXED = ("katamshvvmisolation", "katavmisolation")
+"""Those of WorkloadRuntime that are Pod Sandboxing: of API 2026-08-01, and of previews (KnownWorkloadRuntime)."""
+_RUNTIMES = ("ocicontainer", "wasmwasi", *SANDBOXED)
 _POWER = ("running", "stopped")
 
 
@@ -24,13 +29,28 @@ def illegible_of_cluster(body: Mapping[str, Any], properties: Mapping[str, Any])
     return (
         *_power(properties, "the cluster's"),
         *_wrong(properties, "the cluster's", enableFIPS=bool),
-        *_wrong(body, "the cluster's", tags=dict, location=str),
+        *_tags(body.get("tags"), "the cluster's"),
+        *_location(body.get("location")),
     )
 
 
-def tags_illegible(cluster: Cluster) -> bool:
-    """Say whether a cluster's tags can't be read: whoever asks for some gets no answer."""
-    return any(one.startswith("the cluster's tags ") for one in cluster.illegible)
+def _unread_tags(cluster: Cluster) -> str:
+    return next((one for one in cluster.illegible if one.startswith("the cluster's tags ")), "")
+
+
+OF_CLUSTER: Mapping[str, Callable[[Cluster], str]] = {
+    "locations": lambda cluster: next(_location(cluster.location), ""),
+    "tags": _unread_tags,
+}
+"""By the part of a match that asks for it: what of a cluster can't be read; empty if it can."""
+OF_POOL: Mapping[str, Callable[[Pool], str]] = {
+    "kubernetes": lambda pool: next(_version(pool), ""),
+    "os_types": lambda pool: "" if pool.os_type in ("Linux", "Windows") else _named(pool, "its OS type", "osType"),
+    "os_skus": lambda pool: "" if pool.os_sku else _named(pool, "its OS SKU", "osSKU"),
+    "pool_modes": lambda pool: next(_mode(pool), ""),
+    "pool_tags": lambda pool: next(_tags(pool.body.get("tags"), "its"), ""),
+}
+"""By the part of a match that asks for it: what of a node pool can't be read; empty if it can."""
 
 
 def vm_sizes(pool: Pool) -> tuple[str, ...]:
@@ -45,24 +65,66 @@ def vm_sizes(pool: Pool) -> tuple[str, ...]:
 
 
 def _of(pool: Pool) -> Iterator[str]:
-    if minor_version(pool.kubernetes_version) is None:
-        yield f"its Kubernetes version {pool.kubernetes_version!r}"
-    if pool.mode.lower() not in MODES:
-        yield f"its mode {pool.mode!r}"
+    yield from _version(pool)
+    yield from _mode(pool)
+    if str(pool.body.get("type")).lower() not in TYPES:
+        yield _named(pool, "its type", "type")
     if not vm_sizes(pool):
         yield "its VM size"
-    kinds = {"securityProfile": dict, "workloadRuntime": str, "tags": dict, "nodeImageVersion": str, "count": int}
-    yield from _wrong(pool.body, "its", **kinds)
+    if not pool.node_image:
+        yield _named(pool, "its node image", "nodeImageVersion")
+    # Recorded pools without a runtime of their own leave it out, or have null.
+    runtime = pool.body.get("workloadRuntime")
+    if runtime is not None and str(runtime).lower() not in _RUNTIMES:
+        yield f"its workloadRuntime {_shown(runtime)}"
+    yield from _tags(pool.body.get("tags"), "its")
+    yield from _wrong(pool.body, "its", securityProfile=dict)
+    yield from _count(pool)
     yield from _power(pool.body, "its")
 
 
+def _version(pool: Pool) -> Iterator[str]:
+    if minor_version(pool.kubernetes_version) is None:
+        yield f"its Kubernetes version {pool.kubernetes_version!r}"
+
+
+def _mode(pool: Pool) -> Iterator[str]:
+    if pool.mode.lower() not in MODES:
+        yield _named(pool, "its mode", "mode")
+
+
+def _count(pool: Pool) -> Iterator[str]:
+    """Name what should say how many nodes there are, and says no such number; that it says nothing is told apart."""
+    given = [("count", pool.body.get("count"))]
+    sizes = pool.body.get("virtualMachineNodesStatus")
+    if isinstance(sizes, list):
+        given += [("virtualMachineNodesStatus", one.get("count") if isinstance(one, dict) else one) for one in sizes]
+    elif sizes is not None:
+        yield f"its virtualMachineNodesStatus {_shown(sizes)}"
+    for name, value in given:
+        if value is not None and (type(value) is not int or value < 0):
+            yield f"its {name} {_shown(value)}"
+
+
+def _location(value: Any) -> Iterator[str]:
+    # "The geo-location where the resource lives. Required." (TrackedResource, API 2026-08-01)
+    if not isinstance(value, str) or not value.strip():
+        yield f"the cluster's location {_shown(value or None)}"
+
+
+def _tags(value: Any, whose: str) -> Iterator[str]:
+    """Name tags that can't be read; one whose value is null is there without a value."""
+    if not isinstance(value, dict | None):
+        yield f"{whose} tags {_shown(value)}"
+    elif wrong := {name: text for name, text in (value or {}).items() if not isinstance(text, str | None)}:
+        yield f"{whose} tags {_shown(wrong)}"
+
+
 def _wrong(values: Mapping[str, Any], whose: str, **kinds: type) -> Iterator[str]:
-    """Name the fields that are given and of another kind; a truth value is no number."""
+    """Name the fields that are given and of another kind."""
     for name, kind in kinds.items():
-        value = values.get(name)
-        right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-        if value is not None and not right:
-            yield f"{whose} {name} {_shown(value)}"
+        if not isinstance(values.get(name), kind | None):
+            yield f"{whose} {name} {_shown(values[name])}"
 
 
 def _power(properties: Mapping[str, Any], whose: str) -> Iterator[str]:
@@ -73,8 +135,12 @@ def _power(properties: Mapping[str, Any], whose: str) -> Iterator[str]:
         yield f"{whose} power state {_shown(code)}"
 
 
+def _named(pool: Pool, what: str, field: str) -> str:
+    return f"{what} {_shown(pool.body.get(field))}"
+
+
 def _shown(value: Any) -> str:
-    return repr(value)[:60]
+    return "(missing)" if value is None else repr(value)[:60]
 
 
 def _at(value: Any, *path: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from shared.domain.arm_errors import ABORTED, CANCELED, LASTING, PREEMPTED, ArmError, classify_end
 from shared.domain.budget import Budget
 from shared.domain.checks import CONTEST
-from shared.domain.model import Operation, OutcomeState, Pool, PoolMemory, Refused
+from shared.domain.model import Method, Operation, OutcomeState, Pool, PoolMemory, Refused
 from shared.domain.pace import pace_of
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
@@ -56,12 +56,18 @@ def after_failure(remembered: PoolMemory, operation: Operation, pool: Pool, now:
     """Remember an operation that did not succeed: the pool is blocked, unless a later operation replaced ours."""
     found, error, words = _ended(remembered, now), error_of(operation), operation.kind.value.replace("_", " ")
     if operation.aborted:
-        said = f"The operation ({words}) was aborted, as {operation.aborted} asked. Some nodes may have the new image."
+        left = _left(operation) or " Some nodes may have the new image."
+        said = f"The operation ({words}) was aborted, as {operation.aborted} asked.{left}"
         return replace(found, blocked=said, blocked_on=pool.configuration, blocked_reason=ABORTED)
-    said = f"The operation ({words}) ended as {operation.outcome}. {error.message}".strip()
+    said = f"The operation ({words}) ended as {operation.outcome}. {error.message}".strip() + _left(operation)
     if error.reason == PREEMPTED and error.retry_after:
         return replace(found, not_before=now + error.retry_after, waiting=f"{PREEMPTED}: {said}")
     return replace(found, blocked=said, blocked_on=pool.configuration, blocked_reason=error.reason)
+
+
+def _left(operation: Operation) -> str:
+    made = operation.method is Method.CREATE
+    return f" {operation.pool} is as it was; what was made of its twin {operation.on} stays: delete it." if made else ""
 
 
 def _ended(remembered: PoolMemory, now: datetime) -> PoolMemory:
@@ -97,4 +103,4 @@ def _refuses_both(operation: Operation, result: Refused) -> bool:
     names = result.reason == "PropertyChangeNotAllowed" or any(
         name in result.message.lower() for name in ("ossku", "enablefips")
     )
-    return operation.changes.keys() == _TOGETHER and names
+    return operation.method is Method.UPDATE and operation.changes.keys() == _TOGETHER and names

@@ -1,14 +1,14 @@
 """Which clusters and node pools a part of the policy is about: every part that is given must fit."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Any
+from typing import TypeVar
 
 from shared.domain.ids import ClusterId
-from shared.domain.legible import MODES, tags_illegible
+from shared.domain.legible import OF_CLUSTER, OF_POOL
 from shared.domain.model import Cluster, Pool
 from shared.domain.support import minor_version
 
@@ -90,6 +90,11 @@ class ClusterMatch:
             and _tagged(self.tags, cluster.tags)
         )
 
+    def undecided_cluster(self, cluster: Cluster) -> Mapping[str, str]:
+        """Return what can't be read of a cluster where that alone would decide: in words, by the part that asks."""
+        unread = {part: said for part, read in OF_CLUSTER.items() if getattr(self, part) and (said := read(cluster))}
+        return unread if unread and _without(self, unread).fits_cluster(cluster) else {}
+
     def fits_id(self, cluster: ClusterId) -> bool:
         """Say whether what is asked can be told from the id alone, and fits."""
         return (
@@ -135,24 +140,19 @@ class Match(ClusterMatch):
         """Say whether nothing is asked of node pools."""
         return replace(self, subscriptions=(), resource_groups=(), clusters=(), locations=(), tags=NO_TAGS) == Match()
 
-    def undecided(self, cluster: Cluster, pool: Pool) -> bool:
-        """Say whether only what can't be read of the pool or its cluster would decide."""
-        unread = self._unread(cluster, pool)
-        return bool(unread) and replace(self, **unread).fits(cluster, pool)
+    def undecided(self, cluster: Cluster, pool: Pool) -> Mapping[str, str]:
+        """Return what can't be read of a pool or its cluster where that alone would decide: by the part that asks."""
+        unread = {part: said for part, read in OF_CLUSTER.items() if getattr(self, part) and (said := read(cluster))}
+        unread |= {part: said for part, read in OF_POOL.items() if getattr(self, part) and (said := read(pool))}
+        return unread if unread and _without(self, unread).fits(cluster, pool) else {}
 
-    def _unread(self, cluster: Cluster, pool: Pool) -> dict[str, Any]:
-        """Return the parts that ask for what can't be read, each as if nothing were asked."""
-        tags = not isinstance(pool.body.get("tags"), dict | None)
-        parts: dict[str, tuple[bool, Any]] = {
-            "kubernetes": (minor_version(pool.kubernetes_version) is None, None),
-            "os_types": (pool.os_type not in ("Linux", "Windows"), ()),
-            "os_skus": (not pool.os_sku, ()),
-            "pool_modes": (pool.mode.lower() not in MODES, ()),
-            "pool_tags": (tags, NO_TAGS),
-            "locations": (not cluster.location, ()),
-            "tags": (tags_illegible(cluster), NO_TAGS),
-        }
-        return {name: nothing for name, (unread, nothing) in parts.items() if unread and getattr(self, name)}
+
+M = TypeVar("M", bound=ClusterMatch)
+
+
+def _without(match: M, parts: Iterable[str]) -> M:
+    """Return a match that asks nothing by some of its parts."""
+    return replace(match, **{part: getattr(Match(), part) for part in parts})
 
 
 def _any(globs: tuple[str, ...], value: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
+from shared.domain.manifests import Anchor
 from shared.domain.workloads import Workloads
 
 
@@ -82,6 +83,11 @@ _VOLATILE = frozenset(
 )
 
 
+READ_ONLY = ("eTag", "currentOrchestratorVersion", "provisioningState", "nodeImageVersion", "status")
+"""Properties of a pool that ARM gives and a PUT must not carry: read-only in API 2026-08-01, and
+`nodeImageVersion`, which is writable since 2026-04-01 and would trigger a rollback."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """One node pool as ARM describes it."""
@@ -126,7 +132,7 @@ class Pool:
 
         A pool of single machines is taken for one: its sizes have autoscalers of their own.
         """
-        of_sizes = self.body.get("type") == "VirtualMachines"
+        of_sizes = str(self.body.get("type")).lower() == "virtualmachines"
         return of_sizes or bool(self.body.get("enableAutoScaling")) or self.body.get("scaleSetPriority") == "Spot"
 
 
@@ -238,14 +244,12 @@ class Proof:
     """The id of a proof that pods took; their evidence names it."""
     began: datetime | None = None
     """When the first pod of it was sent; None if it was taken at once, from labels."""
-    doubted: bool = False
-    """A node has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
-    doubts: tuple[str, ...] = ()
-    """Names of those nodes; empty if there are more than a hundred of them."""
     asked: str = ""
     """Fingerprint of the nodes that there were, each with its boot."""
     changed: bool = False
     """Nodes were seen since that are not those: they joined, took another's place or started anew."""
+    record: int = field(default=0, compare=False)
+    """Number of the evidence record that holds it; 0 if none does, and in that record itself."""
     tries: int = 0
     """How many proofs before it came to the same of the same nodes, and settled nothing."""
 
@@ -289,7 +293,7 @@ class Strays:
     disabled: int = 0
     """How many of them don't carry the FIPS label, or said that they don't have it."""
     names: tuple[str, ...] = ()
-    """Some of those, or else some of all: ten at most."""
+    """Those, or else some of all: ten at most."""
     level: ProofLevel = ProofLevel.NODE
     """How deep they were asked."""
     began: datetime | None = None
@@ -312,6 +316,15 @@ class Strays:
     """Why they may not be judged by what they show, as `Reason: message`; empty if they may."""
     denying: int = 0
     """How many carry the label and said that they don't have FIPS; `names` are theirs then."""
+    tries: int = 0
+    """How many proofs by pods before it came to the same of the same machines, and settled nothing."""
+    record: int = field(default=0, compare=False)
+    """Number of the evidence record that holds it; 0 if none does, and in that record itself."""
+
+    @property
+    def flawed(self) -> bool:
+        """Say whether it settled nothing: not every machine could be asked and said yes."""
+        return bool(self.disabled or self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +340,8 @@ class Finding:
     """A sentence that says what was seen and what to do."""
     since: datetime | None = None
     """Since when the check has had this reason; None where nobody compared it with an earlier verdict."""
+    nodes: tuple[str, ...] = ()
+    """Names of the nodes that say no, if any do: people are told of each further one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +399,21 @@ class ActionKind(StrEnum):
     """By a new pool, where the old one can't be switched in place."""
 
 
+class Method(StrEnum):
+    """How a step is taken; but for an update, all are parts of a replacement."""
+
+    UPDATE = "update"
+    """PUT of the pool, with If-Match."""
+    CREATE = "create"
+    """PUT of the pool's twin, with If-None-Match `*`."""
+    ADOPT = "adopt"
+    """Nothing is sent: the twin is there, and only its replacement was forgotten."""
+    DRAIN = "drain"
+    """Nothing is sent to ARM: nodes are cordoned, pods evicted."""
+    DELETE = "delete"
+    """DELETE of the pool, with If-Match."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One remediation step on one pool; it is taken only on the read that it was decided on."""
@@ -406,6 +436,14 @@ class Action:
     """Fingerprints of the approvals that it uses up."""
     before: datetime | None = None
     """When the window closes: it must have begun before that; None if none closes."""
+    method: Method = Method.UPDATE
+    target: str = ""
+    """Name of the twin, where that is what is made; empty: the pool itself."""
+
+    @property
+    def on(self) -> str:
+        """The pool that is sent to."""
+        return self.target or self.pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,6 +472,7 @@ class Notice:
     """The tag by which the owner objects."""
     step: str = ""
     """Fingerprint of the step that is announced."""
+    kind: ActionKind = ActionKind.ENABLE_FIPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -504,6 +543,53 @@ class Operation:
     """Who asked us to abort it, where AKS took that or may have; empty otherwise: then its end is nobody's wish."""
     abort: AbortTried | None = None
     """The abort that was sent last; None if none was."""
+    method: Method = Method.UPDATE
+    target: str = ""
+    """Name of the twin that it makes; empty: it is on the pool itself."""
+
+    @property
+    def on(self) -> str:
+        """The pool that it runs on."""
+        return self.target or self.pool
+
+
+class Stage(StrEnum):
+    """How far a replacement is; always told from the cluster, never from what was remembered."""
+
+    CREATING = "creating the twin"
+    PROVING = "proving the twin"
+    DRAINING = "emptying the old pool"
+    DELETING = "deleting the old pool"
+    ENDING = "giving up"
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A pool that is being replaced: what can't be told from the cluster."""
+
+    id: str
+    """The intent by which the twin was made; the twin's tag and the label of nodes that we cordoned carry it."""
+    pool: str
+    """The old pool."""
+    twin: str
+    began: datetime
+    moved: datetime
+    """When it last went on, or waited for what is in order, such as a window."""
+    stage: Stage = Stage.CREATING
+    """As of the last look."""
+    waiting: str = ""
+    """What it waits for, as `Reason: message`; empty if it goes on."""
+    not_before: datetime | None = None
+    """When evictions that were refused are tried again."""
+    least: int = -1
+    """The fewest pods that were to be evicted since nodes were cordoned: more or as many again have come back; -1: none
+    was counted."""
+    recorded: str = ""
+    """Fingerprint of the last record of a drain: the same attempt is not recorded again."""
+    ends: str = ""
+    """Why it is given up, as `Reason: message`; empty if it goes on."""
+    configuration: str = ""
+    """The old pool's configuration, as it was judged when this began: another one is another pool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,6 +629,15 @@ class PoolMemory:
     """Fingerprint of the step that its owner was told of."""
     workloads: Workloads | None = None
     """What a reimage would harm, as long as one is due and wanted, or else its SMB volumes; None if not read."""
+    doubted: bool = False
+    """A node has said no to pods, or nothing, and not all have said yes since, whatever was done to the pool: the next
+    proof by pods is no sample."""
+    doubts: tuple[str, ...] = ()
+    """Names of those nodes; empty if there are more than a hundred of them."""
+    shown: int = 0
+    """How many nodes of it the last list of the nodes showed, though ARM calls it empty or stopped."""
+    replaced: str = ""
+    """Of a twin whose work is done: the id of the replacement that it was made by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -563,6 +658,8 @@ class Memory:
     """When that was read; None in rows of versions that did not say so."""
     probing: Probing | None = None
     """The proof that pods are taking; None if there is none, and nothing of one is left."""
+    replacement: Replacement | None = None
+    """The pool that is being replaced; one at a time."""
     searched: bool = False
     """A look has searched the cluster for what a proof left of which a lost row knew."""
     verifying: Mapping[str, datetime] = field(default_factory=dict, hash=False)
@@ -601,6 +698,8 @@ class OperationRead:
     """ARM's error code, if it ended badly."""
     message: str = ""
     """ARM's error text with what is nested in it, if it ended badly."""
+    correlation_id: str = field(default="", compare=False)
+    request_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -611,6 +710,8 @@ class Accepted:
     """`Azure-AsyncOperation`; empty if AKS gave none."""
     correlation_id: str
     """`x-ms-correlation-request-id`, for support tickets and the evidence."""
+    request_id: str = field(default="", compare=False)
+    """`x-ms-request-id`, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -623,6 +724,8 @@ class Refused:
     """ARM's code and text."""
     retry_after: timedelta | None
     """When it may be tried again; None: not until something is changed."""
+    correlation_id: str = field(default="", compare=False)
+    request_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -655,3 +758,5 @@ class Alert:
     """Mail address of one more reader; empty if there is none."""
     channels: tuple[str, ...] = ()
     """Names of the channels that are told; none: all."""
+    anchor: Anchor | None = None
+    """The manifest of evidence that it carries out of the app; None if it carries none."""

@@ -111,7 +111,7 @@ def _count(profile: Mapping[str, Any]) -> int | None:
     A pool of single machines says so per VM size (`virtualMachineNodesStatus`). Its `count` has a default of 1 in
     the API's description, which says nothing of such pools: it is not believed.
     """
-    if profile.get("type") == "VirtualMachines":
+    if _str(profile.get("type")).lower() == "virtualmachines":
         counts = [_dict(size).get("count") for size in _list(profile.get("virtualMachineNodesStatus"))] or [None]
     else:
         counts = [profile.get("count")]

@@ -9,11 +9,13 @@ autoscaler calls so: `hostPath`, and `emptyDir` that is not in memory (kubernete
 `local` and `hostPath`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from shared.domain.demands import NO_DEMAND, read_demand
+from shared.domain.draining import Left
 from shared.domain.observe import read_node
 from shared.domain.probes import NAMESPACES
 from shared.domain.workloads import Place, PodUse
@@ -24,6 +26,15 @@ CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 BUDGETS = "/apis/policy/v1/poddisruptionbudgets"
 PODS = "/api/v1/pods"
 AGENTS = "/apis/apps/v1/namespaces/kube-system/daemonsets"
+TEMPLATES = (
+    ("Deployment", "/apis/apps/v1/deployments"),
+    ("StatefulSet", "/apis/apps/v1/statefulsets"),
+    ("DaemonSet", "/apis/apps/v1/daemonsets"),
+    ("ReplicaSet", "/apis/apps/v1/replicasets"),
+    ("CronJob", "/apis/batch/v1/cronjobs"),
+    ("Job", "/apis/batch/v1/jobs"),
+)
+"""Kubernetes' own controllers that make pods, and where they are listed; items of a list don't say their kind."""
 
 _AZURE_FILES = ("file.csi.azure.com", "kubernetes.io/azure-file")
 _SMB = "smb.csi.k8s.io"
@@ -31,7 +42,6 @@ _TRIDENT = "csi.trident.netapp.io"
 _NAS_TYPES = ("nastype", "trident.netapp.io/nastype")
 _FLEX = ("cifs", "smb", "smb3")
 """What a flexVolume's driver is called after its vendor, or its file system, where it mounts SMB."""
-_POOL_LABELS = ("kubernetes.azure.com/agentpool", "agentpool")
 _DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 _CLASS = "volume.beta.kubernetes.io/storage-class"
 """The annotation that comes before `storageClassName` (Kubernetes, component-helpers, storage/volume/helpers.go)."""
@@ -68,8 +78,8 @@ class Surroundings:
 
     claims: Mapping[tuple[str, str], Kind] = field(default_factory=dict)
     """By namespace and name: those that matter."""
-    classes: Mapping[str, Kind] = field(default_factory=dict)
-    """By name: those whose volumes would matter; the default one has no name as well."""
+    classes: Mapping[str, Kind | None] = field(default_factory=dict)
+    """By name: what their volumes would be, None where that doesn't matter; the default one has no name as well."""
     budgets: Sequence[Budget] = ()
 
 
@@ -77,37 +87,46 @@ def read_place(item: Mapping[str, Any]) -> Place:
     """Read a node; raises ValueError without a name."""
     node = read_node(item)
     labels = _dict(_dict(item.get("metadata")).get("labels"))
-    return Place(node.name, node.pool, {str(key): str(value) for key, value in labels.items()})
+    cordoned = _dict(item.get("spec")).get("unschedulable") is True
+    return Place(node.name, node.pool, {str(key): str(value) for key, value in labels.items()}, cordoned)
 
 
-def read_volume(item: Mapping[str, Any], classes: Mapping[str, Kind]) -> tuple[str, Kind | None]:
+def read_volume(item: Mapping[str, Any], classes: Mapping[str, Kind | None]) -> tuple[str, Kind | None]:
     """Read a persistent volume; its kind is None if it doesn't matter."""
     spec = _dict(item.get("spec"))
     of_class = classes.get(_class(item)) if _dict(spec.get("csi")).get("driver") == _TRIDENT and _class(item) else None
     return _name(item), _kind(spec) or of_class
 
 
-def read_class(item: Mapping[str, Any]) -> tuple[tuple[str, ...], Kind] | None:
-    """Read a storage class, by its names: the default one has the empty name as well; None if it doesn't matter."""
+def read_class(item: Mapping[str, Any]) -> tuple[tuple[str, ...], Kind | None]:
+    """Read a storage class, by its names: the default one has the empty name as well; its kind is None if no matter."""
     # The driver reads its parameters' names without case.
     given = {str(key).lower(): value for key, value in _dict(item.get("parameters")).items()}
-    if not _mounts_smb(item.get("provisioner"), given):
-        return None
+    kind = Kind.SMB if _mounts_smb(item.get("provisioner"), given) else None
     default = any(_notes(item).get(name) == "true" for name in _DEFAULT_CLASS)
-    return ((_name(item), "") if default else (_name(item),)), Kind.SMB
+    return ((_name(item), "") if default else (_name(item),)), kind
+
+
+def known_classes(found: Iterable[tuple[tuple[str, ...], Kind | None]]) -> Mapping[str, Kind | None]:
+    """Return what the volumes of each class are, by its names; of two that share one, what matters counts."""
+    ordered = sorted(found, key=lambda one: one[1] is not None)
+    return {name: kind for names, kind in ordered for name in names}
 
 
 def read_claim(
-    item: Mapping[str, Any], volumes: Mapping[str, Kind | None], classes: Mapping[str, Kind]
+    item: Mapping[str, Any], volumes: Mapping[str, Kind | None], classes: Mapping[str, Kind | None]
 ) -> tuple[tuple[str, str], Kind] | None:
     """Read a claim by the volume it is bound to, or else by the class that would make one; None if neither matters.
 
-    Raises ValueError where nothing tells: it is bound to a volume that came after the volumes were listed.
+    Raises ValueError where nothing tells: it is bound to a volume that came after the volumes were listed, and its
+    class is none that is there. A volume that somebody made by hand may name any class (Kubernetes, "persistent
+    volumes").
     """
     bound = str(_dict(item.get("spec")).get("volumeName") or "")
     kind = volumes[bound] if bound in volumes else _of_class(item, classes)
     lost = _dict(item.get("status")).get("phase") == "Lost"
-    if bound and bound not in volumes and not (kind or lost or _class(item)):
+    told = _class(item) != "" and _class(item) in classes
+    if bound and bound not in volumes and not (kind or lost or told):
         raise ValueError(f"claim {_namespace(item)}/{_name(item)} is bound to {bound}, which is not in the list")
     return ((_namespace(item), _name(item)), kind) if kind else None
 
@@ -151,19 +170,60 @@ def read_pod(item: Mapping[str, Any], around: Surroundings) -> PodUse | None:
         local_data=Kind.LOCAL in kinds and not (ended or stays or _namespace(item) == _OWN),
         unmanaged=not (owner or ended or stays),
         budgets=() if stays else _budgets(item, around),
-        pools=() if ended else _pools(spec),
+        # Its controller has each pod of a DaemonSet name its node: what it asks itself its template tells.
+        demand=NO_DEMAND if ended or stays else read_demand(spec),
     )
-    if not (found.smb or found.local_data or found.unmanaged or found.budgets or found.pools):
+    if not (found.smb or found.local_data or found.unmanaged or found.budgets) and found.demand.portable:
         return None
     # Our own pods, which ask nodes, are gone before anything is begun.
     if _namespace(item) in NAMESPACES:
         return None
-    return found if node else _waiting(found, spec)
+    # One that has no node yet has nothing there that could be lost.
+    return found if node else PodUse(found.workload, "", smb=found.smb, demand=found.demand)
 
 
-def _waiting(found: PodUse, spec: Mapping[str, Any]) -> PodUse:
-    selector = tuple((str(key), str(value)) for key, value in _dict(spec.get("nodeSelector")).items())
-    return PodUse(found.workload, "", smb=found.smb, pools=found.pools, selector=selector)
+def read_template(item: Mapping[str, Any], kind: str, around: Surroundings) -> PodUse | None:
+    """Read a controller of a kind as a pod that it may make at any time; None if nothing of it matters.
+
+    It may have no pod now: a CronJob between its runs, whatever is scaled to zero. What others control is their
+    controller's, a Job that has ended makes no more, and AKS sees to the DaemonSets of its own.
+    """
+    spec, status = _dict(item.get("spec")), _dict(item.get("status"))
+    if _owner(item) or (kind == "Job" and status.get("completionTime")) or _of_aks(item, kind):
+        return None
+    # batch/v1: a CronJob's template is one of a Job, which has the pod's.
+    within = _dict(_dict(spec.get("jobTemplate")).get("spec")) if kind == "CronJob" else spec
+    template = _dict(within.get("template"))
+    pod = {"metadata": {"namespace": _namespace(item), "name": _name(item)}, "spec": _dict(template.get("spec"))}
+    # Of pods that are there the pods themselves tell, and where they are.
+    unseen = kind == "CronJob" or spec.get("replicas") == 0
+    mounts = [_of_pod(pod, volume, around) for volume in _pod_parts(pod, "volumes")]
+    claims = [_of_class(claim, around.classes) for claim in _dicts(spec.get("volumeClaimTemplates"))]
+    smb = unseen and Kind.SMB in (*mounts, *claims)
+    demand = read_demand(_dict(template.get("spec")), of_template=True)
+    if demand.portable and not smb:
+        return None
+    return PodUse(f"{_namespace(item)}/{kind}/{_name(item)}", "", smb=smb, demand=demand)
+
+
+def _of_aks(item: Mapping[str, Any], kind: str) -> bool:
+    return _namespace(item) in NAMESPACES or (kind == "DaemonSet" and _namespace(item) == _OWN)
+
+
+def read_left(item: Mapping[str, Any]) -> Left | None:
+    """Read a pod that keeps a node from being empty; None for those of DaemonSets, static ones and ended ones."""
+    metadata, spec = _dict(item.get("metadata")), _dict(item.get("spec"))
+    owner, ended = _owner(item), _dict(item.get("status")).get("phase") in ("Succeeded", "Failed")
+    if ended or owner.get("kind") == "DaemonSet" or _MIRROR in _dict(metadata.get("annotations")):
+        return None
+    return Left(
+        namespace=_namespace(item),
+        name=_name(item),
+        uid=str(metadata.get("uid") or ""),
+        node=str(spec.get("nodeName") or ""),
+        workload=_workload(item, owner),
+        going=bool(metadata.get("deletionTimestamp")),
+    )
 
 
 def _kind(source: Mapping[str, Any]) -> Kind | None:
@@ -194,7 +254,7 @@ def _class(item: Mapping[str, Any]) -> str:
     return str(_notes(item).get(_CLASS) or _dict(item.get("spec")).get("storageClassName") or "")
 
 
-def _of_class(claim: Mapping[str, Any], classes: Mapping[str, Kind]) -> Kind | None:
+def _of_class(claim: Mapping[str, Any], classes: Mapping[str, Kind | None]) -> Kind | None:
     # No name is the default class, the empty name is none at all (Kubernetes, "persistent volumes").
     given = (_notes(claim).get(_CLASS), _dict(claim.get("spec")).get("storageClassName"))
     return None if given[0] is None and given[1] == "" else classes.get(_class(claim))
@@ -234,38 +294,19 @@ def _selects(selector: Mapping[str, Any] | None, labels: Mapping[str, Any]) -> b
 
 
 def _meets(expression: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
-    key, values = expression.get("key"), expression.get("values") or ()
+    key, given = str(expression.get("key")), expression.get("values")
+    values = given if isinstance(given, list) else []
     match expression.get("operator"):
         case "In":
-            return bool(labels.get(str(key)) in values)
+            return labels.get(key) in values
         case "NotIn":
-            return labels.get(str(key)) not in values
+            return labels.get(key) not in values
         case "Exists":
             return key in labels
         case "DoesNotExist":
             return key not in labels
         case _:
             return True  # not known here: it may select, and that is the safe side
-
-
-def _pools(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the only pools in which a pod may run, by the pools' labels; nothing if it names none."""
-    selector = _dict(spec.get("nodeSelector"))
-    for label in _POOL_LABELS:
-        if label in selector:
-            return (str(selector[label]).lower(),)
-    affinity = _dict(_dict(spec.get("affinity")).get("nodeAffinity"))
-    required = _dict(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
-    named = [_of_term(term) for term in _dicts(required.get("nodeSelectorTerms"))]
-    # One term is enough: one that names no pool leaves every pool open.
-    return tuple(sorted(set().union(*named))) if named and all(named) else ()
-
-
-def _of_term(term: Mapping[str, Any]) -> set[str]:
-    for each in _dicts(term.get("matchExpressions")):
-        if each.get("key") in _POOL_LABELS and each.get("operator") == "In":
-            return {str(value).lower() for value in each.get("values") or ()}
-    return set()
 
 
 def _owner(item: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What people ask of the app for one cluster; a look does it, under the lease."""
+"""What people ask of the app for one cluster, which a look does under the lease; and what they decide for the fleet."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,3 +32,38 @@ class Request:
     """When, by the clock of whoever asked."""
     pool: str = ""
     """Name of a node pool, lower case; empty for the whole cluster."""
+
+
+class DecisionKind(StrEnum):
+    """What persons decide for the fleet."""
+
+    APPROVE = "approve"
+    """Agree to one action on one pool."""
+    APPROVE_POLICY = "approve_policy"
+    """Agree to one text of the policy."""
+    REVOKE = "revoke"
+    """Take an approval back."""
+    PAUSE = "pause"
+    """Stop every remediation."""
+    RESUME = "resume"
+    RESET_BREAKER = "reset_breaker"
+    """Go on after too many remediations have failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's decision; kept beside what it changed until it is recorded."""
+
+    id: str
+    """Unique: its record's id is made from it."""
+    decision: DecisionKind
+    by: str
+    """Who decided."""
+    decided: datetime
+    """When, by the clock of whoever decided."""
+    what: str
+    """What was decided, in words, with the reason where one was given."""
+    fingerprint: str = ""
+    """Of what is approved or revoked: an action and its pool, or the hash of a policy."""
+    until: datetime | None = None
+    """How long an approval holds."""

@@ -3,7 +3,8 @@
 The types are the language (shared/domain/settings.py says how); the default mode is `audit`.
 """
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 
 from shared.domain.codec import fingerprint, plain
@@ -36,6 +37,8 @@ ENDS_KEPT = 200
 
 UNTOLD = "?"
 """Instead of a ring's name: which ring a pool is in can't be told."""
+EXCLUSION = "scope.exclude"
+"""Instead of a rule's name: whether the cluster is in scope at all can't be told."""
 _RING_NAME = {
     "pattern": r"(?!\?$)[\s\S]+",
     "says": "is no name for a ring: it stands for pools whose ring can't be told",
@@ -143,13 +146,17 @@ class Policy:
     """SHA-256 of the file's text: evidence names the policy by it."""
 
     def covers(self, cluster: Cluster) -> bool:
-        """Say whether a cluster is in scope; management groups must have been resolved into subscriptions.
+        """Say whether a cluster is, or may be, in scope; management groups must have been resolved into subscriptions.
 
-        Without subscriptions everything is in scope, but nothing if management groups are named: they hold none.
+        Without subscriptions everything is in scope, but nothing if management groups are named: they hold none. It may
+        be where an exclusion asks for what can't be read of it: then it is judged unknown, and nothing is done to it.
         """
-        if not self._named(cluster.id):
-            return False
-        return not any(excluded.fits_cluster(cluster) for excluded in self.scope.exclude)
+        return self._named(cluster.id) and self.excluding(cluster) is None
+
+    def excluding(self, cluster: Cluster) -> ClusterMatch | None:
+        """Return the exclusion that leaves a cluster out; None if none does for certain."""
+        fitting = (one for one in self.scope.exclude if one.fits_cluster(cluster))
+        return next((one for one in fitting if not one.undecided_cluster(cluster)), None)
 
     def may_cover(self, cluster: ClusterId) -> bool:
         """Say whether a cluster of which only the id is known may be in scope."""
@@ -163,9 +170,11 @@ class Policy:
     def rule_for(self, cluster: Cluster, pool: Pool) -> Rule:
         """Return the first rule that matches a pool, or the default one.
 
-        Where a rule asks for a Kubernetes version and the pool's can't be read, nobody knows which rule holds: the
-        pool is then judged by that rule's place, and nothing is done to it.
+        Where a rule asks for what can't be read of the pool or its cluster, nobody knows which rule holds: the pool is
+        then judged by that rule's place, and nothing is done to it. So it is where an exclusion asks for such.
         """
+        if excluding := self._may_exclude(cluster):
+            return excluding
         for rule in self.rules:
             if rule.match.undecided(cluster, pool):
                 return replace(rule, settings=_held(rule.settings))
@@ -173,23 +182,54 @@ class Policy:
                 return rule
         return Rule("default", settings=self.defaults)
 
+    def rule_outside(self, cluster: Cluster) -> Rule:
+        """Return what holds for nodes in no node pool: the first rule that asks nothing of pools, or the default one.
+
+        Where what can't be read would decide, it is as for a pool.
+        """
+        if excluding := self._may_exclude(cluster):
+            return excluding
+        for rule in (one for one in self.rules if one.match.only_cluster):
+            if rule.match.undecided_cluster(cluster):
+                return replace(rule, settings=_held(rule.settings))
+            if rule.match.fits_cluster(cluster):
+                return rule
+        return Rule("default", settings=self.defaults)
+
+    def _may_exclude(self, cluster: Cluster) -> Rule | None:
+        """Return what stands in place of a rule while nobody knows whether a cluster is excluded; None: it is known."""
+        for each in self.scope.exclude:
+            if each.undecided_cluster(cluster):
+                match = Match(**{part.name: getattr(each, part.name) for part in fields(ClusterMatch)})
+                return Rule(EXCLUSION, match, _held(self.defaults), each.line)
+        return None
+
+    def ring_of(self, cluster: Cluster, pool: Pool) -> tuple[Ring | None, Mapping[str, str]]:
+        """Return the first ring that matches a pool, or may, with what can't be read that would decide; None: no ring.
+
+        What can't be read is in words, by the part of the ring's match that asks for it; where it is empty, the ring is
+        the pool's.
+        """
+        for ring in self.rings:
+            unread = ring.match.undecided(cluster, pool)
+            if unread or ring.match.fits(cluster, pool):
+                return ring, unread
+        return None, {}
+
     def ring_for(self, cluster: Cluster, pool: Pool) -> Ring | None:
-        """Return the first ring that matches a pool; None if it is in none."""
-        return next((ring for ring in self.rings if ring.match.fits(cluster, pool)), None)
+        """Return the first ring that matches a pool; None if it is in none, or that can't be told."""
+        ring, unread = self.ring_of(cluster, pool)
+        return None if unread else ring
+
+    def ring_name(self, cluster: Cluster, pool: Pool) -> str:
+        """Return the name of a pool's ring: empty if it is in none, UNTOLD if what would decide can't be read."""
+        ring, unread = self.ring_of(cluster, pool)
+        return UNTOLD if unread else ring.name if ring else ""
 
     def held(self) -> "Policy":
         """Return the policy as it is while nothing may be done by it: it judges, and tells."""
         rules = tuple(replace(rule, settings=_held(rule.settings)) for rule in self.rules)
         return replace(self, defaults=_held(self.defaults), rules=rules)
-
-    def ring_name(self, cluster: Cluster, pool: Pool) -> str:
-        """Return the name of a pool's ring: empty if it is in none, UNTOLD if what would decide can't be read."""
-        for ring in self.rings:
-            if ring.match.undecided(cluster, pool):
-                return UNTOLD
-            if ring.match.fits(cluster, pool):
-                return ring.name
-        return ""
 
     def stage(self, ring: Ring) -> str:
         """Return a fingerprint of which pools are in a ring: what it matches, and what the rings above it take."""
@@ -202,6 +242,18 @@ class Policy:
             return next((each for each in self.rings if each.name == ring.after), None)
         place = [each.name for each in self.rings].index(ring.name)
         return self.rings[place - 1] if place else None
+
+
+def stricter(rule: Rule, asked: Settings) -> Rule:
+    """Return a rule that asks for no lesser proof than other settings do: a twin is proven as its pool would be."""
+    mine, others = rule.settings.proof, asked.proof
+    proof = replace(
+        mine if mine.level.reaches(others.level) else others,
+        max_age=min(mine.max_age, others.max_age),
+        joined_nodes=min(mine.joined_nodes, others.joined_nodes),
+        sampling=mine.sampling and others.sampling,
+    )
+    return replace(rule, settings=replace(rule.settings, proof=proof))
 
 
 def _held(settings: Settings) -> Settings:

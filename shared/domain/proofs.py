@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from shared.domain.capability import fips_enabled_by_default
-from shared.domain.checks import Subject
 from shared.domain.model import Cluster, ComplianceState, Finding, Proof, ProofLevel, Strays
 from shared.domain.settings import Fips, Settings
+from shared.domain.subject import Subject, contradictory, decided
 from shared.domain.support import is_fips_image
 
 SETTLE = timedelta(minutes=5)
@@ -23,18 +23,44 @@ KEPT = timedelta(hours=6)
 """How soon pods are sent again while those of the last proof can't be deleted."""
 LISTING = timedelta(hours=1)
 """How old a list of the nodes may be when a look comes: only a list shows which nodes joined or started anew."""
+DESPITE = timedelta(minutes=15)
+"""And where the last one showed nodes of a pool that ARM calls empty or stopped: ARM's word may lag, or theirs."""
+_NAMED = 10
+"""So many nodes are named in a message."""
 NODES_UNREADABLE = "NodesUnreadable"
 """Reason of a proof that failed for a cause that may pass."""
 _S = ComplianceState
 
 
 def proof(subject: Subject) -> Finding | None:
-    """Judge what the nodes said of a pool that the control plane calls FIPS-enabled."""
+    """Judge what the nodes said of a pool that the control plane calls FIPS-enabled.
+
+    Of one whose OS type and OS SKU contradict each other nobody knows what its nodes' word means: it says nothing.
+    """
+    found = _by_nodes(subject)
+    if found and found.state is _S.COMPLIANT and despite(subject):
+        message = (
+            f"ARM calls the pool {'stopped' if subject.pool.stopped else 'empty'}, and the cluster has "
+            f"{subject.memory.shown} nodes of it. One of them is wrong: which nodes the pool has is not known. "
+            "Looked at again by itself; if it lasts, see what AKS made of the pool's last operation."
+        )
+        return Finding("proof", _S.UNKNOWN, "NodesDespiteCount", message)
+    return found
+
+
+def despite(subject: Subject) -> bool:
+    """Say whether nodes were listed of a pool that ARM calls empty or stopped, where nodes are asked at all."""
+    asks = subject.settings.proof.level is not ProofLevel.CONTROL_PLANE
+    return asks and subject.empty and not subject.cluster.stopped and subject.memory.shown > 0
+
+
+def _by_nodes(subject: Subject) -> Finding | None:
+    """Judge a pool by what its nodes said, if there are any to ask."""
     if _only_registry(subject):
         return _registry(subject)
     if not _claims_fips(subject):
         return None
-    if subject.empty:
+    if subject.empty and not despite(subject):
         return _no_nodes(subject)
     if subject.settings.proof.level is ProofLevel.CONTROL_PLANE:
         return None
@@ -46,8 +72,8 @@ def proof(subject: Subject) -> Finding | None:
 
 
 def asks_nodes(subject: Subject) -> bool:
-    """Say whether the nodes of a pool are asked at all: their word can still settle it."""
-    if subject.empty or not subject.pool.etag:
+    """Say whether the nodes of a pool are asked at all: their word can settle it, and which rule asks is known."""
+    if (subject.empty and not despite(subject)) or not subject.pool.etag or decided(subject):
         return False
     if _only_registry(subject):
         settled = subject.pool.provisioning_state == "Succeeded" and subject.operation is None
@@ -67,13 +93,13 @@ def wanted_level(subject: Subject) -> ProofLevel:
 
 def due(subject: Subject) -> bool:
     """Say whether the nodes of a pool must be asked now: no proof, an old one, or one that settles nothing."""
-    finding = proof(subject) if asks_nodes(subject) else None
+    finding = _by_nodes(subject) if asks_nodes(subject) else None
     return finding is not None and (finding.state is not _S.COMPLIANT or _renews(subject))
 
 
 def holds(subject: Subject) -> bool:
     """Say whether the proof that a pool has still proves it."""
-    finding = proof(subject) if asks_nodes(subject) else None
+    finding = _by_nodes(subject) if asks_nodes(subject) else None
     return finding is not None and finding.state is _S.COMPLIANT
 
 
@@ -88,7 +114,7 @@ def pods_due(subject: Subject) -> bool:
     return again(taken, subject.now)
 
 
-def again(taken: Proof, now: datetime) -> bool:
+def again(taken: Proof | Strays, now: datetime) -> bool:
     """Say whether pods may be sent again: not right after some that settled nothing."""
     return not taken.flawed or now - taken.at >= min(AGAIN * 2**taken.tries, SELDOM)
 
@@ -117,13 +143,15 @@ def _claims_fips(subject: Subject) -> bool:
         and pool.os_type == "Linux"
         and pool.provisioning_state == "Succeeded"
         and is_fips_image(pool.node_image)
+        and not contradictory(pool)
     )
 
 
 def _only_registry(subject: Subject) -> bool:
     """Windows nodes carry no image of the name and no label that could tell: only their registry does."""
     pool = subject.pool
-    return subject.required and pool.os_type == "Windows" and bool(pool.enable_fips or fips_enabled_by_default(pool))
+    windows = pool.os_type == "Windows" and not contradictory(pool)
+    return subject.required and windows and bool(pool.enable_fips or fips_enabled_by_default(pool))
 
 
 def _registry(subject: Subject) -> Finding:
@@ -175,7 +203,7 @@ def _verdict(subject: Subject, taken: Proof) -> Finding:
 
 
 def _disagreement(subject: Subject, taken: Proof) -> Finding:
-    names = ", ".join(taken.disagreeing[:10]) + (" ..." if len(taken.disagreeing) > 10 else "")
+    names = ", ".join(taken.disagreeing[:_NAMED]) + (" ..." if len(taken.disagreeing) > _NAMED else "")
     how = f" at level {taken.level}" if taken.level.reaches(ProofLevel.KERNEL) else ""
     says = "ARM says that FIPS is on" if subject.pool.enable_fips else "FIPS is on by default"
     ended = subject.memory.ended
@@ -186,7 +214,7 @@ def _disagreement(subject: Subject, taken: Proof) -> Finding:
         f"{says}; {len(taken.disagreeing)} of {taken.nodes} nodes don't show it{how}: {names}. "
         "Treat them as not FIPS-enabled; reimage or delete them."
     )
-    return Finding("proof", _S.INCONSISTENT, "NodesDisagree", message)
+    return Finding("proof", _S.INCONSISTENT, "NodesDisagree", message, nodes=taken.disagreeing)
 
 
 def _incomplete(subject: Subject, taken: Proof) -> Finding | None:
@@ -271,13 +299,13 @@ def _machines(found: Strays, settings: Settings) -> Finding:
             f"{found.denying} of {found.nodes} nodes outside every node pool carry the FIPS label and say no at level "
             f"{found.level}: {_names(found)}. Treat them as not FIPS-enabled; delete them."
         )
-        return Finding("strays", _S.INCONSISTENT, "NodesDisagree", message)
+        return Finding("strays", _S.INCONSISTENT, "NodesDisagree", message, nodes=found.names)
     if found.disabled:
         message = (
             f"{found.disabled} of {found.nodes} nodes outside every node pool don't carry the FIPS label: "
             f"{_names(found)}. With node auto-provisioning set fipsMode: FIPS in the AKSNodeClass."
         )
-        return Finding("strays", _S.NON_COMPLIANT, "NodesOutsidePools", message)
+        return Finding("strays", _S.NON_COMPLIANT, "NodesOutsidePools", message, nodes=found.names)
     if not _deep_enough(found, settings):
         asked = " all" if found.sampled else ""
         message = (
@@ -306,7 +334,8 @@ def _virtual(found: Strays) -> Finding | None:
 
 
 def _names(found: Strays) -> str:
-    return ", ".join(found.names) + (" ..." if found.nodes > len(found.names) else "")
+    more = (found.denying or found.disabled or found.nodes) > len(found.names[:_NAMED])
+    return ", ".join(found.names[:_NAMED]) + (" ..." if more else "")
 
 
 def strays_due(cluster: Cluster, found: Strays | None, settings: Settings, now: datetime) -> bool:
@@ -324,14 +353,9 @@ def strays_need_pods(found: Strays, settings: Settings) -> bool:
     return asked and found.nodes > 0 and not found.disabled
 
 
-def strays_flawed(known: Strays) -> bool:
-    """Say whether pods did not get a yes of every node outside every pool."""
-    return bool(known.disabled or known.missing)
-
-
 def stray_pods_due(cluster: Cluster, known: Strays, found: Strays, settings: Settings, now: datetime) -> bool:
     """Say whether pods are to be sent to nodes outside every pool again: not right after some that settled nothing."""
-    if strays_flawed(known) and now - known.at < AGAIN:
+    if not again(known, now):
         return False
     return known.asked != found.asked or strays_due(cluster, known, settings, now)
 

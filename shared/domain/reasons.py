@@ -8,7 +8,7 @@ from shared.domain.arm_errors import TABLE
 
 _OF_CHECKS = (
     *("ClusterFipsContradicted", "Contested", "FipsByDefault", "FipsDisabled", "FipsEnabled", "FipsForbidden"),
-    *("FipsOff", "FlagSettlesNothing", "FlagUnreadable", "ImageFips", "ImageIsFips", "ImageMissing", "ImageNotFips"),
+    *("FipsOff", "FlagSettlesNothing", "FlagUnreadable", "ImageFips", "ImageIsFips", "ImageNotFips"),
     *(
         "ModulesHistorical",
         "ModulesUnknown",
@@ -17,6 +17,7 @@ _OF_CHECKS = (
         "OperationInProgress",
     ),
     *("MonitoringAgentUnknown", "FieldUnreadable", "ImageContradictsFlag", "ImageUnknown", "OsContradictory"),
+    *("BeingReplaced", "ReplacementStuck", "TwinGone"),
     *("OsSkuUnknown", "OsTypeUnknown", "ProvisioningCanceled", "ProvisioningFailed", "ReleaseRetiring"),
     *("Aborted", "Canceled", "OperationStuck", "RemediationFailed", "VersionUnreadable"),
 )
@@ -27,7 +28,8 @@ _OF_CAPABILITY = (
     *("TrustedLaunchMissing", "WindowsNotUpdatable"),
 )
 _OF_PROOFS = (
-    *("CountUnreadable", "ETagMissing", "NoNodes", "NodesDisagree", "NodesMissing", "NodesProven", "NodesUnanswered"),
+    *("CountUnreadable", "ETagMissing", "NoNodes", "NodesDespiteCount", "NodesDisagree", "NodesMissing"),
+    *("NodesProven", "NodesUnanswered"),
     *("NodesUnreadable", "NoEntra", "VirtualNodes", "WayNotAllowed"),
     *("ProofExpired", "ProofLevelMissing", "ProofMissing", "ProofSettling", "Stopped", "WindowsProofMissing"),
 )

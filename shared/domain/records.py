@@ -29,6 +29,9 @@ class RecordKind(StrEnum):
     OUTCOME = "outcome"
     REQUEST = "request"
     """A person asked for something: what, and then what became of it."""
+    REPLACEMENT = "replacement"
+    """A part of a replacement that is no operation of ARM's: what is cordoned and evicted, what became of it, how it
+    ended."""
     APPROVAL = "approval"
     """A person decided for the fleet: an approval, a pause, a reset of the breaker."""
     EXEMPTION = "exemption"
@@ -121,11 +124,11 @@ def in_words(said: Mapping[str, Any]) -> str:
     """Say in a few words what a record holds; a changed one may hold anything."""
     match said:
         case {"asks": str(asks), "by": str(by), "stage": str(stage)}:
-            return f"{asks}, asked by {by}: {said.get('outcome', stage)}"
+            return f"{asks}, asked by {by}: {said.get('outcome') or stage}"
         case {"outcome": str(outcome)}:
             return outcome
-        case {"action": str(action)}:
-            return action
+        case {"action": str()} | {"replacement": str()}:
+            return _step(said)
         case {"posture": {"state": str(state)}}:
             return state
         case {"proof": {"unreadable": str(why)}} if why:
@@ -135,3 +138,15 @@ def in_words(said: Mapping[str, Any]) -> str:
         case {"strays": {"nodes": int(nodes), "disabled": int(disabled)}}:
             return f"{count(nodes, 'node')} in no node pool, {disabled} without FIPS"
     return ""
+
+
+def _step(said: Mapping[str, Any]) -> str:
+    """Say what an action is, or which part of a replacement."""
+    match said:
+        case {"stage": "drained", "cordoned": [*nodes], "evicted": [*pods]}:
+            return f"cordoned {count(len(nodes), 'node')}, evicted {count(len(pods), 'pod')}"
+        case {"stage": str(stage), "twin": str(twin)}:
+            return f"{stage}, twin {twin}"
+        case {"method": "create" | "delete" as method, "target": str(target)}:
+            return f"{said.get('action')}: {method} {target}"
+    return str(said.get("action", ""))

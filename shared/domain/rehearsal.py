@@ -11,20 +11,9 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from heapq import heappop, heappush
 
-from shared.domain.afterwards import remembered, settled, switched, with_proofs
-from shared.domain.budget import (
-    Counts,
-    Ended,
-    Place,
-    Refusal,
-    Wanted,
-    counted,
-    learnt,
-    refusal,
-    released,
-    seen,
-    taken,
-)
+from shared.domain.afterwards import remembered, settled, switched, with_proofs, with_replacement_running
+from shared.domain.budget import Counts, Ended, Place, Refusal, Wanted, refusal, released, taken
+from shared.domain.budget_news import counted, learnt, seen
 from shared.domain.census import DONE, Census, is_done
 from shared.domain.evaluate import evaluate
 from shared.domain.lanes import Candidate, Lane, Lanes, candidate, lane_key
@@ -72,12 +61,17 @@ class Rehearsal:
         """What is wrong with clusters beside their pools at the start, or not known."""
         self.assumed = 0
         """Pools whose nodes nobody has asked, and that are assumed to agree."""
-        self._census = Census(self.policy, start.blind)
+        self._census = Census(self.policy, start.blind, start.hidden)
         self._counted_at: datetime | None = None
         self._events: list[tuple[datetime, _Event, str]] = []
         self._coming: set[tuple[datetime, _Event, str]] = set()
         self._lanes = Lanes()
         self._shut: list[int] = []
+
+    @property
+    def anywhere(self) -> int:
+        """How many parts of the fleet may hold pools of any ring: nobody knows what is there."""
+        return self._census.anywhere
 
     @property
     def over(self) -> bool:
@@ -138,7 +132,8 @@ class Rehearsal:
 
     def _enter(self, now: datetime) -> None:
         for known in sorted(self.start.fleet, key=lambda it: it.cluster.id.key):
-            actor = Actor(known.cluster, known.memory, known.maintenance, Posture(now, ComplianceState.UNKNOWN, ()))
+            memory = with_replacement_running(known.cluster, known.memory)
+            actor = Actor(known.cluster, memory, known.maintenance, Posture(now, ComplianceState.UNKNOWN, ()))
             assumed = self.judge(actor, now)
             if actor.posture.in_scope:
                 self.actors[known.cluster.id.key] = actor
@@ -312,4 +307,6 @@ def _asides(actor: Actor) -> list[Aside]:
 
 
 def _clean(counts: Counts | None) -> dict[str, datetime | None]:
-    return {name: ring.clean_since for name, ring in counts.rings.items()} if counts else {}
+    """Return since when each ring is clean; one that something keeps closed is not, whatever its soak."""
+    rings = counts.rings.items() if counts else ()
+    return {name: None if ring.unproven else ring.clean_since for name, ring in rings}

@@ -6,10 +6,10 @@ Pure. Never part of the verdict itself: a pool is no less compliant for what run
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.domain.checks import Subject
 from shared.domain.model import ActionKind, Finding
 from shared.domain.model import ComplianceState as State
 from shared.domain.settings import Risk
+from shared.domain.subject import Subject
 from shared.domain.workloads import Names
 
 
@@ -47,9 +47,10 @@ SMB = Harm(
     "SmbVolumes",
     "Workloads mount SMB volumes, which fails on FIPS nodes: {}. Move them to NFS or blob storage.",
 )
+BUDGETS = Harm("budgets", "PdbBlocked", "Pod disruption budgets allow no eviction now, so that AKS can't drain: {}.")
 RISKS = (
     SMB,
-    Harm("budgets", "PdbBlocked", "Pod disruption budgets allow no eviction now, so that AKS can't drain: {}."),
+    BUDGETS,
     Harm("unmanaged_pods", "UnmanagedPods", "Pods without a controller don't come back after a reimage: {}."),
     Harm("local_data", "LocalData", "Workloads keep data on the node's own disk, which a reimage deletes: {}."),
 )
@@ -63,7 +64,7 @@ def smb_volumes(subject: Subject) -> Finding | None:
 
 def blocking_budgets(subject: Subject) -> Finding | None:
     """Report budgets that keep AKS from draining the pool's nodes."""
-    return _note(subject, RISKS[1])
+    return _note(subject, BUDGETS)
 
 
 def unmanaged_pods(subject: Subject) -> Finding | None:
@@ -93,17 +94,22 @@ def _unread(why: str) -> str:
     return f"What runs on the pool could not be read: {why}"
 
 
-def risked(subject: Subject, kind: ActionKind, *, assuming: bool = False) -> Iterator[tuple[str, str]]:
+def risked(
+    subject: Subject, kind: ActionKind, *, assuming: bool = False, evicting: bool = False
+) -> Iterator[tuple[str, str]]:
     """Yield reason and message of everything for which the policy has a step wait, the gravest first.
 
-    `assuming`: what nobody has read is taken for harmless.
+    `assuming`: what nobody has read is taken for harmless. `evicting`: pods leave one by one, and each eviction asks
+    their budgets itself.
     """
     known = subject.memory.workloads
     deferring = [harm for harm in RISKS if harm.treated(subject) is Risk.DEFER and (harm is not SMB or _gets(kind))]
+    deferring = [harm for harm in deferring if not (evicting and harm is BUDGETS)]
     why = known.unreadable if known else ""
     if not assuming and (known is None or known.only_smb):
         why = why or "no look has come to it yet."
-    if why and deferring:
+    # Of a pool that is to be deleted it has to be known, whatever the policy makes of it.
+    if why and (deferring or kind is ActionKind.REPLACE):
         yield "WorkloadsUnreadable", _unread(why)
     for harm in deferring:
         if told := harm.told(subject):

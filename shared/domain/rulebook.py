@@ -1,5 +1,6 @@
 """Everything that people decide: the policy and the exemptions, as they hold for one look."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -31,10 +32,11 @@ class Rulebook:
         ends = [one.ends(terms) for one in self.exemptions.matching(cluster, pool) if one.created <= now]
         return max((end for end in ends if end > now), default=None)
 
-    def undecided(self, cluster: Cluster, pool: Pool) -> bool:
-        """Say whether a ring or an exemption hangs on a Kubernetes version that can't be read."""
-        matches = (*(ring.match for ring in self.policy.rings), *(one.match for one in self.exemptions.entries))
-        return any(match.undecided(cluster, pool) for match in matches)
+    def undecided(self, cluster: Cluster, pool: Pool) -> Mapping[str, str]:
+        """Return what can't be read where a pool's ring or an exemption hangs on it: by the part that asks for it."""
+        _, unread = self.policy.ring_of(cluster, pool)
+        exempting = [one.match.undecided(cluster, pool) for one in self.exemptions.entries]
+        return {part: said for each in (unread, *exempting) for part, said in each.items()}
 
     @property
     def hash(self) -> str:

@@ -22,7 +22,7 @@ from shared.errors import InputError
 
 ACCEPTED = (
     "`az aks list -o json`, `az aks show -o json`, ARM's answer for a managed cluster or a list of them, or a Resource "
-    "Graph export in JSON whose rows have `id` and either `properties` or `agentPoolProfiles`"
+    "Graph export in JSON whose rows have `id`, `location` and either `properties` or `agentPoolProfiles`"
 )
 """What is read, for people."""
 _TYPE = "microsoft.containerservice/managedclusters"

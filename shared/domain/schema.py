@@ -24,7 +24,7 @@ from shared.domain.policy import Policy
 from shared.domain.windows import Weekday
 
 Schema = dict[str, Any]
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _VERSION: Schema = {"const": 1, "description": "The version of the language."}
 
 
@@ -48,7 +48,7 @@ def _document(kind: type, title: str) -> Schema:
     body = _record(kind, defs)
     body["properties"] = {"version": _VERSION, **body["properties"]}
     body["required"] = ["version", *body.get("required", [])]
-    return {"$schema": _DIALECT, "title": title, **body, "$defs": dict(sorted(defs.items()))}
+    return {"$schema": DIALECT, "title": title, **body, "$defs": dict(sorted(defs.items()))}
 
 
 def _record(kind: type, defs: dict[str, Schema]) -> Schema:
@@ -80,9 +80,9 @@ def _properties(kind: type, defs: dict[str, Schema]) -> tuple[dict[str, Schema],
 
 def _described(kind: type, key: Key, defs: dict[str, Schema]) -> Schema:
     found = _value(key.kind, key.notes, defs)
-    told = _told(kind).get(key.attribute)
+    line = told(kind).get(key.attribute)
     shown = _default(key)
-    return found | ({"description": told} if told else {}) | ({} if shown is None else {"default": shown})
+    return found | ({"description": line} if line else {}) | ({} if shown is None else {"default": shown})
 
 
 def _without_default(schema: Schema) -> Schema:
@@ -179,8 +179,8 @@ def _text(notes: Mapping[str, Any]) -> Schema:
 
 
 @cache
-def _told(kind: type) -> Mapping[str, str]:
-    """The line under each field of a record: Python keeps it in the source alone."""
+def told(kind: type) -> Mapping[str, str]:
+    """Return the line under each field of a record: Python keeps it in the source alone."""
     found: dict[str, str] = {}
     for each in reversed(kind.__mro__):
         if is_dataclass(each):

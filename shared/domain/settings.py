@@ -65,7 +65,9 @@ class Strategy(StrEnum):
     """What becomes of a pool that can't be switched in place."""
 
     REPORT = "report"
+    """It is reported, with what to do."""
     REPLACE = "replace"
+    """The app makes a twin with FIPS, moves the pods there, and deletes the old pool."""
 
 
 class Skip(StrEnum):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.budget import Budget
+from shared.domain.draining import Drained
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.model import Cluster, Memory, Posture, Unreadable
 from shared.domain.rulebook import Rulebook
@@ -23,6 +24,8 @@ class Situation:
     now: datetime
     poll: timedelta
     """How soon to come back while an operation of ours runs."""
+    drained: Drained | Unreadable | None = None
+    """What is left on the nodes of the pool that is being replaced; None if that was not read."""
     assuming: bool = False
     """Whether nothing is taken to run on a pool of which nobody has read what does: where one only guesses what would
     be done, never where it is done."""

@@ -42,6 +42,8 @@ class Start:
     """How many clusters in scope can't be read: nothing is known of their pools."""
     blind: int = 0
     """How many parts of the fleet can't be read, those clusters among them: they keep every ring from being done."""
+    hidden: int = 0
+    """How many the app could not judge at its last resync, some of those perhaps among them: they do so, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.capability import incapable
-from shared.domain.checks import Subject, target_os_sku
 from shared.domain.codec import fingerprint
 from shared.domain.evaluate import subjects
-from shared.domain.model import ActionKind, Cluster, ComplianceState, Pool, PoolPosture
+from shared.domain.images import target_os_sku
+from shared.domain.model import READ_ONLY, ActionKind, Cluster, ComplianceState, Pool, PoolPosture
 from shared.domain.settings import Fips, Strategy
 from shared.domain.situation import Situation
-
-READ_ONLY = ("eTag", "currentOrchestratorVersion", "provisioningState", "nodeImageVersion", "status")
-"""Properties of a pool that ARM gives and a PUT must not carry: read-only in API 2026-08-01, and
-`nodeImageVersion`, which is writable since 2026-04-01 and would trigger a rollback."""
-
+from shared.domain.subject import Subject
+from shared.domain.twins import twin_changes
 
 UNFINISHED = ("Failed", "Canceled")
 """Provisioning states in which AKS leaves a pool half-way: any later PUT goes on from there (AKS, rolling upgrades)."""
@@ -30,7 +27,7 @@ class Step:
     verdict: PoolPosture
     kind: ActionKind
     changes: Mapping[str, Any]
-    """What it changes, by ARM's names; empty where it is no update in place."""
+    """What it changes, by ARM's names, or in what the twin differs; empty if no twin is possible."""
 
     @property
     def pool(self) -> Pool:
@@ -93,7 +90,7 @@ def _step(subject: Subject, verdict: PoolPosture) -> Step | None:
     if "FipsDisabled" in reasons:
         stuck = not target and incapable(subject.pool, today=subject.now.date())
         if subject.settings.strategy is Strategy.REPLACE and stuck:
-            return Step(subject, verdict, ActionKind.REPLACE, {})
+            return Step(subject, verdict, ActionKind.REPLACE, twin_changes(subject))
         if target and subject.memory.apart == subject.pool.configuration:
             # AKS refused both in one PUT: the OS SKU goes first, since it is what makes the pool FIPS-capable.
             return Step(subject, verdict, ActionKind.CHANGE_OS_SKU, moved)
@@ -114,7 +111,10 @@ def _left_half_way(subject: Subject) -> bool:
 def describe(step: Step) -> str:
     """Return a step in words."""
     changes = ", ".join(f"{key} = {json.dumps(value)}" for key, value in sorted(step.changes.items()))
-    return f"{step.kind.value.replace('_', ' ')} on {step.pool.name} ({changes}; {step.pool.count} nodes)"
+    what = f"{step.kind.value.replace('_', ' ')} on {step.pool.name} ({changes}; {step.pool.count} nodes)"
+    if step.kind is not ActionKind.REPLACE:
+        return what
+    return f"{what}: a new pool with all its other settings, then its pods are evicted, and it is deleted;"
 
 
 def step_fingerprint(step: Step) -> str:
@@ -127,4 +127,6 @@ def approval_fingerprint(cluster: Cluster, step: Step) -> str:
     pool = step.pool
     band = -1 if pool.count is None else pool.count.bit_length()
     what = [cluster.id.key, pool.name, step.kind, dict(step.changes), pool.os_sku, pool.kubernetes_version]
-    return fingerprint([*what, pool.enable_fips, pool.node_image, pool.vm_size, pool.mode, band])
+    # All that is carried over to a twin is part of what is agreed to.
+    more = (pool.configuration,) if step.kind is ActionKind.REPLACE else ()
+    return fingerprint([*what, pool.enable_fips, pool.node_image, pool.vm_size, pool.mode, band, *more])

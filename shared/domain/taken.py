@@ -7,15 +7,15 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.domain.answers import Answer
-from shared.domain.model import Node, NodesRead, Pool, Proof, ProofLevel, Strays, Unreadable
+from shared.domain.model import Node, NodesRead, Pool, PoolMemory, Proof, ProofLevel, Strays, Unreadable
 from shared.domain.proofs import CLOCKS, NODES_UNREADABLE
 from shared.domain.settings import ProofSettings
 
 _SHOWN = 10
-"""So many names or reasons stand in a verdict; the evidence has all."""
+"""So many names of those that are well are kept; the evidence has all."""
 
 
 def take_proof(pool: Pool, read: NodesRead, now: datetime) -> Proof:
@@ -59,12 +59,12 @@ def take_strays(outside: Sequence[Node], now: datetime) -> Strays:
     machines = [node for node in outside if not node.virtual]
     disabled = [node.name for node in machines if node.fips_label != "true"]
     virtual = sorted(node.name for node in outside if node.virtual)
-    names = disabled or [node.name for node in machines]
+    names = sorted(disabled) or sorted(node.name for node in machines)[:_SHOWN]
     return Strays(
         now,
         len(machines),
         len(disabled),
-        tuple(sorted(names)[:_SHOWN]),
+        tuple(names),
         virtual=tuple(virtual[:_SHOWN]),
         asked=mark(machines),
     )
@@ -115,7 +115,7 @@ LEAST_SAMPLE = 10
 """A sample is a tenth of a pool's nodes, and not fewer than this."""
 
 
-def doubt_of(known: Proof | Strays | Asked | None) -> dict[str, Any]:
+def doubt_of(known: PoolMemory | Strays | Asked | None) -> dict[str, Any]:
     """Return who is in doubt, as the fields of whatever comes after what is known."""
     return {"doubted": known.doubted, "doubts": known.doubts} if known else {}
 
@@ -123,29 +123,53 @@ def doubt_of(known: Proof | Strays | Asked | None) -> dict[str, Any]:
 def deepen(labels: Proof, asked: Asked, answers: Mapping[str, Answer], proof: str, began: datetime) -> Proof:
     """Return what a pool's answers prove, on top of labels that agree."""
     sample = asked.sample(proof)
-    said = [answers[node.name] for node in sample if node.name in answers]
-    noes = tuple(answer.node for answer in said if answer.fips is False)
-    unheard = [node for node in sample if (answer := answers.get(node.name)) is None or answer.fips is None]
-    # A proof that nobody gave covers nobody.
-    may_join = len(unheard) < len(sample)
-    joined = [node for node in unheard if may_join and _joins(node, asked.settings, began, labels.at)]
-    silent = [node for node in unheard if node not in joined]
-    doubted = bool(noes or silent) or (asked.doubted and labels.missing > 0)
+    unheard, silent = _unheard(sample, labels, asked, answers, began)
     return replace(
         labels,
         nodes=labels.nodes - len(unheard),
-        disagreeing=noes,
+        disagreeing=_noes(sample, answers),
         missing=max(labels.missing, 0) + len(silent),
         level=asked.level,
         silent=reasons(silent, answers),
         sampled=len(sample) if len(sample) < labels.nodes else 0,
         id=proof,
-        doubted=doubted,
-        doubts=_doubts(asked, said, {*noes, *(node.name for node in silent)}) if doubted else (),
     )
 
 
-def counted(new: Proof, old: Proof | None) -> Proof:
+def doubt_left(
+    labels: Proof, asked: Asked, answers: Mapping[str, Answer], proof: str, began: datetime
+) -> dict[str, Any]:
+    """Return who is in doubt once a pool's nodes have answered, as the fields of its memory: nothing else ends it."""
+    sample = asked.sample(proof)
+    _, silent = _unheard(sample, labels, asked, answers, began)
+    named = {*_noes(sample, answers), *(node.name for node in silent)}
+    doubted = bool(named) or (asked.doubted and labels.missing > 0)
+    return {"doubted": doubted, "doubts": _doubts(asked, _said(sample, answers), named) if doubted else ()}
+
+
+def _said(sample: Iterable[Node], answers: Mapping[str, Answer]) -> list[Answer]:
+    return [answers[node.name] for node in sample if node.name in answers]
+
+
+def _noes(sample: Iterable[Node], answers: Mapping[str, Answer]) -> tuple[str, ...]:
+    return tuple(answer.node for answer in _said(sample, answers) if answer.fips is False)
+
+
+def _unheard(
+    sample: Sequence[Node], labels: Proof, asked: Asked, answers: Mapping[str, Answer], began: datetime
+) -> tuple[list[Node], list[Node]]:
+    """Return who has said neither yes nor no, and who of them is not covered by the policy."""
+    unheard = [node for node in sample if (answer := answers.get(node.name)) is None or answer.fips is None]
+    # A proof that nobody gave covers nobody.
+    may_join = len(unheard) < len(sample)
+    silent = [node for node in unheard if not (may_join and _joins(node, asked.settings, began, labels.at))]
+    return unheard, silent
+
+
+_T = TypeVar("_T", Proof, Strays)
+
+
+def counted(new: _T, old: _T | None) -> _T:
     """Return a proof that knows how often the same came of the same nodes before it."""
     same = old is not None and old.flawed and new.flawed and _told(old) == _told(new)
     return replace(new, tries=min(old.tries + 1, _TRIES)) if old and same else new
@@ -154,7 +178,9 @@ def counted(new: Proof, old: Proof | None) -> Proof:
 _TRIES = 5
 
 
-def _told(proof: Proof) -> tuple[object, ...]:
+def _told(proof: Proof | Strays) -> tuple[object, ...]:
+    if isinstance(proof, Strays):
+        return proof.asked, proof.nodes, proof.missing, proof.disabled, proof.denying, proof.level
     return proof.asked, proof.node_image, proof.nodes, proof.missing, proof.disagreeing, proof.unreadable, proof.level
 
 
@@ -188,13 +214,13 @@ def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], p
     noes = {node.name for node in sample if (answer := answers.get(node.name)) and answer.fips is False} - plain
     unheard = [node for node in sample if (answer := answers.get(node.name)) is None or answer.fips is None]
     missing = len(unheard) + sum(not node.ready for node in asked.nodes)
-    names = tuple(sorted(noes or plain or {node.name for node in sample} or labels.names)[:_SHOWN])
+    names = sorted(noes or plain) or sorted({node.name for node in sample} or labels.names)[:_SHOWN]
     doubted = bool(noes or plain or unheard) or (asked.doubted and missing > 0)
-    said = [answers[node.name] for node in sample if node.name in answers]
+    said = _said(sample, answers)
     return replace(
         labels,
         disabled=len(noes | plain),
-        names=names,
+        names=tuple(names),
         level=asked.level,
         missing=missing,
         silent=reasons(unheard, answers),

@@ -1,23 +1,32 @@
 """Why a step that is due is not taken: every limit of the policy, in one order, each with a reason and an end."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from shared.domain.addresses import is_address
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable
-from shared.domain.checks import Subject
+from shared.domain.handover import (
+    busy_replacing,
+    changed,
+    no_twin,
+    not_its_own,
+    stopped,
+    tied,
+    under_way,
+    undrained,
+    unproven_twin,
+)
 from shared.domain.legible import illegible
-from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import AT_REST, ActionKind, Cluster, ComplianceState, Mode, Notice
-from shared.domain.policy_approval import unapproved
 from shared.domain.risks import risked
 from shared.domain.settings import OsSku, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step, approval_fingerprint, describe, step_fingerprint
+from shared.domain.subject import Subject, unreadable_reason
 from shared.domain.throttle import paced
-from shared.domain.windows import Closed, Open, opening
+from shared.domain.timing import closed, opens, skips, too_new
+from shared.domain.wait import Wait
 
 _NOTICE_HOLDS = timedelta(days=30)
 """How long after the time that an owner was told a reimage may still begin; then he is told again."""
@@ -27,26 +36,23 @@ _REREAD = timedelta(hours=1)
 """How soon to ask again for what a person may change at any time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Why a step is not taken now."""
-
-    reason: str
-    message: str
-    after: timedelta | None = None
-    """When to look again for it; None: only somebody's change will help."""
-    approval: str = ""
-    notice: Notice | None = None
-
-
 def waits(situation: Situation, step: Step) -> Wait | None:
     """Say why a step has to wait: the first reason that holds."""
     return next(all_waits(situation, step), None)
 
 
 def all_waits(situation: Situation, step: Step) -> Iterator[Wait]:
-    """Yield every kind of reason that a step has to wait for, in the order in which they are asked."""
-    for reason in (_forbidden, _impossible, _not_yet, harmful, _not_agreed, _no_place, _unnoticed, _closed):
+    """Yield every kind of reason that a step has to wait for, in the order in which they are asked.
+
+    These are all the conditions of a disruptive step. A replacement that is under way is asked the second list before
+    each of its parts, in the look that takes it: a cordon, an eviction, the deletion.
+    """
+    begins = (_forbidden, _impossible, _not_yet, harmful, _not_agreed, _no_place, _unnoticed, closed)
+    goes_on = (
+        *(_forbidden, changed, _impossible, _not_yet, stopped, _no_place, _not_agreed),
+        *(unproven_twin, closed, harmful, undrained),
+    )
+    for reason in goes_on if under_way(situation, step) else begins:
         if found := reason(situation, step):
             yield found
 
@@ -66,14 +72,9 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
         return Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.", after)
     if situation.rules.trouble:
         return Wait("RulesUnreadable", situation.rules.trouble, _REREAD)
-    if step.kind is ActionKind.REPLACE:
-        return Wait("ReplaceNotSupported", "This version can't replace pools: create a FIPS pool and move to it.")
-    if situation.rules.undecided(situation.cluster, step.pool):
-        message = (
-            f"A ring or an exemption asks for what can't be read of it; its Kubernetes version reads as "
-            f"{step.pool.kubernetes_version!r}."
-        )
-        return Wait("VersionUnreadable", message)
+    if unread := situation.rules.undecided(situation.cluster, step.pool):
+        message = f"A ring or an exemption asks for what can't be read of it ({', '.join(unread.values())})."
+        return Wait(unreadable_reason(unread), message)
     tag = step.subject.settings.notice.objection_tag
     if tag and _tag(step.subject, tag) is not None:
         return Wait("OwnerObjects", f"The owner objects by tag `{tag}`: talk to them, the pool waits.", _REREAD)
@@ -83,12 +84,9 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
 def _impossible(situation: Situation, step: Step) -> Wait | None:
     """What AKS would refuse, and what would harm."""
     pool, remembered = step.pool, step.subject.memory
-    if unread := illegible(situation.cluster, pool):
-        return Wait("FieldUnreadable", f"What ARM says can't be read: {', '.join(unread)}.")
-    for found in step.verdict.findings:
-        if found.check == "flag" and found.state is ComplianceState.UNKNOWN:
-            return Wait("FieldUnreadable", found.message)
-    if cannot := _unswitchable(situation, step):
+    if step.kind is ActionKind.REPLACE and not under_way(situation, step) and (wait := no_twin(situation, step)):
+        return wait
+    if cannot := _unread(situation, step) or _unswitchable(situation, step):
         return cannot
     if not pool.etag:
         return Wait("NoETag", "ARM gave no eTag for the pool: a PUT could overwrite somebody's change.")
@@ -101,6 +99,15 @@ def _impossible(situation: Situation, step: Step) -> Wait | None:
     if pool.provisioning_state in UNFINISHED and not remembered.resume:
         state = pool.provisioning_state
         return Wait(f"Provisioning{state}", f"AKS left it in {state}: mend why; {unblock} lets one PUT resume it.")
+    return None
+
+
+def _unread(situation: Situation, step: Step) -> Wait | None:
+    if unread := illegible(situation.cluster, step.pool):
+        return Wait("FieldUnreadable", f"What ARM says can't be read: {', '.join(unread)}.")
+    for found in step.verdict.findings:
+        if found.check == "flag" and found.state is ComplianceState.UNKNOWN:
+            return Wait("FieldUnreadable", found.message)
     return None
 
 
@@ -126,6 +133,8 @@ def _unswitchable(situation: Situation, step: Step) -> Wait | None:
 def _not_yet(situation: Situation, step: Step) -> Wait | None:
     """What passes by itself."""
     remembered = step.subject.memory
+    if wait := busy_replacing(situation, step):
+        return wait
     if remembered.not_before and remembered.not_before > situation.now:
         code, _, message = remembered.waiting.partition(": ")
         return Wait(code, message, remembered.not_before - situation.now)
@@ -133,7 +142,7 @@ def _not_yet(situation: Situation, step: Step) -> Wait | None:
         return Wait("OperationInProgress", f"Our operation on {operation.pool} has not ended.", situation.poll)
     if busy := _busy(situation.cluster):
         return Wait("ClusterBusy", f"AKS runs another operation: {busy}.", situation.slow_poll)
-    if left := _too_new(step):
+    if left := too_new(step):
         return Wait("NewPool", "The pool was created a moment ago: the policy waits.", left)
     return None
 
@@ -152,71 +161,17 @@ def harmful(situation: Situation, step: Step) -> Wait | None:
     """What runs on the pool and would not bear it, as it was read last: `shared.workloads` reads it before a step."""
     known = step.subject.memory.workloads
     left = known.until - situation.now if known else situation.poll
-    for reason, message in risked(step.subject, step.kind, assuming=situation.assuming):
+    evicting = under_way(situation, step)
+    found = risked(step.subject, step.kind, assuming=situation.assuming, evicting=evicting)
+    for reason, message in (*found, *tied(step)):
         return Wait(reason, message, max(left, situation.poll))
     return None
 
 
-def _age(subject: Subject) -> timedelta | None:
-    """Return how long ago a pool was created, as far as that is known."""
-    known = [at for at in (subject.memory.first_seen, subject.cluster.created) if at]
-    return subject.now - max(known) if known else None
-
-
-def is_new(subject: Subject) -> bool:
-    """Say whether a pool is new for certain: by when its cluster was made, or a look last saw that it was not there."""
-    known = [at for at in (subject.memory.absent, subject.cluster.created) if at]
-    return bool(known) and subject.now - max(known) < subject.settings.new_pools.within
-
-
-def _too_new(step: Step) -> timedelta | None:
-    age = _age(step.subject)
-    if age is None:
-        return None
-    left = step.subject.settings.new_pools.enforce_after - age
-    return left if left > timedelta() else None
-
-
-def _skips(subject: Subject, what: Skip) -> bool:
-    return is_new(subject) and what in subject.settings.new_pools.skip
-
-
-def _closed(situation: Situation, step: Step) -> Wait | None:
-    """Whether a reimage may begin at this time."""
-    for opening_ in _openings(situation, step):
-        if isinstance(opening_, Closed):
-            after = opening_.until - situation.now if opening_.until else _REREAD
-            return Wait(opening_.reason, opening_.message, after)
-    return None
-
-
-def closes(situation: Situation, step: Step) -> datetime | None:
-    """Return when the first of the windows that are open closes; None if none does."""
-    ends = [one.until for one in _openings(situation, step) if isinstance(one, Open) and one.until]
-    return min(ends, default=None)
-
-
-def _opens(situation: Situation, step: Step, at: datetime) -> datetime:
-    """Return when, from a time on, all windows are open for the first time, as far as that is known."""
-    closed = [one for one in _openings(replace(situation, now=at), step) if isinstance(one, Closed)]
-    return max((one.until for one in closed if one.until), default=at)
-
-
-def _openings(situation: Situation, step: Step) -> Iterator[Open | Closed]:
-    settings, skips = step.subject.settings, _skips(step.subject, Skip.WINDOW)
-    # A blackout holds for a new pool, too: nothing runs on it yet, but nobody is there to see to it either.
-    yield opening(() if skips else settings.windows, settings.blackouts, situation.now)
-    if settings.cluster_maintenance and not skips:
-        own = opening_by_cluster(situation.maintenance, situation.now)
-        if not isinstance(own, NoMaintenanceConfiguration):
-            yield own
-        elif not settings.windows:
-            message = "The policy asks for the cluster's own maintenance window, and none is configured for its nodes."
-            yield Closed(None, "NoMaintenanceConfiguration", message)
-
-
 def _no_place(situation: Situation, step: Step) -> Wait | None:
-    """Whether the budget has a place."""
+    """Whether the budget has a place; a replacement that is under way has one, unless that was taken from it."""
+    if under_way(situation, step) and (mine := situation.budget.places.get(situation.cluster.id.key)):
+        return not_its_own(situation, mine)
     place = wanted(situation, step)
     found = refusal(situation.budget, situation.rules.policy, place, situation.now)
     found = found or paced(situation.budget, place.subscription, situation.now)
@@ -231,25 +186,38 @@ def wanted(situation: Situation, step: Step) -> Wanted:
     """Return the place in the budget that a step needs."""
     ring = situation.rules.policy.ring_for(situation.cluster, step.pool)
     cluster = situation.cluster.id
-    skip = _skips(step.subject, Skip.SOAK)
+    skip = skips(step.subject, Skip.SOAK)
     return Wanted(cluster.key, step.pool.name, cluster.subscription, ring, step.pool.count, skip)
 
 
 def approvals_needed(situation: Situation, step: Step) -> tuple[str, ...]:
-    """Return the fingerprints of the approvals that a step uses up; that of a policy is no such: it goes on to hold."""
-    return (approval_fingerprint(situation.cluster, step),) if step.verdict.mode is Mode.APPROVE else ()
+    """Return the fingerprints of the approvals that a step uses up; that of a policy is no such: it goes on to hold.
+
+    A replacement goes on with those that its place was taken with: its pool is still the same, or it would not.
+    """
+    place = situation.budget.places.get(situation.cluster.id.key)
+    if step.verdict.mode is not Mode.APPROVE or (under_way(situation, step) and place and place.approvals):
+        return ()
+    return (approval_fingerprint(situation.cluster, step),)
 
 
 def _not_agreed(situation: Situation, step: Step) -> Wait | None:
     """Whether everybody who is to be asked or told has been."""
-    policy, budget, now = situation.rules.policy, situation.budget, situation.now
-    if unapproved(policy, budget, now):
-        message = "The policy has changed and is not approved: see `fipswarden policy diff`."
-        return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
+    if wait := _policy_not_agreed(situation, step):
+        return wait
+    budget, now = situation.budget, situation.now
     for needed in approvals_needed(situation, step):
         if not agreed(budget, needed, now):
             message = f"{describe(step)}{FOR_A_PERSON}"
             return Wait("ApprovalMissing", message, _REREAD, needed)
+    return None
+
+
+def _policy_not_agreed(situation: Situation, _: Step) -> Wait | None:
+    policy, budget = situation.rules.policy, situation.budget
+    if (policy.require_approved_policy or budget.guarded) and not agreed(budget, policy.hash, situation.now):
+        message = "The policy has changed and is not approved: see `fipswarden policy diff`."
+        return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
     return None
 
 
@@ -260,10 +228,10 @@ def _unnoticed(situation: Situation, step: Step) -> Wait | None:
     # Of another step than this one nobody was told.
     at = memory.noticed if memory.noticed_of == step_fingerprint(step) else None
     if at is None or situation.now - at > notice.before + _NOTICE_HOLDS:
-        until = _opens(situation, step, situation.now + notice.before)
+        until = opens(situation, step, situation.now + notice.before)
         tagged = (_tag(step.subject, notice.owner_tag) or "").strip()
         owner = tagged if is_address(tagged) else notice.owner
-        told = Notice(step.pool.name, owner, until, notice.objection_tag, step_fingerprint(step))
+        told = Notice(step.pool.name, owner, until, notice.objection_tag, step_fingerprint(step), step.kind)
         message = "The owner has to be told first: the next look does that, and then the pool waits."
         return Wait("NoticeGiven", message, notice.before, notice=told)
     left = at + notice.before - situation.now

@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.domain.demands import NO_DEMAND, Demand, Labelled, as_twin
+from shared.domain.demands import tied as is_tied
+
 SHOWN = 10
 """How many names are kept and shown."""
 HOLDS = timedelta(hours=1)
@@ -45,7 +48,7 @@ class Workloads:
     local_data: Names = Names()
     """Workloads with data on the node's own disk."""
     tied: Names = Names()
-    """Workloads that may run in no other pool, by its name: they can't follow to one that replaces it."""
+    """Workloads that ask for what no node outside the pool has, such as its name: they can't follow to a twin."""
     unreadable: str = ""
     """Why none of it could be read; empty if it could."""
     only_smb: bool = False
@@ -59,7 +62,7 @@ class Workloads:
 
 @dataclass(frozen=True, slots=True)
 class PodUse:
-    """What one pod has that matters before a reimage."""
+    """What one pod has that matters before a reimage, or one that a controller would make."""
 
     workload: str
     """Its controller, or itself, as `namespace/kind/name`."""
@@ -70,10 +73,8 @@ class PodUse:
     unmanaged: bool = False
     budgets: tuple[str, ...] = ()
     """Budgets that select it and allow no eviction."""
-    pools: tuple[str, ...] = ()
-    """The only pools in which it may run, by name; empty if it names none."""
-    selector: tuple[tuple[str, str], ...] = ()
-    """Labels that its node must have; kept of a pod that is not scheduled."""
+    demand: Demand = NO_DEMAND
+    """What it asks of its node; nothing where it stays with its node, or has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ class Place:
     pool: str
     """Lower case; empty if it is in none."""
     labels: Mapping[str, str]
+    cordoned: bool = False
+    """`spec.unschedulable`, whoever set it."""
 
 
 def unread(at: datetime, message: str, *, passing: bool) -> Workloads:
@@ -92,13 +95,20 @@ def unread(at: datetime, message: str, *, passing: bool) -> Workloads:
 
 
 def gathered(
-    pool: str, places: Iterable[Place], pods: Iterable[PodUse], refused: Collection[str], at: datetime
+    pool: str,
+    places: Collection[Place],
+    pods: Iterable[PodUse],
+    refused: Collection[str],
+    at: datetime,
+    twin: str = "",
 ) -> Workloads:
-    """Gather what a reimage of a pool would harm.
+    """Gather what a reimage of a pool would harm, or its replacement.
 
-    `refused` are the budgets for which AKS refuses a PUT of any pool, whatever runs there.
+    `refused` are the budgets for which AKS refuses a PUT of any pool, whatever runs there; `twin` is the pool that is
+    to take its place, where that is made already.
     """
     here = {place.name: place for place in places if place.pool == pool}
+    elsewhere = _elsewhere(pool, places, twin)
     mine = [pod for pod in pods if _is_on(pod, pool, here)]
     return Workloads(
         at,
@@ -107,17 +117,25 @@ def gathered(
         budgets=_named([*refused, *(name for pod in mine for name in pod.budgets)]),
         unmanaged_pods=_named(pod.workload for pod in mine if pod.unmanaged),
         local_data=_named(pod.workload for pod in mine if pod.local_data),
-        tied=_named(pod.workload for pod in mine if pod.pools == (pool,)),
+        tied=_named(pod.workload for pod in mine if is_tied(pod.demand, pool, here.values(), elsewhere)),
     )
+
+
+def _elsewhere(pool: str, places: Collection[Place], twin: str) -> list[Labelled]:
+    """Return the nodes to which pods of a pool could follow: as long as its twin shows none, such as it will have."""
+    others: list[Labelled] = [place for place in places if place.pool != pool and not place.cordoned]
+    if any(place.pool == twin for place in places if twin):
+        return others
+    return [*others, *(as_twin(place) for place in places if place.pool == pool)]
 
 
 def _is_on(pod: PodUse, pool: str, here: Mapping[str, Place]) -> bool:
     """Say whether a pod runs in a pool, or waits and may come to run there; taints are not asked."""
     if pod.node:
         return pod.node in here
-    if pod.pools:
-        return pool in pod.pools
-    return any(set(pod.selector) <= set(place.labels.items()) for place in here.values())
+    if pod.demand.pools:
+        return pool in pod.demand.pools
+    return any(pod.demand.met_by(place) for place in here.values())
 
 
 def _named(found: Iterable[str]) -> Names:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from xml.sax.saxutils import escape
 
 from shared.domain.forecast import Forecast, Progress, headline
+from shared.domain.policy import UNTOLD
 from shared.domain.wording import count
 
 _WIDTH, _LEFT, _RIGHT = 960, 150, 230
@@ -99,7 +100,8 @@ def _lane(found: Forecast, ring: Progress, top: int, most: int) -> Iterator[str]
     if ring.finished:
         x = _x(found, ring.finished)
         yield f'<line class="done" x1="{x}" y1="{top}" x2="{x}" y2="{bottom}"/>'
-    yield _text(16, top + 26, ring.ring or "in no ring", "name", room=_NAME)
+    name = "ring not known" if ring.ring == UNTOLD else ring.ring or "in no ring"
+    yield _text(16, top + 26, name, "name", room=_NAME)
     yield _text(16, top + 44, count(ring.pools, "pool"), "soft")
     for row, line in enumerate(_status(found, ring)):
         yield _text(_LEFT + _PLOT + 12, top + 26 + row * 18, line, "soft" if row else "", room=_SUMMARY)

@@ -39,5 +39,5 @@ for _ in $(seq 60); do
 done
 echo "$verdict"
 [[ "$verdict" == *" compliant "*" NodesProven "* ]] || { echo "FAILED: it is not proven"; exit 1; }
-fipswarden evidence "$id"
+fipswarden evidence show "$id"
 echo "all is as it has to be"

@@ -131,6 +131,45 @@ def test_an_operation_that_fails_is_read_with_what_is_nested_in_it(clusters: Aks
     assert read == OperationRead(OperationStatus.FAILED, "Outer", "See details. SubnetIsFull: snet is full.")
 
 
+IDS = {"x-ms-correlation-request-id": "c-2", "x-ms-request-id": "r-2"}
+
+
+def test_whatever_arm_answers_comes_with_the_ids_by_which_its_support_finds_it(
+    clusters: AksClusters, here: Here
+) -> None:
+    refusal = json.dumps({"code": "OperationNotAllowed", "message": "busy"}).encode()
+    here.answers = [
+        (200, {**STARTED, **IDS}, b"{}"),
+        (409, IDS, refusal),
+        (202, {**STARTED, **IDS}, b""),
+        (409, IDS, refusal),
+        (200, IDS, b'{"status": "Succeeded"}'),
+        (200, {}, b'{"status": "Succeeded"}'),
+    ]
+    answers = [
+        clusters.begin(cluster_id(), ACTION, "intent-1"),
+        clusters.begin(cluster_id(), ACTION, "intent-2"),
+        clusters.abort(cluster_id(), "batch", "request-1"),
+        clusters.abort(cluster_id(), "batch", "request-2"),
+        clusters.operation(cluster_id(), OPERATION),
+        clusters.operation(cluster_id(), OPERATION),
+    ]
+
+    found = [
+        (type(one), one.correlation_id, one.request_id)
+        for one in answers
+        if isinstance(one, Accepted | Refused | OperationRead)
+    ]
+    assert found == [
+        (Accepted, "c-2", "r-2"),
+        (Refused, "c-2", "r-2"),
+        (Accepted, "c-2", "r-2"),
+        (Refused, "c-2", "r-2"),
+        (OperationRead, "c-2", "r-2"),
+        (OperationRead, "", ""),
+    ]
+
+
 def test_a_put_that_arm_challenges_is_not_sent_again_after_its_time(clusters: AksClusters, here: Here) -> None:
     here.token_takes = [5, 16]
     here.answers = [(401, CHALLENGE, b""), (200, STARTED, b"{}")]

@@ -28,6 +28,7 @@ from shared.alerting import deliver
 from shared.config import Mail
 from shared.domain.alerts import alert_id
 from shared.domain.clouds import CLOUDS, Cloud
+from shared.domain.manifests import Anchor
 from shared.domain.model import Alert
 from shared.errors import TerminalError, TransientError
 
@@ -387,6 +388,30 @@ def test_the_topic_gets_a_cloud_event_that_consumers_can_tell_from_a_repeat(capl
         "channels": [],
     }
     assert caplog.text == "", "the SDK has nothing to complain about"
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_manifest_leaves_the_app_as_an_event_of_its_own() -> None:
+    anchor = Anchor(NOW.date(), 12, "ab" * 32, 13, "thumb")
+    with Topic(tls=localhost_tls()) as topic:
+        channel = TopicChannel(topic.endpoint, CLOUD, Credential())
+        channel.send(alert(cluster="", pool="", anchor=anchor))
+        channel.send(alert(key="k2", cluster="", pool="", anchor=anchor))
+
+    told, manifest, _, again = topic.received
+    assert (told["type"], "anchor" in told["data"]) == ("Fipswarden.Alert", False)
+    assert (manifest["type"], manifest["source"]) == ("Fipswarden.Manifest", "/fipswarden")
+    assert manifest["subject"] == "_manifests/0000000012.json"
+    assert manifest["data"] == {
+        "v": 1,
+        "record": "_manifests/0000000012.json",
+        "date": "2026-11-23",
+        "seq": 12,
+        "sha256": "ab" * 32,
+        "chains": 13,
+        "thumbprint": "thumb",
+    }
+    assert again["id"] == manifest["id"], "consumers can drop a repeat, whichever alert carries it"
 
 
 @pytest.mark.usefixtures("trusted")

@@ -177,7 +177,9 @@ def test_a_server_that_it_vouches_for_gets_the_token() -> None:
     [
         *("null", "[1]", '"x"', "{}", "<html>", '{"items": []}', '{"items": [], "metadata": null}'),
         *('{"items": null, "metadata": {}}', '{"items": {}, "metadata": {}}', '{"items": ["x"], "metadata": {}}'),
-        '{"items": [{}], "metadata": {}}',
+        *('{"items": [{}], "metadata": {}}', '{"items": [], "metadata": {"continue": 5}}'),
+        # Nested so deep that Python's reader gives up.
+        '{"items":' * 100_000,
     ],
 )
 def test_an_answer_that_is_no_list_of_nodes_is_unintelligible(body: str) -> None:

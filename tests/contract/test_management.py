@@ -10,7 +10,7 @@ import pytest
 
 from local import seed
 from local.clock import ManualClock
-from local.memory import MemoryTable
+from local.memory import MemoryEvidence, MemoryTable
 from local.ports import WorldManagementGroups
 from local.server import LocalAzure
 from local.world import World
@@ -140,6 +140,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             monkeypatch.delenv(name, raising=False)
         made_once = [made for made in vars(bootstrap).values() if hasattr(made, "cache_clear")]
         monkeypatch.setattr(bootstrap, "table", lambda _: table)
+        monkeypatch.setattr(bootstrap, "evidence", MemoryEvidence)
         for made in made_once:
             made.cache_clear()
         yield world

@@ -20,13 +20,16 @@ from local.world import World, maintenance, rollout
 from local.world.access import APP
 from local.world.faults import DRAIN_FAILURE, Answer, Drop, FailOperation, Fault, LostAnswer
 from local.world.kube import builders as kube
+from local.world.kube import outside
 from shared.adapters.aks import AksClusters
 from shared.adapters.arm import Arm
 from shared.adapters.graph import GraphFleet
 from shared.adapters.kubernetes import AksKubernetes
 from shared.chain import Chain
-from shared.domain.api_server import ENTRA_ONLY, Answered, Way
+from shared.domain import draining
+from shared.domain.api_server import ENTRA_ONLY, Answered, Way, read_all
 from shared.domain.clouds import Cloud
+from shared.domain.draining import CORDON
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import opening_by_cluster
 from shared.domain.model import (
@@ -36,6 +39,7 @@ from shared.domain.model import (
     Cluster,
     Gone,
     Memory,
+    Method,
     NodesRead,
     OperationRead,
     OperationStatus,
@@ -45,14 +49,17 @@ from shared.domain.model import (
     Unanswered,
     Unreadable,
 )
+from shared.domain.observe import NODES
+from shared.domain.observe_workloads import PODS, read_left, read_place
 from shared.domain.openings import Closed, Open
 from shared.domain.records import Head
 from shared.domain.steps import put_body
+from shared.domain.twins import made_for, twin_body
 from shared.domain.workloads import Names
 from shared.nodes import list_nodes
-from shared.ports import Clusters, Fleet, Kubernetes
+from shared.ports import Clusters, Fleet, Kubernetes, KubernetesApi
 from shared.proving import Proving
-from shared.workloads import Surveyed, read_workloads
+from shared.workloads import Asked, Surveyed, read_workloads
 from tests.protocol.lab import ruled
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
@@ -492,7 +499,7 @@ def test_what_the_app_may_not_read_is_missing_from_the_fleet(face: Face) -> None
 
 
 def surveyed(face: Face, *pools: str) -> Surveyed:
-    return read_workloads(face.kubernetes, read(face), ENTRA_ONLY, pools, seed.EPOCH)
+    return read_workloads(face.kubernetes, read(face), ENTRA_ONLY, Asked(pools), seed.EPOCH)
 
 
 def test_what_a_reimage_would_harm_is_read_pool_by_pool(face: Face) -> None:
@@ -511,6 +518,16 @@ def test_what_a_reimage_would_harm_is_read_pool_by_pool(face: Face) -> None:
     assert str(apps.tied) == "default/Pod/debug, default/StatefulSet/ledger"
     assert str(apps.budgets) == str(batch.budgets) == "default/PodDisruptionBudget/never"
     assert (batch.smb, batch.unmanaged_pods, batch.unreadable) == (Names(), Names(), "")
+
+
+def test_what_makes_pods_for_a_pool_that_is_to_go_is_read_though_it_has_none(face: Face) -> None:
+    with face.world.entered():
+        cluster = face.world.cluster_by_id(CLUSTER.arm_id)
+        for kind in ("CronJob", "Deployment", "StatefulSet", "DaemonSet", "Job"):
+            kube.add_workload(cluster, kind.lower(), kind=kind, replicas=0, nodeSelector={"agentpool": "batch"})
+    found = read_workloads(face.kubernetes, read(face), ENTRA_ONLY, Asked(("batch",), {"batch": ""}), seed.EPOCH)
+    kinds = sorted(name.split("/")[1] for name in found.pools["batch"].tied.first)
+    assert kinds == ["CronJob", "DaemonSet", "Deployment", "Job", "StatefulSet"]
 
 
 def test_the_nodes_of_a_small_pool_are_asked_one_by_one(face: Face) -> None:
@@ -578,6 +595,70 @@ def test_nodes_are_proven_by_pods(face: Face, level: str, *, lie: bool) -> None:
     prove(face, f"level: {level}, image: busybox", lie=lie)
 
 
+def windows(face: Face, **how: Any) -> str:
+    """A cluster with a Windows pool whose registry is as it should be, and a Linux pool, which commands need."""
+    with face.world.entered():
+        cluster = face.world.add_cluster(
+            seed.PAYMENTS, "rg-payments", "aks-windows", entra=True, azure_rbac=True, **how
+        )
+        pool = face.world.add_pool(cluster, "win", count=3, osType="Windows", osSKU="Windows2022", enableFIPS=False)
+        for node in rollout.nodes(cluster, pool):
+            node.kernel_fips = 1
+        face.world.add_pool(cluster, "system", count=1, mode="System", osSKU="AzureLinux", enableFIPS=True)
+    return "aks-windows"
+
+
+@pytest.mark.parametrize("lie", [True, False])
+@pytest.mark.parametrize("private", [True, False])
+def test_the_registry_of_windows_nodes_is_read(face: Face, *, private: bool, lie: bool) -> None:
+    how = "level: node, windows_image: nanoserver, run_command: true"
+    way = prove(face, how, name=windows(face, private=private), lie=lie)
+    assert way is (Way.RUN_COMMAND if private else Way.ENTRA)
+
+
+@pytest.mark.parametrize("lie", [True, False])
+def test_nodes_outside_every_pool_are_asked(face: Face, *, lie: bool) -> None:
+    with face.world.entered():
+        inside = face.world.cluster_by_id(CLUSTER.arm_id)
+        node = outside.add_provisioned_node(inside, osSKU="AzureLinux", enableFIPS=True)
+    node.kernel_fips = 0 if lie else 1
+    memory, evidence = rounds(face, "level: kernel, image: busybox")
+    assert memory.strays
+    assert (memory.strays.names, memory.strays.denying) == ((node.name,), int(lie))
+    assert any("strays" in one.payload for one in evidence.chain(CLUSTER))
+
+
+def test_some_speak_for_all_where_the_policy_allows_it(face: Face) -> None:
+    with face.world.entered():
+        inside = face.world.cluster_by_id(CLUSTER.arm_id)
+        face.world.add_pool(inside, "large", count=30, osSKU="AzureLinux", enableFIPS=True)
+    memory, _ = rounds(face, "level: kernel, image: busybox, sampling: true")
+    proof = memory.pool("large").proof
+    assert proof
+    assert (proof.nodes, proof.sampled, proof.flawed) == (30, 10, False)
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_nodes_of_a_pool_that_arm_calls_empty_are_seen(face: Face, *, ready: bool) -> None:
+    inside = face.world.cluster_by_id(CLUSTER.arm_id)
+    emptied = inside.pools["batch"]
+    for node in rollout.nodes(inside, emptied):
+        node.ready = ready
+    emptied.properties.update({"count": 0, "enableFIPS": True})
+    memory, _ = rounds(face, "level: node")
+    assert memory.pool("batch").shown == 2
+
+
+def test_a_node_that_is_not_ready_is_missing(face: Face) -> None:
+    inside = face.world.cluster_by_id(CLUSTER.arm_id)
+    first = read(face).pools[0].name
+    rollout.nodes(inside, inside.pools[first])[0].ready = False
+    memory, _ = rounds(face, "level: kernel, image: busybox")
+    proof = memory.pool(first).proof
+    assert proof
+    assert (proof.missing, proof.disagreeing) == (1, ())
+
+
 NARROW: list[dict[str, Any]] = [{"private": True}, {"authorized_ranges": ["203.0.113.0/24"]}]
 
 
@@ -608,7 +689,10 @@ def test_without_run_command_they_are_unknown_with_what_would_help(
     with face.kubernetes.open(read(face, name), ways) as api:
         assert isinstance(api, Unreadable)
     assert (api.reason, api.retry_after) == ("Unreachable", None)
-    assert ("switched off" if disabled else "proof.run_command") in api.message
+    cure = (
+        "network (AKS run command is no way: the cluster has it switched off)." if disabled else "proof.run_command)."
+    )
+    assert api.message.endswith(cure)
 
 
 def test_run_command_says_what_the_api_server_refuses(face: Face) -> None:
@@ -638,21 +722,12 @@ def test_without_its_role_run_command_is_refused(face: Face) -> None:
 
 def prove(face: Face, proving: str, name: str = CLUSTER.name, *, lie: bool) -> Way:
     """Prove the first pool, of which one node may lie, and return the way."""
-    rules = ruled(f"mode: audit\nproof: {{{proving}}}\n")
-    clock = face.world.clock
-    assert isinstance(clock, ManualClock)
     cluster = read(face, name)
     inside = face.world.cluster_by_id(cluster.id.arm_id)
     pool = cluster.pools[0].name
     liar = rollout.nodes(inside, inside.pools[pool])[0]
     liar.kernel_fips = 0 if lie else 1
-    memory, kept, evidence = Memory(), Kept(), MemoryEvidence()
-    # By commands a search and the deletion are steps of their own.
-    for _ in range(5):
-        chain = Chain(evidence, CLUSTER, Head())
-        chain.catch_up()
-        memory = Proving(face.kubernetes, chain, clock.now(), kept).prove(cluster, memory, rules)
-        clock.advance(timedelta(seconds=40))
+    memory, evidence = rounds(face, proving, name)
     proof = memory.pool(pool).proof
     assert proof
     assert proof.level.reaches(ProofLevel.KERNEL)
@@ -663,3 +738,113 @@ def prove(face: Face, proving: str, name: str = CLUSTER.name, *, lie: bool) -> W
         assert not [name for name in inside.kube.namespaces if name.startswith("fipswarden")]
     (record,) = [one for one in evidence.chain(CLUSTER) if one.payload.get("pool") == pool]
     return Way(record.payload["way"])
+
+
+def rounds(face: Face, proving: str, name: str = CLUSTER.name) -> tuple[Memory, MemoryEvidence]:
+    """Let some looks prove a cluster; return what they remember, and the evidence."""
+    rules = ruled(f"mode: audit\nproof: {{{proving}}}\n")
+    clock = face.world.clock
+    assert isinstance(clock, ManualClock)
+    cluster, memory, kept, evidence = read(face, name), Memory(), Kept(), MemoryEvidence()
+    # By commands a search and the deletion are steps of their own.
+    for _ in range(5):
+        chain = Chain(evidence, CLUSTER, Head())
+        chain.catch_up()
+        memory = Proving(face.kubernetes, chain, clock.now(), kept).prove(cluster, memory, rules)
+        clock.advance(timedelta(seconds=40))
+    return memory, evidence
+
+
+# Replacing a pool
+
+ID = "0123456789abcdef0123456789abcdef"
+
+
+def twin(of: Pool, name: str = "batchf") -> Action:
+    """The creation of a pool's twin."""
+    changes = {"enableFIPS": True, "osSKU": "AzureLinux3"}
+    body = twin_body(of, changes, ID)
+    return Action(ActionKind.REPLACE, of.name, of.etag or "", changes, body, method=Method.CREATE, target=name)
+
+
+def deletion(of: Pool, etag: str = "") -> Action:
+    return Action(ActionKind.REPLACE, of.name, etag or of.etag or "", {}, {}, method=Method.DELETE)
+
+
+def test_a_twin_is_made_once_and_found_by_its_tag(face: Face) -> None:
+    answer = face.clusters.begin(CLUSTER, twin(pool(face)), ID)
+    assert isinstance(answer, Accepted)
+    assert wait_for_end(face, answer.url).status is OperationStatus.SUCCEEDED
+    made = pool(face, "batchf")
+    assert (made.enable_fips, made.os_sku, made_for(made)) == (True, "AzureLinux3", ("batch", ID))
+    assert made.body["nodeTaints"] == ["dedicated=batch:NoSchedule"]
+
+    again = face.clusters.begin(CLUSTER, twin(pool(face)), ID)
+    assert isinstance(again, Refused)
+    assert again.reason == "Changed"
+    assert pool(face).enable_fips is False, "its pool is as it was"
+
+
+def test_a_pool_is_deleted_only_as_it_was_read(face: Face) -> None:
+    stale = face.clusters.begin(CLUSTER, deletion(pool(face), "stale"), "intent-1")
+    assert isinstance(stale, Refused)
+    assert stale.reason == "Changed"
+
+    answer = face.clusters.begin(CLUSTER, deletion(pool(face)), "intent-2")
+    assert isinstance(answer, Accepted)
+    assert pool(face).provisioning_state == "Deleting"
+    assert wait_for_end(face, answer.url).status is OperationStatus.SUCCEEDED
+    assert "batch" not in [one.name for one in read(face).pools]
+    sent = [one for one in face.world.requests if one.method == "DELETE"]
+    assert [(one.client_request_id, one.status) for one in sent] == [("intent-1", 412), ("intent-2", 202)]
+
+
+def test_a_pool_is_not_deleted_without_the_role_for_that(face: Face) -> None:
+    roles, scope = face.world.access.roles, f"/subscriptions/{seed.PAYMENTS}"
+    found = pool(face)
+    face.world.access.revoke(APP, scope)
+    face.world.access.assign(APP, roles[seed.READER], scope)
+    face.world.access.assign(APP, roles[seed.REMEDIATOR], scope)
+    answer = face.clusters.begin(CLUSTER, deletion(found), "intent-1")
+    assert isinstance(answer, Refused)
+    assert answer.reason == "Forbidden"
+    assert pool(face).provisioning_state == "Succeeded"
+
+
+def test_nodes_are_cordoned_and_uncordoned_and_pods_evicted_as_budgets_allow(face: Face) -> None:
+    with face.world.entered():
+        there = face.world.cluster_by_id(CLUSTER.arm_id)
+        tolerates: dict[str, Any] = {"tolerations": [{"operator": "Exists"}], "nodeSelector": {"agentpool": "batch"}}
+        kube.add_workload(there, "web", replicas=2, **tolerates)
+        kube.add_budget(there, "web", min_available=1)
+    clock = face.world.clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(timedelta(minutes=1))
+    with face.kubernetes.open(read(face), ENTRA_ONLY) as api:
+        assert not isinstance(api, Unreadable)
+        hosts = [host for host in listed(api, NODES, read_place) if host.pool == "batch"]
+        first = hosts[0].name
+        (answer,) = api.send("PATCH", [draining.cordon(first, ID)])
+        assert isinstance(answer, Answered)
+        assert answer.ok
+        marks = {host.name: (host.cordoned, draining.cordoned_for(host)) for host in listed(api, NODES, read_place)}
+        assert marks[first] == (True, ID)
+        assert sum(cordoned for cordoned, _ in marks.values()) == 1
+
+        pods = [pod for pod in listed(api, PODS, read_left) if pod and pod.workload.endswith("/web")]
+        other = replace(pods[0], uid="another")
+        answers = api.send("POST", [draining.eviction(pod) for pod in (other, *pods)])
+        statuses = [one.status for one in answers if isinstance(one, Answered)]
+        assert statuses[0] == 409, "a pod of the same name is not meant"
+        assert sorted(statuses[1:]) == [201, 429]
+
+        api.send("PATCH", [draining.uncordon(first)])
+        (host,) = [host for host in listed(api, NODES, read_place) if host.name == first]
+        assert (host.cordoned, CORDON in host.labels) == (False, False)
+
+
+def listed(api: KubernetesApi, path: str, reader: Any) -> tuple[Any, ...]:
+    """Read a list that can be read."""
+    found = read_all(api.get, path, reader, "items")
+    assert not isinstance(found, Unreadable)
+    return found

@@ -9,14 +9,17 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from azure.core.pipeline.transport import RequestsTransport
+from azure.core.exceptions import HttpResponseError
+from azure.core.pipeline.transport import HttpRequest, RequestsTransport
 from azure.data.tables import TableClient
 from azure.storage.blob import ContainerClient
 
 from local.azurite import Azurite
 from local.clock import SystemClock
 from local.memory import MemoryAlerts, MemoryEvidence, MemoryTable
+from shared.adapters.blobs import BlobEvidence
 from shared.adapters.queues import AlertQueue, WakeUpQueue
+from shared.adapters.storage import RETRY
 from shared.adapters.tables import AzureTable
 from shared.alerting import failing_since, read_alert
 from shared.budget import approve, change, read_budget
@@ -28,7 +31,7 @@ from shared.domain.model import Alert
 from shared.domain.policy import Policy
 from shared.domain.records import Head, RecordKind, make_record
 from shared.domain.requests import ReconcileRequest
-from shared.errors import TerminalError
+from shared.errors import EvidenceError, TerminalError
 from shared.ports import Alerts, Evidence, Put, Table
 from tests.builders import blob_evidence
 
@@ -409,6 +412,90 @@ def test_a_role_that_may_not_overwrite_finds_numbers_taken_too(storage: Storage)
     assert not evidence.create(CLUSTER, first)
     second = Chain(evidence, CLUSTER, Head()).append(RecordKind.OBSERVATION, NOW, {})
     assert (second.seq, second.payload["previous"]) == (2, first.head.hash)
+
+
+class LosesHalf(RequestsTransport):  # type: ignore[misc]  # azure-core exports it lazily, so mypy sees Any
+    """Says that a blob was stored whole, and has stored the first half."""
+
+    def __init__(self, container: ContainerClient) -> None:
+        super().__init__()
+        self._container = container
+
+    def send(self, request: Any, **options: Any) -> Any:
+        answer = super().send(request, **options)
+        if request.method == "PUT" and answer.status_code == 201:
+            blob = self._container.get_blob_client(request.url.partition(f"/{self._container.container_name}/")[2])
+            blob.upload_blob(b'{"schema":"fipswarden.evidence/1","seq":1,', overwrite=True)
+        return answer
+
+
+def test_a_record_that_reads_back_as_something_else_is_said_and_nothing_follows_it(storage: Storage) -> None:
+    name = f"c{secrets.token_hex(8)}"
+    sound = blob_evidence(storage, name)
+    evidence = BlobEvidence(storage, None, name)
+    evidence._made = ContainerClient.from_connection_string(
+        storage.connection_string, name, transport=LosesHalf(sound._client())
+    )
+    with pytest.raises(EvidenceError, match=r"/0000000001\.json reads back as something else"):
+        Chain(evidence, CLUSTER, Head()).append(RecordKind.INTENT, NOW, {})
+
+    chain = Chain(sound, CLUSTER, Head())
+    with pytest.raises(EvidenceError, match=r"/1 is half-written or no record"):
+        chain.append(RecordKind.INTENT, NOW, {})
+    assert chain.head == Head()
+
+
+class Busy(RequestsTransport):  # type: ignore[misc]  # azure-core exports it lazily, so mypy sees Any
+    """Answers the first requests as storage does that is throttled or away, and does nothing for them."""
+
+    def __init__(self, *statuses: int) -> None:
+        super().__init__()
+        self.left = list(statuses)
+
+    def send(self, request: Any, **options: Any) -> Any:
+        if not self.left:
+            return super().send(request, **options)
+        answer = super().send(HttpRequest("HEAD", request.url), **options)
+        answer.status_code = self.left.pop(0)
+        return answer
+
+
+def test_evidence_that_is_throttled_or_away_is_asked_for_again_and_else_the_look_ends(
+    storage: Storage,
+) -> None:
+    """Blob storage throttles by 503 (Blob service error codes): its SDK asks again; a 429 it hands on."""
+    name = f"c{secrets.token_hex(8)}"
+    evidence = blob_evidence(storage, name)
+    transport = Busy(503, 500)
+    evidence._made = ContainerClient.from_connection_string(
+        storage.connection_string, name, transport=transport, **{**RETRY, "initial_backoff": 0, "increment_base": 0}
+    )
+    chain = Chain(evidence, CLUSTER, Head())
+
+    chain.append(RecordKind.INTENT, NOW, {})
+    transport.left = [503, 503]
+    assert [one.seq for one in Chain(evidence, CLUSTER, Head()).catch_up()] == [1]
+
+    for lasting in ([503] * (RETRY["retry_total"] + 1), [429]):
+        transport.left = lasting
+        with pytest.raises(HttpResponseError):
+            chain.append(RecordKind.INTENT, NOW, {})
+        assert (chain.head.seq, transport.left) == (1, [])
+    assert chain.append(RecordKind.INTENT, NOW, {}).seq == 2
+
+
+def test_rows_that_are_throttled_or_away_for_a_moment_are_asked_for_again(storage: Storage) -> None:
+    name = f"t{secrets.token_hex(8)}"
+    table = AzureTable(storage, None, name)
+    assert table.write("p", put(n=1))
+    table._made = TableClient.from_connection_string(
+        storage.connection_string, name, transport=Busy(429, 503), **{**RETRY, "retry_backoff_factor": 0}
+    )
+
+    row = table.read("p", "row")
+
+    assert row
+    assert row.doc == {"n": 1}
 
 
 def test_two_writers_of_one_chain_neither_fork_it_nor_lose_a_record(evidence: Evidence) -> None:

@@ -11,6 +11,7 @@ from tests.infra.templates import INFRA, ROOT, json_file, part, resources
 
 AKS = "Microsoft.ContainerService/managedClusters"
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+KEYS = "Microsoft.KeyVault/vaults/keys"
 REASONS = {
     "fipswarden-reader": {
         "Microsoft.Resources/subscriptions/read": "coverage is checked against the list of subscriptions",
@@ -40,6 +41,20 @@ REASONS = {
         f"{AKS}/pods/read": "exit code and termination message are the answer",
         f"{AKS}/pods/write": "a pod on each node reads the kernel's flag",
     },
+    "fipswarden-pool-deleter": {
+        f"{AKS}/agentPools/delete": "the last step of a replacement: the old pool, proven to be empty",
+    },
+    "fipswarden-node-drainer": {
+        f"{AKS}/nodes/write": "cordons the old pool's nodes, and uncordons them after an abort",
+        f"{AKS}/pods/write": "evictions; Azure has no action for them alone",
+        **{
+            f"{AKS}/{what}/read": "what makes pods that name the old pool, though it has none now"
+            for what in (
+                *("apps/deployments", "apps/statefulsets", "apps/daemonsets", "apps/replicasets"),
+                *("batch/cronjobs", "batch/jobs"),
+            )
+        },
+    },
     "fipswarden-run-command": {
         f"{AKS}/runcommand/action": "the way into clusters whose API server can't be reached",
         f"{AKS}/commandResults/read": "what a command printed",
@@ -51,12 +66,18 @@ REASONS = {
         f"{BLOBS}/read": "the chain is read forward; a taken number is compared",
         f"{BLOBS}/add/action": "creates a record; blobs/write would overwrite one",
     },
+    "fipswarden-manifest-signer": {
+        f"{KEYS}/read": "the public half goes into each manifest, with the version that signs it",
+        f"{KEYS}/sign/action": "signs the day's manifest; Key Vault Crypto User could decrypt and back up, too",
+    },
 }
 DATA = (
     "fipswarden-node-reader",
     "fipswarden-workload-reader",
     "fipswarden-node-prover",
+    "fipswarden-node-drainer",
     "fipswarden-evidence-writer",
+    "fipswarden-manifest-signer",
 )
 BUILT_IN = {
     # Microsoft's list of built-in roles, the same ids in every cloud: azure-docs,
@@ -117,8 +138,8 @@ def test_a_role_with_data_actions_is_not_offered_to_management_groups() -> None:
 
 
 def test_nothing_but_the_remediator_can_change_anything_in_azure() -> None:
-    """And run command, which changes nothing in Azure, but may in a cluster."""
-    for name in set(REASONS) - {"fipswarden-remediator", "fipswarden-run-command"}:
+    """But for what deletes pools, and run command, which changes nothing in Azure, but may in a cluster."""
+    for name in set(REASONS) - {"fipswarden-remediator", "fipswarden-pool-deleter", "fipswarden-run-command"}:
         changing = [entry for entry in role(name)["Actions"] if not entry.endswith("/read")]
         assert changing in ([], [f"{AKS}/listClusterUserCredential/action"])
 
@@ -165,6 +186,8 @@ def test_what_reads_a_management_group_is_deployed_at_the_group_by_a_template_of
         ("workloadReader", "allowWorkloadReading"),
         ("nodeProver", "allowNodePods"),
         ("runCommand", "allowRunCommand"),
+        ("poolDeleter", "allowReplacement"),
+        ("nodeDrainer", "allowReplacement"),
     ],
 )
 def test_a_role_that_is_not_always_given_is_defined_and_assigned_only_when_it_is_allowed(
@@ -202,6 +225,19 @@ def test_the_manifest_for_clusters_without_azure_rbac_gives_what_the_roles_give(
         rule["resourceNames"] for each in documents for rule in each.get("rules", ()) if "resourceNames" in rule
     ]
     assert narrowed == [list(NAMESPACES)]
+
+
+def test_the_manifest_of_the_drainer_changes_nothing_but_by_cordons_and_evictions() -> None:
+    manifests = list(yaml.safe_load_all((INFRA / "kubernetes" / "node-drainer.yaml").read_text()))
+    given = {
+        (resource, verb)
+        for each in manifests
+        for rule in each.get("rules", ())
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    listed = {what.split("/")[-2] for what in REASONS["fipswarden-node-drainer"] if what.endswith("/read")}
+    assert given == {("nodes", "patch"), ("pods/eviction", "create"), *((what, "list") for what in listed)}
 
 
 def test_the_ids_of_built_in_roles_are_microsofts() -> None:

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from local.world.vault import KEY_BITS
+from local.world.vault import NAME as KEY_NAME
 from shared.domain.clouds import CLOUDS
+from shared.domain.protection import LEAST_DAYS
 from tests.infra.templates import FILES, INFRA, ROOT, accessed, config_of, json_file, parsed, part, resources, strings
 
 MAIN = INFRA / "main.bicep"
@@ -198,14 +201,43 @@ def test_the_web_app_wants_https_and_tls_1_2() -> None:
 
 
 def test_evidence_is_kept_by_a_policy_that_is_unlocked_until_a_person_locks_it() -> None:
-    (policy,) = resources("Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies")
-    assert policy.config["parent"] == "evidence"
-    assert policy.properties["immutabilityPeriodSinceCreationInDays"] == "retentionInDays"
-    assert policy.properties["allowProtectedAppendWrites"] is False
-    assert policy.conditional
+    policies = list(resources("Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies"))
+    assert {policy.config["parent"] for policy in policies} == {"evidence", "snapshots"}
+    for policy in policies:
+        assert policy.properties["immutabilityPeriodSinceCreationInDays"] == "retentionInDays"
+        assert policy.properties["allowProtectedAppendWrites"] is False
+        assert policy.conditional
     parameters = part(MAIN, "parameters")
     assert parameters["evidencePolicyLocked"]["default"] is False
-    assert parameters["evidenceRetentionDays"]["default"] >= 180
+    assert parameters["evidenceRetentionDays"]["default"] >= LEAST_DAYS
+
+
+def test_the_key_of_the_manifests_can_neither_leave_its_vault_nor_be_purged() -> None:
+    (vault,) = (each for each in resources("Microsoft.KeyVault/vaults") if not each.existing)
+    assert vault.properties["enableRbacAuthorization"] is True
+    assert vault.properties["enablePurgeProtection"] is True
+    assert vault.properties["enableSoftDelete"] is True
+    (key,) = resources("Microsoft.KeyVault/vaults/keys")
+    assert key.properties["keySize"] == KEY_BITS
+    assert key.properties["keyOps"] == ["sign", "verify"]
+    assert key.properties["attributes"] == {"enabled": True, "exportable": False}
+    assert key.config["name"] == KEY_NAME, "the local Azure has it too"
+
+
+def test_the_app_may_sign_and_no_more_and_at_that_key_alone() -> None:
+    file = INFRA / "modules" / "manifest-key.bicep"
+    (given,) = (each for each in resources("Microsoft.Authorization/roleAssignments") if each.file == file)
+    assert given.config["scope"] == "key"
+    assert given.properties["roleDefinitionId"]["function"]["parameters"]["resource_name_1"] == "signerRoleName"
+    assert "built-in-roles" not in file.read_text()
+
+
+def test_the_vaults_name_fits() -> None:
+    config, _ = config_of(part(MAIN, "modules")["manifestKey"])
+    prefix = json_file("infra/abbreviations.json")["keyVaultVaults"]
+    name = config["params"]["vaultName"].replace("${abbreviations.keyVaultVaults}", prefix)
+    longest = name.replace("${token}", "x" * UNIQUE_STRING)
+    assert re.fullmatch(r"[a-z][a-z0-9-]{1,22}[a-z0-9]", longest)
 
 
 def test_names_of_storage_accounts_fit() -> None:

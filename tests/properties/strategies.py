@@ -283,7 +283,7 @@ def situations(draw: st.DrawFn) -> Situation:
     posture = evaluate(read, memory, rules, None, now)
     crowded = st.builds(lambda held: replace(FREE, places=held), places)
     budget = _as_of(now, draw(st.just(FREE) | crowded | budgets()))
-    made = Situation(read, posture, memory, rules, budget, draw(maintenance), now, POLL, draw(st.booleans()))
+    made = Situation(read, posture, memory, rules, budget, draw(maintenance), now, POLL, assuming=draw(st.booleans()))
     if draw(st.booleans()):
         words = Approval("ana", now - timedelta(hours=1), now + timedelta(days=1), "that")
         fingerprints = {approval_fingerprint(read, step): words for step in due(made)}

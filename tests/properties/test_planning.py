@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared.domain.budget import Place, taken
 from shared.domain.evaluate import evaluate
+from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import Action, ComplianceState, Mode, Plan
 from shared.domain.plan import plan
@@ -18,7 +19,8 @@ from shared.domain.settings import Fips, Risk, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import due
 from shared.domain.support import minor_version, os_sku_named
-from shared.domain.waits import is_new, wanted
+from shared.domain.timing import is_new
+from shared.domain.waits import wanted
 from shared.domain.windows import WEEK, Open, Window, opening
 from tests.properties.strategies import cases, eager, exemptions, situations, without
 
@@ -165,6 +167,7 @@ def test_nothing_is_done_to_what_can_not_be_read_or_contradicts_itself(situation
         return
     pool = next(one for one in situation.cluster.pools if one.name == action.pool)
     sku = os_sku_named(pool.os_sku)
+    assert not illegible(situation.cluster, pool)
     assert minor_version(pool.kubernetes_version)
     assert sku
     assert sku.os_type == pool.os_type
@@ -234,6 +237,7 @@ def test_unknown_never_counts_as_compliant(situation: Situation) -> None:
         if verdict.state is not ComplianceState.COMPLIANT:
             continue
         assert ComplianceState.UNKNOWN not in {finding.state for finding in verdict.findings}
+        assert not illegible(situation.cluster, pool)
         assert pool.body["enableFIPS"] is (asked.fips is Fips.REQUIRED)
         assert pool.body["provisioningState"] == "Succeeded"
         assert situation.memory.operation is None or situation.memory.operation.pool != pool.name

@@ -13,6 +13,7 @@ from azure.storage.queue import QueueServiceClient
 from local import seed
 from local.azurite import Azurite
 from local.event_schema import Schema
+from local.memory import MemoryEvidence
 from local.stack import ROOT, LocalStack, Options
 from local.world import World
 from local.world import rollout as world_rollout
@@ -22,8 +23,9 @@ from shared import observing, rollout
 from shared.domain.budget import Budget
 from shared.domain.ids import ClusterId
 from shared.domain.model import Posture
-from shared.domain.records import GENESIS, Record, RecordKind
+from shared.domain.records import GENESIS, ChainId, Record, RecordKind
 from shared.rollout import Timing
+from tests.evidence import assert_sound
 from tests.waiting import eventually
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
@@ -122,6 +124,7 @@ class Job:
         records: list[Record] = []
         while record := bootstrap.evidence().read(CLUSTER, len(records) + 1):
             assert record.payload["previous"] == (records[-1].head.hash if records else GENESIS)
+            assert_sound(record)
             records.append(record)
         return records
 
@@ -178,6 +181,18 @@ class Job:
 
 
 Start = Callable[..., Job]
+
+
+@pytest.fixture(autouse=True)
+def sound_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every record that is written in memory is as the published schema says; `Job.records` sees to the others."""
+    create = MemoryEvidence.create
+
+    def checked(self: MemoryEvidence, chain: ChainId, record: Record) -> bool:
+        assert_sound(record)
+        return create(self, chain, record)
+
+    monkeypatch.setattr(MemoryEvidence, "create", checked)
 
 
 def emptied(azurite: Azurite) -> Azurite:

@@ -335,7 +335,7 @@ def test_the_breaker_opens_after_failures_and_stops_everything_until_a_person_re
     lab.look(lasting=DAY)
     lab.days(2)
     assert (lab.puts(CLUSTER), lab.waits()) == ([], "BreakerOpen"), "it does not close by itself"
-    reset_breaker(lab.rollout)
+    reset_breaker(lab.rollout, "ana", "mended", lab.clock.now())
     lab.look(lasting=HOUR)
     assert lab.verdict() == PROVEN
 

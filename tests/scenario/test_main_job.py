@@ -228,12 +228,12 @@ def test_a_pause_holds_everything_back_until_it_is_lifted(job: Job) -> None:
     from shared import bootstrap
     from shared.budget import pause, resume
 
-    pause(bootstrap.table("rollout"), "test: an incident")
+    pause(bootstrap.table("rollout"), "test", "an incident", bootstrap.SystemClock().now())
     job.add_pool()
     job.becomes("non_compliant: FipsDisabled")
     job.stack.host.idle(30)
     assert job.puts() == []
-    resume(bootstrap.table("rollout"))
+    resume(bootstrap.table("rollout"), "ana", bootstrap.SystemClock().now())
     job.request("resumed")
     job.becomes(PROVEN)
     assert job.puts() == [200]

@@ -72,7 +72,7 @@ def finding(lab: Fleet) -> tuple[str, str]:
 def asked(lab: Fleet) -> list[tuple[str, str, str]]:
     """What the evidence says of requests: who, which stage, what became of it."""
     records = [record.payload for record in lab.records(RecordKind.REQUEST)]
-    return [(str(one["by"]), str(one["stage"]), str(one.get("outcome", ""))) for one in records]
+    return [(str(one["by"]), str(one["stage"]), str(one["outcome"] or "")) for one in records]
 
 
 def said(lab: Fleet) -> str:
@@ -117,7 +117,7 @@ def test_an_abort_stops_our_operation_and_the_pool_is_left_alone_until_it_is_unb
 
 def test_an_abort_is_served_while_everything_is_paused() -> None:
     lab = hanging()
-    pause(lab.rollout, "ana: stop")
+    pause(lab.rollout, "ana", "stop", lab.clock.now())
     lab.world.operation_time = MINUTE
     lab.ask(RequestKind.ABORT)
     lab.passes(HOUR)

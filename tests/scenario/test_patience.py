@@ -151,7 +151,7 @@ def rules(found: Rulebook | Unreadable) -> Callable[[Lab], None]:
 
 WINDOWED = 'mode: enforce\nwindows: [{start: "07:02", length: 1h}]\n'
 INTERFERING: dict[str, Callable[[Lab], object]] = {
-    "a pause": lambda lab: pause(lab.rollout, "test: an incident"),
+    "a pause": lambda lab: pause(lab.rollout, "test", "an incident", lab.clock.now()),
     "the breaker": breaks,
     "another policy": rules(ruled("mode: audit\n")),
     "an exemption": exempts,
@@ -198,6 +198,6 @@ def test_a_pause_after_the_put_lets_the_operation_come_to_its_end() -> None:
     lab = Lab()
     run(lab, timedelta(seconds=10))
     assert puts(lab) == [200]
-    pause(lab.rollout, "test: an incident")
+    pause(lab.rollout, "test", "an incident", lab.clock.now())
     run(lab, timedelta(hours=1))
     lab.assert_sound()

@@ -179,7 +179,7 @@ def test_the_command_aborts_our_operation_and_lets_it_go_on_later(
     job.becomes("non_compliant: Aborted")
     job.stack.host.idle(30)
     assert (job.puts(), waits(job), job.budget().ended) == ([200], "Blocked", ())
-    assert main(["evidence", CLUSTER.arm_id]) == 0
+    assert main(["evidence", "show", CLUSTER.arm_id]) == 0
     assert "request" in capsys.readouterr().out
     assert main(["unblock", CLUSTER.arm_id, "batch"]) == 0
     job.becomes(PROVEN)

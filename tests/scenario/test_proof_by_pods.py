@@ -9,8 +9,8 @@ import pytest
 
 from local import seed
 from local.memory import MemoryTable
-from local.world import rollout
-from local.world.access import APP
+from local.world import pools, rollout
+from local.world.access import APP, OPERATOR
 from local.world.faults import Answer, Drop, Fault
 from local.world.kube import outside
 from local.world.model import Node, Pool
@@ -64,6 +64,18 @@ class TestKernel:
         assert lab.answers()[liar.name]["value"] == "0"
         assert [one.severity for one in lab.alerts.sent if one.reason == "NodesDisagree"] == ["critical"]
         lab.assert_nothing_left()
+
+    def test_one_that_lies_later_is_told_as_loudly_as_the_first(self, lab: Nodes) -> None:
+        pool = lab.pool_of()
+        first, second, _ = lab.nodes(pool)
+        first.kernel_fips = 0
+        lab.prove()
+        second.kernel_fips, second.boot_id = 0, lab.world.guid()
+        lab.days(0.1)
+
+        loud = [one for one in lab.alerts.sent if one.reason == "NodesDisagree"]
+        assert [one.severity for one in loud] == ["critical", "critical"]
+        assert loud[1].text.endswith(f"New among them: {second.name}.")
 
     def test_the_pods_have_no_rights_and_no_host(self, lab: Nodes) -> None:
         """The namespace is restricted, so that admission itself would refuse anything else."""
@@ -319,6 +331,24 @@ class TestOutside:
         assert loud == ([] if kernel else ["critical"])
         lab.assert_nothing_left()
 
+    def test_each_further_liar_among_them_is_told_and_that_all_are_well_in_the_end(self, lab: Nodes) -> None:
+        lab.cluster.properties["nodeProvisioningProfile"] = {"mode": "Auto"}
+        lab.pool_of()
+        with lab.world.entered():
+            liars = [outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True) for _ in range(12)]
+        for liar in liars[:11]:
+            liar.kernel_fips = 0
+        lab.prove()
+        liars[11].kernel_fips, liars[11].boot_id = 0, lab.world.guid()
+        lab.days(0.1)
+        for liar in liars:
+            liar.kernel_fips, liar.boot_id = 1, lab.world.guid()
+        lab.days(0.1)
+
+        said = [(one.severity, one.reason) for one in lab.alerts.sent if not one.pool]
+        assert said == [*[("critical", "NodesDisagree")] * 2, ("good", "NodesOutsidePoolsProven")]
+        assert liars[11].name in [one for one in lab.alerts.sent if not one.pool][1].text
+
     @pytest.mark.parametrize("level", ["node", "kernel"])
     def test_one_that_takes_another_ones_place_is_judged_within_two_hours(self, lab: Nodes, level: str) -> None:
         lab.ask_for(level)
@@ -392,6 +422,114 @@ class TestOutside:
         assert (lab.cluster_finding().reason, lab.cluster_finding().state) == ("VirtualNodes", UNKNOWN)
         assert node.name in lab.cluster_finding().message
         assert lab.asked_by("POST", "/pods") == 3, "nobody asks what is no machine"
+
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_one_that_did_not_answer_is_asked_again_soon_though_every_pool_is_well(
+        self, lab: Nodes, count: int
+    ) -> None:
+        lab.pool_of()
+        lab.prove()
+        with lab.world.entered():
+            for _ in range(count):
+                outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        lab.kube.unpullable.add(IMAGE)
+        lab.clock.advance(timedelta(hours=1))
+        lab.event()
+        lab.passes(timedelta(minutes=6))
+        assert lab.cluster_finding().reason == "NodesUnanswered"
+
+        lab.kube.unpullable.clear()
+        lab.passes(timedelta(minutes=15))
+        assert lab.cluster_finding().reason == "NodesOutsidePoolsProven"
+
+    def test_one_that_never_answers_is_asked_ever_more_seldom(self, lab: Nodes) -> None:
+        lab.pool_of()
+        with lab.world.entered():
+            mute = outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True)
+        mute.kernel_fips = 7
+        lab.prove()
+        assert lab.cluster_finding().reason == "NodesUnanswered"
+        before = lab.asked_by("POST", "/pods")
+        lab.passes(timedelta(hours=12))
+
+        assert 8 <= lab.asked_by("POST", "/pods") - before <= 18, "every 45 minutes at most, in the end"
+
+
+class TestNodesDespiteCount:
+    """ARM calls a pool empty or stopped, and the list of the nodes says otherwise."""
+
+    @pytest.fixture(params=[{"count": 0}, {"powerState": {"code": "Stopped"}}], ids=["empty", "stopped"])
+    def pool(self, lab: Nodes, request: pytest.FixtureRequest) -> Pool:
+        """A pool whose nodes are there in spite of what ARM says; another one makes the app list them."""
+        lab.pool_of("other")
+        found = lab.pool_of(count=2)
+        assert len(lab.nodes(found)) == 2
+        found.properties.update(request.param)
+        return found
+
+    @pytest.mark.parametrize("ready", [True, False])
+    def test_a_label_that_says_no_is_as_loud_as_in_any_pool(self, lab: Nodes, pool: Pool, *, ready: bool) -> None:
+        lab.ask_for("node")
+        for node in lab.nodes(pool):
+            node.fips_label, node.ready = False, ready
+        lab.prove()
+        lab.days(1)
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+
+    @pytest.mark.parametrize("level", ["node", "kernel"])
+    def test_nodes_that_say_yes_leave_the_pool_unknown_until_one_of_both_is_right(
+        self, lab: Nodes, pool: Pool, level: str
+    ) -> None:
+        lab.ask_for(level)
+        lab.prove()
+        assert lab.verdict(pool="apps") == "unknown: NodesDespiteCount"
+        assert "2 nodes of it" in lab.finding().message
+        asked = lab.asked_by("POST", "/pods"), len(lab.proofs(level))
+        lab.passes(timedelta(hours=3))
+        assert lab.verdict(pool="apps") == "unknown: NodesDespiteCount"
+        assert asked == (lab.asked_by("POST", "/pods"), len(lab.proofs(level))), "they have said what they had to"
+        assert lab.told("NodesDespiteCount") == 1, "it lasts"
+
+        pool.properties.update({"count": 2, "powerState": {"code": "Running"}})
+        lab.passes(timedelta(minutes=16))
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+
+    def test_once_they_are_gone_arm_is_believed(self, lab: Nodes, pool: Pool) -> None:
+        lab.ask_for("node")
+        lab.prove()
+        lab.nodes(pool).clear()
+        lab.passes(timedelta(minutes=16))
+
+        assert lab.finding().reason in ("NoNodes", "Stopped")
+        assert lab.finding().state is COMPLIANT
+
+    def test_a_list_that_fails_tells_nothing_new(self, lab: Nodes, pool: Pool) -> None:
+        lab.ask_for("node")
+        lab.nodes(pool)[0].fips_label = False
+        lab.prove()
+        fault = Fault(Answer(503, "X", "etcd"), method="GET", resource="/api/v1/nodes", times=None)
+        lab.world.faults.add(fault)
+        for _ in range(3):
+            lab.days(1)
+            assert lab.finding().state is not COMPLIANT
+
+    def test_a_kernel_that_says_no_is_loud_too(self, lab: Nodes, pool: Pool) -> None:
+        lab.nodes(pool)[0].kernel_fips = 0
+        lab.prove()
+
+        assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
+        assert lab.nodes(pool)[0].name in lab.finding().message
+
+    def test_where_the_policy_believes_arm_it_is_believed(self, lab: Nodes, pool: Pool) -> None:
+        lab.policies.rules = ruled(
+            f'mode: alert\nproof: {{ level: kernel, image: "{IMAGE}" }}\n'
+            "rules: [ { name: apps, mode: alert, match: { pools: [apps] }, proof: { level: control-plane } } ]\n"
+        )
+        lab.nodes(pool)[0].kernel_fips = 0
+        lab.prove()
+
+        assert lab.finding().reason in ("NoNodes", "Stopped")
 
 
 class TestHost:
@@ -511,6 +649,26 @@ class TestSampling:
         assert "All 30 nodes" in lab.finding().message
         lab.days(3)
         assert "sampled 10 of 30" in lab.finding().message
+
+    def test_nor_by_an_operation_of_ours(self, lab: Nodes) -> None:
+        """Its nodes are reimaged: that they say yes since then nobody has heard."""
+        asks = f'proof: {{ level: kernel, image: "{IMAGE}", sampling: true }}'
+        lab.policies.rules = ruled(f"mode: enforce\nworkloads: {{ smb: ignore, budgets: ignore }}\n{asks}\n")
+        pool = lab.pool_of(count=30)
+        for liar in lab.nodes(pool)[:25]:
+            liar.kernel_fips = 0
+        lab.prove()
+        assert lab.finding().state is INCONSISTENT
+        with lab.world.entered():
+            off = {"properties": {**pool.properties, "enableFIPS": False}}
+            pools.put(lab.world, lab.world.call(OPERATOR), lab.cluster, "apps", off)
+        while not lab.puts():
+            lab.clock.advance(timedelta(minutes=5))
+            lab.look()
+        lab.clock.advance(timedelta(hours=1))
+        lab.look(lasting=timedelta(minutes=5))
+
+        assert lab.finding().message.startswith("All 30 nodes said so"), "not ten of them"
 
     def test_where_the_policy_allows_it_no_more_all_are_asked(self, lab: Nodes) -> None:
         lab.ask_for("kernel", sampling=True)

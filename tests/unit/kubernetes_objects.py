@@ -53,6 +53,15 @@ def pod(name: str = "ledger-5d9f7c-x2x", node: str = "aks-apps-0", **changes: An
     return {"metadata": metadata, "spec": spec, "status": {"phase": phase}}
 
 
+def template(kind: str, name: str = "ledger", replicas: int = 0, **pod_spec: Any) -> dict[str, Any]:
+    """A controller that makes such pods, as an item of a list: it does not say its kind."""
+    made: dict[str, Any] = {"template": {"metadata": {"labels": {"app": name}}, "spec": pod_spec}}
+    if kind in ("Deployment", "StatefulSet", "ReplicaSet"):
+        made["replicas"] = replicas
+    spec = {"jobTemplate": {"spec": made}} if kind == "CronJob" else made
+    return {"metadata": {"name": name, "namespace": "pay"}, "spec": spec, "status": {}}
+
+
 def with_volume(**source: Any) -> list[dict[str, Any]]:
     """The volumes of a pod that has one."""
     return [{"name": "data", **source}]

@@ -112,6 +112,42 @@ def test_a_second_reason_beside_one_that_was_told_is_told() -> None:
     ]
 
 
+def agreeless(*names: str) -> Posture:
+    return judged(cluster(), memory(apps=proof(disagreeing=names)))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "new"),
+    [
+        (("n1",), ("n1", "n2"), "n2"),
+        (("n1", "n2"), ("n2",), ""),
+        (("n1",), ("n2",), "n2"),
+        (
+            ("n1",),
+            tuple(f"n{number:02}" for number in range(12)),
+            "n00, n01, n02, n03, n04, n05, n06, n07, n08, n09 and",
+        ),
+    ],
+)
+def test_each_further_node_that_lies_is_told_with_its_name(
+    before: tuple[str, ...], now: tuple[str, ...], new: str
+) -> None:
+    found = changes(cluster_id(), agreeless(*before), agreeless(*now), 7)
+
+    assert [alert.severity for alert in found] == (["critical"] if new else [])
+    assert all(f"New among them: {new}" in alert.text for alert in found)
+
+
+def test_who_lies_is_told_anew_to_those_who_were_told_of_nobody() -> None:
+    """A verdict of a version that kept no names tells nothing of who is new."""
+    old = agreeless("n1")
+    (pool,) = old.pools
+    nameless = replace(pool, findings=tuple(replace(found, nodes=()) for found in pool.findings))
+
+    assert told(replace(old, pools=(nameless,)), agreeless("n1", "n2")) == []
+    assert told(None, agreeless("n1", "n2")) == [("apps", "critical", "NodesDisagree")]
+
+
 def test_the_end_of_an_exemption_is_told_although_the_reason_stays_the_same() -> None:
     (pool,) = BAD.pools
     excused = [replace(found, state=ComplianceState.EXEMPT) for found in pool.findings]
@@ -251,6 +287,62 @@ class TestNodesOutsidePools:
         remembered = replace(self.PROVEN, strays=Strays(NOW, 2, 1, ("n1",)))
 
         assert told(None, judged(cluster(), remembered, book(Mode.AUDIT))) == []
+
+    def outside(self, *names: str, **more: Any) -> Posture:
+        found = replace(Strays(NOW, 3, len(names), names, denying=len(names)), **more)
+        return judged(cluster(), replace(self.PROVEN, strays=found))
+
+    @pytest.mark.parametrize(
+        ("more", "severity", "reason"),
+        [({}, "critical", "NodesDisagree"), ({"denying": 0}, "warning", "NodesOutsidePools")],
+    )
+    def test_each_further_one_is_told_and_their_end_is_good_news(
+        self, more: dict[str, Any], severity: str, reason: str
+    ) -> None:
+        one, two = self.outside("n1", **more), self.outside("n1", "n2", **more)
+        (further,) = changes(cluster_id(), one, two, 8)
+        (ended,) = changes(cluster_id(), two, self.outside(), 9)
+        (gone,) = changes(cluster_id(), two, GOOD, 9)
+
+        assert (further.severity, further.reason) == (severity, reason)
+        assert further.text.endswith("New among them: n2.")
+        assert (ended.pool, ended.severity, ended.reason) == ("", "good", "NodesOutsidePoolsProven")
+        assert (gone.severity, gone.reason) == ("good", "NodesOutsidePoolsGone")
+        assert told(two, one) == []
+
+    def test_their_end_is_told_though_a_proof_comes_between(self) -> None:
+        deep = book(proof=ProofSettings(ProofLevel.KERNEL))
+        remembered = memory(apps=proof(level=ProofLevel.KERNEL))
+
+        def now(strays: Strays, old: Posture | None) -> Posture:
+            return evaluate(cluster(), replace(remembered, strays=strays), deep, old, NOW)
+
+        bad = now(Strays(NOW, 2, 1, ("n1",)), None)
+        asking = now(Strays(NOW, 2, 0, ("n1",)), bad)
+        well = now(Strays(NOW, 2, 0, ("n1",), level=ProofLevel.KERNEL), asking)
+        owing = owed(Before(bad), asking, remembered)
+        still = owed(Before(asking, owed=owing), asking, remembered)
+        plan = Plan(None, (), None)
+
+        assert owing == still == ("",)
+        assert news(cluster_id(), Before(bad), asking, plan, remembered, 7) == ()
+        found = news(cluster_id(), Before(asking, owed=owing), well, plan, remembered, 8)
+        assert [(alert.severity, alert.reason) for alert in found] == [("good", "NodesOutsidePoolsProven")]
+        assert owed(Before(asking, owed=owing), well, remembered) == ()
+        assert news(cluster_id(), Before(asking), well, plan, remembered, 8) == (), "nobody was told of anything bad"
+
+    def test_the_end_of_their_exemption_is_told(self) -> None:
+        excused = replace(self.STRAY.cluster_findings[0], state=ComplianceState.EXEMPT)
+        exempt = replace(self.STRAY, cluster_findings=(excused,))
+
+        assert told(self.STRAY, exempt) == [("", "info", "NodesOutsidePools")]
+        assert told(exempt, self.STRAY) == [("", "warning", "NodesOutsidePools")]
+
+    def test_of_a_cluster_that_is_gone_their_end_is_no_good_news(self) -> None:
+        assert told(self.STRAY, GONE) == [("", "info", "NodesOutsidePoolsGone")]
+
+    def test_of_a_cluster_that_left_the_scope_nothing_is_said(self) -> None:
+        assert told(self.STRAY, replace(GONE, in_scope=False, cluster_findings=())) == []
 
     def test_those_that_are_well_are_no_news(self) -> None:
         well = judged(cluster(), replace(self.PROVEN, strays=Strays(NOW, 2, 0, ("n1",))))

@@ -7,7 +7,8 @@ import pytest
 
 from cli.main import main
 from shared.budget import change, read_budget
-from shared.domain.budget import Approval, Ended, agreed, learnt
+from shared.domain.budget import Approval, Ended, agreed
+from shared.domain.budget_news import learnt
 from shared.domain.model import Deferral, Mode, Posture
 from shared.domain.plan import plan
 from shared.domain.policy import Breaker

@@ -11,7 +11,7 @@ import pytest
 
 from functions.health import health
 from local.clock import ManualClock
-from local.memory import MemoryTable
+from local.memory import MemoryEvidence, MemoryTable
 from shared import bootstrap
 from shared.alerting import Alerting
 from shared.domain.model import Alert
@@ -149,6 +149,7 @@ def test_health_shows_the_faults_of_channels(monkeypatch: pytest.MonkeyPatch, ca
     # The last good rulebook is kept in a table.
     tables = MemoryTable(ManualClock(NOW))
     monkeypatch.setattr(bootstrap, "table", lambda _: tables)
+    monkeypatch.setattr(bootstrap, "evidence", MemoryEvidence)
     sound = answered()
     monkeypatch.setenv("MAIL_FROM", "Fips Warden <f@x.example>")
     monkeypatch.setenv("ALERT_TOPIC_ENDPOINT", "x")
@@ -167,6 +168,7 @@ def test_health_shows_that_the_rules_are_not_those_of_today(
     caplog.set_level(logging.CRITICAL)
     tables, policy = MemoryTable(ManualClock(NOW)), tmp_path / "policy.yaml"
     monkeypatch.setattr(bootstrap, "table", lambda _: tables)
+    monkeypatch.setattr(bootstrap, "evidence", MemoryEvidence)
     monkeypatch.setenv("FIPSWARDEN_POLICY", f"file:{policy}")
     policy.write_text("version: 1\nmode: audit\n", encoding="utf-8")
     sound = answered()
@@ -184,6 +186,7 @@ def test_health_shows_that_the_rules_are_not_those_of_today(
 def test_health_says_when_the_resync_comes_too_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = MemoryTable(ManualClock(NOW))
     monkeypatch.setattr(bootstrap, "table", lambda _: tables)
+    monkeypatch.setattr(bootstrap, "evidence", MemoryEvidence)
     monkeypatch.setenv("RESYNC_SCHEDULE", "0 0 */2 * * *")
     sound = answered()
     monkeypatch.setenv("RESYNC_SCHEDULE", "0 0 6 * * *")

@@ -23,22 +23,20 @@ from shared.domain.budget import (
     RingCount,
     Wanted,
     agreed,
-    counted,
-    learnt,
     refusal,
     released,
-    seen,
     taken,
 )
+from shared.domain.budget_news import counted, learnt, seen
 from shared.domain.ids import ClusterId
 from shared.domain.limits import Limit
 from shared.domain.matching import Match
 from shared.domain.model import ComplianceState, Finding, Mode, PoolPosture, Posture
-from shared.domain.policy import Breaker, Disruption, Policy, Ring
+from shared.domain.policy import UNTOLD, Breaker, Disruption, Policy, Ring
 from shared.domain.policy_approval import demand_as_used, unapproved
 from shared.errors import LeaseLostError
 from shared.ports import Put, Written
-from tests.builders import NOW, OTHER_SUBSCRIPTION, SUBSCRIPTION, book, cluster_id
+from tests.builders import NOW, OTHER_SUBSCRIPTION, SUBSCRIPTION, book, cluster, cluster_id, judged
 
 CLUSTERS = [
     cluster_id(f"aks-{number}", subscription=(SUBSCRIPTION, OTHER_SUBSCRIPTION)[number % 2]) for number in range(6)
@@ -291,7 +289,18 @@ class TestTaking:
         budget = taken(Budget(), policy(), wanted(), place(wanted()), (), NOW)
 
         assert budget is not None
-        assert taken(budget, policy(Limit(0)), wanted(), place(wanted()), ("word",), NOW) == budget
+        assert taken(budget, policy(Limit(0)), wanted(), place(wanted()), (), NOW) == budget
+
+    def test_the_same_intent_uses_up_what_it_has_not_yet_and_no_word_that_nobody_gave(self) -> None:
+        word, other = (Approval(name, NOW, NOW + HOUR, "replace it") for name in ("ana", "bob"))
+        held = {ONE: replace(place(wanted()), approvals={"first": word})}
+        budget = Budget(held, approvals={"second": other})
+
+        again = taken(budget, policy(Limit(0)), wanted(), place(wanted()), ("first", "second"), NOW)
+
+        assert again == Budget({ONE: replace(place(wanted()), approvals={"first": word, "second": other})})
+        assert taken(budget, policy(), wanted(), place(wanted()), ("third",), NOW) is None
+        assert taken(budget, policy(), wanted(), place(wanted()), ("second",), NOW + HOUR) is None
 
     def test_another_intent_of_the_same_cluster_gets_no_second_place(self) -> None:
         budget = holding(wanted())
@@ -447,6 +456,12 @@ def asleep(reason: str) -> PoolPosture:
     return replace(verdict("apps", ComplianceState.COMPLIANT), findings=(finding,))
 
 
+def undecided() -> PoolPosture:
+    """A pool of which nobody knows which rule holds: nothing is done to it."""
+    finding = Finding("rule", ComplianceState.UNKNOWN, "FieldUnreadable", "m")
+    return replace(verdict("apps", ComplianceState.UNKNOWN, Mode.ALERT), findings=(finding,))
+
+
 class TestCanaries:
     """The canary opens its ring when it is proven, and never holds it for a reason that will not pass."""
 
@@ -485,6 +500,36 @@ class TestCanaries:
     )
     def test_gone_excused_or_not_acted_on_it_is_none(self, verdicts: tuple[PoolPosture, ...]) -> None:
         assert self.after(*verdicts) is None
+
+    @pytest.mark.parametrize("proven", [False, True])
+    @pytest.mark.parametrize(
+        "unknown",
+        [
+            replace(verdict("apps", ComplianceState.UNKNOWN), ring=UNTOLD),
+            undecided(),
+            replace(undecided(), ring=UNTOLD),
+        ],
+    )
+    def test_while_its_rule_or_its_ring_is_not_known_it_stays(self, unknown: PoolPosture, *, proven: bool) -> None:
+        before = Budget(canaries={"one": Canary(ONE, "apps", proven=proven)})
+
+        assert self.after(unknown, budget=before) == Canary(ONE, "apps", proven=proven)
+
+    @pytest.mark.parametrize(
+        "none",
+        [
+            replace(verdict("apps", ComplianceState.NON_COMPLIANT, Mode.ALERT), ring=UNTOLD),
+            replace(verdict("apps", ComplianceState.EXEMPT), ring=UNTOLD),
+            replace(undecided(), ring="another"),
+        ],
+    )
+    def test_but_not_where_what_is_known_makes_it_none(self, none: PoolPosture) -> None:
+        assert self.after(none) is None
+
+    def test_while_its_cluster_shows_no_pool_it_stays(self) -> None:
+        posture = judged(cluster(agentPoolProfiles=[]))
+
+        assert seen(self.BEFORE, ONE, posture).canaries == self.BEFORE.canaries
 
     def test_a_look_at_another_cluster_says_nothing_of_it(self) -> None:
         found = seen(self.BEFORE, THREE, Posture(NOW, ComplianceState.COMPLIANT, ()))
@@ -542,6 +587,14 @@ class TestCounts:
             (RingCount(10, 3), "3 of its 10 pools are not proven."),
             (RingCount(2, 1, unseen=1), "0 of its 2 pools are not proven. 1 cluster or subscription that nobody could"),
             (RingCount(0, 2, unseen=2), "0 of its 0 pools are not proven. 2 clusters or subscriptions that nobody"),
+            (
+                RingCount(4, 1, unseen=1, untold=1),
+                "0 of its 4 pools are not proven. 1 pool whose ring can't be told is not proven either: `fipswarden ex",
+            ),
+            (
+                RingCount(4, 5, unseen=4, untold=3),
+                "`fipswarden explain` says why of each. 1 cluster or subscription that nobody could judge may hold",
+            ),
         ],
     )
     def test_what_nobody_saw_is_not_told_as_a_pool(self, count: RingCount, says: str) -> None:
@@ -694,7 +747,7 @@ class TestRow:
         with pytest.raises(OSError, match="try again"):
             reserve(table, self.ONE)
         with pytest.raises(OSError, match="try again"):
-            pause(table, "ana")
+            pause(table, "ana", "stop", NOW)
 
         assert read_budget(table) == Budget()
 
@@ -708,7 +761,7 @@ class TestRow:
 
     def test_its_columns_show_what_lists_need(self, table: MemoryTable) -> None:
         reserve(table, self.ONE)
-        pause(table, "ana")
+        pause(table, "ana", "stop", NOW)
 
         row = table.read("budget", "budget")
 
@@ -729,19 +782,19 @@ class TestPeople:
     def test_a_pause_stops_new_places_and_leaves_the_old_ones(self, table: MemoryTable) -> None:
         reserve(table, CLUSTERS[0])
 
-        assert pause(table, "ana: incident").paused_by == "ana: incident"
+        assert pause(table, "ana", "incident", NOW).paused_by == "ana: incident"
 
         assert not reserve(table, CLUSTERS[1], "i2")
         assert list(read_budget(table).places) == [CLUSTERS[0].key]
-        resume(table)
+        resume(table, "ana", NOW)
         assert (read_budget(table).paused, read_budget(table).paused_by) == (False, "")
         assert reserve(table, CLUSTERS[1], "i2")
 
     def test_who_paused_first_stays_named(self, table: MemoryTable) -> None:
-        pause(table, "ana")
+        pause(table, "ana", "stop", NOW)
 
-        assert pause(table, "bob").paused_by == "ana"
-        assert read_budget(table).paused_by == "ana"
+        assert pause(table, "bob", "stop", NOW).paused_by == "ana: stop"
+        assert read_budget(table).paused_by == "ana: stop"
 
     def test_the_demand_for_approvals_ends_when_a_text_approved_after_it_without_it_is_in_use(self) -> None:
         lax, other = book().policy, replace(book().policy, hash="p2")
@@ -771,7 +824,7 @@ class TestPeople:
         change(table, lambda budget: learnt(budget, Ended("i1", NOW, failed=True), breaker))
         assert not reserve(table, CLUSTERS[0])
 
-        reset_breaker(table)
+        reset_breaker(table, "ana", "mended", NOW)
 
         assert reserve(table, CLUSTERS[0])
         found = change(table, lambda budget: learnt(budget, Ended("i2", NOW, failed=False), breaker))
@@ -886,7 +939,10 @@ class BudgetMachine(RuleBasedStateMachine):
         wish = next(self.wish(one) for one in CLUSTERS if one.key == key)
 
         again = change(
-            self.table, lambda budget: taken(budget, self.policy, wish, before.places[key], ("gone",), self.now)
+            self.table,
+            lambda budget: taken(
+                budget, self.policy, wish, before.places[key], tuple(before.places[key].approvals), self.now
+            ),
         )
 
         assert again == before == self.budget()
@@ -930,15 +986,15 @@ class BudgetMachine(RuleBasedStateMachine):
 
     @rule()
     def pause(self) -> None:
-        pause(self.table, "ana")
+        pause(self.table, "ana", "stop", NOW)
 
     @rule()
     def resume(self) -> None:
-        resume(self.table)
+        resume(self.table, "ana", NOW)
 
     @rule()
     def reset(self) -> None:
-        reset_breaker(self.table)
+        reset_breaker(self.table, "ana", "mended", NOW)
         self.latched = ""
 
     @rule(minutes=st.sampled_from([1, 20, 70]))

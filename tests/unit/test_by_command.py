@@ -92,7 +92,10 @@ def test_a_missing_sign_in_is_told_as_such() -> None:
     assert found.status == 401
 
 
-@pytest.mark.parametrize("logs", ["", "[1]", "sh: kubectl: not found", "x" * OUTPUT, '{"a": "' + "x" * OUTPUT + '"}'])
+@pytest.mark.parametrize(
+    "logs",
+    ["", "[1]", "[" * 100_000, "sh: kubectl: not found", "x" * OUTPUT, '{"a": "' + "x" * OUTPUT + '"}'],
+)
 def test_what_is_no_answer_or_may_have_been_cut_is_unreadable(logs: str) -> None:
     assert isinstance(one(Printed(0, logs)), Unreadable)
 

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain import checks
+from shared.domain import checks, images
 from shared.domain.capability import incapable
-from shared.domain.checks import Check, Subject, target_os_sku
 from shared.domain.evaluate import CHECKS
+from shared.domain.images import target_os_sku
 from shared.domain.matching import Match, VersionRange
 from shared.domain.model import ComplianceState, PoolMemory
 from shared.domain.policy import Rule
 from shared.domain.settings import Fips, Modules, OsSku, Settings
+from shared.domain.subject import Check, Subject, decided
 from tests.builders import IMAGE, NOW, PLAIN_IMAGE, cluster, disabled, operation, profile
 from tests.unit.strategies import clusters
 
@@ -136,14 +137,17 @@ ROWS: dict[str, Row] = {
     ),
     "settled: failed": Row(checks.settled, "ProvisioningFailed", UNKNOWN, {"provisioningState": "Failed"}),
     "settled: no state": Row(checks.settled, "OperationInProgress", UNKNOWN, {"provisioningState": ...}),
-    "image: of FIPS": Row(checks.image, "ImageFips", COMPLIANT),
-    "image: another": Row(checks.image, "ImageNotFips", NON_COMPLIANT, {"nodeImageVersion": PLAIN_IMAGE}),
-    "image: none": Row(checks.image, "ImageMissing", UNKNOWN, {"nodeImageVersion": ...}),
+    "image: of FIPS": Row(images.image, "ImageFips", COMPLIANT),
+    "image: another": Row(images.image, "ImageNotFips", NON_COMPLIANT, {"nodeImageVersion": PLAIN_IMAGE}),
+    "image: none": Row(images.image, "", None, {"nodeImageVersion": ...}),
     "image: none, and forbidden": Row(
-        checks.image, "ImageMissing", UNKNOWN, {"enableFIPS": False, "nodeImageVersion": ...}, {"settings": FORBIDDEN}
+        images.image, "", None, {"enableFIPS": False, "nodeImageVersion": ...}, {"settings": FORBIDDEN}
+    ),
+    "image: of which OS is not known": Row(
+        images.image, "", None, {"osSKU": "Windows2022", "nodeImageVersion": PLAIN_IMAGE}
     ),
     **{
-        f"image: {name}": Row(checks.image, reason, state, {"nodeImageVersion": name})
+        f"image: {name}": Row(images.image, reason, state, {"nodeImageVersion": name})
         for name, reason, state in (
             ("AKSAzureLinux-V3nonfips-1", "ImageNotFips", NON_COMPLIANT),
             ("AKSHaiku-1fips-1", "ImageUnknown", UNKNOWN),
@@ -180,15 +184,15 @@ ROWS: dict[str, Row] = {
             "virtualMachinesProfile": {"scale": {"autoscale": [{"size": "Standard_DC4as_v5"}]}},
         },
     ),
-    "image: forbidden": Row(checks.image, "", None, {}, {"settings": FORBIDDEN}),
-    "image: Windows has no such name": Row(checks.image, "", None, {**WINDOWS_2022, "enableFIPS": True}),
-    "retiring: it will be": Row(checks.retiring, "ReleaseRetiring", NOT_APPLICABLE, UBUNTU_20),
+    "image: forbidden": Row(images.image, "", None, {}, {"settings": FORBIDDEN}),
+    "image: Windows has no such name": Row(images.image, "", None, {**WINDOWS_2022, "enableFIPS": True}),
+    "retiring: it will be": Row(images.retiring, "ReleaseRetiring", NOT_APPLICABLE, UBUNTU_20),
     "retiring: whatever the policy asks": Row(
-        checks.retiring, "ReleaseRetiring", NOT_APPLICABLE, UBUNTU_20, {"settings": FORBIDDEN}
+        images.retiring, "ReleaseRetiring", NOT_APPLICABLE, UBUNTU_20, {"settings": FORBIDDEN}
     ),
-    "retiring: not soon": Row(checks.retiring, "", None, UBUNTU_22),
-    "retiring: not as of then": Row(checks.retiring, "", None, UBUNTU_20, {"now": EARLIER}),
-    "retiring: an image that nobody knows": Row(checks.retiring, "", None, {"nodeImageVersion": "AKSHaiku-1"}),
+    "retiring: not soon": Row(images.retiring, "", None, UBUNTU_22),
+    "retiring: not as of then": Row(images.retiring, "", None, UBUNTU_20, {"now": EARLIER}),
+    "retiring: an image that nobody knows": Row(images.retiring, "", None, {"nodeImageVersion": "AKSHaiku-1"}),
     "monitoring: too old": Row(checks.monitoring, "MonitoringAgentOld", NOT_APPLICABLE, {}, {"agent": "3.1.16"}),
     "monitoring: by number, not by letter": Row(
         checks.monitoring, "MonitoringAgentOld", NOT_APPLICABLE, {}, {"agent": "3.1.9"}
@@ -215,7 +219,7 @@ ROWS: dict[str, Row] = {
         {"memory": PoolMemory(remediated=2, ended=NOW - timedelta(days=8))},
     ),
     "image: a FIPS image where it is forbidden": Row(
-        checks.image, "ImageIsFips", NON_COMPLIANT, {"enableFIPS": False}, {"settings": FORBIDDEN}
+        images.image, "ImageIsFips", NON_COMPLIANT, {"enableFIPS": False}, {"settings": FORBIDDEN}
     ),
     "contested: once is no contest": Row(
         checks.contested, "", None, {"enableFIPS": False}, {"memory": PoolMemory(remediated=1)}
@@ -235,9 +239,9 @@ ROWS: dict[str, Row] = {
         {"enableFIPS": False},
         {"memory": PoolMemory(remediated=2, ended=NOW), "settings": FORBIDDEN},
     ),
-    "decided: no version is asked for": Row(checks.decided, ""),
+    "decided: no version is asked for": Row(decided, ""),
     "decided: not": Row(
-        checks.decided,
+        decided,
         "VersionUnreadable",
         UNKNOWN,
         {"currentOrchestratorVersion": "latest"},
@@ -321,8 +325,8 @@ class TestModules:
     def test_they_are_part_of_the_verdict_only_where_they_are_demanded(
         self, properties: dict[str, Any], now: datetime, reason: str, demanded: ComplianceState
     ) -> None:
-        reported = checks.modules(subject(properties, now=now))
-        required = checks.modules(subject(properties, now=now, settings=DEMANDED))
+        reported = images.modules(subject(properties, now=now))
+        required = images.modules(subject(properties, now=now, settings=DEMANDED))
 
         assert reported is not None
         assert required is not None
@@ -331,7 +335,7 @@ class TestModules:
 
     def test_of_a_pool_without_fips_they_are_those_that_it_would_get(self) -> None:
         """The trap: it runs Ubuntu 22.04 now, and would be Ubuntu 20.04."""
-        found = checks.modules(
+        found = images.modules(
             subject({"enableFIPS": False, "osSKU": "Ubuntu", "nodeImageVersion": "AKSUbuntu-2204gen2containerd-1"})
         )
 
@@ -340,7 +344,7 @@ class TestModules:
         assert found.message.startswith("The pool would get Ubuntu 20.04.")
 
     def test_and_where_the_policy_moves_it_those_of_the_target(self) -> None:
-        found = checks.modules(
+        found = images.modules(
             subject({"enableFIPS": False, "osSKU": "Ubuntu"}, settings=Settings(os_sku=OsSku.UBUNTU2204))
         )
 
@@ -348,7 +352,7 @@ class TestModules:
         assert found.message.startswith("The pool would get Ubuntu 22.04.")
 
     def test_where_fips_is_forbidden_nobody_asks(self) -> None:
-        assert checks.modules(subject(UBUNTU_20, settings=FORBIDDEN)) is None
+        assert images.modules(subject(UBUNTU_20, settings=FORBIDDEN)) is None
 
 
 class TestTarget:
@@ -422,7 +426,7 @@ def test_a_block_is_told_as_long_as_the_configuration_is_the_one_that_was_refuse
 
 
 def test_retirement_says_the_day() -> None:
-    found = checks.retiring(subject(UBUNTU_20, now=NOW + timedelta(days=200)))
+    found = images.retiring(subject(UBUNTU_20, now=NOW + timedelta(days=200)))
 
     assert found is not None
     assert "AKS removed the node images of Ubuntu 20.04 on 2027-03-17" in found.message

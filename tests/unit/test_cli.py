@@ -198,7 +198,13 @@ class TestPolicyValidate:
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize(
     "arguments",
-    [["posture", "aks-pay"], ["posture", ""], ["evidence", "aks-pay"], ["look", "aks-pay"], ["look", "../../x"]],
+    [
+        ["posture", "aks-pay"],
+        ["posture", ""],
+        ["evidence", "show", "aks-pay"],
+        ["look", "aks-pay"],
+        ["look", "../../x"],
+    ],
 )
 def test_what_is_no_cluster_is_one_clear_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 64
@@ -206,7 +212,7 @@ def test_what_is_no_cluster_is_one_clear_line(arguments: list[str], capsys: pyte
     printed = Printed(capsys)
     assert printed.out == ""
     said = "is neither group/name, as `posture` prints it, nor a cluster's ARM id"
-    assert printed.err == f"fipswarden: {arguments[1]!r} {said}\n"
+    assert printed.err == f"fipswarden: {arguments[-1]!r} {said}\n"
 
 
 @pytest.mark.usefixtures("app")
@@ -248,7 +254,7 @@ class TestGroupAndName:
 
 
 @pytest.mark.usefixtures("unset")
-@pytest.mark.parametrize("arguments", [["posture", "x"], ["look", "x"], ["evidence", "x"]])
+@pytest.mark.parametrize("arguments", [["posture", "x"], ["look", "x"], ["evidence", "show", "x"]])
 def test_what_is_no_cluster_is_said_before_what_is_missing(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -351,7 +357,10 @@ class TestEnds:
         assert (done.returncode, done.stderr) == (141, b"")
 
 
-@pytest.mark.parametrize("arguments", [[], ["polcy"], ["policy"], ["pause"], ["evidence"], ["evidence", ID, "one"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["polcy"], ["policy"], ["pause"], ["evidence"], ["evidence", "show"], ["evidence", "show", ID, "one"]],
+)
 def test_wrong_arguments_say_what_is_possible(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -540,7 +549,7 @@ class TestPosture:
 
 
 class TestEvidence:
-    """`fipswarden evidence CLUSTER [SEQ]`."""
+    """`fipswarden evidence show CLUSTER [SEQ]`."""
 
     @pytest.fixture(autouse=True)
     def records(self, app: App) -> None:
@@ -551,7 +560,7 @@ class TestEvidence:
             app.evidence.create(cluster_id(), record)
 
     def test_the_records_are_listed_in_order(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["evidence", ID]) == 0
+        assert main(["evidence", "show", ID]) == 0
         assert Printed(capsys).out.splitlines() == [
             "seq  at (UTC)             kind         node pool  what",
             "1    2026-11-23T09:30:04  observation             non_compliant",
@@ -559,17 +568,17 @@ class TestEvidence:
         ]
 
     def test_one_record_is_shown_whole(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["evidence", ID, "2"]) == 0
+        assert main(["evidence", "show", ID, "2"]) == 0
         assert json.loads(Printed(capsys).out)["outcome"] == "accepted"
 
     @pytest.mark.parametrize("seq", ["3", "0", "-1"])
     def test_a_record_that_is_not_there_is_said_not_to_be(self, seq: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["evidence", ID, seq]) == 64
-        said = f"there is no record {seq} of rg-pay/aks-pay: `fipswarden evidence` lists them"
+        assert main(["evidence", "show", ID, seq]) == 64
+        said = f"there is no record {seq} of rg-pay/aks-pay: `fipswarden evidence show` lists them"
         assert Printed(capsys).err == f"fipswarden: {said}\n"
 
     def test_of_a_cluster_without_records_it_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["evidence", cluster_id("aks-typo").arm_id]) == 2
+        assert main(["evidence", "show", cluster_id("aks-typo").arm_id]) == 2
         assert Printed(capsys).out == "there is no evidence of rg-pay/aks-typo: it has not been looked at\n"
 
 

@@ -1,4 +1,4 @@
-"""`fipswarden evidence`: a chain that is not whole, or was changed, is never listed as if it were."""
+"""`fipswarden evidence show`: a chain that is not whole, or was changed, is never listed as if it were."""
 
 import json
 from datetime import timedelta
@@ -56,7 +56,7 @@ ALL = [str(number) for number in range(1, 13)]
 
 
 def test_a_whole_chain_is_listed_without_a_word(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evidence", ID]) == 0
+    assert main(["evidence", "show", ID]) == 0
     assert listed(capsys) == (ALL, [])
 
 
@@ -65,14 +65,14 @@ def test_a_missing_record_is_named_and_the_others_are_listed(
 ) -> None:
     del storage.evidence.blobs[KEY, 3]
 
-    assert main(["evidence", ID]) == 1
+    assert main(["evidence", "show", ID]) == 1
     assert listed(capsys) == ([one for one in ALL if one != "3"], ["record 3 is missing"])
 
 
 def test_a_missing_end_is_known_from_the_posture_row(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     del storage.evidence.blobs[KEY, 11], storage.evidence.blobs[KEY, 12]
 
-    assert main(["evidence", ID]) == 1
+    assert main(["evidence", "show", ID]) == 1
     assert listed(capsys) == (ALL[:10], ["record 11 is missing", "record 12 is missing"])
 
 
@@ -81,7 +81,7 @@ def test_records_beyond_the_head_that_the_row_remembers_are_listed(
 ) -> None:
     storage.add({"outcome": "n13"})
 
-    assert main(["evidence", ID]) == 0
+    assert main(["evidence", "show", ID]) == 0
     assert listed(capsys) == ([*ALL, "13"], [])
 
 
@@ -91,7 +91,7 @@ def test_a_record_that_cannot_be_read_is_named(
 ) -> None:
     storage.evidence.blobs[KEY, 1] = garbage
 
-    assert main(["evidence", ID]) == 1
+    assert main(["evidence", "show", ID]) == 1
     numbers, said = listed(capsys)
     assert numbers == ALL[1:]
     assert len(said) == 1
@@ -101,7 +101,7 @@ def test_a_record_that_cannot_be_read_is_named(
 def test_a_changed_record_is_named(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     storage.change(5, outcome="better")
 
-    assert main(["evidence", ID]) == 1
+    assert main(["evidence", "show", ID]) == 1
     said = "record 5 or 6 was changed: 6 names another hash than 5 has"
     assert listed(capsys) == (ALL, [said])
 
@@ -109,7 +109,7 @@ def test_a_changed_record_is_named(storage: Storage, capsys: pytest.CaptureFixtu
 def test_a_changed_last_record_is_named(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     storage.change(12, outcome="better")
 
-    assert main(["evidence", ID]) == 1
+    assert main(["evidence", "show", ID]) == 1
     said = "record 12 was changed: its hash is not the one that the posture row remembers"
     assert listed(capsys) == (ALL, [said])
 
@@ -119,21 +119,21 @@ def test_a_first_record_that_names_another_before_it_was_changed(
 ) -> None:
     storage.change(1, previous="1" * 64)
 
-    assert main(["evidence", ID]) == 1
+    assert main(["evidence", "show", ID]) == 1
     assert listed(capsys)[1][0] == "record 1 was changed: it is the first and names a record before it"
 
 
 def test_a_record_in_the_place_of_another_is_named(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     storage.evidence.blobs[KEY, 2] = storage.evidence.blobs[KEY, 4]
 
-    assert main(["evidence", ID]) == 1
+    assert main(["evidence", "show", ID]) == 1
     assert listed(capsys)[1][0] == "record 2 was changed: it says that it is another record, or another cluster's"
 
 
 def test_one_record_that_cannot_be_read_is_said_so(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     storage.evidence.blobs[KEY, 1] = b"garbage"
 
-    assert main(["evidence", ID, "1"]) == 1
+    assert main(["evidence", "show", ID, "1"]) == 1
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("record 1 can't be read: ")
@@ -154,6 +154,15 @@ def test_one_record_that_cannot_be_read_is_said_so(storage: Storage, capsys: pyt
             {"asks": "abort", "by": "ana", "stage": "answered", "outcome": "accepted"},
             "abort, asked by ana: accepted",
         ),
+        ({"action": "enable_fips", "method": "update", "target": "apps"}, "enable_fips"),
+        ({"action": "replace", "method": "create", "target": "appsf"}, "replace: create appsf"),
+        ({"action": "replace", "method": "delete", "target": "apps"}, "replace: delete apps"),
+        ({"replacement": "0", "twin": "appsf", "stage": "drains", "evict": ["pay/web-0"]}, "drains, twin appsf"),
+        (
+            {"replacement": "0", "twin": "appsf", "stage": "drained", "cordoned": [], "evicted": ["pay/web-0"]},
+            "cordoned 0 nodes, evicted 1 pod",
+        ),
+        ({"replacement": 7}, ""),
         ({"posture": "odd"}, ""),
     ],
 )
@@ -162,6 +171,6 @@ def test_what_a_proof_saw_stands_in_the_list(
 ) -> None:
     storage.add(body, RecordKind.PROOF)
 
-    main(["evidence", ID])
+    main(["evidence", "show", ID])
     header, *_, last = capsys.readouterr().out.splitlines()
     assert last[header.index("what") :] == what

@@ -84,3 +84,15 @@ def test_a_mail_server_is_a_name_or_an_address(host: str) -> None:
 
     assert mail is not None
     assert mail.host == host
+
+
+def test_a_manifest_key_elsewhere_is_a_fault_that_does_not_repeat_it() -> None:
+    said = fault(FIPSWARDEN_MANIFEST_KEY="https://s3cr3t.example/keys/manifests")
+
+    assert said == (
+        "FIPSWARDEN_MANIFEST_KEY: its host is not a vault of AzureCloud: those are called <name>.vault.azure.net"
+    )
+
+
+def test_without_a_manifest_key_manifests_are_not_signed() -> None:
+    assert read_settings(LOCAL).manifest_key == ""

@@ -9,8 +9,9 @@ import pytest
 
 from functions import daily as module
 from local.clock import ManualClock
-from local.memory import MemoryAlerts, MemoryTable
+from local.memory import MemoryAlerts, MemoryEvidence, MemorySnapshots, MemoryTable
 from shared import bootstrap
+from shared.anchor import AnchorPorts
 from shared.budget import change
 from shared.domain.budget import Counts
 from shared.domain.model import Alert, Unreadable
@@ -52,6 +53,12 @@ def told(monkeypatch: pytest.MonkeyPatch) -> MemoryAlerts:
     tables = {name: MemoryTable(clock) for name in ("posture", "rollout")}
     monkeypatch.setattr(bootstrap, "table", tables.__getitem__)
     monkeypatch.setattr(bootstrap, "alert_queue", lambda: alerts)
+    evidence, files = MemoryEvidence(), MemorySnapshots()
+
+    def ports() -> AnchorPorts:
+        return AnchorPorts(tables["posture"], tables["rollout"], evidence, files, None, bootstrap.watches)
+
+    monkeypatch.setattr(bootstrap, "anchor_ports", ports)
     return alerts
 
 
@@ -96,8 +103,28 @@ def test_it_counts_what_is_the_apps_to_look_after(monkeypatch: pytest.MonkeyPatc
 
     alert = run(monkeypatch, fleet, away=False)
 
-    assert (alert.severity, alert.text) == ("good", "1 cluster in scope: 1 compliant.")
+    said = alert.text.splitlines()
+    assert (alert.severity, said[0]) == ("good", "1 cluster in scope: 1 compliant.")
+    assert said[1] == "Node pools with nothing to be done: today 1 of 1."
+    assert said[2].startswith("Manifest 1 of ")
+    assert alert.anchor is not None
 
 
 def test_without_a_resync_it_says_that_nobody_has_counted(monkeypatch: pytest.MonkeyPatch, told: MemoryAlerts) -> None:
     assert "There has been no resync" in run(monkeypatch, told, away=False).text
+
+
+def test_it_comes_though_the_evidence_cannot_be_anchored(monkeypatch: pytest.MonkeyPatch, fleet: MemoryAlerts) -> None:
+    def away() -> AnchorPorts:
+        raise OSError("secret://vault")
+
+    monkeypatch.setattr(Fleet, "unreadable", lambda *_: None)
+    monkeypatch.setattr(bootstrap, "anchor_ports", away)
+    monkeypatch.setattr(bootstrap, "resync_ports", lambda: SimpleNamespace(fleet=Fleet(away=False)))
+    function: Any = module.daily
+    function.build().get_user_function()(SimpleNamespace(past_due=False))
+
+    (alert,) = fleet.sent
+    assert alert.severity == "warning"
+    assert "The day's evidence manifest was not written: OSError; the log has more." in alert.text
+    assert "secret" not in alert.text

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = (
-    *("azure.mgmt", "azure.identity", "azure.storage", "azure.data", "azure.core", "azure.eventgrid"),
+    *("azure.mgmt", "azure.identity", "azure.storage", "azure.data", "azure.core", "azure.eventgrid", "azure.keyvault"),
     *("kubernetes", "msal", "requests", "aiohttp"),
 )
 

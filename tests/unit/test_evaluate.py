@@ -103,7 +103,7 @@ ROWS = {
     "the provisioning state is missing": Row(UNKNOWN, "OperationInProgress", "settled", {"provisioningState": ...}),
     "the reimage failed": Row(UNKNOWN, "ProvisioningFailed", "settled", {"provisioningState": "Failed"}),
     "the reimage was canceled": Row(UNKNOWN, "ProvisioningCanceled", "settled", {"provisioningState": "Canceled"}),
-    "the image is missing": Row(UNKNOWN, "ImageMissing", "image", {"nodeImageVersion": ...}),
+    "the image is missing": Row(UNKNOWN, "FieldUnreadable", "legible", {"nodeImageVersion": ...}),
     "the image is no FIPS image": Row(
         NON_COMPLIANT, "ImageNotFips", "image", {"nodeImageVersion": PLAIN_IMAGE}, proof(node_image=PLAIN_IMAGE)
     ),

@@ -222,7 +222,7 @@ class TestOverlaps:
         assert self.overlap({"expires": "2026-06-30"}, {"created": "2026-01-31", "expires": "2026-02-20"}, month)
 
     def test_need_a_reason_that_both_cover(self) -> None:
-        assert self.overlap({"covers": ["FipsDisabled", "NoNodes"]}, {"covers": ["NoNodes", "ImageMissing"]})
+        assert self.overlap({"covers": ["FipsDisabled", "NoNodes"]}, {"covers": ["NoNodes", "ImageUnknown"]})
         assert self.overlap({"covers": ["FipsDisabled"]}, {})
         assert not self.overlap({"covers": ["FipsDisabled"]}, {"covers": ["NoNodes"]})
 

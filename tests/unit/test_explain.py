@@ -255,12 +255,17 @@ class TestAsked:
     def test_a_ring_says_what_comes_before_it(self) -> None:
         test, prod = Ring("test", soak=timedelta(days=7)), Ring("prod", canary=False)
         last = Ring("last", after="prod")
-        policy = book(rings=(test, prod, last)).policy
+        rings = tuple(
+            replace(ring, match=Match(pools=(name,)))
+            for ring, name in zip((test, prod, last), ("a", "b", "c"), strict=True)
+        )
+        read = cluster(disabled("a"), disabled("b"), disabled("c"), disabled("d"))
 
-        assert [ring_asked(policy, ring) for ring in policy.rings] == [
+        assert [ring_asked(book(rings=rings).policy, read, pool) for pool in read.pools] == [
             ("opens first", "its first pool is a canary"),
             ("opens when `test` is done and has been for 7d",),
             ("opens when `prod` is done", "its first pool is a canary"),
+            (),
         ]
 
 

@@ -166,6 +166,16 @@ def test_nor_of_one_that_the_app_could_not_read(app: App, capsys: Capture) -> No
     )
 
 
+def test_a_ring_that_cannot_be_told_is_not_named_as_the_pools(app: App, capsys: Capture) -> None:
+    app.used(POLICY + "    match: { pool_tags: { stage: early } }\n  - name: late\n")
+    app.answer = cluster(disabled(tags={"stage": 7}))
+
+    main(["explain", ID, "apps"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "  ring      not known: ring `early` asks for what can't be read of it (its tags {'stage': 7})" in lines
+
+
 def test_a_pool_that_is_due_is_explained_by_what_the_app_used_last(app: App, capsys: Capture) -> None:
     app.used()
 
@@ -188,7 +198,7 @@ def test_a_pool_that_is_due_is_explained_by_what_the_app_used_last(app: App, cap
 
 def test_what_it_waits_for_is_told_with_what_ends_it(app: App, capsys: Capture) -> None:
     app.used()
-    pause(app.tables["rollout"], "ana: incident 7")
+    pause(app.tables["rollout"], "ana", "incident 7", NOW)
 
     assert main(["explain", ID, "APPS"]) == 1
 

@@ -11,26 +11,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.afterwards import switched
-from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place
+from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place, RingCount
 from shared.domain.fates import Fate, PoolFate
 from shared.domain.forecast import Forecast, forecast
 from shared.domain.lanes import Candidate, Lane
 from shared.domain.limits import Limit
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.matching import Match
-from shared.domain.model import ActionKind, Cluster, Memory, Mode, Operation, Pool, PoolMemory, Strays, Unreadable
+from shared.domain.model import (
+    ActionKind,
+    Cluster,
+    Memory,
+    Mode,
+    Operation,
+    Pool,
+    PoolMemory,
+    Replacement,
+    Strays,
+    Unreadable,
+)
 from shared.domain.observe import read_cluster
 from shared.domain.openings import Open
 from shared.domain.pace import ASSUMED, Pace, pace_of
 from shared.domain.plan import plan
-from shared.domain.policy import Breaker, Disruption, Ring
+from shared.domain.policy import UNTOLD, Breaker, Disruption, Ring, Rule
 from shared.domain.rehearsal import Rehearsal
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import NewPools, Notice, Skip
+from shared.domain.settings import Fips, NewPools, Notice, Settings, Skip, Strategy
 from shared.domain.stage import Actor, Known, Remediation, Start
 from shared.domain.steps import approval_fingerprint, due
 from shared.domain.support import FipsSupport, matrix, release_of
 from shared.domain.windows import Blackout, Weekday, Window, opening
+from shared.domain.wording import count
 from tests.builders import (
     ENFORCING,
     NOW,
@@ -187,6 +199,25 @@ class TestTime:
         assert found.remediations == ()
         assert found.fleet.finished == NOW + timedelta(minutes=8)
 
+    def test_a_replacement_that_is_under_way_ends_and_keeps_its_place(self) -> None:
+        under_way = Memory(replacement=Replacement("0" * 32, "apps", "appsf", NOW, NOW))
+        running = known(disabled(osSKU="Flatcar"), profile("appsf"), memory=under_way, name="aks-a")
+        place = Place("0" * 32, "apps", SUBSCRIPTION, "", 3, NOW)
+
+        found = foretold(running, *bad(1), budget=Budget({running.cluster.id.key: place}))
+
+        (made,) = found.remediations
+        assert made.began == NOW + HOUR / 2
+        assert found.fleet.finished == made.ends
+
+    def test_a_pool_that_is_to_be_replaced_is_counted_like_any_other(self) -> None:
+        rules = book(strategy=Strategy.REPLACE)
+        found = foretold(known(disabled(osSKU="Flatcar")), rules=rules)
+
+        (made,) = found.remediations
+        assert made.kind is ActionKind.REPLACE
+        assert found.fleet.finished == made.ends
+
     def test_a_cluster_whose_place_nothing_explains_waits_until_it_is_given_back(self) -> None:
         (one,) = bad(1)
         place = Place("intent-1", "apps", SUBSCRIPTION, "", 3, NOW)
@@ -318,6 +349,87 @@ class TestRings:
         assert (only(found).fate, only(found).reason) == (Fate.NEVER, "RingClosed")
         assert found.fleet.finished is None
         assert any("1 part of the fleet can't be read" in line for line in found.assumptions)
+
+    def test_so_does_a_cluster_that_shows_no_node_pool(self) -> None:
+        fleet = (known(profile(), name="aks-d", tags={"env": "dev"}), known(disabled(), name="aks-p"))
+
+        found = foretold(*fleet, known(agentPoolProfiles=[]), rules=book(rings=(DEV, PROD)))
+
+        assert (only(found).fate, only(found).reason) == (Fate.NEVER, "RingClosed")
+        assert "0 of its 1 pools are not proven. 1 cluster or subscription" in only(found).message
+        assert any("1 part of the fleet can't be read" in line for line in found.assumptions)
+
+    def test_but_not_one_whose_nodes_outside_every_pool_are_proven(self) -> None:
+        asked = replace(memory(), strays=Strays(NOW, 2, 0, ("n1", "n2")))
+        auto = known(agentPoolProfiles=[], nodeProvisioningProfile={"mode": "Auto"}, memory=asked)
+
+        found = foretold(auto, known(disabled(), name="aks-p"), rules=book(rings=(DEV, PROD)))
+
+        assert found.fleet.finished
+
+    @pytest.mark.parametrize(("blind", "hidden", "parts"), [(2, 0, 3), (0, 1, 1), (1, 2, 2), (0, 5, 5)])
+    def test_what_the_app_could_not_judge_either_is_counted_once(self, blind: int, hidden: int, parts: int) -> None:
+        fleet = (known(disabled(), name="aks-p"), known(agentPoolProfiles=[]))
+
+        found = foretold(*fleet, rules=book(rings=(DEV, PROD)), blind=blind, hidden=hidden)
+
+        assert any(line.startswith(f"{count(parts, 'part')} of the fleet can't be read") for line in found.assumptions)
+
+    @pytest.mark.parametrize("mended", [False, True])
+    def test_a_pool_whose_ring_can_not_be_told_keeps_every_later_ring_closed_and_has_a_row(
+        self, *, mended: bool
+    ) -> None:
+        lost = known(disabled("lost", tags={"stage": "dev" if mended else 7}), name="aks-x")
+        rings = (Ring("dev", Match(pool_tags={"stage": "dev"})), PROD)
+
+        found = foretold(lost, known(disabled(), name="aks-p"), rules=book(rings=rings))
+
+        if mended:
+            assert [(ring.ring, ring.pools) for ring in found.rings] == [("dev", 1), ("prod", 1)]
+            assert found.fleet.finished
+            return
+        assert [(ring.ring, ring.pools, ring.never) for ring in found.rings] == [
+            ("dev", 0, 0),
+            ("prod", 1, 1),
+            (UNTOLD, 1, 1),
+        ]
+        reasons = {pool.pool: (pool.fate, pool.reason, pool.ring) for pool in found.pools}
+        assert reasons == {"apps": (Fate.NEVER, "RingClosed", "prod"), "lost": (Fate.NEVER, "FieldUnreadable", UNTOLD)}
+
+    def test_one_that_is_never_done_is_named_as_what_comes_first_even_if_time_goes_on(self) -> None:
+        """Where something is still to happen, what waits behind such a pool comes never, and not later."""
+        lost = known(disabled("lost", tags={"stage": 7}), name="aks-x")
+        ends = exemption(match=Match(clusters=("aks-x",)), covers=("Nothing",), expires=NOW + 60 * DAY)
+        rings = (Ring("dev", Match(pool_tags={"stage": "dev"})), PROD)
+
+        found = foretold(lost, *bad(1), rules=book(rings=rings, exemptions=(ends,)))
+
+        waiting = next(pool for pool in found.pools if pool.ring == "prod")
+        assert (waiting.fate, waiting.reason) == (Fate.NEVER, "RingClosed")
+        assert waiting.message == "Ring dev comes first, and 1 in it or perhaps in it is not done by itself."
+
+    def test_where_nothing_is_left_to_do_for_it_no_ring_is_closed(self) -> None:
+        lost = known(disabled("lost", tags={"stage": 7}), name="aks-x")
+        quiet = Rule("quiet", Match(clusters=("aks-x",)), Settings(Fips.ANY, Mode.AUDIT))
+        rings = (Ring("dev", Match(pool_tags={"stage": "dev"})), PROD)
+
+        found = foretold(lost, *bad(1), rules=book(rings=rings, rules=(quiet,)))
+
+        assert found.fleet.finished
+        assert [(ring.ring, ring.done_now) for ring in found.rings] == [("dev", 0), ("prod", 0), (UNTOLD, 1)]
+
+    def test_nor_does_the_soak_begin_anew_once_nothing_is(self) -> None:
+        """As in the resync: what nobody judged closes a ring for a while, and leaves its soak alone."""
+        lost = known(disabled("lost", tags={"stage": 7}), name="aks-x")
+        excused = exemption(match=Match(clusters=("aks-x",)), covers=("FieldUnreadable", "FipsDisabled"))
+        excused = replace(excused, created=NOW + HOUR / 2)
+        dev = Ring("dev", Match(pool_tags={"stage": "dev"}), soak=5 * DAY)
+        rules = book(rings=(dev, PROD), exemptions=(excused,))
+        clean = RingCount(0, 0, NOW - 4 * DAY, stage=rules.policy.stage(dev))
+
+        found = foretold(lost, *bad(1), rules=rules, budget=Budget(counts=Counts(NOW, 2, rings={"dev": clean})))
+
+        assert [made.began for made in found.remediations] == [NOW + DAY]
 
     def test_pools_in_no_ring_stand_at_the_end(self) -> None:
         found = foretold(*bad(1), rules=book(rings=(DEV,)))

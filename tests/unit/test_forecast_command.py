@@ -1,6 +1,7 @@
 """`fipswarden forecast`: which fleet and which rules are played, what is printed, drawn and returned."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -26,7 +27,7 @@ from shared.errors import ConfigError, TransientError
 from shared.ports import Put
 from shared.postures import StoredPosture, commit
 from shared.rollout import RolloutRow
-from shared.rulebooks import Rulebooks
+from shared.rulebooks import Rulebooks, last_used
 from tests.builders import NOW, arm_cluster, cluster_id, disabled, judged, memory, profile, proof
 
 ENFORCE = "version: 1\nmode: enforce\n"
@@ -314,7 +315,7 @@ class TestSaved:
     def test_of_one_that_comes_twice_an_entry_that_shows_no_pool_is_unread(
         self, body: Any, order: int, write: Write, capsys: Capture
     ) -> None:
-        both = [{"id": cluster_id().arm_id, **body}, arm_cluster(profile())][::order]
+        both = [{"id": cluster_id().arm_id, "location": "westeurope", **body}, arm_cluster(profile())][::order]
 
         found = as_json(capsys, "--policy", write(LABELS), "--from", write(both, "fleet.json"))
 
@@ -480,12 +481,50 @@ class TestWithTheApp:
         self, app: App, write: Write, capsys: Capture
     ) -> None:
         app.used(ENFORCE + "rings: [{ name: dev, match: { tags: { env: dev } } }, { name: rest }]\n")
-        counts = Counts(NOW, 3, rings={"dev": RingCount(1, 1, unseen=1)})
-        change(app.tables["rollout"], lambda _: Budget(counts=counts))
+        self.counted(app, unseen=1)
 
         found = as_json(capsys, "--from", write(FLEET, "fleet.json"))
 
         assert [blocker["reason"] for blocker in found["blockers"]] == ["RingClosed"]
+
+    def counted(self, app: App, unseen: int, untold: int = 0, text: str = "") -> None:
+        """The resync has counted the first ring by the text that the app used last, or another one."""
+        used = text or last_used(app.tables["rollout"]).policy.hash
+        counts = Counts(NOW, 3, rings={"dev": RingCount(1, unseen, unseen=unseen, untold=untold)}, policy=used)
+        change(app.tables["rollout"], lambda _: Budget(counts=counts))
+
+    def test_of_rings_of_another_policy_that_says_nothing(self, app: App, write: Write, capsys: Capture) -> None:
+        app.used(ENFORCE + "rings: [{ name: dev, match: { tags: { env: dev } } }, { name: rest }]\n")
+        self.counted(app, unseen=1, text="another text")
+
+        found = as_json(capsys, "--from", write(FLEET, "fleet.json"))
+
+        assert found["fleet"]["finished"]
+
+    def test_a_pool_whose_ring_it_could_not_tell_is_judged_here_and_counted_once(
+        self, app: App, write: Write, capsys: Capture
+    ) -> None:
+        app.used(ENFORCE + "rings: [{ name: dev, match: { pool_tags: { env: dev } } }, { name: rest }]\n")
+        self.counted(app, unseen=1, untold=1)
+        lost = [arm_cluster(disabled("apps"), profile("lost", tags={"env": 7}))]
+
+        mended = as_json(capsys, "--from", write(FLEET, "fleet.json"))
+        found = as_json(capsys, "--from", write(lost, "lost.json"))
+
+        assert mended["fleet"]["finished"]
+        assert not any("the app could not judge" in line for line in found["assumptions"])
+        (closed,) = [each for each in found["blockers"] if each["reason"] == "RingClosed"]
+        assert "1 pool whose ring can't be told is not proven either" in closed["message"]
+
+    def test_the_table_has_a_row_for_pools_whose_ring_is_not_known(
+        self, app: App, write: Write, capsys: Capture
+    ) -> None:
+        app.used(ENFORCE + "rings: [{ name: dev, match: { pool_tags: { env: dev } } }, { name: rest }]\n")
+        lost = [arm_cluster(profile("lost", tags={"env": 7}))]
+
+        main(["forecast", *UNTIL, "--from", write(lost, "lost.json")])
+
+        assert re.search(r"(?m)^  \(ring not known\) +1 ", capsys.readouterr().out)
 
     def test_a_cluster_that_it_has_not_looked_at_yet_and_that_can_be_read_does_not(
         self, app: App, write: Write, capsys: Capture

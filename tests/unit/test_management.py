@@ -136,12 +136,12 @@ class Pages(Arm):
         super().__init__(CLOUDS["AzureCloud"], nobody)
         self.pages = pages
 
-    def get_json(self, subscription: str, url: str) -> Mapping[str, Any]:
+    def get_json(self, subscription: str, url: str, *given: Any) -> Mapping[str, Any]:
         """Answer."""
         if url in self.pages:
             found: Mapping[str, Any] = self.pages[url]
             return found
-        return super().get_json(subscription, url)
+        return super().get_json(subscription, url, *given)
 
 
 FIRST = "/providers/Microsoft.Management/managementGroups/corp/descendants?api-version=2020-05-01"

@@ -139,7 +139,7 @@ class TestUndecided:
 
     def undecided(self, match: Match, version: str) -> bool:
         read = cluster(profile("apps", currentOrchestratorVersion=version, orchestratorVersion=version))
-        return match.undecided(read, read.pools[0])
+        return bool(match.undecided(read, read.pools[0]))
 
     @pytest.mark.parametrize("version", ["", "latest"])
     def test_a_version_that_cannot_be_read_leaves_it_open(self, version: str) -> None:

@@ -7,14 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.demands import NO_DEMAND, Demand
 from shared.domain.observe_workloads import (
+    TEMPLATES,
     Kind,
     Surroundings,
+    known_classes,
     read_agent,
     read_budget,
     read_claim,
     read_class,
     read_pod,
+    read_template,
     read_volume,
 )
 from shared.domain.workloads import PodUse
@@ -28,6 +32,7 @@ from tests.unit.kubernetes_objects import (
     pod,
     requiring,
     storage_class,
+    template,
     volume,
     with_claim,
     with_volume,
@@ -75,20 +80,22 @@ def test_a_volume_is_told_by_its_source(source: dict[str, Any], kind: Kind | Non
 
 
 @pytest.mark.parametrize(
-    ("made", "names"),
+    ("made", "names", "kind"),
     [
-        (storage_class("azurefile", "file.csi.azure.com", skuName="Standard_LRS"), ("azurefile",)),
-        (storage_class("azurefile", "kubernetes.io/azure-file"), ("azurefile",)),
-        (storage_class("files", "smb.csi.k8s.io", default=True), ("files", "")),
-        (storage_class("files-nfs", "file.csi.azure.com", protocol="nfs"), None),
-        (storage_class("files-nfs", "file.csi.azure.com", FsType="nfs"), None),
-        (storage_class("managed-csi", "disk.csi.azure.com", default=True), None),
-        (storage_class("anf", "csi.trident.netapp.io", nasType="smb"), ("anf",)),
-        (storage_class("anf", "csi.trident.netapp.io", nasType="nfs"), None),
+        (storage_class("azurefile", "file.csi.azure.com", skuName="Standard_LRS"), ("azurefile",), SMB),
+        (storage_class("azurefile", "kubernetes.io/azure-file"), ("azurefile",), SMB),
+        (storage_class("files", "smb.csi.k8s.io", default=True), ("files", ""), SMB),
+        (storage_class("files-nfs", "file.csi.azure.com", protocol="nfs"), ("files-nfs",), None),
+        (storage_class("files-nfs", "file.csi.azure.com", FsType="nfs"), ("files-nfs",), None),
+        (storage_class("managed-csi", "disk.csi.azure.com", default=True), ("managed-csi", ""), None),
+        (storage_class("anf", "csi.trident.netapp.io", nasType="smb"), ("anf",), SMB),
+        (storage_class("anf", "csi.trident.netapp.io", nasType="nfs"), ("anf",), None),
     ],
 )
-def test_a_storage_class_is_told_by_what_it_makes(made: dict[str, Any], names: tuple[str, ...] | None) -> None:
-    assert read_class(made) == ((names, SMB) if names else None)
+def test_a_storage_class_is_told_by_what_it_makes(
+    made: dict[str, Any], names: tuple[str, ...], kind: Kind | None
+) -> None:
+    assert read_class(made) == (names, kind)
 
 
 def test_the_class_of_netapp_s_driver_tells_by_its_documented_parameter() -> None:
@@ -118,17 +125,28 @@ def test_a_claim_s_older_annotation_comes_before_its_class(older: str) -> None:
 
 @pytest.mark.parametrize(("name", "kind"), [("azurefile", SMB), ("managed-csi", None)])
 def test_a_claim_whose_volume_came_later_than_the_list_is_what_its_class_makes(name: str, kind: Kind | None) -> None:
-    found = read_claim(claim("share", volumeName="new", storageClassName=name), {}, {"azurefile": SMB})
+    found = read_claim(
+        claim("share", volumeName="new", storageClassName=name), {}, {"azurefile": SMB, "managed-csi": None}
+    )
 
     assert found == ((("pay", "share"), kind) if kind else None)
 
 
-def test_a_claim_of_which_nothing_tells_what_it_is_can_not_be_read_unless_its_volume_is_lost() -> None:
-    made = claim("share", volumeName="new", storageClassName="")
+@pytest.mark.parametrize("name", ["", "manual"])
+def test_a_claim_of_which_nothing_tells_what_it_is_can_not_be_read_unless_its_volume_is_lost(name: str) -> None:
+    """A class that is not there makes nothing: the volume was made by hand, and may be a share."""
+    made = claim("share", volumeName="new", storageClassName=name)
+    classes = {"managed-csi": None, "": None}
 
     with pytest.raises(ValueError, match="pay/share is bound to new"):
-        read_claim(made, {}, {})
-    assert read_claim({**made, "status": {"phase": "Lost"}}, {}, {}) is None
+        read_claim(made, {}, classes)
+    assert read_claim({**made, "status": {"phase": "Lost"}}, {}, classes) is None
+
+
+def test_of_two_default_classes_the_one_that_makes_shares_counts() -> None:
+    classes = known_classes([(("files", ""), SMB), (("disks", ""), None)])
+
+    assert classes == {"files": SMB, "disks": None, "": SMB}
 
 
 @pytest.mark.parametrize(
@@ -337,17 +355,62 @@ def test_no_budget_is_asked_for_a_pod_that_does_not_run_or_that_a_drain_leaves_a
 def test_a_pod_names_the_pools_in_which_it_may_run(spec: dict[str, Any], pools: tuple[str, ...]) -> None:
     found = read_pod(pod(**spec), NONE)
 
-    assert (found.pools if found else ()) == pools
+    assert (found.demand.pools if found else ()) == pools
 
 
 def test_a_pod_that_harms_nothing_leaves_nothing_behind() -> None:
-    assert read_pod(pod(volumes=with_volume(configMap={"name": "c"}), nodeSelector={"disk": "ssd"}), SHARE) is None
+    volumes, selector = with_volume(configMap={"name": "c"}), {"kubernetes.io/os": "linux"}
+    assert read_pod(pod(volumes=volumes, nodeSelector=selector), SHARE) is None
 
 
 def test_of_a_pod_without_a_node_is_kept_where_it_may_go_and_what_it_would_mount() -> None:
     found = read_pod(pod(node="", nodeSelector={"disk": "ssd"}, volumes=with_claim("share")), SHARE)
 
-    assert found == PodUse(LEDGER, "", smb=True, selector=(("disk", "ssd"),))
+    assert found == PodUse(LEDGER, "", smb=True, demand=Demand((("disk", "ssd"),)))
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in TEMPLATES])
+def test_what_makes_pods_is_read_as_one_of_them(kind: str) -> None:
+    found = read_template(template(kind, nodeSelector={"disk": "ssd"}), kind, NONE)
+
+    assert found == PodUse(f"pay/{kind}/ledger", "", demand=Demand((("disk", "ssd"),)))
+    assert read_template(template(kind, nodeSelector={"kubernetes.io/os": "linux"}), kind, NONE) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "replicas", "tells"),
+    [("CronJob", 0, True), ("Deployment", 0, True), ("Deployment", 2, False), ("StatefulSet", 0, True)],
+)
+def test_of_pods_that_are_there_the_pods_tell_what_they_mount(kind: str, replicas: int, *, tells: bool) -> None:
+    found = read_template(template(kind, replicas=replicas, volumes=with_claim("share")), kind, SHARE)
+
+    assert found == (PodUse(f"pay/{kind}/ledger", "", smb=True, demand=NO_DEMAND) if tells else None)
+
+
+def test_a_stateful_set_without_pods_would_mount_what_its_claims_ask_for() -> None:
+    made = template("StatefulSet")
+    made["spec"]["volumeClaimTemplates"] = [{"spec": {"storageClassName": "azurefile"}}]
+
+    found = read_template(made, "StatefulSet", SHARE)
+
+    assert found
+    assert found.smb
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("ReplicaSet", {"metadata": {"ownerReferences": [{"kind": "Deployment", "name": "x", "controller": True}]}}),
+        ("Job", {"status": {"completionTime": "2026-11-23T08:00:00Z"}}),
+        ("DaemonSet", {"metadata": {"namespace": "kube-system"}}),
+        ("Deployment", {"metadata": {"namespace": "fipswarden-proof"}}),
+    ],
+)
+def test_what_makes_no_pods_of_its_own_or_follows_the_nodes_ties_nothing(kind: str, change: dict[str, Any]) -> None:
+    made = template(kind, nodeSelector={"agentpool": "apps"})
+    assert read_template(made, kind, NONE)
+
+    assert read_template({**made, **{key: {**made[key], **more} for key, more in change.items()}}, kind, NONE) is None
 
 
 @given(st.sampled_from([partial(read_volume, classes={}), read_class, read_budget, read_agent]), json_values)
@@ -365,7 +428,17 @@ def test_whatever_stands_in_a_pod_is_read(spec: Any, metadata: Any) -> None:
     assert read_pod(item, SHARE) is None or isinstance(read_pod(item, SHARE), PodUse)
 
 
-@pytest.mark.parametrize("read", [partial(read_volume, classes={}), read_budget, read_agent])
+@given(json_values, json_values, st.sampled_from(["In", "NotIn", "Exists", "DoesNotExist", "Gt"]))
+def test_whatever_a_budget_selects_by_is_read(key: Any, values: Any, operator: str) -> None:
+    expression = {"key": key, "values": values, "operator": operator}
+    made = read_budget(budget("b", {"matchExpressions": [expression]}, allowed=0))
+
+    assert made
+    found = read_pod(pod(), Surroundings(budgets=(made,)))
+    assert found is None or found.budgets == ("pay/PodDisruptionBudget/b",)
+
+
+@pytest.mark.parametrize("read", [partial(read_volume, classes={}), read_class, read_budget, read_agent])
 def test_an_object_without_a_name_is_refused(read: Any) -> None:
     with pytest.raises(ValueError, match="no name"):
         read({"metadata": {}, "spec": {"azureFile": {}}})

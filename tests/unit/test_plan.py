@@ -13,11 +13,11 @@ from shared.domain.budget import Budget, Place
 from shared.domain.capability import incapable
 from shared.domain.evaluate import evaluate
 from shared.domain.limits import Limit
-from shared.domain.model import ActionKind, Cluster, Mode, Plan, PoolMemory
+from shared.domain.model import READ_ONLY, ActionKind, Cluster, Mode, Plan, PoolMemory
 from shared.domain.plan import plan
 from shared.domain.policy import Disruption
 from shared.domain.situation import Situation
-from shared.domain.steps import READ_ONLY, put_body
+from shared.domain.steps import put_body
 from tests.builders import (
     NOW,
     OUT_OF_SCOPE,

@@ -244,6 +244,27 @@ def test_tags_are_looked_at_with_their_names() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("parts", "lost"),
+    [
+        ({"locations": ["usgov*"]}, cluster(location=None)),
+        ({"tags": {"tier": "gold"}}, cluster(tags={"tier": 7})),
+        ({"pool_tags": {"tier": "gold"}}, cluster(profile(tags={"tier": 7}))),
+        ({"os_types": ["Windows"]}, cluster(profile(osType=None))),
+        ({"os_skus": ["Ubuntu*"]}, cluster(profile(osSKU=None))),
+        ({"pool_modes": ["system"]}, cluster(profile(mode=7))),
+    ],
+)
+def test_what_cannot_be_read_may_be_what_a_glob_names(parts: dict[str, Any], lost: Cluster) -> None:
+    ((part, _),) = parts.items()
+    policy = read_policy(match(pools=["batch"], **parts))
+
+    (elsewhere,) = glob_warnings(policy, Exemptions(), [cluster(), lost])
+
+    assert "`batch` in `pools`" in elsewhere
+    assert len(glob_warnings(policy, Exemptions(), [cluster()])) == 2, f"`{part}` is told where all can be read"
+
+
 def test_rings_exclusions_and_exemptions_are_looked_at_too() -> None:
     policy = read_policy(
         "version: 1\nscope:\n  exclude:\n  - clusters: [gone]\nrings:\n- name: test\n  match: {clusters: [lab]}\n"

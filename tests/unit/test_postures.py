@@ -1,5 +1,6 @@
 """The posture row: what a look commits is what lists and the resync read; a race for it is lost by the second."""
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,6 +8,7 @@ import pytest
 
 from local.clock import ManualClock
 from local.memory import MemoryTable
+from shared.adapters.tables import _entity
 from shared.domain.evaluate import evaluate
 from shared.domain.matching import Match
 from shared.domain.model import ClusterRead, ComplianceState, Deferral, Gone, Memory, Mode, Plan, Posture, Unreadable
@@ -14,8 +16,8 @@ from shared.domain.plan import plan
 from shared.domain.policy import Ring
 from shared.domain.records import Head
 from shared.domain.settings import Fips
-from shared.errors import LeaseLostError
-from shared.ports import Put
+from shared.errors import LeaseLostError, TerminalError
+from shared.ports import Put, Written
 from shared.postures import (
     OVERDUE,
     PostureSummary,
@@ -259,3 +261,49 @@ def test_verdicts_that_nobody_renews_are_overdue(
     commit(table, cluster_id(), stored(due=NOW + due if due is not None else None))
 
     assert next(summaries(table)).overdue(NOW + later) is overdue
+
+
+def test_the_row_of_a_cluster_with_100_pools_and_5000_nodes_fits_whatever_is_wrong_with_them() -> None:
+    """Node lists stand in evidence alone: a row holds 1 MiB, and 32 Ki characters in a property (Table service)."""
+    chance = random.Random(1)
+    names = [f"pool{number:03}" for number in range(100)]
+    read = cluster(*(profile(name, count=50) for name in names))
+    found = {}
+    for name in names:
+        nodes = tuple(f"aks-{name}-{chance.getrandbits(32):08x}-vmss{number:06x}" for number in range(50))
+        found[name] = proof(disagreeing=nodes, silent=" ".join(nodes), etag=f"etag-{name}")
+    posture = judged(read, memory(**found))
+    waits = tuple(Deferral(name, "WindowClosed", f"{chance.getrandbits(2000):x}", NOW, "f" * 16) for name in names)
+    told = tuple(alert(key=f"{name}-{chance.getrandbits(64):x}", pool=name, text="x" * 2000) for name in names)
+    tables = KeptEntity()
+
+    commit(tables, cluster_id(), stored(posture, deferrals=waits, pending=told, owed=tuple(names)))
+
+    entity = _entity(cluster_id().subscription, tables.put)
+    sizes = {name: len(value) for name, value in entity.items() if isinstance(value, str | bytes)}
+    assert posture.state is ComplianceState.INCONSISTENT
+    assert max(sizes[name] for name in sizes if isinstance(entity[name], str)) <= 32 * 1024
+    assert max(sizes[name] for name in sizes if isinstance(entity[name], bytes)) <= 64 * 1024
+    assert sum(sizes.values()) < 512 * 1024, "half of what a row holds"
+
+
+class KeptEntity(MemoryTable):
+    """A table that keeps what was put last."""
+
+    put: Put
+
+    def __init__(self) -> None:
+        super().__init__(ManualClock(NOW))
+
+    def write(self, partition: str, put: Put) -> Written | None:
+        """Keep it."""
+        self.put = put
+        return super().write(partition, put)
+
+
+def test_what_does_not_fit_is_refused_by_us_since_not_every_storage_does() -> None:
+    with pytest.raises(TerminalError, match="column rings has 32769 characters"):
+        _entity("p", Put("k", None, {"rings": "x" * 32769}, {}))
+    noise = random.Random(1).randbytes(2_000_000).hex()
+    with pytest.raises(TerminalError, match="a row holds"):
+        _entity("p", Put("k", None, {}, {"noise": noise}))

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import proofs
-from shared.domain.checks import Subject
 from shared.domain.matching import Match
 from shared.domain.model import ComplianceState, Finding, PoolMemory, Proof, ProofLevel, Strays
 from shared.domain.policy import Rule
 from shared.domain.settings import Fips, ProofSettings, Settings
+from shared.domain.subject import Subject
 from tests.builders import NOW, book, cluster, judged, memory, operation, profile, proof
 
 COMPLIANT, UNKNOWN = ComplianceState.COMPLIANT, ComplianceState.UNKNOWN

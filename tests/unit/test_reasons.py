@@ -12,7 +12,12 @@ from shared.domain.capability import KNOWN_OS_SKUS
 from shared.domain.reasons import REASONS
 
 SHARED = Path(__file__).parents[2] / "shared"
-JUDGES = ("domain/checks", "domain/proofs", "domain/capability", "domain/risks", "domain/evaluate", "domain/saved")
+JUDGES = (
+    *("domain/checks", "domain/images", "domain/proofs", "domain/capability", "domain/risks", "domain/evaluate"),
+    "domain/saved",
+)
+RULES = "domain/subject"
+"""Puts its reason together elsewhere than where the finding is made."""
 READERS = ("adapters/aks", "adapters/kubernetes", "domain/api_server", "proving")
 REASON_AT = {"Finding": 2, "_Objection": 0, "Unreadable": 0}
 """By what is made: which of its arguments is the reason."""
@@ -47,7 +52,7 @@ def test_every_reason_that_is_written_where_a_finding_is_made_is_known(name: str
     assert found <= {*REASONS}
 
 
-@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("name", [*JUDGES, RULES])
 def test_a_word_in_camel_case_that_stands_by_itself_is_a_reason_or_known_to_be_none(name: str) -> None:
     found = {text for text in _texts(name) if HUMPS.fullmatch(text) and text.lower() not in KNOWN_OS_SKUS}
 
@@ -65,6 +70,6 @@ def test_a_reason_that_is_put_together_begins_like_one_that_is_known() -> None:
 
 
 def test_no_reason_is_known_that_nobody_gives() -> None:
-    given = set().union(*map(_texts, (*JUDGES, *READERS, "domain/arm_errors")), (row.reason for row in TABLE))
+    given = set().union(*map(_texts, (*JUDGES, RULES, *READERS, "domain/arm_errors")), (row.reason for row in TABLE))
 
     assert {*REASONS} - given == {"ProvisioningCanceled", "ProvisioningFailed"}

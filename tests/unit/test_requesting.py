@@ -9,7 +9,7 @@ from cli.main import main
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.domain.codec import plain
-from shared.domain.model import Memory
+from shared.domain.model import Memory, Operation, Replacement
 from shared.domain.people import Request, RequestKind
 from shared.errors import InputError
 from shared.ports import Put
@@ -49,8 +49,23 @@ def test_an_abort_is_kept_with_who_asked_a_look_is_queued_and_everybody_is_told(
     (alert,) = app.alerts.sent
     assert (alert.reason, alert.title) == ("AbortRequested", "rg-pay/aks-pay/apps: abort requested")
     out = Printed(capsys).out
-    assert f"fipswarden evidence {ID.arm_id}" in out
+    assert f"fipswarden evidence show {ID.arm_id}" in out
     assert "fipswarden unblock" in out
+
+
+@pytest.mark.parametrize("running", [None, operation("old", target="apps")])
+@pytest.mark.parametrize(("old", "twin"), [("apps", "appsf"), ("old", "apps")])
+def test_a_replacement_is_given_up_by_the_name_of_its_pool_or_its_twin(
+    running: Operation | None, old: str, twin: str, app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looked(app, Memory(running, replacement=Replacement("0" * 32, old, twin, NOW, NOW)))
+
+    assert main(["abort", ID.arm_id, "apps"]) == 0
+
+    assert asked(app) == [("abort", "apps", "ana")]
+    (alert,) = app.alerts.sent
+    assert f"the replacement of {old} by {twin}" in alert.text
+    assert "both pools stay" in Printed(capsys).out
 
 
 @pytest.mark.parametrize(
@@ -66,6 +81,19 @@ def test_what_is_not_ours_is_not_even_asked_for(
 
     assert said in Printed(capsys).err
     assert (asked(app), app.queue.messages, app.alerts.sent) == ([], [], [])
+
+
+def test_what_the_app_has_forgotten_is_asked_for_where_somebody_says_so(
+    app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looked(app)
+
+    assert main(["abort", ID.arm_id, "apps", "--forgotten"]) == 0
+
+    assert asked(app) == [("abort", "apps", "ana")]
+    (alert,) = app.alerts.sent
+    assert "ana asked to abort a replacement that the app does not remember." in alert.text
+    assert "if there is a twin" in Printed(capsys).out
 
 
 def test_an_unblock_is_kept_and_promises_nothing_beyond_the_policy(

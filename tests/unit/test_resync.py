@@ -20,6 +20,7 @@ from shared.domain.policy import Ring, Scope
 from shared.domain.policy_reader import read_exemptions, read_policy
 from shared.domain.records import Head
 from shared.domain.rulebook import Rulebook
+from shared.domain.settings import Fips
 from shared.policy_warnings import kept_warnings
 from shared.ports import FleetHint
 from shared.postures import OVERDUE, StoredPosture, commit, control_digest, read_posture
@@ -36,6 +37,7 @@ from tests.builders import (
     cluster,
     cluster_id,
     disabled,
+    exemption,
     memory,
     profile,
     proof,
@@ -562,6 +564,30 @@ class TestCounts:
         bench.run()
 
         assert [ring.unproven for ring in bench.counts.rings.values()] == [1, 1]
+        assert [(ring.unseen, ring.untold) for ring in bench.counts.rings.values()] == [(1, 1), (1, 1)]
+
+    @pytest.mark.parametrize("by", ["nothing is asked of it", "an exemption"])
+    def test_but_not_where_nothing_is_left_to_do_for_it(self, bench: Bench, by: str) -> None:
+        asking = Ring("old", Match(kubernetes=VersionRange("<1.31")))
+        excused = exemption(covers=("FieldUnreadable", "FipsDisabled"))
+        made: dict[str, Any] = {"exemptions": (excused,)} if by == "an exemption" else {"fips": Fips.ANY}
+        bench.policies.rules = book(rings=(asking, Ring("rest")), **made)
+        self.both(bench, cluster(disabled(currentOrchestratorVersion="x")))
+
+        bench.run()
+
+        assert [ring.unproven for ring in bench.counts.rings.values()] == [0, 0]
+        assert bench.counts.pools == 1
+
+    def test_a_cluster_of_which_nobody_knows_whether_it_is_excluded_counts(self, bench: Bench) -> None:
+        rings = RINGED.policy.rings
+        bench.policies.rules = book(rings=rings, exclude=(ClusterMatch(locations=("usgov*",)),))
+        self.both(bench, replace(cluster(location=None), id=cluster_id("aks-a1")))
+
+        bench.run()
+
+        assert bench.counts.rings["first"] == RingCount(1, 1)
+        assert bench.counts.pools == 1
 
     def test_a_text_approved_without_a_demand_ends_it_once_it_is_in_use(self, bench: Bench) -> None:
         word = Approval("ana", NOW, NOW + timedelta(days=9), "the policy")

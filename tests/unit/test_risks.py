@@ -3,12 +3,12 @@
 import pytest
 
 from shared.domain.asked import asked
-from shared.domain.checks import Subject
 from shared.domain.evaluate import CHECKS
 from shared.domain.model import ActionKind, ComplianceState, PoolMemory
 from shared.domain.policy import Rule
 from shared.domain.risks import RISKS, risked
 from shared.domain.settings import Fips, Risk, Settings, WorkloadSettings
+from shared.domain.subject import Subject
 from shared.domain.workloads import Workloads, unread
 from tests.builders import NOW, cluster, disabled, judged, memory, workloads
 

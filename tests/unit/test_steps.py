@@ -76,7 +76,7 @@ KINDS: dict[str, tuple[dict[str, Any], Rulebook, ActionKind | None, dict[str, An
         disabled(osSKU="Flatcar"),
         book(strategy=Strategy.REPLACE),
         ActionKind.REPLACE,
-        {},
+        {"enableFIPS": True, "osSKU": "AzureLinux3"},
     ),
     "it can after a move, so it is not replaced": (
         disabled(osSKU="Ubuntu2404"),

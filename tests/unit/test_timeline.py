@@ -56,6 +56,13 @@ def shapes(picture: ET.Element, kind: str) -> list[ET.Element]:
     return [node for node in picture.iter() if node.get("class") == kind]
 
 
+def test_pools_whose_ring_cannot_be_told_have_a_lane_of_their_own() -> None:
+    asking = Ring("dev", Match(pool_tags={"env": "dev"}))
+    found = foretold(book(rings=(asking, Ring("rest"))), arm_cluster(disabled(tags={"env": 7})))
+
+    assert {"dev", "rest", "ring not known"} <= set(texts(drawn(found)))
+
+
 def test_each_ring_has_a_lane_with_its_name_and_when_it_is_done() -> None:
     found = foretold(book(rings=(DEV, PROD)), *clusters(), *clusters(2, "prod"))
 

@@ -167,10 +167,6 @@ ROWS: dict[str, list[Row]] = {
         ),
     ],
     "RulesUnreadable": [Row(HOUR, rules=book(trouble="line 3: mend it."))],
-    "ReplaceNotSupported": [
-        Row(None, cluster(disabled(osType="Windows", osSKU="Windows2019")), book(strategy=Strategy.REPLACE)),
-        Row(None, cluster(disabled(osSKU="Flatcar")), book(strategy=Strategy.REPLACE)),
-    ],
     "OwnerObjects": [
         Row(HOUR, cluster(disabled(tags={"FIPS-Objection": "not in November"}))),
         Row(HOUR, cluster(disabled(), tags={"fips-objection": ""})),

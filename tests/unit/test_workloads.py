@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,9 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from shared.domain.api_server import ENTRA_ONLY, Answered, Way
+from shared.domain.demands import Demand, Requirement, Term
 from shared.domain.model import Cluster, Unreadable
+from shared.domain.observe_workloads import TEMPLATES
 from shared.domain.workloads import HOLDS, TRY_AGAIN, Names, Place, PodUse, Workloads, apart, gathered
-from shared.workloads import Surveyed, read_workloads
+from shared.workloads import Asked, Surveyed, read_workloads
 from tests.builders import NOW, cluster, profile
 from tests.unit.kubernetes_objects import (
     azure_files,
@@ -22,13 +24,15 @@ from tests.unit.kubernetes_objects import (
     kube_node,
     pod,
     storage_class,
+    template,
     volume,
     with_claim,
     with_volume,
 )
 
-APPS = Place("aks-apps-0", "apps", {"disk": "ssd"})
-WEB = Place("aks-web-0", "web", {})
+APPS = Place("aks-apps-0", "apps", {"disk": "ssd", "agentpool": "apps"})
+WEB = Place("aks-web-0", "web", {"agentpool": "web"})
+IN_APPS = Demand((("agentpool", "apps"),))
 LISTS = {
     "/api/v1/nodes": "nodes",
     "/api/v1/persistentvolumes": "volumes",
@@ -37,6 +41,7 @@ LISTS = {
     "/apis/policy/v1/poddisruptionbudgets": "budgets",
     "/api/v1/pods": "pods",
     "/apis/apps/v1/namespaces/kube-system/daemonsets": "agents",
+    **{path: kind for kind, path in TEMPLATES},
 }
 
 
@@ -53,6 +58,8 @@ class ApiServer:
     budgets: list[dict[str, Any]] = field(default_factory=list)
     pods: list[dict[str, Any]] = field(default_factory=list)
     agents: list[dict[str, Any]] = field(default_factory=list)
+    templates: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Controllers by kind."""
     refuse: Mapping[str, int] = field(default_factory=dict)
     """Status by list."""
     way: Way = Way.ENTRA
@@ -73,7 +80,8 @@ class ApiServer:
         name = LISTS[parts.path]
         if name in self.refuse:
             return Answered(self.refuse[name], {"message": "no"})
-        items = [item for item in getattr(self, name) if _selected(item, query.get("fieldSelector", ""))]
+        listed = self.templates.get(name, []) if name[0].isupper() else getattr(self, name)
+        items = [item for item in listed if _selected(item, query.get("fieldSelector", ""))]
         first, size = int(query.get("continue", 0)), int(query["limit"])
         more = str(first + size) if len(items) > first + size else ""
         return Answered(200, {"metadata": {"continue": more}, "items": items[first : first + size]})
@@ -93,7 +101,7 @@ def _selected(item: Mapping[str, Any], selector: str) -> bool:
 
 def read(api: Any, *pools: str) -> Surveyed:
     """What the reader finds of some pools, or else of `apps`."""
-    return read_workloads(api, cluster(profile("apps"), profile("web")), ENTRA_ONLY, pools or ("apps",), NOW)
+    return read_workloads(api, cluster(profile("apps"), profile("web")), ENTRA_ONLY, Asked(pools or ("apps",)), NOW)
 
 
 class TestGathered:
@@ -109,7 +117,7 @@ class TestGathered:
         pods = [
             PodUse("a/Deployment/a", "aks-apps-0", smb=True),
             PodUse("b/StatefulSet/b", "aks-apps-0", local_data=True, budgets=("b/PodDisruptionBudget/b",)),
-            PodUse("c/Pod/c", "aks-apps-0", unmanaged=True, pools=("apps",)),
+            PodUse("c/Pod/c", "aks-apps-0", unmanaged=True, demand=IN_APPS),
         ]
 
         found = gathered("apps", [APPS], pods, ("z/PodDisruptionBudget/never",), NOW)
@@ -139,9 +147,9 @@ class TestGathered:
         ("waiting", "apps", "web"),
         [
             (PodUse("w", "", smb=True), True, True),
-            (PodUse("w", "", smb=True, selector=(("disk", "ssd"),)), True, False),
-            (PodUse("w", "", smb=True, selector=(("disk", "tape"),)), False, False),
-            (PodUse("w", "", smb=True, pools=("web",)), False, True),
+            (PodUse("w", "", smb=True, demand=Demand((("disk", "ssd"),))), True, False),
+            (PodUse("w", "", smb=True, demand=Demand((("disk", "tape"),))), False, False),
+            (PodUse("w", "", smb=True, demand=Demand((("agentpool", "web"),))), False, True),
         ],
     )
     def test_a_pod_that_waits_counts_where_it_may_go(self, waiting: PodUse, *, apps: bool, web: bool) -> None:
@@ -149,13 +157,43 @@ class TestGathered:
         assert bool(gathered("web", [APPS, WEB], [waiting], (), NOW).smb.count) is web
 
     def test_a_pod_that_may_run_in_another_pool_is_tied_to_none(self) -> None:
-        pods = [PodUse("w", "aks-apps-0", pools=("apps", "web"))]
+        either = Demand(terms=(Term((Requirement("agentpool", "In", ("apps", "web")),)),))
+        pods = [PodUse("w", "aks-apps-0", demand=either)]
 
         assert gathered("apps", [APPS, WEB], pods, (), NOW).tied == Names()
+
+    def test_once_a_twin_shows_its_nodes_it_is_asked_what_they_have(self) -> None:
+        """Until then they are taken to have all that AKS doesn't give each pool for itself."""
+        pods, twin = [PodUse("w", "aks-apps-0", demand=Demand((("disk", "ssd"),)))], Place("n", "appsf", {})
+
+        assert gathered("apps", [APPS, WEB], pods, (), NOW, "appsf").tied == Names()
+        assert gathered("apps", [APPS, WEB, twin], pods, (), NOW, "appsf").tied == Names(("w",), 1)
+        same = replace(twin, labels=APPS.labels)
+        assert gathered("apps", [APPS, WEB, same], pods, (), NOW, "appsf").tied == Names()
+        assert gathered("apps", [APPS, replace(same, cordoned=True)], pods, (), NOW, "appsf").tied.count == 1
 
 
 class TestReader:
     """The lists of one cluster, read as a whole."""
+
+    def test_of_a_pool_that_is_to_go_it_is_read_what_would_make_pods_for_it(self) -> None:
+        api = ApiServer(
+            pods=[pod(nodeSelector={"agentpool": "apps"})],
+            templates={"CronJob": [template("CronJob", "nightly", nodeSelector={"agentpool": "apps"})]},
+        )
+        asked = Asked(("apps", "web"), {"apps": ""})
+        found = read_workloads(api, cluster(profile("apps")), ENTRA_ONLY, asked, NOW).pools
+
+        assert str(found["apps"].tied) == "pay/CronJob/nightly, pay/Deployment/ledger"
+        assert found["web"].tied == Names()
+        assert str(read(ApiServer(templates=api.templates)).pools["apps"].tied) == "", "nobody asks of one that stays"
+
+    def test_where_that_can_not_be_read_only_what_is_to_go_is_unread(self) -> None:
+        api = ApiServer(refuse={"Job": 403})
+        found = read_workloads(api, cluster(profile("apps")), ENTRA_ONLY, Asked(("apps", "web"), {"apps": ""}), NOW)
+
+        assert found.pools["apps"].unreadable.startswith("KubernetesForbidden: The app's identity may not list Jobs")
+        assert found.pools["web"].unreadable == ""
 
     def test_everything_is_found_behind_claims_and_classes(self) -> None:
         api = ApiServer(

@@ -115,7 +115,7 @@ class Workload:
     namespace: str
     name: str
     kind: str
-    """ReplicaSet, StatefulSet or DaemonSet."""
+    """ReplicaSet, StatefulSet, DaemonSet, Deployment, CronJob or Job."""
     replicas: int
     labels: dict[str, str]
     spec: Json

@@ -86,11 +86,11 @@ def test_a_body_that_is_no_object_is_refused(azure: Azure) -> None:
 
 
 def test_what_the_roles_do_not_hold_is_refused_in_arms_words(azure: Azure) -> None:
-    answered = azure.ask("DELETE", f"{PROD}/agentPools/apps")
+    answered = azure.ask("DELETE", PROD)
     assert error(answered) == (403, "AuthorizationFailed")
     assert answered.json()["error"]["message"] == (
         f"The client '{APP.client_id}' with object id '{APP.object_id}' does not have authorization to perform action "
-        f"'Microsoft.ContainerService/managedClusters/agentPools/delete' over scope '{PROD}/agentPools/apps' or the "
+        f"'Microsoft.ContainerService/managedClusters/delete' over scope '{PROD}' or the "
         "scope is invalid. If access was recently granted, please refresh your credentials."
     )
 

@@ -1,0 +1,184 @@
+"""`fipswarden evidence verify`: whether stored evidence, or an exported pack of it, is what the app wrote."""
+
+import argparse
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.counter import counter
+from cli.exits import MEANING, NON_COMPLIANT, OK, UNKNOWN, cut_short
+from cli.naming import CLUSTER, named, named_cluster
+from cli.show import plain_text
+from shared.domain.wording import count
+from shared.errors import InputError
+
+if TYPE_CHECKING:
+    from shared.domain.verification import Fault
+    from shared.folder import Folder
+    from shared.verifying import Asked, Seen, Verification
+
+_MOST = 20
+_DESCRIPTION = (
+    "Checks every record of every chain, the manifests with their signatures, and what they vouch for. "
+    "1 if anything is wrong: the first bad record is named, and some more. 2 if there is nothing to verify. "
+    "docs/evidence.md has the algorithm, for whoever would rather not trust this command."
+)
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    words = "check that evidence is what the app wrote"
+    verify = commands.add_parser("verify", help=words, description=_DESCRIPTION, epilog=MEANING)
+    add_scope(verify)
+    verify.add_argument(
+        "--offline", type=folder_path, metavar="DIR", help="what `evidence export` wrote; no Azure is needed"
+    )
+    verify.add_argument(
+        "--key",
+        type=named,
+        action="append",
+        default=[],
+        help="key that manifests must be signed by: a PEM or JWK file, or its thumbprint; more than one may be given",
+    )
+    verify.add_argument("--most", type=int, default=_MOST, metavar="N", help=f"list so many faults; default: {_MOST}")
+    verify.set_defaults(run=_verify)
+
+
+_SINCE = "only what came after the last manifest of that day, or before it"
+
+
+def add_scope(parser: Any, since: str = _SINCE) -> None:
+    """Add `--cluster` and `--since`."""
+    parser.add_argument("--cluster", help=f"{CLUSTER}; default: all")
+    parser.add_argument("--since", type=a_day, metavar="DATE", help=since)
+
+
+def folder_path(text: str) -> Path:
+    """Return the path of a folder that is read."""
+    return Path(named(text))
+
+
+def a_day(text: str) -> date:
+    """Return a day; raises ArgumentTypeError for anything else."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day: give it as 2026-11-23") from error
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    from shared.verifying import Verification
+
+    trusted = frozenset(_thumbprint(key) for key in chosen.key)
+    with stored(chosen, trusted) as (folder, asked), counter("records", folder.files if folder else None) as counted:
+        from shared import bootstrap
+
+        archive = folder.archive if folder else bootstrap.archive()
+        verification = Verification(archive, asked, folder.sums if folder else None, counted)
+        found = list(folder.faults) if folder else []
+        first, total = found[: chosen.most], len(found)
+        for fault in verification.faults():
+            total += 1
+            if len(first) < max(chosen.most, 1):
+                first.append(fault)
+    with cut_short():
+        _print(first, total, verification, plain_copy=folder is not None and folder.files is None)
+    if total:
+        return NON_COMPLIANT
+    return OK if verification.seen.records else UNKNOWN
+
+
+@contextmanager
+def stored(
+    chosen: argparse.Namespace, trusted: frozenset[str] = frozenset()
+) -> "Iterator[tuple[Folder | None, Asked]]":
+    """Give what is to be verified: a folder, or None for the evidence account."""
+    from shared import bootstrap
+    from shared.domain.pack import Scope
+    from shared.folder import opened
+    from shared.heads import known_heads
+    from shared.verifying import Asked
+
+    now = bootstrap.SystemClock().now()
+    if chosen.offline is None:
+        scope = Scope(named_cluster(chosen.cluster).path if chosen.cluster else "")
+        # Before anything is listed: what is written meanwhile is beyond these heads.
+        heads = known_heads(bootstrap.table("posture"), bootstrap.table("rollout"))
+        with nullcontext():
+            yield None, Asked(now, scope, chosen.since, heads, trusted)
+        return
+    with opened(chosen.offline) as folder:
+        asked = Asked(now, Scope(), chosen.since, trusted=trusted)
+        if folder.pack:
+            asked = replace(asked, now=folder.pack.at, scope=folder.pack.scope, heads=folder.pack.heads)
+        if chosen.cluster:
+            path = _path_in(chosen.offline, chosen.cluster)
+            asked = replace(asked, scope=replace(asked.scope, cluster=path))
+        yield folder, asked
+
+
+def _path_in(root: Path, text: str) -> str:
+    """Return the path of a cluster's chain in a folder, by ARM id or `group/name`; raises InputError."""
+    from shared.domain.ids import ClusterId
+
+    if text.startswith("/"):
+        return named_cluster(text).path
+    folder = root / "evidence"
+    found = [
+        path.relative_to(folder).as_posix()
+        for path in folder.glob("*/*/*")
+        if "/".join(path.parts[-2:]) == text.lower() and path.is_dir()
+    ]
+    if len(found) != 1:
+        raise InputError(f"{text[:200]!r} names {len(found)} clusters in {root}: give the ARM id")
+    return ClusterId(*found[0].split("/")).path
+
+
+def _thumbprint(text: str) -> str:
+    from shared.domain.signatures import thumbprint
+    from shared.key_files import read_key_file
+
+    # SHA-256 in base64url (RFC 7638): no file of a key is called so.
+    return text if re.fullmatch(r"[A-Za-z0-9_-]{43}", text) else thumbprint(read_key_file(Path(text)))
+
+
+def _print(first: "list[Fault]", total: int, verification: "Verification", *, plain_copy: bool) -> None:
+    for fault in first:
+        print(plain_text(str(fault)))
+    if total > len(first):
+        print(f"... and {total - len(first):,} more")
+    seen = verification.seen
+    if not seen.records and not total:
+        print("there is no evidence to verify")
+        return
+    verdict = count(total, "fault") if total else "nothing is wrong"
+    read = (count(seen.records, "record"), count(seen.chains, "chain"), count(seen.manifests, "manifest"))
+    print(f"{verdict}: {', '.join(read)}")
+    for line in _notes(seen, verification.asked, plain_copy=plain_copy):
+        print(plain_text(line))
+
+
+def _notes(seen: "Seen", asked: "Asked", *, plain_copy: bool) -> Iterator[str]:
+    """Yield what a verdict does not say by itself."""
+    if asked.scope.cluster:
+        yield f"only the cluster {asked.scope.cluster}, the fleet's chain and the manifests were verified"
+    if seen.after:
+        yield f"clusters' records up to the heads in manifest {seen.after} were not verified"
+    if seen.last_date:
+        yield f"last manifest: {seen.last.seq} of {seen.last_date}, SHA-256 {seen.last.hash}; compare it with your mail"
+    for key, (first, last) in seen.keys.items():
+        known = "" if asked.trusted else "; nobody vouched for it: compare it with your mail, or give --key"
+        which = f"manifest {first} names" if first == last else f"manifests {first} to {last} name"
+        yield f"{which} the key {key}{known}"
+    if seen.unsigned:
+        yield f"manifests without a signature: {seen.unsigned:,}"
+    if not seen.manifests:
+        yield "there are no manifests: nothing outside the evidence account vouches for any of it"
+    elif seen.unanchored:
+        yield f"records behind the last manifest: {seen.unanchored:,}; no manifest vouches for them yet"
+    if plain_copy:
+        yield "the folder is no pack: where its chains end behind the last manifest, nothing says"

@@ -1,0 +1,82 @@
+"""What a manifest says, read from its record, and whether it is signed as it has to be.
+
+A manifest that was signed can't become one that was not, and a key that nobody vouches for is named, never trusted
+silently.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from shared.domain.codec import typed
+from shared.domain.manifests import signed_bytes
+from shared.domain.records import MANIFESTS, Head
+from shared.domain.signatures import PublicKey, from_base64url, holds, thumbprint
+from shared.domain.verification import HASH, is_chain
+
+_FILE = re.compile(r"[A-Za-z0-9/._-]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of the container `snapshots`."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestSaid:
+    """The fields of a manifest."""
+
+    date: date
+    chains: Mapping[str, Head]
+    """Heads by path of the chain."""
+    snapshot: StoredFile | None = None
+    series: StoredFile | None = None
+    key: PublicKey | None = None
+    signature: str = ""
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        """What it vouches for besides the chains."""
+        return tuple(file for file in (self.snapshot, self.series) if file)
+
+
+def read_manifest(said: Mapping[str, Any]) -> ManifestSaid | str:
+    """Return what a manifest says, or what is wrong with it."""
+    try:
+        read = typed(ManifestSaid, said)
+    except ValueError as error:
+        return f"is no manifest: {error}"
+    for path, head in read.chains.items():
+        if not (is_chain(path) and path != MANIFESTS and 0 <= head.seq < 10**10 and HASH.fullmatch(head.hash)):
+            return f"names a head that can't be: of {path[:200]!r}"
+    if not all(_FILE.fullmatch(file.name) for file in read.files):
+        return "names a file that can't be"
+    return read
+
+
+def signature_fault(said: Mapping[str, Any], read: ManifestSaid, trusted: frozenset[str], must: bool) -> str:
+    """Say what is wrong with a manifest's signature; empty if it is good, or if there is none and need not be.
+
+    `trusted` are thumbprints of the keys that somebody vouches for (none: any key), `must` is whether an earlier one
+    was signed.
+    """
+    if not read.signature:
+        if trusted:
+            return "is not signed, and the key that it has to be signed by was given"
+        return "is not signed, though one before it is" if must else ""
+    if read.key is None:
+        return "is signed and names no key"
+    try:
+        good = holds(read.key, signed_bytes(said), from_base64url(read.signature))
+    except ValueError:
+        good = False
+    if not good:
+        return "has a signature that is not its own: it was changed, or signed by another key"
+    if trusted and thumbprint(read.key) not in trusted:
+        return f"is signed by another key than the one given: {thumbprint(read.key)}"
+    return ""

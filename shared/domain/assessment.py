@@ -1,0 +1,149 @@
+"""What evidence records say of the fleet at one time, in the form that every report is made from.
+
+What could not be read is here too: a report never leaves it out.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from shared.domain.assessed import OPEN, READABLE, ClusterAssessed, PoolAssessed, Source
+from shared.domain.ids import ClusterId
+from shared.domain.model import ComplianceState
+from shared.domain.records import Head
+from shared.domain.verdicts import Judgement
+from shared.domain.wording import count
+
+LIMITS = (
+    "The cryptography in container images is not assessed, nor what applications bring with them.",
+    "The managed control plane of AKS is not assessed.",
+    "FIPS that is on and modules that are validated are two things: each is reported by itself.",
+    "The crypto of the app that wrote the records is not claimed to run on a validated module.",
+    "A node's administrator can make it lie: a proof speaks of nodes that are managed, not of nodes under attack.",
+    "What a control means here is a reading of ours; whether it is met is for an assessor to say.",
+)
+"""What no report may be taken to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastManifest:
+    """The last manifest: who holds its hash can tell whether a record was changed later."""
+
+    number: int
+    source: Source
+    key: str
+    """Thumbprint of the key that signed it; empty: nobody did. Whether the signature is good is not told here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What of the fleet nobody has judged, by the day's line of the series that the last manifest names."""
+
+    date: date
+    unread_subscriptions: int | None = None
+    """Subscriptions that could not be read; None: nobody could be asked."""
+    unseen: int | None = None
+    """Clusters and subscriptions that nobody has judged at all; None: there was no resync lately."""
+
+    @property
+    def whole(self) -> bool:
+        """Say whether the records are of the whole fleet, as of that day."""
+        return self.unread_subscriptions == 0 and self.unseen == 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFinding:
+    """A finding that somebody has to do something about, with all that a reader asks next."""
+
+    cluster: ClusterAssessed
+    pool: PoolAssessed | None
+    """None for what concerns the whole cluster."""
+    judgement: Judgement
+
+    @property
+    def key(self) -> str:
+        """What makes it the same finding in every report."""
+        return finding_key(self.cluster.cluster, self.pool.name if self.pool else "", self.judgement.check)
+
+
+def finding_key(cluster: ClusterId, pool: str, check: str) -> str:
+    """Return what makes a finding the same one over time: its cluster, its pool and its check."""
+    return f"{cluster.path}/{pool}/{check}"
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The fleet, as its records show it."""
+
+    as_of: datetime
+    """When: now, or when the pack was written."""
+    since: datetime | None
+    """From when on changes and remediations are told; None: from the first record."""
+    clusters: tuple[ClusterAssessed, ...]
+    """In the order of their chains' names."""
+    policies: tuple[tuple[str, Source], ...] = ()
+    """The policy's texts that are among the records: hash and record."""
+    fleet: Head | None = None
+    """Head of the chain of what belongs to no cluster; None if it is not there."""
+    manifest: LastManifest | None = None
+    """None: no manifest is among the records."""
+    coverage: Coverage | None = None
+    """None: no manifest names a day's line of the series, or one cluster alone was asked for."""
+    texts_unread: tuple[str, ...] = ()
+    """Texts of policy and exemptions that can't be read by this version, as sentences."""
+    faults: tuple[str, ...] = ()
+    """What is wrong with the records that belong to no cluster, or with what the fleet should have."""
+
+    @property
+    def judged(self) -> tuple[ClusterAssessed, ...]:
+        """The clusters that have a state."""
+        return tuple(one for one in self.clusters if one.judged)
+
+    def pools(self) -> Iterator[tuple[ClusterAssessed, PoolAssessed]]:
+        """Yield the node pools of all clusters that have a state."""
+        for cluster in self.judged:
+            for pool in cluster.pools:
+                yield cluster, pool
+
+    def states(self) -> Counter[ComplianceState]:
+        """Count pools by state."""
+        return Counter(pool.state for _, pool in self.pools())
+
+    def open(self) -> Iterator[OpenFinding]:
+        """Yield the open findings; what is unknown only because its cluster is, is told of the cluster alone."""
+        for cluster in self.judged:
+            for found in cluster.findings:
+                if found.state in OPEN:
+                    yield OpenFinding(cluster, None, found)
+            for pool in cluster.pools:
+                for found in pool.verdict.findings:
+                    if found.state in OPEN and found.check != READABLE:
+                        yield OpenFinding(cluster, pool, found)
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        """Yield what could not be read, with the reason."""
+        for fault in self.faults:
+            yield "the fleet's records", fault
+        for text in self.texts_unread:
+            yield "the fleet's records", text
+        if self.coverage and not self.coverage.whole:
+            yield "the fleet", _uncovered(self.coverage)
+        for cluster in self.clusters:
+            for fault in cluster.faults:
+                yield str(cluster.cluster), fault
+            if cluster.begins > 1:
+                yield str(cluster.cluster), f"records 1 to {cluster.begins - 1} are not in the pack"
+            if cluster.observed is None:
+                yield str(cluster.cluster), "no record of it says how it is"
+            elif cluster.judged and cluster.unreadable:
+                yield str(cluster.cluster), f"{cluster.unreadable.reason}: {cluster.unreadable.message}"
+
+
+def _uncovered(found: Coverage) -> str:
+    lost, unseen = found.unread_subscriptions, found.unseen
+    said = (
+        "nobody could ask which subscriptions there are" if lost is None else f"{count(lost, 'subscription')} not read"
+    )
+    rest = "no resync came" if unseen is None else f"{unseen} clusters and subscriptions never judged"
+    return f"on {found.date}: {said}; {rest}"

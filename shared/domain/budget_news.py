@@ -1,0 +1,85 @@
+"""What the disruption budget learns: how remediations ended, what looks saw of canaries, what the resync counted."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from shared.domain.budget import Budget, Counts, Ended, RingCount
+from shared.domain.evaluate import unreadable
+from shared.domain.model import ComplianceState, PoolPosture, Posture
+from shared.domain.policy import ENDS_KEPT, UNTOLD, Breaker
+from shared.domain.subject import RULE
+
+_EXCUSED = (ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
+
+
+def learnt(budget: Budget, ended: Ended, breaker: Breaker) -> Budget:
+    """Return the budget that knows of one more end; the breaker opens, and stays open until a person resets it."""
+    if any(one.intent == ended.intent for one in budget.ended):
+        return budget
+    place = next((one for one in budget.places.values() if one.intent == ended.intent), None)
+    if place:
+        ended = replace(ended, began=place.at, nodes=place.nodes)
+    kept = (*budget.ended, ended)[-ENDS_KEPT:]
+    return replace(budget, ended=kept, broken=budget.broken or _broken(kept, breaker, ended.at))
+
+
+def seen(budget: Budget, cluster: str, posture: Posture) -> Budget:
+    """Return the budget after a look at a cluster: a canary that is proven opens its ring, one that is none leaves.
+
+    Gone, excused or no longer to be acted on, it would hold the ring back for ever. While its cluster can't be read, or
+    what would tell its rule or its ring, nobody knows that it is none: it stays.
+    """
+    if unreadable(posture):
+        return budget
+    verdicts = {pool.pool: pool for pool in posture.pools}
+    canaries = {}
+    for ring, canary in budget.canaries.items():
+        if canary.cluster != cluster:
+            canaries[ring] = canary
+        elif (found := verdicts.get(canary.pool)) and _can_prove(found, ring):
+            canaries[ring] = replace(canary, proven=canary.proven or found.state is ComplianceState.COMPLIANT)
+    return budget if canaries == budget.canaries else replace(budget, canaries=canaries)
+
+
+def _can_prove(pool: PoolPosture, ring: str) -> bool:
+    asleep = pool.state is ComplianceState.COMPLIANT and pool.decisive.reason in ("NoNodes", "Stopped")
+    undecided = any(one.check == RULE and one.state is ComplianceState.UNKNOWN for one in pool.findings)
+    acts, there = pool.mode.acts or undecided, pool.ring in (ring, UNTOLD)
+    return acts and there and pool.state not in _EXCUSED and not asleep
+
+
+def counted(budget: Budget, counts: Counts, watches: Callable[[str], bool] = lambda _: True) -> Budget:
+    """Return the budget with fresh counts; a ring in which nothing is left to do chooses its next canary anew.
+
+    So does one whose canary is in a subscription that `watches` says nobody looks after any more.
+    """
+    before = budget.counts.rings if budget.counts else {}
+    rings = {
+        name: replace(ring, clean_since=_clean_since(ring, before.get(name), counts.at))
+        for name, ring in counts.rings.items()
+    }
+    done = {name for name, ring in rings.items() if not ring.unproven}
+    # One that was chosen while this was being counted holds a place.
+    canaries = {
+        name: canary
+        for name, canary in budget.canaries.items()
+        if canary.cluster in budget.places or (name not in done and watches(canary.cluster.split("|")[0]))
+    }
+    return replace(budget, counts=replace(counts, rings=rings), canaries=canaries)
+
+
+def _clean_since(ring: RingCount, before: RingCount | None, at: datetime) -> datetime | None:
+    if ring.unproven > ring.unjudged:
+        return None
+    if before and before.clean_since and before.stage == ring.stage:
+        return before.clean_since
+    return None if ring.unjudged else at
+
+
+def _broken(ended: Iterable[Ended], breaker: Breaker, now: datetime) -> str:
+    recent = [one for one in ended if now - one.at <= breaker.within]
+    failed = sum(one.failed for one in recent)
+    if len(recent) < breaker.least or failed * 100 < breaker.failures * len(recent):
+        return ""
+    return f"{failed} of the last {len(recent)} remediations failed: everything is stopped."

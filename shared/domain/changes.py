@@ -1,0 +1,94 @@
+"""How the open findings of a cluster came and went, from one observation to the next.
+
+A cluster that can't be read closes nothing: what was wrong there is not known to be mended. The pools that such a
+look calls unknown are told once, by the cluster's own finding.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from shared.domain.assessed import OPEN, READABLE, Activity, Change, Source
+from shared.domain.bodies import Observation
+from shared.domain.model import WORST_FIRST, ComplianceState
+from shared.domain.verdicts import Judgement
+
+Key = tuple[str, str]
+"""Name of the pool (empty for the cluster) and of the check."""
+
+
+@dataclass(slots=True)
+class OpenFindings:
+    """What is open at one observation; told the next one, it says what changed."""
+
+    _open: dict[Key, Change] = field(default_factory=dict)
+    acting: set[str] = field(default_factory=set)
+    """Pools with an operation of the app's own."""
+
+    def next(self, seen: Observation, source: Source) -> tuple[Change, ...]:
+        """Take in an observation, and return what it changed."""
+        found = _open_in(seen)
+        changes = [self._met(key, judgement, source) for key, judgement in found.items()]
+        told = [change for change in changes if change]
+        for key in [key for key in self._open if key not in found and not _unsettled(key, seen)]:
+            last = self._open.pop(key)
+            why, mended = _why(key, seen)
+            closed = replace(last, activity=Activity.CLOSE, source=source, why=why, mended=mended, remediating=False)
+            told.append(closed)
+        return tuple(told)
+
+    def _met(self, key: Key, judgement: Judgement, source: Source) -> Change | None:
+        last, pool = self._open.get(key), key[0]
+        if last and (last.judgement.state, last.judgement.reason) == (judgement.state, judgement.reason):
+            self._open[key] = replace(last, judgement=judgement)
+            return None
+        activity = Activity.UPDATE if last else Activity.CREATE
+        opened = last.opened if last else source
+        self._open[key] = Change(activity, pool, judgement, opened, source, remediating=pool in self.acting)
+        return self._open[key]
+
+
+def _open_in(seen: Observation) -> Mapping[Key, Judgement]:
+    """Return the open findings; of several that one check has on one pool, the worst."""
+    found: dict[Key, Judgement] = {}
+    for pool, judgement in _all(seen):
+        key = (pool, judgement.check)
+        if judgement.state in OPEN and (key not in found or _worse(judgement, found[key])):
+            found[key] = judgement
+    return found
+
+
+def _all(seen: Observation) -> Iterator[tuple[str, Judgement]]:
+    if not seen.posture.in_scope or seen.observed.gone:
+        return
+    for judgement in seen.posture.cluster_findings:
+        yield "", judgement
+    for pool in seen.posture.pools:
+        for judgement in pool.findings:
+            if judgement.check != READABLE:
+                yield pool.pool, judgement
+
+
+def _worse(one: Judgement, other: Judgement) -> bool:
+    return WORST_FIRST.index(one.state) < WORST_FIRST.index(other.state)
+
+
+def _unsettled(key: Key, seen: Observation) -> bool:
+    """Say whether nothing is known of a finding, since the cluster could not be read."""
+    return seen.observed.unreadable is not None and seen.posture.in_scope and key != ("", READABLE)
+
+
+def _why(key: Key, seen: Observation) -> tuple[str, bool]:
+    """Say why a finding is closed, and whether that is because all is well."""
+    if seen.observed.gone:
+        return "The cluster does not exist any more.", False
+    if not seen.posture.in_scope:
+        return "The policy excludes the cluster.", False
+    pool, check = key
+    now = next((one for one in seen.posture.pools if one.pool == pool), None)
+    if pool and now is None:
+        return "The node pool does not exist any more.", False
+    findings = now.findings if now else seen.posture.cluster_findings
+    found = next((one for one in findings if one.check == check), None)
+    if found is None:
+        return "The check has nothing to object to any more.", True
+    return f"Now {found.state}, {found.reason}: {found.message}", found.state is ComplianceState.COMPLIANT

@@ -1,0 +1,134 @@
+"""Puts the chains of a fleet together into one assessment."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.domain.anchoring import StoredFile, read_manifest
+from shared.domain.assessed import ClusterAssessed
+from shared.domain.assessing import Reading
+from shared.domain.assessment import Assessment, Coverage, LastManifest
+from shared.domain.codec import typed
+from shared.domain.ids import ClusterId
+from shared.domain.linked import Stored, linked
+from shared.domain.pack import Scope
+from shared.domain.records import FLEET, MANIFESTS, Head
+from shared.domain.rule_texts import RuleTexts
+from shared.domain.signatures import thumbprint
+from shared.domain.verification import Anchor, ChainCheck
+
+Chains = Iterable[tuple[str, Iterable[Stored]]]
+"""Paths of chains with their records, in the order of their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be assessed."""
+
+    now: datetime
+    """As of when: now, or when the pack was written."""
+    since: datetime | None = None
+    """From when on changes and remediations are told; None: from the first record."""
+    scope: Scope = field(default_factory=Scope)
+    heads: Mapping[str, Head] = field(default_factory=dict)
+    """Heads of chains as the app remembers them, by path."""
+
+
+class Fleet:
+    """The assessment of a fleet while its chains are read: manifests, then the fleet's own, then the clusters'."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self._texts = RuleTexts()
+        self._faults: list[str] = []
+        self.series: StoredFile | None = None
+        """The day's line of the series that the last manifest names, for whoever reads the archive."""
+        self._coverage: Coverage | None = None
+        self._manifest: LastManifest | None = None
+        self._anchored: Mapping[str, Head] = {}
+        """The heads of all chains, by the last manifest."""
+        self._after: Mapping[str, Head] = {}
+        """The heads that the chains begin behind."""
+        self._fleet: Head | None = None
+        self._found: list[ClusterAssessed] = []
+
+    def manifests(self, stored: Iterable[Stored]) -> None:
+        """Read the chain of the manifests; of the heads that they hold, the last one's are compared."""
+        for one in linked(self._check(MANIFESTS), stored, self.asked.now):
+            self._faults += one.faults
+            if one.said is None or one.source is None:
+                continue
+            read = read_manifest(one.said)
+            if isinstance(read, str):
+                self._faults.append(f"{one.source.name} {read}")
+                continue
+            key = thumbprint(read.key) if read.signature and read.key else ""
+            self._anchored = read.chains
+            self._manifest = LastManifest(one.seq, one.source, key)
+            self.series = read.series
+            if one.seq == self.asked.scope.after:
+                self._after = {path: head for path, head in read.chains.items() if path != FLEET}
+
+    def covered(self, named: StoredFile, data: bytes | None) -> None:
+        """Take in the day's line of the series; None if it is not there."""
+        if data is None or hashlib.sha256(data).hexdigest() != named.sha256:
+            self._faults.append(
+                f"snapshots/{named.name} is {'changed' if data else 'missing'}: the last manifest names it"
+            )
+            return
+        try:
+            self._coverage = typed(Coverage, json.loads(data))
+        except (ValueError, RecursionError) as error:
+            self._faults.append(f"snapshots/{named.name} can't be read: {error}")
+
+    def own(self, stored: Iterable[Stored]) -> None:
+        """Read the chain of what belongs to no cluster."""
+        for one in linked(self._check(FLEET), stored, self.asked.now):
+            self._faults += one.faults
+            if one.source:
+                self._fleet = Head(one.seq, one.source.hash)
+            if one.said is None or one.source is None:
+                continue
+            try:
+                self._texts.meet(one.said, one.source)
+            except ValueError as error:
+                self._faults.append(f"{one.source.name} does not say what its kind must say: {error}")
+
+    def clusters(self, chains: Chains) -> None:
+        """Read the chains of the clusters."""
+        for path, stored in chains:
+            try:
+                cluster = ClusterId(*path.split("/"))
+            except (ValueError, TypeError):
+                self._faults.append(f"evidence/{path} is the place of no chain: what lies there was added")
+                continue
+            reading = Reading(cluster, self._texts, self.asked.now, self.asked.since)
+            self._found.append(reading.read(self._check(path), stored).as_of(self.asked.now))
+
+    def assessed(self) -> Assessment:
+        """Return the whole, once all has been read."""
+        there = {one.cluster.path for one in self._found} | {FLEET, MANIFESTS}
+        known = {path: head for path, head in {**self._anchored, **self.asked.heads}.items() if path not in there}
+        for path, head in sorted(known.items()):
+            # Nothing new may have come behind the head that a part of the chain begins behind.
+            if self.asked.scope.has(path) and head.seq > self._after.get(path, Head()).seq:
+                self._faults.append(f"{path} is known to have {head.seq} records, and none of them is there")
+        return Assessment(
+            self.asked.now,
+            self.asked.since,
+            tuple(self._found),
+            tuple(self._texts.sources.items()),
+            self._fleet,
+            self._manifest,
+            self._coverage,
+            tuple(self._texts.unread),
+            tuple(self._faults),
+        )
+
+    def _check(self, path: str) -> ChainCheck:
+        number = self._manifest.number if self._manifest else 0
+        known = [(self._anchored.get(path), number), (self.asked.heads.get(path), 0)]
+        anchors = [Anchor(head.seq, head.hash, by) for head, by in known if head]
+        return ChainCheck(path, self._after.get(path, Head()), anchors)

@@ -1,0 +1,176 @@
+"""Why a replacement can't begin, has to wait, or is given up: nothing goes before the twin is proven.
+
+Pure. Whatever it waits for, both pools stay as they are.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from shared.domain.budget import Place, breaker_open
+from shared.domain.checks import TWIN_GONE
+from shared.domain.model import ActionKind, ComplianceState, Method, Pool, Stage, Unreadable
+from shared.domain.situation import Situation
+from shared.domain.steps import UNFINISHED, Step
+from shared.domain.throttle import paced
+from shared.domain.twins import TAG, differing, impossible, made_for, twin_of
+from shared.domain.wait import Wait
+
+TIED = "TiedToPool"
+"""The reason of pods that can run in no other pool."""
+PDB_BLOCKED = "PdbBlocked"
+"""The reason of pods that their budgets do not let go."""
+PODS_RETURN = "PodsReturn"
+"""The reason of pods that come back to the nodes that they were evicted from."""
+POOL_CHANGED = "PoolChanged"
+"""The reason of a pool that is no longer the one that was judged."""
+_REREAD = timedelta(hours=1)
+"""How soon to ask again for what a person may change at any time."""
+
+
+def under_way(situation: Situation, step: Step) -> bool:
+    """Say whether a step is the replacement that has begun: people were asked and told then, and it has its place."""
+    replacement = situation.memory.replacement
+    return replacement is not None and step.kind is ActionKind.REPLACE and step.pool.name == replacement.pool
+
+
+def no_twin(situation: Situation, step: Step) -> Wait | None:
+    """Why a pool can't be replaced, or not by the pool that bears the name of its twin."""
+    twin = twin_of(situation.cluster, step.pool.name)
+    if twin is None:
+        found = impossible(step.subject, situation.rules.policy)
+        return Wait(found.reason, found.message) if found else None
+    if situation.memory.pool(twin.name).replaced == made_for(twin)[1]:
+        message = (
+            f"{twin.name} has replaced {step.pool.name}, which is there again: find out who makes it (Terraform does). "
+            f"To have it replaced once more, take the tag `{TAG}` off {twin.name}."
+        )
+        return Wait("ReplacedBefore", message)
+    return _unlike(step.pool, twin)
+
+
+def _unlike(pool: Pool, twin: Pool) -> Wait | None:
+    """Why a pool is not, or not any more, what its twin is made as."""
+    if twin.provisioning_state in UNFINISHED:
+        message = f"AKS left its twin {twin.name} in {twin.provisioning_state}: delete it, or mend it."
+        return Wait("TwinUnfinished", message)
+    if differs := differing(pool, twin):
+        message = f"{twin.name} is not set as {pool.name} is: {', '.join(differs)}. Delete it, or mend it."
+        return Wait("TwinDiffers", message)
+    return None
+
+
+def busy_replacing(situation: Situation, step: Step) -> Wait | None:
+    """Whether a replacement in the cluster has to end first: of another pool, or one that is being given up."""
+    replacement = situation.memory.replacement
+    if replacement is None or (under_way(situation, step) and not replacement.ends):
+        return None
+    fails = bool(replacement.ends and replacement.waiting)
+    of = "Its own replacement" if step.pool.name == replacement.pool else f"The replacement of {replacement.pool}"
+    message = f"{of} by {replacement.twin} {'is given up' if replacement.ends else 'goes on, or is given up,'} first."
+    return Wait("ReplacementInProgress", message, situation.idle_poll if fails else situation.slow_poll)
+
+
+def tied(step: Step) -> Iterator[tuple[str, str]]:
+    """Yield that pods of a pool could not follow to another one: they would be lost with it."""
+    known = step.subject.memory.workloads
+    if step.kind is ActionKind.REPLACE and known and known.tied.count:
+        why = "Workloads ask for this very pool, its nodes, or a label that no other node has, and can't follow"
+        yield TIED, f"{why}: {known.tied}. Let them run elsewhere."
+
+
+def changed(situation: Situation, step: Step) -> Wait | None:
+    """Whether the old pool is not the one any more that was judged, and that people agreed to."""
+    replacement = situation.memory.replacement
+    if replacement is None or replacement.configuration == step.pool.configuration:
+        return None
+    message = f"Somebody changed {step.pool.name} while it was being replaced: it is judged, and agreed to, anew."
+    return Wait(POOL_CHANGED, message, situation.poll)
+
+
+def not_its_own(situation: Situation, place: Place) -> Wait | None:
+    """Whether the cluster's place in the budget is that of another step, which has not given it back."""
+    replacement = situation.memory.replacement
+    if replacement and place.intent == replacement.id:
+        return None
+    message = f"The cluster's place in the budget is that of another step, on {place.pool}, and not given back yet."
+    return Wait("PlaceTaken", message, situation.slow_poll)
+
+
+def stopped(situation: Situation, _: Step) -> Wait | None:
+    """Whether a person or the breaker has stopped what has begun, too."""
+    budget, subscription = situation.budget, situation.cluster.id.subscription
+    if budget.paused:
+        return Wait("Paused", "A person has paused every remediation, so the replacement waits.", _REREAD)
+    if budget.broken:
+        return Wait("BreakerOpen", breaker_open(budget.broken), _REREAD)
+    found = paced(budget, subscription, situation.now)
+    return Wait(found.reason, found.message, found.after) if found else None
+
+
+def unproven_twin(situation: Situation, step: Step) -> Wait | None:
+    """Whether the twin can take the place of its pool: ours, set as it is, with nodes, and proven."""
+    replacement = situation.memory.replacement
+    twin = next((one for one in situation.cluster.pools if replacement and one.name == replacement.twin), None)
+    if replacement is None or twin is None:
+        message = f"The twin of {step.pool.name} was deleted while that was being replaced."
+        return Wait(TWIN_GONE, message, situation.poll)
+    if made_for(twin) != (replacement.pool, replacement.id):
+        message = f"{twin.name} does not carry the tag `{TAG}` of this replacement: another pool may have its name now."
+        return Wait("TwinNotOurs", message, situation.idle_poll)
+    if wait := _unlike(step.pool, twin):
+        return wait
+    if twin.stopped:
+        return Wait("TwinStopped", f"{twin.name} is stopped: start it, so that it takes pods and can be proven.")
+    if not twin.count:
+        message = f"{twin.name} has no nodes that could prove it and take the pods of {step.pool.name}: scale it up."
+        return Wait("TwinEmpty", message, situation.idle_poll)
+    verdict = next((one for one in situation.posture.pools if one.pool == twin.name), None)
+    if verdict is None or verdict.state is not ComplianceState.COMPLIANT:
+        is_so = f"{verdict.state.value.replace('_', '-')}: {verdict.decisive.message}" if verdict else "not judged."
+        return Wait("TwinNotProven", f"{twin.name} is {is_so}", situation.slow_poll)
+    return None
+
+
+def undrained(situation: Situation, step: Step) -> Wait | None:
+    """What keeps the old pool's nodes from being emptied, or from being empty."""
+    seen, replacement = situation.drained, situation.memory.replacement
+    if replacement and replacement.not_before and replacement.not_before > situation.now:
+        return refused_before(situation)
+    if isinstance(seen, Unreadable):
+        return Wait(seen.reason, seen.message, seen.retry_after or situation.idle_poll)
+    if seen is None or seen.open or seen.to_evict:
+        return None
+    if seen.left:
+        return Wait("PodsLeaving", f"{len(seen.left)} evicted pods have not ended yet.", situation.poll)
+    if seen.unseen:
+        counted = "gives no number of nodes" if step.pool.count is None else f"counts {step.pool.count} nodes"
+        message = f"ARM {counted}, and {seen.unseen} more than Kubernetes shows may be there: nobody sees their pods."
+        return Wait("NodesUnseen", message, situation.slow_poll)
+    return None
+
+
+def refused_before(situation: Situation) -> Wait | None:
+    """Return why the last attempt to empty the old pool moved nothing; None if it did."""
+    replacement = situation.memory.replacement
+    if replacement is None or replacement.not_before is None:
+        return None
+    reason, _, message = replacement.waiting.partition(": ")
+    return Wait(reason, message, max(replacement.not_before - situation.now, situation.poll))
+
+
+IN_ORDER = frozenset(
+    {"OutsideWindow", "Blackout", "NoMaintenanceConfiguration", "Paused", "BreakerOpen", "PolicyNotApproved"}
+    | {"ApprovalMissing", "Stopped"}
+)
+"""What people have decided themselves, or are asked by name: while a replacement waits for it, nobody needs to be told
+that it waits."""
+
+
+def stage_of(situation: Situation, step: Step) -> Stage:
+    """Say how far a replacement is, by the cluster as it is."""
+    operation, replacement = situation.memory.operation, situation.memory.replacement
+    if replacement and replacement.ends:
+        return Stage.ENDING
+    if operation:
+        return Stage.DELETING if operation.method is Method.DELETE else Stage.CREATING
+    return Stage.PROVING if unproven_twin(situation, step) else Stage.DRAINING

@@ -1,0 +1,74 @@
+"""The texts of policy and exemptions that evidence records hold, found again by their hashes.
+
+What they say is used only to complete what the records of looks say themselves; a text that is missing, or can't be
+read, never makes a verdict better.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.domain.assessed import Source
+from shared.domain.bodies import ExemptionsText, PolicyText
+from shared.domain.codec import typed
+from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
+from shared.domain.policy import Policy
+from shared.domain.policy_reader import read_exemptions, read_policy
+from shared.domain.records import RecordKind
+from shared.domain.rulebook import Rulebook
+from shared.errors import ConfigError
+
+
+@dataclass(slots=True)
+class RuleTexts:
+    """The texts that were met so far; each is read once."""
+
+    sources: dict[str, Source] = field(default_factory=dict)
+    """The record of each text of the policy, by the text's hash."""
+    unread: list[str] = field(default_factory=list)
+    """Which texts can't be read here, as sentences."""
+    _policies: dict[str, str] = field(default_factory=dict)
+    _exemptions: dict[str, str] = field(default_factory=dict)
+    _books: dict[tuple[str, str], Rulebook | None] = field(default_factory=dict)
+
+    def meet(self, said: Mapping[str, Any], source: Source) -> None:
+        """Remember the text of a record, if it holds one; raises ValueError for one that can't be read."""
+        if said["kind"] == RecordKind.POLICY:
+            found = typed(PolicyText, said)
+            self._policies[found.hash] = found.text
+            self.sources[found.hash] = source
+        elif said["kind"] == RecordKind.EXEMPTION:
+            told = typed(ExemptionsText, said)
+            self._exemptions[told.hash] = told.text
+
+    def rulebook(self, policy: str, exemptions: str) -> Rulebook | None:
+        """Return what a look judged by, by the hashes that its records name; None if the policy is not there."""
+        key = (policy, exemptions)
+        if key not in self._books:
+            self._books[key] = self._read(*key)
+        return self._books[key]
+
+    def _read(self, policy: str, exemptions: str) -> Rulebook | None:
+        rules = self._policy(policy)
+        return Rulebook(rules, self._excused(exemptions, rules)) if rules else None
+
+    def _policy(self, wanted: str) -> Policy | None:
+        try:
+            return read_policy(self._policies[wanted]) if wanted in self._policies else None
+        except ConfigError as error:
+            # Of another version of the language, or without what records may not hold.
+            self._note(f"the policy {wanted[:12]}", error)
+            return None
+
+    def _excused(self, wanted: str, rules: Policy) -> Exemptions:
+        try:
+            text = self._exemptions.get(wanted)
+            return read_exemptions(text, rules=rules.exemptions) if text else NO_EXEMPTIONS
+        except ConfigError as error:
+            self._note(f"the exemptions {wanted[:12]}", error)
+            return NO_EXEMPTIONS
+
+    def _note(self, what: str, error: ConfigError) -> None:
+        said = f"{what}: owners, ends and due dates are not taken from that text: {error.faults[0]}"
+        if said not in self.unread:
+            self.unread.append(said)

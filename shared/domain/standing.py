@@ -1,0 +1,108 @@
+"""What an assessment says of each control: met or not as far as node pools go, and why.
+
+Nothing here calls a control met for lack of knowledge: what is unknown, unread or not there at all is `not met`, with
+a reason of its own.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.domain.assessed import PoolAssessed
+from shared.domain.assessment import Assessment
+from shared.domain.controls import Basis, Control, controls
+from shared.domain.model import ComplianceState as State
+from shared.domain.modules import Standing
+from shared.domain.wording import count
+
+
+class Reason(StrEnum):
+    """Why a control is met or not."""
+
+    MET = "pass"
+    FAIL = "fail"
+    """Something is seen not to be as it should."""
+    OTHER = "other"
+    """Too little is known, or there is nothing to judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlStanding:
+    """One control."""
+
+    control: Control
+    reason: Reason
+    summary: str
+    """One sentence with numbers."""
+
+    @property
+    def satisfied(self) -> bool:
+        """Say whether it is met as far as node pools go."""
+        return self.reason is Reason.MET
+
+
+def standings(found: Assessment) -> tuple[ControlStanding, ...]:
+    """Say how each control stands of which the records can say anything."""
+    return tuple(_standing(control, found) for control in controls().assessed)
+
+
+def concerned(found: Assessment) -> Iterator[PoolAssessed]:
+    """Yield the pools of which the policy asks something."""
+    return (pool for _, pool in found.pools() if pool.state is not State.NOT_APPLICABLE)
+
+
+def _standing(control: Control, found: Assessment) -> ControlStanding:
+    match control.basis:
+        case Basis.VALIDATED:
+            return _validated(control, found)
+        case Basis.MONITORING:
+            return _monitored(control, found)
+        case Basis.SETTINGS:
+            states = Counter(_set(pool) for pool in concerned(found))
+        case _:
+            states = Counter(pool.state for pool in concerned(found))
+    excused = control.basis is Basis.DEVIATIONS
+    bad = states[State.NON_COMPLIANT] + states[State.INCONSISTENT] + (0 if excused else states[State.EXEMPT])
+    return ControlStanding(control, _reason(found, states, bad, states[State.UNKNOWN]), _counted(states))
+
+
+def _set(pool: PoolAssessed) -> State:
+    """Return the state of what the control plane says; what can't be read now is unknown, whatever it was."""
+    now = pool.verdict.implementation
+    return now.state if now else State.UNKNOWN
+
+
+def _reason(found: Assessment, all_of_them: Counter[State] | Counter[Standing], bad: int, unknown: int) -> Reason:
+    if bad:
+        return Reason.FAIL
+    unread = any(found.unread())
+    return Reason.OTHER if unknown or unread or not all_of_them.total() else Reason.MET
+
+
+def _counted(states: Counter[State]) -> str:
+    said = ", ".join(f"{states[state]} {state}" for state in State if states[state])
+    return f"Of {count(states.total(), 'node pool')}: {said}." if said else "There is no node pool to judge."
+
+
+def _validated(control: Control, found: Assessment) -> ControlStanding:
+    pools = tuple(concerned(found))
+    worth = Counter(pool.modules.standing if pool.modules else Standing.UNKNOWN for pool in pools if pool.on)
+    without = len(pools) - worth.total()
+    said = [f"{worth[standing]} {standing}" for standing in Standing if worth[standing]]
+    said += [f"{without} without FIPS, where no validated module is known to be in use"] if without else []
+    told = f"Of {count(len(pools), 'node pool')}, by the worst certificate of their modules: {', '.join(said)}."
+    reason = _reason(found, worth, worth[Standing.HISTORICAL] + without, worth[Standing.UNKNOWN])
+    return ControlStanding(control, reason, told if pools else "There is no node pool to judge.")
+
+
+def _monitored(control: Control, found: Assessment) -> ControlStanding:
+    broken = len(found.faults) + sum(len(one.faults) for one in found.clusters)
+    unread = sum(1 for _ in found.unread())
+    unknown = sum(1 for one in found.open() if one.judgement.state is State.UNKNOWN)
+    told = (
+        f"{count(len(found.judged), 'cluster')} judged; {count(unread, 'thing')} could not be read, "
+        f"{count(unknown, 'finding')} unknown, {count(broken, 'fault')} in the evidence."
+    )
+    states = Counter(pool.state for pool in concerned(found))
+    return ControlStanding(control, _reason(found, states, broken, unknown), told)

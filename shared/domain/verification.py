@@ -1,0 +1,219 @@
+"""Whether a chain's records are what the app wrote: record by record, as they come, in flat memory.
+
+docs/evidence.md has the algorithm. A record that was changed, removed, moved, slipped in or cut short is a fault with
+the name of its blob; it must never pass as sound.
+"""
+
+import json
+import re
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from shared.domain.bodies import BODIES, Origin
+from shared.domain.codec import canonical, typed
+from shared.domain.ids import ClusterId
+from shared.domain.records import FLEET, GENESIS, MANIFESTS, SCHEMA, Head, RecordKind
+
+PATIENCE = timedelta(hours=1, seconds=480)
+"""After this an intent without an outcome is a fault: an hour beyond the longest look (LOOK_DEADLINE_SECONDS)."""
+_NAME = re.compile(r"(.+)/([0-9]{10})\.json", re.DOTALL)
+HASH = re.compile(r"[0-9a-f]{64}")
+"""SHA-256 as it is written everywhere."""
+_KINDS = frozenset(kind.value for kind in RecordKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with stored evidence."""
+
+    name: str
+    """Of the blob or file."""
+    said: str
+    """What is wrong, as the end of a sentence that begins with the name."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.said}"
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What somewhere else says of a record's hash."""
+
+    seq: int
+    hash: str
+    manifest: int
+    """Number of the manifest; 0: the posture row, or what keeps the chain's head in its place."""
+
+    @property
+    def by(self) -> str:
+        """Who says it."""
+        return f"manifest {self.manifest}" if self.manifest else "the app's row"
+
+
+def record_name(path: str, seq: int) -> str:
+    """Return the name of a record in an archive."""
+    return f"evidence/{path}/{seq:010}.json"
+
+
+def place_of(name: str) -> tuple[str, int] | None:
+    """Return chain and number of a record by its name in an archive; None for a name that no record has."""
+    found = _NAME.fullmatch(name.removeprefix("evidence/"))
+    if not found or not is_chain(found[1]) or not (seq := int(found[2])):
+        return None
+    return found[1], seq
+
+
+@lru_cache(maxsize=1000)
+def is_chain(path: str) -> bool:
+    """Say whether a chain can lie there."""
+    try:
+        return path in (FLEET, MANIFESTS) or ClusterId(*path.split("/")).path == path
+    except (ValueError, TypeError):
+        return False
+
+
+@lru_cache(maxsize=1000)
+def _path(arm_id: str) -> str:
+    try:
+        return ClusterId.parse(arm_id).path
+    except ValueError:
+        return ""
+
+
+def parse(data: bytes) -> Mapping[str, Any] | str:
+    """Return what some bytes hold, or why they are no canonical JSON object."""
+    try:
+        payload = json.loads(data)
+    except (ValueError, RecursionError):
+        return "is not JSON: it was changed or cut short"
+    if not isinstance(payload, dict):
+        return "is no JSON object"
+    try:
+        same = canonical(payload) == data
+    except (ValueError, RecursionError):
+        same = False
+    return payload if same else "is not in canonical form: it was changed"
+
+
+def envelope_fault(said: Mapping[str, Any], path: str, seq: int) -> str:
+    """Say what is wrong with the fields that every record has, in its place; empty if nothing is."""
+    if said.get("schema") != SCHEMA:
+        return f"is not of schema {SCHEMA}"
+    own = _path(str(said.get("cluster"))) if "cluster" in said else said.get("chain")
+    if own != path or type(said.get("seq")) is not int or said["seq"] != seq:
+        return "says that it is another record, or another chain's"
+    if not (isinstance(said.get("id"), str) and said["id"]):
+        return "has no id"
+    kind = said.get("kind")
+    if not isinstance(kind, str) or kind not in _KINDS or (kind == RecordKind.MANIFEST) != (path == MANIFESTS):
+        return "is of a kind that does not belong here"
+    if time_of(said) is None:
+        return "has no time"
+    if not (isinstance(said.get("previous"), str) and HASH.fullmatch(said["previous"])):
+        return "names no record before it"
+    return ""
+
+
+def body_fault(said: Mapping[str, Any]) -> str:
+    """Say what is wrong with what a record holds beside that, by the published schema's types; empty if nothing is."""
+    kind, why = RecordKind(said["kind"]), ""
+    for body in BODIES[kind]:
+        try:
+            typed(Origin, said)
+            typed(body, said)
+        except ValueError as error:
+            why = f"is no {kind}, by the schema: {error}"
+        else:
+            return ""
+    return why
+
+
+def time_of(said: Mapping[str, Any]) -> datetime | None:
+    """Return when a record says that it was made."""
+    try:
+        at = datetime.fromisoformat(str(said.get("at")))
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
+class ChainCheck:
+    """One chain, from a head on; records are given in the order of their numbers."""
+
+    def __init__(self, path: str, after: Head, anchors: Iterable[Anchor]) -> None:
+        self.path, self.records, self.unanchored = path, 0, 0
+        """Records seen, and those behind the last manifest that names the chain."""
+        self.faults: list[Fault] = []
+        """What has been found; whoever reads it may take it out."""
+        self.last = after.seq
+        self._start = self.last
+        self._before: str | None = after.hash
+        """Hash of the record before; None if that one is missing."""
+        self._anchors = deque(sorted(anchors, key=lambda anchor: anchor.seq))
+        self._anchored = max((anchor.seq for anchor in self._anchors if anchor.manifest), default=after.seq)
+        self._intents: dict[str, tuple[int, datetime]] = {}
+        self._compare(after.seq, after.hash)
+
+    def take(self, seq: int, data: bytes, digest: str) -> Mapping[str, Any] | None:
+        """Check the next record there is; returns what it holds, or None if that is not known."""
+        if seq > self.last + 1:
+            self._missing(seq - 1)
+        self.records += 1
+        self.unanchored += seq > self._anchored
+        said = parse(data)
+        fault = said if isinstance(said, str) else envelope_fault(said, self.path, seq) or body_fault(said)
+        if fault:
+            self._fault(seq, fault)
+        elif not isinstance(said, str):
+            self._follow(seq, str(said["previous"]))
+            self._remember(seq, said)
+        self._compare(seq, digest)
+        self.last, self._before = seq, digest
+        return None if fault or isinstance(said, str) else said
+
+    def end(self, as_of: datetime) -> None:
+        """Check what only the end of a chain shows: whether more is known of it, and intents that nothing came of."""
+        if self._anchors:
+            self._missing(self._anchors[-1].seq)
+        for seq, at in self._intents.values():
+            if as_of - at > PATIENCE:
+                self._fault(seq, "is an intent without an outcome, and older than a look may last")
+
+    def _follow(self, seq: int, previous: str) -> None:
+        if self._before is None or previous == self._before:
+            return
+        if self.last == self._start:
+            beginning = "a record before it, and is the first" if self._before == GENESIS else "another one before it"
+            self._fault(seq, f"names {beginning}: it was changed")
+        else:
+            self._fault(self.last, f"or the record after it was changed: {seq} names another hash than {self.last} has")
+
+    def _remember(self, seq: int, said: Mapping[str, Any]) -> None:
+        at = time_of(said)
+        if said["kind"] == RecordKind.INTENT and at:
+            self._intents[said["id"]] = seq, at
+        elif said["kind"] == RecordKind.OUTCOME:
+            self._intents.pop(str(said.get("intent")), None)
+
+    def _compare(self, seq: int, digest: str) -> None:
+        while self._anchors and self._anchors[0].seq <= seq:
+            anchor = self._anchors.popleft()
+            if anchor.seq == seq and anchor.hash != digest:
+                self._fault(seq, f"was changed: its hash is not the one that {anchor.by} holds")
+
+    def _missing(self, until: int) -> None:
+        first = self.last + 1
+        knowing = [anchor for anchor in self._anchors if first <= anchor.seq <= until]
+        known = f"; {knowing[-1].by} knows of record {knowing[-1].seq}" if knowing else ""
+        more = "" if first == until else f", and so is every record up to {until}"
+        self._fault(first, f"is missing{more}{known}")
+        self.last, self._before = until, None
+        while self._anchors and self._anchors[0].seq <= until:
+            self._anchors.popleft()
+
+    def _fault(self, seq: int, said: str) -> None:
+        self.faults.append(Fault(record_name(self.path, seq), said))

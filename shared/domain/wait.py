@@ -1,0 +1,18 @@
+"""A reason that a step has to wait for."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.domain.model import Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a step is not taken now."""
+
+    reason: str
+    message: str
+    after: timedelta | None = None
+    """When to look again for it; None: only somebody's change will help."""
+    approval: str = ""
+    notice: Notice | None = None

@@ -1,0 +1,136 @@
+"""Takes a replacement from its proven twin to its end: goes on with one, gives one up, and tells people how far it is.
+
+The cluster keeps the state: every look finds out anew what is there. What was begun with ARM is `shared.remediation`'s.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.budget import release
+from shared.domain.alerts import given_up
+from shared.domain.arm_errors import ABORTED
+from shared.domain.bodies import Part
+from shared.domain.checks import TWIN_GONE
+from shared.domain.giving_up import hopeless, step_under_way
+from shared.domain.handover import IN_ORDER, stage_of
+from shared.domain.model import Action, Cluster, ClusterRead, Plan, Replacement, Stage, Unreadable
+from shared.domain.parts import done
+from shared.domain.rulebook import Rulebook
+from shared.domain.situation import Situation
+from shared.domain.waits import waits
+from shared.emptying import HELD, UNCORDONING, enter, uncordon_all, what_is_left
+from shared.look import Look
+from shared.remediation import Remediation
+from shared.restoring import forgotten, record
+
+UNCORDONS_FOR = timedelta(days=1)
+"""How long a replacement that is given up tries to uncordon nodes; then people are told to, and it ends."""
+PAUSE = timedelta(hours=1)
+"""How long a pool rests after its replacement was given up for what people decided or changed: it may change back."""
+
+
+def settle(look: Look, read: ClusterRead, rules: Rulebook) -> None:
+    """End a replacement whose pool is gone, or that was given up: somebody said so, or it has become hopeless."""
+    replacement = look.memory.replacement
+    if replacement is None or look.memory.operation or not isinstance(read, Cluster):
+        return
+    if all(pool.name != replacement.pool for pool in read.pools):
+        record(look, replacement, Part.ENDED, message=f"{replacement.pool} is gone.")
+        look.hold.save(done(look.memory))
+        _give_place_back(look)
+    elif replacement.ends:
+        _give_up(look, read, rules, replacement)
+
+
+def _give_up(look: Look, read: Cluster, rules: Rulebook, replacement: Replacement) -> None:
+    """Give the place back, uncordon what we cordoned, then forget the replacement; both pools stay."""
+    _give_place_back(look)
+    now, failed = look.ports.clock.now(), uncordon_all(look, read, rules, replacement)
+    # A stopped cluster has no node that could be uncordoned: that is owed until it runs again, however long.
+    if failed and (read.stopped or now - replacement.moved < UNCORDONS_FOR):
+        went = failed.reason == UNCORDONING
+        told = replace(replacement, waiting="" if went else f"{failed.reason}: {failed.message}")
+        look.hold.save(replace(look.memory, replacement=replace(told, moved=now) if went or read.stopped else told))
+        return
+    pool = next(one for one in read.pools if one.name == replacement.pool)
+    said = _ended(read, replacement, failed)
+    record(look, replacement, Part.ENDED, message=said)
+    reason, before = replacement.ends.partition(": ")[0], replace(look.memory.pool(pool.name), ended=now)
+    if reason in (ABORTED, TWIN_GONE):
+        # Somebody stopped it: it is left alone until somebody lets it go on, and a finding says so.
+        after = replace(before, blocked=said, blocked_on=pool.configuration, blocked_reason=reason)
+    else:
+        # What people have decided, or changed, is judged anew; who sees the finding does not see that a twin stays.
+        after = replace(before, not_before=now + PAUSE, waiting=f"{reason}: {said}")
+        look.hold.check()
+        channels = rules.policy.rule_for(read, pool).settings.alerts
+        look.ports.alerts.send(given_up(look.cluster, replacement, said, replacement.moved, channels))
+    look.hold.save(replace(look.memory, replacement=None).with_pool(pool.name, after))
+
+
+def _ended(read: Cluster, replacement: Replacement, failed: Unreadable | None) -> str:
+    """Say how a replacement ended that was given up, and what is left of it."""
+    pool, twin = replacement.pool, replacement.twin
+    nodes = f"and its nodes could not be uncordoned: do that. {failed.message}" if failed else "its nodes uncordoned."
+    said = f"{replacement.ends.partition(': ')[2]} {pool} stays, {nodes}"
+    if any(one.name == twin for one in read.pools):
+        said += f" {twin} stays too: delete it, or have {pool} replaced after all, which goes on with it."
+    return said
+
+
+def _give_place_back(look: Look) -> None:
+    def still_ours(_: object) -> bool:
+        look.hold.check()
+        return True
+
+    release(look.ports.rollout, look.cluster, still_ours, begun=True)
+
+
+def at_nodes(look: Look, situation: Situation) -> Situation:
+    """Return the situation with what is left on the old pool's nodes, where nothing else keeps a replacement."""
+    step = step_under_way(situation)
+    if step is None or waits(situation, step):
+        return situation
+    with enter(look, situation.cluster, situation.rules, step.pool.name) as api:
+        seen = api if isinstance(api, Unreadable) else what_is_left(api, step.pool)
+    return replace(situation, drained=seen)
+
+
+def remember(look: Look, situation: Situation | None, planned: Plan) -> None:
+    """Remember how far a replacement is and what it waits for, for people; what is in order is no waiting."""
+    replacement = look.memory.replacement
+    if replacement is None or situation is None:
+        return
+    found = _as_planned(situation, replacement, planned)
+    if found != replacement:
+        look.hold.save(replace(look.memory, replacement=found))
+
+
+def _as_planned(situation: Situation, replacement: Replacement, planned: Plan) -> Replacement:
+    if why := hopeless(situation):
+        return replace(replacement, stage=Stage.ENDING, ends=why, moved=situation.now, waiting="")
+    if replacement.ends:
+        return replace(replacement, stage=Stage.ENDING)
+    step, waiting = step_under_way(situation), replacement.waiting if planned.action else ""
+    held = next((one for one in planned.deferrals if one.pool == replacement.pool), None)
+    stage = stage_of(situation, step) if step else replacement.stage
+    if held:
+        waiting = f"{held.reason}: {held.message}"
+    elif step is None:
+        waiting = "Undecided: What the policy asks of it can't be told for now."
+    in_order = stage is not replacement.stage or (held is not None and held.reason in IN_ORDER)
+    return replace(replacement, stage=stage, waiting=waiting, moved=situation.now if in_order else replacement.moved)
+
+
+def adopt(look: Look, remediation: Remediation, situation: Situation, action: Action) -> str:
+    """Go on with a twin that is there, whose replacement was given up, or forgotten with the rollout row."""
+    replacement = forgotten(look.memory, situation.cluster, action.pool, look.ports.clock.now())
+    place = remediation.reserve(action, replacement.id) if replacement else None
+    if replacement is None or place is None:
+        return f"{action.pool}: {HELD}"
+    if not remediation.is_open(action):
+        release(look.ports.rollout, look.cluster, lambda found: found.intent == replacement.id, begun=False)
+        return f"{action.pool}: {HELD}"
+    record(look, replacement, Part.RESUMED, approvals=place.approvals)
+    look.hold.save(replace(look.memory, replacement=replacement))
+    return f"{action.pool}: goes on with {replacement.twin}"

@@ -1,0 +1,50 @@
+"""Reads stored evidence into an assessment, which every report is made from; nothing is written."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+
+from shared.archive import RECORDS, SNAPSHOTS, Archive, each
+from shared.domain.assessment import Assessment
+from shared.domain.fleet_assessment import Asked, Chains, Fleet
+from shared.domain.linked import Stored
+from shared.domain.records import FLEET, MANIFESTS
+
+
+def assess(archive: Archive, asked: Asked, progress: Callable[[int], None] = lambda _: None) -> Assessment:
+    """Assess what an archive holds; raises what the storage raises.
+
+    Records are read once, chain by chain: what is kept of a chain does not grow with its length, but for the changes
+    and remediations of the period.
+    """
+    fleet = Fleet(asked)
+    fleet.manifests(_stored(archive, f"{RECORDS}{MANIFESTS}/", progress))
+    if fleet.series and not asked.scope.cluster:
+        fleet.covered(fleet.series, _there(archive, f"{SNAPSHOTS}{fleet.series.name}"))
+    fleet.own(_stored(archive, f"{RECORDS}{FLEET}/", progress))
+    fleet.clusters(_chains(archive, asked, progress))
+    return fleet.assessed()
+
+
+def _there(archive: Archive, name: str) -> bytes | None:
+    try:
+        return archive.data(name)
+    except FileNotFoundError:
+        return None
+
+
+def _stored(archive: Archive, prefix: str, progress: Callable[[int], None]) -> Iterator[Stored]:
+    yield from _counted(archive, archive.names(prefix), progress)
+
+
+def _counted(archive: Archive, names: Iterable[str], progress: Callable[[int], None]) -> Iterator[Stored]:
+    for stored in each(archive, names):
+        progress(1)
+        yield stored
+
+
+def _chains(archive: Archive, asked: Asked, progress: Callable[[int], None]) -> Chains:
+    prefix = f"{RECORDS}{asked.scope.cluster}/" if asked.scope.cluster else RECORDS
+    own = (f"{RECORDS}{MANIFESTS}/", f"{RECORDS}{FLEET}/")
+    names = (name for name in archive.names(prefix) if not name.startswith(own))
+    read = _counted(archive, names, progress)
+    yield from groupby(read, key=lambda one: one[0].removeprefix(RECORDS).rpartition("/")[0])

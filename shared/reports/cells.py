@@ -1,0 +1,28 @@
+"""Rows as CSV that a spreadsheet may open: RFC 4180, and no cell that it would take for a formula."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+
+from shared.domain.wording import plain_text
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 (a spreadsheet may take them too)
+"""What a spreadsheet takes for a formula at the beginning of a cell (OWASP, CSV Injection)."""
+
+
+def guarded(cell: str) -> str:
+    """Return a cell as text that a spreadsheet shows and never works out."""
+    text = plain_text(cell)
+    # Some programs take spaces off before they look.
+    return f"'{text}" if cell.lstrip(" ").startswith(_FORMULA) else text
+
+
+def csv_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield rows as lines that end with CRLF, quoted where needed."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    for row in rows:
+        writer.writerow(map(guarded, row))
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()

@@ -1,0 +1,96 @@
+"""The assessment as a table for spreadsheets: a row for each node pool, and one for whatever must not be left out."""
+
+from collections.abc import Iterator
+
+from shared.domain.assessed import ClusterAssessed, PoolAssessed
+from shared.domain.assessment import Assessment
+from shared.domain.verdicts import Aspect, Judgement
+from shared.reports import words
+from shared.reports.cells import csv_lines
+
+COLUMNS = (
+    *("row", "cluster", "node pool", "state", "reason", "message", "since", "days", "mode", "rule"),
+    *("FIPS switch", "implementation", "OS SKU", "node image", "read at"),
+    *("effectiveness", "nodes", "proof at", "proof ends"),
+    *("modules", "certificates", "exemption", "owner", "due", "record", "sha256"),
+)
+"""The columns; `row` says what a row is about: pool, cluster, unread, excluded, gone, limit or head."""
+
+
+def csv_report(found: Assessment) -> Iterator[str]:
+    """Yield the lines of the report."""
+    yield from csv_lines(_rows(found))
+
+
+def _rows(found: Assessment) -> Iterator[tuple[str, ...]]:
+    yield COLUMNS
+    for cluster in found.clusters:
+        if cluster.judged:
+            yield from (_cluster(found, cluster, finding) for finding in cluster.findings)
+            yield from (_pool(found, cluster, pool) for pool in cluster.pools)
+        elif cluster.observed:
+            yield _only(
+                "gone" if cluster.gone else "excluded",
+                cluster.cluster.arm_id,
+                record=cluster.observed.name,
+                sha256=cluster.observed.hash,
+            )
+    for what, why in found.unread():
+        yield _only("unread", what, state="unknown", message=why)
+    for limit in (*words.limits(found), f"As of {words.minute(found.as_of)}. {words.summary(found)}"):
+        yield _only("limit", message=limit)
+    for path, seq, digest in words.origins(found):
+        yield _only("head", path, record=str(seq), sha256=digest)
+
+
+def _only(row: str, cluster: str = "", **cells: str) -> tuple[str, ...]:
+    given = {"row": row, "cluster": cluster, **cells}
+    return tuple(given.get(column, "") for column in COLUMNS)
+
+
+def _cluster(found: Assessment, cluster: ClusterAssessed, finding: Judgement) -> tuple[str, ...]:
+    days = words.age(finding.since, found.as_of)
+    return _only(
+        "cluster",
+        cluster.cluster.arm_id,
+        state=finding.state,
+        reason=finding.reason,
+        message=finding.message,
+        since=words.minute(finding.since),
+        days="" if days is None else str(days),
+        record=cluster.observed.name if cluster.observed else "",
+        sha256=cluster.observed.hash if cluster.observed else "",
+    )
+
+
+def _pool(found: Assessment, cluster: ClusterAssessed, pool: PoolAssessed) -> tuple[str, ...]:
+    said, proof, verdict = pool.implementation, pool.proof, pool.verdict
+    cells = {
+        "node pool": pool.name,
+        "state": pool.state,
+        "reason": pool.decisive.reason,
+        "message": pool.decisive.message,
+        "since": words.minute(pool.since),
+        "days": str(words.age(pool.since, found.as_of)),
+        "mode": verdict.mode,
+        "rule": f"{verdict.rule}, line {verdict.line}" if verdict.line else verdict.rule,
+        "FIPS switch": words.switch(pool),
+        "implementation": pool.aspect_state(Aspect.IMPLEMENTATION),
+        "OS SKU": said.os_sku if said else "",
+        "node image": said.node_image if said else "",
+        "read at": words.minute(pool.read.at) if pool.read else "",
+        "effectiveness": pool.aspect_state(Aspect.EFFECTIVENESS),
+        "nodes": words.nodes_said(proof),
+        "proof at": words.minute(proof.proof.at) if proof else "",
+        "proof ends": words.minute(proof.expires) if proof else "",
+        "modules": words.validated(pool),
+        "certificates": " ".join(f"{one.number} ({one.standing})" for one in pool.modules.certificates)
+        if pool.modules
+        else "",
+        "exemption": pool.exemption.name if pool.exemption else "",
+        "owner": pool.owner,
+        "due": words.until(pool.due),
+        "record": pool.source.name,
+        "sha256": pool.source.hash,
+    }
+    return _only("pool", cluster.cluster.arm_id, **cells)

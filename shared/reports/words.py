@@ -1,0 +1,120 @@
+"""Words that several reports share: times, yes and no, what nodes said, whose turn it is."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from shared.domain.assessed import Due, PoolAssessed, ProofSeen
+from shared.domain.assessment import LIMITS, Assessment
+from shared.domain.model import ComplianceState
+from shared.domain.verdicts import ModulesSeen
+from shared.domain.wording import count
+
+NOBODY = "nobody is named"
+NOT_READ = "not read"
+
+
+def day(at: datetime | None) -> str:
+    """Return a day as ISO 8601 has it; empty if there is none."""
+    return f"{at:%Y-%m-%d}" if at else ""
+
+
+def minute(at: datetime | None) -> str:
+    """Return a time to the minute; empty if there is none."""
+    return f"{at:%Y-%m-%d %H:%M}Z" if at else ""
+
+
+def age(since: datetime | None, now: datetime) -> int | None:
+    """Return whole days; None if the beginning is not known."""
+    return max((now - since) // timedelta(days=1), 0) if since else None
+
+
+def switch(pool: PoolAssessed) -> str:
+    """Say what the control plane says of FIPS: the switch alone."""
+    if pool.implementation is None:
+        return NOT_READ
+    return {True: "on", False: "off", None: "no word"}[pool.implementation.enabled]
+
+
+def nodes_said(proof: ProofSeen | None) -> str:
+    """Say what the nodes said when they were last asked."""
+    if proof is None:
+        return "not asked"
+    told = proof.proof
+    if told.unreadable:
+        return f"could not be asked: {told.unreadable}"
+    no = len(told.disagreeing)
+    parts = [f"{told.nodes - no} of {told.nodes + told.missing} say yes at level {proof.level}"]
+    if no:
+        parts.append(f"{no} say no")
+    if told.missing:
+        parts.append(f"{told.missing} did not answer")
+    if told.sampled:
+        parts.append(f"a sample of {told.sampled} was asked")
+    return "; ".join(parts)
+
+
+def validated(pool: PoolAssessed) -> str:
+    """Say how the certificates of a pool's modules stand; never whether FIPS is on."""
+    if pool.modules is None:
+        return NOT_READ
+    release = pool.modules.release or "an unknown release"
+    if not pool.on:
+        return f"{release}: none is known to be in use, as FIPS is not on"
+    return certified(pool.modules)
+
+
+def certified(modules: ModulesSeen) -> str:
+    """Say how the certificates of a release's modules stand, of the worst of them."""
+    return f"{modules.release or 'an unknown release'}: {modules.standing}, by the list of {modules.edition}"
+
+
+def until(due: Due) -> str:
+    """Say until when something is due, and who says so."""
+    return f"{day(due.at)}, {due.basis}" if due.at else due.basis
+
+
+def summary(found: Assessment) -> str:
+    """Say in one sentence how the fleet is."""
+    states = found.states()
+    said = ", ".join(f"{states[state]} {state}" for state in ComplianceState if states[state])
+    pools = f"{count(states.total(), 'node pool')} in {count(len(found.judged), 'cluster')}"
+    return f"{pools}: {said}." if said else f"{pools}: nothing was judged."
+
+
+def period(found: Assessment) -> str:
+    """Say which time the changes are of."""
+    begin = f"from {minute(found.since)}" if found.since else "from the first record"
+    return f"{begin} to {minute(found.as_of)}"
+
+
+def origins(found: Assessment) -> Iterator[tuple[str, int, str]]:
+    """Yield the heads of the chains that a report is made from: path, number, SHA-256."""
+    if found.fleet:
+        yield "_fleet", found.fleet.seq, found.fleet.hash
+    if found.manifest:
+        yield "_manifests", found.manifest.number, found.manifest.source.hash
+    for one in found.clusters:
+        yield one.cluster.path, one.head.seq, one.head.hash
+
+
+def anchored(found: Assessment) -> str:
+    """Say what the records are anchored by."""
+    if found.manifest is None:
+        return "No manifest is among the records: that they are whole rests on the chains alone."
+    by = f"signed by the key {found.manifest.key}" if found.manifest.key else "not signed"
+    told = f"Manifest {found.manifest.number} of {minute(found.manifest.source.at)}, {by}, holds the chains' heads."
+    return f"{told} `fipswarden evidence verify` checks signatures and all manifests."
+
+
+def covered(found: Assessment) -> str:
+    """Say whether there may be more clusters than the records know."""
+    if found.coverage is None:
+        return "Whether there are clusters that nobody has looked at is not known from these records."
+    if found.coverage.whole:
+        return f"On {found.coverage.date} every subscription was read, and no cluster was left unjudged."
+    return f"On {found.coverage.date} not all of the fleet was seen: see what could not be read."
+
+
+def limits(found: Assessment) -> tuple[str, ...]:
+    """Return all that a report may not be taken to say, and what it rests on."""
+    return (*LIMITS, covered(found), anchored(found))

@@ -1,0 +1,59 @@
+"""The days of the fleet's series, written and read: 18 months of them, for dashboards, digests and auditors."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from io import BytesIO
+
+from shared.domain.codec import canonical
+from shared.domain.series import Day, day_document, read_day
+from shared.ports import Snapshots
+from shared.snapshots import Filed, put_away
+
+_AT_ONCE = 8
+
+
+def keep_day(files: Snapshots, day: Day) -> Filed:
+    """Write a day; the first of a date stays, and it is the one whose hash counts."""
+    return put_away(files, _name(day.date), BytesIO(canonical(day_document(day))))
+
+
+def series(files: Snapshots, since: date, until: date) -> Iterator[Day]:
+    """Yield the days from one to another, both included, that there are; raises ValueError for one that is none.
+
+    Their names are known, so nothing is listed; a few are read at once.
+    """
+    dates = [since + timedelta(days=number) for number in range((until - since).days + 1)]
+    with ThreadPoolExecutor(_AT_ONCE, "series") as threads:
+        for day in threads.map(lambda each: _read(files, each), dates):
+            if day is not None:
+                yield day
+
+
+def _read(files: Snapshots, day: date) -> Day | None:
+    data = files.read(_name(day))
+    if data is None:
+        return None
+    try:
+        return read_day(json.loads(data))
+    except ValueError as error:
+        raise ValueError(f"snapshots {_name(day)}: {error}") from error
+
+
+def trend(files: Snapshots, today: date) -> str:
+    """Say how the node pools of the day compare with the day before and a week ago; empty if today has no figures."""
+    found = {day.date: day for day in (_read(files, today - timedelta(days=ago)) for ago in (0, 1, 7)) if day}
+    if today not in found:
+        return ""
+    whens = ((0, "today"), (1, "yesterday"), (7, "a week ago"))
+    said = [
+        f"{when} {day.judged_well} of {day.total}"
+        for ago, when in whens
+        if (day := found.get(today - timedelta(days=ago)))
+    ]
+    return f"Node pools with nothing to be done: {', '.join(said)}."
+
+
+def _name(day: date) -> str:
+    return f"daily/{day.isoformat()}.json"

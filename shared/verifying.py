@@ -1,0 +1,206 @@
+"""Verifies stored evidence, whole, as a stream: manifests first, then every chain, then what the manifests vouch for.
+
+It reads and never writes, and memory stays flat however many records there are. docs/evidence.md has the algorithm.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from shared.anchors import Anchors
+from shared.archive import RECORDS, SNAPSHOTS, Archive, each
+from shared.domain.anchoring import ManifestSaid, read_manifest, signature_fault
+from shared.domain.pack import SUMS, Scope, Sums
+from shared.domain.records import FLEET, MANIFESTS, Head
+from shared.domain.signatures import thumbprint
+from shared.domain.verification import ChainCheck, Fault, place_of
+
+_MANIFESTS = f"{RECORDS}{MANIFESTS}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be verified, and what is known of it from elsewhere."""
+
+    now: datetime
+    """How old an intent is, is asked of this time; for a pack, when it was written."""
+    scope: Scope = field(default_factory=Scope)
+    since: date | None = None
+    """Records up to the last manifest of this day, or before it, are taken as read; None: none are."""
+    heads: Mapping[str, Head] = field(default_factory=dict)
+    """Heads of chains as the app remembers them, by path."""
+    trusted: frozenset[str] = frozenset()
+    """Thumbprints of the keys that manifests have to be signed by; empty: any."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a verification has gone through."""
+
+    records: int = 0
+    """Those of manifests among them."""
+    chains: int = 0
+    unanchored: int = 0
+    """Records behind the last manifest that names their chain; without an anchor outside they could be cut off."""
+    manifests: int = 0
+    unsigned: int = 0
+    """Manifests without a signature."""
+    keys: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By thumbprint of the key: the first and the last manifest that it signed."""
+    last: Head = field(default_factory=Head)
+    """Number and hash of the last manifest."""
+    last_date: date | None = None
+    after: int = 0
+    """Number of the manifest behind which chains were verified; 0: from their beginnings."""
+
+
+class Verification:
+    """One verification; `seen` is filled while `faults` are read."""
+
+    def __init__(
+        self, archive: Archive, asked: Asked, sums: Sums | None = None, progress: Callable[[int], None] = lambda _: None
+    ) -> None:
+        self.archive, self.asked, self.sums, self.progress = archive, asked, sums, progress
+        self.seen = Seen()
+        self._after: dict[str, Head] = {}
+        """Heads of the manifest that the chains begin behind."""
+        self._files: list[tuple[str, str, str]] = []
+        """Snapshots and series: name, hash, and the manifest that names them."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield everything that is wrong, in the order in which it is found; raises what the storage raises."""
+        with Anchors() as anchors:
+            heads = self.asked.heads.items()
+            anchors.add(0, ((path, head) for path, head in heads if path == MANIFESTS))
+            yield from self._manifests(anchors)
+            yield from self._stored_files()
+            # After the manifests': a head that both name counts as anchored.
+            anchors.add(0, ((path, head) for path, head in heads if path != MANIFESTS and self.asked.scope.has(path)))
+            yield from self._chains(anchors)
+            for path in anchors.left():
+                yield from self._ended(self._begun(path, anchors))
+        if self.sums:
+            self.sums.end()
+            yield from _taken(self.sums.faults)
+
+    def _manifests(self, anchors: Anchors) -> Iterator[Fault]:
+        """Check the manifests, and keep what they say of the chains that are meant."""
+        check = self._begun(MANIFESTS, anchors)
+        for name, data in each(self.archive, self.archive.names(_MANIFESTS)):
+            self.progress(1)
+            place = place_of(name)
+            if place is None:
+                yield _odd(name)
+                continue
+            digest = hashlib.sha256(data).hexdigest()
+            said = check.take(place[1], data, digest)
+            yield from _taken(check.faults)
+            self.seen.last = Head(place[1], digest)
+            if said is not None:
+                yield from self._manifest(name, place[1], said, anchors)
+        yield from self._ended(check)
+
+    def _manifest(self, name: str, seq: int, said: Mapping[str, Any], anchors: Anchors) -> Iterator[Fault]:
+        read = read_manifest(said)
+        if isinstance(read, str):
+            yield Fault(name, read)
+            return
+        if fault := signature_fault(said, read, self.asked.trusted, must=bool(self.seen.keys)):
+            yield Fault(name, fault)
+        self._count(seq, read)
+        asked = self.asked
+        if seq == asked.scope.after or (asked.since and read.date <= asked.since):
+            self.seen.after = seq
+            self._after = {path: head for path, head in read.chains.items() if path != FLEET}
+            self._files.clear()
+            anchors.clear()
+        if seq >= asked.scope.after:
+            anchors.add(seq, ((path, head) for path, head in read.chains.items() if asked.scope.has(path)))
+            self._files += [(f"{SNAPSHOTS}{file.name}", file.sha256, name) for file in read.files]
+
+    def _count(self, seq: int, read: ManifestSaid) -> None:
+        seen = self.seen
+        seen.manifests += 1
+        seen.last_date = read.date
+        if read.signature and read.key:
+            key = thumbprint(read.key)
+            seen.keys[key] = seen.keys.get(key, (seq, seq))[0], seq
+        else:
+            seen.unsigned += 1
+
+    def _stored_files(self) -> Iterator[Fault]:
+        """Check what the manifests vouch for besides chains; it speaks of the whole fleet, so not for one cluster."""
+        for name, digest, by in () if self.asked.scope.cluster else self._files:
+            try:
+                found = hashlib.sha256(self.archive.data(name)).hexdigest()
+            except FileNotFoundError:
+                yield Fault(name, f"is missing: {by} names it")
+                continue
+            if found != digest:
+                yield Fault(name, f"was changed: its hash is not the one that {by} holds")
+
+    def _chains(self, anchors: Anchors) -> Iterator[Fault]:
+        check: ChainCheck | None = None
+        for name, data in each(self.archive, self._wanted()):
+            self.progress(1)
+            digest = hashlib.sha256(data).hexdigest()
+            if self.sums:
+                self.sums.take(name, digest)
+                yield from _taken(self.sums.faults)
+            if not _is_record(name):
+                continue
+            place = place_of(name)
+            if place is None:
+                yield _odd(name)
+            elif self._is_meant(*place):
+                if check is None or check.path != place[0]:
+                    yield from self._ended(check)
+                    check = self._begun(place[0], anchors)
+                check.take(place[1], data, digest)
+                yield from _taken(check.faults)
+        yield from self._ended(check)
+
+    def _wanted(self) -> Iterator[str]:
+        """Yield the names that have to be read: all of a pack's, else those of the records that are meant."""
+        if self.sums:
+            yield from (name for name in self.archive.names() if name != SUMS)
+            return
+        cluster = self.asked.scope.cluster
+        for prefix in (f"{RECORDS}{FLEET}/", f"{RECORDS}{cluster}/") if cluster else (RECORDS,):
+            for name in self.archive.names(prefix):
+                place = place_of(name)
+                if _is_record(name) and (place is None or self._is_meant(*place)):
+                    yield name
+
+    def _is_meant(self, path: str, seq: int) -> bool:
+        return self.asked.scope.has(path) and seq > self._after.get(path, Head()).seq
+
+    def _begun(self, path: str, anchors: Anchors) -> ChainCheck:
+        return ChainCheck(path, self._after.get(path, Head()), anchors.take(path))
+
+    def _ended(self, check: ChainCheck | None) -> Iterator[Fault]:
+        if check is None:
+            return
+        check.end(self.asked.now)
+        self.seen.records += check.records
+        if check.path != MANIFESTS:
+            self.seen.chains += check.records > 0
+            self.seen.unanchored += check.unanchored
+        yield from _taken(check.faults)
+
+
+def _is_record(name: str) -> bool:
+    """Say whether a name is one of a record that belongs to no manifest: those are checked by themselves."""
+    return name.startswith(RECORDS) and not name.startswith(_MANIFESTS)
+
+
+def _odd(name: str) -> Fault:
+    return Fault(name, "has a name that no record has: it was added")
+
+
+def _taken(faults: list[Fault]) -> Iterator[Fault]:
+    found = tuple(faults)
+    faults.clear()
+    yield from found

@@ -1,0 +1,452 @@
+"""What people change while a pool is being replaced: nothing goes on that they have not judged, or agreed to."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from local.world.access import APP
+from local.world.kube import builders as kube
+from local.world.kube import pods
+from shared.budget import change, release
+from shared.domain.budget import Budget
+from shared.domain.exemptions import Exemptions
+from shared.domain.people import RequestKind
+from shared.domain.records import RecordKind
+from shared.domain.rulebook import Rulebook
+from tests.builders import exemption
+from tests.protocol.lab import CLUSTER, ruled
+from tests.scenario.replacing import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NAMED,
+    REPLACES,
+    SETTINGS,
+    Replacing,
+    evictions,
+    half_way,
+    proving,
+    writes,
+)
+
+RINGS = "disruption: {concurrent: 5}\nrings:\n- {name: first, match: {pools: ['old*']}}\n- {name: second, match: {}}\n"
+APPROVES = "mode: approve\nstrategy: replace\n"
+Change = Callable[[Replacing], None]
+
+
+def sets(pool: str, **properties: Any) -> Change:
+    """Somebody changes properties of a pool."""
+
+    def does(lab: Replacing) -> None:
+        lab.pools[pool].properties.update(properties)
+        lab.pools[pool].etag = lab.world.guid()
+
+    return does
+
+
+def rules(text: str) -> Change:
+    """Somebody changes the policy."""
+    return lambda lab: setattr(lab.policies, "rules", ruled(text))
+
+
+def fails(lab: Replacing) -> None:
+    """An operation of somebody else's on the twin fails."""
+    lab.pools["oldf"].provisioning_state = "Failed"
+
+
+def stops(lab: Replacing) -> None:
+    """Somebody stops the twin."""
+    lab.pools["oldf"].properties["powerState"] = {"code": "Stopped"}
+    lab.pools["oldf"].nodes = []
+
+
+def relabels(lab: Replacing) -> None:
+    """Somebody takes the pool's labels off one of its nodes."""
+    lab.nodes()[0].labels |= {"agentpool": None, "kubernetes.azure.com/agentpool": None}
+
+
+def needs_it_at_night(lab: Replacing) -> None:
+    """Somebody adds a CronJob that names the pool."""
+    kube.add_workload(lab.cluster, "nightly", kind="CronJob", replicas=0, nodeSelector=NAMED)
+
+
+def may_not_read(lab: Replacing) -> None:
+    """Somebody takes the right away to read pods and what makes them."""
+    scope = f"/subscriptions/{CLUSTER.subscription}"
+    lab.world.access.revoke(APP, scope)
+    for name in ("reader", "remediator", "node reader", "pool deleter"):
+        lab.world.access.assign(APP, f"fipswarden {name}", scope)
+
+
+def loses_its_place(lab: Replacing) -> None:
+    """The place in the budget is another cluster's now."""
+
+    def taken(budget: Budget) -> Budget:
+        return replace(budget, places={lab.add("aks-other").key: budget.places[CLUSTER.key]})
+
+    change(lab.rollout, taken)
+
+
+def exempts(lab: Replacing) -> None:
+    """Somebody exempts the pool."""
+    excused = exemption(created=lab.clock.now() - DAY, expires=lab.clock.now() + DAY)
+    lab.policies.rules = Rulebook(ruled(REPLACES).policy, Exemptions((excused,)))
+
+
+def disagrees(lab: Replacing) -> None:
+    """The twin is changed, and one of its nodes says no from then on."""
+    lab.pools["oldf"].etag = lab.world.guid()
+    lab.nodes("oldf")[0].fips_label = False
+
+
+GIVEN_UP = {
+    "PoolChanged": sets("old", maxPods=50),
+    "ModeDoesNotAct": rules("mode: audit\nstrategy: replace\n"),
+    "NotAsked": rules("mode: enforce\n"),
+    "OwnerObjects": rules(f"{REPLACES}notice: {{objection_tag: owner}}\n"),
+    "Exempt": exempts,
+}
+WAITS = {
+    "TwinDiffers": sets("oldf", nodeTaints=["a=b:NoSchedule"]),
+    "TwinNotOurs": sets("oldf", tags={}),
+    "TwinUnfinished": fails,
+    "TwinStopped": stops,
+    "TwinEmpty": lambda lab: lab.scale("oldf", 0),
+    "TwinNotProven": disagrees,
+    "ApprovalMissing": rules(APPROVES),
+    "OutsideWindow": rules(f'{REPLACES}windows: [{{days: [Sunday], start: "08:00", length: 15m}}]\n'),
+    "BudgetExhausted": loses_its_place,
+    "TiedToPool": needs_it_at_night,
+    "NodesUnseen": relabels,
+    "WorkloadsUnreadable": may_not_read,
+}
+
+
+def emptied() -> Replacing:
+    """A replacement whose old pool has no pod left: the next look deletes it."""
+    lab = Replacing.made(pods=False)
+    lab.event()
+    lab.until(lambda: "oldf" in lab.pools and all(node.unschedulable for node in lab.nodes()))
+    assert writes(lab) == [("PUT", 201)]
+    return lab
+
+
+def uncordoned(lab: Replacing) -> bool:
+    """Whether nothing is left of a replacement but its twin."""
+    return not any(node.unschedulable for node in lab.nodes()) and (lab.replacement, lab.budget.places) == (None, {})
+
+
+# At the last look
+
+
+def test_a_pool_that_is_as_it_was_is_deleted_by_the_next_look() -> None:
+    lab = emptied()
+    lab.look(lasting=MINUTE)
+    assert writes(lab) == [("PUT", 201), ("DELETE", 202)]
+
+
+@pytest.mark.parametrize("reason", WAITS)
+def test_an_empty_pool_is_not_deleted_while_anything_is_not_as_it_has_to_be(reason: str) -> None:
+    lab = emptied()
+    with lab.world.entered():
+        WAITS[reason](lab)
+    lab.look(lasting=MINUTE)
+    assert (lab.waits(pool="old"), writes(lab)) == (reason, [("PUT", 201)])
+    assert lab.deferral(pool="old").message
+
+
+@pytest.mark.parametrize("reason", GIVEN_UP)
+def test_what_nobody_wants_any_more_or_is_another_pool_now_is_given_up_and_told(reason: str) -> None:
+    lab = emptied()
+    with lab.world.entered():
+        GIVEN_UP[reason](lab)
+    lab.look(lasting=5 * MINUTE)
+    assert writes(lab) == [("PUT", 201)]
+    assert uncordoned(lab)
+    (told,) = {alert.key: alert for alert in lab.alerts.sent if alert.reason == "ReplacementGivenUp"}.values()
+    assert "old stays, its nodes uncordoned. oldf stays too" in told.text
+    assert lab.records(RecordKind.REPLACEMENT)[-1].payload["message"] == told.text
+
+
+# Before nodes are cordoned, and in the middle
+
+
+@pytest.mark.parametrize(
+    "reason", ["TwinDiffers", "TwinStopped", "TwinEmpty", "ApprovalMissing", "WorkloadsUnreadable"]
+)
+def test_nothing_more_is_evicted_either(reason: str) -> None:
+    lab = half_way()
+    sent = evictions(lab)
+    with lab.world.entered():
+        WAITS[reason](lab)
+    lab.look(lasting=HOUR)
+    assert (lab.waits(pool="old"), evictions(lab)) == (reason, sent)
+
+
+def test_a_workload_that_would_not_bear_it_is_found_though_it_came_later() -> None:
+    lab = Replacing.made()
+    lab.event()
+    lab.until(lambda: proving(lab))
+    share = [{"name": "data", "azureFile": {"secretName": "files", "shareName": "data"}}]
+    with lab.world.entered():
+        kube.add_workload(lab.cluster, "share", nodeName=lab.nodes()[0].name, volumes=share)
+    lab.passes(HOUR)
+    assert lab.waits(pool="old") == "SmbVolumes"
+    assert "default/ReplicaSet/share" in lab.deferral(pool="old").message
+    assert evictions(lab) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("ReplicaSet", {"nodeSelector": NAMED}),
+        ("CronJob", {"nodeSelector": NAMED}),
+        ("StatefulSet", {"nodeSelector": {"kubernetes.azure.com/agentpool": "old"}}),
+        ("Deployment", {"nodeSelector": {"kubernetes.azure.com/os-sku": "Flatcar"}}),
+        ("DaemonSet", {"nodeSelector": NAMED}),
+    ],
+)
+def test_workloads_that_can_not_follow_are_a_blocker_before_anything_is_made(kind: str, spec: dict[str, Any]) -> None:
+    """Those that run, and those that have no pod now."""
+    lab = Replacing.made()
+    with lab.world.entered():
+        kube.add_workload(lab.cluster, "pinned", kind=kind, replicas=int(kind == "ReplicaSet"), **spec)
+    lab.look(lasting=MINUTE)
+    assert lab.waits(pool="old") == "TiedToPool"
+    assert f"default/{kind}/pinned" in lab.deferral(pool="old").message
+    assert writes(lab) == []
+    with lab.world.entered():
+        del lab.kube.workloads["default", "pinned"]
+        for key in [key for key in lab.kube.pods if key[1].startswith("pinned")]:
+            del lab.kube.pods[key]
+    lab.passes(2 * HOUR)
+    lab.assert_replaced()
+
+
+# Agreed to
+
+
+def test_a_policy_that_comes_to_ask_for_approvals_has_to_have_one() -> None:
+    lab = half_way()
+    lab.policies.rules = ruled(APPROVES)
+    sent = evictions(lab)
+    lab.look(lasting=HOUR)
+    assert (evictions(lab), lab.waits(pool="old")) == (sent, "ApprovalMissing")
+    lab.says_yes()
+    lab.look(lasting=HOUR)
+    lab.assert_replaced()
+    assert lab.budget.approvals == {}, "it is used up"
+    assert len(lab.records(RecordKind.INTENT)[-1].payload["approvals"]) == 1
+
+
+def test_a_twin_is_gone_on_with_only_as_far_as_somebody_agreed() -> None:
+    lab = half_way(rules=APPROVES, agreed=True)
+    lab.ask(RequestKind.ABORT, "old")
+    lab.passes(MINUTE)
+    lab.ask(RequestKind.UNBLOCK, "old")
+    sent = evictions(lab)
+    lab.passes(HOUR)
+    assert (evictions(lab), lab.waits(pool="old"), lab.replacement) == (sent, "ApprovalMissing", None)
+    lab.says_yes()
+    lab.look(lasting=HOUR)
+    lab.assert_replaced()
+
+
+def test_a_pool_that_changed_is_judged_and_agreed_to_anew() -> None:
+    lab = half_way(rules=APPROVES, agreed=True)
+    with lab.world.entered():
+        sets("old", tags={"owner": "bob@example.com"})(lab)
+    sent = evictions(lab)
+    lab.look(lasting=30 * MINUTE)
+    assert (evictions(lab), lab.waits(pool="old"), uncordoned(lab)) == (sent, "PoolChanged", True)
+    lab.passes(HOUR)
+    assert lab.waits(pool="old") == "ApprovalMissing"
+    lab.says_yes()
+    lab.look(lasting=HOUR)
+    lab.assert_replaced()
+    assert writes(lab) == [("PUT", 201), ("DELETE", 202)], "the twin is gone on with"
+
+
+def test_what_a_policy_has_ended_goes_on_by_itself_once_a_policy_asks_for_it_again() -> None:
+    lab = half_way()
+    lab.policies.rules = ruled("mode: audit\nstrategy: replace\n")
+    lab.look(lasting=5 * MINUTE)
+    assert uncordoned(lab)
+    lab.assert_untouched()
+    lab.policies.rules = ruled(REPLACES)
+    lab.look(lasting=30 * MINUTE)
+    assert (lab.waits(pool="old"), set(lab.pools)) == ("ModeDoesNotAct", {"old", "oldf"}), "it may change back"
+    lab.passes(2 * HOUR)
+    lab.assert_replaced()
+
+
+# What is lost
+
+
+def test_a_lost_rollout_row_makes_no_second_twin() -> None:
+    lab = half_way(rules=APPROVES, agreed=True)
+    lab.lose_row()
+    lab.look(lasting=2 * HOUR)
+    assert "resumed" in lab.parts()
+    lab.assert_replaced()
+    assert writes(lab) == [("PUT", 201), ("DELETE", 202)]
+
+
+def test_a_lost_rollout_row_leaves_nothing_cordoned_where_nobody_wants_it_any_more() -> None:
+    lab = half_way()
+    lab.lose_row()
+    lab.policies.rules = ruled("mode: audit\nstrategy: replace\n")
+    lab.look(lasting=5 * MINUTE)
+    assert uncordoned(lab)
+    lab.assert_untouched()
+
+
+def test_what_was_changed_while_the_row_was_lost_is_not_taken_for_what_was_judged() -> None:
+    lab = half_way()
+    lab.lose_row()
+    with lab.world.entered():
+        sets("old", maxPods=50)(lab)
+    lab.look(lasting=2 * HOUR)
+    assert uncordoned(lab)
+    assert (lab.waits(pool="old"), writes(lab)) == ("TwinDiffers", [("PUT", 201)])
+
+
+def test_an_abort_finds_what_only_the_twin_tells_of() -> None:
+    lab = half_way()
+    lab.lose_row()
+    release(lab.rollout, CLUSTER, lambda _: True, begun=True)
+    lab.policies.rules = ruled("mode: audit\nstrategy: replace\n")
+    lab.look(lasting=HOUR)
+    assert any(node.unschedulable for node in lab.nodes()), "nobody knows of it"
+    lab.ask(RequestKind.ABORT, "old")
+    lab.passes(5 * MINUTE)
+    assert uncordoned(lab)
+    assert "as ana asked" in lab.remembered().blocked
+    lab.assert_requests()
+
+
+def test_what_a_stopped_cluster_owes_is_uncordoned_when_it_runs_again() -> None:
+    lab = half_way()
+    lab.cluster.power_state = "Stopped"
+    lab.ask(RequestKind.ABORT, "old")
+    lab.passes(3 * DAY)
+    assert lab.replacement
+    assert lab.replacement.ends
+    assert lab.budget.places == {}, "nothing is disrupted: others may have its place"
+    lab.cluster.power_state = "Running"
+    lab.look(lasting=HOUR)
+    lab.assert_untouched()
+    assert uncordoned(lab)
+
+
+def test_a_cluster_of_a_subscription_that_is_not_ours_is_looked_at_until_what_is_owed_is_done() -> None:
+    lab = half_way()
+    lab.cluster.properties["apiServerAccessProfile"] = {"enablePrivateCluster": True}
+    lab.ask(RequestKind.ABORT, "old")
+    lab.passes(MINUTE)
+    assert (lab.budget.places, lab.replacement is None) == ({}, False)
+    lab.watched = False
+    lab.cluster.properties["apiServerAccessProfile"] = {}
+    lab.look(lasting=HOUR)
+    assert uncordoned(lab)
+    lab.assert_untouched()
+
+
+# Rings
+
+
+def test_a_pool_and_its_twin_both_count_in_their_rings() -> None:
+    """The canary is the old pool: it proves nothing, so that the next one of the ring is a canary as well."""
+    lab = Replacing.made(pods=False)
+    lab.policies.rules = ruled(f"{REPLACES}{RINGS}")
+    third, other = lab.add("aks-third"), lab.add("aks-other")
+    lab.add_pool(third, "older")
+    lab.count()
+    lab.event()
+    lab.until(lambda: bool(lab.verdict(pool="oldf")))
+    lab.look(third, other)
+    assert (lab.waits(third, "older"), lab.waits(other)) == ("CanaryUnproven", "RingClosed")
+    assert lab.budget.canaries["first"].pool == "old"
+    lab.count()
+    assert lab.budget.counts
+    assert (lab.budget.counts.rings["first"].pools, lab.budget.counts.rings["first"].unproven) == (3, 3)
+    lab.days(0.5)
+    assert list(lab.pools) == ["oldf"]
+    done = [lab.records(RecordKind.INTENT, cluster)[-1].payload["at"] for cluster in (CLUSTER, third, other)]
+    assert done == sorted(done), "the old pool, then the rest of its ring, then the next ring"
+    assert lab.verdict(other) == "compliant: NodesProven"
+
+
+# What others do
+
+
+def test_nodes_that_join_the_old_pool_in_the_middle_are_cordoned_and_emptied_too() -> None:
+    lab = half_way()
+    lab.scale("old", 3)
+    lab.passes(HOUR)
+    lab.assert_replaced()
+
+
+def test_a_twin_that_somebody_deletes_is_not_made_again_and_the_nodes_are_uncordoned() -> None:
+    lab = half_way()
+    with lab.world.entered():
+        del lab.pools["oldf"]
+        lab.kube.settled = None
+        pods.look_again(lab.cluster)
+    lab.look(lasting=HOUR)
+    assert list(lab.pools) == ["old"]
+    assert not [node.name for node in lab.nodes() if node.unschedulable]
+    assert lab.waits(pool="old") == "Blocked"
+    assert "was deleted while" in lab.deferral(pool="old").message
+    assert (lab.replacement, lab.budget.places) == (None, {})
+    lab.ask(RequestKind.UNBLOCK, "old")
+    lab.passes(HOUR)
+    assert list(lab.pools) == ["oldf"]
+
+
+def test_an_old_pool_that_somebody_deletes_is_replaced() -> None:
+    lab = half_way()
+    with lab.world.entered():
+        del lab.pools["old"]
+        pods.look_again(lab.cluster)
+    lab.look(lasting=HOUR)
+    assert (list(lab.pools), lab.replacement, lab.budget.places) == (["oldf"], None, {})
+    assert lab.verdict(pool="oldf") == "compliant: NodesProven"
+
+
+def test_a_pool_that_comes_back_is_not_replaced_again_and_again() -> None:
+    lab = Replacing.made(pods=False)
+    lab.look(lasting=HOUR)
+    lab.add_pool(CLUSTER, "old", **SETTINGS)
+    lab.look(lasting=HOUR)
+    assert set(lab.pools) == {"old", "oldf"}
+    assert lab.waits(pool="old") == "ReplacedBefore"
+
+
+def test_a_pool_that_only_bears_the_tag_of_a_twin_is_no_twin() -> None:
+    lab = Replacing.made()
+    tag = {"fipswarden-replaces": f"old:{'a' * 32}"}
+    lab.add_pool(
+        CLUSTER, "small", **SETTINGS | {"osSKU": "AzureLinux3", "enableFIPS": True, "maxPods": 30, "tags": tag}
+    )
+    lab.look(lasting=HOUR)
+    assert lab.waits(pool="old") == "TwinDiffers"
+    assert writes(lab) == []
+
+
+def test_a_subscription_that_is_no_longer_ours_is_left_in_order() -> None:
+    lab = half_way()
+    lab.watched = False
+    lab.look(lasting=HOUR)
+    lab.assert_untouched()
+    assert (lab.replacement, lab.budget.places) == (None, {})
+
+
+def test_a_cluster_that_leaves_the_scope_is_left_in_order() -> None:
+    lab = half_way()
+    lab.policies.rules = ruled(f"{REPLACES}scope: {{ exclude: [{{ clusters: ['*'] }}] }}\n")
+    lab.look(lasting=HOUR)
+    lab.assert_untouched()
+    assert (lab.replacement, lab.budget.places) == (None, {})

@@ -1,0 +1,88 @@
+"""Reports of what the real looks recorded: the main job, as assessors, SIEMs and auditors see it."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
+from trestle.oscal.assessment_results import Model
+
+from shared.domain.assessment import Assessment
+from shared.domain.fleet_assessment import Asked
+from shared.domain.ids import ClusterId
+from shared.domain.verification import record_name
+from shared.reporting import assess
+from shared.reports.formats import FORMATS
+from tests.protocol.lab import CLUSTER
+from tests.scenario.fleet import Fleet
+from tests.stored import MemoryArchive
+
+
+def assessed(fleet: Fleet) -> Assessment:
+    files = {record_name(path, seq): data for (path, seq), data in fleet.evidence.blobs.items()}
+    return assess(MemoryArchive(files), Asked(fleet.clock.now()))
+
+
+@cache
+def remediated() -> Assessment:
+    """Two clusters whose pools were switched on and proven, and one that was deleted."""
+    fleet = Fleet()
+    two, gone = fleet.add("aks-two"), fleet.add("aks-gone")
+    fleet.look(CLUSTER, two, gone, lasting=timedelta(hours=1))
+    with fleet.world.entered():
+        fleet.world.remove_cluster(fleet.world.cluster_by_id(gone.arm_id))
+    fleet.look(gone, lasting=timedelta(hours=1))
+    return assessed(fleet)
+
+
+def events() -> Iterator[dict[str, Any]]:
+    for line in "".join(FORMATS["ocsf"](remediated())).splitlines():
+        yield json.loads(line)
+
+
+def test_the_evidence_of_real_looks_is_whole_and_says_what_is_true() -> None:
+    found = remediated()
+
+    assert list(found.unread()) == []
+    assert [(pool.name, pool.state.value) for _, pool in found.pools()] == [("np1", "compliant")] * 2
+    assert [one.gone for one in found.clusters if not one.judged] == [True]
+    assert all(pool.proof and pool.on for _, pool in found.pools())
+
+
+def test_trestle_accepts_the_assessment_of_real_looks() -> None:
+    made = json.loads("".join(FORMATS["oscal"](remediated())))
+
+    (result,) = Model.model_validate(made).assessment_results.results
+    assert result.findings
+    assert result.assessment_log is not None
+    assert len(result.assessment_log.entries) == 3
+
+
+def test_a_siem_sees_a_pool_found_and_mended() -> None:
+    seen = [
+        (one["activity_name"], one["status_code"])
+        for one in events()
+        if ComplianceFinding.model_validate(one) and one["resources"][0]["name"] == f"{CLUSTER}/np1"
+    ]
+
+    assert seen[0] == ("Create", "FipsDisabled")
+    assert ("Close", "FipsDisabled") in seen
+    assert sum(name == "Create" for name, _ in seen) == sum(name == "Close" for name, _ in seen)
+
+
+def test_what_is_deleted_is_closed() -> None:
+    gone = ClusterId(CLUSTER.subscription, CLUSTER.resource_group, "aks-gone")
+    last = [one for one in events() if one["resources"][0]["name"].startswith(str(gone))]
+
+    assert all(one["activity_name"] != "Create" or one["finding_info"]["uid"] for one in last)
+    opened = {one["finding_info"]["uid"] for one in last if one["activity_name"] == "Create"}
+    closed = {one["finding_info"]["uid"] for one in last if one["activity_name"] == "Close"}
+    assert opened == closed != set()
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_every_report_of_real_looks_can_be_written(name: str) -> None:
+    assert "".join(FORMATS[name](remediated()))

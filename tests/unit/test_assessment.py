@@ -1,0 +1,399 @@
+"""What the fleet is called by its records: nothing unread, unproven, changed or missing is ever called compliant."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.domain.assessed import ClusterAssessed, PoolAssessed
+from shared.domain.assessment import Assessment
+from shared.domain.codec import canonical, plain
+from shared.domain.fleet_assessment import Asked
+from shared.domain.model import ComplianceState, OutcomeState
+from shared.domain.modules import Standing
+from shared.domain.pack import Scope
+from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind, read_record
+from shared.domain.standing import Reason, standings
+from shared.domain.verdicts import Aspect
+from shared.domain.verification import record_name
+from shared.reporting import assess
+from tests.builders import NOW
+from tests.evidence import assert_sound
+from tests.recorded import (
+    DAY,
+    HOSTILE,
+    LAB,
+    MEDIA,
+    OFF,
+    OLD,
+    ON,
+    PAY,
+    PROVEN,
+    Recorded,
+    modules,
+    observation,
+    read_of,
+    recorded,
+    verdict,
+)
+from tests.stored import key_name, said
+
+S = ComplianceState
+LATER = NOW + timedelta(hours=1)
+
+
+def assessed(archive: Recorded, **asked: object) -> Assessment:
+    """The assessment of what is stored, an hour later."""
+    wanted = replace(Asked(LATER, heads=archive.heads), **asked)  # type: ignore[arg-type]
+    return assess(archive, wanted)
+
+
+def one(found: Assessment, name: object) -> ClusterAssessed:
+    return next(each for each in found.clusters if each.cluster == name)
+
+
+def pool(found: Assessment, name: str) -> PoolAssessed:
+    return next(each for _, each in found.pools() if each.name == name)
+
+
+def proven() -> Recorded:
+    """One cluster whose one pool is on and proven."""
+    made = Recorded()
+    made.at = NOW - DAY
+    made.texts()
+    made.prove(PAY, "apps", NOW - DAY)
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, PROVEN)]))
+    return made
+
+
+def test_every_pool_has_the_state_of_its_last_verdict() -> None:
+    found = assessed(recorded())
+
+    assert {each.name: each.state.value for _, each in found.pools()} == {
+        "apps": "compliant",
+        "legacy": "exempt",
+        "batch": "inconsistent",
+        "jobs": "non_compliant",
+        "encoder": "unknown",
+    }
+    assert found.faults == ()
+
+
+def test_the_control_planes_word_and_the_nodes_stay_apart() -> None:
+    batch = pool(assessed(recorded()), "batch")
+
+    assert batch.implementation is not None
+    assert batch.implementation.enabled is True
+    assert batch.aspect_state(Aspect.IMPLEMENTATION) is S.COMPLIANT
+    assert batch.aspect_state(Aspect.EFFECTIVENESS) is S.INCONSISTENT
+    assert batch.proof is not None
+    assert batch.proof.proof.disagreeing == ("aks-batch-1",)
+    assert batch.proof.tested
+
+
+def test_a_proof_ends_when_the_policy_says_so() -> None:
+    found = pool(assessed(recorded()), "apps").proof
+
+    assert found is not None
+    assert found.expires == NOW + 2 * DAY
+
+
+@pytest.mark.parametrize(("late", "state"), [(timedelta(), S.COMPLIANT), (timedelta(hours=2), S.UNKNOWN)])
+def test_a_pool_whose_proof_has_ended_is_unknown(late: timedelta, state: ComplianceState) -> None:
+    found = assessed(proven(), now=NOW + 2 * DAY + late)
+
+    assert pool(found, "apps").state is state
+    assert one(found, PAY).state is state
+    assert (pool(found, "apps").decisive.reason == "ProofExpired") == (state is S.UNKNOWN)
+    assert [each.judgement.reason for each in found.open()] == (["ProofExpired"] if state is S.UNKNOWN else [])
+
+
+def test_without_the_policys_text_no_end_of_a_proof_is_known_and_that_is_no_end() -> None:
+    made = proven()
+    del made.files[record_name(FLEET, 1)], made.files[record_name(FLEET, 2)], made.heads[FLEET]
+    found = pool(assessed(made, now=NOW + 30 * DAY), "apps")
+
+    assert found.proof is not None
+    assert found.proof.expires is None
+
+
+def test_a_cluster_that_can_not_be_read_keeps_what_was_read_last_and_is_unknown() -> None:
+    found = assessed(recorded())
+    encoder = pool(found, "encoder")
+
+    assert encoder.state is S.UNKNOWN
+    assert encoder.implementation is not None
+    assert encoder.read is not None
+    assert encoder.read.name == record_name(MEDIA.path, 1)
+    assert encoder.source.name == record_name(MEDIA.path, 2)
+    assert encoder.aspect_state(Aspect.IMPLEMENTATION) is encoder.aspect_state(Aspect.EFFECTIVENESS) is S.UNKNOWN
+    assert list(found.unread()) == [(str(MEDIA), "Unreachable: ARM did not answer.")]
+
+
+def test_what_is_unknown_with_its_cluster_is_one_open_finding() -> None:
+    found = [(str(each.cluster.cluster), each.pool) for each in assessed(recorded()).open() if each.pool is None]
+
+    assert found == [(str(MEDIA), None)]
+
+
+@pytest.mark.parametrize("cluster", [LAB, OLD])
+def test_a_cluster_that_is_excluded_or_gone_has_no_state_and_is_told(cluster: object) -> None:
+    found = assessed(recorded())
+
+    assert not one(found, cluster).judged
+    assert one(found, cluster).observed is not None
+    assert cluster not in [each.cluster for each, _ in found.pools()]
+
+
+def test_an_exemption_brings_its_owner_and_its_end() -> None:
+    legacy = pool(assessed(recorded()), "legacy")
+
+    assert legacy.owner == "=payments"
+    assert legacy.due.at == datetime(2026, 12, 25, tzinfo=UTC)
+    assert legacy.exemption is not None
+    assert legacy.exemption.ticket == "RISK-17"
+
+
+def test_an_owner_is_who_the_tag_names_and_a_due_date_when_the_plan_goes_on() -> None:
+    jobs = pool(assessed(recorded()), "jobs")
+
+    assert jobs.owner == HOSTILE
+    assert jobs.due.at == NOW + 2 * DAY
+    assert "WindowClosed" in jobs.due.basis
+
+
+def test_a_text_that_can_not_be_read_is_told_and_nothing_is_taken_from_it() -> None:
+    made = Recorded()
+    made.texts(policy="version: 99\n", exemptions="exemptions: 7\n")
+    made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", OFF)]))
+    found = assessed(made)
+
+    assert pool(found, "legacy").exemption is None
+    assert [what for what, _ in found.unread()] == ["the fleet's records"]
+    assert "owners, ends and due dates are not taken from that text" in found.texts_unread[0]
+
+
+def test_a_changed_last_record_makes_its_cluster_unknown() -> None:
+    made = proven()
+    name = record_name(PAY.path, 2)
+    made.files[name] = canonical(said(made.files[name]) | {"cause": "resync"})
+    found = assessed(made)
+
+    assert one(found, PAY).state is S.UNKNOWN
+    assert one(found, PAY).pools == ()
+    assert [fault.split()[0] for fault in one(found, PAY).faults] == [name]
+
+
+def test_a_record_that_says_what_its_kind_can_not_say_makes_its_cluster_unknown() -> None:
+    made = proven()
+    made.add(PAY, RecordKind.OBSERVATION, {"posture": {"state": "compliant"}})
+    found = one(assessed(made), PAY)
+
+    assert (found.state, found.observed) == (S.UNKNOWN, None)
+    assert "does not say what its kind must say" in found.faults[0]
+
+
+def test_an_end_that_was_cut_off_makes_its_cluster_unknown() -> None:
+    made = proven()
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", OFF)]))
+    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
+    del made.files[record_name(PAY.path, 3)]
+    found = one(assessed(made, heads={}), PAY)
+
+    assert found.state is S.UNKNOWN
+    assert "is missing; manifest 1 knows of record 3" in found.faults[0]
+
+
+def test_what_comes_behind_a_fault_counts_again() -> None:
+    made = proven()
+    name = record_name(PAY.path, 1)
+    made.files[name] = b"{}"
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, PROVEN)]))
+    found = one(assessed(made), PAY)
+
+    assert found.faults
+    assert found.state is S.COMPLIANT
+
+
+def test_a_chain_that_the_manifest_knows_and_that_is_not_there_is_a_fault() -> None:
+    made = recorded()
+    for name in [name for name in made.files if MEDIA.path in name]:
+        del made.files[name]
+
+    assert assessed(made).faults == (f"{MEDIA.path} is known to have 2 records, and none of them is there",)
+    assert assessed(made, scope=Scope(PAY.path)).faults == ()
+
+
+def test_a_file_that_is_no_record_is_told() -> None:
+    made = recorded()
+    made.files["evidence/stray.txt"] = b"x"
+
+    made.files[f"evidence/{PAY.path}/notes.json"] = b"x"
+    found = assessed(made)
+
+    assert found.faults == ("evidence/ is the place of no chain: what lies there was added",)
+    assert one(found, PAY).faults == (f"evidence/{PAY.path}/notes.json has a name that no record has",)
+    assert one(found, PAY).state is S.INCONSISTENT
+
+
+def test_one_cluster_can_be_asked_for() -> None:
+    found = assessed(recorded(), scope=Scope(PAY.path))
+
+    assert [each.cluster for each in found.clusters] == [PAY]
+
+
+def test_a_part_of_a_chain_begins_behind_its_manifest_and_says_what_is_not_there() -> None:
+    made = recorded()
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, PROVEN)]))
+    for name in [name for name in made.files if name.startswith("evidence/1") and name != record_name(PAY.path, 8)]:
+        del made.files[name]
+    found = assessed(made, scope=Scope(after=1))
+
+    assert found.faults == ()
+    assert one(found, PAY).faults == ()
+    assert (str(PAY), "records 1 to 7 are not in the pack") in list(found.unread())
+
+
+@pytest.mark.parametrize(
+    ("series", "said"),
+    [
+        (
+            {"unreadSubscriptions": 2, "unseen": 3},
+            "2 subscriptions not read; 3 clusters and subscriptions never judged",
+        ),
+        ({"unreadSubscriptions": None, "unseen": 0}, "nobody could ask which subscriptions there are; 0 clusters"),
+        ({}, "no resync came"),
+    ],
+)
+def test_what_nobody_has_judged_is_told_by_the_series(series: dict[str, Any], said: str) -> None:
+    made = proven()
+    made.anchor(NOW, **series)
+    found = assessed(made)
+
+    ((what, why),) = found.unread()
+    assert (what, said in why) == ("the fleet", True)
+    assert standing(found, "sc-13_smt.b", "enabled") is Reason.OTHER
+
+
+@pytest.mark.parametrize(("data", "said"), [(None, "is missing"), (b"{}", "is changed")])
+def test_a_line_of_the_series_that_is_not_as_the_manifest_says_is_a_fault(data: bytes | None, said: str) -> None:
+    made = recorded()
+    (name,) = made.names("snapshots/daily/")
+    del made.files[name]
+    made.files |= {name: data} if data else {}
+    found = assessed(made)
+
+    assert found.coverage is None
+    assert found.faults == (f"{name} {said}: the last manifest names it",)
+    assert assessed(made, scope=Scope(PAY.path)).faults == ()
+
+
+def test_a_line_of_the_series_that_can_not_be_read_is_a_fault() -> None:
+    made = proven()
+    made.anchor(NOW, unseen="many")
+
+    assert "can't be read: Coverage.unseen" in assessed(made).faults[0]
+
+
+def test_every_record_of_these_tests_is_one_that_the_app_may_write() -> None:
+    for name, data in recorded().files.items():
+        if name.startswith("evidence/") and MANIFESTS not in name:
+            assert_sound(read_record(data))
+
+
+def test_the_period_bounds_changes_and_remediations_and_not_the_state() -> None:
+    whole, lately = assessed(recorded()), assessed(recorded(), since=NOW - 2 * DAY)
+
+    assert len(one(whole, PAY).attempts) == 1
+    assert len(one(lately, PAY).attempts) == 0
+    assert 0 < len(one(lately, PAY).changes) < len(one(whole, PAY).changes)
+    assert lately.states() == whole.states()
+
+
+def test_a_remediation_is_told_with_its_end_and_arms_correlation_id() -> None:
+    (attempt,) = one(assessed(recorded()), PAY).attempts
+
+    assert [step.outcome for step in attempt.steps] == [OutcomeState.ACCEPTED, OutcomeState.SUCCEEDED]
+    assert attempt.steps[-1].correlation == "corr-1"
+    assert attempt.ended
+
+
+def test_a_remediation_that_aks_took_has_not_ended() -> None:
+    made = proven()
+    made.attempt(PAY, "apps", OutcomeState.ACCEPTED)
+    (attempt,) = one(assessed(made), PAY).attempts
+
+    assert not attempt.ended
+
+
+def test_the_heads_are_those_of_the_chains() -> None:
+    made = recorded()
+    found = assessed(made)
+
+    assert {each.cluster.path: each.head for each in found.clusters} == {
+        path: head for path, head in made.heads.items() if not path.startswith("_")
+    }
+    assert found.fleet == made.heads[FLEET]
+    assert found.manifest is not None
+    assert (found.manifest.number, found.manifest.key) == (1, key_name())
+    assert Head(1, found.manifest.source.hash) == made.heads[MANIFESTS]
+
+
+def standing(found: Assessment, statement: str, basis: str) -> Reason:
+    return next(
+        each.reason for each in standings(found) if (each.control.statement, each.control.basis) == (statement, basis)
+    )
+
+
+def well(release: str = "Azure Linux 3.0", worth: Standing = Standing.ACTIVE) -> Assessment:
+    """A fleet of one pool that is well, with modules that are worth something."""
+    found = assessed(proven())
+    seen = replace(modules(release), standing=worth)
+    (cluster,) = found.clusters
+    return replace(found, clusters=(replace(cluster, pools=(replace(cluster.pools[0], modules=seen),)),))
+
+
+def test_controls_are_met_by_a_fleet_that_is_well() -> None:
+    assert {each.reason for each in standings(well())} == {Reason.MET}
+
+
+@pytest.mark.parametrize(("worth", "reason"), [(Standing.UNKNOWN, Reason.OTHER), (Standing.HISTORICAL, Reason.FAIL)])
+def test_fips_that_is_on_does_not_make_modules_validated(worth: Standing, reason: Reason) -> None:
+    found = well(worth=worth)
+
+    assert standing(found, "sc-13_smt.b", "enabled") is Reason.MET
+    assert standing(found, "sc-13_smt.b", "validated") is standing(found, "ia-7_smt", "validated") is reason
+
+
+def test_certificates_count_for_nothing_where_fips_is_off() -> None:
+    made = Recorded()
+    made.texts()
+    made.see(PAY, observation(read_of(PAY, "jobs"), [verdict("jobs", OFF)]))
+
+    assert standing(assessed(made), "ia-7_smt", "validated") is Reason.FAIL
+
+
+def test_an_exemption_is_a_deviation_that_was_approved_and_no_setting() -> None:
+    made = Recorded()
+    made.texts()
+    excused = replace(OFF, state=S.EXEMPT)
+    made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", excused)]))
+    found = assessed(made)
+
+    assert standing(found, "cm-6_smt.c", "deviations") is Reason.MET
+    assert standing(found, "cm-6_smt.b", "settings") is Reason.FAIL
+    assert standing(found, "sc-13_smt.b", "enabled") is Reason.FAIL
+
+
+def test_no_control_is_met_where_nothing_was_judged_or_something_is_not_known() -> None:
+    empty, broken = assessed(Recorded()), proven()
+    broken.files[record_name(PAY.path, 1)] = b"{}"
+
+    assert {each.reason for each in standings(empty)} == {Reason.OTHER}
+    assert Reason.MET not in {each.reason for each in standings(assessed(broken))}
+    assert standing(assessed(broken), "ca-7_smt.c", "monitoring") is Reason.FAIL
+
+
+def test_an_assessment_can_be_written_as_json_values() -> None:
+    assert canonical(plain(assessed(recorded())))

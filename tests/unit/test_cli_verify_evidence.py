@@ -1,0 +1,286 @@
+"""`fipswarden evidence verify` and `export`: what they print, what they return, and that an auditor needs no Azure."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli import counter
+from cli.main import main
+from local.clock import ManualClock
+from local.memory import MemoryTable
+from shared import bootstrap
+from shared.domain.codec import plain
+from shared.domain.model import Memory
+from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind
+from shared.domain.verification import record_name
+from shared.heads import KEYS, PARTITION
+from shared.key_files import pem
+from shared.ports import Put
+from shared.postures import StoredPosture, commit
+from tests.builders import NOW, cluster, cluster_id, judged
+from tests.stored import INTENT, MEDIA, PAY, Stored, key_name, public, signing_key, stored
+
+
+class App:
+    """The storage of an app: evidence, and the rows that remember the heads."""
+
+    def __init__(self) -> None:
+        self.archive = stored()
+        self.tables = {name: MemoryTable(ManualClock(NOW)) for name in ("posture", "rollout")}
+        for one in (PAY, MEDIA):
+            head = self.archive.heads[one.path]
+            commit(self.tables["posture"], one, StoredPosture(head, judged(cluster(), Memory())))
+        for chain in (FLEET, MANIFESTS):
+            put = Put(KEYS[chain], None, {}, plain({"head": self.archive.heads[chain]}))
+            self.tables["rollout"].write(PARTITION, put)
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> App:
+    """Storage in memory where `bootstrap` would reach Azure's."""
+    made = App()
+    monkeypatch.setattr(bootstrap, "table", lambda name: made.tables[name])
+    monkeypatch.setattr(bootstrap, "archive", lambda: made.archive)
+    monkeypatch.setattr(bootstrap.SystemClock, "now", lambda _: made.archive.at)
+    return made
+
+
+@pytest.fixture
+def pack(app: App, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """An exported pack."""
+    assert main(["evidence", "export", str(tmp_path / "pack")]) == 0
+    assert capsys.readouterr().out == (
+        f"{tmp_path}/pack: 20 records of 3 chains, and the manifests\n"
+        f"verify it: fipswarden evidence verify --offline {tmp_path}/pack\n"
+    )
+    return tmp_path / "pack"
+
+
+@pytest.fixture
+def alone(pack: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pack in the hands of an auditor, who has no Azure."""
+
+    def none(*_: object) -> None:
+        raise AssertionError("Azure was asked")
+
+    monkeypatch.setattr(bootstrap, "table", none)
+    monkeypatch.setattr(bootstrap, "archive", none)
+    return pack
+
+
+def test_sound_evidence_says_so_with_what_to_compare(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evidence", "verify"]) == 0
+    last = app.archive.heads[MANIFESTS]
+    assert capsys.readouterr().out.splitlines() == [
+        "nothing is wrong: 23 records, 3 chains, 3 manifests",
+        f"last manifest: 3 of 2026-11-25, SHA-256 {last.hash}; compare it with your mail",
+        f"manifests 1 to 3 name the key {key_name()}; nobody vouched for it: compare it with your mail, or give --key",
+        "records behind the last manifest: 1; no manifest vouches for them yet",
+    ]
+
+
+def test_a_missing_end_is_known_from_the_rows(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (record_name(PAY.path, 10), record_name(FLEET, 1), record_name(MANIFESTS, 3)):
+        del app.archive.files[name]
+
+    assert main(["evidence", "verify"]) == 1
+    out = capsys.readouterr().out
+    assert all(f"{name} is missing" in out for name in (record_name(PAY.path, 10), record_name(FLEET, 1)))
+    assert out.startswith(f"{record_name(MANIFESTS, 3)} is missing; the app's row knows of record 3")
+
+
+def test_no_evidence_is_unknown(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    app.archive.files.clear()
+    app.tables = {name: MemoryTable(ManualClock(NOW)) for name in ("posture", "rollout")}
+
+    assert main(["evidence", "verify"]) == 2
+    assert capsys.readouterr().out == "there is no evidence to verify\n"
+
+
+def test_without_manifests_it_is_said_that_nothing_vouches(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in list(app.archive.names(f"evidence/{MANIFESTS}/")):
+        del app.archive.files[name]
+    app.tables["rollout"] = MemoryTable(ManualClock(NOW))
+
+    assert main(["evidence", "verify"]) == 0
+    assert "there are no manifests: nothing outside" in capsys.readouterr().out
+
+
+def test_the_first_faults_are_listed_and_the_others_counted(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    for seq in range(1, 8):
+        app.archive.files[record_name(PAY.path, seq)] = b"garbage"
+
+    assert main(["evidence", "verify", "--most", "2"]) == 1
+    first, second, more, verdict, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"{record_name(PAY.path, 1)} is not JSON: it was changed or cut short"
+    assert second.startswith(record_name(PAY.path, 2))
+    assert more.startswith("... and ")
+    assert verdict.endswith("23 records, 3 chains, 3 manifests")
+
+
+def test_one_cluster_alone_is_verified(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    app.archive.files[record_name(MEDIA.path, 2)] = b"garbage"
+
+    assert main(["evidence", "verify", "--cluster", str(PAY)]) == 0
+    assert f"only the cluster {PAY.path}" in capsys.readouterr().out
+
+
+def test_since_a_day_the_records_before_it_are_left(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    app.archive.files[record_name(PAY.path, 2)] = b"garbage"
+
+    assert main(["evidence", "verify", "--since", "2026-11-24"]) == 0
+    assert "records up to the heads in manifest 2 were not verified" in capsys.readouterr().out
+
+
+def test_a_pack_is_verified_without_azure(alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evidence", "verify", "--offline", str(alone), "--key", key_name()]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("nothing is wrong: 23 records")
+    assert "nobody vouched" not in out
+
+
+def test_a_tampered_pack_is_named_for_what_was_touched(alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = alone / record_name(PAY.path, 4)
+    record.write_bytes(record.read_bytes().replace(b'"ana"', b'"bob"'))
+
+    assert main(["evidence", "verify", "--offline", str(alone)]) == 1
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == f"{record_name(PAY.path, 4)} was changed: SHA256SUMS lists another hash"
+
+
+@pytest.mark.parametrize("text", [PAY.arm_id, str(PAY), str(PAY).upper()])
+def test_a_cluster_of_a_pack_is_named_as_everywhere(text: str, alone: Path) -> None:
+    (alone / record_name(MEDIA.path, 2)).write_bytes(b"garbage")
+
+    # The list of files is of the whole pack.
+    assert main(["evidence", "verify", "--offline", str(alone), "--cluster", text]) == 1
+    (alone / "SHA256SUMS").unlink()
+    (alone / "index.json").unlink()
+    assert main(["evidence", "verify", "--offline", str(alone), "--cluster", text]) == 0
+
+
+def test_a_plain_copy_is_verified_and_said_to_be_one(alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (alone / "SHA256SUMS").unlink()
+    (alone / "index.json").unlink()
+
+    assert main(["evidence", "verify", "--offline", str(alone)]) == 0
+    assert "the folder is no pack" in capsys.readouterr().out
+
+
+def as_pem(folder: Path) -> str:
+    (folder / "key.pem").write_bytes(pem(public(signing_key())))
+    return str(folder / "key.pem")
+
+
+def as_jwk(folder: Path) -> str:
+    (folder / "key.json").write_text(json.dumps(plain(public(signing_key()))))
+    return str(folder / "key.json")
+
+
+def as_another(folder: Path) -> str:
+    (folder / "other.pem").write_bytes(pem(public(signing_key("a forger's"))))
+    return str(folder / "other.pem")
+
+
+@pytest.mark.parametrize(("key", "code"), [(as_pem, 0), (as_jwk, 0), (as_another, 1)])
+def test_manifests_must_be_signed_by_the_key_that_is_given(
+    key: Callable[[Path], str], code: int, alone: Path, tmp_path: Path
+) -> None:
+    assert main(["evidence", "verify", "--offline", str(alone), "--key", key(tmp_path)]) == code
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"x", b"{}", b"[", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"]
+)
+def test_what_is_no_key_is_refused(garbage: bytes, alone: Path, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(garbage)
+
+    assert main(["evidence", "verify", "--offline", str(alone), "--key", str(tmp_path / "key")]) == 64
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", "--offline", "nowhere"],
+        ["verify", "--offline", "."],
+        ["verify", "--since", "yesterday"],
+        ["verify", "--key", "nowhere.pem"],
+        ["verify", "--cluster", "rg-typo/aks-typo"],
+        ["export", "pack", "--cluster", "rg-typo/aks-typo"],
+        ["export", ""],
+        ["export"],
+        [],
+    ],
+)
+def test_bad_input_is_told_and_nothing_is_written(
+    arguments: list[str], app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = main(["evidence", *arguments])
+    except SystemExit as ended:
+        code = int(str(ended.code))
+
+    assert code == (2 if arguments == ["verify", "--offline", "."] else 64)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_of_nothing_is_unknown(app: App, tmp_path: Path) -> None:
+    app.archive.files.clear()
+
+    assert main(["evidence", "export", str(tmp_path / "pack")]) == 2
+
+
+def test_what_no_record_is_called_is_told_and_left_out(
+    app: App, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app.archive.files["evidence/notes.txt"] = b"mine"
+
+    assert main(["evidence", "export", str(tmp_path / "pack"), "--cluster", PAY.arm_id]) == 0
+    assert main(["evidence", "export", str(tmp_path / "all")]) == 0
+    assert capsys.readouterr().err == "left out: evidence/notes.txt is the name of no record\n"
+
+
+def test_an_intent_in_a_pack_is_as_old_as_the_pack(app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.archive.add(PAY, RecordKind.INTENT, plain(INTENT), "open")
+    assert main(["evidence", "export", str(tmp_path / "pack")]) == 0
+    monkeypatch.setattr(bootstrap.SystemClock, "now", lambda _: NOW.replace(year=2030))
+
+    assert main(["evidence", "verify", "--offline", str(tmp_path / "pack")]) == 0
+
+
+def test_a_bar_is_shown_on_a_terminal_and_gone_afterwards(
+    alone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    assert main(["evidence", "verify", "--offline", str(alone)]) == 0
+    said = capsys.readouterr().err
+    assert "[" in said
+    assert said.endswith("\r\x1b[K")
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "shown"),
+    [
+        (0, None, "0"),
+        (1234, None, "1,234"),
+        (50, 100, "[###############               ]  50% 50 of 100"),
+        (200, 100, f"[{'#' * 30}] 100% 200 of 100"),
+    ],
+)
+def test_the_bar_says_how_far_it_is(done: int, total: int | None, shown: str) -> None:
+    assert counter.bar(done, total) == shown
+
+
+def test_heads_are_known_of_every_row(app: App) -> None:
+    from shared.heads import known_heads
+
+    commit(app.tables["posture"], cluster_id("aks-new"), StoredPosture())
+    found = known_heads(app.tables["posture"], app.tables["rollout"])
+
+    assert found == {**app.archive.heads, cluster_id("aks-new").path: Head()}
+    assert isinstance(app.archive, Stored)

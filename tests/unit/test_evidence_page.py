@@ -1,0 +1,276 @@
+"""docs/evidence.md is enough to verify a pack: its algorithm again, from the page, with the standard library alone.
+
+Nothing of the product is used for it, so that the two can disagree.
+"""
+
+import base64
+import datetime as dt
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.archive import Directory
+from shared.packing import Wanted, write_pack
+from tests.builders import NOW
+from tests.stored import PAY, key_name, said, signed, signing_key, stored
+
+PAGE = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
+KINDS = {"observation", "proof", "intent", "outcome", "request", "approval", "exemption", "policy"}
+
+
+class Reader:
+    """The algorithm; each method is the step of its number."""
+
+    def __init__(self, folder: Path, key: str = "") -> None:
+        self.folder, self.key = folder, key
+        self.wrong: list[str] = []
+        found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+        self.names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
+
+    def faults(self) -> list[str]:
+        self.step_1()
+        self.step_2()
+        self.step_3()
+        self.step_4_and_5()
+        self.step_6()
+        self.step_7()
+        self.step_8()
+        self.step_9()
+        return self.wrong
+
+    def hash(self, name: str) -> str:
+        path = self.folder / name
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+    def step_1(self) -> None:
+        *lines, rest = (self.folder / "SHA256SUMS").read_text().split("\n")
+        listed = [(line[66:], line[:64]) for line in lines if line[64:66] == "  "]
+        if rest or len(listed) < len(lines) or listed != sorted(listed):
+            self.wrong.append("SHA256SUMS")
+        self.wrong += [name for name, digest in listed if self.hash(name) != digest]
+        self.wrong += sorted(set(self.names) - {name for name, _ in listed} - {"SHA256SUMS"})
+
+    def step_2(self) -> None:
+        index = json.loads((self.folder / "index.json").read_bytes())
+        self.at = dt.datetime.fromisoformat(index["at"])
+        self.cluster, self.after = index["scope"]["cluster"], index["scope"]["after"]
+        self.heads = index["heads"]
+
+    def meant(self, chain: str) -> bool:
+        return not self.cluster or chain in (self.cluster, "_fleet", "_manifests")
+
+    def step_3(self) -> None:
+        self.chains: dict[str, dict[int, str]] = {}
+        chain = r"_fleet|_manifests|[^/]+/[^/]+/[^/]+"
+        for name in self.names:
+            if name.startswith("evidence/"):
+                found = re.fullmatch(rf"evidence/({chain})/(\d{{10}})\.json", name)
+                if not found or found[1] != found[1].lower() or not int(found[2]):
+                    self.wrong.append(name)
+                elif self.meant(found[1]):
+                    self.chains.setdefault(found[1], {})[int(found[2])] = name
+
+    def step_4_and_5(self) -> None:
+        self.said: dict[str, dict[str, Any]] = {}
+        for chain, numbers in self.chains.items():
+            self.said |= {name: found for seq, name in numbers.items() if (found := self.record(chain, seq, name))}
+        self.begin: dict[str, tuple[int, str]] = {}
+        if self.after:
+            base = self.said.get(self.chains["_manifests"].get(self.after, ""), {})
+            self.begin = {chain: (head["seq"], head["hash"]) for chain, head in base.get("chains", {}).items()}
+            self.begin.pop("_fleet", None)
+        for chain, numbers in self.chains.items():
+            seq, digest = self.begin.get(chain, (0, "0" * 64))
+            for number in sorted(numbers):
+                name = numbers[number]
+                if number != seq + 1 or self.said.get(name, {}).get("previous") != digest:
+                    self.wrong += [name, numbers.get(seq, name)]
+                seq, digest = number, self.hash(name)
+
+    def record(self, chain: str, seq: int, name: str) -> dict[str, Any] | None:
+        data = (self.folder / name).read_bytes()
+        try:
+            found = json.loads(data)
+            text = json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+            parts = str(found.get("cluster")).lower().split("/")
+            own = f"{parts[2]}/{parts[4]}/{parts[8]}" if "cluster" in found else found["chain"]
+            kinds = {"manifest"} if chain == "_manifests" else KINDS
+            good = (
+                text.encode(errors="backslashreplace") == data
+                and found["schema"] == "fipswarden.evidence/1"
+                and (own, found["seq"], type(found["seq"])) == (chain, seq, int)
+                and isinstance(found["id"], str)
+                and found["id"]
+                and found["kind"] in kinds
+                and dt.datetime.fromisoformat(found["at"]).tzinfo
+                and re.fullmatch("[0-9a-f]{64}", found["previous"])
+            )
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+            good, found = False, None
+        if not good:
+            self.wrong.append(name)
+        return found if good else None
+
+    def manifests(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        for seq, name in sorted(self.chains.get("_manifests", {}).items()):
+            if name in self.said:
+                yield seq, name, self.said[name]
+
+    def step_6(self) -> None:
+        before = False
+        for _, name, found in self.manifests():
+            if "signature" in found:
+                before = True
+                if not self.is_signed(found):
+                    self.wrong.append(name)
+            elif before or self.key:
+                self.wrong.append(name)
+
+    def is_signed(self, found: dict[str, Any]) -> bool:
+        def decode(text: str) -> bytes:
+            return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+        key = found["key"]
+        whole = {name: value for name, value in found.items() if name != "signature"}
+        data = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        n, e = int.from_bytes(decode(key["n"])), int.from_bytes(decode(key["e"]))
+        size = (n.bit_length() + 7) // 8
+        signature = decode(found["signature"])
+        number = int.from_bytes(signature)
+        if n.bit_length() < 2048 or len(signature) != size or number >= n:
+            return False
+        end = b"\0" + bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(data).digest()
+        wanted = b"\0\1" + b"\xff" * (size - len(end) - 2) + end
+        named = json.dumps({name: key[name] for name in ("e", "kty", "n")}, separators=(",", ":")).encode()
+        thumbprint = base64.urlsafe_b64encode(hashlib.sha256(named).digest()).rstrip(b"=").decode()
+        return pow(number, e, n).to_bytes(size) == wanted and self.key in ("", thumbprint)
+
+    def step_7(self) -> None:
+        known = [found["chains"] for seq, _, found in self.manifests() if seq >= self.after]
+        for heads in (*known, self.heads):
+            for chain, head in heads.items():
+                place = head["seq"], head["hash"]
+                if not self.meant(chain) or not head["seq"] or place == self.begin.get(chain):
+                    continue
+                name = self.chains.get(chain, {}).get(head["seq"], "")
+                if not name or self.hash(name) != head["hash"]:
+                    self.wrong.append(name or f"evidence/{chain}/{head['seq']:010}.json")
+
+    def step_8(self) -> None:
+        for seq, _, found in self.manifests():
+            for file in (found.get("snapshot"), found.get("series")):
+                if (
+                    file
+                    and seq >= self.after
+                    and not self.cluster
+                    and self.hash(f"snapshots/{file['name']}") != file["sha256"]
+                ):
+                    self.wrong.append(f"snapshots/{file['name']}")
+
+    def step_9(self) -> None:
+        for numbers in self.chains.values():
+            found = [(name, self.said.get(name, {})) for _, name in sorted(numbers.items())]
+            ended = {one.get("intent") for _, one in found if one.get("kind") == "outcome"}
+            self.wrong += [
+                name
+                for name, one in found
+                if one.get("kind") == "intent"
+                and one["id"] not in ended
+                and self.at - dt.datetime.fromisoformat(one["at"]) > dt.timedelta(hours=1, minutes=8)
+            ]
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    """A sound pack."""
+    archive = stored()
+    write_pack(archive, tmp_path / "pack", Wanted(heads=archive.heads), archive.at)
+    return tmp_path / "pack"
+
+
+def test_the_algorithm_has_the_steps_that_are_done_here() -> None:
+    section = PAGE.partition("## The algorithm")[2].partition("\n## ")[0]
+    steps = [int(number) for number in re.findall(r"(?m)^(\d+)\. \*\*", section)]
+    done = [int(number) for name in dir(Reader) for number in re.findall(r"\d+", name) if name.startswith("step_")]
+
+    assert sorted(done) == steps[:-1] == list(range(1, 10))
+
+
+def test_a_sound_pack_has_no_fault(pack: Path) -> None:
+    assert Reader(pack).faults() == []
+    assert Reader(pack, key_name()).faults() == []
+
+
+@pytest.mark.parametrize("wanted", [Wanted(PAY.path), Wanted(since=NOW.date()), Wanted(PAY.path, NOW.date())])
+def test_neither_has_a_part(wanted: Wanted, tmp_path: Path) -> None:
+    write_pack(stored(), tmp_path / "pack", wanted, NOW)
+    assert Reader(tmp_path / "pack", key_name()).faults() == []
+
+
+def append(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b" ")
+
+
+def say(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(said(path.read_bytes()) | changes, sort_keys=True, separators=(",", ":")))
+
+
+def sign(path: Path) -> None:
+    whole = signed(said(path.read_bytes()), signing_key("a forger's"))
+    path.write_text(json.dumps(whole, sort_keys=True, separators=(",", ":")))
+
+
+def sums(folder: Path) -> None:
+    """Make SHA256SUMS anew, as a forger would."""
+    archive = Directory(folder)
+    lines = [
+        f"{hashlib.sha256(archive.data(name)).hexdigest()}  {name}\n"
+        for name in archive.names()
+        if name != "SHA256SUMS"
+    ]
+    (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+@pytest.mark.parametrize("mended", [False, True], ids=["as it is", "sums made anew"])
+@pytest.mark.parametrize(
+    ("name", "tamper"),
+    [
+        (f"evidence/{PAY.path}/0000000002.json", append),
+        (f"evidence/{PAY.path}/0000000002.json", lambda path: say(path, pool="x")),
+        (f"evidence/{PAY.path}/0000000010.json", lambda path: say(path, pool="x")),
+        (f"evidence/{PAY.path}/0000000010.json", Path.unlink),
+        ("evidence/_fleet/0000000001.json", Path.unlink),
+        ("evidence/_manifests/0000000003.json", lambda path: say(path, date="2026-12-01")),
+        ("evidence/_manifests/0000000003.json", sign),
+        ("evidence/_manifests/0000000003.json", Path.unlink),
+        ("snapshots/daily/2026-11-24.json", append),
+        ("snapshots/daily/2026-11-24.json", Path.unlink),
+    ],
+)
+def test_a_tampered_pack_has_one_and_it_is_named(
+    name: str, tamper: Callable[[Path], None], mended: bool, pack: Path
+) -> None:
+    tamper(pack / name)
+    if mended:
+        sums(pack)
+
+    assert name in Reader(pack, key_name()).faults()
+
+
+def test_the_commands_on_the_page_do_what_it_says(pack: Path) -> None:
+    """Those that the machine of a developer has; `jq` is stood in for by Python."""
+    commands = PAGE.partition("With common tools")[2].partition("\n## ")[0]
+    manifest = said((pack / "evidence/_manifests/0000000001.json").read_bytes())
+    signature = manifest.pop("signature")
+    (pack / "signed").write_bytes(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode())
+    (pack / "signature").write_bytes(base64.urlsafe_b64decode(signature + "=="))
+
+    (dgst,) = re.findall(r"(?m)^ +(openssl .*)$", commands)
+    shown = subprocess.run(["bash", "-c", dgst], cwd=pack, check=True, capture_output=True, text=True)
+    assert shown.stdout == "Verified OK\n"

@@ -1,0 +1,141 @@
+"""The OCSF events: py-ocsf-models accepts each, no field is unknown to it, and a SIEM can follow a finding."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from py_ocsf_models import OCSF_VERSION
+from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
+
+from shared.domain.fleet_assessment import Asked
+from shared.domain.verification import record_name
+from shared.reporting import assess
+from shared.reports.ocsf import VERSION, ocsf_report
+from tests.builders import NOW
+from tests.recorded import MEDIA, OLD, PAY, Recorded, recorded
+
+
+def events(archive: Recorded, **asked: Any) -> list[dict[str, Any]]:
+    found = assess(archive, Asked(NOW + timedelta(hours=1), heads=archive.heads, **asked))
+    return [json.loads(line) for line in "".join(ocsf_report(found)).splitlines()]
+
+
+def damaged() -> Recorded:
+    made = recorded()
+    made.files[record_name(PAY.path, 3)] = b"no record"
+    made.files["evidence/stray"] = b""
+    return made
+
+
+def of(made: list[dict[str, Any]], pool: str, cluster: object = PAY) -> list[dict[str, Any]]:
+    return [one for one in made if one["resources"][0]["name"] == f"{cluster}/{pool}"]
+
+
+def unknown(given: Any, known: Any, where: str = "") -> list[str]:
+    """What of an event its model does not know, or knows otherwise."""
+    if isinstance(given, dict) and isinstance(known, dict):
+        return [
+            found
+            for name, value in given.items()
+            for found in (
+                unknown(value, known[name], f"{where}.{name}") if name in known else [f"{where}.{name} is not known"]
+            )
+        ]
+    if isinstance(given, list) and isinstance(known, list):
+        return [found for one, other in zip(given, known, strict=True) for found in unknown(one, other, where)]
+    return [] if given == known else [f"{where}: {given!r} is {known!r}"]
+
+
+@pytest.mark.parametrize("archive", [recorded(), damaged()], ids=["usual", "damaged"])
+def test_the_models_accept_every_event_and_know_every_field(archive: Recorded) -> None:
+    made = events(archive)
+
+    assert made
+    for event in made:
+        model = ComplianceFinding.model_validate(event)
+        assert unknown(event, json.loads(model.model_dump_json(exclude_none=True))) == []
+
+
+def test_the_models_refuse_what_is_no_event() -> None:
+    (event, *_) = events(recorded())
+
+    with pytest.raises(ValueError, match="type_uid"):
+        ComplianceFinding.model_validate({**event, "type_uid": 1})
+
+
+def test_the_version_is_that_of_the_models() -> None:
+    assert VERSION == OCSF_VERSION
+    assert {one["metadata"]["version"] for one in events(recorded())} == {VERSION}
+
+
+def test_the_type_is_made_of_class_and_activity() -> None:
+    for event in events(recorded()):
+        assert event["type_uid"] == event["class_uid"] * 100 + event["activity_id"]
+        assert (event["category_uid"], event["class_uid"]) == (2, 2003)
+
+
+def test_a_finding_is_created_and_closed_under_one_id() -> None:
+    made = of(events(recorded()), "apps")
+
+    assert [(one["activity_name"], one["status"], one["compliance"]["status_id"]) for one in made] == [
+        ("Create", "New", 3),
+        ("Close", "Resolved", 1),
+    ]
+    assert len({one["finding_info"]["uid"] for one in made}) == 1
+    assert len({one["metadata"]["uid"] for one in made}) == 2
+    assert made[1]["finding_info"]["first_seen_time"] == made[0]["finding_info"]["first_seen_time"]
+
+
+def test_what_is_gone_passes_nothing() -> None:
+    (_, closed) = of(events(recorded()), "apps", OLD)
+
+    assert (closed["activity_name"], closed["compliance"]["status_id"]) == ("Close", 99)
+    assert "does not exist any more" in closed["message"]
+
+
+def test_an_exemption_is_suppressed_and_warned_of() -> None:
+    (event,) = of(events(recorded()), "legacy")
+
+    assert (event["status"], event["compliance"]["status_id"], event["severity"]) == (
+        "Suppressed",
+        2,
+        "Informational",
+    )
+
+
+def test_nodes_that_disagree_are_critical_and_a_matter_of_effectiveness() -> None:
+    (event,) = of(events(recorded()), "batch")
+
+    assert event["severity"] == "Critical"
+    assert event["finding_info"]["types"] == ["FIPS effectiveness"]
+    assert event["evidences"][0]["name"] == record_name(PAY.path, 7)
+
+
+def test_what_can_not_be_read_is_an_event_of_unknown_compliance() -> None:
+    (event,) = [one for one in events(recorded()) if one["resources"][0]["name"] == str(MEDIA)]
+
+    assert (event["compliance"]["status_id"], event["status_code"]) == (0, "Unreachable")
+
+
+def test_a_fault_in_the_evidence_is_an_event() -> None:
+    made = [one for one in events(damaged()) if one["status_code"] == "EvidenceFault"]
+
+    assert {one["message"].split()[0] for one in made} == {record_name(PAY.path, 3), "evidence/"}
+    assert {one["compliance"]["status_id"] for one in made} == {0}
+
+
+def test_a_report_that_is_made_again_repeats_the_same_events() -> None:
+    assert events(recorded()) == events(recorded())
+
+
+def test_only_changes_of_the_period_are_told() -> None:
+    lately = events(recorded(), since=NOW - timedelta(days=2))
+
+    assert [(one["activity_name"], one["message"][:12]) for one in of(lately, "apps")] == [("Close", "enableFIPS i")]
+    assert {one["time"] for one in lately} < {one["time"] for one in events(recorded())}
+
+
+def test_each_event_says_what_is_not_assessed() -> None:
+    for event in events(recorded()):
+        assert "Not assessed: cryptography in container images" in event["unmapped"]["limits"]
