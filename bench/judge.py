@@ -15,7 +15,7 @@ from typing import Any
 from bench.fleet import text
 from shared.domain.budget import Budget, Counts, RingCount
 from shared.domain.evaluate import evaluate
-from shared.domain.model import Memory
+from shared.domain.memory import Memory
 from shared.domain.observe import read_cluster
 from shared.domain.plan import plan
 from shared.domain.policy_reader import read_policy

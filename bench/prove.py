@@ -22,7 +22,8 @@ from shared.chain import Chain
 from shared.domain.api_server import Answered, Way
 from shared.domain.codec import canonical, plain
 from shared.domain.ids import ClusterId
-from shared.domain.model import Cluster, Memory, ProofLevel, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, ProofLevel, Unreadable
 from shared.domain.policy import Policy
 from shared.domain.probes import OWNER
 from shared.domain.records import Head

@@ -16,7 +16,7 @@ from shared.domain.wording import count
 from shared.errors import InputError
 
 if TYPE_CHECKING:
-    from shared.domain.model import Deferral
+    from shared.domain.planned import Deferral
 
 _REASON_LENGTH = 500
 _HOLDS = "7"
@@ -76,7 +76,7 @@ def who() -> str:
 def tell(reason: str, title: str, text: str) -> None:
     """Queue an alert about what a person did to the whole fleet."""
     from shared import bootstrap
-    from shared.domain.model import Alert
+    from shared.domain.alert import Alert
 
     now = bootstrap.SystemClock().now()
     key = f"person:{reason}:{now.isoformat()}"

@@ -16,7 +16,8 @@ from cli.scope import ALL_OUT, scope_gaps, with_scope
 from shared.domain.difference import difference
 from shared.domain.fleet_warnings import FleetSeen, fleet_warnings
 from shared.domain.ids import ClusterId
-from shared.domain.model import Cluster, Memory, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, Unreadable
 from shared.domain.pages import Gap
 from shared.domain.policy import Policy
 from shared.domain.policy_warnings import rulebook_warnings

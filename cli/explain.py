@@ -22,7 +22,7 @@ from shared.errors import InputError, TransientError
 
 if TYPE_CHECKING:
     from shared.domain.explain import Explanation, StepDue, Waiting
-    from shared.domain.model import Posture
+    from shared.domain.posture import Posture
     from shared.domain.situation import Situation
     from shared.ports import Clusters
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.domain.census import DONE
-from shared.domain.model import WORST_FIRST, Cluster, Finding, Pool, PoolPosture, Posture
+from shared.domain.model import WORST_FIRST, Cluster, Pool
+from shared.domain.posture import Finding, PoolPosture, Posture
 
 _Badness = tuple[int, int, str]
 """The lesser, the worse; the text makes it the same in whatever order the reads come."""

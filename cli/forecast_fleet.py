@@ -12,8 +12,10 @@ from shared.domain.budget import Budget, Counts
 from shared.domain.evaluate import evaluate, unreadable
 from shared.domain.fleet_warnings import FleetSeen, fleet_warnings
 from shared.domain.ids import ClusterId
-from shared.domain.model import Cluster, ClusterRead, ComplianceState, Memory, Posture, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, ClusterRead, ComplianceState, Unreadable
 from shared.domain.pages import Gap
+from shared.domain.posture import Posture
 from shared.domain.rulebook import Rulebook
 from shared.domain.saved import Entry
 from shared.domain.situation import Situation

@@ -15,7 +15,8 @@ from shared.domain.model import ComplianceState
 
 if TYPE_CHECKING:
     from shared.domain.budget import Budget, Counts
-    from shared.domain.model import Deferral, Posture
+    from shared.domain.planned import Deferral
+    from shared.domain.posture import Posture
     from shared.ports import Table
     from shared.postures import PostureSummary
 

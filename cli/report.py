@@ -9,7 +9,8 @@ from typing import Any
 from cli.show import plain_text, print_aligned
 from cli.verdicts import ClusterRow, PoolRow, Verdicts
 from shared.domain.codec import plain
-from shared.domain.model import WORST_FIRST, Finding
+from shared.domain.model import WORST_FIRST
+from shared.domain.posture import Finding
 from shared.domain.wording import count
 from shared.reports.cells import csv_lines
 

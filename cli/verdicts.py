@@ -10,17 +10,10 @@ from cli.exits import of_states
 from cli.scope import ALL_OUT
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
-from shared.domain.model import (
-    WORST_FIRST,
-    ComplianceState,
-    Finding,
-    Memory,
-    PoolPosture,
-    Posture,
-    Unreadable,
-    worst,
-)
+from shared.domain.memory import Memory
+from shared.domain.model import WORST_FIRST, ComplianceState, Unreadable, worst
 from shared.domain.pages import Gap
+from shared.domain.posture import Finding, PoolPosture, Posture
 from shared.domain.rulebook import Rulebook
 from shared.domain.saved import Entry
 from shared.domain.wording import count

@@ -23,8 +23,9 @@ from shared.domain.ids import ClusterId
 from shared.errors import TransientError
 
 if TYPE_CHECKING:
-    from shared.domain.model import PoolPosture, Posture, Probing
     from shared.domain.people import Request
+    from shared.domain.posture import PoolPosture, Posture
+    from shared.domain.proven import Probing
     from shared.domain.records import Record
 
 _EVERY = 2.0

@@ -4,7 +4,7 @@ import azure.functions as func
 
 from functions.poison import poison_message
 from shared.alerting import Alerting, come_back, deliver, failing_since, read_alert
-from shared.domain.model import Alert
+from shared.domain.alert import Alert
 from shared.errors import ConfigError, TerminalError
 from shared.logs import logger
 from shared.poison import PoisonMessage, unreadable_alert

@@ -31,7 +31,8 @@ from local.stack import ROOT, LocalStack, Options, StackError
 from local.world import World, rollout
 from local.world.access import APP, OPERATOR
 from shared.domain.ids import ClusterId
-from shared.domain.model import ComplianceState, Posture
+from shared.domain.model import ComplianceState
+from shared.domain.posture import Posture
 from shared.domain.probes import NAMESPACES
 from shared.domain.records import GENESIS, Record, in_words
 

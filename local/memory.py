@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import IO
 
-from shared.domain.model import Alert
+from shared.domain.alert import Alert
 from shared.domain.records import ChainId, Record, path_of, read_record
 from shared.domain.requests import ReconcileRequest
 from shared.ports import Clock, Put, Queued, Row, Written

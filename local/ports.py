@@ -24,22 +24,11 @@ from shared.domain.api_server import AWAY_FOR, Answered, Way, way_in
 from shared.domain.arm_errors import UNDECIDED, ArmError, arm_ids, classify, code_and_text
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
-from shared.domain.model import (
-    Accepted,
-    Action,
-    BeginResult,
-    Cluster,
-    ClusterRead,
-    Gone,
-    Method,
-    OperationRead,
-    OperationStatus,
-    Refused,
-    Unanswered,
-    Unreadable,
-)
+from shared.domain.model import Cluster, ClusterRead, Gone, Unreadable
 from shared.domain.observe import read_cluster
 from shared.domain.observe_maintenance import read_page
+from shared.domain.operation import Accepted, BeginResult, OperationRead, OperationStatus, Refused, Unanswered
+from shared.domain.planned import Action, Method
 from shared.domain.scope import read_descendants
 from shared.ports import FleetHint, KubernetesApi
 

@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from shared.domain.alert import Alert
 from shared.domain.alerts import SEVERITIES, alert_id
 from shared.domain.codec import plain, typed
 from shared.domain.ids import ClusterId
-from shared.domain.model import Alert
 from shared.errors import FipswardenError, TerminalError, TransientError
 from shared.ports import Channel, Clock, Put, Scalar, Table
 

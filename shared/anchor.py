@@ -12,10 +12,10 @@ from typing import Any
 
 from shared.budget import read_budget
 from shared.chain import Chain
+from shared.domain.alert import Alert
 from shared.domain.budget import COUNTS_LAST
 from shared.domain.codec import canonical, plain, typed
 from shared.domain.manifests import Anchor, anchor_of, in_words, record_id
-from shared.domain.model import Alert
 from shared.domain.records import FLEET, MANIFESTS, Head, Record, RecordKind
 from shared.domain.series import Tally
 from shared.domain.signatures import base64url, holds

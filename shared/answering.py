@@ -11,30 +11,18 @@ from datetime import datetime, timedelta
 
 from shared.domain.arm_errors import ABORTED, LASTING
 from shared.domain.bodies import RequestRecord, Stage
-from shared.domain.model import (
-    AbortTried,
-    Accepted,
-    BeginResult,
-    Cluster,
-    Gone,
-    Memory,
-    Method,
-    Operation,
-    OutcomeState,
-    Pool,
-    PoolMemory,
-    Refused,
-    Replacement,
-    Unanswered,
-)
+from shared.domain.ends import shows
+from shared.domain.memory import Memory, PoolMemory, Replacement
+from shared.domain.model import Cluster, Gone, Pool
+from shared.domain.operation import AbortTried, Accepted, BeginResult, Operation, OutcomeState, Refused, Unanswered
 from shared.domain.people import HOLDS, Request, RequestKind
+from shared.domain.planned import Method
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.steps import UNFINISHED
 from shared.domain.twins import made_for
 from shared.domain.verified import Verified, verified
 from shared.look import Look
-from shared.remediation import shows
 from shared.requested import clear, drop_unreadable, read_requests
 from shared.restoring import forgotten
 

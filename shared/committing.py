@@ -7,7 +7,10 @@ from shared.budget import change
 from shared.domain import alerts
 from shared.domain.budget import Budget
 from shared.domain.budget_news import seen
-from shared.domain.model import ClusterRead, Memory, Plan, Posture
+from shared.domain.memory import Memory
+from shared.domain.model import ClusterRead
+from shared.domain.planned import Plan
+from shared.domain.posture import Posture
 from shared.domain.remediated import followed
 from shared.domain.rulebook import Rulebook
 from shared.look import Look

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from shared.domain.alert import Alert
 from shared.domain.budget import COUNTS_LAST, Counts, named
-from shared.domain.model import WORST_FIRST, Alert, ComplianceState, Unreadable
+from shared.domain.model import WORST_FIRST, ComplianceState, Unreadable
 from shared.domain.wording import count
 from shared.ports import Table
 from shared.postures import summaries

@@ -24,9 +24,11 @@ from shared.domain.draining import (
     uncordon,
 )
 from shared.domain.handover import PDB_BLOCKED, PODS_RETURN
-from shared.domain.model import Action, Cluster, Pool, Replacement, Unreadable
+from shared.domain.memory import Replacement
+from shared.domain.model import Cluster, Pool, Unreadable
 from shared.domain.observe import NODES
 from shared.domain.observe_workloads import read_left, read_place
+from shared.domain.planned import Action
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
 from shared.domain.workloads import SHOWN, apart

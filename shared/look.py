@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from shared.chain import Chain
 from shared.domain.bodies import Origin, Who
 from shared.domain.ids import ClusterId
-from shared.domain.model import Memory
+from shared.domain.memory import Memory
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.fleet_chain import FleetChain

@@ -1,8 +1,9 @@
 """Lists a cluster's nodes through its API server."""
 
 from shared.domain.api_server import read_all
-from shared.domain.model import NodesRead, Unreadable
+from shared.domain.model import Unreadable
 from shared.domain.observe import NODES, read_node
+from shared.domain.proven import NodesRead
 from shared.ports import KubernetesApi
 
 

@@ -5,17 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.domain.evaluate import unreadable
-from shared.domain.model import (
-    Cluster,
-    ClusterRead,
-    Deferral,
-    Gone,
-    Memory,
-    OutcomeState,
-    Pool,
-    PoolMemory,
-    Unreadable,
-)
+from shared.domain.memory import Memory, PoolMemory
+from shared.domain.model import Cluster, ClusterRead, Gone, Pool, Unreadable
+from shared.domain.operation import OutcomeState
+from shared.domain.planned import Deferral
 from shared.domain.rulebook import Rulebook
 from shared.domain.steps import UNFINISHED
 from shared.look import Look

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.archive import RECORDS, SNAPSHOTS, Archive, Directory, each, leads_out
-from shared.domain.anchoring import ManifestSaid, read_manifest
+from shared.domain.anchoring import read_manifest
+from shared.domain.bodies import Manifest
 from shared.domain.codec import plain
 from shared.domain.data_file import text
 from shared.domain.evidence_schema import evidence_schema
@@ -100,7 +101,7 @@ class _Writer:
         after, files = 0, dict[str, None]()
         for _, seq, said in self._copied(f"{RECORDS}{MANIFESTS}/"):
             read = read_manifest(said) if said is not None else None
-            if not isinstance(read, ManifestSaid):
+            if not isinstance(read, Manifest):
                 continue
             if self.wanted.since and read.date <= self.wanted.since:
                 after, self.after = seq, {path: head for path, head in read.chains.items() if path != FLEET}

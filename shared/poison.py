@@ -14,8 +14,8 @@ from datetime import datetime
 from functools import partial
 
 from shared.alerting import Alerting, DeliveryError, deliver
+from shared.domain.alert import Alert
 from shared.domain.alerts import alert_id
-from shared.domain.model import Alert
 from shared.domain.requests import ReconcileRequest
 from shared.errors import TerminalError, TransientError
 from shared.logs import logger

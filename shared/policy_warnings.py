@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.domain.alert import Alert
 from shared.domain.codec import fingerprint, plain, typed
 from shared.domain.fleet_warnings import FleetSeen, fleet_warnings
-from shared.domain.model import Alert
 from shared.domain.policy_warnings import rulebook_warnings
 from shared.domain.rulebook import Rulebook
 from shared.ports import Alerts, Put, Table

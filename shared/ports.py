@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, Any, Protocol
 
+from shared.domain.alert import Alert
 from shared.domain.api_server import Answered, Way
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
-from shared.domain.model import Action, Alert, BeginResult, Cluster, ClusterRead, OperationRead, Unreadable
+from shared.domain.model import Cluster, ClusterRead, Unreadable
+from shared.domain.operation import BeginResult, OperationRead
+from shared.domain.planned import Action
 from shared.domain.records import ChainId, Record
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook

@@ -9,11 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from shared.domain.alert import Alert
 from shared.domain.census import is_done
 from shared.domain.codec import canonical, fingerprint, plain, typed
 from shared.domain.evaluate import evaluate, unreadable
 from shared.domain.ids import ClusterId
-from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Deferral, Memory, Method, Plan, Posture
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, ClusterRead, ComplianceState
+from shared.domain.planned import Deferral, Method, Plan
+from shared.domain.posture import Posture
 from shared.domain.records import Head
 from shared.domain.remediated import Mended
 from shared.domain.rulebook import Rulebook

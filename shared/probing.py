@@ -15,8 +15,9 @@ from shared.domain import probes
 from shared.domain.answers import Answer, ProbePod, read_answer, read_pod
 from shared.domain.api_server import Answered, Way, read_all, refused
 from shared.domain.by_command import TOGETHER
-from shared.domain.model import Probing, Unreadable
+from shared.domain.model import Unreadable
 from shared.domain.probes import Method, Question
+from shared.domain.proven import Probing
 from shared.ports import KubernetesApi
 
 AT_ONCE = 500

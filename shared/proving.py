@@ -13,15 +13,17 @@ from datetime import datetime
 from typing import Protocol
 
 from shared.chain import Chain
-from shared.domain import proofs
+from shared.domain import proofs, strays
 from shared.domain.answers import Answer
 from shared.domain.api_server import Way
 from shared.domain.by_command import too_many
 from shared.domain.evaluate import cluster_settings, listing_due, strays_due, subjects, to_prove
-from shared.domain.model import Cluster, Memory, Node, NodesRead, Probing, Proof, Strays, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, Unreadable
 from shared.domain.node_words import How, NodeSeen
 from shared.domain.probes import Question, question
 from shared.domain.proof_records import by_labels, by_nobody, by_pods, pool_proof, seen, stray_proof, worth_recording
+from shared.domain.proven import Node, NodesRead, Probing, Proof, Strays
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings, Settings
@@ -215,11 +217,11 @@ class Proving:
         if outside and (barred := _allowed(api, settings.proof)):
             return self._barred(cluster, memory, settings, found, barred), None
         asked = None
-        if rules.policy.covers(cluster) and proofs.strays_need_pods(found, settings):
+        if rules.policy.covers(cluster) and strays.strays_need_pods(found, settings):
             machines = tuple(node for node in outside if not node.virtual)
             asked = Asked(OUTSIDE, settings.proof, settings.proof.level, machines, **doubt_of(known))
             if known and self._holds(known, found, machines, settings):
-                again = OUTSIDE in wanted or proofs.stray_pods_due(cluster, known, found, settings, self.now)
+                again = OUTSIDE in wanted or strays.stray_pods_due(cluster, known, found, settings, self.now)
                 return replace(memory, strays=replace(known, virtual=found.virtual)), asked if again else None
         if outside:
             found = self._recorded_strays(known, found, by_labels(_way(api)), [seen(node) for node in outside])
@@ -230,7 +232,7 @@ class Proving:
         known = memory.strays
         lately = known is not None and self.now - known.at <= settings.proof.max_age
         same = known is not None and (known.asked, known.virtual) == (found.asked, found.virtual)
-        if lately and same and not proofs.strays_due(cluster, known, settings, self.now):
+        if lately and same and not strays.strays_due(cluster, known, settings, self.now):
             return memory
         unread = Strays(self.now, found.nodes, unreadable=f"{why.reason}: {why.message}", **doubt_of(found))
         return replace(memory, strays=self._recorded_strays(known, unread, by_labels(""), ()))

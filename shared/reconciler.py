@@ -14,22 +14,11 @@ from shared.domain.budget import Budget
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.judged import observation
-from shared.domain.model import (
-    Accepted,
-    Action,
-    Cluster,
-    ClusterRead,
-    ComplianceState,
-    Deferral,
-    Gone,
-    Method,
-    Plan,
-    Posture,
-    Refused,
-    Unanswered,
-    Unreadable,
-)
+from shared.domain.model import Cluster, ClusterRead, ComplianceState, Gone, Unreadable
+from shared.domain.operation import Accepted, Refused, Unanswered
 from shared.domain.plan import plan
+from shared.domain.planned import Action, Deferral, Method, Plan
+from shared.domain.posture import Posture
 from shared.domain.records import RecordKind
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook

@@ -7,36 +7,28 @@ row → posture row. Whatever step was a worker's last one, the next look can te
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from shared.budget import change, read_budget, release
 from shared.chain import Chain
-from shared.domain.arm_errors import code_and_text
 from shared.domain.bodies import Intent, Outcome
 from shared.domain.budget import Budget, Ended, Place, Wanted, taken
 from shared.domain.budget_news import learnt
+from shared.domain.ends import ENDS, ended, is_on, nothing_happened, rests, shows
 from shared.domain.lessons import after_failure, after_refusal, after_success, is_a_failure, stuck_from
-from shared.domain.model import (
-    AT_REST,
+from shared.domain.memory import Replacement
+from shared.domain.model import Cluster, ClusterRead, Pool, Unreadable
+from shared.domain.operation import (
     Accepted,
-    Action,
-    ActionKind,
     BeginResult,
-    Cluster,
-    ClusterRead,
-    Method,
     Operation,
     OperationRead,
-    OperationStatus,
     OutcomeState,
-    Pool,
-    Posture,
     Refused,
-    Replacement,
     Unanswered,
-    Unreadable,
 )
-from shared.domain.parts import after_part, became, is_ours
+from shared.domain.parts import after_part, became
+from shared.domain.planned import Action, ActionKind, Method
+from shared.domain.posture import Posture
 from shared.domain.records import Record, RecordKind
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
@@ -45,13 +37,6 @@ from shared.domain.twins import twin_body
 from shared.errors import LeaseLostError
 from shared.ports import Clock, Clusters, Policies, Table
 from shared.rollout import Hold
-
-_ENDS = {
-    OperationStatus.SUCCEEDED: OutcomeState.SUCCEEDED,
-    OperationStatus.FAILED: OutcomeState.FAILED,
-    OperationStatus.CANCELED: OutcomeState.CANCELED,
-}
-
 
 _Answered = Accepted | Refused | OperationRead | Unreadable | None
 """What ARM said of an operation, if anything: the record names its ids."""
@@ -87,7 +72,7 @@ class Remediation:
                 self.budget,
                 self.request.cluster,
                 lambda one: (
-                    (part is None or one.intent != part.id) and _rests(_find(read, one.pool)) and self._still_holds(one)
+                    (part is None or one.intent != part.id) and rests(_find(read, one.pool)) and self._still_holds(one)
                 ),
                 begun=True,
             )
@@ -97,7 +82,7 @@ class Remediation:
             operation = self._resolve(operation, pool)
         if operation.outcome is OutcomeState.ACCEPTED:
             operation = self._end(operation, pool, progress)
-        if not _is_on(operation, pool):
+        if not is_on(operation, pool):
             self._finish(operation, pool, _find(read, operation.pool))
 
     def _recall(self) -> Operation | None:
@@ -146,8 +131,8 @@ class Remediation:
             deleted = operation.method is Method.DELETE
             state = OutcomeState.SUCCEEDED if deleted else OutcomeState.CANCELED
             return self._outcome(operation, state, "The pool does not exist any more.")
-        ended, message = _ended(operation, pool, progress)
-        return self._outcome(operation, _ENDS[ended], message, progress) if ended else operation
+        end, message = ended(operation, pool, progress)
+        return self._outcome(operation, ENDS[end], message, progress) if end else operation
 
     def _finish(self, operation: Operation, on: Pool | None, pool: Pool | None) -> None:
         """Forget an operation that is over, having learnt from it, and give its place in the budget back.
@@ -156,7 +141,7 @@ class Remediation:
         """
         memory = after_part(replace(self.hold.memory, operation=None), operation, on, self.clock.now())
         remembered, part = memory.pool(operation.pool), memory.replacement is not None
-        if pool and operation.outcome in _ENDS.values():
+        if pool and operation.outcome in ENDS.values():
             failed = operation.outcome is not OutcomeState.SUCCEEDED
             if failed and is_a_failure(operation):
                 self._learn(operation, failed=True)
@@ -167,11 +152,11 @@ class Remediation:
                 memory = memory.with_pool(pool.name, lesson(remembered, operation, pool, self.clock.now()))
         elif operation.outcome is OutcomeState.SUCCEEDED:
             self._learn(operation, failed=False)
-        elif operation.resumes and not remembered.blocked and _nothing_happened(operation, pool):
+        elif operation.resumes and not remembered.blocked and nothing_happened(operation, pool):
             # Whoever unblocked the pool let one PUT through, and none was taken.
             memory = memory.with_pool(operation.pool, replace(remembered, resume=operation.resumes))
         self.hold.save(memory)
-        begun = operation.outcome in (*_ENDS.values(), OutcomeState.UNKNOWN)
+        begun = operation.outcome in (*ENDS.values(), OutcomeState.UNKNOWN)
         if not part:
             release(self.budget, self.request.cluster, self._still_holds, begun=begun)
 
@@ -346,7 +331,7 @@ class Remediation:
         )
         # One id for the answer and one for the end: who comes second finds the first one's record instead of
         # writing another.
-        part = "end" if state in _ENDS.values() else "answer"
+        part = "end" if state in ENDS.values() else "answer"
         return self.chain.append(RecordKind.OUTCOME, self.clock.now(), body, f"{operation.intent}.{part}")
 
     def close_foreign_intents(self) -> bool:
@@ -368,64 +353,7 @@ class Remediation:
         return bool(foreign)
 
 
-def _rests(pool: Pool | None) -> bool:
-    return pool is None or pool.provisioning_state in AT_REST
-
-
-def _is_on(operation: Operation, pool: Pool | None) -> bool:
-    """Say whether an operation of ours may still be on the pool.
-
-    A refusal alone is no proof that none is: the place in the budget is kept until the pool is at rest.
-    """
-    if operation.outcome is OutcomeState.ACCEPTED:
-        return True
-    refused = operation.outcome is OutcomeState.REFUSED
-    return refused and bool(pool and shows(operation, pool)) and not _rests(pool)
-
-
-def shows(operation: Operation, pool: Pool) -> bool:
-    """Say whether a pool has what our request gives it; ARM may spell an OS SKU in another case."""
-    if operation.method is not Method.UPDATE:
-        return is_ours(operation, pool)
-    return all(_lower(pool.body.get(name)) == _lower(value) for name, value in operation.changes.items())
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
 def _find(read: ClusterRead, name: str) -> Pool | None:
     if not isinstance(read, Cluster):
         return None
     return next((pool for pool in read.pools if pool.name == name), None)
-
-
-def _nothing_happened(operation: Operation, pool: Pool | None) -> bool:
-    """Say whether it is certain that AKS took no PUT of an operation."""
-    if operation.outcome is OutcomeState.REFUSED:
-        return pool is not None and pool.etag == operation.etag
-    return operation.outcome in (None, OutcomeState.NOT_BEGUN)
-
-
-def _ended(
-    operation: Operation, pool: Pool, progress: OperationRead | Unreadable | None
-) -> tuple[OperationStatus | None, str]:
-    """Say how an operation ended: by its URL, or where that was lost, by the pool's provisioning state."""
-    aborted = operation.aborted and pool.provisioning_state == OperationStatus.CANCELED
-    if isinstance(progress, OperationRead) and not aborted:
-        if progress.status is OperationStatus.IN_PROGRESS:
-            return None, ""
-        detail = f"{progress.code}: {progress.message}" if progress.code else progress.message
-        return progress.status, detail or _error(pool) or "AKS says that the operation has ended."
-    for status in _ENDS:
-        if pool.provisioning_state == status.value:
-            error = _error(pool) if status is not OperationStatus.SUCCEEDED else ""
-            return status, error or f"The pool's provisioning state is {status}."
-    return None, ""
-
-
-def _error(pool: Pool) -> str:
-    """Return the error that a pool shows of its last operation (AgentPoolStatus.provisioningError); empty if none."""
-    status = pool.body.get("status")
-    code, text = code_and_text(status.get("provisioningError")) if isinstance(status, dict) else ("", "")
-    return f"{code}: {text}" if code else text

@@ -7,14 +7,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared.budget import release
-from shared.domain.alerts import given_up
+from shared.domain.announced import given_up
 from shared.domain.arm_errors import ABORTED
 from shared.domain.bodies import Part
 from shared.domain.checks import TWIN_GONE
 from shared.domain.giving_up import hopeless, step_under_way
 from shared.domain.handover import IN_ORDER, stage_of
-from shared.domain.model import Action, Cluster, ClusterRead, Plan, Replacement, Stage, Unreadable
+from shared.domain.memory import Replacement, Stage
+from shared.domain.model import Cluster, ClusterRead, Unreadable
 from shared.domain.parts import done
+from shared.domain.planned import Action, Plan
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
 from shared.domain.waits import waits

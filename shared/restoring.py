@@ -9,7 +9,8 @@ from typing import Any
 
 from shared.budget import read_budget
 from shared.domain.bodies import Part, ReplacementPart
-from shared.domain.model import Cluster, ClusterRead, Memory, Replacement
+from shared.domain.memory import Memory, Replacement
+from shared.domain.model import Cluster, ClusterRead
 from shared.domain.records import RecordKind
 from shared.domain.twins import made_for, remade
 from shared.look import Look

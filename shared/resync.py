@@ -11,13 +11,14 @@ from itertools import groupby
 
 from shared.budget import change, stale_places
 from shared.coverage import NOT_COVERED, uncovered, unreadable_subscriptions
+from shared.domain.alert import Alert
 from shared.domain.budget import Counts, RingCount
 from shared.domain.budget_news import counted
 from shared.domain.census import is_blank
 from shared.domain.codec import fingerprint
 from shared.domain.fleet_warnings import FleetSeen
 from shared.domain.ids import ClusterId
-from shared.domain.model import Alert, Cluster, ClusterRead, ComplianceState, Unreadable
+from shared.domain.model import Cluster, ClusterRead, ComplianceState, Unreadable
 from shared.domain.policy import UNTOLD
 from shared.domain.policy_approval import demand_as_used
 from shared.domain.requests import ReconcileRequest

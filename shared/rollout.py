@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from shared.domain.codec import plain, typed
 from shared.domain.ids import ClusterId
-from shared.domain.model import Memory
+from shared.domain.memory import Memory
 from shared.domain.requests import ReconcileRequest
 from shared.errors import LeaseLostError
 from shared.ports import Clock, Put, Row, Table, WakeUps

@@ -6,15 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from io import BytesIO
 
+from shared.domain.bodies import StoredFile
 from shared.domain.codec import canonical
 from shared.domain.series import Day, day_document, read_day
 from shared.ports import Snapshots
-from shared.snapshots import Filed, put_away
+from shared.snapshots import put_away
 
 _AT_ONCE = 8
 
 
-def keep_day(files: Snapshots, day: Day) -> Filed:
+def keep_day(files: Snapshots, day: Day) -> StoredFile:
     """Write a day; the first of a date stays, and it is the one whose hash counts."""
     return put_away(files, _name(day.date), BytesIO(canonical(day_document(day))))
 

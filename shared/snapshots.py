@@ -7,12 +7,12 @@ at a time: memory does not grow with the fleet.
 import gzip
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
 from shared import __version__
+from shared.domain.bodies import StoredFile
 from shared.domain.codec import canonical, plain
 from shared.ports import Snapshots, Table
 from shared.postures import PostureDetail, PostureSummary, detailed
@@ -22,19 +22,10 @@ _IN_MEMORY = 4_000_000
 """Bytes of a snapshot that are held in memory before a temporary file takes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filed:
-    """A file in the container `snapshots`."""
-
-    name: str
-    sha256: str
-    """Of its bytes as stored."""
-
-
 Each = Callable[[PostureSummary, PostureDetail], None]
 
 
-def take_snapshot(postures: Table, files: Snapshots, now: datetime, each: Each = lambda *_: None) -> Filed:
+def take_snapshot(postures: Table, files: Snapshots, now: datetime, each: Each = lambda *_: None) -> StoredFile:
     """Write what all posture rows say, and give each row to `each`; raises what the storage raises."""
     header = {"schema": SCHEMA, "at": now, "version": __version__}
     with SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
@@ -64,14 +55,14 @@ def _line(summary: PostureSummary, detail: PostureDetail) -> dict[str, object]:
     return said
 
 
-def put_away(files: Snapshots, name: str, file: IO[bytes]) -> Filed:
+def put_away(files: Snapshots, name: str, file: IO[bytes]) -> StoredFile:
     """Create a file; if there is one of that name, it stays, and its hash is what counts."""
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it asks for more than it uses
     file.seek(0)
     if files.create(name, file):
-        return Filed(name, digest)
+        return StoredFile(name, digest)
     there = files.read(name)
     if there is None:
         raise OSError(f"snapshots {name} is taken but can't be read")
-    return Filed(name, hashlib.sha256(there).hexdigest())
+    return StoredFile(name, hashlib.sha256(there).hexdigest())

@@ -11,7 +11,8 @@ from typing import Any
 
 from shared.anchors import Anchors
 from shared.archive import RECORDS, SNAPSHOTS, Archive, each
-from shared.domain.anchoring import ManifestSaid, read_manifest, signature_fault
+from shared.domain.anchoring import read_manifest, signature_fault
+from shared.domain.bodies import Manifest
 from shared.domain.pack import SUMS, Scope, Sums
 from shared.domain.records import FLEET, MANIFESTS, Head
 from shared.domain.signatures import thumbprint
@@ -120,7 +121,7 @@ class Verification:
             anchors.add(seq, ((path, head) for path, head in read.chains.items() if asked.scope.has(path)))
             self._files += [(f"{SNAPSHOTS}{file.name}", file.sha256, name) for file in read.files]
 
-    def _count(self, seq: int, read: ManifestSaid) -> None:
+    def _count(self, seq: int, read: Manifest) -> None:
         seen = self.seen
         seen.manifests += 1
         seen.last_date = read.date

@@ -14,8 +14,10 @@ from shared.domain import observe_workloads as kube
 from shared.domain.api_server import Ask, Way, read_all
 from shared.domain.evaluate import subjects
 from shared.domain.handover import TIED, under_way
-from shared.domain.model import ActionKind, Cluster, Memory, ProofLevel, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, ProofLevel, Unreadable
 from shared.domain.observe import NODES
+from shared.domain.planned import ActionKind
 from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due

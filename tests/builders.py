@@ -8,27 +8,21 @@ from typing import Any
 
 from shared.adapters.blobs import BlobEvidence
 from shared.config import Storage
+from shared.domain.alert import Alert
 from shared.domain.budget import Budget
 from shared.domain.casing import CLUSTER, POOL, POOL_SECURITY, STORAGE
 from shared.domain.evaluate import evaluate
 from shared.domain.exemptions import Category, Exemption, Exemptions
 from shared.domain.ids import ClusterId
 from shared.domain.matching import ClusterMatch, Match
-from shared.domain.model import (
-    ActionKind,
-    Alert,
-    Cluster,
-    Memory,
-    Mode,
-    Node,
-    Operation,
-    Pool,
-    PoolMemory,
-    Posture,
-    Proof,
-)
+from shared.domain.memory import Memory, PoolMemory
+from shared.domain.model import Cluster, Mode, Pool
 from shared.domain.observe import read_cluster
+from shared.domain.operation import Operation
+from shared.domain.planned import ActionKind
 from shared.domain.policy import Disruption, Policy, Ring, Rule, Scope
+from shared.domain.posture import Posture
+from shared.domain.proven import Node, Proof
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings, Settings
 from shared.domain.situation import Situation

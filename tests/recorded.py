@@ -9,18 +9,11 @@ from typing import Any
 from shared.domain.bodies import Intent, NodeProof, Observation, Origin, Outcome, PolicyText, RuleText
 from shared.domain.codec import plain
 from shared.domain.ids import ClusterId
-from shared.domain.model import (
-    ActionKind,
-    Cluster,
-    ComplianceState,
-    Deferral,
-    Mode,
-    OutcomeState,
-    Proof,
-    ProofLevel,
-    Unreadable,
-)
+from shared.domain.model import Cluster, ComplianceState, Mode, ProofLevel, Unreadable
 from shared.domain.modules import edition, standing
+from shared.domain.operation import OutcomeState
+from shared.domain.planned import ActionKind, Deferral
+from shared.domain.proven import Proof
 from shared.domain.records import FLEET, RecordKind
 from shared.domain.verdicts import (
     Aspect,

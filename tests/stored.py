@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from shared.domain.bodies import Intent, Outcome, PolicyText, RequestRecord, Stage
 from shared.domain.codec import canonical, plain
 from shared.domain.ids import ClusterId
-from shared.domain.model import ActionKind, Mode, OutcomeState
+from shared.domain.model import Mode
+from shared.domain.operation import OutcomeState
 from shared.domain.people import RequestKind
+from shared.domain.planned import ActionKind
 from shared.domain.records import FLEET, MANIFESTS, ChainId, Head, RecordKind, make_record, path_of
 from shared.domain.signatures import PublicKey, base64url, thumbprint
 from shared.domain.verification import record_name

@@ -10,21 +10,11 @@ from shared.adapters.arm import Arm, classified
 from shared.domain.arm_errors import UNDECIDED, arm_ids, code_and_text
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
-from shared.domain.model import (
-    Accepted,
-    Action,
-    BeginResult,
-    ClusterRead,
-    Gone,
-    Method,
-    OperationRead,
-    OperationStatus,
-    Refused,
-    Unanswered,
-    Unreadable,
-)
+from shared.domain.model import ClusterRead, Gone, Unreadable
 from shared.domain.observe import read_cluster
 from shared.domain.observe_maintenance import read_page
+from shared.domain.operation import Accepted, BeginResult, OperationRead, OperationStatus, Refused, Unanswered
+from shared.domain.planned import Action, Method
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError

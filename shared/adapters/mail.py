@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from shared.config import Mail
 from shared.domain.addresses import is_address
+from shared.domain.alert import Alert
 from shared.domain.clouds import Cloud
-from shared.domain.model import Alert
 from shared.errors import FipswardenError, TerminalError, TransientError
 from shared.logs import logger
 from shared.reports import mail

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shared.adapters.storage import RETRY, utc
 from shared.alerting import alert_json
 from shared.config import Storage
-from shared.domain.model import Alert
+from shared.domain.alert import Alert
 from shared.domain.requests import ReconcileRequest
 from shared.ports import Queued
 

@@ -14,9 +14,9 @@ from http.client import HTTPException, InvalidURL
 from urllib.error import URLError
 from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, UnknownHandler
 
+from shared.domain.alert import Alert
 from shared.domain.arm_errors import retry_after
 from shared.domain.clouds import Cloud
-from shared.domain.model import Alert
 from shared.errors import FipswardenError, TerminalError, TransientError
 from shared.reports import card
 

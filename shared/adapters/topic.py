@@ -4,11 +4,11 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from shared.domain.alert import Alert
 from shared.domain.alerts import alert_id
 from shared.domain.arm_errors import retry_after
 from shared.domain.clouds import Cloud
 from shared.domain.codec import plain
-from shared.domain.model import Alert
 from shared.errors import FipswardenError, TerminalError, TransientError
 
 if TYPE_CHECKING:

@@ -11,7 +11,11 @@ from typing import Any
 from shared.domain import proofs
 from shared.domain.capability import release_if_switched
 from shared.domain.evaluate import subjects
-from shared.domain.model import AT_REST, ActionKind, Cluster, Memory, Operation, OutcomeState, Pool, PoolMemory, Proof
+from shared.domain.memory import Memory, PoolMemory
+from shared.domain.model import Cluster, Pool
+from shared.domain.operation import AT_REST, Operation, OutcomeState
+from shared.domain.planned import ActionKind
+from shared.domain.proven import Proof
 from shared.domain.rulebook import Rulebook
 from shared.domain.support import release_of
 

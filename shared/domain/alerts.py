@@ -1,30 +1,19 @@
 """Which changes people are told about: one alert per change, none for a state that merely goes on."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.budget import breaker_open
-from shared.domain.codec import fingerprint
+from shared.domain.alert import Alert
+from shared.domain.announced import approvals_wanted, begun, noticed, opened, policy_waits
 from shared.domain.evaluate import told, unreadable
 from shared.domain.ids import ClusterId
-from shared.domain.model import (
-    ActionKind,
-    Alert,
-    ComplianceState,
-    Deferral,
-    Finding,
-    Memory,
-    Method,
-    Notice,
-    Operation,
-    OutcomeState,
-    Plan,
-    PoolPosture,
-    Posture,
-    Replacement,
-)
+from shared.domain.memory import Memory
+from shared.domain.model import ComplianceState
+from shared.domain.operation import Operation, OutcomeState
+from shared.domain.planned import Deferral, Plan
+from shared.domain.posture import Finding, PoolPosture, Posture
 from shared.domain.taken import OUTSIDE
 
 _SEVERITY = {
@@ -106,7 +95,7 @@ def news(
     old, deferred = before.posture, before.deferrals
     remediated = _remediated(before, memory)
     channels = {pool.pool: pool.channels for pool in new.pools}
-    told_now = [_notice(cluster, one, new.at, channels.get(one.pool, ())) for one in plan.notices]
+    told_now = [noticed(cluster, one, new.at, channels.get(one.pool, ())) for one in plan.notices]
     operation = running(memory)
     if operation and operation.intent != before.begun:
         # From what is remembered, not from what this look did: whoever began it may have died before he told it.
@@ -115,9 +104,9 @@ def news(
     pools = {alert.pool for alert in told_now}
     same = {pool.pool for pool in new.pools if pool.pool in pools and _only_due(pool)}
     changed = changes(cluster, old, new, seq, remediated)
-    wanted = _approvals_wanted(cluster, plan, deferred, new.at, channels)
+    wanted = approvals_wanted(cluster, plan, deferred, new.at, channels)
     broken = broken if remediated - {OUTSIDE} else ""
-    fleet = (*_opened(plan, deferred, new, broken), *_policy_waits(plan, deferred, new))
+    fleet = (*opened(plan, deferred, new, broken), *policy_waits(plan, deferred, new))
     return (*(alert for alert in changed if alert.pool not in same), *told_now, *wanted, *fleet)
 
 
@@ -290,131 +279,3 @@ def _pool_alert(cluster: ClusterId, pool: PoolPosture, seq: int, at: datetime, s
 
 def _reasons(pool: PoolPosture) -> frozenset[str]:
     return frozenset(finding.reason for finding in pool.findings if finding.state == pool.state)
-
-
-_BEGUN = {
-    ActionKind.ENABLE_FIPS: "It was not FIPS-enabled. FIPS is being switched on",
-    ActionKind.DISABLE_FIPS: "The policy forbids FIPS. FIPS is being switched off",
-    ActionKind.CHANGE_OS_SKU: "The policy wants another OS SKU. It is being changed",
-    ActionKind.REPLACE: "It can't have FIPS in place. It is being replaced",
-}
-_REIMAGES = "AKS reimages its nodes, one surge at a time."
-
-
-def _what_begins(operation: Operation) -> str:
-    if operation.method is Method.CREATE:
-        return (
-            f"{operation.on} is made with its settings. Once that is proven, the nodes of {operation.pool} are "
-            "cordoned and its pods evicted, as far as their budgets allow; it is deleted when it is empty."
-        )
-    if operation.method is Method.DELETE:
-        return "its twin is proven and no pod is left on it. It is being deleted."
-    return _REIMAGES
-
-
-def _why_begun(operation: Operation) -> str:
-    if operation.resumes:
-        return f"AKS had left it half-way, and {operation.resumes} unblocked it. It is being gone on with"
-    return _BEGUN[operation.kind]
-
-
-def begun(cluster: ClusterId, operation: Operation, at: datetime, channels: tuple[str, ...] = ()) -> Alert:
-    """Return the alert for a remediation that AKS has accepted; the same one whoever tells it."""
-    return Alert(
-        f"{cluster.key}:{operation.intent}:RemediationBegun",
-        cluster.arm_id,
-        operation.pool,
-        "info",
-        "RemediationBegun",
-        f"{cluster}/{operation.pool}: remediation begun",
-        f"{_why_begun(operation)}: {_what_begins(operation)}",
-        at,
-        channels=channels,
-    )
-
-
-def given_up(
-    cluster: ClusterId, replacement: Replacement, text: str, at: datetime, channels: tuple[str, ...] = ()
-) -> Alert:
-    """Return the alert for a replacement that was given up; the same one whoever tells it."""
-    key, title = f"{cluster.key}:{replacement.id}:{at:%Y-%m-%dT%H:%M:%S}", f"{cluster}/{replacement.pool}"
-    reason = "ReplacementGivenUp"
-    return Alert(
-        f"{key}:{reason}",
-        cluster.arm_id,
-        replacement.pool,
-        "warning",
-        reason,
-        f"{title}: replacement given up",
-        text,
-        at,
-        channels=channels,
-    )
-
-
-def _notice(cluster: ClusterId, one: Notice, at: datetime, channels: tuple[str, ...]) -> Alert:
-    """Return what an owner is told before a reimage."""
-    text = (
-        f"From {one.until:%Y-%m-%d %H:%M} UTC on {_announced(one)} to bring it to the policy on FIPS. To object, set "
-        f"the tag `{one.objection}` on the node pool or its cluster; nothing is done while it is there."
-    )
-    # The day is part of the key: a later remediation of the pool is announced anew, and one told twice is told once.
-    key = f"{cluster.key}:{one.until:%Y-%m-%d}:{one.pool}:RemediationAnnounced"
-    title = f"{cluster}/{one.pool}: remediation announced"
-    return Alert(key, cluster.arm_id, one.pool, "info", "RemediationAnnounced", title, text, at, one.owner, channels)
-
-
-def _announced(one: Notice) -> str:
-    if one.kind is ActionKind.REPLACE:
-        return (
-            f"node pool {one.pool} will be replaced by a new one with its settings, to which its pods are moved by "
-            "evictions that keep their budgets, and then deleted,"
-        )
-    return f"AKS will reimage the nodes of node pool {one.pool}, draining one surge of nodes at a time,"
-
-
-def _approvals_wanted(
-    cluster: ClusterId,
-    plan: Plan,
-    deferred: tuple[Deferral, ...],
-    at: datetime,
-    channels: Mapping[str, tuple[str, ...]],
-) -> Iterator[Alert]:
-    """Yield what waits for a person's word that did not before."""
-    before = {(one.pool, one.approval) for one in deferred if one.reason == "ApprovalMissing"}
-    for one in plan.deferrals:
-        if one.reason == "ApprovalMissing" and (one.pool, one.approval) not in before:
-            # The day is part of the key: what was approved once and waits again is told anew.
-            key = f"{cluster.key}:{at:%Y-%m-%d}:{one.pool}:{one.approval}:ApprovalMissing"
-            title = f"{cluster}/{one.pool}: approval wanted"
-            text = f"{one.message} To agree, run `fipswarden approve {cluster} {one.pool}`; nothing is done until then."
-            told_to = channels.get(one.pool, ())
-            yield Alert(key, cluster.arm_id, one.pool, "info", one.reason, title, text, at, channels=told_to)
-
-
-def _opened(plan: Plan, deferred: tuple[Deferral, ...], new: Posture, broken: str) -> Iterator[Alert]:
-    """Yield that the breaker has opened: of the fleet, on all channels, with a key that is the same in every cluster.
-
-    `broken` is why it is open if an operation of this cluster has just ended, perhaps the one that opened it. The day
-    is part of the key: a breaker that opens again with the same words is told anew.
-    """
-    before = {one.message for one in deferred if one.reason == "BreakerOpen"}
-    met = {one.message for one in plan.deferrals if one.reason == "BreakerOpen"}
-    for message in sorted((met | ({breaker_open(broken)} if broken else set())) - before):
-        key = f"breaker:{new.at:%Y-%m-%d}:{fingerprint(message)}"
-        yield Alert(key, "", "", "critical", "BreakerOpen", "The breaker is open", message, new.at)
-
-
-def _policy_waits(plan: Plan, deferred: tuple[Deferral, ...], new: Posture) -> Iterator[Alert]:
-    """Yield that remediations wait until a person approves the policy: once a day for the fleet, on all channels."""
-    before = {one.approval for one in deferred if one.reason == "PolicyNotApproved"}
-    for one in plan.deferrals:
-        if one.reason == "PolicyNotApproved" and one.approval not in before:
-            key = f"policy:{new.at:%Y-%m-%d}:{one.approval}:PolicyNotApproved"
-            text = (
-                f"{one.message} Its SHA-256 is {one.approval}. To agree, run `fipswarden policy approve` on that very "
-                "file; nothing is remediated until then."
-            )
-            title = "The policy waits for an approval"
-            yield Alert(key, "", "", "warning", one.reason, title, text, new.at)
-            return

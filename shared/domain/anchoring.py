@@ -6,49 +6,22 @@ silently.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
+from shared.domain.bodies import Manifest
 from shared.domain.codec import typed
 from shared.domain.manifests import signed_bytes
-from shared.domain.records import MANIFESTS, Head
-from shared.domain.signatures import PublicKey, from_base64url, holds, thumbprint
+from shared.domain.records import MANIFESTS
+from shared.domain.signatures import from_base64url, holds, thumbprint
 from shared.domain.verification import HASH, is_chain
 
 _FILE = re.compile(r"[A-Za-z0-9/._-]{1,200}")
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file of the container `snapshots`."""
-
-    name: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestSaid:
-    """The fields of a manifest."""
-
-    date: date
-    chains: Mapping[str, Head]
-    """Heads by path of the chain."""
-    snapshot: StoredFile | None = None
-    series: StoredFile | None = None
-    key: PublicKey | None = None
-    signature: str = ""
-
-    @property
-    def files(self) -> tuple[StoredFile, ...]:
-        """What it vouches for besides the chains."""
-        return tuple(file for file in (self.snapshot, self.series) if file)
-
-
-def read_manifest(said: Mapping[str, Any]) -> ManifestSaid | str:
+def read_manifest(said: Mapping[str, Any]) -> Manifest | str:
     """Return what a manifest says, or what is wrong with it."""
     try:
-        read = typed(ManifestSaid, said)
+        read = typed(Manifest, said)
     except ValueError as error:
         return f"is no manifest: {error}"
     for path, head in read.chains.items():
@@ -59,7 +32,7 @@ def read_manifest(said: Mapping[str, Any]) -> ManifestSaid | str:
     return read
 
 
-def signature_fault(said: Mapping[str, Any], read: ManifestSaid, trusted: frozenset[str], must: bool) -> str:
+def signature_fault(said: Mapping[str, Any], read: Manifest, trusted: frozenset[str], must: bool) -> str:
     """Say what is wrong with a manifest's signature; empty if it is good, or if there is none and need not be.
 
     `trusted` are thumbprints of the keys that somebody vouches for (none: any key), `must` is whether an earlier one

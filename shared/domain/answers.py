@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.domain.model import Node
 from shared.domain.probes import CONTAINER, NODE_LABEL, PROVIDERS, REGISTRY_EXIT, Method, Question
+from shared.domain.proven import Node
 
 CLOCKS_APART = timedelta(minutes=5)
 """How far a node's clock may be behind ours; the proof's id in the answer is what binds it to the proof."""

@@ -10,8 +10,11 @@ from enum import StrEnum
 
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
-from shared.domain.model import ActionKind, ComplianceState, Mode, OutcomeState, Proof, ProofLevel, Unreadable, worst
+from shared.domain.model import ComplianceState, Mode, ProofLevel, Unreadable, worst
 from shared.domain.model import ComplianceState as State
+from shared.domain.operation import OutcomeState
+from shared.domain.planned import ActionKind
+from shared.domain.proven import Proof
 from shared.domain.records import Head
 from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSeen, PoolVerdict
 

@@ -16,7 +16,8 @@ from shared.domain.changes import OpenFindings
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
 from shared.domain.linked import Stored, linked
-from shared.domain.model import ComplianceState, OutcomeState
+from shared.domain.model import ComplianceState
+from shared.domain.operation import OutcomeState
 from shared.domain.records import Head, RecordKind
 from shared.domain.rule_texts import RuleTexts
 from shared.domain.rulebook import Rulebook

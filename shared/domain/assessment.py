@@ -15,16 +15,6 @@ from shared.domain.records import Head
 from shared.domain.verdicts import Judgement
 from shared.domain.wording import count
 
-LIMITS = (
-    "The cryptography in container images is not assessed, nor what applications bring with them.",
-    "The managed control plane of AKS is not assessed.",
-    "FIPS that is on and modules that are validated are two things: each is reported by itself.",
-    "The crypto of the app that wrote the records is not claimed to run on a validated module.",
-    "A node's administrator can make it lie: a proof speaks of nodes that are managed, not of nodes under attack.",
-    "What a control means here is a reading of ours; whether it is met is for an assessor to say.",
-)
-"""What no report may be taken to say."""
-
 
 @dataclass(frozen=True, slots=True)
 class LastManifest:

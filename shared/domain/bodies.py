@@ -11,10 +11,14 @@ from typing import Any
 
 from shared import __version__
 from shared.domain.budget import Approval
-from shared.domain.model import ActionKind, Method, Mode, OutcomeState, Proof, Strays
+from shared.domain.model import Mode
 from shared.domain.node_words import How, NodeSeen
+from shared.domain.operation import OutcomeState
 from shared.domain.people import Decision, RequestKind
+from shared.domain.planned import ActionKind, Method
+from shared.domain.proven import Proof, Strays
 from shared.domain.records import Head, RecordKind
+from shared.domain.signatures import PublicKey
 from shared.domain.verdicts import Observed, Planned, Verdict
 
 
@@ -233,19 +237,6 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class PublicKey:
-    """The public half of the key that signs, as a JSON Web Key (RFC 7517)."""
-
-    kid: str
-    kty: str
-    """`RSA`."""
-    n: str
-    """Modulus, base64url."""
-    e: str
-    """Exponent, base64url."""
-
-
-@dataclass(frozen=True, slots=True)
 class Manifest:
     """The heads of all chains at one time: whoever holds it can tell whether any of them was changed later."""
 
@@ -260,6 +251,11 @@ class Manifest:
     """Null, or not there, if it is not signed."""
     signature: str = ""
     """RSASSA-PKCS1-v1_5 with SHA-256 over the record's canonical bytes without this field, base64url."""
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        """What it vouches for besides the chains."""
+        return tuple(file for file in (self.snapshot, self.series) if file)
 
 
 Body = (

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from shared.domain.budget import Budget, Counts, Ended, RingCount
 from shared.domain.evaluate import unreadable
-from shared.domain.model import ComplianceState, PoolPosture, Posture
+from shared.domain.model import ComplianceState
 from shared.domain.policy import ENDS_KEPT, UNTOLD, Breaker
+from shared.domain.posture import PoolPosture, Posture
 from shared.domain.subject import RULE
 
 _EXCUSED = (ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)

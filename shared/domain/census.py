@@ -5,8 +5,9 @@ from datetime import datetime
 
 from shared.domain.budget import Counts, RingCount
 from shared.domain.ids import ClusterId
-from shared.domain.model import ComplianceState, PoolPosture, Posture
+from shared.domain.model import ComplianceState
 from shared.domain.policy import UNTOLD, Policy
+from shared.domain.posture import PoolPosture, Posture
 
 DONE = (ComplianceState.COMPLIANT, ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
 """States in which nothing is left to do."""

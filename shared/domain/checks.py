@@ -10,8 +10,11 @@ from shared.domain.arm_errors import ABORTED, CANCELED, FAILED, TABLE
 from shared.domain.capability import fips_enabled_by_default, incapable
 from shared.domain.images import target_os_sku
 from shared.domain.legible import illegible
+from shared.domain.memory import Stage
 from shared.domain.model import ComplianceState as State
-from shared.domain.model import Finding, Operation, Pool, Stage
+from shared.domain.model import Pool
+from shared.domain.operation import Operation
+from shared.domain.posture import Finding
 from shared.domain.subject import Subject, contradictory
 from shared.domain.support import is_fips_image, os_sku_named
 

@@ -17,8 +17,11 @@ from shared.domain.budget import Budget, Refusal, refusal
 from shared.domain.changed_limits import changed_limits
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
-from shared.domain.model import ActionKind, Cluster, ComplianceState, Memory, Mode, Pool, PoolPosture
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, ComplianceState, Mode, Pool
+from shared.domain.planned import ActionKind
 from shared.domain.policy import Policy
+from shared.domain.posture import PoolPosture
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Settings
 from shared.domain.situation import Situation

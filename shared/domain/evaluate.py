@@ -7,24 +7,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain import checks, images, proofs, risks
+from shared.domain import checks, images, proofs, risks, strays
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
-from shared.domain.model import (
-    Cluster,
-    ClusterRead,
-    Finding,
-    Gone,
-    Memory,
-    Mode,
-    PoolPosture,
-    Posture,
-    Replacement,
-    Unreadable,
-    worst,
-)
+from shared.domain.memory import Memory, Replacement
+from shared.domain.model import Cluster, ClusterRead, Gone, Mode, Unreadable, worst
 from shared.domain.model import ComplianceState as State
 from shared.domain.policy import ExemptionRules, Policy, Rule, stricter
+from shared.domain.posture import Finding, PoolPosture, Posture
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Settings
 from shared.domain.subject import Check, Subject, decided, undecided
@@ -100,7 +90,7 @@ def _cluster_findings(read: Cluster, memory: Memory, policy: Policy, now: dateti
         return (Finding("readable", State.UNKNOWN, "NoNodePools", message),)
     rule = policy.rule_outside(read)
     found = undecided(rule, rule.match.undecided_cluster(read))
-    found = found or proofs.strays(read, memory.strays, rule.settings, now)
+    found = found or strays.strays(read, memory.strays, rule.settings, now)
     return (found,) if found else ()
 
 
@@ -236,7 +226,7 @@ def to_prove(
 def strays_due(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> bool:
     """Say whether the nodes outside every pool must be asked: nobody did lately, or they are not as they should be."""
     settings = cluster_settings(rules.policy, cluster)
-    return rules.policy.covers(cluster) and proofs.strays_due(cluster, memory.strays, settings, now)
+    return rules.policy.covers(cluster) and strays.strays_due(cluster, memory.strays, settings, now)
 
 
 def proof_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> datetime | None:

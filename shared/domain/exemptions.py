@@ -5,9 +5,10 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from shared.domain.matching import Match
-from shared.domain.model import Cluster, Finding, Pool
+from shared.domain.model import Cluster, Pool
 from shared.domain.model import ComplianceState as State
 from shared.domain.policy import ExemptionRules
+from shared.domain.posture import Finding
 from shared.domain.reasons import REASONS
 from shared.domain.scalars import duration_text
 

@@ -11,9 +11,11 @@ from typing import Any
 from shared.domain.asked import asked, ring_asked
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
-from shared.domain.model import ActionKind, Cluster, ComplianceState, Pool, PoolPosture
+from shared.domain.model import Cluster, ComplianceState, Pool
 from shared.domain.plan import plan
+from shared.domain.planned import ActionKind
 from shared.domain.policy import Policy
+from shared.domain.posture import PoolPosture
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
 from shared.domain.waits import all_waits

@@ -10,8 +10,8 @@ from shared.domain.budget import refusal
 from shared.domain.census import is_done
 from shared.domain.ids import ClusterId
 from shared.domain.lasting import PERSON, lasting
-from shared.domain.model import PoolPosture
 from shared.domain.policy import UNTOLD
+from shared.domain.posture import PoolPosture
 from shared.domain.rehearsal import Rehearsal
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor

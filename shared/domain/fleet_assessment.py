@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.domain.anchoring import StoredFile, read_manifest
+from shared.domain.anchoring import read_manifest
 from shared.domain.assessed import ClusterAssessed
 from shared.domain.assessing import Reading
 from shared.domain.assessment import Assessment, Coverage, LastManifest
+from shared.domain.bodies import StoredFile
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
 from shared.domain.linked import Stored, linked

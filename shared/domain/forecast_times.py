@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from shared.domain.evaluate import subjects
-from shared.domain.model import Memory
+from shared.domain.memory import Memory
 from shared.domain.openings import Open
 from shared.domain.stage import Start
 from shared.domain.windows import Blackout, Window, opening

@@ -5,7 +5,8 @@ Pure. Giving up is always safe: what we cordoned takes pods again, and both pool
 
 from shared.domain.checks import TWIN_GONE
 from shared.domain.handover import POOL_CHANGED, under_way
-from shared.domain.model import ComplianceState, PoolPosture
+from shared.domain.model import ComplianceState
+from shared.domain.posture import PoolPosture
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
 from shared.domain.waits import all_waits

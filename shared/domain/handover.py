@@ -8,7 +8,9 @@ from datetime import timedelta
 
 from shared.domain.budget import Place, breaker_open
 from shared.domain.checks import TWIN_GONE
-from shared.domain.model import ActionKind, ComplianceState, Method, Pool, Stage, Unreadable
+from shared.domain.memory import Stage
+from shared.domain.model import ComplianceState, Pool, Unreadable
+from shared.domain.planned import ActionKind, Method
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step
 from shared.domain.throttle import paced

@@ -5,8 +5,9 @@ Pure. What is not known of an image gives `unknown`; nothing here turns missing 
 
 from shared.domain.capability import fips_enabled_by_default, incapable, release_if_switched
 from shared.domain.model import ComplianceState as State
-from shared.domain.model import Finding, Pool
+from shared.domain.model import Pool
 from shared.domain.modules import Standing, modules_of
+from shared.domain.posture import Finding
 from shared.domain.settings import Modules, OsSku
 from shared.domain.subject import Subject, contradictory
 from shared.domain.support import (

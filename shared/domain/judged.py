@@ -4,22 +4,12 @@ from dataclasses import fields
 from datetime import date
 
 from shared.domain.bodies import Observation
-from shared.domain.model import (
-    Cluster,
-    ClusterRead,
-    ComplianceState,
-    Finding,
-    Gone,
-    Memory,
-    Plan,
-    Pool,
-    PoolPosture,
-    Posture,
-    Proof,
-    Unreadable,
-    worst,
-)
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, ClusterRead, ComplianceState, Gone, Pool, Unreadable, worst
 from shared.domain.modules import Certificate, Standing, edition, modules_of, standing
+from shared.domain.planned import Plan
+from shared.domain.posture import Finding, PoolPosture, Posture
+from shared.domain.proven import Proof
 from shared.domain.support import release_of
 from shared.domain.verdicts import (
     Aspect,

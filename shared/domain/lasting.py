@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from shared.domain.maintenance import MAINTENANCE_UNREADABLE, opening_by_cluster
-from shared.domain.model import AT_REST, Cluster
+from shared.domain.model import Cluster
 from shared.domain.openings import BLACKOUT, OUTSIDE_WINDOW, Closed
+from shared.domain.operation import AT_REST
 from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
 from shared.domain.steps import Step

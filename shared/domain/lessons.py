@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from shared.domain.arm_errors import ABORTED, CANCELED, LASTING, PREEMPTED, ArmError, classify_end
 from shared.domain.budget import Budget
 from shared.domain.checks import CONTEST
-from shared.domain.model import Method, Operation, OutcomeState, Pool, PoolMemory, Refused
+from shared.domain.memory import PoolMemory
+from shared.domain.model import Pool
+from shared.domain.operation import Operation, OutcomeState, Refused
 from shared.domain.pace import pace_of
+from shared.domain.planned import Method
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
 _LONGEST_REFUSAL = timedelta(hours=6)

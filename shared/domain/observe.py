@@ -11,7 +11,8 @@ from typing import Any
 
 from shared.domain.ids import ClusterId, pool_name
 from shared.domain.legible import illegible_of_cluster
-from shared.domain.model import Cluster, Node, Pool
+from shared.domain.model import Cluster, Pool
+from shared.domain.proven import Node
 
 NODES = "/api/v1/nodes"
 """Path of a cluster's nodes."""

@@ -6,7 +6,10 @@ A twin carries its intent in its tag, so it is never taken for somebody else's p
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain.model import Memory, Method, Operation, OutcomeState, Pool
+from shared.domain.memory import Memory
+from shared.domain.model import Pool
+from shared.domain.operation import Operation, OutcomeState
+from shared.domain.planned import Method
 from shared.domain.steps import UNFINISHED
 from shared.domain.twins import made_for
 

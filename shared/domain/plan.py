@@ -11,8 +11,9 @@ from shared.domain.draining import Drained
 from shared.domain.evaluate import proof_due
 from shared.domain.giving_up import hopeless
 from shared.domain.handover import refused_before, under_way
-from shared.domain.model import Action, ActionKind, Deferral, Method, Notice, Plan, Proof, Strays
+from shared.domain.planned import Action, ActionKind, Deferral, Method, Notice, Plan
 from shared.domain.proofs import NODES_UNREADABLE
+from shared.domain.proven import Proof, Strays
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due, put_body
 from shared.domain.timing import closes

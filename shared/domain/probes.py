@@ -12,7 +12,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from shared.domain.model import Node, ProofLevel
+from shared.domain.model import ProofLevel
+from shared.domain.proven import Node
 from shared.domain.settings import ProofSettings
 
 Json = dict[str, Any]

@@ -7,8 +7,9 @@ from typing import Any
 from shared.domain.answers import Answer
 from shared.domain.api_server import Way
 from shared.domain.bodies import NodeProof, StrayProof
-from shared.domain.model import Node, Probing, Proof, ProofLevel, Strays
+from shared.domain.model import ProofLevel
 from shared.domain.node_words import How, NodeSeen, Said
+from shared.domain.proven import Node, Probing, Proof, Strays
 from shared.domain.subject import Subject
 from shared.domain.taken import Asked
 

@@ -18,8 +18,11 @@ from shared.domain.census import DONE, Census, is_done
 from shared.domain.evaluate import evaluate
 from shared.domain.lanes import Candidate, Lane, Lanes, candidate, lane_key
 from shared.domain.lasting import CLOSED, busy, lasting, not_yet
-from shared.domain.model import Action, ComplianceState, Operation, OutcomeState, Posture
+from shared.domain.model import ComplianceState
+from shared.domain.operation import Operation, OutcomeState
 from shared.domain.plan import plan
+from shared.domain.planned import Action
+from shared.domain.posture import Posture
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor, Aside, Remediation, Start
 from shared.domain.steps import due

@@ -6,8 +6,9 @@ Pure. Never part of the verdict itself: a pool is no less compliant for what run
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.domain.model import ActionKind, Finding
 from shared.domain.model import ComplianceState as State
+from shared.domain.planned import ActionKind
+from shared.domain.posture import Finding
 from shared.domain.settings import Risk
 from shared.domain.subject import Subject
 from shared.domain.workloads import Names

@@ -14,9 +14,10 @@ from typing import Any
 
 from shared.domain.casing import arm_properties, same
 from shared.domain.ids import ClusterId, pool_name
-from shared.domain.model import Cluster, ClusterRead, ComplianceState, Finding, Unreadable
+from shared.domain.model import Cluster, ClusterRead, ComplianceState, Unreadable
 from shared.domain.observe import read_cluster
 from shared.domain.pages import Page, arm_page, graph_page
+from shared.domain.posture import Finding
 from shared.domain.wording import count
 from shared.errors import InputError
 

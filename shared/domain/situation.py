@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from shared.domain.budget import Budget
 from shared.domain.draining import Drained
 from shared.domain.maintenance import MaintenanceConfiguration
-from shared.domain.model import Cluster, Memory, Posture, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, Unreadable
+from shared.domain.posture import Posture
 from shared.domain.rulebook import Rulebook
 
 

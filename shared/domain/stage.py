@@ -6,8 +6,11 @@ from datetime import datetime
 from shared.domain.budget import Budget
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
-from shared.domain.model import ActionKind, Cluster, Finding, Memory, Posture, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, Unreadable
 from shared.domain.pace import Pace
+from shared.domain.planned import ActionKind
+from shared.domain.posture import Finding, Posture
 from shared.domain.rulebook import Rulebook
 
 Maintenance = tuple[MaintenanceConfiguration, ...] | Unreadable

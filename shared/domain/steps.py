@@ -9,7 +9,9 @@ from shared.domain.capability import incapable
 from shared.domain.codec import fingerprint
 from shared.domain.evaluate import subjects
 from shared.domain.images import target_os_sku
-from shared.domain.model import READ_ONLY, ActionKind, Cluster, ComplianceState, Pool, PoolPosture
+from shared.domain.model import READ_ONLY, Cluster, ComplianceState, Pool
+from shared.domain.planned import ActionKind
+from shared.domain.posture import PoolPosture
 from shared.domain.settings import Fips, Strategy
 from shared.domain.situation import Situation
 from shared.domain.subject import Subject

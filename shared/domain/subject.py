@@ -4,9 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain.model import Cluster, Finding, Operation, Pool, PoolMemory, Replacement
+from shared.domain.memory import PoolMemory, Replacement
+from shared.domain.model import Cluster, Pool
 from shared.domain.model import ComplianceState as State
+from shared.domain.operation import Operation
 from shared.domain.policy import EXCLUSION, Rule
+from shared.domain.posture import Finding
 from shared.domain.settings import Fips, Settings
 from shared.domain.support import os_sku_named
 

@@ -10,8 +10,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from shared.domain.answers import Answer
-from shared.domain.model import Node, NodesRead, Pool, PoolMemory, Proof, ProofLevel, Strays, Unreadable
+from shared.domain.memory import PoolMemory
+from shared.domain.model import Pool, ProofLevel, Unreadable
 from shared.domain.proofs import CLOCKS, NODES_UNREADABLE
+from shared.domain.proven import Node, NodesRead, Proof, Strays
 from shared.domain.settings import ProofSettings
 
 _SHOWN = 10

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.domain.budget import Budget, Refusal
-from shared.domain.model import Refused
+from shared.domain.operation import Refused
 
 WRITE_PACE = timedelta(seconds=1)
 _AGAIN = timedelta(minutes=1)

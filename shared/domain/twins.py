@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain.capability import incapable, successor
-from shared.domain.model import READ_ONLY, Cluster, Pool, Replacement, Stage
+from shared.domain.memory import Replacement, Stage
+from shared.domain.model import READ_ONLY, Cluster, Pool
 from shared.domain.policy import Policy, stricter
 from shared.domain.settings import Fips, OsSku
 from shared.domain.subject import Subject

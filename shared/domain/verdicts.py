@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from shared.domain.model import Action, Cluster, ComplianceState, Deferral, Mode, ProofLevel, Unreadable
+from shared.domain.model import Cluster, ComplianceState, Mode, ProofLevel, Unreadable
 from shared.domain.modules import Renewal, Standard, Standing, Status
+from shared.domain.planned import Action, Deferral
 
 
 class Aspect(StrEnum):

@@ -9,10 +9,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared.domain.evaluate import cluster_settings, to_prove
-from shared.domain.model import Cluster, Memory, Proof, ProofLevel, Strays
-from shared.domain.proofs import NODES_UNREADABLE, strays_need_pods
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, ProofLevel
+from shared.domain.proofs import NODES_UNREADABLE
+from shared.domain.proven import Proof, Strays
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Settings
+from shared.domain.strays import strays_need_pods
 from shared.domain.taken import OUTSIDE
 
 PATIENCE = timedelta(minutes=15)

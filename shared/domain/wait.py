@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.domain.model import Notice
+from shared.domain.planned import Notice
 
 
 @dataclass(frozen=True, slots=True)

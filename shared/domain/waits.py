@@ -18,7 +18,9 @@ from shared.domain.handover import (
     unproven_twin,
 )
 from shared.domain.legible import illegible
-from shared.domain.model import AT_REST, ActionKind, Cluster, ComplianceState, Mode, Notice
+from shared.domain.model import Cluster, ComplianceState, Mode
+from shared.domain.operation import AT_REST
+from shared.domain.planned import ActionKind, Notice
 from shared.domain.risks import risked
 from shared.domain.settings import OsSku, Skip
 from shared.domain.situation import Situation

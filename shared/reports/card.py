@@ -12,7 +12,7 @@ Adaptive Cards (RichTextBlock has no Markdown), "Create an incoming webhook with
 import json
 from typing import Any
 
-from shared.domain.model import Alert
+from shared.domain.alert import Alert
 from shared.reports.facts import facts, paragraphs, portal_link, severity, title
 
 CONTENT_TYPE = "application/vnd.microsoft.card.adaptive"

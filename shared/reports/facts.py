@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from shared.domain.alert import Alert
 from shared.domain.ids import ClusterId
-from shared.domain.model import Alert
 
 _TITLE = 200
 _VALUE = 300

@@ -11,8 +11,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from html import escape
 
+from shared.domain.alert import Alert
 from shared.domain.alerts import alert_id
-from shared.domain.model import Alert
 from shared.reports.facts import clean, facts, paragraphs, portal_link, severity, title
 
 _TEXT = 20_000

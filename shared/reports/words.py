@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from shared.domain.assessed import Due, PoolAssessed, ProofSeen
-from shared.domain.assessment import LIMITS, Assessment
+from shared.domain.assessment import Assessment
 from shared.domain.model import ComplianceState
+from shared.domain.stated import REPORT_LIMITS
 from shared.domain.verdicts import ModulesSeen
 from shared.domain.wording import count
 
@@ -117,4 +118,4 @@ def covered(found: Assessment) -> str:
 
 def limits(found: Assessment) -> tuple[str, ...]:
     """Return all that a report may not be taken to say, and what it rests on."""
-    return (*LIMITS, covered(found), anchored(found))
+    return (*REPORT_LIMITS, covered(found), anchored(found))

@@ -16,16 +16,9 @@ from shared import bootstrap
 from shared.adapters.aks import AksClusters
 from shared.adapters.arm import Arm
 from shared.domain.clouds import CLOUDS
-from shared.domain.model import (
-    Accepted,
-    Action,
-    ActionKind,
-    OperationRead,
-    OperationStatus,
-    Refused,
-    Unanswered,
-    Unreadable,
-)
+from shared.domain.model import Unreadable
+from shared.domain.operation import Accepted, OperationRead, OperationStatus, Refused, Unanswered
+from shared.domain.planned import Action, ActionKind
 from tests.builders import cluster_id
 
 OPERATION = "https://management.azure.com/operations/1"

@@ -11,7 +11,8 @@ from shared.adapters.aks import AksClusters
 from shared.adapters.arm import Arm
 from shared.adapters.graph import GraphFleet
 from shared.domain.clouds import CLOUDS
-from shared.domain.model import OperationRead, OperationStatus, Unreadable
+from shared.domain.model import Unreadable
+from shared.domain.operation import OperationRead, OperationStatus
 from shared.errors import TransientError
 from tests.builders import SUBSCRIPTION, cluster_id
 

@@ -26,10 +26,10 @@ from shared.adapters.teams import TeamsChannel
 from shared.adapters.topic import TopicChannel
 from shared.alerting import deliver
 from shared.config import Mail
+from shared.domain.alert import Alert
 from shared.domain.alerts import alert_id
 from shared.domain.clouds import CLOUDS, Cloud
 from shared.domain.manifests import Anchor
-from shared.domain.model import Alert
 from shared.errors import TerminalError, TransientError
 
 NOW = datetime(2026, 11, 23, 9, 30, 4, tzinfo=UTC)

@@ -23,7 +23,8 @@ from shared.adapters.kubernetes import AksKubernetes
 from shared.domain.api_server import ENTRA_ONLY
 from shared.domain.clouds import Cloud
 from shared.domain.ids import ClusterId
-from shared.domain.model import NodesRead, Unreadable
+from shared.domain.model import Unreadable
+from shared.domain.proven import NodesRead
 from shared.nodes import list_nodes
 from tests.builders import cluster
 

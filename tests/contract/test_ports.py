@@ -32,26 +32,14 @@ from shared.domain.clouds import Cloud
 from shared.domain.draining import CORDON
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import opening_by_cluster
-from shared.domain.model import (
-    Accepted,
-    Action,
-    ActionKind,
-    Cluster,
-    Gone,
-    Memory,
-    Method,
-    NodesRead,
-    OperationRead,
-    OperationStatus,
-    Pool,
-    ProofLevel,
-    Refused,
-    Unanswered,
-    Unreadable,
-)
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, Gone, Pool, ProofLevel, Unreadable
 from shared.domain.observe import NODES
 from shared.domain.observe_workloads import PODS, read_left, read_place
 from shared.domain.openings import Closed, Open
+from shared.domain.operation import Accepted, OperationRead, OperationStatus, Refused, Unanswered
+from shared.domain.planned import Action, ActionKind, Method
+from shared.domain.proven import NodesRead
 from shared.domain.records import Head
 from shared.domain.steps import put_body
 from shared.domain.twins import made_for, twin_body

@@ -25,9 +25,9 @@ from shared.alerting import failing_since, read_alert
 from shared.budget import approve, change, read_budget
 from shared.chain import Chain
 from shared.config import Storage
+from shared.domain.alert import Alert
 from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place, RingCount, Wanted, taken
 from shared.domain.ids import ClusterId
-from shared.domain.model import Alert
 from shared.domain.policy import Policy
 from shared.domain.records import Head, RecordKind, make_record
 from shared.domain.requests import ReconcileRequest

@@ -52,8 +52,7 @@ def test_the_workflow_runs_on_every_python_that_may_be_deployed_and_pins_its_act
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@v\d+\.\d+\.\d+", action) for action in used)
 
 
-def test_the_workflow_runs_the_session_of_the_azure_cli() -> None:
-    """The demo needs no job of its own: tests/scenario/test_demo.py runs it."""
+def test_the_workflow_runs_the_session_of_the_azure_cli_which_no_test_does() -> None:
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
     assert jobs["local-azure"]["steps"][-1]["run"] == "make test-az"
     targets = re.findall(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text())

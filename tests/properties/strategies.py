@@ -14,7 +14,9 @@ from shared.domain.exemptions import Exemption
 from shared.domain.limits import Limit
 from shared.domain.maintenance import MaintenanceConfiguration, MaintenanceWindow
 from shared.domain.matching import ClusterMatch, Match, VersionRange
-from shared.domain.model import ActionKind, Cluster, Memory, Mode, PoolMemory, ProofLevel, Unreadable
+from shared.domain.memory import Memory, PoolMemory
+from shared.domain.model import Cluster, Mode, ProofLevel, Unreadable
+from shared.domain.planned import ActionKind
 from shared.domain.policy import Breaker, Disruption, Ring, Rule
 from shared.domain.rulebook import Rulebook
 from shared.domain.schedules import Daily, Weekly

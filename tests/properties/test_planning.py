@@ -12,8 +12,9 @@ from shared.domain.budget import Place, taken
 from shared.domain.evaluate import evaluate
 from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
-from shared.domain.model import Action, ComplianceState, Mode, Plan
+from shared.domain.model import ComplianceState, Mode
 from shared.domain.plan import plan
+from shared.domain.planned import Action, Plan
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Risk, Skip
 from shared.domain.situation import Situation

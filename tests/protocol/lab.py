@@ -21,7 +21,8 @@ from local.world.model import Pool
 from shared.budget import read_budget, stale_places
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
-from shared.domain.model import ComplianceState, OutcomeState, Unreadable
+from shared.domain.model import ComplianceState, Unreadable
+from shared.domain.operation import OutcomeState
 from shared.domain.people import Request, RequestKind
 from shared.domain.policy_reader import read_policy
 from shared.domain.records import GENESIS, RecordKind

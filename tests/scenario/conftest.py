@@ -22,7 +22,7 @@ from local.world.model import Pool
 from shared import observing, rollout
 from shared.domain.budget import Budget
 from shared.domain.ids import ClusterId
-from shared.domain.model import Posture
+from shared.domain.posture import Posture
 from shared.domain.records import GENESIS, ChainId, Record, RecordKind
 from shared.rollout import Timing
 from tests.evidence import assert_sound

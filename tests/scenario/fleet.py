@@ -9,7 +9,7 @@ from local.world.model import Pool
 from shared.budget import read_budget
 from shared.domain.budget import Budget
 from shared.domain.ids import ClusterId
-from shared.domain.model import Deferral
+from shared.domain.planned import Deferral
 from shared.domain.records import Record, RecordKind
 from shared.postures import StoredPosture, read_posture
 from shared.resync import Resynced, ResyncPorts, resync

@@ -8,8 +8,9 @@ from local.world import rollout
 from local.world.kube import namespaces
 from local.world.kube.state import Kube
 from local.world.model import Cluster, Node, Pool
-from shared.domain.model import Finding, Strays
+from shared.domain.posture import Finding
 from shared.domain.probes import NAMESPACES
+from shared.domain.proven import Strays
 from shared.domain.records import RecordKind
 from shared.rollout import read_memory
 from tests.protocol.lab import CLUSTER, ruled

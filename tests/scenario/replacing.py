@@ -12,7 +12,7 @@ from local.world.model import Cluster, Node, Pool
 from shared.budget import approve
 from shared.domain.budget import Approval
 from shared.domain.codec import plain
-from shared.domain.model import PoolMemory, Replacement
+from shared.domain.memory import PoolMemory, Replacement
 from shared.domain.records import RecordKind
 from shared.ports import Put
 from shared.rollout import RolloutRow, read_memory

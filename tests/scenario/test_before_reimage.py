@@ -14,7 +14,7 @@ from local.world.kube import pods
 from local.world.kube.state import Rule
 from local.world.model import Cluster
 from shared.domain import workloads
-from shared.domain.model import Finding
+from shared.domain.posture import Finding
 from shared.domain.records import RecordKind
 from tests.infra.templates import INFRA
 from tests.protocol.lab import CLUSTER, ruled

@@ -10,7 +10,7 @@ from local.world.faults import DRAIN_FAILURE, Answer, CancelOperation, FailOpera
 from local.world.model import Operation
 from shared.budget import approve, pause
 from shared.domain.budget import Approval
-from shared.domain.model import Memory, PoolMemory
+from shared.domain.memory import Memory, PoolMemory
 from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
 from shared.ports import Put

@@ -11,7 +11,9 @@ import pytest
 from local.seed import PAYMENTS
 from local.world.faults import Answer, Fault
 from shared.domain.api_server import Answered, Way
-from shared.domain.model import Cluster, ComplianceState, Mode, Node, Posture, Unreadable
+from shared.domain.model import Cluster, ComplianceState, Mode, Unreadable
+from shared.domain.posture import Posture
+from shared.domain.proven import Node
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.ports import Kubernetes, KubernetesApi

@@ -6,9 +6,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from shared.domain.limits import Limit
-from shared.domain.model import Cluster, Memory, Mode, PoolMemory, Proof, ProofLevel
+from shared.domain.memory import Memory, PoolMemory
+from shared.domain.model import Cluster, Mode, ProofLevel
 from shared.domain.observe import read_cluster
 from shared.domain.policy import Disruption
+from shared.domain.proven import Proof
 from shared.domain.settings import ProofSettings
 from tests.builders import IMAGE, NOW, PLAIN_IMAGE, arm_cluster, book, operation, profile, rule
 

@@ -15,9 +15,9 @@ from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared import poison
 from shared.alerting import FLEET, Alerting, Delivery, DeliveryError, alert_json, deliver, read_alert
+from shared.domain.alert import Alert
 from shared.domain.alerts import alert_id
 from shared.domain.manifests import Anchor
-from shared.domain.model import Alert
 from shared.errors import TerminalError, TransientError
 from shared.poison import PoisonMessage, alerts_poison, reconcile_poison, rejected_event, unreadable_alert
 from shared.ports import Put, Row, Written

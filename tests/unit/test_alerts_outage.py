@@ -11,7 +11,7 @@ from functions.alerts import tell
 from local.clock import ManualClock
 from local.memory import MemoryAlerts, MemoryTable
 from shared.alerting import Alerting, Delivery, DeliveryError, alert_json, come_back, deliver, failing_since
-from shared.domain.model import Alert
+from shared.domain.alert import Alert
 from shared.errors import ConfigError, TerminalError, TransientError
 from shared.poison import PoisonMessage
 from shared.ports import Channel, Put, Written

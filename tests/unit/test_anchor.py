@@ -22,7 +22,9 @@ from shared.domain.budget import COUNTS_LAST, Counts
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.manifests import Anchor, record_id, signed_bytes
-from shared.domain.model import Gone, Memory, Posture
+from shared.domain.memory import Memory
+from shared.domain.model import Gone
+from shared.domain.posture import Posture
 from shared.domain.records import FLEET, MANIFESTS, Head, Record, RecordKind
 from shared.domain.remediated import Mended
 from shared.domain.series import Day

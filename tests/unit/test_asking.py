@@ -9,9 +9,11 @@ from cli.main import main
 from shared.budget import change, read_budget
 from shared.domain.budget import Approval, Ended, agreed
 from shared.domain.budget_news import learnt
-from shared.domain.model import Deferral, Mode, Posture
+from shared.domain.model import Mode
 from shared.domain.plan import plan
+from shared.domain.planned import Deferral
 from shared.domain.policy import Breaker
+from shared.domain.posture import Posture
 from shared.domain.records import Head
 from shared.postures import StoredPosture, commit
 from tests.builders import NOW, OTHER_SUBSCRIPTION, book, cluster, cluster_id, disabled, judged, situation

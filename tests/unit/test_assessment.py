@@ -10,8 +10,9 @@ from shared.domain.assessed import ClusterAssessed, PoolAssessed
 from shared.domain.assessment import Assessment
 from shared.domain.codec import canonical, plain
 from shared.domain.fleet_assessment import Asked
-from shared.domain.model import ComplianceState, OutcomeState
+from shared.domain.model import ComplianceState
 from shared.domain.modules import Standing
+from shared.domain.operation import OutcomeState
 from shared.domain.pack import Scope
 from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind, read_record
 from shared.domain.standing import Reason, standings

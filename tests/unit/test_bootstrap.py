@@ -14,7 +14,7 @@ from local.clock import ManualClock
 from local.memory import MemoryEvidence, MemoryTable
 from shared import bootstrap
 from shared.alerting import Alerting
-from shared.domain.model import Alert
+from shared.domain.alert import Alert
 from shared.errors import ConfigError
 from shared.poison import PoisonMessage, reconcile_poison
 from tests.builders import cluster_id

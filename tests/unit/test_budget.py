@@ -31,9 +31,10 @@ from shared.domain.budget_news import counted, learnt, seen
 from shared.domain.ids import ClusterId
 from shared.domain.limits import Limit
 from shared.domain.matching import Match
-from shared.domain.model import ComplianceState, Finding, Mode, PoolPosture, Posture
+from shared.domain.model import ComplianceState, Mode
 from shared.domain.policy import UNTOLD, Breaker, Disruption, Policy, Ring
 from shared.domain.policy_approval import demand_as_used, unapproved
+from shared.domain.posture import Finding, PoolPosture, Posture
 from shared.errors import LeaseLostError
 from shared.ports import Put, Written
 from tests.builders import NOW, OTHER_SUBSCRIPTION, SUBSCRIPTION, book, cluster, cluster_id, judged

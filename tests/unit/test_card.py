@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.alert import Alert
 from shared.domain.clouds import CLOUDS, Cloud
-from shared.domain.model import Alert
 from shared.reports import card
 
 CLUSTER = (

@@ -13,7 +13,8 @@ from shared.domain.capability import incapable
 from shared.domain.evaluate import CHECKS
 from shared.domain.images import target_os_sku
 from shared.domain.matching import Match, VersionRange
-from shared.domain.model import ComplianceState, PoolMemory
+from shared.domain.memory import PoolMemory
+from shared.domain.model import ComplianceState
 from shared.domain.policy import Rule
 from shared.domain.settings import Fips, Modules, OsSku, Settings
 from shared.domain.subject import Check, Subject, decided

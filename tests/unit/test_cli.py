@@ -19,7 +19,9 @@ from shared.budget import change, read_budget
 from shared.domain.budget import Counts
 from shared.domain.codec import typed
 from shared.domain.evaluate import evaluate
-from shared.domain.model import Gone, Memory, Posture, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Gone, Unreadable
+from shared.domain.posture import Posture
 from shared.domain.records import Head, RecordKind, make_record
 from shared.errors import TransientError
 from shared.postures import StoredPosture, commit

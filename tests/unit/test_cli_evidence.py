@@ -10,7 +10,7 @@ from local.clock import ManualClock
 from local.memory import MemoryEvidence, MemoryTable
 from shared import bootstrap
 from shared.chain import Chain
-from shared.domain.model import Memory
+from shared.domain.memory import Memory
 from shared.domain.records import Head, RecordKind
 from shared.postures import StoredPosture, commit
 from tests.builders import NOW, cluster, cluster_id, judged

@@ -13,7 +13,7 @@ from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared import bootstrap
 from shared.domain.codec import plain
-from shared.domain.model import Memory
+from shared.domain.memory import Memory
 from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind
 from shared.domain.verification import record_name
 from shared.heads import KEYS, PARTITION

@@ -9,21 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.alert import Alert
 from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place, RingCount
 from shared.domain.codec import canonical, fingerprint, plain, typed
 from shared.domain.ids import ClusterId
-from shared.domain.model import (
-    Alert,
-    Deferral,
-    Finding,
-    Memory,
-    Mode,
-    Operation,
-    PoolMemory,
-    PoolPosture,
-    Posture,
-    Proof,
-)
+from shared.domain.memory import Memory, PoolMemory
+from shared.domain.model import Mode
+from shared.domain.operation import Operation
+from shared.domain.planned import Deferral
+from shared.domain.posture import Finding, PoolPosture, Posture
+from shared.domain.proven import Proof
 from shared.domain.records import Head
 from shared.postures import StoredPosture
 from shared.rollout import Lease, RolloutRow

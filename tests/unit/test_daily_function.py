@@ -13,8 +13,9 @@ from local.memory import MemoryAlerts, MemoryEvidence, MemorySnapshots, MemoryTa
 from shared import bootstrap
 from shared.anchor import AnchorPorts
 from shared.budget import change
+from shared.domain.alert import Alert
 from shared.domain.budget import Counts
-from shared.domain.model import Alert, Unreadable
+from shared.domain.model import Unreadable
 from shared.postures import StoredPosture, commit
 from tests.builders import (
     NOW,

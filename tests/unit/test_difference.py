@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from shared.domain.difference import Change, Difference, DueStep, PoolDifference, difference
 from shared.domain.limits import Limit
 from shared.domain.matching import Match
-from shared.domain.model import ActionKind, Cluster, Memory, Mode, PoolMemory
+from shared.domain.memory import Memory, PoolMemory
+from shared.domain.model import Cluster, Mode
 from shared.domain.model import ComplianceState as State
 from shared.domain.plan import plan
+from shared.domain.planned import ActionKind
 from shared.domain.policy import Disruption, ExemptionRules, Ring
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Notice

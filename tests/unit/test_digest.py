@@ -10,9 +10,12 @@ import pytest
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.digest import daily_digest
+from shared.domain.alert import Alert
 from shared.domain.budget import COUNTS_LAST, Counts
 from shared.domain.evaluate import evaluate
-from shared.domain.model import Alert, Gone, Memory, Posture, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Gone, Unreadable
+from shared.domain.posture import Posture
 from shared.postures import StoredPosture, commit
 from tests.builders import (
     ENFORCING,

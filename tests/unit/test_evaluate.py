@@ -11,22 +11,11 @@ from hypothesis import strategies as st
 from shared.domain.capability import KNOWN_OS_SKUS
 from shared.domain.evaluate import evaluate, proof_due, to_prove, told
 from shared.domain.matching import ClusterMatch
-from shared.domain.model import (
-    Cluster,
-    ComplianceState,
-    Finding,
-    Gone,
-    Memory,
-    Mode,
-    PoolMemory,
-    PoolPosture,
-    Posture,
-    Proof,
-    ProofLevel,
-    Unreadable,
-    worst,
-)
+from shared.domain.memory import Memory, PoolMemory
+from shared.domain.model import Cluster, ComplianceState, Gone, Mode, ProofLevel, Unreadable, worst
+from shared.domain.posture import Finding, PoolPosture, Posture
 from shared.domain.proofs import SETTLE
+from shared.domain.proven import Proof
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings
 from tests.builders import (

@@ -12,20 +12,13 @@ from shared.domain.evaluate import cluster_settings, evaluate, strays_due
 from shared.domain.exemptions import Category, Exemption
 from shared.domain.limits import Limit
 from shared.domain.matching import ClusterMatch, Match, VersionRange
-from shared.domain.model import (
-    WORST_FIRST,
-    ComplianceState,
-    Finding,
-    Memory,
-    Mode,
-    PoolPosture,
-    ProofLevel,
-    Strays,
-    Unreadable,
-)
+from shared.domain.memory import Memory
+from shared.domain.model import WORST_FIRST, ComplianceState, Mode, ProofLevel, Unreadable
 from shared.domain.plan import plan
 from shared.domain.policy import UNTOLD, Disruption, ExemptionRules, Ring, Rule
 from shared.domain.policy_reader import read_exemptions
+from shared.domain.posture import Finding, PoolPosture
+from shared.domain.proven import Strays
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Modules, ProofSettings, Settings
 from tests.builders import (

@@ -13,9 +13,11 @@ from shared.chain import Chain
 from shared.domain.bodies import BODIES, Manifest, NodeProof, Origin, Outcome, PolicyText, RequestRecord, Who
 from shared.domain.evidence_schema import evidence_schema
 from shared.domain.judged import observation
-from shared.domain.model import ActionKind, OutcomeState, Plan, ProofLevel
+from shared.domain.model import ProofLevel
 from shared.domain.node_words import How
+from shared.domain.operation import OutcomeState
 from shared.domain.people import Decision, DecisionKind
+from shared.domain.planned import ActionKind, Plan
 from shared.domain.proof_records import seen
 from shared.domain.records import FLEET, MANIFESTS, ChainId, Head, Record, RecordKind, read_record
 from shared.domain.schema import printed

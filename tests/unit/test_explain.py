@@ -14,9 +14,11 @@ from shared.domain.exemptions import Exemption
 from shared.domain.explain import REMEDIES, Explanation, explain
 from shared.domain.limits import Limit
 from shared.domain.matching import ClusterMatch, Match
-from shared.domain.model import ActionKind, Memory, Mode, PoolMemory, ProofLevel
+from shared.domain.memory import Memory, PoolMemory
 from shared.domain.model import ComplianceState as State
+from shared.domain.model import Mode, ProofLevel
 from shared.domain.plan import plan
+from shared.domain.planned import ActionKind
 from shared.domain.policy import Disruption, Ring
 from shared.domain.settings import (
     Fips,

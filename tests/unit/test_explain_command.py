@@ -17,7 +17,8 @@ from shared.domain.codec import plain
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
-from shared.domain.model import ClusterRead, Gone, Memory, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import ClusterRead, Gone, Unreadable
 from shared.domain.records import Head
 from shared.ports import Put
 from shared.postures import StoredPosture, commit

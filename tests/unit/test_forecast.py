@@ -18,23 +18,16 @@ from shared.domain.lanes import Candidate, Lane
 from shared.domain.limits import Limit
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.matching import Match
-from shared.domain.model import (
-    ActionKind,
-    Cluster,
-    Memory,
-    Mode,
-    Operation,
-    Pool,
-    PoolMemory,
-    Replacement,
-    Strays,
-    Unreadable,
-)
+from shared.domain.memory import Memory, PoolMemory, Replacement
+from shared.domain.model import Cluster, Mode, Pool, Unreadable
 from shared.domain.observe import read_cluster
 from shared.domain.openings import Open
+from shared.domain.operation import Operation
 from shared.domain.pace import ASSUMED, Pace, pace_of
 from shared.domain.plan import plan
+from shared.domain.planned import ActionKind
 from shared.domain.policy import UNTOLD, Breaker, Disruption, Ring, Rule
+from shared.domain.proven import Strays
 from shared.domain.rehearsal import Rehearsal
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, NewPools, Notice, Settings, Skip, Strategy

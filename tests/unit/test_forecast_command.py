@@ -20,9 +20,12 @@ from shared import bootstrap
 from shared.budget import change
 from shared.domain.budget import Budget, Counts, RingCount
 from shared.domain.codec import plain
-from shared.domain.model import Cluster, Memory, PoolMemory, Posture, Strays, Unreadable
+from shared.domain.memory import Memory, PoolMemory
+from shared.domain.model import Cluster, Unreadable
 from shared.domain.observe import read_cluster
 from shared.domain.policy_reader import read_policy
+from shared.domain.posture import Posture
+from shared.domain.proven import Strays
 from shared.errors import ConfigError, TransientError
 from shared.ports import Put
 from shared.postures import StoredPosture, commit

@@ -14,22 +14,13 @@ from shared.domain.draining import Drained, Left
 from shared.domain.explain import explain
 from shared.domain.giving_up import hopeless
 from shared.domain.handover import stage_of
-from shared.domain.model import (
-    ActionKind,
-    Cluster,
-    Memory,
-    Method,
-    Mode,
-    OutcomeState,
-    PoolMemory,
-    Proof,
-    ProofLevel,
-    Replacement,
-    Stage,
-    Unreadable,
-)
+from shared.domain.memory import Memory, PoolMemory, Replacement, Stage
+from shared.domain.model import Cluster, Mode, ProofLevel, Unreadable
+from shared.domain.operation import OutcomeState
 from shared.domain.plan import plan
+from shared.domain.planned import ActionKind, Method
 from shared.domain.policy import Disruption
+from shared.domain.proven import Proof
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Notice, ProofSettings, Risk, Strategy, WorkloadSettings
 from shared.domain.situation import Situation

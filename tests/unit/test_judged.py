@@ -9,19 +9,10 @@ from shared.domain.bodies import Observation
 from shared.domain.codec import plain, typed
 from shared.domain.evaluate import evaluate
 from shared.domain.judged import modules_seen, observation
-from shared.domain.model import (
-    ClusterRead,
-    ComplianceState,
-    Deferral,
-    Gone,
-    Memory,
-    Notice,
-    Plan,
-    PoolMemory,
-    ProofLevel,
-    Unreadable,
-)
+from shared.domain.memory import Memory, PoolMemory
+from shared.domain.model import ClusterRead, ComplianceState, Gone, ProofLevel, Unreadable
 from shared.domain.modules import Standing, Status, edition
+from shared.domain.planned import Deferral, Notice, Plan
 from shared.domain.verdicts import Aspect
 from tests.builders import ENFORCING, NOW, cluster, cluster_id, disabled, judged, memory, pool, profile, proof
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.model import Alert
+from shared.domain.alert import Alert
 from shared.reports import mail
 
 CLUSTER = (

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.evaluate import evaluate
-from shared.domain.model import ComplianceState, Memory, Mode, Node, Pool, ProofLevel
+from shared.domain.memory import Memory
+from shared.domain.model import ComplianceState, Mode, Pool, ProofLevel
 from shared.domain.observe import read_cluster, read_node
+from shared.domain.proven import Node
 from shared.domain.settings import ProofSettings
 from tests.builders import DATA, NOW, arm_cluster, book, cluster, cluster_id, pool, profile
 from tests.unit.strategies import json_values

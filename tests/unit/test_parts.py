@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from shared.domain.model import ActionKind, Memory, Method, Pool, PoolMemory, Replacement
-from shared.domain.model import OutcomeState as Ends
+from shared.domain.memory import Memory, PoolMemory, Replacement
+from shared.domain.model import Pool
+from shared.domain.operation import OutcomeState as Ends
 from shared.domain.parts import after_part, became, done, is_ours
+from shared.domain.planned import ActionKind, Method
 from tests.builders import NOW, operation, pool
 
 ID = "0123456789abcdef0123456789abcdef"

@@ -13,8 +13,10 @@ from shared.domain.budget import Budget, Place
 from shared.domain.capability import incapable
 from shared.domain.evaluate import evaluate
 from shared.domain.limits import Limit
-from shared.domain.model import READ_ONLY, ActionKind, Cluster, Mode, Plan, PoolMemory
+from shared.domain.memory import PoolMemory
+from shared.domain.model import READ_ONLY, Cluster, Mode
 from shared.domain.plan import plan
+from shared.domain.planned import ActionKind, Plan
 from shared.domain.policy import Disruption
 from shared.domain.situation import Situation
 from shared.domain.steps import put_body

@@ -11,9 +11,12 @@ from local.memory import MemoryTable
 from shared.adapters.tables import _entity
 from shared.domain.evaluate import evaluate
 from shared.domain.matching import Match
-from shared.domain.model import ClusterRead, ComplianceState, Deferral, Gone, Memory, Mode, Plan, Posture, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import ClusterRead, ComplianceState, Gone, Mode, Unreadable
 from shared.domain.plan import plan
+from shared.domain.planned import Deferral, Plan
 from shared.domain.policy import Ring
+from shared.domain.posture import Posture
 from shared.domain.records import Head
 from shared.domain.settings import Fips
 from shared.errors import LeaseLostError, TerminalError

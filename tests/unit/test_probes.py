@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.domain.model import Node, ProofLevel
+from shared.domain.model import ProofLevel
 from shared.domain.probes import NAMESPACES, OWNER, Method, Question, namespace, pod, question
+from shared.domain.proven import Node
 from shared.domain.settings import ProofSettings
 from tests.builders import node
 

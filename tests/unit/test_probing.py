@@ -9,8 +9,9 @@ import pytest
 
 from shared.domain.answers import Answer
 from shared.domain.api_server import Answered, Way
-from shared.domain.model import Probing, Unreadable
+from shared.domain.model import Unreadable
 from shared.domain.probes import NAMESPACES, OWNER, Method, Question
+from shared.domain.proven import Probing
 from shared.errors import LeaseLostError
 from shared.probing import AT_ONCE, BY_COMMAND, STALLED, Probes, settled
 from tests.builders import NOW, nodes

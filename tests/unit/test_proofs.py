@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain import proofs
+from shared.domain import proofs, strays
 from shared.domain.matching import Match
-from shared.domain.model import ComplianceState, Finding, PoolMemory, Proof, ProofLevel, Strays
+from shared.domain.memory import PoolMemory
+from shared.domain.model import ComplianceState, ProofLevel
 from shared.domain.policy import Rule
+from shared.domain.posture import Finding
+from shared.domain.proven import Proof, Strays
 from shared.domain.settings import Fips, ProofSettings, Settings
 from shared.domain.subject import Subject
 from tests.builders import NOW, book, cluster, judged, memory, operation, profile, proof
@@ -258,7 +261,7 @@ STRAYS = {
 def test_nodes_outside_every_pool_are_judged_by_what_they_show(row: Row) -> None:
     read = replace(cluster(), unlisted=row.unlisted)
 
-    found = proofs.strays(read, row.found, row.settings, NOW)
+    found = strays.strays(read, row.found, row.settings, NOW)
 
     assert (found.reason if found else "", found.state if found else None) == (row.reason, row.state)
     if found and row.unlisted:
@@ -266,7 +269,7 @@ def test_nodes_outside_every_pool_are_judged_by_what_they_show(row: Row) -> None
 
 
 def test_those_without_the_label_are_counted_and_some_named() -> None:
-    found = proofs.strays(cluster(), BAD, Settings(), NOW)
+    found = strays.strays(cluster(), BAD, Settings(), NOW)
 
     assert found is not None
     assert found.message.startswith("11 of 12 nodes outside every node pool")

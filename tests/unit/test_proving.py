@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from local.memory import MemoryEvidence
 from shared.chain import Chain
 from shared.domain.api_server import Answered, Way
-from shared.domain.model import Cluster, Memory, Node, NodesRead, Proof, ProofLevel, Strays, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, ProofLevel, Unreadable
+from shared.domain.proven import Node, NodesRead, Proof, Strays
 from shared.domain.records import Head, RecordKind
 from shared.domain.taken import mark, take_proof, take_strays
 from shared.ports import KubernetesApi

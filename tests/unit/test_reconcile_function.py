@@ -16,7 +16,8 @@ from shared.config import read_settings
 from shared.domain.budget import Budget, Place
 from shared.domain.codec import plain
 from shared.domain.ids import ClusterId
-from shared.domain.model import ComplianceState, Deferral
+from shared.domain.model import ComplianceState
+from shared.domain.planned import Deferral
 from shared.domain.requests import ReconcileRequest
 from shared.errors import ConfigError
 from shared.look import Ports

@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.domain.evaluate import evaluate
-from shared.domain.model import ComplianceState, Memory, Posture, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import ComplianceState, Unreadable
+from shared.domain.posture import Posture
 from shared.domain.remediated import KEPT, Mended, followed
 from tests.builders import ENFORCING, NOW, cluster, disabled, judged, memory, proof
 

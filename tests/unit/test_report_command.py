@@ -13,8 +13,8 @@ from cli.main import main
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared import bootstrap
-from shared.domain.assessment import LIMITS
 from shared.domain.records import Head
+from shared.domain.stated import REPORT_LIMITS
 from shared.domain.verification import record_name
 from shared.packing import Wanted, write_pack
 from shared.postures import StoredPosture, commit
@@ -180,7 +180,7 @@ def test_no_evidence_returns_2_and_is_still_a_report(
     assert main(["report"]) == 2
     said = capsys.readouterr()
     assert "no evidence" in said.err
-    assert LIMITS[1] in said.out
+    assert REPORT_LIMITS[1] in said.out
 
 
 def test_a_pack_whose_index_is_broken_is_told(

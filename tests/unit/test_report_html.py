@@ -6,9 +6,10 @@ from datetime import timedelta
 from functools import cache
 from html.parser import HTMLParser
 
-from shared.domain.assessment import LIMITS, Assessment
+from shared.domain.assessment import Assessment
 from shared.domain.controls import controls
 from shared.domain.fleet_assessment import Asked
+from shared.domain.stated import REPORT_LIMITS
 from shared.reporting import assess
 from shared.reports.html_report import html_report
 from tests.builders import NOW
@@ -98,7 +99,7 @@ def test_what_is_excluded_gone_or_not_read_is_there() -> None:
 def test_the_limits_the_controls_and_the_heads_are_there() -> None:
     text = "".join(page().texts)
 
-    for limit in LIMITS:
+    for limit in REPORT_LIMITS:
         assert limit in text
     for control in controls().controls:
         assert control.here in text

@@ -11,10 +11,11 @@ import pytest
 from trestle.core.validator_factory import validator_factory
 from trestle.oscal.assessment_results import Model
 
-from shared.domain.assessment import LIMITS, Assessment
+from shared.domain.assessment import Assessment
 from shared.domain.codec import canonical
 from shared.domain.fleet_assessment import Asked
 from shared.domain.records import MANIFESTS
+from shared.domain.stated import REPORT_LIMITS
 from shared.domain.verification import record_name
 from shared.reporting import assess
 from shared.reports.oscal import oscal_report
@@ -172,7 +173,7 @@ def test_what_is_not_assessed_is_said_and_is_no_reviewed_control() -> None:
 
     assert reviewed == {"sc-13", "ia-7", "cm-6", "ca-7"}
     assert "SC-8 is helped and not assessed" in result()["remarks"]
-    for limit in LIMITS:
+    for limit in REPORT_LIMITS:
         assert limit in usual()["metadata"]["remarks"]
 
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.assessment import LIMITS, Assessment
+from shared.domain.assessment import Assessment
 from shared.domain.fleet_assessment import Asked
+from shared.domain.stated import REPORT_LIMITS
 from shared.domain.verification import record_name
 from shared.domain.wording import plain_text
 from shared.reporting import assess
@@ -90,7 +91,7 @@ def test_nothing_is_left_out_of_the_table() -> None:
         ("gone", OLD.arm_id),
         ("unread", str(MEDIA)),
     ]
-    assert {*LIMITS} <= {row["message"] for row in made if row["row"] == "limit"}
+    assert {*REPORT_LIMITS} <= {row["message"] for row in made if row["row"] == "limit"}
     heads = {row["cluster"]: (row["record"], row["sha256"]) for row in made if row["row"] == "head"}
     assert heads == {path: (str(head.seq), head.hash) for path, head in recorded().heads.items()}
 
@@ -127,7 +128,7 @@ def test_the_plan_says_what_could_not_be_read_and_what_it_is_made_from() -> None
     said = [row["Comments"] for row in plan() if not row["POA&M ID"]]
 
     assert f"not read: {MEDIA}: Unreachable: ARM did not answer." in said
-    assert {*LIMITS} <= {*said}
+    assert {*REPORT_LIMITS} <= {*said}
     assert sum(one.startswith("made from ") for one in said) == len(recorded().heads)
 
 
@@ -143,7 +144,7 @@ def test_json_has_everything_for_programs() -> None:
         "compliant": 1,
         "not_applicable": 0,
     }
-    assert {*LIMITS} < {*made["limits"]}
+    assert {*REPORT_LIMITS} < {*made["limits"]}
     assert made["unread"] == [{"what": str(MEDIA), "why": "Unreachable: ARM did not answer."}]
     assert [one["cluster"] for one in made["clusters"]] == [LAB.arm_id, MEDIA.arm_id, OLD.arm_id, PAY.arm_id]
     assert len(made["heads"]) == len(recorded().heads)

@@ -9,7 +9,8 @@ from cli.main import main
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.domain.codec import plain
-from shared.domain.model import Memory, Operation, Replacement
+from shared.domain.memory import Memory, Replacement
+from shared.domain.operation import Operation
 from shared.domain.people import Request, RequestKind
 from shared.errors import InputError
 from shared.ports import Put

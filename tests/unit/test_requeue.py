@@ -12,7 +12,8 @@ from functions import reconcile as module
 from local.clock import ManualClock
 from local.memory import MemoryQueue, MemoryTable
 from shared import bootstrap, reconciler
-from shared.domain.model import ComplianceState, Memory
+from shared.domain.memory import Memory
+from shared.domain.model import ComplianceState
 from shared.domain.requests import ReconcileRequest
 from shared.reconciler import Looked
 from shared.rollout import HORIZON, PACE, Hold, Timing, claim

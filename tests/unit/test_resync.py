@@ -15,7 +15,8 @@ from shared.domain.codec import fingerprint
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.matching import ClusterMatch, Match, VersionRange
-from shared.domain.model import Cluster, ClusterRead, Gone, Memory, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, ClusterRead, Gone, Unreadable
 from shared.domain.policy import Ring, Scope
 from shared.domain.policy_reader import read_exemptions, read_policy
 from shared.domain.records import Head

@@ -4,7 +4,9 @@ import pytest
 
 from shared.domain.asked import asked
 from shared.domain.evaluate import CHECKS
-from shared.domain.model import ActionKind, ComplianceState, PoolMemory
+from shared.domain.memory import PoolMemory
+from shared.domain.model import ComplianceState
+from shared.domain.planned import ActionKind
 from shared.domain.policy import Rule
 from shared.domain.risks import RISKS, risked
 from shared.domain.settings import Fips, Risk, Settings, WorkloadSettings

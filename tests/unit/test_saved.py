@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.evaluate import evaluate
-from shared.domain.model import Cluster, ComplianceState, Memory, Mode, Posture, Unreadable
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, ComplianceState, Mode, Unreadable
 from shared.domain.pages import Page, gaps
+from shared.domain.posture import Posture
 from shared.domain.saved import Entry, Saved, read_saved
 from shared.errors import InputError
 from tests.builders import DATA, NOW, SUBSCRIPTION, arm_cluster, book, cluster_id, disabled, printed_by_az, profile

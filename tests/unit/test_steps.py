@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.matching import Match
-from shared.domain.model import Action, ActionKind, Cluster, Mode, PoolMemory, ProofLevel
+from shared.domain.memory import PoolMemory
+from shared.domain.model import Cluster, Mode, ProofLevel
 from shared.domain.plan import plan
+from shared.domain.planned import Action, ActionKind
 from shared.domain.policy import Ring
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Modules, OsSku, ProofSettings, Strategy

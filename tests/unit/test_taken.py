@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.answers import Answer
-from shared.domain.model import Node, ProofLevel
+from shared.domain.model import ProofLevel
 from shared.domain.probes import Method
+from shared.domain.proven import Node
 from shared.domain.settings import ProofSettings
 from shared.domain.taken import Asked, deepen, deepen_strays, nodes_of, take_proof, take_strays
 from tests.builders import NOW, node, nodes, pool

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.budget import Budget
-from shared.domain.model import Refused
+from shared.domain.operation import Refused
 from shared.domain.throttle import held, of_subscription, paced
 from tests.builders import NOW
 

@@ -9,17 +9,11 @@ from shared.domain import proofs
 from shared.domain.evaluate import cluster_settings, strays_due, to_prove
 from shared.domain.explain import explain
 from shared.domain.matching import ClusterMatch, Match, VersionRange
-from shared.domain.model import (
-    Cluster,
-    ComplianceState,
-    Memory,
-    Mode,
-    PoolMemory,
-    ProofLevel,
-    Strays,
-)
+from shared.domain.memory import Memory, PoolMemory
+from shared.domain.model import Cluster, ComplianceState, Mode, ProofLevel
 from shared.domain.plan import plan
 from shared.domain.policy import EXCLUSION, UNTOLD, Ring, Rule
+from shared.domain.proven import Strays
 from shared.domain.settings import Fips, Modules, ProofSettings, Settings
 from shared.domain.steps import due
 from shared.domain.waits import wanted

@@ -8,7 +8,7 @@ import pytest
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.alerting import Alerting
-from shared.domain.model import Alert
+from shared.domain.alert import Alert
 from shared.domain.requests import ReconcileRequest
 from shared.errors import TerminalError
 from shared.poison import PoisonMessage, reconcile_poison

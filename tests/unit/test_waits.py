@@ -14,16 +14,10 @@ from shared.domain.budget import Approval, Budget, Canary, Counts, Place, RingCo
 from shared.domain.limits import Limit
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.matching import Match, VersionRange
-from shared.domain.model import (
-    Cluster,
-    Deferral,
-    Mode,
-    Notice,
-    Plan,
-    PoolMemory,
-    Unreadable,
-)
+from shared.domain.memory import PoolMemory
+from shared.domain.model import Cluster, Mode, Unreadable
 from shared.domain.plan import plan
+from shared.domain.planned import Deferral, Notice, Plan
 from shared.domain.policy import Disruption, Ring
 from shared.domain.risks import RISKS
 from shared.domain.rulebook import Rulebook

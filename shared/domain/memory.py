@@ -1,0 +1,133 @@
+"""What looks remember of a cluster from one to the next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from shared.domain.operation import Operation
+from shared.domain.proven import Probing, Proof, Strays
+from shared.domain.workloads import Workloads
+
+
+class Stage(StrEnum):
+    """How far a replacement is; always told from the cluster, never from what was remembered."""
+
+    CREATING = "creating the twin"
+    PROVING = "proving the twin"
+    DRAINING = "emptying the old pool"
+    DELETING = "deleting the old pool"
+    ENDING = "giving up"
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A pool that is being replaced: what can't be told from the cluster."""
+
+    id: str
+    """The intent by which the twin was made; the twin's tag and the label of nodes that we cordoned carry it."""
+    pool: str
+    """The old pool."""
+    twin: str
+    began: datetime
+    moved: datetime
+    """When it last went on, or waited for what is in order, such as a window."""
+    stage: Stage = Stage.CREATING
+    """As of the last look."""
+    waiting: str = ""
+    """What it waits for, as `Reason: message`; empty if it goes on."""
+    not_before: datetime | None = None
+    """When evictions that were refused are tried again."""
+    least: int = -1
+    """The fewest pods that were to be evicted since nodes were cordoned: more or as many again have come back; -1: none
+    was counted."""
+    recorded: str = ""
+    """Fingerprint of the last record of a drain: the same attempt is not recorded again."""
+    ends: str = ""
+    """Why it is given up, as `Reason: message`; empty if it goes on."""
+    configuration: str = ""
+    """The old pool's configuration, as it was judged when this began: another one is another pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolMemory:
+    """What earlier looks left about one pool."""
+
+    proof: Proof | None = None
+    ended: datetime | None = None
+    """When our last operation on the pool ended."""
+    blocked: str = ""
+    """Why the product does not try again by itself; empty if it may."""
+    blocked_on: str = ""
+    """The pool's configuration when it was blocked: another one clears the block."""
+    blocked_reason: str = ""
+    """CamelCase code of what it failed for; empty in rows of versions that did not say so."""
+    resume: str = ""
+    """Who let one PUT of ours be sent though AKS left the pool in Failed or Canceled; empty once it was."""
+    apart: str = ""
+    """The pool's configuration on which AKS refused to change OS SKU and FIPS together: first one, then the other."""
+    refused: str = ""
+    """What keeps AKS from taking our PUT until a person acts, such as a lock; empty once it was taken."""
+    refusals: int = 0
+    """How often AKS refused in a row."""
+    not_before: datetime | None = None
+    """No further try before this time."""
+    waiting: str = ""
+    """Why not, as `Reason: message`."""
+    remediated: int = 0
+    """How often we switched FIPS on in the last days: more than once means that somebody switches it off."""
+    first_seen: datetime | None = None
+    """When a look first saw it on a cluster that was known without it; None if it may be older."""
+    absent: datetime | None = None
+    """When the last look before that saw that it was not there: it is no older."""
+    noticed: datetime | None = None
+    """When its owner was told of the reimage that is due; None if that has not happened."""
+    noticed_of: str = ""
+    """Fingerprint of the step that its owner was told of."""
+    workloads: Workloads | None = None
+    """What a reimage would harm, as long as one is due and wanted, or else its SMB volumes; None if not read."""
+    doubted: bool = False
+    """A node has said no to pods, or nothing, and not all have said yes since, whatever was done to the pool: the next
+    proof by pods is no sample."""
+    doubts: tuple[str, ...] = ()
+    """Names of those nodes; empty if there are more than a hundred of them."""
+    shown: int = 0
+    """How many nodes of it the last list of the nodes showed, though ARM calls it empty or stopped."""
+    replaced: str = ""
+    """Of a twin whose work is done: the id of the replacement that it was made by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What earlier looks left in the rollout row; a lost row is rebuilt by the next look."""
+
+    operation: Operation | None = None
+    pools: Mapping[str, PoolMemory] = field(default_factory=dict, hash=False)
+    unreadable_since: datetime | None = None
+    """Since when transient errors keep the cluster from being read."""
+    gone_since: datetime | None = None
+    """Since when ARM says that the cluster does not exist: one passing 404 is no deletion."""
+    strays: Strays | None = None
+    """Nodes outside every pool; None if the nodes were never asked."""
+    agent: str = ""
+    """Version of the monitoring agent's image; empty if it is not known."""
+    agent_at: datetime | None = None
+    """When that was read; None in rows of versions that did not say so."""
+    probing: Probing | None = None
+    """The proof that pods are taking; None if there is none, and nothing of one is left."""
+    replacement: Replacement | None = None
+    """The pool that is being replaced; one at a time."""
+    searched: bool = False
+    """A look has searched the cluster for what a proof left of which a lost row knew."""
+    verifying: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    """When a look first saw each request for a fresh proof, by the request's id: what was begun before is not fresh."""
+    listed: datetime | None = None
+    """When a look last listed the nodes, or tried to; None if none did."""
+
+    def with_pool(self, name: str, pool: "PoolMemory") -> "Memory":
+        """Return a memory in which one pool is remembered differently."""
+        return replace(self, pools={**self.pools, name: pool})
+
+    def pool(self, name: str) -> PoolMemory:
+        """Return what is remembered of a pool; of a new one, nothing."""
+        return self.pools.get(name, PoolMemory())
