@@ -22,12 +22,13 @@ from shared.domain.situation import Situation
 from shared.domain.waits import waits
 from shared.emptying import HELD, UNCORDONING, enter, uncordon_all, what_is_left
 from shared.look import Look
-from shared.observing import GONE_SURE
 from shared.remediation import Remediation
 from shared.restoring import forgotten, record
 
 UNCORDONS_FOR = timedelta(days=1)
 """How long a replacement that is given up tries to uncordon nodes; then people are told to, and it ends."""
+POOL_GONE_SURE = timedelta(minutes=2)
+"""How long ARM must go on not listing the old pool, before that is believed."""
 PAUSE = timedelta(hours=1)
 """How long a pool rests after its replacement was given up for what people decided or changed: it may change back."""
 
@@ -54,7 +55,7 @@ def _gone(look: Look, replacement: Replacement) -> None:
     """
     now = look.ports.clock.now()
     missed = replacement.missed or now
-    if now - missed < GONE_SURE:
+    if now - missed < POOL_GONE_SURE:
         look.hold.save(replace(look.memory, replacement=replace(replacement, missed=missed)))
         return
     record(look, replacement, Part.ENDED, message=f"{replacement.pool} is gone.")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from shared.domain.addresses import is_address
-from shared.domain.budget import Refusal, Wanted, agreed, refusal
+from shared.domain.budget import Place, Refusal, Wanted, agreed, refusal
 from shared.domain.capability import incapable, release_if_switched
 from shared.domain.handover import (
     busy_replacing,
@@ -210,12 +210,21 @@ def wanted(situation: Situation, step: Step) -> Wanted:
 def approvals_needed(situation: Situation, step: Step) -> tuple[str, ...]:
     """Return the fingerprints of the approvals that a step uses up; that of a policy is no such: it goes on to hold.
 
-    A replacement goes on with those that its place was taken with: its pool is still the same, or it would not.
+    A replacement goes on with those that its place was taken with: its pool is still the same, or it would not. Only
+    where it has far more nodes by now people are asked again.
     """
-    place = situation.budget.places.get(situation.cluster.id.key)
-    if step.verdict.mode is not Mode.APPROVE or (under_way(situation, step) and place and place.approvals):
+    if step.verdict.mode is not Mode.APPROVE:
         return ()
-    return (approval_fingerprint(situation.cluster, step),)
+    needed = approval_fingerprint(situation.cluster, step)
+    place = situation.budget.places.get(situation.cluster.id.key)
+    if under_way(situation, step) and place and place.approvals:
+        return () if needed in place.approvals or not _outgrown(step, place) else (needed,)
+    return (needed,)
+
+
+def _outgrown(step: Step, place: Place) -> bool:
+    """Say whether a pool has more nodes than the band of the approval that its place was taken with."""
+    return step.pool.count is None or step.pool.count.bit_length() > place.nodes.bit_length()
 
 
 def _not_agreed(situation: Situation, step: Step) -> Wait | None:
