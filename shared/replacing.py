@@ -140,8 +140,11 @@ def _as_planned(situation: Situation, replacement: Replacement, planned: Plan) -
         waiting = f"{held.reason}: {held.message}"
     elif step is None:
         waiting = "Undecided: What the policy asks of it can't be told for now."
-    in_order = stage is not replacement.stage or (held is not None and held.reason in IN_ORDER)
-    return replace(replacement, stage=stage, waiting=waiting, moved=situation.now if in_order else replacement.moved)
+    order = tuple(Stage)
+    furthest = max(stage, replacement.furthest, key=order.index)
+    in_order = furthest is not replacement.furthest or (held is not None and held.reason in IN_ORDER)
+    moved = situation.now if in_order else replacement.moved
+    return replace(replacement, stage=stage, furthest=furthest, waiting=waiting, moved=moved)
 
 
 def adopt(look: Look, remediation: Remediation, situation: Situation, action: Action) -> str:

@@ -38,6 +38,8 @@ class Replacement:
     """When it last went on, or waited for what is in order, such as a window."""
     stage: Stage = Stage.CREATING
     """As of the last look."""
+    furthest: Stage = Stage.CREATING
+    """The furthest that it has been: a twin that is proven again after a while is no news."""
     waiting: str = ""
     """What it waits for, as `Reason: message`; empty if it goes on."""
     not_before: datetime | None = None

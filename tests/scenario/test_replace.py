@@ -198,6 +198,19 @@ def test_pods_that_come_back_to_cordoned_nodes_are_told_and_not_chased() -> None
     lab.assert_kept()
 
 
+def test_a_drain_that_nothing_brings_on_is_told_though_the_proof_of_the_twin_comes_and_goes() -> None:
+    lab = half_way()
+    with lab.world.entered():
+        lab.kube.of("poddisruptionbudgets").clear()
+        kube.add_budget(lab.cluster, "web", min_available=4)
+    for ready in (False, True) * 4:
+        with lab.world.entered():
+            lab.nodes("oldf")[0].ready, lab.pools["oldf"].etag = ready, lab.world.guid()
+        lab.look(lasting=90 * MINUTE)
+    assert set(lab.pools) == {"old", "oldf"}
+    assert stuck_told(lab) >= 1
+
+
 def test_a_pod_that_comes_back_does_not_keep_those_of_the_other_nodes() -> None:
     lab = Replacing.made(pods=False)
     first, other = sorted(node.name for node in lab.nodes())
@@ -337,7 +350,7 @@ def test_a_twin_whose_creation_fails_is_not_gone_on_with() -> None:
     lab.look(lasting=HOUR)
     assert lab.outcomes() == ["accepted", "failed"]
     assert lab.waits(pool="old") == "TwinUnfinished"
-    assert "oldf stays: delete it" in lab.remembered().blocked
+    assert "if anything of its twin oldf is there, delete it" in lab.remembered().blocked
     assert (lab.replacement, lab.budget.places) == (None, {})
     lab.assert_untouched()
     lab.ask(RequestKind.UNBLOCK, "old")
