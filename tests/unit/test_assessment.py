@@ -192,7 +192,7 @@ def test_a_record_that_says_what_its_kind_can_not_say_makes_its_cluster_unknown(
     found = one(assessed(made), PAY)
 
     assert (found.state, found.observed) == (S.UNKNOWN, None)
-    assert "does not say what its kind must say" in found.faults[0]
+    assert "is no observation, by the schema" in found.faults[0]
 
 
 def test_an_end_that_was_cut_off_makes_its_cluster_unknown() -> None:
