@@ -14,7 +14,7 @@ from shared.domain.bodies import StoredFile
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
 from shared.domain.linked import Stored, linked
-from shared.domain.pack import Scope
+from shared.domain.pack import INDEX, Scope, unmet
 from shared.domain.records import FLEET, MANIFESTS, Head
 from shared.domain.rule_texts import RuleTexts
 from shared.domain.signatures import thumbprint
@@ -57,6 +57,7 @@ class Fleet:
 
     def manifests(self, stored: Iterable[Stored]) -> None:
         """Read the chain of the manifests; of the heads that they hold, the last one's are compared."""
+        met = not self.asked.scope.after
         for one in linked(self._check(MANIFESTS), stored, self.asked.now):
             self._faults += one.faults
             if one.said is None or one.source is None:
@@ -70,7 +71,10 @@ class Fleet:
             self._manifest = LastManifest(one.seq, one.source, key)
             self.series = read.series
             if one.seq == self.asked.scope.after:
+                met = True
                 self._after = {path: head for path, head in read.chains.items() if path != FLEET}
+        if not met:
+            self._faults.append(f"{INDEX} {unmet(self.asked.scope)}")
 
     def covered(self, named: StoredFile, data: bytes | None) -> None:
         """Take in the day's line of the series; None if it is not there."""

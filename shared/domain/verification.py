@@ -76,6 +76,11 @@ def is_chain(path: str) -> bool:
         return False
 
 
+def can_be(head: Head) -> bool:
+    """Say whether a chain can have a head: ten digits of number, and a hash."""
+    return 0 <= head.seq < 10**10 and bool(HASH.fullmatch(head.hash))
+
+
 @lru_cache(maxsize=1000)
 def _path(arm_id: str) -> str:
     try:

@@ -192,7 +192,7 @@ def test_a_record_that_says_what_its_kind_can_not_say_makes_its_cluster_unknown(
     found = one(assessed(made), PAY)
 
     assert (found.state, found.observed) == (S.UNKNOWN, None)
-    assert "does not say what its kind must say" in found.faults[0]
+    assert "is no observation, by the schema" in found.faults[0]
 
 
 def test_an_end_that_was_cut_off_makes_its_cluster_unknown() -> None:
@@ -254,6 +254,12 @@ def test_a_part_of_a_chain_begins_behind_its_manifest_and_says_what_is_not_there
     assert found.faults == ()
     assert one(found, PAY).faults == ()
     assert (str(PAY), "records 1 to 7 are not in the pack") in list(found.unread())
+
+
+def test_a_part_that_begins_behind_a_manifest_that_is_not_there_is_a_fault() -> None:
+    (fault,) = assessed(recorded(), scope=Scope(after=7)).faults
+
+    assert fault.startswith("index.json begins behind manifest 7, which is not there")
 
 
 @pytest.mark.parametrize(
