@@ -61,10 +61,9 @@ def _assessed(chosen: argparse.Namespace) -> "Assessment":
 
     since = datetime.combine(chosen.since, time(), UTC) if chosen.since else None
     with stored(chosen) as (folder, meant), counter("records", folder.files if folder else None) as count:
-        for fault in folder.faults if folder else ():
-            print(plain_text(str(fault)), file=sys.stderr)
+        faults = tuple(map(str, folder.faults)) if folder else ()
         archive = folder.archive if folder else bootstrap.archive()
-        return assess(archive, Asked(meant.now, since, meant.scope, meant.heads), count)
+        return assess(archive, Asked(meant.now, since, meant.scope, meant.heads, faults), count)
 
 
 def _print(pieces: Iterable[str]) -> None:

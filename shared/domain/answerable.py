@@ -1,7 +1,7 @@
 """What the policy and the exemptions, as they were at a look, say about who answers for a pool, and until when."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.domain.assessed import NO_DATE, Due, ProofSeen
 from shared.domain.bodies import Observation
@@ -14,6 +14,14 @@ from shared.domain.verdicts import PoolVerdict
 
 OWNER_TAG = "owner"
 """The tag that names the owner where no policy says otherwise (`notice.owner_tag`)."""
+
+
+def later(at: datetime, by: timedelta) -> datetime:
+    """Add a duration to a time; what no calendar holds is the last time that there is."""
+    try:
+        return at + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,11 @@ class Answerable:
         settings = self._settings
         if proof is None or settings is None:
             return proof
-        return replace(proof, expires=proof.proof.at + settings.proof.max_age)
+        return replace(proof, expires=later(proof.proof.at, settings.proof.max_age))
+
+    def excused_until(self, exemption: Exemption | None) -> datetime | None:
+        """Say until when an exemption holds."""
+        return exemption.ends(self.rules.policy.exemptions) if exemption and self.rules else None
 
     def exemption(self) -> Exemption | None:
         """Return the exemption of the pool that holds, and of several the one that ends last."""

@@ -93,6 +93,10 @@ class PoolAssessed:
     due: Due = NO_DATE
     exemption: Exemption | None = None
     """The one that excuses it; None if none does, or its text is not among the records."""
+    excused_until: datetime | None = None
+    """When that one ends, by the policy's limit at the latest."""
+    ended: tuple[Judgement, ...] = ()
+    """Findings that no record holds: what the pool rested on has ended since the last one."""
 
     @property
     def name(self) -> str:
@@ -116,6 +120,8 @@ class PoolAssessed:
     def decisive(self) -> Judgement:
         """The finding that made the state: the first of the worst, or the one that went deepest if all is well."""
         found = [one for one in self.verdict.findings if one.state == self.state]
+        if not found:
+            return Judgement("", Aspect.IMPLEMENTATION, self.state, "", "No finding of the record says why.", None)
         return found[-1] if self.state is State.COMPLIANT else found[0]
 
     @property
@@ -130,15 +136,37 @@ class PoolAssessed:
         return worst([one.state for one in self.verdict.findings if one.aspect is aspect])
 
     def as_of(self, now: datetime) -> "PoolAssessed":
-        """Return the pool as it has to be called at a time: unknown, where its proof has ended and none came since."""
+        """Return the pool as it has to be called at a time: unknown, where what it rests on has ended meanwhile."""
+        return self.proven_at(now).excused_at(now)
+
+    def proven_at(self, now: datetime) -> "PoolAssessed":
+        """Return the pool as it is called at a time by its proof: unknown once that has ended and none came since."""
         expires = self.proof.expires if self.proof else None
-        if self.state is not State.COMPLIANT or expires is None or now <= expires + GRACE:
+        if self.state is not State.COMPLIANT or expires is None or now - expires <= GRACE:
             return self
         message = f"The nodes' proof ended at {expires:%Y-%m-%d %H:%M} UTC, and no record holds a newer one."
         stale = Judgement("proof", Aspect.EFFECTIVENESS, State.UNKNOWN, "ProofExpired", message, expires)
         others = tuple(one for one in self.verdict.findings if one.check != "proof")
         verdict = replace(self.verdict, state=State.UNKNOWN, findings=(stale, *others), state_since=expires)
-        return replace(self, verdict=verdict)
+        return replace(self, verdict=verdict, ended=(*self.ended, stale))
+
+    def excused_at(self, now: datetime) -> "PoolAssessed":
+        """Return the pool as it is called at a time by its exemption: unknown once that has ended."""
+        until, found = self.excused_until, self.verdict.findings
+        if until is None or now - until <= GRACE or all(one.state is not State.EXEMPT for one in found):
+            return self
+        ended = f"The exemption ended at {until:%Y-%m-%d %H:%M} UTC, and no record says how it is since. Before: "
+        findings = tuple(
+            replace(one, state=State.UNKNOWN, reason="ExemptionExpired", message=ended + one.message, since=until)
+            if one.state is State.EXEMPT
+            else one
+            for one in found
+        )
+        verdict = replace(self.verdict, findings=findings)
+        if self.state is State.EXEMPT:
+            verdict = replace(verdict, state=State.UNKNOWN, state_since=until)
+        expired = tuple(new for new, old in zip(findings, found, strict=True) if new != old)
+        return replace(self, verdict=verdict, ended=(*self.ended, *expired))
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,5 +270,7 @@ class ClusterAssessed:
     def as_of(self, now: datetime) -> "ClusterAssessed":
         """Return the cluster as it has to be called at a time."""
         pools = tuple(pool.as_of(now) for pool in self.pools) if self.judged else self.pools
-        state = State.UNKNOWN if self.state is State.COMPLIANT and pools != self.pools else self.state
+        if pools == self.pools:
+            return self
+        state = worst([*(pool.state for pool in pools), *(one.state for one in self.findings)])
         return replace(self, pools=pools, state=state)

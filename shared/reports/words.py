@@ -102,9 +102,9 @@ def anchored(found: Assessment) -> str:
     """Say what the records are anchored by."""
     if found.manifest is None:
         return "No manifest is among the records: that they are whole rests on the chains alone."
-    by = f"signed by the key {found.manifest.key}" if found.manifest.key else "not signed"
+    by = f"signed by the key {found.manifest.key}" if found.manifest.key else "with no signature that is good"
     told = f"Manifest {found.manifest.number} of {minute(found.manifest.source.at)}, {by}, holds the chains' heads."
-    return f"{told} `fipswarden evidence verify` checks signatures and all manifests."
+    return f"{told} `fipswarden evidence verify` checks all manifests."
 
 
 def covered(found: Assessment) -> str:

@@ -120,12 +120,19 @@ class Reader:
                 and found["kind"] in kinds
                 and dt.datetime.fromisoformat(found["at"]).tzinfo
                 and re.fullmatch("[0-9a-f]{64}", found["previous"])
+                and self.is_called_right(found)
             )
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
             good, found = False, None
         if not good:
             self.wrong.append(name)
         return found if good else None
+
+    def is_called_right(self, found: dict[str, Any]) -> bool:
+        if found["kind"] not in ("policy", "exemption"):
+            return True
+        text, called = str(found["text"]), str(found["hash"])
+        return called == hashlib.sha256(text.encode()).hexdigest() or text == called == ""
 
     def manifests(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
         for seq, name in sorted(self.chains.get("_manifests", {}).items()):
@@ -300,6 +307,7 @@ def sums(folder: Path) -> None:
         (f"evidence/{PAY.path}/0000000010.json", lambda path: say(path, pool="x")),
         (f"evidence/{PAY.path}/0000000010.json", Path.unlink),
         ("evidence/_fleet/0000000001.json", Path.unlink),
+        ("evidence/_fleet/0000000001.json", lambda path: say(path, text="another")),
         ("evidence/_manifests/0000000003.json", lambda path: say(path, date="2026-12-01")),
         ("evidence/_manifests/0000000003.json", sign),
         ("evidence/_manifests/0000000003.json", Path.unlink),

@@ -55,6 +55,20 @@ def pack(archive: Recorded, folder: Path) -> Path:
     return folder
 
 
+def test_a_pack_that_is_not_whole_is_told_in_the_report_and_returns_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = pack(well(), tmp_path / "pack")
+    (folder / "SHA256SUMS").unlink()
+
+    assert main(["report", "--format", "json", "--offline", str(folder)]) == 1
+    said = capsys.readouterr()
+    assert {"what": "the fleet's records", "why": "SHA256SUMS is missing: a pack has it"} in json.loads(said.out)[
+        "unread"
+    ]
+    assert said.err == "SHA256SUMS is missing: a pack has it\n"
+
+
 def test_the_formats_are_those_that_are_written() -> None:
     assert {*reporting.FORMATS} == {*FORMATS}
 

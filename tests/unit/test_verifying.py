@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from shared.domain.bodies import ExemptionsText, PolicyText
 from shared.domain.codec import canonical, plain
 from shared.domain.pack import Scope
 from shared.domain.records import FLEET, GENESIS, MANIFESTS, Head, RecordKind
@@ -108,6 +109,14 @@ def test_what_a_record_holds_is_checked_by_the_published_types() -> None:
     archive.files[pay(2)] = canonical(said(archive.files[pay(2)]) | {"mode": "whatever"})
 
     assert faults(archive)[0].startswith(f"{pay(2)} is no intent, by the schema: Intent.mode: ")
+
+
+def test_a_text_that_is_called_by_another_ones_hash_is_named() -> None:
+    archive = stored()
+    name = archive.add(FLEET, RecordKind.POLICY, plain(PolicyText("1" * 64, "mode: audit\n", "file:policy.yaml")))
+    archive.add(FLEET, RecordKind.EXEMPTION, plain(ExemptionsText("", "", "")))
+
+    assert faults(archive) == [f"{name} holds a text that has not the hash by which it is called"]
 
 
 def test_a_changed_record_is_named_by_the_one_after_it() -> None:
