@@ -24,8 +24,8 @@ _NONE = "-"
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     words = (
-        "the fleet day by day: pools by state, coverage, time to remediate, age of proofs; 2 if there is no day, or one "
-        "can't be read"
+        "the fleet day by day: pools by state, coverage, time to remediate, age of proofs; 2 if there is no day, or "
+        "one can't be read"
     )
     history = commands.add_parser("history", help=words, description=words, epilog=MEANING)
     history.add_argument("--since", type=_day, metavar="DATE", help=f"first day, UTC; default: {_DAYS} days ago")

@@ -99,6 +99,13 @@ def test_a_report_goes_to_a_file_and_takes_the_place_of_the_last_one(
     assert [one.name for one in tmp_path.iterdir()] == ["fleet.csv"]
 
 
+@pytest.mark.parametrize("name", [".", "no/folder"])
+def test_a_report_goes_to_no_folder(account: Recorded, tmp_path: Path, name: str) -> None:
+    assert account.files
+    assert main(["report", "--to", str(tmp_path / name)]) == 64
+    assert [*tmp_path.parent.glob(".*"), *tmp_path.iterdir()] == []
+
+
 def test_a_report_that_fails_leaves_the_last_one(
     account: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
