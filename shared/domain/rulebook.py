@@ -9,6 +9,9 @@ from shared.domain.matching import ClusterMatch
 from shared.domain.model import Cluster, Pool
 from shared.domain.policy import Policy
 
+MENDED = frozenset({"FipsDisabled", "FipsForbidden", "ModulesHistorical"})
+"""Reasons for which there is a remediation step."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
@@ -31,6 +34,12 @@ class Rulebook:
         terms = self.policy.exemptions
         ends = [one.ends(terms) for one in self.exemptions.matching(cluster, pool) if one.created <= now]
         return max((end for end in ends if end > now), default=None)
+
+    def spared(self, cluster: Cluster, pool: Pool, now: datetime) -> bool:
+        """Say whether an exemption that holds now keeps a pool from being changed, whatever is found on it."""
+        terms = self.policy.exemptions
+        holding = (one for one in self.exemptions.matching(cluster, pool) if one.created <= now < one.ends(terms))
+        return any(not one.covers or {*one.covers} & MENDED for one in holding)
 
     def undecided(self, cluster: Cluster, pool: Pool) -> Mapping[str, str]:
         """Return what can't be read where a pool's ring or an exemption hangs on it: by the part that asks for it."""

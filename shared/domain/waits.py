@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from shared.domain.addresses import is_address
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
-from shared.domain.capability import incapable
+from shared.domain.capability import incapable, release_if_switched
 from shared.domain.handover import (
     busy_replacing,
     changed,
@@ -18,7 +18,7 @@ from shared.domain.handover import (
     unproven_twin,
 )
 from shared.domain.legible import illegible
-from shared.domain.model import Cluster, ComplianceState, Mode
+from shared.domain.model import Cluster, ComplianceState, Mode, Pool
 from shared.domain.operation import AT_REST
 from shared.domain.planned import ActionKind, Notice
 from shared.domain.risks import risked
@@ -26,6 +26,7 @@ from shared.domain.settings import OsSku, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step, approval_fingerprint, describe, step_fingerprint
 from shared.domain.subject import Subject, unreadable_reason
+from shared.domain.support import matrix, releases_with_fips
 from shared.domain.throttle import paced
 from shared.domain.timing import closed, opens, skips, too_new
 from shared.domain.wait import Wait
@@ -68,7 +69,9 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
     """What the people who wrote the rules do not want."""
     if not step.verdict.mode.acts:
         return Wait("ModeDoesNotAct", f"Rule {step.verdict.rule} has mode {step.verdict.mode}: nothing is changed.")
-    if any(found.state is ComplianceState.EXEMPT for found in step.verdict.findings):
+    excused = any(found.state is ComplianceState.EXEMPT for found in step.verdict.findings)
+    # What is gone on with half-way shows no finding that an exemption excuses.
+    if excused or (step.subject.memory.resume and situation.rules.spared(situation.cluster, step.pool, situation.now)):
         until = situation.rules.exempt_until(situation.cluster, step.pool, situation.now)
         after = until - situation.now if until else None
         return Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.", after)
@@ -113,12 +116,23 @@ def _unread(situation: Situation, step: Step) -> Wait | None:
     return None
 
 
+def _unknown_release(pool: Pool, os_sku: str) -> Wait | None:
+    """Say that nobody knows what a pool would get: the data has this OS SKU, and not with this version."""
+    if not releases_with_fips(os_sku) or release_if_switched(pool, os_sku):
+        return None
+    message = (
+        f"Which release {os_sku} gives with FIPS on Kubernetes {pool.kubernetes_version} is not in this version's data "
+        f"(of {matrix().as_of}): update the app, or switch it on by hand."
+    )
+    return Wait("ReleaseUnknown", message)
+
+
 def _unswitchable(situation: Situation, step: Step) -> Wait | None:
     pool = step.pool
     if step.kind is ActionKind.ENABLE_FIPS:
         cannot = incapable(pool, step.changes.get("osSKU"), today=step.subject.now.date())
         if cannot is None:
-            return None
+            return _unknown_release(pool, step.changes.get("osSKU", pool.os_sku))
         # What people can do by hand, the policy can let the app do.
         ours = f" The policy can have it done: `os_sku: {cannot.cure}`." if cannot.cure in tuple(OsSku) else ""
         return Wait(cannot.reason, f"{cannot.message}{ours}")
