@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.domain.bodies import Part, ReplacementPart
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, Mode, ProofLevel, Unreadable, worst
 from shared.domain.model import ComplianceState as State
 from shared.domain.operation import OutcomeState
-from shared.domain.planned import ActionKind
+from shared.domain.planned import ActionKind, Method
 from shared.domain.proven import Proof
 from shared.domain.records import Head
 from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSeen, PoolVerdict
@@ -190,17 +191,26 @@ class Attempt:
     rule: str
     source: Source
     """The intent, recorded before anything was sent."""
+    method: Method = Method.UPDATE
+    """What was sent: an update in place, or a part of a replacement."""
+    target: str = ""
+    """The twin, where it was sent to that."""
     steps: tuple[Step, ...] = ()
     """The answer, then the end of the operation; none: nobody knows yet."""
+    parts: tuple[tuple[ReplacementPart, Source], ...] = ()
+    """What was done for the replacement that it began, beside ARM's operations."""
 
     @property
     def latest(self) -> Source:
         """The record of its last word."""
-        return self.steps[-1].source if self.steps else self.source
+        last = self.steps[-1].source if self.steps else self.source
+        return self.parts[-1][1] if self.parts else last
 
     @property
     def ended(self) -> bool:
-        """Say whether nothing more comes of it: AKS refused it, or its operation has ended, or nobody will know."""
+        """Say whether nothing more comes of it: AKS refused it, or all of it has ended, or nobody will know."""
+        if self.parts:
+            return self.parts[-1][0].stage is Part.ENDED
         return bool(self.steps) and self.steps[-1].outcome is not OutcomeState.ACCEPTED
 
 

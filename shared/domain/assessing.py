@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.domain.answerable import Answerable
 from shared.domain.assessed import Attempt, Change, ClusterAssessed, PoolAssessed, ProofSeen, Source, Step
-from shared.domain.bodies import Intent, NodeProof, Observation, Outcome
+from shared.domain.bodies import Intent, NodeProof, Observation, Outcome, Part, ReplacementPart
 from shared.domain.changes import OpenFindings
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
@@ -90,6 +90,8 @@ class Reading:
                     self._intent(typed(Intent, said), str(said["id"]), source)
                 case RecordKind.OUTCOME:
                     self._outcome(typed(Outcome, said), source)
+                case RecordKind.REPLACEMENT:
+                    self._part(typed(ReplacementPart, said), source)
                 case _:
                     pass
         except ValueError as error:
@@ -122,7 +124,15 @@ class Reading:
 
     def _intent(self, said: Intent, intent: str, source: Source) -> None:
         self._open.acting.add(said.pool)
-        self._attempts[intent] = Attempt(said.pool, said.action, said.mode, said.rule, source)
+        self._attempts[intent] = Attempt(said.pool, said.action, said.mode, said.rule, source, said.method, said.target)
+
+    def _part(self, said: ReplacementPart, source: Source) -> None:
+        if said.stage is Part.ENDED:
+            self._open.acting.discard(said.pool)
+        else:
+            self._open.acting.add(said.pool)
+        if was := self._attempts.get(said.replacement):
+            self._attempts[said.replacement] = replace(was, parts=(*was.parts, (said, source)))
 
     def _outcome(self, said: Outcome, source: Source) -> None:
         if said.outcome is not OutcomeState.ACCEPTED:
@@ -133,9 +143,7 @@ class Reading:
             self._attempts[said.intent] = replace(was, steps=(*was.steps, step))
 
     def _assessed(self) -> ClusterAssessed:
-        done = tuple(
-            one for one in self._attempts.values() if self._within((one.steps[-1] if one.steps else one).source)
-        )
+        done = tuple(one for one in self._attempts.values() if self._within(one.latest))
         found = ClusterAssessed(
             self.cluster,
             self._head,

@@ -8,12 +8,14 @@ import pytest
 
 from shared.domain.assessed import ClusterAssessed, PoolAssessed
 from shared.domain.assessment import Assessment, Coverage
+from shared.domain.bodies import Intent, Outcome, Part, ReplacementPart
 from shared.domain.codec import canonical, plain
 from shared.domain.fleet_assessment import Asked
-from shared.domain.model import ComplianceState, Unreadable
+from shared.domain.model import ComplianceState, Mode, Unreadable
 from shared.domain.modules import Standing
 from shared.domain.operation import OutcomeState
 from shared.domain.pack import Scope
+from shared.domain.planned import ActionKind, Method
 from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind, read_record
 from shared.domain.standing import Reason, standings
 from shared.domain.verdicts import Aspect, Judgement
@@ -425,6 +427,32 @@ def test_a_remediation_is_told_with_its_end_and_arms_correlation_id() -> None:
     assert [step.outcome for step in attempt.steps] == [OutcomeState.ACCEPTED, OutcomeState.SUCCEEDED]
     assert attempt.steps[-1].correlation == "corr-1"
     assert attempt.ended
+
+
+def test_what_a_replacement_does_beside_arm_is_told_and_goes_on_until_it_ends() -> None:
+    made = proven()
+    meant = Intent(
+        *("apps", ActionKind.REPLACE, "etag", {}, "i-twin", {}, {}),
+        *("production", 7, Mode.ENFORCE, "westeurope", Method.CREATE, "appsf"),
+    )
+    made.add(PAY, RecordKind.INTENT, {**plain(ORIGIN), **plain(meant)}, "i-twin")
+    taken = Outcome("apps", ActionKind.REPLACE, "i-twin", made.heads[PAY.path].seq, OutcomeState.SUCCEEDED, "")
+    made.add(PAY, RecordKind.OUTCOME, {**plain(ORIGIN), **plain(taken)})
+    part = ReplacementPart("i-twin", "apps", "appsf", Part.DRAINED, cordoned=("n1",), evicted=("shop/web-1",))
+    made.add(PAY, RecordKind.REPLACEMENT, {**plain(ORIGIN), **plain(part)})
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", OFF)]))
+    found = assessed(made)
+
+    assert [one.ended for one in one(found, PAY).attempts] == [False]
+    assert [change.remediating for change in one(found, PAY).changes] == [True]
+    for name in ("html", "oscal", "json"):
+        text = "".join(FORMATS[name](found))
+        assert "appsf" in text
+        assert "shop/web-1" in text
+    assert '"remediating"' in "".join(FORMATS["oscal"](found))
+
+    made.add(PAY, RecordKind.REPLACEMENT, {**plain(ORIGIN), **plain(replace(part, stage=Part.ENDED))})
+    assert one(assessed(made), PAY).attempts[0].ended
 
 
 def test_a_remediation_that_aks_took_has_not_ended() -> None:
