@@ -100,7 +100,7 @@ def verdict(name: str, *findings: Judgement, release: str = "Azure Linux 3.0", r
     nodes = Effectiveness(next((one.state for one in findings if one.check == "proof"), S.NOT_APPLICABLE))
     since = max(one.since or NOW for one in findings if one.state is state)
     return PoolVerdict(
-        *(name, state, findings, Mode.ENFORCE, "production", 7, "prod", since),
+        *(name, state, findings, Mode.ENFORCE, "default", 0, "prod", since),
         said if read else None,
         nodes,
         modules(release) if read else None,

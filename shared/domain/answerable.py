@@ -34,12 +34,15 @@ class Answerable:
     """None: the cluster could not be read."""
     pool: Pool | None
     seen: Observation
+    verdict: PoolVerdict
 
     @property
     def _settings(self) -> Settings | None:
-        if self.rules is None or self.cluster is None or self.pool is None:
+        if self.rules is None:
             return None
-        return self.rules.policy.rule_for(self.cluster, self.pool).settings
+        # Not matched anew: evidence holds no mail address, and a rule may match tags that hold some.
+        rule = self.rules.policy.rule_called(self.verdict.rule, self.verdict.line)
+        return rule.settings if rule else None
 
     def dated(self, proof: ProofSeen | None) -> ProofSeen | None:
         """Return a proof with the time at which the policy calls it too old."""

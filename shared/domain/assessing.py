@@ -176,7 +176,10 @@ class Reading:
         proof = self._pools.proofs.get(verdict.pool)
         cluster = seen.observed.cluster
         pool = next((one for one in cluster.pools if one.name == verdict.pool), None) if cluster else None
-        known = Answerable(rules, cluster, pool, seen)
+        known = Answerable(rules, cluster, pool, seen, verdict)
+        if rules and not rules.policy.rule_called(verdict.rule, verdict.line):
+            why = f"when the proof of {verdict.pool} ends is not known"
+            self.texts.unread.append(f"{source.name} names the rule {verdict.rule}, which its policy has not: {why}")
         exemption = known.exemption()
         return PoolAssessed(
             verdict,

@@ -141,12 +141,19 @@ class Assessment:
             since = f"{self.silent_since:%Y-%m-%d %H:%M} UTC"
             yield None, "the fleet", f"nothing says that the app has looked since {since}"
         for cluster in self.clusters:
-            for fault in cluster.faults:
-                yield cluster, "its records", fault
-            if cluster.begins > 1:
-                yield cluster, "its records", f"records 1 to {cluster.begins - 1} are not in the pack"
-            if cluster.observed is None:
-                yield cluster, "its records", "no record of it says how it is"
+            for why in _gaps_of(cluster):
+                yield cluster, "its records", why
+
+
+def _gaps_of(cluster: ClusterAssessed) -> Iterator[str]:
+    yield from cluster.faults
+    if cluster.begins > 1:
+        yield f"records 1 to {cluster.begins - 1} are not in the pack"
+    if cluster.observed is None:
+        yield "no record of it says how it is"
+    for pool in cluster.pools if cluster.judged else ():
+        if pool.state is ComplianceState.EXEMPT and pool.excused_until is None:
+            yield f"until when which exemption excuses {pool.name} is not known"
 
 
 def _uncovered(found: Coverage) -> str:

@@ -128,6 +128,39 @@ def test_without_the_policys_text_no_end_of_a_proof_is_known_and_that_is_no_end(
     assert standing(found, "ca-7_smt.c", "monitoring") is Reason.OTHER
 
 
+def test_a_rule_is_the_one_that_the_verdict_names_whatever_is_left_of_the_tags_that_it_matches() -> None:
+    policy = """\
+version: 1
+mode: enforce
+proof: { level: kernel, max_age: 30d, image: mcr.example.com/busybox:1 }
+rules:
+  - name: strict
+    mode: audit
+    match: { tags: { contact: "*@bank.example.com" } }
+    proof: { max_age: 1d }
+"""
+    made = Recorded()
+    made.at = NOW - 9 * DAY
+    made.texts(policy)
+    made.prove(PAY, "apps", NOW - 9 * DAY)
+    strict = replace(verdict("apps", ON, PROVEN), rule="strict", line=5)
+    made.see(PAY, observation(replace(read_of(PAY, "apps"), tags={"contact": "(mail address)"}), [strict]))
+
+    assert pool(assessed(made), "apps").decisive.reason == "ProofExpired"
+
+    made.see(PAY, observation(read_of(PAY, "apps"), [replace(strict, rule="another")]))
+    (why,) = assessed(made).texts_unread
+    assert why.endswith("names the rule another, which its policy has not: when the proof of apps ends is not known")
+
+
+def test_an_exemption_that_is_not_among_the_texts_is_told() -> None:
+    made = Recorded()
+    made.texts()
+    made.see(PAY, observation(read_of(PAY, "other"), [verdict("other", replace(OFF, state=S.EXEMPT))]))
+
+    assert list(assessed(made).unread()) == [(str(PAY), "until when which exemption excuses other is not known")]
+
+
 def test_a_record_that_names_no_policy_is_told() -> None:
     made = proven()
     seen = observation(read_of(PAY, "apps"), [verdict("apps", ON)])
