@@ -19,9 +19,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from shared.archive import Directory
+from shared.domain.bodies import Origin
 from shared.domain.codec import canonical, plain
 from shared.domain.ids import ClusterId
+from shared.domain.judged import observation
+from shared.domain.memory import Memory
 from shared.domain.pack import SUMS, sum_line
+from shared.domain.planned import Plan
 from shared.domain.records import MANIFESTS, Head, RecordKind, make_record
 from shared.domain.verification import record_name
 from shared.folder import opened
@@ -41,7 +45,8 @@ def fill(folder: Path, records: int) -> None:
     """Write a plain copy of an evidence account, with SHA256SUMS: real observations, and a manifest a day."""
     ids = [ClusterId(SUBSCRIPTION, f"rg-{number:03}", f"aks-{number:03}") for number in range(CLUSTERS)]
     heads = {each.path: Head() for each in ids}
-    body = plain({"observed": cluster(), "posture": judged(cluster()), "cause": "resync"})
+    seen = observation(cluster(), judged(cluster()), Plan(None, (), None), Memory())
+    body = {**plain(Origin(cause="resync")), **plain(seen)}
     manifests, sums = Head(), list[tuple[str, str]]()
 
     def put(name: str, data: bytes) -> str:

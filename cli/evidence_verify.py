@@ -114,7 +114,8 @@ def stored(
     with opened(chosen.offline) as folder:
         asked = Asked(now, Scope(), chosen.since, trusted=trusted)
         if folder.pack:
-            asked = replace(asked, now=folder.pack.at, scope=folder.pack.scope, heads=folder.pack.heads)
+            pack = folder.pack
+            asked = replace(asked, now=pack.at, scope=pack.scope, heads=pack.heads, held=pack.scope)
         if chosen.cluster:
             path = _path_in(chosen.offline, chosen.cluster)
             asked = replace(asked, scope=replace(asked.scope, cluster=path))

@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import sys
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cli.exits import MEANING, OK, UNKNOWN, cut_short
 from cli.naming import add_output
-from cli.show import print_aligned
+from cli.show import plain_text, print_aligned
 from shared.domain.model import WORST_FIRST
 from shared.errors import InputError
 
@@ -22,7 +23,10 @@ _NONE = "-"
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    words = "the fleet day by day: pools by state, coverage, time to remediate, age of proofs; 2 if there is no day"
+    words = (
+        "the fleet day by day: pools by state, coverage, time to remediate, age of proofs; 2 if there is no day, or "
+        "one can't be read"
+    )
     history = commands.add_parser("history", help=words, description=words, epilog=MEANING)
     history.add_argument("--since", type=_day, metavar="DATE", help=f"first day, UTC; default: {_DAYS} days ago")
     history.add_argument("--until", type=_day, metavar="DATE", help="last day, UTC; default: today")
@@ -39,22 +43,26 @@ def _day(text: str) -> date:
 
 def _history(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
-    from shared.domain.series import day_document
+    from shared.domain.series import Day, day_document
     from shared.series import series
 
     until = chosen.until or bootstrap.SystemClock().now().date()
     since = chosen.since or until - timedelta(days=_DAYS)
     if not 0 <= (until - since).days <= _MOST:
         raise InputError(f"from {since} to {until} is no time of at most {_MOST} days")
-    days = list(series(bootstrap.snapshots(), since, until))
+    found = list(series(bootstrap.snapshots(), since, until))
+    days = [one for one in found if isinstance(one, Day)]
+    unread = [one for one in found if not isinstance(one, Day)]
+    for one in unread:
+        print(plain_text(one.why), file=sys.stderr)
     with cut_short():
         if chosen.output == "json":
             print(json.dumps([day_document(day) for day in days], indent=2))
         elif days:
             print_aligned(_HEADER, [_row(day) for day in days])
-        else:
+        elif not unread:
             print(f"there is no day from {since} to {until}: the daily timer writes one a day")
-    return OK if days else UNKNOWN
+    return OK if days and not unread else UNKNOWN
 
 
 _HEADER = (

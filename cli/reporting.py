@@ -15,6 +15,7 @@ from cli.evidence_verify import add_scope, folder_path, stored
 from cli.exits import MEANING, NON_COMPLIANT, UNKNOWN, cut_short, of_states
 from cli.naming import a_file
 from cli.show import plain_text
+from shared.errors import InputError
 
 if TYPE_CHECKING:
     from shared.domain.assessment import Assessment
@@ -61,10 +62,9 @@ def _assessed(chosen: argparse.Namespace) -> "Assessment":
 
     since = datetime.combine(chosen.since, time(), UTC) if chosen.since else None
     with stored(chosen) as (folder, meant), counter("records", folder.files if folder else None) as count:
-        for fault in folder.faults if folder else ():
-            print(plain_text(str(fault)), file=sys.stderr)
+        faults = tuple(map(str, folder.faults)) if folder else ()
         archive = folder.archive if folder else bootstrap.archive()
-        return assess(archive, Asked(meant.now, since, meant.scope, meant.heads), count)
+        return assess(archive, Asked(meant.now, since, meant.scope, meant.heads, faults), count)
 
 
 def _print(pieces: Iterable[str]) -> None:
@@ -76,18 +76,21 @@ def _print(pieces: Iterable[str]) -> None:
 
 
 def _write(file: Path, pieces: Iterable[str]) -> None:
-    """Write a file whole or not at all: one that is there stays until the new one is."""
+    """Write a file whole or not at all: one that is there stays until the new one is; raises InputError for none."""
+    if file.is_dir() or not file.parent.is_dir():
+        raise InputError(f"{file} can't be written: name a file in a folder that is there")
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", errors="backslashreplace", newline="", dir=file.parent, prefix=f".{file.name}.",
         delete=False,
     ) as made:  # fmt: skip
         try:
             made.writelines(pieces)
+            made.close()
+            Path(made.name).chmod(0o666 & ~_umask())
+            Path(made.name).replace(file)
         except BaseException:
             Path(made.name).unlink()
             raise
-    Path(made.name).chmod(0o666 & ~_umask())
-    Path(made.name).replace(file)
 
 
 def _umask() -> int:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date, timedelta
 from io import BytesIO
 
@@ -20,8 +21,16 @@ def keep_day(files: Snapshots, day: Day) -> StoredFile:
     return put_away(files, _name(day.date), BytesIO(canonical(day_document(day))))
 
 
-def series(files: Snapshots, since: date, until: date) -> Iterator[Day]:
-    """Yield the days from one to another, both included, that there are; raises ValueError for one that is none.
+@dataclass(frozen=True, slots=True)
+class UnreadDay:
+    """A day whose file is there and can't be read by this version."""
+
+    date: date
+    why: str
+
+
+def series(files: Snapshots, since: date, until: date) -> Iterator[Day | UnreadDay]:
+    """Yield the days from one to another, both included, that there are; one that can't be read hides no other.
 
     Their names are known, so nothing is listed; a few are read at once.
     """
@@ -32,19 +41,22 @@ def series(files: Snapshots, since: date, until: date) -> Iterator[Day]:
                 yield day
 
 
-def _read(files: Snapshots, day: date) -> Day | None:
+def _read(files: Snapshots, day: date) -> Day | UnreadDay | None:
     data = files.read(_name(day))
     if data is None:
         return None
     try:
         return read_day(json.loads(data))
-    except ValueError as error:
-        raise ValueError(f"snapshots {_name(day)}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        return UnreadDay(day, f"snapshots/{_name(day)} can't be read: {error}")
 
 
 def trend(files: Snapshots, today: date) -> str:
     """Say how the node pools of the day compare with the day before and a week ago; empty if today has no figures."""
-    found = {day.date: day for day in (_read(files, today - timedelta(days=ago)) for ago in (0, 1, 7)) if day}
+    read = [_read(files, today - timedelta(days=ago)) for ago in (0, 1, 7)]
+    if isinstance(read[0], UnreadDay):
+        return f"{read[0].why}."
+    found = {day.date: day for day in read if isinstance(day, Day)}
     if today not in found:
         return ""
     whens = ((0, "today"), (1, "yesterday"), (7, "a week ago"))

@@ -13,10 +13,10 @@ from shared.anchors import Anchors
 from shared.archive import RECORDS, SNAPSHOTS, Archive, each
 from shared.domain.anchoring import read_manifest, signature_fault
 from shared.domain.bodies import Manifest
-from shared.domain.pack import SUMS, Scope, Sums
+from shared.domain.pack import INDEX, SUMS, Scope, Sums, unmet
 from shared.domain.records import FLEET, MANIFESTS, Head
 from shared.domain.signatures import thumbprint
-from shared.domain.verification import ChainCheck, Fault, place_of
+from shared.domain.verification import ChainCheck, Fault, place_of, time_of
 
 _MANIFESTS = f"{RECORDS}{MANIFESTS}/"
 
@@ -34,6 +34,8 @@ class Asked:
     """Heads of chains as the app remembers them, by path."""
     trusted: frozenset[str] = frozenset()
     """Thumbprints of the keys that manifests have to be signed by; empty: any."""
+    held: Scope = field(default_factory=Scope)
+    """What a pack says that it holds, whatever part of that is to be verified: anything else in it was added."""
 
 
 @dataclass(slots=True)
@@ -53,6 +55,8 @@ class Seen:
     last: Head = field(default_factory=Head)
     """Number and hash of the last manifest."""
     last_date: date | None = None
+    at: datetime | None = None
+    """When the last of them was made, by what they say: whatever it names was there by then."""
     after: int = 0
     """Number of the manifest behind which chains were verified; 0: from their beginnings."""
 
@@ -66,7 +70,9 @@ class Verification:
         self.archive, self.asked, self.sums, self.progress = archive, asked, sums, progress
         self.seen = Seen()
         self._after: dict[str, Head] = {}
-        """Heads of the manifest that the chains begin behind."""
+        """Heads of the manifest behind which chains are verified."""
+        self._begins: dict[str, Head] | None = None if asked.scope.after else {}
+        """Heads of the one that a pack's chains begin behind; None: it has not been met."""
         self._files: list[tuple[str, str, str]] = []
         """Snapshots and series: name, hash, and the manifest that names them."""
 
@@ -85,6 +91,8 @@ class Verification:
         if self.sums:
             self.sums.end()
             yield from _taken(self.sums.faults)
+        if self.asked.trusted and self.seen.records and not self.seen.manifests:
+            yield Fault(_MANIFESTS, "holds no manifest that can be read, and the key that signs them was given")
 
     def _manifests(self, anchors: Anchors) -> Iterator[Fault]:
         """Check the manifests, and keep what they say of the chains that are meant."""
@@ -102,6 +110,9 @@ class Verification:
             if said is not None:
                 yield from self._manifest(name, place[1], said, anchors)
         yield from self._ended(check)
+        if self._begins is None:
+            # Or whoever writes that number switches off what all manifests say.
+            yield Fault(INDEX, unmet(self.asked.scope))
 
     def _manifest(self, name: str, seq: int, said: Mapping[str, Any], anchors: Anchors) -> Iterator[Fault]:
         read = read_manifest(said)
@@ -110,20 +121,22 @@ class Verification:
             return
         if fault := signature_fault(said, read, self.asked.trusted, must=bool(self.seen.keys)):
             yield Fault(name, fault)
-        self._count(seq, read)
+        self._count(seq, read, time_of(said))
         asked = self.asked
         if seq == asked.scope.after or (asked.since and read.date <= asked.since):
             self.seen.after = seq
             self._after = {path: head for path, head in read.chains.items() if path != FLEET}
+            if seq == asked.scope.after:
+                self._begins = self._after
             self._files.clear()
             anchors.clear()
-        if seq >= asked.scope.after:
-            anchors.add(seq, ((path, head) for path, head in read.chains.items() if asked.scope.has(path)))
-            self._files += [(f"{SNAPSHOTS}{file.name}", file.sha256, name) for file in read.files]
+        anchors.add(seq, ((path, head) for path, head in read.chains.items() if asked.scope.has(path)))
+        self._files += [(f"{SNAPSHOTS}{file.name}", file.sha256, name) for file in read.files]
 
-    def _count(self, seq: int, read: Manifest) -> None:
+    def _count(self, seq: int, read: Manifest, at: datetime | None) -> None:
         seen = self.seen
         seen.manifests += 1
+        seen.at = max(filter(None, (seen.at, at)), default=None)
         seen.last_date = read.date
         if read.signature and read.key:
             key = thumbprint(read.key)
@@ -150,10 +163,12 @@ class Verification:
             if self.sums:
                 self.sums.take(name, digest)
                 yield from _taken(self.sums.faults)
-            if not _is_record(name):
-                continue
             place = place_of(name)
-            if place is None:
+            if self.sums and not self._is_held(name, place):
+                yield Fault(name, f"is no part of what the pack holds, by {INDEX}: it was added")
+            elif not _is_record(name):
+                continue
+            elif place is None:
                 yield _odd(name)
             elif self._is_meant(*place):
                 if check is None or check.path != place[0]:
@@ -178,13 +193,23 @@ class Verification:
     def _is_meant(self, path: str, seq: int) -> bool:
         return self.asked.scope.has(path) and seq > self._after.get(path, Head()).seq
 
+    def _is_held(self, name: str, place: tuple[str, int] | None) -> bool:
+        """Say whether a pack may hold a file: what nobody would verify must not lie in it."""
+        if place is None:
+            return not (self.asked.held.cluster and name.startswith(SNAPSHOTS))
+        path, seq = place
+        if path == MANIFESTS:
+            return True
+        return self.asked.held.has(path) and seq > (self._begins or {}).get(path, Head()).seq
+
     def _begun(self, path: str, anchors: Anchors) -> ChainCheck:
         return ChainCheck(path, self._after.get(path, Head()), anchors.take(path))
 
     def _ended(self, check: ChainCheck | None) -> Iterator[Fault]:
         if check is None:
             return
-        check.end(self.asked.now)
+        # A pack that says it is older than its manifests are can't make an intent look young.
+        check.end(max(self.asked.now, self.seen.at or self.asked.now))
         self.seen.records += check.records
         if check.path != MANIFESTS:
             self.seen.chains += check.records > 0

@@ -14,7 +14,7 @@ from shared.domain.modules import edition, standing
 from shared.domain.operation import OutcomeState
 from shared.domain.planned import ActionKind, Deferral
 from shared.domain.proven import Proof
-from shared.domain.records import FLEET, RecordKind
+from shared.domain.records import FLEET, Head, RecordKind
 from shared.domain.verdicts import (
     Aspect,
     CertificateSeen,
@@ -100,7 +100,7 @@ def verdict(name: str, *findings: Judgement, release: str = "Azure Linux 3.0", r
     nodes = Effectiveness(next((one.state for one in findings if one.check == "proof"), S.NOT_APPLICABLE))
     since = max(one.since or NOW for one in findings if one.state is state)
     return PoolVerdict(
-        *(name, state, findings, Mode.ENFORCE, "production", 7, "prod", since),
+        *(name, state, findings, Mode.ENFORCE, "default", 0, "prod", since),
         said if read else None,
         nodes,
         modules(release) if read else None,
@@ -124,9 +124,23 @@ def observation(
 class Recorded(Stored):
     """Evidence to which typed bodies are added."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.proven: dict[tuple[ClusterId, str], tuple[int, datetime]] = {}
+        """Number and time of the last proof of a pool."""
+        self.origin = ORIGIN
+
     def see(self, whose: ClusterId, seen: Observation) -> str:
-        """Add an observation."""
-        return self.add(whose, RecordKind.OBSERVATION, {**plain(ORIGIN), **plain(seen)})
+        """Add an observation; verdicts that go by nodes name the last proof of their pools."""
+        pools = tuple(self._by_proof(whose, one) for one in seen.posture.pools)
+        seen = replace(seen, posture=replace(seen.posture, pools=pools))
+        return self.add(whose, RecordKind.OBSERVATION, {**plain(self.origin), **plain(seen)})
+
+    def _by_proof(self, whose: ClusterId, one: PoolVerdict) -> PoolVerdict:
+        if (whose, one.pool) not in self.proven or not any(found.check == "proof" for found in one.findings):
+            return one
+        number, at = self.proven[whose, one.pool]
+        return replace(one, effectiveness=replace(one.effectiveness, at=at, record=number))
 
     def prove(self, whose: ClusterId, pool: str, at: datetime, **changes: Any) -> str:
         """Add what the nodes of a pool said."""
@@ -143,7 +157,8 @@ class Recorded(Stored):
             rule="production",
             line=7,
         )
-        return self.add(whose, RecordKind.PROOF, {**plain(ORIGIN), **plain(said)})
+        self.proven[whose, pool] = self.heads.get(whose.path, Head()).seq + 1, at
+        return self.add(whose, RecordKind.PROOF, {**plain(self.origin), **plain(said)})
 
     def attempt(self, whose: ClusterId, pool: str, *outcomes: OutcomeState) -> None:
         """Add an intent, and what became of it."""
@@ -152,19 +167,21 @@ class Recorded(Stored):
             *(pool, ActionKind.ENABLE_FIPS, "etag", {}, f"i{number}", {"enableFIPS": True}, {}),
             *("production", 7, Mode.ENFORCE, "westeurope"),
         )
-        self.add(whose, RecordKind.INTENT, {**plain(ORIGIN), **plain(meant)}, f"i{number}")
+        self.add(whose, RecordKind.INTENT, {**plain(self.origin), **plain(meant)}, f"i{number}")
         for outcome in outcomes:
             said = Outcome(pool, ActionKind.ENABLE_FIPS, f"i{number}", number, outcome, "said", "corr-1", "req-1")
-            self.add(whose, RecordKind.OUTCOME, {**plain(ORIGIN), **plain(said)})
+            self.add(whose, RecordKind.OUTCOME, {**plain(self.origin), **plain(said)})
 
     def texts(self, policy: str = POLICY, exemptions: str = EXEMPTIONS) -> None:
         """Add the texts that are judged by."""
+        called = [hashlib.sha256(text.encode()).hexdigest() for text in (policy, exemptions)]
+        self.origin = replace(ORIGIN, policy=called[0], exemptions=called[1])
         made: dict[RecordKind, RuleText] = {
-            RecordKind.POLICY: PolicyText(ORIGIN.policy, policy, "file:policy.yaml"),
-            RecordKind.EXEMPTION: RuleText(ORIGIN.exemptions, exemptions, "file:exemptions.yaml"),
+            RecordKind.POLICY: PolicyText(called[0], policy, "file:policy.yaml"),
+            RecordKind.EXEMPTION: RuleText(called[1], exemptions, "file:exemptions.yaml"),
         }
         for kind, text in made.items():
-            self.add(FLEET, kind, {**plain(ORIGIN), **plain(text)}, text.hash)
+            self.add(FLEET, kind, {**plain(self.origin), **plain(text)}, text.hash)
 
 
 HOSTILE = '=HYPERLINK("http://x")</td><script>alert(1)</script>'

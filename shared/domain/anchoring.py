@@ -13,7 +13,7 @@ from shared.domain.codec import typed
 from shared.domain.manifests import signed_bytes
 from shared.domain.records import MANIFESTS
 from shared.domain.signatures import from_base64url, holds, thumbprint
-from shared.domain.verification import HASH, is_chain
+from shared.domain.verification import can_be, is_chain
 
 _FILE = re.compile(r"[A-Za-z0-9/._-]{1,200}")
 
@@ -25,7 +25,7 @@ def read_manifest(said: Mapping[str, Any]) -> Manifest | str:
     except ValueError as error:
         return f"is no manifest: {error}"
     for path, head in read.chains.items():
-        if not (is_chain(path) and path != MANIFESTS and 0 <= head.seq < 10**10 and HASH.fullmatch(head.hash)):
+        if not (is_chain(path) and path != MANIFESTS and can_be(head)):
             return f"names a head that can't be: of {path[:200]!r}"
     if not all(_FILE.fullmatch(file.name) for file in read.files):
         return "names a file that can't be"

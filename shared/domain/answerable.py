@@ -1,7 +1,7 @@
 """What the policy and the exemptions, as they were at a look, say about who answers for a pool, and until when."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.domain.assessed import NO_DATE, Due, ProofSeen
 from shared.domain.bodies import Observation
@@ -16,6 +16,14 @@ OWNER_TAG = "owner"
 """The tag that names the owner where no policy says otherwise (`notice.owner_tag`)."""
 
 
+def later(at: datetime, by: timedelta) -> datetime:
+    """Add a duration to a time; what no calendar holds is the last time that there is."""
+    try:
+        return at + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Answerable:
     """One pool at one look, with the texts that it was judged by."""
@@ -26,19 +34,26 @@ class Answerable:
     """None: the cluster could not be read."""
     pool: Pool | None
     seen: Observation
+    verdict: PoolVerdict
 
     @property
     def _settings(self) -> Settings | None:
-        if self.rules is None or self.cluster is None or self.pool is None:
+        if self.rules is None:
             return None
-        return self.rules.policy.rule_for(self.cluster, self.pool).settings
+        # Not matched anew: evidence holds no mail address, and a rule may match tags that hold some.
+        rule = self.rules.policy.rule_called(self.verdict.rule, self.verdict.line)
+        return rule.settings if rule else None
 
     def dated(self, proof: ProofSeen | None) -> ProofSeen | None:
         """Return a proof with the time at which the policy calls it too old."""
         settings = self._settings
         if proof is None or settings is None:
             return proof
-        return replace(proof, expires=proof.proof.at + settings.proof.max_age)
+        return replace(proof, expires=later(proof.proof.at, settings.proof.max_age))
+
+    def excused_until(self, exemption: Exemption | None) -> datetime | None:
+        """Say until when an exemption holds."""
+        return exemption.ends(self.rules.policy.exemptions) if exemption and self.rules else None
 
     def exemption(self) -> Exemption | None:
         """Return the exemption of the pool that holds, and of several the one that ends last."""

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.domain.bodies import Part, ReplacementPart
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, Mode, ProofLevel, Unreadable, worst
 from shared.domain.model import ComplianceState as State
 from shared.domain.operation import OutcomeState
-from shared.domain.planned import ActionKind
+from shared.domain.planned import ActionKind, Method
 from shared.domain.proven import Proof
 from shared.domain.records import Head
 from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSeen, PoolVerdict
@@ -93,6 +94,10 @@ class PoolAssessed:
     due: Due = NO_DATE
     exemption: Exemption | None = None
     """The one that excuses it; None if none does, or its text is not among the records."""
+    excused_until: datetime | None = None
+    """When that one ends, by the policy's limit at the latest."""
+    ended: tuple[Judgement, ...] = ()
+    """Findings that no record holds: what the pool rested on has ended since the last one."""
 
     @property
     def name(self) -> str:
@@ -116,6 +121,8 @@ class PoolAssessed:
     def decisive(self) -> Judgement:
         """The finding that made the state: the first of the worst, or the one that went deepest if all is well."""
         found = [one for one in self.verdict.findings if one.state == self.state]
+        if not found:
+            return Judgement("", Aspect.IMPLEMENTATION, self.state, "", "No finding of the record says why.", None)
         return found[-1] if self.state is State.COMPLIANT else found[0]
 
     @property
@@ -130,15 +137,37 @@ class PoolAssessed:
         return worst([one.state for one in self.verdict.findings if one.aspect is aspect])
 
     def as_of(self, now: datetime) -> "PoolAssessed":
-        """Return the pool as it has to be called at a time: unknown, where its proof has ended and none came since."""
+        """Return the pool as it has to be called at a time: unknown, where what it rests on has ended meanwhile."""
+        return self.proven_at(now).excused_at(now)
+
+    def proven_at(self, now: datetime) -> "PoolAssessed":
+        """Return the pool as it is called at a time by its proof: unknown once that has ended and none came since."""
         expires = self.proof.expires if self.proof else None
-        if self.state is not State.COMPLIANT or expires is None or now <= expires + GRACE:
+        if self.state is not State.COMPLIANT or expires is None or now - expires <= GRACE:
             return self
         message = f"The nodes' proof ended at {expires:%Y-%m-%d %H:%M} UTC, and no record holds a newer one."
         stale = Judgement("proof", Aspect.EFFECTIVENESS, State.UNKNOWN, "ProofExpired", message, expires)
         others = tuple(one for one in self.verdict.findings if one.check != "proof")
         verdict = replace(self.verdict, state=State.UNKNOWN, findings=(stale, *others), state_since=expires)
-        return replace(self, verdict=verdict)
+        return replace(self, verdict=verdict, ended=(*self.ended, stale))
+
+    def excused_at(self, now: datetime) -> "PoolAssessed":
+        """Return the pool as it is called at a time by its exemption: unknown once that has ended."""
+        until, found = self.excused_until, self.verdict.findings
+        if until is None or now - until <= GRACE or all(one.state is not State.EXEMPT for one in found):
+            return self
+        ended = f"The exemption ended at {until:%Y-%m-%d %H:%M} UTC, and no record says how it is since. Before: "
+        findings = tuple(
+            replace(one, state=State.UNKNOWN, reason="ExemptionExpired", message=ended + one.message, since=until)
+            if one.state is State.EXEMPT
+            else one
+            for one in found
+        )
+        verdict = replace(self.verdict, findings=findings)
+        if self.state is State.EXEMPT:
+            verdict = replace(verdict, state=State.UNKNOWN, state_since=until)
+        expired = tuple(new for new, old in zip(findings, found, strict=True) if new != old)
+        return replace(self, verdict=verdict, ended=(*self.ended, *expired))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,17 +191,26 @@ class Attempt:
     rule: str
     source: Source
     """The intent, recorded before anything was sent."""
+    method: Method = Method.UPDATE
+    """What was sent: an update in place, or a part of a replacement."""
+    target: str = ""
+    """The twin, where it was sent to that."""
     steps: tuple[Step, ...] = ()
     """The answer, then the end of the operation; none: nobody knows yet."""
+    parts: tuple[tuple[ReplacementPart, Source], ...] = ()
+    """What was done for the replacement that it began, beside ARM's operations."""
 
     @property
     def latest(self) -> Source:
         """The record of its last word."""
-        return self.steps[-1].source if self.steps else self.source
+        last = self.steps[-1].source if self.steps else self.source
+        return self.parts[-1][1] if self.parts else last
 
     @property
     def ended(self) -> bool:
-        """Say whether nothing more comes of it: AKS refused it, or its operation has ended, or nobody will know."""
+        """Say whether nothing more comes of it: AKS refused it, or all of it has ended, or nobody will know."""
+        if self.parts:
+            return self.parts[-1][0].stage is Part.ENDED
         return bool(self.steps) and self.steps[-1].outcome is not OutcomeState.ACCEPTED
 
 
@@ -242,5 +280,7 @@ class ClusterAssessed:
     def as_of(self, now: datetime) -> "ClusterAssessed":
         """Return the cluster as it has to be called at a time."""
         pools = tuple(pool.as_of(now) for pool in self.pools) if self.judged else self.pools
-        state = State.UNKNOWN if self.state is State.COMPLIANT and pools != self.pools else self.state
+        if pools == self.pools:
+            return self
+        state = worst([*(pool.state for pool in pools), *(one.state for one in self.findings)])
         return replace(self, pools=pools, state=state)

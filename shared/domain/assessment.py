@@ -6,7 +6,7 @@ What could not be read is here too: a report never leaves it out.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from shared.domain.assessed import OPEN, READABLE, ClusterAssessed, PoolAssessed, Source
 from shared.domain.ids import ClusterId
@@ -14,6 +14,9 @@ from shared.domain.model import ComplianceState
 from shared.domain.records import Head
 from shared.domain.verdicts import Judgement
 from shared.domain.wording import count
+
+SILENCE = timedelta(hours=26)
+"""A manifest is written once a day: two hours behind that nobody vouches for the app being at work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class LastManifest:
     number: int
     source: Source
     key: str
-    """Thumbprint of the key that signed it; empty: nobody did. Whether the signature is good is not told here."""
+    """Thumbprint of the key that signed it; empty: nobody did, or the signature does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,13 @@ class Assessment:
         """The clusters that have a state."""
         return tuple(one for one in self.clusters if one.judged)
 
+    @property
+    def silent_since(self) -> datetime | None:
+        """Since when no manifest, or where there is none no observation, has come; None if one is young enough."""
+        seen = [one.observed.at for one in self.clusters if one.observed]
+        last = self.manifest.source.at if self.manifest else max(seen, default=None)
+        return last if last and self.as_of - last > SILENCE else None
+
     def pools(self) -> Iterator[tuple[ClusterAssessed, PoolAssessed]]:
         """Yield the node pools of all clusters that have a state."""
         for cluster in self.judged:
@@ -113,21 +123,37 @@ class Assessment:
 
     def unread(self) -> Iterator[tuple[str, str]]:
         """Yield what could not be read, with the reason."""
-        for fault in self.faults:
-            yield "the fleet's records", fault
-        for text in self.texts_unread:
-            yield "the fleet's records", text
-        if self.coverage and not self.coverage.whole:
-            yield "the fleet", _uncovered(self.coverage)
-        for cluster in self.clusters:
-            for fault in cluster.faults:
-                yield str(cluster.cluster), fault
-            if cluster.begins > 1:
-                yield str(cluster.cluster), f"records 1 to {cluster.begins - 1} are not in the pack"
-            if cluster.observed is None:
-                yield str(cluster.cluster), "no record of it says how it is"
-            elif cluster.judged and cluster.unreadable:
+        for cluster, what, why in self.gaps():
+            yield str(cluster.cluster) if cluster else what, why
+        for cluster in self.judged:
+            if cluster.observed and cluster.unreadable:
                 yield str(cluster.cluster), f"{cluster.unreadable.reason}: {cluster.unreadable.message}"
+
+    def gaps(self) -> Iterator[tuple[ClusterAssessed | None, str, str]]:
+        """Yield what is not known and stands in no finding: the cluster or None, what it is of, and the reason."""
+        for fault in self.faults:
+            yield None, "the fleet's records", fault
+        for text in self.texts_unread:
+            yield None, "the fleet's records", text
+        if self.coverage and not self.coverage.whole:
+            yield None, "the fleet", _uncovered(self.coverage)
+        if self.silent_since:
+            since = f"{self.silent_since:%Y-%m-%d %H:%M} UTC"
+            yield None, "the fleet", f"nothing says that the app has looked since {since}"
+        for cluster in self.clusters:
+            for why in _gaps_of(cluster):
+                yield cluster, "its records", why
+
+
+def _gaps_of(cluster: ClusterAssessed) -> Iterator[str]:
+    yield from cluster.faults
+    if cluster.begins > 1:
+        yield f"records 1 to {cluster.begins - 1} are not in the pack"
+    if cluster.observed is None:
+        yield "no record of it says how it is"
+    for pool in cluster.pools if cluster.judged else ():
+        if pool.state is ComplianceState.EXEMPT and pool.excused_until is None:
+            yield f"until when which exemption excuses {pool.name} is not known"
 
 
 def _uncovered(found: Coverage) -> str:

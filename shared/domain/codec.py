@@ -59,6 +59,11 @@ def canonical(value: Mapping[str, Any]) -> bytes:
     return text.encode(errors="backslashreplace")
 
 
+def text_hash(text: str) -> str:
+    """Return the SHA-256 by which a text of the policy or of the exemptions is called."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
 def fingerprint(value: Any) -> str:
     """Return a short hash by which two findings or plans are the same or not."""
     return hashlib.sha256(canonical({"value": plain(value)})).hexdigest()[:16]
@@ -85,8 +90,15 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
     if kind is Any:
         return value
     if kind is timedelta:
-        return timedelta(seconds=_is(float, float(value) if isinstance(value, int) else value, where))
+        return _seconds(value, where)
     return _typed_class(kind, value, where)
+
+
+def _seconds(value: Any, where: str) -> timedelta:
+    try:
+        return timedelta(seconds=_is(float, float(value) if isinstance(value, int) else value, where))
+    except OverflowError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def _typed_class(kind: Any, value: Any, where: str) -> Any:

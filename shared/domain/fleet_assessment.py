@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.domain.anchoring import read_manifest
+from shared.domain.anchoring import read_manifest, signature_fault
 from shared.domain.assessed import ClusterAssessed
 from shared.domain.assessing import Reading
 from shared.domain.assessment import Assessment, Coverage, LastManifest
@@ -14,7 +14,7 @@ from shared.domain.bodies import StoredFile
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
 from shared.domain.linked import Stored, linked
-from shared.domain.pack import Scope
+from shared.domain.pack import INDEX, Scope, unmet
 from shared.domain.records import FLEET, MANIFESTS, Head
 from shared.domain.rule_texts import RuleTexts
 from shared.domain.signatures import thumbprint
@@ -35,6 +35,8 @@ class Asked:
     scope: Scope = field(default_factory=Scope)
     heads: Mapping[str, Head] = field(default_factory=dict)
     """Heads of chains as the app remembers them, by path."""
+    faults: tuple[str, ...] = ()
+    """What is wrong with the pack itself, as sentences."""
 
 
 class Fleet:
@@ -43,7 +45,7 @@ class Fleet:
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self._texts = RuleTexts()
-        self._faults: list[str] = []
+        self._faults = [*asked.faults]
         self.series: StoredFile | None = None
         """The day's line of the series that the last manifest names, for whoever reads the archive."""
         self._coverage: Coverage | None = None
@@ -57,6 +59,7 @@ class Fleet:
 
     def manifests(self, stored: Iterable[Stored]) -> None:
         """Read the chain of the manifests; of the heads that they hold, the last one's are compared."""
+        met, signed = not self.asked.scope.after, False
         for one in linked(self._check(MANIFESTS), stored, self.asked.now):
             self._faults += one.faults
             if one.said is None or one.source is None:
@@ -66,11 +69,18 @@ class Fleet:
                 self._faults.append(f"{one.source.name} {read}")
                 continue
             key = thumbprint(read.key) if read.signature and read.key else ""
+            if fault := signature_fault(one.said, read, frozenset(), must=signed):
+                self._faults.append(f"{one.source.name} {fault}")
+                key = ""
+            signed = signed or bool(key)
             self._anchored = read.chains
             self._manifest = LastManifest(one.seq, one.source, key)
             self.series = read.series
             if one.seq == self.asked.scope.after:
+                met = True
                 self._after = {path: head for path, head in read.chains.items() if path != FLEET}
+        if not met:
+            self._faults.append(f"{INDEX} {unmet(self.asked.scope)}")
 
     def covered(self, named: StoredFile, data: bytes | None) -> None:
         """Take in the day's line of the series; None if it is not there."""

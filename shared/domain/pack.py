@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain.codec import typed
-from shared.domain.records import FLEET, Head
-from shared.domain.verification import Fault, is_chain
+from shared.domain.records import FLEET, MANIFESTS, Head
+from shared.domain.verification import Fault, can_be, is_chain
 
 SCHEMA = "fipswarden.pack/1"
 INDEX, SUMS = "index.json", "SHA256SUMS"
@@ -118,7 +118,16 @@ def read_pack(data: bytes) -> Pack:
         raise ValueError(f"it is of schema {found.schema!r}, not {SCHEMA}")
     if not all(is_chain(path) for path in (*found.heads, *filter(None, [found.scope.cluster]))):
         raise ValueError("it names a chain that can't be")
+    if not all(can_be(head) for head in found.heads.values()):
+        raise ValueError("it names a head that can't be")
+    if found.scope.after < 0 or found.scope.cluster in (FLEET, MANIFESTS):
+        raise ValueError("it has a scope that can't be")
     return found
+
+
+def unmet(scope: Scope) -> str:
+    """Say that a pack begins behind a manifest that it has not, or that can't be read."""
+    return f"begins behind manifest {scope.after}, which is not there or can't be read: it was changed"
 
 
 class Sums:

@@ -167,6 +167,11 @@ class Policy:
         limited = bool(wanted or self.scope.management_groups) and "*" not in wanted
         return not limited or cluster.subscription.lower() in wanted
 
+    def rule_called(self, name: str, line: int) -> Rule | None:
+        """Return the rule that a verdict names, by name and line; None if the policy has no such."""
+        named = next((rule for rule in self.rules if (rule.name, rule.line) == (name, line)), None)
+        return named or (Rule("default", settings=self.defaults) if (name, line) == ("default", 0) else None)
+
     def rule_for(self, cluster: Cluster, pool: Pool) -> Rule:
         """Return the first rule that matches a pool, or the default one.
 

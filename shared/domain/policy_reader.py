@@ -3,12 +3,12 @@
 Never returns half a policy: what has any fault raises ConfigError.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.domain import policy_checks as checks
+from shared.domain.codec import text_hash
 from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
 from shared.domain.language import Key, keys, names
 from shared.domain.policy import ExemptionRules, Policy, Rule
@@ -61,7 +61,7 @@ def read_policy(text: str, name: str = "policy") -> Policy:
     """
     faults = Faults()
     root = parse(text, faults)
-    policy = Policy(hash=_hash(text))
+    policy = Policy(hash=text_hash(text))
     if _is_document(root, Policy, "policy", faults):
         policy = _policy(root, Reader(faults), policy)
     return _sound(policy, name, faults)
@@ -74,14 +74,10 @@ def read_exemptions(text: str, name: str = "exemptions", rules: ExemptionRules |
     """
     faults = Faults()
     root = parse(text, faults)
-    exemptions = Exemptions(hash=_hash(text))
+    exemptions = Exemptions(hash=text_hash(text))
     if _is_document(root, Exemptions, "exemptions file", faults):
         exemptions = _exemptions(root, Reader(faults), exemptions, rules)
     return _sound(exemptions, name, faults)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _sound(found: T, name: str, faults: Faults) -> T:

@@ -114,6 +114,9 @@ def read_record(data: bytes) -> Record:
     payload = json.loads(data)
     if not isinstance(payload, dict) or payload.get("schema") != SCHEMA:
         raise ValueError(f"not an evidence record of schema {SCHEMA}: {data[:100]!r}")
+    if canonical(payload) != data:
+        # Its hash would be that of other bytes than the stored ones, and the next record would name it.
+        raise ValueError(f"not in canonical form, it was changed: {data[:100]!r}")
     try:
         return Record(int(payload["seq"]), str(payload["id"]), RecordKind(payload["kind"]), payload)
     except (KeyError, TypeError) as error:

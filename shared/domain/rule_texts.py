@@ -53,20 +53,29 @@ class RuleTexts:
         return Rulebook(rules, self._excused(exemptions, rules)) if rules else None
 
     def _policy(self, wanted: str) -> Policy | None:
+        if wanted not in self._policies:
+            self._miss("policy", wanted)
+            return None
         try:
-            return read_policy(self._policies[wanted]) if wanted in self._policies else None
+            return read_policy(self._policies[wanted])
         except ConfigError as error:
             # Of another version of the language, or without what records may not hold.
             self._note(f"the policy {wanted[:12]}", error)
             return None
 
     def _excused(self, wanted: str, rules: Policy) -> Exemptions:
+        text = self._exemptions.get(wanted)
+        if wanted and text is None:
+            self._miss("exemptions", wanted)
         try:
-            text = self._exemptions.get(wanted)
             return read_exemptions(text, rules=rules.exemptions) if text else NO_EXEMPTIONS
         except ConfigError as error:
             self._note(f"the exemptions {wanted[:12]}", error)
             return NO_EXEMPTIONS
+
+    def _miss(self, what: str, wanted: str) -> None:
+        which = f"the {what} {wanted[:12]} that it was judged by" if wanted else f"a record of the {what}"
+        self.unread.append(f"no record holds {which}: when proofs and exemptions end is not known")
 
     def _note(self, what: str, error: ConfigError) -> None:
         said = f"{what}: owners, ends and due dates are not taken from that text: {error.faults[0]}"

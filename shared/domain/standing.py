@@ -104,5 +104,8 @@ def _monitored(control: Control, found: Assessment) -> ControlStanding:
         f"{count(len(found.judged), 'cluster')} judged; {count(unread, 'thing')} could not be read, "
         f"{count(unknown, 'finding')} unknown, {count(broken, 'fault')} in the evidence."
     )
+    if found.coverage is None:
+        unknown += 1
+        told += " Whether there are clusters that nobody has looked at is not known."
     states = Counter(pool.state for pool in concerned(found))
     return ControlStanding(control, _reason(found, states, broken, unknown), told)

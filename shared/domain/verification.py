@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from shared.domain.bodies import BODIES, Origin
-from shared.domain.codec import canonical, typed
+from shared.domain.bodies import BODIES, Origin, RuleText
+from shared.domain.codec import canonical, text_hash, typed
 from shared.domain.ids import ClusterId
 from shared.domain.records import FLEET, GENESIS, MANIFESTS, SCHEMA, Head, RecordKind
 
@@ -76,6 +76,11 @@ def is_chain(path: str) -> bool:
         return False
 
 
+def can_be(head: Head) -> bool:
+    """Say whether a chain can have a head: ten digits of number, and a hash."""
+    return 0 <= head.seq < 10**10 and bool(HASH.fullmatch(head.hash))
+
+
 @lru_cache(maxsize=1000)
 def _path(arm_id: str) -> str:
     try:
@@ -124,12 +129,18 @@ def body_fault(said: Mapping[str, Any]) -> str:
     for body in BODIES[kind]:
         try:
             typed(Origin, said)
-            typed(body, said)
+            found = typed(body, said)
         except ValueError as error:
             why = f"is no {kind}, by the schema: {error}"
         else:
-            return ""
+            return _text_fault(found) if isinstance(found, RuleText) else ""
     return why
+
+
+def _text_fault(found: RuleText) -> str:
+    if found.hash == text_hash(found.text) or not (found.hash or found.text):
+        return ""
+    return "holds a text that has not the hash by which it is called"
 
 
 def time_of(said: Mapping[str, Any]) -> datetime | None:

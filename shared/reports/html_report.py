@@ -176,10 +176,11 @@ def _attempts(found: Assessment) -> Iterator[str]:
         (
             (words.minute(one.source.at), "short"),
             _plain(f"{cluster.cluster}/{one.pool}"),
-            _plain(one.action.replace("_", " ")),
+            _plain(words.action(one)),
             _plain(f"{one.mode}, {one.rule}"),
             _plain(
-                "; ".join(f"{step.outcome} {words.minute(step.source.at)}" for step in one.steps) or "not known yet"
+                "; ".join([f"{step.outcome} {words.minute(step.source.at)}" for step in one.steps] or ["not known yet"])
+                + (f"; {words.drained(one)}" if one.parts else "")
             ),
             (_text(" ".join(step.correlation for step in one.steps if step.correlation)), "id"),
         )

@@ -7,6 +7,7 @@ py-ocsf-models 0.10.0 knows; the tests hold every event against its models.
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -35,6 +36,7 @@ _STATUS = {
     State.UNKNOWN: (0, "Unknown"),
     State.EXEMPT: (2, "Warning"),
 }
+_BASES = {"modules": Basis.VALIDATED, "evidence": Basis.MONITORING}
 _PASS = (1, "Pass")
 _GONE = (99, "Other")
 _LIMITS = (
@@ -48,10 +50,12 @@ def ocsf_report(found: Assessment) -> Iterator[str]:
     for cluster in found.clusters:
         for change in cluster.changes:
             yield f"{json.dumps(_event(cluster, change), sort_keys=True)}\n"
-        for fault in cluster.faults:
-            yield f"{json.dumps(_broken(found, cluster, fault), sort_keys=True)}\n"
-    for fault in found.faults:
-        yield f"{json.dumps(_broken(found, None, fault), sort_keys=True)}\n"
+        for pool in cluster.pools:
+            for judgement in pool.ended:
+                ended = Change(Activity.CREATE, pool.name, judgement, pool.source, replace(pool.source, at=found.as_of))
+                yield f"{json.dumps(_event(cluster, ended), sort_keys=True)}\n"
+    for whose, _, why in found.gaps():
+        yield f"{json.dumps(_unknown(found, whose, why), sort_keys=True)}\n"
 
 
 def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
@@ -113,7 +117,7 @@ def _compliance(change: Change) -> dict[str, Any]:
     if change.activity is Activity.CLOSE:
         # What is gone, or out of scope, passes nothing.
         met = _PASS if change.mended else _GONE
-    basis = Basis.VALIDATED if judgement.check == "modules" else Basis.ENABLED
+    basis = _BASES.get(judgement.check, Basis.ENABLED)
     control = next(one for one in controls().assessed if one.basis is basis)
     return {
         "control": control.name,
@@ -164,9 +168,11 @@ def _resource(cluster: ClusterAssessed, pool: str) -> dict[str, Any]:
     return {**found, "region": cluster.location} if cluster.location else found
 
 
-def _broken(found: Assessment, cluster: ClusterAssessed | None, fault: str) -> dict[str, Any]:
-    """Return the event of a fault in the evidence itself: what the records say there is not known."""
-    judgement = Judgement("evidence", Aspect.IMPLEMENTATION, State.UNKNOWN, "EvidenceFault", fault, None)
+def _unknown(found: Assessment, cluster: ClusterAssessed | None, fault: str) -> dict[str, Any]:
+    """Return the event of a fault in the evidence itself, or of what it leaves out: how that is, is not known."""
+    broken = fault in (cluster.faults if cluster else found.faults)
+    reason = "EvidenceFault" if broken else "EvidenceGap"
+    judgement = Judgement("evidence", Aspect.IMPLEMENTATION, State.UNKNOWN, reason, fault, None)
     source = Source(fault.partition(" ")[0], "", found.as_of)
     change = Change(Activity.CREATE, "", judgement, source, source)
     key = f"{cluster.cluster.path if cluster else ''}//evidence/{fault}"

@@ -57,7 +57,8 @@ def faults(pack: Path) -> list[Fault]:
     with opened(pack) as found:
         asked = Asked(NOW, trusted=frozenset({key_name()}))
         if found.pack:
-            asked = Asked(found.pack.at, found.pack.scope, None, found.pack.heads, asked.trusted)
+            index = found.pack
+            asked = Asked(index.at, index.scope, None, index.heads, asked.trusted, index.scope)
         return [*found.faults, *Verification(found.archive, asked, found.sums).faults()]
 
 
@@ -201,8 +202,16 @@ def swap_chains(pack: Path, _forger: Forger, _draw: Draw) -> set[str]:
     return {record_name(PAY.path, 1), record_name(MEDIA.path, 1)}
 
 
+def narrow(pack: Path, forger: Forger, draw: Draw) -> set[str]:
+    """Say in the index that less is meant than there is, or that it begins later, and change a record."""
+    scope = {"cluster": ("", PAY.path, MEDIA.path, "x/y/z")[draw(st.integers(0, 3))], "after": draw(st.integers(-1, 5))}
+    index = json.loads((pack / "index.json").read_bytes())
+    (pack / "index.json").write_text(json.dumps(index | {"scope": scope}))
+    return {"index.json", *chained(pack, forger)} | hash_anew(pack, forger, draw)
+
+
 TAMPERING: tuple[Tamper, ...] = (
-    change_a_byte, cut_short, remove, swap, rename, duplicate, insert, hash_anew, swap_chains,
+    change_a_byte, cut_short, remove, swap, rename, duplicate, insert, hash_anew, swap_chains, narrow,
 )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from shared.domain.signatures import PublicKey, base64url, from_base64url, holds
 from shared.errors import TerminalError
 from shared.ports import Put, Signer
 from shared.postures import StoredPosture, commit
-from shared.series import keep_day, series, trend
+from shared.series import UnreadDay, keep_day, series, trend
 from shared.snapshots import put_away, take_snapshot
 from tests.builders import (
     ENFORCING,
@@ -132,6 +132,7 @@ class App:
     def day(self, day: date = TODAY) -> Day:
         """A day of the series."""
         (found,) = series(self.files, day, day)
+        assert isinstance(found, Day)
         return found
 
 
@@ -466,8 +467,11 @@ def test_a_day_that_cannot_be_read_is_named(data: bytes) -> None:
     files = MemorySnapshots()
     files.create("daily/2026-11-23.json", BytesIO(data))
 
-    with pytest.raises(ValueError, match=r"daily/2026-11-23\.json"):
-        list(series(files, TODAY, TODAY))
+    (found,) = series(files, TODAY, TODAY)
+    assert isinstance(found, UnreadDay)
+    assert trend(files, TODAY) == f"{found.why}."
+    assert found.why.startswith("snapshots/daily/2026-11-23.json can't be read: ")
+    assert trend(files, TODAY + DAY) == ""
 
 
 def test_the_trend_compares_with_the_days_there_are() -> None:

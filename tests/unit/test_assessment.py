@@ -7,18 +7,21 @@ from typing import Any
 import pytest
 
 from shared.domain.assessed import ClusterAssessed, PoolAssessed
-from shared.domain.assessment import Assessment
+from shared.domain.assessment import Assessment, Coverage
+from shared.domain.bodies import Intent, Outcome, Part, ReplacementPart
 from shared.domain.codec import canonical, plain
 from shared.domain.fleet_assessment import Asked
-from shared.domain.model import ComplianceState
+from shared.domain.model import ComplianceState, Mode, Unreadable
 from shared.domain.modules import Standing
 from shared.domain.operation import OutcomeState
 from shared.domain.pack import Scope
+from shared.domain.planned import ActionKind, Method
 from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind, read_record
 from shared.domain.standing import Reason, standings
-from shared.domain.verdicts import Aspect
+from shared.domain.verdicts import Aspect, Judgement
 from shared.domain.verification import record_name
 from shared.reporting import assess
+from shared.reports.formats import FORMATS
 from tests.builders import NOW
 from tests.evidence import assert_sound
 from tests.recorded import (
@@ -29,8 +32,10 @@ from tests.recorded import (
     OFF,
     OLD,
     ON,
+    ORIGIN,
     PAY,
     PROVEN,
+    UNREAD,
     Recorded,
     modules,
     observation,
@@ -113,10 +118,141 @@ def test_a_pool_whose_proof_has_ended_is_unknown(late: timedelta, state: Complia
 def test_without_the_policys_text_no_end_of_a_proof_is_known_and_that_is_no_end() -> None:
     made = proven()
     del made.files[record_name(FLEET, 1)], made.files[record_name(FLEET, 2)], made.heads[FLEET]
-    found = pool(assessed(made, now=NOW + 30 * DAY), "apps")
+    found = assessed(made)
+    apps = pool(found, "apps")
 
-    assert found.proof is not None
-    assert found.proof.expires is None
+    assert apps.proof is not None
+    assert apps.proof.expires is None
+    ((what, why),) = found.unread()
+    assert (what, why.partition(":")[2]) == ("the fleet's records", " when proofs and exemptions end is not known")
+    assert standing(found, "ca-7_smt.c", "monitoring") is Reason.OTHER
+
+
+def test_a_rule_is_the_one_that_the_verdict_names_whatever_is_left_of_the_tags_that_it_matches() -> None:
+    policy = """\
+version: 1
+mode: enforce
+proof: { level: kernel, max_age: 30d, image: mcr.example.com/busybox:1 }
+rules:
+  - name: strict
+    mode: audit
+    match: { tags: { contact: "*@bank.example.com" } }
+    proof: { max_age: 1d }
+"""
+    made = Recorded()
+    made.at = NOW - 9 * DAY
+    made.texts(policy)
+    made.prove(PAY, "apps", NOW - 9 * DAY)
+    strict = replace(verdict("apps", ON, PROVEN), rule="strict", line=5)
+    made.see(PAY, observation(replace(read_of(PAY, "apps"), tags={"contact": "(mail address)"}), [strict]))
+
+    assert pool(assessed(made), "apps").decisive.reason == "ProofExpired"
+
+    made.see(PAY, observation(read_of(PAY, "apps"), [replace(strict, rule="another")]))
+    (why,) = assessed(made).texts_unread
+    assert why.endswith("names the rule another, which its policy has not: when the proof of apps ends is not known")
+
+
+def test_an_exemption_that_is_not_among_the_texts_is_told() -> None:
+    made = Recorded()
+    made.texts()
+    made.see(PAY, observation(read_of(PAY, "other"), [verdict("other", replace(OFF, state=S.EXEMPT))]))
+
+    assert list(assessed(made).unread()) == [(str(PAY), "until when which exemption excuses other is not known")]
+
+
+def test_a_record_that_names_no_policy_is_told() -> None:
+    made = proven()
+    seen = observation(read_of(PAY, "apps"), [verdict("apps", ON)])
+    made.add(PAY, RecordKind.OBSERVATION, {**plain(ORIGIN), "policy": "", **plain(seen)})
+
+    assert [why for _, why in assessed(made).unread()] == [
+        "no record holds a record of the policy: when proofs and exemptions end is not known"
+    ]
+
+
+def test_without_the_series_nobody_says_that_all_of_the_fleet_is_looked_at() -> None:
+    assert standing(replace(well(), coverage=None), "ca-7_smt.c", "monitoring") is Reason.OTHER
+
+
+@pytest.mark.parametrize(("late", "silent"), [(timedelta(hours=25), False), (400 * DAY, True)])
+def test_an_app_that_has_not_been_heard_of_for_more_than_a_day_is_told(late: timedelta, silent: bool) -> None:
+    made = Recorded()
+    made.at = NOW - DAY
+    made.texts()
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON)]))
+    bare = assessed(made, now=made.at + late)
+    made.at = NOW
+    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
+    found = assessed(made, now=made.at + late)
+
+    assert [what for what, _ in found.unread()] == [what for what, _ in bare.unread()] == ["the fleet"] * silent
+    assert standing(found, "ca-7_smt.c", "monitoring") is (Reason.OTHER if silent else Reason.MET)
+
+
+def test_an_exemption_that_has_ended_excuses_nothing() -> None:
+    end = datetime(2026, 12, 25, tzinfo=UTC)
+    before, after = (pool(assessed(recorded(), now=end + late), "legacy") for late in (timedelta(), DAY))
+
+    assert before.state is S.EXEMPT
+    assert (after.state, after.decisive.reason, after.since) == (S.UNKNOWN, "ExemptionExpired", end)
+    assert "exempt" not in {each.judgement.state for each in assessed(recorded(), now=end + DAY).open()}
+
+
+def test_a_proof_that_the_verdict_does_not_go_by_is_not_shown() -> None:
+    made = proven()
+    missing = replace(PROVEN, state=S.UNKNOWN, reason="ProofMissing")
+    seen = observation(read_of(PAY, "apps"), [verdict("apps", ON, missing)])
+    made.add(PAY, RecordKind.OBSERVATION, {**plain(ORIGIN), **plain(seen)})
+    assert pool(assessed(made), "apps").proof is None
+
+    made.prove(PAY, "apps", NOW)
+    assert pool(assessed(made), "apps").proof is not None
+
+
+def test_what_was_known_of_a_pool_that_is_gone_is_not_said_of_the_next_one_of_its_name() -> None:
+    made = proven()
+    made.see(PAY, observation(read_of(PAY, "other"), [verdict("other", ON)]))
+    made.see(PAY, observation(Unreadable("Unreachable", "", None), [verdict("apps", UNREAD, read=False)], UNREAD))
+    apps = pool(assessed(made), "apps")
+
+    assert (apps.implementation, apps.proof) == (None, None)
+
+
+@pytest.mark.parametrize("findings", [(), (OFF,)])
+def test_a_state_that_no_finding_has_is_a_fault_and_every_report_is_written(
+    findings: tuple[Judgement, ...],
+) -> None:
+    made = proven()
+    odd = replace(verdict("apps", ON), findings=findings)
+    made.see(PAY, observation(read_of(PAY, "apps"), [odd]))
+    found = assessed(made)
+
+    assert one(found, PAY).faults == (f"{record_name(PAY.path, 3)} calls apps compliant, and its findings do not",)
+    for report in FORMATS.values():
+        assert "".join(report(found))
+
+
+def test_a_proof_of_the_end_of_all_days_ends_with_them() -> None:
+    made = proven()
+    made.prove(PAY, "apps", datetime(9999, 12, 31, 23, tzinfo=UTC))
+    found = assessed(made)
+
+    for report in FORMATS.values():
+        "".join(report(found))
+    assert pool(found, "apps").proof is not None
+
+
+def test_a_manifest_whose_signature_does_not_hold_is_a_fault() -> None:
+    made = recorded()
+    forged = said(made.files[record_name(MANIFESTS, 1)]) | {"signature": "A" * 342}
+    made.put(MANIFESTS, 1, forged)
+    found = assessed(made)
+
+    assert found.manifest is not None
+    assert found.manifest.key == ""
+    assert "has a signature that is not its own" in found.faults[0]
+    assert standing(found, "ca-7_smt.c", "monitoring") is Reason.FAIL
 
 
 def test_a_cluster_that_can_not_be_read_keeps_what_was_read_last_and_is_unknown() -> None:
@@ -256,6 +392,12 @@ def test_a_part_of_a_chain_begins_behind_its_manifest_and_says_what_is_not_there
     assert (str(PAY), "records 1 to 7 are not in the pack") in list(found.unread())
 
 
+def test_a_part_that_begins_behind_a_manifest_that_is_not_there_is_a_fault() -> None:
+    (fault,) = assessed(recorded(), scope=Scope(after=7)).faults
+
+    assert fault.startswith("index.json begins behind manifest 7, which is not there")
+
+
 @pytest.mark.parametrize(
     ("series", "said"),
     [
@@ -320,6 +462,32 @@ def test_a_remediation_is_told_with_its_end_and_arms_correlation_id() -> None:
     assert attempt.ended
 
 
+def test_what_a_replacement_does_beside_arm_is_told_and_goes_on_until_it_ends() -> None:
+    made = proven()
+    meant = Intent(
+        *("apps", ActionKind.REPLACE, "etag", {}, "i-twin", {}, {}),
+        *("production", 7, Mode.ENFORCE, "westeurope", Method.CREATE, "appsf"),
+    )
+    made.add(PAY, RecordKind.INTENT, {**plain(ORIGIN), **plain(meant)}, "i-twin")
+    taken = Outcome("apps", ActionKind.REPLACE, "i-twin", made.heads[PAY.path].seq, OutcomeState.SUCCEEDED, "")
+    made.add(PAY, RecordKind.OUTCOME, {**plain(ORIGIN), **plain(taken)})
+    part = ReplacementPart("i-twin", "apps", "appsf", Part.DRAINED, cordoned=("n1",), evicted=("shop/web-1",))
+    made.add(PAY, RecordKind.REPLACEMENT, {**plain(ORIGIN), **plain(part)})
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", OFF)]))
+    found = assessed(made)
+
+    assert [one.ended for one in one(found, PAY).attempts] == [False]
+    assert [change.remediating for change in one(found, PAY).changes] == [True]
+    for name in ("html", "oscal", "json"):
+        text = "".join(FORMATS[name](found))
+        assert "appsf" in text
+        assert "shop/web-1" in text
+    assert '"remediating"' in "".join(FORMATS["oscal"](found))
+
+    made.add(PAY, RecordKind.REPLACEMENT, {**plain(ORIGIN), **plain(replace(part, stage=Part.ENDED))})
+    assert one(assessed(made), PAY).attempts[0].ended
+
+
 def test_a_remediation_that_aks_took_has_not_ended() -> None:
     made = proven()
     made.attempt(PAY, "apps", OutcomeState.ACCEPTED)
@@ -352,7 +520,8 @@ def well(release: str = "Azure Linux 3.0", worth: Standing = Standing.ACTIVE) ->
     found = assessed(proven())
     seen = replace(modules(release), standing=worth)
     (cluster,) = found.clusters
-    return replace(found, clusters=(replace(cluster, pools=(replace(cluster.pools[0], modules=seen),)),))
+    whole = replace(found, coverage=Coverage(NOW.date(), 0, 0))
+    return replace(whole, clusters=(replace(cluster, pools=(replace(cluster.pools[0], modules=seen),)),))
 
 
 def test_controls_are_met_by_a_fleet_that_is_well() -> None:

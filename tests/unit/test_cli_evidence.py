@@ -10,6 +10,7 @@ from local.clock import ManualClock
 from local.memory import MemoryEvidence, MemoryTable
 from shared import bootstrap
 from shared.chain import Chain
+from shared.domain.codec import canonical
 from shared.domain.memory import Memory
 from shared.domain.records import Head, RecordKind
 from shared.postures import StoredPosture, commit
@@ -34,7 +35,7 @@ class Storage:
 
     def change(self, seq: int, **fields: object) -> None:
         said = json.loads(self.evidence.blobs[KEY, seq])
-        self.evidence.blobs[KEY, seq] = json.dumps({**said, **fields}).encode()
+        self.evidence.blobs[KEY, seq] = canonical({**said, **fields})
 
 
 @pytest.fixture

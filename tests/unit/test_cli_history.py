@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 
@@ -105,3 +106,17 @@ def test_what_is_no_date_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
         main(["history", "--since", "yesterday"])
     assert ended.value.code == 64
     assert "is not a day such as 2026-11-23" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("garbage", [b"", b"[]", b"\xff", b'{"schema":"fipswarden.series/2"}', b"[" * 100_000])
+def test_a_day_that_can_not_be_read_is_named_and_hides_no_other(
+    garbage: bytes, files: MemorySnapshots, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep_day(files, day(0))
+    files.create("daily/2026-11-22.json", BytesIO(garbage))
+
+    assert main(["history"]) == 2
+
+    said = capsys.readouterr()
+    assert [line.split()[0] for line in said.out.splitlines()] == ["day", "2026-11-23"]
+    assert said.err.startswith("snapshots/daily/2026-11-22.json can't be read: ")

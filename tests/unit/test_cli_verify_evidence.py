@@ -151,6 +151,33 @@ def test_a_tampered_pack_is_named_for_what_was_touched(alone: Path, capsys: pyte
     assert first == f"{record_name(PAY.path, 4)} was changed: SHA256SUMS lists another hash"
 
 
+@pytest.mark.parametrize(
+    ("index", "named"),
+    [
+        ({"scope": {"cluster": "", "after": 3}}, f"{record_name(PAY.path, 1)} is no part of what the pack holds"),
+        ({"scope": {"cluster": MEDIA.path, "after": 0}}, f"{record_name(PAY.path, 1)} is no part of"),
+        ({"scope": {"cluster": PAY.path, "after": 0}}, "snapshots/daily/2026-11-23.json is no part of"),
+        ({"scope": {"cluster": "", "after": 9}}, "index.json begins behind manifest 9, which is not there"),
+        ({"scope": {"cluster": "", "after": -1}}, "index.json can't be read: it has a scope that can't be"),
+        ({"scope": {"cluster": FLEET, "after": 0}}, "index.json can't be read: it has a scope that can't be"),
+        ({"heads": {PAY.path: {"seq": 10**30, "hash": "0" * 64}}}, "index.json can't be read: it names a head that"),
+    ],
+)
+def test_an_index_that_leaves_out_what_is_there_is_named(
+    index: dict[str, object], named: str, alone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = json.loads((alone / "index.json").read_bytes())
+    (alone / "index.json").write_text(json.dumps({**told, **index}))
+
+    assert main(["evidence", "verify", "--offline", str(alone), "--most", "99"]) == 1
+    assert named in capsys.readouterr().out
+
+
+def test_a_part_of_a_pack_can_be_verified(alone: Path) -> None:
+    assert main(["evidence", "verify", "--offline", str(alone), "--cluster", str(PAY)]) == 0
+    assert main(["evidence", "verify", "--offline", str(alone), "--since", "2026-11-24"]) == 0
+
+
 @pytest.mark.parametrize("text", [PAY.arm_id, str(PAY), str(PAY).upper()])
 def test_a_cluster_of_a_pack_is_named_as_everywhere(text: str, alone: Path) -> None:
     (alone / record_name(MEDIA.path, 2)).write_bytes(b"garbage")

@@ -20,6 +20,7 @@ from shared.domain.planned import Deferral
 from shared.domain.posture import Finding, PoolPosture, Posture
 from shared.domain.proven import Proof
 from shared.domain.records import Head
+from shared.domain.verdicts import Planned
 from shared.postures import StoredPosture
 from shared.rollout import Lease, RolloutRow
 from tests.builders import NOW, cluster_id, proof
@@ -163,6 +164,13 @@ def test_a_missing_field_takes_its_default() -> None:
 def test_a_value_of_another_type_is_refused_by_the_name_of_its_field(change: dict[str, Any], where: str) -> None:
     with pytest.raises(ValueError, match=where):
         typed(Proof, {**GOOD, **change})
+
+
+@pytest.mark.parametrize("seconds", [1e300, -1e300, 10**400])
+def test_a_duration_that_cannot_be_is_refused_by_the_name_of_its_field(seconds: float) -> None:
+    planned: dict[str, Any] = {"action": None, "deferrals": [], "requeueAfter": seconds}
+    with pytest.raises(ValueError, match=r"^Planned\.requeue_after: "):
+        typed(Planned, planned)
 
 
 def test_a_missing_field_without_a_default_is_refused_by_name() -> None:

@@ -16,12 +16,15 @@ from typing import Any
 import pytest
 
 from shared.archive import Directory
+from shared.domain.people import DecisionKind
+from shared.domain.records import RecordKind
 from shared.packing import Wanted, write_pack
 from tests.builders import NOW
-from tests.stored import PAY, key_name, said, signed, signing_key, stored
+from tests.stored import MEDIA, PAY, key_name, said, signed, signing_key, stored
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
-KINDS = {"observation", "proof", "intent", "outcome", "request", "approval", "exemption", "policy"}
+RECORDS = (Path(__file__).parents[2] / "docs" / "records.md").read_text(encoding="utf-8")
+KINDS = {"observation", "proof", "intent", "outcome", "request", "replacement", "approval", "exemption", "policy"}
 
 
 class Reader:
@@ -61,6 +64,9 @@ class Reader:
         self.at = dt.datetime.fromisoformat(index["at"])
         self.cluster, self.after = index["scope"]["cluster"], index["scope"]["after"]
         self.heads = index["heads"]
+        self.base = f"evidence/_manifests/{self.after:010}.json"
+        if self.after and self.base not in self.names:
+            self.wrong.append("index.json")
 
     def meant(self, chain: str) -> bool:
         return not self.cluster or chain in (self.cluster, "_fleet", "_manifests")
@@ -75,6 +81,10 @@ class Reader:
                     self.wrong.append(name)
                 elif self.meant(found[1]):
                     self.chains.setdefault(found[1], {})[int(found[2])] = name
+                else:
+                    self.wrong.append(name)
+            elif name.startswith("snapshots/") and self.cluster:
+                self.wrong.append(name)
 
     def step_4_and_5(self) -> None:
         self.said: dict[str, dict[str, Any]] = {}
@@ -82,7 +92,7 @@ class Reader:
             self.said |= {name: found for seq, name in numbers.items() if (found := self.record(chain, seq, name))}
         self.begin: dict[str, tuple[int, str]] = {}
         if self.after:
-            base = self.said.get(self.chains["_manifests"].get(self.after, ""), {})
+            base = self.said.get(self.base, {})
             self.begin = {chain: (head["seq"], head["hash"]) for chain, head in base.get("chains", {}).items()}
             self.begin.pop("_fleet", None)
         for chain, numbers in self.chains.items():
@@ -110,12 +120,19 @@ class Reader:
                 and found["kind"] in kinds
                 and dt.datetime.fromisoformat(found["at"]).tzinfo
                 and re.fullmatch("[0-9a-f]{64}", found["previous"])
+                and self.is_called_right(found)
             )
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
             good, found = False, None
         if not good:
             self.wrong.append(name)
         return found if good else None
+
+    def is_called_right(self, found: dict[str, Any]) -> bool:
+        if found["kind"] not in ("policy", "exemption"):
+            return True
+        text, called = str(found["text"]), str(found["hash"])
+        return called == hashlib.sha256(text.encode()).hexdigest() or text == called == ""
 
     def manifests(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
         for seq, name in sorted(self.chains.get("_manifests", {}).items()):
@@ -124,6 +141,8 @@ class Reader:
 
     def step_6(self) -> None:
         before = False
+        if self.key and "_manifests" not in self.chains:
+            self.wrong.append("evidence/_manifests/")
         for _, name, found in self.manifests():
             if "signature" in found:
                 before = True
@@ -174,6 +193,7 @@ class Reader:
                     self.wrong.append(f"snapshots/{file['name']}")
 
     def step_9(self) -> None:
+        latest = max([self.at, *(dt.datetime.fromisoformat(found["at"]) for _, _, found in self.manifests())])
         for numbers in self.chains.values():
             found = [(name, self.said.get(name, {})) for _, name in sorted(numbers.items())]
             ended = {one.get("intent") for _, one in found if one.get("kind") == "outcome"}
@@ -182,7 +202,7 @@ class Reader:
                 for name, one in found
                 if one.get("kind") == "intent"
                 and one["id"] not in ended
-                and self.at - dt.datetime.fromisoformat(one["at"]) > dt.timedelta(hours=1, minutes=8)
+                and latest - dt.datetime.fromisoformat(one["at"]) > dt.timedelta(hours=1, minutes=8)
             ]
 
 
@@ -200,6 +220,47 @@ def test_the_algorithm_has_the_steps_that_are_done_here() -> None:
     done = [int(number) for name in dir(Reader) for number in re.findall(r"\d+", name) if name.startswith("step_")]
 
     assert sorted(done) == steps[:-1] == list(range(1, 10))
+
+
+@pytest.mark.parametrize("kind", RecordKind)
+def test_every_kind_of_record_stands_on_both_pages(kind: str) -> None:
+    (row,) = re.findall(r"(?m)^\| `kind` \|.*$", PAGE)
+    rows = "".join(re.findall(r"(?m)^\| (`[a-z`, ]+) \|", RECORDS))
+
+    assert f"`{kind}`" in row
+    assert f"`{kind}`" in rows
+    assert {*KINDS, "manifest"} == {*RecordKind}
+
+
+@pytest.mark.parametrize("kind", DecisionKind)
+def test_every_decision_of_a_person_stands_on_the_page(kind: str) -> None:
+    (row,) = re.findall(r"(?m)^\| `approval` \|.*$", RECORDS)
+    assert f"`{kind}`" in row
+
+
+@pytest.mark.parametrize(
+    ("scope", "named"),
+    [
+        ({"after": 999}, "index.json"),
+        ({"after": 3}, f"evidence/{PAY.path}/0000000001.json"),
+        ({"cluster": PAY.path}, f"evidence/{MEDIA.path}/0000000001.json"),
+        ({"cluster": PAY.path}, "snapshots/daily/2026-11-24.json"),
+    ],
+)
+def test_a_scope_that_leaves_out_what_is_there_is_found(scope: dict[str, object], named: str, pack: Path) -> None:
+    index = json.loads((pack / "index.json").read_bytes())
+    (pack / "index.json").write_text(json.dumps({**index, "scope": {"cluster": "", "after": 0, **scope}}))
+    sums(pack)
+
+    assert named in Reader(pack, key_name()).faults()
+
+
+def test_a_pack_without_manifests_does_not_hold_for_who_has_the_key(pack: Path) -> None:
+    for path in (pack / "evidence/_manifests").iterdir():
+        path.unlink()
+    sums(pack)
+
+    assert "evidence/_manifests/" in Reader(pack, key_name()).faults()
 
 
 def test_a_sound_pack_has_no_fault(pack: Path) -> None:
@@ -246,6 +307,7 @@ def sums(folder: Path) -> None:
         (f"evidence/{PAY.path}/0000000010.json", lambda path: say(path, pool="x")),
         (f"evidence/{PAY.path}/0000000010.json", Path.unlink),
         ("evidence/_fleet/0000000001.json", Path.unlink),
+        ("evidence/_fleet/0000000001.json", lambda path: say(path, text="another")),
         ("evidence/_manifests/0000000003.json", lambda path: say(path, date="2026-12-01")),
         ("evidence/_manifests/0000000003.json", sign),
         ("evidence/_manifests/0000000003.json", Path.unlink),

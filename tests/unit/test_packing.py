@@ -29,7 +29,7 @@ def written(archive: Stored, folder: Path, cluster: str = "", since: date | None
 def faults(folder: Path) -> list[str]:
     with opened(folder) as found:
         assert found.pack
-        asked = Asked(found.pack.at, found.pack.scope, heads=found.pack.heads)
+        asked = Asked(found.pack.at, found.pack.scope, heads=found.pack.heads, held=found.pack.scope)
         rest = Verification(found.archive, asked, found.sums).faults()
         return [str(fault) for fault in (*found.faults, *rest)]
 

@@ -101,3 +101,9 @@ def test_any_cluster_that_can_be_read_can_be_recorded(body: dict[str, Any]) -> N
 def test_bytes_that_are_no_record_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError):
         read_record(data)
+
+
+@pytest.mark.parametrize("more", [b'"x": 1', b'"a":1,"a":1', b'"z":1.0E0'])
+def test_bytes_in_another_form_than_the_one_that_is_hashed_are_refused(more: bytes) -> None:
+    with pytest.raises(ValueError, match="not in canonical form"):
+        read_record(record().bytes[:-1] + b"," + more + b"}")

@@ -55,6 +55,20 @@ def pack(archive: Recorded, folder: Path) -> Path:
     return folder
 
 
+def test_a_pack_that_is_not_whole_is_told_in_the_report_and_returns_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = pack(well(), tmp_path / "pack")
+    (folder / "SHA256SUMS").unlink()
+
+    assert main(["report", "--format", "json", "--offline", str(folder)]) == 1
+    said = capsys.readouterr()
+    assert {"what": "the fleet's records", "why": "SHA256SUMS is missing: a pack has it"} in json.loads(said.out)[
+        "unread"
+    ]
+    assert said.err == "SHA256SUMS is missing: a pack has it\n"
+
+
 def test_the_formats_are_those_that_are_written() -> None:
     assert {*reporting.FORMATS} == {*FORMATS}
 
@@ -85,6 +99,14 @@ def test_a_report_goes_to_a_file_and_takes_the_place_of_the_last_one(
     assert [one.name for one in tmp_path.iterdir()] == ["fleet.csv"]
 
 
+@pytest.mark.parametrize("name", [".", "no/folder"])
+def test_a_report_goes_to_no_folder(account: Recorded, tmp_path: Path, name: str) -> None:
+    assert account.files
+    (tmp_path / "here").mkdir()
+    assert main(["report", "--to", str(tmp_path / "here" / name)]) == 64
+    assert [*tmp_path.rglob("*")] == [tmp_path / "here"]
+
+
 def test_a_report_that_fails_leaves_the_last_one(
     account: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,7 +121,7 @@ def test_a_report_that_fails_leaves_the_last_one(
 
 def test_a_folder_that_is_not_there_is_told(account: Recorded, tmp_path: Path) -> None:
     assert account.files
-    assert main(["report", "--to", str(tmp_path / "no" / "report.html")]) == 69
+    assert main(["report", "--to", str(tmp_path / "no" / "report.html")]) == 64
 
 
 def test_a_pack_gives_the_same_report_as_the_account(

@@ -122,7 +122,28 @@ def test_a_fault_in_the_evidence_is_an_event() -> None:
     made = [one for one in events(damaged()) if one["status_code"] == "EvidenceFault"]
 
     assert {one["message"].split()[0] for one in made} == {record_name(PAY.path, 3), "evidence/"}
-    assert {one["compliance"]["status_id"] for one in made} == {0}
+    assert {(one["compliance"]["status_id"], one["compliance"]["control"]) for one in made} == {(0, "CA-7")}
+
+
+def test_what_no_record_says_is_an_event_and_never_an_empty_report() -> None:
+    made = Recorded()
+    made.texts()
+    made.anchor(NOW, unreadSubscriptions=3, unseen=2)
+    (event,) = events(made)
+
+    assert (event["status_code"], event["compliance"]["status_id"]) == ("EvidenceGap", 0)
+    assert "3 subscriptions not read" in event["message"]
+    assert unknown(event, json.loads(ComplianceFinding.model_validate(event).model_dump_json(exclude_none=True))) == []
+
+
+def test_what_has_ended_since_the_last_record_is_an_event() -> None:
+    archive = recorded()
+    found = assess(archive, Asked(NOW + timedelta(days=60), heads=archive.heads))
+    made = [json.loads(line) for line in "".join(ocsf_report(found)).splitlines()]
+
+    ended = {(one["resources"][0]["name"], one["status_code"], one["status"]) for one in made if "resources" in one}
+    assert (f"{PAY}/apps", "ProofExpired", "New") in ended
+    assert (f"{PAY}/legacy", "ExemptionExpired", "New") in ended
 
 
 def test_a_report_that_is_made_again_repeats_the_same_events() -> None:

@@ -48,7 +48,7 @@ def test_no_cell_begins_like_a_formula_and_each_keeps_what_can_be_seen(text: str
     cell = guarded(text)
 
     assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-    assert cell in (plain_text(text), f"'{plain_text(text)}")
+    assert cell.replace("'", "") == plain_text(text).replace("'", "")
 
 
 @given(st.lists(st.lists(st.text(), min_size=2, max_size=2), max_size=4))
@@ -62,6 +62,13 @@ def test_what_is_written_is_read_again_cell_by_cell(cells: list[list[str]]) -> N
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "  =1", "＝1", "＠x"])  # noqa: RUF001
 def test_what_a_spreadsheet_would_work_out_is_text(text: str) -> None:
     assert guarded(text).startswith(("'", "?"))
+
+
+@pytest.mark.parametrize("text", ["payments;=1+1", "payments;  @x", "a|-1", "a;;+1"])
+def test_a_formula_behind_what_another_program_takes_for_a_separator_is_none(text: str) -> None:
+    for separator in ";|":
+        for cell in "".join(csv_lines([["a", text, "c"]])).split(separator):
+            assert not cell.lstrip(" ").startswith(("=", "+", "-", "@"))
 
 
 def test_every_pool_is_a_row_with_both_words_and_the_certificates_apart() -> None:

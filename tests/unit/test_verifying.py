@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from shared.domain.bodies import ExemptionsText, PolicyText
 from shared.domain.codec import canonical, plain
 from shared.domain.pack import Scope
 from shared.domain.records import FLEET, GENESIS, MANIFESTS, Head, RecordKind
@@ -108,6 +109,14 @@ def test_what_a_record_holds_is_checked_by_the_published_types() -> None:
     archive.files[pay(2)] = canonical(said(archive.files[pay(2)]) | {"mode": "whatever"})
 
     assert faults(archive)[0].startswith(f"{pay(2)} is no intent, by the schema: Intent.mode: ")
+
+
+def test_a_text_that_is_called_by_another_ones_hash_is_named() -> None:
+    archive = stored()
+    name = archive.add(FLEET, RecordKind.POLICY, plain(PolicyText("1" * 64, "mode: audit\n", "file:policy.yaml")))
+    archive.add(FLEET, RecordKind.EXEMPTION, plain(ExemptionsText("", "", "")))
+
+    assert faults(archive) == [f"{name} holds a text that has not the hash by which it is called"]
 
 
 def test_a_changed_record_is_named_by_the_one_after_it() -> None:
@@ -304,6 +313,39 @@ def test_a_manifest_that_names_a_file_that_cannot_be_is_named(name: str) -> None
     archive.put(MANIFESTS, 3, signed(told, signing_key()))
 
     assert faults(archive) == [f"{manifest} names a file that can't be"]
+
+
+def test_a_key_that_was_given_and_no_manifest_is_a_fault() -> None:
+    archive = stored()
+    for name in list(archive.names(f"evidence/{MANIFESTS}/")):
+        del archive.files[name]
+    del archive.heads[MANIFESTS]
+
+    assert faults(archive) == []
+    assert faults(archive, trusted=frozenset({key_name()})) == [
+        "evidence/_manifests/ holds no manifest that can be read, and the key that signs them was given"
+    ]
+    assert faults(Stored(), trusted=frozenset({key_name()}), heads={}) == []
+
+
+@pytest.mark.parametrize("after", [4, 999])
+def test_whoever_begins_behind_a_manifest_that_is_not_there_switches_no_heads_off(after: int) -> None:
+    archive = stored()
+    relink(archive, PAY.path, 1, cause="forged")
+    found = faults(archive, scope=Scope(after=after))
+
+    assert found[0] == f"index.json begins behind manifest {after}, which is not there or can't be read: it was changed"
+    assert f"{pay(3)} was changed: its hash is not the one that manifest 1 holds" in found
+
+
+def test_an_intent_is_as_old_as_the_latest_manifest_whatever_time_a_pack_says() -> None:
+    archive = stored(days=1)
+    name = archive.add(PAY, RecordKind.INTENT, plain(INTENT), "lost")
+    assert faults(archive, now=NOW) == []
+    archive.at += timedelta(hours=2)
+    archive.anchor(archive.at)
+
+    assert faults(archive, now=NOW) == [f"{name} is an intent without an outcome, and older than a look may last"]
 
 
 def test_a_missing_manifest_is_named() -> None:
