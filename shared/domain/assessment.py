@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from shared.domain.assessed import OPEN, READABLE, ClusterAssessed, PoolAssessed, Source
+from shared.domain.assessed import OPEN, READABLE, SILENT, ClusterAssessed, PoolAssessed, Source
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
 from shared.domain.records import Head
@@ -23,7 +23,7 @@ class LastManifest:
     number: int
     source: Source
     key: str
-    """Thumbprint of the key that signed it; empty: nobody did. Whether the signature is good is not told here."""
+    """Thumbprint of the key that signed it; empty: nobody did, or the signature is not good, which is then a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +117,32 @@ class Assessment:
             yield "the fleet's records", fault
         for text in self.texts_unread:
             yield "the fleet's records", text
+        if self.manifest and self.as_of - self.manifest.source.at > SILENT:
+            at = self.manifest.source.at
+            yield "the fleet", f"nobody has written a manifest since {at:%Y-%m-%d %H:%M} UTC, and one is due each day"
         if self.coverage and not self.coverage.whole:
             yield "the fleet", _uncovered(self.coverage)
         for cluster in self.clusters:
-            for fault in cluster.faults:
-                yield str(cluster.cluster), fault
-            if cluster.begins > 1:
-                yield str(cluster.cluster), f"records 1 to {cluster.begins - 1} are not in the pack"
-            if cluster.observed is None:
-                yield str(cluster.cluster), "no record of it says how it is"
-            elif cluster.judged and cluster.unreadable:
-                yield str(cluster.cluster), f"{cluster.unreadable.reason}: {cluster.unreadable.message}"
+            for why in _unread(cluster):
+                yield str(cluster.cluster), why
+
+
+def _unread(cluster: ClusterAssessed) -> Iterator[str]:
+    yield from cluster.faults
+    if cluster.begins > 1:
+        yield f"records 1 to {cluster.begins - 1} are not in the pack"
+    if cluster.judged and any(pool.assumed and pool.proof for pool in cluster.pools):
+        yield _ASSUMED.format(cluster.policy[:12] or "that it was judged by")
+    if cluster.observed is None:
+        yield "no record of it says how it is"
+    elif cluster.judged and cluster.unreadable:
+        yield f"{cluster.unreadable.reason}: {cluster.unreadable.message}"
+
+
+_ASSUMED = (
+    "how old its nodes' proofs may be is not known: neither its records say it, nor is the policy {} readable among "
+    "them. Three days are taken, the policy language's default"
+)
 
 
 def _uncovered(found: Coverage) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.domain.anchoring import read_manifest
+from shared.domain.anchoring import read_manifest, signature_fault
 from shared.domain.assessed import ClusterAssessed
 from shared.domain.assessing import Reading
 from shared.domain.assessment import Assessment, Coverage, LastManifest
@@ -48,6 +48,8 @@ class Fleet:
         """The day's line of the series that the last manifest names, for whoever reads the archive."""
         self._coverage: Coverage | None = None
         self._manifest: LastManifest | None = None
+        self._signed = False
+        """An earlier manifest was signed."""
         self._anchored: Mapping[str, Head] = {}
         """The heads of all chains, by the last manifest."""
         self._after: Mapping[str, Head] = {}
@@ -65,7 +67,11 @@ class Fleet:
             if isinstance(read, str):
                 self._faults.append(f"{one.source.name} {read}")
                 continue
-            key = thumbprint(read.key) if read.signature and read.key else ""
+            fault = signature_fault(one.said, read, frozenset(), must=self._signed)
+            if fault:
+                self._faults.append(f"{one.source.name} {fault}")
+            self._signed = self._signed or bool(read.signature)
+            key = thumbprint(read.key) if read.signature and read.key and not fault else ""
             self._anchored = read.chains
             self._manifest = LastManifest(one.seq, one.source, key)
             self.series = read.series
@@ -99,6 +105,7 @@ class Fleet:
 
     def clusters(self, chains: Chains) -> None:
         """Read the chains of the clusters."""
+        heard = self._manifest.source.at if self._manifest else None
         for path, stored in chains:
             try:
                 cluster = ClusterId(*path.split("/"))
@@ -106,7 +113,7 @@ class Fleet:
                 self._faults.append(f"evidence/{path} is the place of no chain: what lies there was added")
                 continue
             reading = Reading(cluster, self._texts, self.asked.now, self.asked.since)
-            self._found.append(reading.read(self._check(path), stored).as_of(self.asked.now))
+            self._found.append(reading.read(self._check(path), stored).as_of(self.asked.now, heard))
 
     def assessed(self) -> Assessment:
         """Return the whole, once all has been read."""

@@ -105,4 +105,7 @@ def _monitored(control: Control, found: Assessment) -> ControlStanding:
         f"{count(unknown, 'finding')} unknown, {count(broken, 'fault')} in the evidence."
     )
     states = Counter(pool.state for pool in concerned(found))
-    return ControlStanding(control, _reason(found, states, broken, unknown), told)
+    reason = _reason(found, states, broken, unknown)
+    if reason is Reason.MET and found.coverage is None:
+        reason, told = Reason.OTHER, f"{told} Whether there are clusters that no record knows is not known."
+    return ControlStanding(control, reason, told)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from shared.domain.wording import plain_text
@@ -10,9 +11,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  #
 """What a spreadsheet takes for a formula at the beginning of a cell (OWASP, CSV Injection)."""
 
 
+_INSIDE = re.compile(r"""([;|\t])(?=[\s"']*[=+\-@＝＋－＠])""")  # noqa: RUF001
+"""What another separator than the comma would make the beginning of a cell (OWASP names the separators, too)."""
+
+
 def guarded(cell: str) -> str:
     """Return a cell as text that a spreadsheet shows and never works out."""
-    text = plain_text(cell)
+    text = _INSIDE.sub(r"\1'", plain_text(cell))
     # Some programs take spaces off before they look.
     return f"'{text}" if cell.lstrip(" ").startswith(_FORMULA) else text
 

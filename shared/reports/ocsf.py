@@ -17,6 +17,7 @@ from shared.domain.assessment import Assessment, finding_key
 from shared.domain.codec import plain
 from shared.domain.controls import Basis, controls
 from shared.domain.model import ComplianceState as State
+from shared.domain.model import Unreadable
 from shared.domain.verdicts import Aspect, Judgement
 
 VERSION = "1.5.0"
@@ -48,10 +49,19 @@ def ocsf_report(found: Assessment) -> Iterator[str]:
     for cluster in found.clusters:
         for change in cluster.changes:
             yield f"{json.dumps(_event(cluster, change), sort_keys=True)}\n"
-        for fault in cluster.faults:
-            yield f"{json.dumps(_broken(found, cluster, fault), sort_keys=True)}\n"
-    for fault in found.faults:
-        yield f"{json.dumps(_broken(found, None, fault), sort_keys=True)}\n"
+    whole = {str(cluster.cluster): cluster for cluster in found.clusters}
+    broken = {*found.faults, *(fault for cluster in found.clusters for fault in cluster.faults)}
+    for what, why in found.unread():
+        cluster_ = whole.get(what)
+        if cluster_ and cluster_.judged and cluster_.unreadable and why == _unreadable(cluster_.unreadable):
+            # The finding of the cluster says so, and is closed when it can be read again.
+            continue
+        reason = "EvidenceFault" if why in broken else "NotKnown"
+        yield f"{json.dumps(_broken(found, cluster_, why, reason), sort_keys=True)}\n"
+
+
+def _unreadable(said: Unreadable) -> str:
+    return f"{said.reason}: {said.message}"
 
 
 def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
@@ -68,7 +78,12 @@ def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
         "finding_info": _info(key, change, desc),
         "remediation": {"desc": judgement.message},
         "resources": [_resource(cluster, change.pool)],
-        "unmapped": {"aspect": judgement.aspect.value, "state": judgement.state.value, "limits": _LIMITS},
+        "unmapped": {
+            "aspect": judgement.aspect.value,
+            "state": judgement.state.value,
+            "limits": _LIMITS,
+            "head": plain(cluster.head),
+        },
     }
 
 
@@ -113,7 +128,7 @@ def _compliance(change: Change) -> dict[str, Any]:
     if change.activity is Activity.CLOSE:
         # What is gone, or out of scope, passes nothing.
         met = _PASS if change.mended else _GONE
-    basis = Basis.VALIDATED if judgement.check == "modules" else Basis.ENABLED
+    basis = {"modules": Basis.VALIDATED, "evidence": Basis.MONITORING}.get(judgement.check, Basis.ENABLED)
     control = next(one for one in controls().assessed if one.basis is basis)
     return {
         "control": control.name,
@@ -164,9 +179,9 @@ def _resource(cluster: ClusterAssessed, pool: str) -> dict[str, Any]:
     return {**found, "region": cluster.location} if cluster.location else found
 
 
-def _broken(found: Assessment, cluster: ClusterAssessed | None, fault: str) -> dict[str, Any]:
-    """Return the event of a fault in the evidence itself: what the records say there is not known."""
-    judgement = Judgement("evidence", Aspect.IMPLEMENTATION, State.UNKNOWN, "EvidenceFault", fault, None)
+def _broken(found: Assessment, cluster: ClusterAssessed | None, fault: str, reason: str) -> dict[str, Any]:
+    """Return the event of what the records can't say, or of a fault in the evidence itself."""
+    judgement = Judgement("evidence", Aspect.IMPLEMENTATION, State.UNKNOWN, reason, fault, None)
     source = Source(fault.partition(" ")[0], "", found.as_of)
     change = Change(Activity.CREATE, "", judgement, source, source)
     key = f"{cluster.cluster.path if cluster else ''}//evidence/{fault}"

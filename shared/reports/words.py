@@ -104,7 +104,7 @@ def anchored(found: Assessment) -> str:
         return "No manifest is among the records: that they are whole rests on the chains alone."
     by = f"signed by the key {found.manifest.key}" if found.manifest.key else "not signed"
     told = f"Manifest {found.manifest.number} of {minute(found.manifest.source.at)}, {by}, holds the chains' heads."
-    return f"{told} `fipswarden evidence verify` checks signatures and all manifests."
+    return f"{told} `fipswarden evidence verify` checks whose key it is, and all manifests."
 
 
 def covered(found: Assessment) -> str:

@@ -8,12 +8,14 @@ import pytest
 
 from shared.domain.assessed import ClusterAssessed, PoolAssessed
 from shared.domain.assessment import Assessment
+from shared.domain.bodies import Part, ReplacementPart
 from shared.domain.codec import canonical, plain
 from shared.domain.fleet_assessment import Asked
 from shared.domain.model import ComplianceState
 from shared.domain.modules import Standing
 from shared.domain.operation import OutcomeState
 from shared.domain.pack import Scope
+from shared.domain.planned import Method
 from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind, read_record
 from shared.domain.standing import Reason, standings
 from shared.domain.verdicts import Aspect
@@ -23,15 +25,19 @@ from tests.builders import NOW
 from tests.evidence import assert_sound
 from tests.recorded import (
     DAY,
+    EXCUSED,
     HOSTILE,
     LAB,
     MEDIA,
     OFF,
     OLD,
     ON,
+    ORIGIN,
     PAY,
+    POLICY,
     PROVEN,
     Recorded,
+    judgement,
     modules,
     observation,
     read_of,
@@ -102,7 +108,10 @@ def test_a_proof_ends_when_the_policy_says_so() -> None:
 
 @pytest.mark.parametrize(("late", "state"), [(timedelta(), S.COMPLIANT), (timedelta(hours=2), S.UNKNOWN)])
 def test_a_pool_whose_proof_has_ended_is_unknown(late: timedelta, state: ComplianceState) -> None:
-    found = assessed(proven(), now=NOW + 2 * DAY + late)
+    made = proven()
+    made.at = NOW + 2 * DAY
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    found = assessed(made, now=NOW + 2 * DAY + late)
 
     assert pool(found, "apps").state is state
     assert one(found, PAY).state is state
@@ -110,13 +119,203 @@ def test_a_pool_whose_proof_has_ended_is_unknown(late: timedelta, state: Complia
     assert [each.judgement.reason for each in found.open()] == (["ProofExpired"] if state is S.UNKNOWN else [])
 
 
-def test_without_the_policys_text_no_end_of_a_proof_is_known_and_that_is_no_end() -> None:
-    made = proven()
-    del made.files[record_name(FLEET, 1)], made.files[record_name(FLEET, 2)], made.heads[FLEET]
-    found = pool(assessed(made, now=NOW + 30 * DAY), "apps")
+def untexted(taken: datetime, *, max_age: timedelta | None, now: datetime = NOW) -> Recorded:
+    """One pool that was on and proven, by records without the policy's text."""
+    made = Recorded()
+    made.at = now
+    made.prove(PAY, "apps", taken)
+    seen = verdict("apps", ON, PROVEN, asked=taken, max_age=max_age)
+    made.see(PAY, observation(read_of(PAY, "apps"), [seen]))
+    made.anchor(now, unreadSubscriptions=0, unseen=0)
+    return made
 
-    assert found.proof is not None
-    assert found.proof.expires is None
+
+@pytest.mark.parametrize(("days", "state"), [(2, S.COMPLIANT), (4, S.UNKNOWN), (400, S.UNKNOWN)])
+def test_where_nothing_says_how_old_a_proof_may_be_it_is_the_default_and_monitoring_is_not_met(
+    days: int, state: ComplianceState
+) -> None:
+    found = assessed(untexted(NOW - days * DAY, max_age=None))
+
+    assert pool(found, "apps").state is state
+    assert ["how old its nodes' proofs may be is not known" in why for _, why in found.unread()] == [True]
+    assert standing(found, "ca-7_smt.c", "monitoring") is Reason.OTHER or state is S.UNKNOWN
+
+
+@pytest.mark.parametrize(("max_age", "state"), [(30 * DAY, S.COMPLIANT), (1 * DAY, S.UNKNOWN)])
+def test_a_proof_ends_by_the_age_that_the_verdict_was_judged_by(max_age: timedelta, state: ComplianceState) -> None:
+    found = assessed(untexted(NOW - 9 * DAY, max_age=max_age))
+
+    assert pool(found, "apps").state is state
+    assert list(found.unread()) == []
+
+
+def test_a_proof_of_an_old_record_ends_by_the_rule_that_the_verdict_names_and_by_no_other_that_fits_its_tags() -> None:
+    made = Recorded()
+    made.at = NOW
+    rules = "rules:\n  - name: production\n    match: { pools: [renamed] }\n"
+    made.texts(
+        policy=POLICY.replace("max_age: 3d", "max_age: 30d") + rules + "    mode: enforce\n    proof: { max_age: 1d }\n"
+    )
+    made.prove(PAY, "apps", NOW - 9 * DAY)
+    seen = verdict("apps", ON, PROVEN, asked=NOW - 9 * DAY, max_age=None)
+    made.see(PAY, observation(read_of(PAY, "apps"), [seen]))
+    found = assessed(made)
+
+    assert found.texts_unread == ()
+    assert pool(found, "apps").ends == NOW - 8 * DAY
+    assert pool(found, "apps").state is S.UNKNOWN
+
+
+def test_a_verdict_that_says_proven_and_of_no_time_is_unknown() -> None:
+    made = Recorded()
+    made.at = NOW
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, PROVEN, asked=None)]))
+
+    assert pool(assessed(made), "apps").decisive.reason == "ProofExpired"
+
+
+def test_a_cluster_of_which_nothing_was_heard_for_longer_than_a_day_and_a_half_is_unknown() -> None:
+    made = Recorded()
+    made.at = NOW
+    made.see(PAY, observation(read_of(PAY, "apps", "jobs"), [verdict("apps", ON), verdict("jobs", OFF)]))
+    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
+    soon, late = assessed(made, now=NOW + DAY), assessed(made, now=NOW + 400 * DAY)
+
+    assert [each.state for _, each in soon.pools()] == [S.COMPLIANT, S.NON_COMPLIANT]
+    assert [each.state for _, each in late.pools()] == [S.UNKNOWN, S.NON_COMPLIANT]
+    assert pool(late, "apps").decisive.reason == "NotRenewed"
+    assert ["nobody has written a manifest since" in why for _, why in late.unread()] == [True, False]
+    assert standing(late, "cm-6_smt.c", "deviations") is not Reason.MET
+
+
+@pytest.mark.parametrize("ahead", [timedelta(), 900 * DAY])
+def test_a_manifest_of_each_day_shows_that_the_app_still_looks_and_one_from_the_future_does_not(
+    ahead: timedelta,
+) -> None:
+    made = Recorded()
+    made.at = NOW
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON)]))
+    made.at = NOW + 20 * DAY + ahead
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    found = assessed(made, now=NOW + 20 * DAY + timedelta(hours=1))
+
+    assert pool(found, "apps").state is (S.UNKNOWN if ahead else S.COMPLIANT)
+
+
+@pytest.mark.parametrize(("days", "state"), [(31, S.EXEMPT), (33, S.UNKNOWN)])
+@pytest.mark.parametrize("recorded_end", [True, False])
+def test_an_exemption_that_has_ended_excuses_nothing(days: int, state: ComplianceState, *, recorded_end: bool) -> None:
+    made = Recorded()
+    made.texts()
+    ends = datetime(2026, 12, 25, tzinfo=UTC)
+    excused = replace(EXCUSED, exemption="legacy", exempt_until=ends) if recorded_end else EXCUSED
+    made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", excused)]))
+    made.at = NOW + days * DAY
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    found = assessed(made, now=made.at)
+
+    assert pool(found, "legacy").state is state
+    assert one(found, PAY).state is state
+    assert (standing(found, "cm-6_smt.c", "deviations") is Reason.MET) == (state is S.EXEMPT)
+
+
+def test_an_exemption_of_which_nothing_says_when_it_ends_excuses_nothing() -> None:
+    made = Recorded()
+    made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", EXCUSED)]))
+
+    assert pool(assessed(made), "legacy").decisive.reason == "ExemptionEnded"
+
+
+def test_the_proof_of_a_pool_that_was_made_anew_is_not_its_own() -> None:
+    made = proven()
+    missing = judgement("proof", S.UNKNOWN, "ProofMissing")
+    made.see(PAY, observation(read_of(PAY, "jobs"), [verdict("jobs", OFF)]))
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, missing, asked=None)]))
+
+    assert pool(assessed(made), "apps").proof is None
+
+
+def test_a_proof_that_a_verdict_does_not_go_by_any_more_is_not_shown() -> None:
+    made = proven()
+    missing = judgement("proof", S.UNKNOWN, "ProofMissing")
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, missing, asked=None)]))
+
+    assert pool(assessed(made), "apps").proof is None
+
+
+def test_a_proof_that_was_renewed_since_counts_and_one_that_settled_nothing_does_not() -> None:
+    made = proven()
+    made.prove(PAY, "apps", NOW)
+    made.prove(PAY, "apps", NOW + timedelta(minutes=5), missing=1)
+
+    assert pool(assessed(made), "apps").ends == NOW + 3 * DAY
+
+
+def replaced(made: Recorded, *parts: Part) -> None:
+    """A replacement of a pool by its twin, as far as its parts go."""
+    made.attempt(PAY, "apps", OutcomeState.SUCCEEDED, method=Method.CREATE, target="oldfips")
+    for part in parts:
+        said = ReplacementPart("i2", "apps", "oldfips", part, cordon=("node-1",), evict=("shop/web",))
+        made.add(PAY, RecordKind.REPLACEMENT, {**plain(ORIGIN), **plain(said)})
+
+
+def test_a_replacement_goes_on_until_its_end_and_tells_its_parts() -> None:
+    made = Recorded()
+    made.texts()
+    made.at = NOW
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", OFF)]))
+    replaced(made, Part.DRAINS, Part.DRAINED)
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", replace(OFF, reason="Other"))]))
+    (attempt,) = one(assessed(made), PAY).attempts
+
+    assert (attempt.what, attempt.ended) == ("enable fips: create the twin oldfips", False)
+    assert [step.outcome.value for step in attempt.steps] == ["succeeded", "drains", "drained"]
+    assert "to be cordoned: node-1; to be evicted: shop/web" in attempt.steps[1].message
+    assert one(assessed(made), PAY).changes[-1].remediating
+
+    made.attempt(PAY, "apps", OutcomeState.SUCCEEDED, method=Method.DELETE, target="apps")
+    made.add(
+        PAY,
+        RecordKind.REPLACEMENT,
+        {**plain(ORIGIN), **plain(ReplacementPart("i2", "apps", "oldfips", Part.ENDED))},
+    )
+    made.see(PAY, observation(read_of(PAY, "oldfips"), [verdict("oldfips", ON, PROVEN)]))
+    found = one(assessed(made), PAY)
+
+    assert [(each.what, each.ended) for each in found.attempts] == [
+        ("enable fips: create the twin oldfips", True),
+        ("enable fips: delete apps", True),
+    ]
+    assert found.changes[-1].why == "The node pool does not exist any more: the app replaced it by oldfips."
+
+
+def test_whose_signature_is_forged_is_not_called_signed() -> None:
+    made = proven()
+    name = made.anchor(NOW, sign=True, unreadSubscriptions=0, unseen=0)
+    good = assessed(made)
+    made.put(MANIFESTS, 1, {**said(made.files[name]), "signature": "A" * 342})
+    found = assessed(made)
+
+    assert good.manifest
+    assert (good.manifest.key, good.faults) == (key_name(), ())
+    assert found.manifest
+    assert found.manifest.key == ""
+    assert ["has a signature that is not its own" in fault for fault in found.faults] == [True]
+
+
+def test_a_manifest_that_is_not_signed_behind_one_that_is_is_a_fault() -> None:
+    made = proven()
+    made.anchor(NOW, sign=True, unreadSubscriptions=0, unseen=0)
+    made.anchor(NOW, sign=False, unreadSubscriptions=0, unseen=0)
+
+    assert ["is not signed, though one before it is" in fault for fault in assessed(made).faults] == [True]
+
+
+def test_that_nobody_knows_of_clusters_that_no_record_names_leaves_monitoring_unmet() -> None:
+    found = assessed(proven())
+
+    assert (found.coverage, list(found.unread())) == (None, [])
+    assert standing(found, "ca-7_smt.c", "monitoring") is Reason.OTHER
 
 
 def test_a_cluster_that_can_not_be_read_keeps_what_was_read_last_and_is_unknown() -> None:
@@ -192,7 +391,7 @@ def test_a_record_that_says_what_its_kind_can_not_say_makes_its_cluster_unknown(
     found = one(assessed(made), PAY)
 
     assert (found.state, found.observed) == (S.UNKNOWN, None)
-    assert "does not say what its kind must say" in found.faults[0]
+    assert "is no observation, by the schema" in found.faults[0]
 
 
 def test_an_end_that_was_cut_off_makes_its_cluster_unknown() -> None:
@@ -349,7 +548,9 @@ def standing(found: Assessment, statement: str, basis: str) -> Reason:
 
 def well(release: str = "Azure Linux 3.0", worth: Standing = Standing.ACTIVE) -> Assessment:
     """A fleet of one pool that is well, with modules that are worth something."""
-    found = assessed(proven())
+    made = proven()
+    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
+    found = assessed(made)
     seen = replace(modules(release), standing=worth)
     (cluster,) = found.clusters
     return replace(found, clusters=(replace(cluster, pools=(replace(cluster.pools[0], modules=seen),)),))
@@ -378,7 +579,7 @@ def test_certificates_count_for_nothing_where_fips_is_off() -> None:
 def test_an_exemption_is_a_deviation_that_was_approved_and_no_setting() -> None:
     made = Recorded()
     made.texts()
-    excused = replace(OFF, state=S.EXEMPT)
+    excused = replace(OFF, state=S.EXEMPT, exemption="legacy", exempt_until=NOW + 9 * DAY)
     made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", excused)]))
     found = assessed(made)
 

@@ -139,3 +139,31 @@ def test_only_changes_of_the_period_are_told() -> None:
 def test_each_event_says_what_is_not_assessed() -> None:
     for event in events(recorded()):
         assert "Not assessed: cryptography in container images" in event["unmapped"]["limits"]
+
+
+def test_what_nobody_has_read_is_an_event_though_no_finding_says_so() -> None:
+    made = recorded()
+    made.anchor(NOW, unreadSubscriptions=3, unseen=2)
+    told = [one for one in events(made) if one["status_code"] == "NotKnown"]
+
+    assert ["3 subscriptions not read; 2 clusters" in one["message"] for one in told] == [True]
+    assert (told[0]["compliance"]["control"], told[0]["compliance"]["status_id"]) == ("CA-7", 0)
+    assert ComplianceFinding.model_validate(told[0])
+
+
+@pytest.mark.parametrize(("days", "pool", "reason"), [(4, "apps", "ProofExpired"), (40, "legacy", "ExemptionEnded")])
+def test_what_time_alone_has_made_unknown_is_an_event(days: int, pool: str, reason: str) -> None:
+    made = recorded()
+    made.at = NOW + timedelta(days=days)
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    found = assess(made, Asked(made.at, heads=made.heads))
+    told = of([json.loads(line) for line in ocsf_report(found)], pool)
+
+    assert (told[-1]["status_code"], told[-1]["compliance"]["status_id"]) == (reason, 0)
+
+
+def test_each_event_of_a_finding_names_the_head_of_its_chain() -> None:
+    made = recorded()
+    told = of(events(made), "apps")
+
+    assert {one["unmapped"]["head"]["hash"] for one in told} == {made.heads[PAY.path].hash}
