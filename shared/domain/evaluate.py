@@ -148,7 +148,7 @@ def _pool_posture(subject: Subject, rules: Rulebook) -> PoolPosture:
         rules.policy.ring_name(subject.cluster, subject.pool),
         subject.now,
         subject.settings.alerts,
-        proof_age=subject.settings.proof.max_age,
+        proof_age=int(subject.settings.proof.max_age.total_seconds()),
     )
 
 

@@ -80,7 +80,11 @@ def _pool(found: PoolPosture, pool: Pool | None, proof: Proof | None, today: dat
         ring=found.ring,
         since=found.since,
         implementation=_implementation(pool, _worst(findings, Aspect.IMPLEMENTATION)) if pool else None,
-        effectiveness=_effectiveness(proof, _worst(findings, Aspect.EFFECTIVENESS), found.proof_age),
+        effectiveness=_effectiveness(
+            proof,
+            _worst(findings, Aspect.EFFECTIVENESS),
+            None if found.proof_age is None else timedelta(seconds=found.proof_age),
+        ),
         modules=modules_seen(pool, today) if pool else None,
         state_since=found.state_since,
     )

@@ -1,7 +1,7 @@
 """Verdicts: findings, of which the worst decides what a pool and a cluster are."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shared.domain.model import ComplianceState, Mode
 
@@ -49,8 +49,8 @@ class PoolPosture:
     """Names of the channels that are told about it; none: all."""
     state_since: datetime | None = None
     """When its state became what it is, whatever the reasons since; None in rows of versions that did not say so."""
-    proof_age: timedelta | None = None
-    """How old the nodes' proof may be, by the rule that applied; None in rows of versions that did not say so."""
+    proof_age: int | None = None
+    """How many seconds old the nodes' proof may be, by the rule that applied; None in rows of versions that did not say so."""
 
     @property
     def decisive(self) -> Finding:
