@@ -32,7 +32,7 @@ from shared.key_files import pem
 from shared.own_crypto import own_crypto
 from shared.reports.pack_page import pack_page
 
-DOCUMENTS: Mapping[str, str] = {"VERIFY.md": "evidence.md", "certificates.json": "certificates.json"}
+DOCUMENTS: Mapping[str, str] = {"VERIFY.md": "verify.txt", "certificates.json": "certificates.json"}
 """Files of a pack that are the product's own, by their names there."""
 _TEXTS: Mapping[str, str] = {RecordKind.POLICY: "policies", RecordKind.EXEMPTION: "exemptions"}
 

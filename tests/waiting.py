@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 
+TRIES = 600
+"""Five a second."""
 
-def eventually(
-    reached: Callable[[], bool], what: str, now: Callable[[], object] = lambda: "", *, tries: int = 600
-) -> None:
+
+def eventually(reached: Callable[[], bool], what: str, now: Callable[[], object] = lambda: "") -> None:
     """Wait until something is true; fails, saying what is true instead, after about two minutes."""
-    for _ in range(tries):
+    for _ in range(TRIES):
         if reached():
             return
         time.sleep(0.2)

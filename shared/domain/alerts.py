@@ -14,6 +14,7 @@ from shared.domain.model import ComplianceState
 from shared.domain.operation import Operation, OutcomeState
 from shared.domain.planned import Deferral, Plan
 from shared.domain.posture import Finding, PoolPosture, Posture
+from shared.domain.rulebook import MENDED
 from shared.domain.taken import OUTSIDE
 
 _SEVERITY = {
@@ -26,8 +27,6 @@ _TRANSIENT = frozenset(
     | {"NodesDespiteCount"}
 )
 """Reasons that the next look usually clears: not worth a message of their own, unless they last."""
-_MENDED = frozenset({"FipsDisabled", "FipsForbidden", "ModulesHistorical"})
-"""Reasons for which there is a remediation step."""
 _NOBODY_ASKED = frozenset({"NoNodes", "Stopped"})
 """Reasons of a verdict that rests on the control plane's word alone: told, but not as good news."""
 _NONE_OUTSIDE = Finding(
@@ -112,7 +111,7 @@ def news(
 
 def _only_due(pool: PoolPosture) -> bool:
     """Say whether all that is wrong with a pool is what a step mends: who is told of the step knows it."""
-    return pool.state is ComplianceState.NON_COMPLIANT and _reasons(pool) <= _MENDED
+    return pool.state is ComplianceState.NON_COMPLIANT and _reasons(pool) <= MENDED
 
 
 def changes(

@@ -4,7 +4,7 @@ One document for the whole fleet. The planner asks it, and the reservation asks 
 document as it then is, before it writes: no path has another rule.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -238,6 +238,9 @@ def _ring_closed(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted, now
 
 def _not_done(budget: Budget, policy: Policy, ring: Ring, now: datetime) -> Refusal | None:
     """Say what keeps the ring after this one closed."""
+    running = next((place for place in budget.places.values() if place.ring == ring.name), None)
+    if running:
+        return Refusal("RingClosed", f"Ring {ring.name} comes first, and {running.pool} of it is under remediation.")
     counts = budget.counts
     if counts is None or now - counts.at > COUNTS_LAST:
         return Refusal("RingClosed", f"Ring {ring.name} comes first, and has not been counted lately.")
@@ -254,6 +257,8 @@ def _not_done(budget: Budget, policy: Policy, ring: Ring, now: datetime) -> Refu
 
 
 def _unproven(ring: Ring, counted: RingCount) -> str:
+    if not counted.unproven:
+        return f"Ring {ring.name} comes first, and no resync has counted it since one of its pools was not proven."
     pools = counted.unproven - counted.unseen
     said = [f"Ring {ring.name} comes first, and {pools} of its {counted.pools} pools {_are(pools)} not proven."]
     if counted.untold:
@@ -297,7 +302,16 @@ def taken(
     if wanted.ring and wanted.ring.canary and wanted.nodes != 0 and wanted.ring.name not in canaries:
         canaries[wanted.ring.name] = Canary(wanted.cluster, wanted.pool)
     found = _with_place(budget, wanted.cluster, place, used)
-    return replace(found, last_begun=place.at, canaries=canaries)
+    return replace(unsettled(found, {place.ring}), last_begun=place.at, canaries=canaries)
+
+
+def unsettled(budget: Budget, rings: Collection[str]) -> Budget:
+    """Return the budget in which rings are not clean any more: they soak anew from when a resync counts them so."""
+    counts = budget.counts
+    if counts is None or not any(ring.clean_since for name, ring in counts.rings.items() if name in rings):
+        return budget
+    found = {name: replace(ring, clean_since=None) if name in rings else ring for name, ring in counts.rings.items()}
+    return replace(budget, counts=replace(counts, rings=found))
 
 
 def _with_place(budget: Budget, cluster: str, place: Place, used: Mapping[str, Approval]) -> Budget:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain.budget import Budget, Counts, Ended, RingCount
+from shared.domain.budget import Budget, Counts, Ended, RingCount, unsettled
+from shared.domain.census import is_done
 from shared.domain.evaluate import unreadable
 from shared.domain.model import ComplianceState
 from shared.domain.policy import ENDS_KEPT, UNTOLD, Breaker
@@ -29,7 +30,8 @@ def seen(budget: Budget, cluster: str, posture: Posture) -> Budget:
     """Return the budget after a look at a cluster: a canary that is proven opens its ring, one that is none leaves.
 
     Gone, excused or no longer to be acted on, it would hold the ring back for ever. While its cluster can't be read, or
-    what would tell its rule or its ring, nobody knows that it is none: it stays.
+    what would tell its rule or its ring, nobody knows that it is none: it stays. A ring with a pool that is not done
+    soaks anew, without waiting for the resync to see that.
     """
     if unreadable(posture):
         return budget
@@ -40,7 +42,8 @@ def seen(budget: Budget, cluster: str, posture: Posture) -> Budget:
             canaries[ring] = canary
         elif (found := verdicts.get(canary.pool)) and _can_prove(found, ring):
             canaries[ring] = replace(canary, proven=canary.proven or found.state is ComplianceState.COMPLIANT)
-    return budget if canaries == budget.canaries else replace(budget, canaries=canaries)
+    told = budget if canaries == budget.canaries else replace(budget, canaries=canaries)
+    return unsettled(told, {pool.ring for pool in posture.pools if not is_done(pool)})
 
 
 def _can_prove(pool: PoolPosture, ring: str) -> bool:

@@ -62,7 +62,7 @@ def too_many(nodes: int, asked: Iterable[int]) -> Unreadable | None:
         return None
     message = (
         f"The cluster has {nodes} nodes: pods can't ask them through AKS run command within one look. Give the app a "
-        "way through the network, or let the policy ask for level node, or for samples."
+        "way through the network, or let the policy ask for level node, or (up to 160 nodes) for samples."
     )
     return Unreadable("Unreachable", message, None)
 

@@ -12,7 +12,7 @@ from shared.domain.images import target_os_sku
 from shared.domain.legible import illegible
 from shared.domain.memory import Stage
 from shared.domain.model import ComplianceState as State
-from shared.domain.model import Pool
+from shared.domain.model import Pool, ProofLevel
 from shared.domain.operation import Operation
 from shared.domain.posture import Finding
 from shared.domain.subject import Subject, contradictory
@@ -73,16 +73,29 @@ def _forbidden(pool: Pool) -> Finding:
 
 def capable(subject: Subject) -> Finding | None:
     """Say why a pool that needs FIPS can't have it as it is configured."""
-    if not subject.required or subject.pool.enable_fips or fips_enabled_by_default(subject.pool):
+    if not subject.required or fips_enabled_by_default(subject.pool) or _unjudged(subject.pool):
         return None
-    if _unjudged(subject.pool):
-        return None
+    if subject.pool.enable_fips:
+        return _capable_though_on(subject)
     found = incapable(subject.pool, today=subject.now.date())
     if found is None:
         return None
     target = target_os_sku(subject)
     advice = f"The policy moves it to {target}, which can be done in place." if target else found.advice
     return Finding("capable", State.NON_COMPLIANT, found.reason, f"{found.why} {advice}")
+
+
+def _capable_though_on(subject: Subject) -> Finding | None:
+    """Say that the flag is on where AKS says that FIPS can't be: only the nodes' kernels settle that."""
+    found = incapable(subject.pool, today=subject.now.date())
+    if found is None or found.reason not in _CONTRADICTS or subject.settings.proof.level.reaches(ProofLevel.KERNEL):
+        return None
+    message = f"{found.why} Yet enableFIPS is true: AKS once took what it did not enforce. Level kernel settles it."
+    return Finding("capable", State.UNKNOWN, found.reason, message)
+
+
+_CONTRADICTS = frozenset({"PodSandboxingIncapable", "ConfidentialVmIncapable", "KubernetesTooOld", "Arm64Incapable"})
+"""Reasons that speak of machines and versions, and not of what AKS offers today: a flag that says otherwise is odd."""
 
 
 def cluster_setting(subject: Subject) -> Finding | None:

@@ -11,14 +11,14 @@ from typing import Any
 from shared.domain.asked import asked, ring_asked
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
-from shared.domain.model import Cluster, ComplianceState, Pool
+from shared.domain.model import Cluster, Pool
 from shared.domain.plan import plan
 from shared.domain.planned import ActionKind
 from shared.domain.policy import Policy
 from shared.domain.posture import PoolPosture
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
-from shared.domain.waits import all_waits
+from shared.domain.waits import all_waits, exempted
 
 REMEDIES: Mapping[str, str] = {
     "ModeDoesNotAct": "the rule gets mode `approve` or `enforce`",
@@ -158,15 +158,8 @@ def _told(situation: Situation, step: Step, reason: str, message: str, after: ti
 
 
 def _exemption_ends(situation: Situation, step: Step) -> str:
-    rules, now = situation.rules, situation.now
-    terms = rules.policy.exemptions
-    excused = {found.reason for found in step.verdict.findings if found.state is ComplianceState.EXEMPT}
-    live = [
-        one
-        for one in rules.exemptions.matching(situation.cluster, step.pool)
-        if one.created <= now < one.ends(terms) and (not one.covers or excused & {*one.covers})
-    ]
-    return "; ".join(_end(one, one.ends(terms)) for one in live)
+    _, sparing = exempted(situation, step)
+    return "; ".join(_end(one, end) for one, end in sparing)
 
 
 def _end(exemption: Exemption, end: datetime) -> str:

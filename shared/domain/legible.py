@@ -79,12 +79,15 @@ def _of(pool: Pool) -> Iterator[str]:
         yield f"its workloadRuntime {_shown(runtime)}"
     yield from _tags(pool.body.get("tags"), "its")
     yield from _wrong(pool.body, "its", securityProfile=dict)
+    yield from _wrong(_at(pool.body, "securityProfile"), "its", enableVTPM=bool, enableSecureBoot=bool)
     yield from _count(pool)
     yield from _power(pool.body, "its")
 
 
 def _version(pool: Pool) -> Iterator[str]:
-    if minor_version(pool.kubernetes_version) is None:
+    minor = minor_version(pool.kubernetes_version)
+    # There is no Kubernetes but 1: of another one nothing is known.
+    if minor is None or minor[0] != 1:
         yield f"its Kubernetes version {pool.kubernetes_version!r}"
 
 
@@ -118,6 +121,17 @@ def _tags(value: Any, whose: str) -> Iterator[str]:
         yield f"{whose} tags {_shown(value)}"
     elif wrong := {name: text for name, text in (value or {}).items() if not isinstance(text, str | None)}:
         yield f"{whose} tags {_shown(wrong)}"
+    elif twice := _said_twice(value or {}):
+        # "Tag names are case-insensitive for operations" (Azure, tag-resources): ARM itself has each once.
+        yield f"{whose} tags {_shown(twice)}"
+
+
+def _said_twice(tags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tags whose names differ in case alone, and whose values differ."""
+    named: dict[str, dict[str, Any]] = {}
+    for name, text in tags.items():
+        named.setdefault(str(name).lower(), {})[name] = text
+    return {name: text for each in named.values() if len({*each.values()}) > 1 for name, text in each.items()}
 
 
 def _wrong(values: Mapping[str, Any], whose: str, **kinds: type) -> Iterator[str]:

@@ -1,13 +1,16 @@
 """Everything that people decide: the policy and the exemptions, as they hold for one look."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
+from shared.domain.exemptions import NO_EXEMPTIONS, Exemption, Exemptions
 from shared.domain.matching import ClusterMatch
 from shared.domain.model import Cluster, Pool
 from shared.domain.policy import Policy
+
+MENDED = frozenset({"FipsDisabled", "FipsForbidden", "ModulesHistorical"})
+"""Reasons for which there is a remediation step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,17 @@ class Rulebook:
         scope = replace(self.policy.scope, exclude=(ClusterMatch(),))
         return replace(self, policy=replace(self.policy, scope=scope))
 
-    def exempt_until(self, cluster: Cluster, pool: Pool, now: datetime) -> datetime | None:
-        """Return when the last of the exemptions of a pool that hold now ends; None if none does."""
+    def sparing(
+        self, cluster: Cluster, pool: Pool, reasons: Collection[str], now: datetime
+    ) -> tuple[tuple[Exemption, datetime], ...]:
+        """Return the exemptions of a pool that hold now and excuse one of some reasons, each with its end."""
         terms = self.policy.exemptions
-        ends = [one.ends(terms) for one in self.exemptions.matching(cluster, pool) if one.created <= now]
-        return max((end for end in ends if end > now), default=None)
+        each = ((one, one.ends(terms)) for one in self.exemptions.matching(cluster, pool))
+        return tuple(
+            (one, end)
+            for one, end in each
+            if one.created <= now < end and (not one.covers or not {*one.covers}.isdisjoint(reasons))
+        )
 
     def undecided(self, cluster: Cluster, pool: Pool) -> Mapping[str, str]:
         """Return what can't be read where a pool's ring or an exemption hangs on it: by the part that asks for it."""

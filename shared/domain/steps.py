@@ -9,6 +9,7 @@ from shared.domain.capability import incapable
 from shared.domain.codec import fingerprint
 from shared.domain.evaluate import subjects
 from shared.domain.images import target_os_sku
+from shared.domain.legible import vm_sizes
 from shared.domain.model import READ_ONLY, Cluster, ComplianceState, Pool
 from shared.domain.planned import ActionKind
 from shared.domain.posture import PoolPosture
@@ -131,4 +132,4 @@ def approval_fingerprint(cluster: Cluster, step: Step) -> str:
     what = [cluster.id.key, pool.name, step.kind, dict(step.changes), pool.os_sku, pool.kubernetes_version]
     # All that is carried over to a twin is part of what is agreed to.
     more = (pool.configuration,) if step.kind is ActionKind.REPLACE else ()
-    return fingerprint([*what, pool.enable_fips, pool.node_image, pool.vm_size, pool.mode, band, *more])
+    return fingerprint([*what, pool.enable_fips, pool.node_image, vm_sizes(pool), pool.mode, band, *more])

@@ -145,8 +145,10 @@ def doubt_left(
     sample = asked.sample(proof)
     _, silent = _unheard(sample, labels, asked, answers, began)
     named = {*_noes(sample, answers), *(node.name for node in silent)}
-    doubted = bool(named) or (asked.doubted and labels.missing > 0)
-    return {"doubted": doubted, "doubts": _doubts(asked, _said(sample, answers), named) if doubted else ()}
+    doubts = _in_doubt(asked, _said(sample, answers), named)
+    # Where it is known who is in doubt, a node that is missing and is none of them keeps nobody in it.
+    doubted = bool(doubts) or (asked.doubted and not asked.doubts and labels.missing > 0)
+    return {"doubted": doubted, "doubts": _kept(doubts)}
 
 
 def _said(sample: Iterable[Node], answers: Mapping[str, Answer]) -> list[Answer]:
@@ -186,12 +188,14 @@ def _told(proof: Proof | Strays) -> tuple[object, ...]:
     return proof.asked, proof.node_image, proof.nodes, proof.missing, proof.disagreeing, proof.unreadable, proof.level
 
 
-def _doubts(asked: Asked, said: Iterable[Answer], names: set[str]) -> tuple[str, ...]:
+def _in_doubt(asked: Asked, said: Iterable[Answer], names: set[str]) -> set[str]:
     """Return who is in doubt: those named, and those of before that are there and have not said yes."""
     yes = {answer.node for answer in said if answer.fips}
-    still = {node.name for node in asked.nodes if node.name in asked.doubts} - yes
-    found = sorted(names | still)
-    return tuple(found) if len(found) <= DOUBTS else ()
+    return names | ({node.name for node in asked.nodes if node.name in asked.doubts} - yes)
+
+
+def _kept(doubts: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(doubts)) if len(doubts) <= DOUBTS else ()
 
 
 def _joins(node: Node, settings: ProofSettings, began: datetime, now: datetime) -> bool:
@@ -217,8 +221,7 @@ def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], p
     unheard = [node for node in sample if (answer := answers.get(node.name)) is None or answer.fips is None]
     missing = len(unheard) + sum(not node.ready for node in asked.nodes)
     names = sorted(noes or plain) or sorted({node.name for node in sample} or labels.names)[:_SHOWN]
-    doubted = bool(noes or plain or unheard) or (asked.doubted and missing > 0)
-    said = _said(sample, answers)
+    doubts = _in_doubt(asked, _said(sample, answers), noes | plain | {node.name for node in unheard})
     return replace(
         labels,
         disabled=len(noes | plain),
@@ -226,8 +229,8 @@ def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], p
         level=asked.level,
         missing=missing,
         silent=reasons(unheard, answers),
-        doubted=doubted,
-        doubts=_doubts(asked, said, noes | plain | {node.name for node in unheard}) if doubted else (),
+        doubted=bool(doubts) or (asked.doubted and not asked.doubts and missing > 0),
+        doubts=_kept(doubts),
         denying=len(noes),
         sampled=len(sample) if len(sample) < sum(node.ready for node in asked.nodes) else 0,
     )

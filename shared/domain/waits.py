@@ -1,11 +1,12 @@
 """Why a step that is due is not taken: every limit of the policy, in one order, each with a reason and an end."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.domain.addresses import is_address
 from shared.domain.budget import Refusal, Wanted, agreed, refusal
-from shared.domain.capability import incapable
+from shared.domain.capability import incapable, release_if_switched
+from shared.domain.exemptions import Exemption
 from shared.domain.handover import (
     busy_replacing,
     changed,
@@ -18,14 +19,16 @@ from shared.domain.handover import (
     unproven_twin,
 )
 from shared.domain.legible import illegible
-from shared.domain.model import Cluster, ComplianceState, Mode
+from shared.domain.model import Cluster, ComplianceState, Mode, Pool
 from shared.domain.operation import AT_REST
 from shared.domain.planned import ActionKind, Notice
 from shared.domain.risks import risked
+from shared.domain.rulebook import MENDED
 from shared.domain.settings import OsSku, Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step, approval_fingerprint, describe, step_fingerprint
 from shared.domain.subject import Subject, unreadable_reason
+from shared.domain.support import matrix, releases_with_fips
 from shared.domain.throttle import paced
 from shared.domain.timing import closed, opens, skips, too_new
 from shared.domain.wait import Wait
@@ -68,10 +71,11 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
     """What the people who wrote the rules do not want."""
     if not step.verdict.mode.acts:
         return Wait("ModeDoesNotAct", f"Rule {step.verdict.rule} has mode {step.verdict.mode}: nothing is changed.")
-    if any(found.state is ComplianceState.EXEMPT for found in step.verdict.findings):
-        until = situation.rules.exempt_until(situation.cluster, step.pool, situation.now)
-        after = until - situation.now if until else None
-        return Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.", after)
+    excused, sparing = exempted(situation, step)
+    if excused or sparing:
+        after = max((end for _, end in sparing), default=None)
+        lasts = after - situation.now if after else None
+        return Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.", lasts)
     if situation.rules.trouble:
         return Wait("RulesUnreadable", situation.rules.trouble, _REREAD)
     if unread := situation.rules.undecided(situation.cluster, step.pool):
@@ -81,6 +85,15 @@ def _forbidden(situation: Situation, step: Step) -> Wait | None:
     if tag and _tag(step.subject, tag) is not None:
         return Wait("OwnerObjects", f"The owner objects by tag `{tag}`: talk to them, the pool waits.", _REREAD)
     return None
+
+
+def exempted(situation: Situation, step: Step) -> tuple[frozenset[str], tuple[tuple[Exemption, datetime], ...]]:
+    """Return which reasons are excused, and the exemptions that keep the pool from being changed, with their ends."""
+    excused = frozenset(one.reason for one in step.verdict.findings if one.state is ComplianceState.EXEMPT)
+    # What is gone on with half-way shows no finding that an exemption excuses: it holds all the same.
+    reasons = excused or (MENDED if step.subject.memory.resume else ())
+    sparing = situation.rules.sparing(situation.cluster, step.pool, reasons, situation.now) if reasons else ()
+    return excused, sparing
 
 
 def _impossible(situation: Situation, step: Step) -> Wait | None:
@@ -113,12 +126,23 @@ def _unread(situation: Situation, step: Step) -> Wait | None:
     return None
 
 
+def _unknown_release(pool: Pool, os_sku: str) -> Wait | None:
+    """Say that nobody knows what a pool would get: the data has this OS SKU, and not with this version."""
+    if not releases_with_fips(os_sku) or release_if_switched(pool, os_sku):
+        return None
+    message = (
+        f"Which release {os_sku} gives with FIPS on Kubernetes {pool.kubernetes_version} is not in this version's data "
+        f"(of {matrix().as_of}): update the app, or switch it on by hand."
+    )
+    return Wait("ReleaseUnknown", message)
+
+
 def _unswitchable(situation: Situation, step: Step) -> Wait | None:
     pool = step.pool
     if step.kind is ActionKind.ENABLE_FIPS:
         cannot = incapable(pool, step.changes.get("osSKU"), today=step.subject.now.date())
         if cannot is None:
-            return None
+            return _unknown_release(pool, step.changes.get("osSKU", pool.os_sku))
         # What people can do by hand, the policy can let the app do.
         ours = f" The policy can have it done: `os_sku: {cannot.cure}`." if cannot.cure in tuple(OsSku) else ""
         return Wait(cannot.reason, f"{cannot.message}{ours}")

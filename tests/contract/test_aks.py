@@ -95,7 +95,7 @@ def test_a_put_whose_token_took_too_long_is_never_sent(clusters: AksClusters, he
     assert isinstance(answer, Refused)
     assert (answer.reason, answer.message) == (
         "TooLate",
-        "The PUT was not sent: it was ready 1.0 s after its deadline.",
+        "The request was not sent: it was ready 1.0 s after its deadline.",
     )
     assert answer.retry_after
 

@@ -14,6 +14,7 @@ from shared.adapters.archive import BlobArchive
 from shared.archive import Archive, Directory, each
 from shared.chain import Chain
 from shared.config import Storage
+from shared.domain.bodies import Part, ReplacementPart
 from shared.domain.pack import Scope
 from shared.domain.records import Head, RecordKind
 from shared.folder import opened
@@ -106,7 +107,8 @@ def test_what_many_writers_wrote_at_once_is_exported_and_verifies(storage: Stora
     def write(writer: int) -> None:
         chain = Chain(evidence, cluster_id(), Head())
         for number in range(10):
-            chain.append(RecordKind.OBSERVATION, NOW, {"n": number}, f"{writer}-{number}")
+            body = ReplacementPart("0f" * 16, "win", "winf", Part.DRAINED, message=f"n{number}")
+            chain.append(RecordKind.REPLACEMENT, NOW, body, f"{writer}-{number}")
 
     threads = [threading.Thread(target=write, args=(writer,)) for writer in range(3)]
     for thread in threads:

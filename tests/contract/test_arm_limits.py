@@ -31,6 +31,7 @@ class Answering(Arm):
     def __init__(self, body: Any) -> None:
         super().__init__(CLOUDS["AzureCloud"], Credential())
         self._body = body
+        self.headers: dict[str, str] = {}
 
     def client(self, subscription: str) -> Any:  # noqa: ARG002 (the name of Arm)
         return self

@@ -114,6 +114,10 @@ def test_fips_is_switched_on_and_the_operation_is_waited_for(wire: Wire) -> None
 
 
 def test_a_pool_is_created_and_the_owner_deletes_it(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    access, scope = wire.azure.world.access, f"/subscriptions/{seed.PAYMENTS}"
+    access.revoke(APP, scope)
+    for role in (access.roles[seed.READER], access.roles[seed.REMEDIATOR], READS_MORE):
+        access.assign(APP, role, scope)
     shape = {"count": 1, "vmSize": "Standard_D8ds_v5", "osType": "Windows", "osSKU": "Windows2022", "mode": "User"}
     new = AgentPool({"properties": shape})
     created = wire.aks.agent_pools.begin_create_or_update(GROUP, PROD, "win", new).result()

@@ -152,6 +152,12 @@ class Job:
         with QueueClient.from_connection_string(self.stack.azurite.connection_string, "reconcile") as queue:
             return int(queue.get_queue_properties().approximate_message_count or 0)
 
+    def rests(self) -> None:
+        """Wait until no event is on its way, no message is left and nothing runs."""
+        self.stack.event_grid.idle(60)
+        eventually(lambda: self.queued() == 0, "the queue is empty", self.queued)
+        self.stack.host.idle(60)
+
     def request(self, cause: str) -> None:
         """Queue a reconcile request, as the CLI does."""
         from shared import bootstrap

@@ -15,6 +15,8 @@ READS = frozenset(
     | {"kubernetes.open", "kubernetes.api.get"}
 )
 """Calls that change nothing: a death at one of them is a death before the next of the others."""
+exhaustive = pytest.mark.no_cover
+"""A run for every call: one of them covers what the others do, and watching them all doubles the time."""
 CALLS = 95
 """More than a whole replacement makes of the others."""
 APPROVES = "mode: approve\nstrategy: replace\n"
@@ -51,6 +53,7 @@ def replaced(taps: Iterator[Tap]) -> Replacing:
     return lab
 
 
+@exhaustive
 @pytest.mark.parametrize("fifth", range(5))
 def test_a_worker_may_die_at_any_call(fifth: int) -> None:
     """And what somebody agreed to is used up once."""
@@ -115,6 +118,7 @@ def test_a_worker_may_die_while_it_goes_on_with_a_twin_that_was_given_up() -> No
         assert [one.kind for one in lab.world.operations.values()] == ["Creating", "Deleting"], death
 
 
+@exhaustive
 @pytest.mark.parametrize("first", range(0, 20, 10))
 def test_several_workers_that_die_wait_and_overtake_each_other_lose_nothing(first: int) -> None:
     for seed in range(first, first + 10):

@@ -3,12 +3,14 @@
 import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from local.event_schema import Schema
 from local.eventgrid import Faults
+from local.host.config import QueueOptions
 from local.sinks import Failure
 from local.world.faults import DRAIN_FAILURE, Answer, FailOperation, Fault, LostAnswer
 from shared.adapters.aks import AksClusters
@@ -51,6 +53,7 @@ def test_a_lost_event_is_caught_by_the_resync(job: Job) -> None:
     job.stack.host.invoke("resync")
     job.becomes(PROVEN)
     assert job.puts() == [200]
+    job.rests()
     looks = job.looks()
     job.stack.host.invoke("resync")
     job.stack.host.idle(30)
@@ -196,6 +199,7 @@ def test_a_cluster_that_is_deleted_leaves_a_tombstone_and_its_evidence(job: Job)
     assert posture is not None
     assert posture.cluster_findings[0].reason == "ClusterGone"
     assert [one.kind for one in job.chain()][-1] is RecordKind.OBSERVATION
+    job.rests()
     looks = job.looks()
     job.stack.host.invoke("resync")
     job.stack.host.idle(30)
@@ -237,12 +241,16 @@ def test_a_pause_holds_everything_back_until_it_is_lifted(job: Job) -> None:
     assert job.puts() == [200]
 
 
-def test_a_channel_that_is_down_blocks_neither_enforcement_nor_the_other_channels(job: Job) -> None:
+def test_a_channel_that_is_down_blocks_neither_enforcement_nor_the_other_channels(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # host.json's half a minute, each time a card is refused
+    monkeypatch.setattr(QueueOptions, "visibility_timeout", property(lambda _: timedelta(seconds=2)))
     job.stack.teams.fail(3, Failure(500))
     job.add_pool()
     job.becomes(PROVEN)
     eventually(lambda: tells(job.stack.mail.messages, "batch: compliant"), "the mailbox is told")
-    eventually(lambda: tells(job.stack.teams.cards, "batch: compliant"), "Teams is told once it is back", tries=1200)
+    eventually(lambda: tells(job.stack.teams.cards, "batch: compliant"), "Teams is told once it is back")
     subjects = [str(one["Subject"]) for one in job.stack.mail.messages]
     assert len(subjects) == len(set(subjects)), "no channel is told twice because another one failed"
 

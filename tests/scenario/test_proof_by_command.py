@@ -77,6 +77,26 @@ def test_nodes_that_said_no_are_asked_again_with_every_new_sample_until_they_say
     assert lab.finding().reason == "NodesProven"
 
 
+def test_another_node_that_is_missing_does_not_keep_a_pool_in_doubt_for_ever() -> None:
+    lab = private(sampling=True)
+    pool = lab.pool_of(count=MANY)
+    liars(lab, pool)
+    lab.prove()
+    caught = {*lab.proofs()[-1]["proof"]["disagreeing"]}
+    for node in lab.nodes(pool):
+        node.kernel_fips = 1
+    other = next(node for node in lab.nodes(pool) if node.name not in caught)
+    other.ready = False
+    for _ in range(2):
+        lab.prove(timedelta(hours=1))
+    assert lab.finding().reason == "NodesMissing"
+    other.ready = True
+    for _ in range(2):
+        lab.prove(timedelta(hours=1))
+
+    assert lab.finding().reason == "NodesProven"
+
+
 def test_who_is_in_doubt_is_remembered_while_nobody_can_be_asked() -> None:
     lab = private(sampling=True)
     pool = lab.pool_of(count=MANY)

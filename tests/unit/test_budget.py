@@ -97,6 +97,13 @@ ROWS = {
     "a share of a fleet that nobody counted": Row(
         "BudgetExhausted", None, holding(wanted(TWO)), policy(Limit(percent=50))
     ),
+    "a remediation that runs in the ring before": Row(
+        "RingClosed",
+        None,
+        holding(wanted(TWO, ring=FIRST), counts=counts({"first": RingCount(10, 0, NOW - 30 * DAY)})),
+        policy(rings=(FIRST, SECOND)),
+        wanted(ring=SECOND),
+    ),
     "no share at all": Row("BudgetExhausted", None, Budget(counts=counts()), policy(Limit(percent=0))),
     "the smaller of count and share": Row(
         "BudgetExhausted", None, holding(wanted(TWO), counts=counts()), policy(Limit(count=7, percent=1))
@@ -1031,3 +1038,31 @@ def allowed(limit: Limit | None, pools: int) -> float:
 
 TestAnyOrder = BudgetMachine.TestCase
 TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40)
+
+
+class TestSoaksAnew:
+    """A ring that was clean soaks anew from when a resync finds it clean again, not from when it was before."""
+
+    LONG_CLEAN = Budget(counts=counts({"first": RingCount(10, 0, NOW - 30 * DAY)}))
+    RULES = policy(rings=(FIRST, SECOND))
+
+    def test_with_a_remediation(self) -> None:
+        wish = wanted(TWO, ring=FIRST)
+        held = taken(self.LONG_CLEAN, self.RULES, wish, place(wish), (), NOW)
+        assert held
+        after = released(held, TWO, begun=True)
+
+        closed = refusal(after, self.RULES, wanted(ring=SECOND), NOW)
+        assert closed
+        assert (closed.reason, "no resync has counted it since" in closed.message) == ("RingClosed", True)
+        recounted = counted(after, replace(counts({"first": RingCount(10, 0)}), at=NOW + HOUR))
+        assert recounted.counts
+        assert recounted.counts.rings["first"].clean_since == NOW + HOUR
+
+    @pytest.mark.parametrize(("state", "anew"), [(ComplianceState.UNKNOWN, True), (ComplianceState.COMPLIANT, False)])
+    def test_with_a_pool_that_a_look_sees_unproven(self, state: ComplianceState, *, anew: bool) -> None:
+        verdict = replace(judged(cluster()).pools[0], ring="first", state=state)
+        after = seen(self.LONG_CLEAN, TWO, replace(judged(cluster()), pools=(verdict,)))
+
+        assert after.counts
+        assert (after.counts.rings["first"].clean_since is None) is anew

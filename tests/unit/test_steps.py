@@ -161,6 +161,16 @@ def test_then_fips_is_switched_on_which_needs_a_word_of_its_own() -> None:
     assert len(words) == 3
 
 
+def test_an_approval_is_of_the_sizes_of_single_machines_too() -> None:
+    def agreed(size: str) -> str:
+        machines = {"scale": {"manual": [{"size": size, "count": 3}]}}
+        pool = disabled(type="VirtualMachines", virtualMachinesProfile=machines, osSKU="Ubuntu2204")
+        read = cluster({key: value for key, value in pool.items() if key != "vmSize"})
+        return approval_fingerprint(read, due(situation(read))[0])
+
+    assert agreed("Standard_D4s_v5") == agreed("Standard_D4s_v5") != agreed("Standard_M128s")
+
+
 UNBLOCKED = memory(apps=PoolMemory(resume="ana"))
 HALF_WAY: dict[str, tuple[dict[str, Any], Rulebook, dict[str, Any] | None]] = {
     "on, and failed": (profile(provisioningState="Failed"), ENFORCING, {"enableFIPS": True}),

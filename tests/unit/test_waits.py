@@ -116,6 +116,9 @@ _UNREAD: tuple[dict[str, Any], ...] = (
     {"tags": ["fips-objection"]},
     {"count": "5"},
     {"nodeImageVersion": 7},
+    {"securityProfile": {"enableVTPM": "yes"}},
+    {"tags": {"env": "prod", "ENV": "test"}},
+    {"currentOrchestratorVersion": "9999.1"},
 )
 _ODD: tuple[dict[str, Any], ...] = ({"enableFIPS": "true"}, {"osSKU": "Haiku"}, {"osSKU": "Windows2022"})
 ENABLING = step_fingerprint(due(situation(OFF))[0])
@@ -133,6 +136,17 @@ ROWS: dict[str, list[Row]] = {
     "Exempt": [
         Row(60 * DAY, rules=book(exemptions=(exemption(),))),
         Row(60 * DAY, rules=book(exemptions=(exemption(covers=("FipsDisabled",)),))),
+        # Half-way, no finding is there that an exemption excuses: it holds all the same.
+        *(
+            Row(
+                60 * DAY,
+                cluster(profile(provisioningState=state, nodeImageVersion=IMAGE)),
+                rules=book(exemptions=(exemption(covers=covers),)),
+                pool=PoolMemory(resume="ana"),
+            )
+            for state in ("Failed", "Canceled")
+            for covers in ((), ("FipsDisabled",))
+        ),
         # The last of those that hold now decides; one that comes later does not hold yet.
         Row(
             90 * DAY,
@@ -144,6 +158,10 @@ ROWS: dict[str, list[Row]] = {
                 )
             ),
         ),
+    ],
+    "ReleaseUnknown": [
+        Row(None, cluster(disabled(osSKU="Ubuntu2204", currentOrchestratorVersion="1.99.0"))),
+        Row(None, cluster(disabled(osSKU="AzureLinux3", currentOrchestratorVersion="1.99.0"))),
     ],
     "FieldUnreadable": [Row(None, cluster(disabled(**changes))) for changes in _UNREAD]
     + [
