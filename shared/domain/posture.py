@@ -50,7 +50,7 @@ class PoolPosture:
     state_since: datetime | None = None
     """When its state became what it is, whatever the reasons since; None in rows of versions that did not say so."""
     proof_age: int | None = None
-    """How many seconds old the nodes' proof may be, by the rule that applied; None in rows of versions that did not say so."""
+    """How many seconds old the nodes' proof may be, by the rule that applied; None in old rows."""
 
     @property
     def decisive(self) -> Finding:
