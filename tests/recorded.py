@@ -87,8 +87,15 @@ def modules(release: str = "Azure Linux 3.0") -> ModulesSeen:
     return ModulesSeen(edition().as_of, release, worst, seen)
 
 
-def verdict(name: str, *findings: Judgement, release: str = "Azure Linux 3.0", read: bool = True) -> PoolVerdict:
-    """The verdict on a pool; its state is the worst of the findings'."""
+def verdict(
+    name: str,
+    *findings: Judgement,
+    release: str = "Azure Linux 3.0",
+    read: bool = True,
+    asked: datetime | None = NOW - DAY,
+    max_age: timedelta | None = 3 * DAY,
+) -> PoolVerdict:
+    """The verdict on a pool; its state is the worst of the findings', its proof that of the time it was asked."""
     state = min((one.state for one in findings), key=tuple(S).index)
     own = [one for one in findings if one.aspect is Aspect.IMPLEMENTATION]
     enabled = not any(one.reason == "FipsDisabled" for one in findings)
@@ -97,7 +104,9 @@ def verdict(name: str, *findings: Judgement, release: str = "Azure Linux 3.0", r
         *(min((one.state for one in own), key=tuple(S).index, default=S.NOT_APPLICABLE), enabled, "Linux"),
         *("AzureLinux", image, "1.34.2", "Succeeded", f"etag-{name}"),
     )
-    nodes = Effectiveness(next((one.state for one in findings if one.check == "proof"), S.NOT_APPLICABLE))
+    nodes = Effectiveness(
+        next((one.state for one in findings if one.check == "proof"), S.NOT_APPLICABLE), asked, max_age=max_age
+    )
     since = max(one.since or NOW for one in findings if one.state is state)
     return PoolVerdict(
         *(name, state, findings, Mode.ENFORCE, "default", 0, "prod", since),
@@ -137,7 +146,7 @@ class Recorded(Stored):
         return self.add(whose, RecordKind.OBSERVATION, {**plain(self.origin), **plain(seen)})
 
     def _by_proof(self, whose: ClusterId, one: PoolVerdict) -> PoolVerdict:
-        if (whose, one.pool) not in self.proven or not any(found.check == "proof" for found in one.findings):
+        if (whose, one.pool) not in self.proven or one.effectiveness.at is None:
             return one
         number, at = self.proven[whose, one.pool]
         return replace(one, effectiveness=replace(one.effectiveness, at=at, record=number))
@@ -160,12 +169,13 @@ class Recorded(Stored):
         self.proven[whose, pool] = self.heads.get(whose.path, Head()).seq + 1, at
         return self.add(whose, RecordKind.PROOF, {**plain(self.origin), **plain(said)})
 
-    def attempt(self, whose: ClusterId, pool: str, *outcomes: OutcomeState) -> None:
+    def attempt(self, whose: ClusterId, pool: str, *outcomes: OutcomeState, **more: Any) -> None:
         """Add an intent, and what became of it."""
         number = self.heads[whose.path].seq + 1
         meant = Intent(
             *(pool, ActionKind.ENABLE_FIPS, "etag", {}, f"i{number}", {"enableFIPS": True}, {}),
             *("production", 7, Mode.ENFORCE, "westeurope"),
+            **more,
         )
         self.add(whose, RecordKind.INTENT, {**plain(self.origin), **plain(meant)}, f"i{number}")
         for outcome in outcomes:

@@ -1,7 +1,7 @@
 """What the policy and the exemptions, as they were at a look, say about who answers for a pool, and until when."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from shared.domain.assessed import NO_DATE, Due, ProofSeen
 from shared.domain.bodies import Observation
@@ -9,19 +9,11 @@ from shared.domain.discreet import ADDRESS
 from shared.domain.exemptions import Exemption
 from shared.domain.model import Cluster, ComplianceState, Pool
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import Settings
-from shared.domain.verdicts import PoolVerdict
+from shared.domain.settings import ProofSettings, Settings
+from shared.domain.verdicts import Judgement, PoolVerdict
 
 OWNER_TAG = "owner"
 """The tag that names the owner where no policy says otherwise (`notice.owner_tag`)."""
-
-
-def later(at: datetime, by: timedelta) -> datetime:
-    """Add a duration to a time; what no calendar holds is the last time that there is."""
-    try:
-        return at + by
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +36,43 @@ class Answerable:
         rule = self.rules.policy.rule_called(self.verdict.rule, self.verdict.line)
         return rule.settings if rule else None
 
-    def dated(self, proof: ProofSeen | None) -> ProofSeen | None:
-        """Return a proof with the time at which the policy calls it too old."""
-        settings = self._settings
-        if proof is None or settings is None:
-            return proof
-        return replace(proof, expires=later(proof.proof.at, settings.proof.max_age))
+    @property
+    def max_age(self) -> timedelta | None:
+        """How old the nodes' proof may be, as it was judged; of an old record, by the policy's text; else None."""
+        said = self.verdict.effectiveness.max_age
+        return said or (self._settings.proof.max_age if self._settings else None)
 
-    def excused_until(self, exemption: Exemption | None) -> datetime | None:
-        """Say until when an exemption holds."""
-        return exemption.ends(self.rules.policy.exemptions) if exemption and self.rules else None
+    def ends(self, proof: ProofSeen | None) -> datetime | None:
+        """Return the time from which on what the nodes said is too old; None if nobody knows when they were asked."""
+        asked = proof.proof.at if proof else self.verdict.effectiveness.at
+        try:
+            return asked + (self.max_age or ProofSettings().max_age) if asked else None
+        except OverflowError:
+            return None
+
+    def dated(self, found: Judgement) -> Judgement:
+        """Return a finding that is excused with the end of its exemption, if a record or a text says it."""
+        if found.state is not ComplianceState.EXEMPT or found.exempt_until or self.rules is None:
+            return found
+        one = self._excusing(found)
+        ends = one.ends(self.rules.policy.exemptions) if one else None
+        return replace(found, exemption=one.name, exempt_until=ends) if one else found
 
     def exemption(self) -> Exemption | None:
-        """Return the exemption of the pool that holds, and of several the one that ends last."""
-        if self.rules is None or self.cluster is None or self.pool is None:
+        """Return the exemption that excuses the pool, and of several the one that ends first."""
+        if self.rules is None:
             return None
-        now, terms = self.seen.posture.at, self.rules.policy.exemptions
-        met = self.rules.exemptions.matching(self.cluster, self.pool)
-        holding = [one for one in met if one.created <= now < one.ends(terms)]
-        return max(holding, key=lambda one: one.ends(terms), default=None)
+        terms = self.rules.policy.exemptions
+        excused = [one for one in self.verdict.findings if one.state is ComplianceState.EXEMPT]
+        found = [one for one in map(self._excusing, excused) if one]
+        return min(found, key=lambda one: one.ends(terms), default=None)
+
+    def _excusing(self, found: Judgement) -> Exemption | None:
+        """Return the exemption that a finding names; older records name it in words alone."""
+        entries = self.rules.exemptions.entries if self.rules else ()
+        if found.exemption:
+            return next((one for one in entries if one.name == found.exemption), None)
+        return next((one for one in entries if f" by `{one.name}` (" in found.message), None)
 
     def owner(self, exemption: Exemption | None) -> str:
         """Say who answers for the pool: whoever asked for its exemption, its tag, its cluster's, or the policy."""
@@ -79,8 +89,9 @@ class Answerable:
             return f"whoever the tag `{tag}` names" if found[0] == ADDRESS else found[0]
         return notice.owner if notice else ""
 
-    def due(self, verdict: PoolVerdict, exemption: Exemption | None) -> Due:
+    def due(self, exemption: Exemption | None) -> Due:
         """Say until when the pool has to be as the policy asks, or when the plan goes on with it."""
+        verdict = self.verdict
         if verdict.state is ComplianceState.EXEMPT and exemption and self.rules:
             return Due(exemption.ends(self.rules.policy.exemptions), f"the exemption `{exemption.name}` ends")
         plan = self.seen.plan

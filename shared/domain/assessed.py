@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.domain.bodies import Part, ReplacementPart
+from shared.domain.bodies import Part
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, Mode, ProofLevel, Unreadable, worst
@@ -25,6 +25,10 @@ READABLE = "readable"
 """The check that says why nothing else could be checked."""
 GRACE = timedelta(hours=1)
 """How long after a proof's end a report still goes by it: the look that renews it may be on its way."""
+SILENT = timedelta(hours=26)
+"""How long the records may say nothing before the app counts as stopped: a manifest comes once a day."""
+_UNASKED = ("NoNodes", "Stopped")
+"""Reasons for which a pool needs no proof: there is nobody to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class ProofSeen:
     """How many nodes the control plane said that there were."""
     source: Source
     expires: datetime | None = None
-    """From when on the policy calls it too old; None if the policy's text is not among the records."""
+    """From when on it is too old, by the rule that its pool was judged by, or by default; None if it has no end."""
 
     @property
     def tested(self) -> bool:
@@ -94,10 +98,10 @@ class PoolAssessed:
     due: Due = NO_DATE
     exemption: Exemption | None = None
     """The one that excuses it; None if none does, or its text is not among the records."""
-    excused_until: datetime | None = None
-    """When that one ends, by the policy's limit at the latest."""
-    ended: tuple[Judgement, ...] = ()
-    """Findings that no record holds: what the pool rested on has ended since the last one."""
+    ends: datetime | None = None
+    """When what the nodes said is too old; None if no record says when they were asked."""
+    assumed: bool = False
+    """No record says how old that may be: the policy language's default is taken."""
 
     @property
     def name(self) -> str:
@@ -108,6 +112,11 @@ class PoolAssessed:
     def state(self) -> ComplianceState:
         """The state of the verdict."""
         return self.verdict.state
+
+    @property
+    def findings(self) -> tuple[Judgement, ...]:
+        """The findings of the verdict."""
+        return self.verdict.findings
 
     @property
     def on(self) -> bool:
@@ -137,44 +146,64 @@ class PoolAssessed:
         return worst([one.state for one in self.verdict.findings if one.aspect is aspect])
 
     def as_of(self, now: datetime) -> "PoolAssessed":
-        """Return the pool as it has to be called at a time: unknown, where what it rests on has ended meanwhile."""
-        return self.proven_at(now).excused_at(now)
-
-    def proven_at(self, now: datetime) -> "PoolAssessed":
-        """Return the pool as it is called at a time by its proof: unknown once that has ended and none came since."""
-        expires = self.proof.expires if self.proof else None
-        if self.state is not State.COMPLIANT or expires is None or now - expires <= GRACE:
+        """Return the pool as it has to be called at a time: unknown, where what its verdict rests on has ended."""
+        findings = tuple(self._as_of(one, now) for one in self.verdict.findings)
+        if findings == self.verdict.findings:
             return self
-        message = f"The nodes' proof ended at {expires:%Y-%m-%d %H:%M} UTC, and no record holds a newer one."
-        stale = Judgement("proof", Aspect.EFFECTIVENESS, State.UNKNOWN, "ProofExpired", message, expires)
-        others = tuple(one for one in self.verdict.findings if one.check != "proof")
-        verdict = replace(self.verdict, state=State.UNKNOWN, findings=(stale, *others), state_since=expires)
-        return replace(self, verdict=verdict, ended=(*self.ended, stale))
+        state = worst([one.state for one in findings])
+        since = max((one.since for one in findings if one.state is state and one.since), default=self.since)
+        verdict = replace(self.verdict, state=state, findings=findings)
+        return replace(self, verdict=verdict if state is self.state else replace(verdict, state_since=since))
 
-    def excused_at(self, now: datetime) -> "PoolAssessed":
-        """Return the pool as it is called at a time by its exemption: unknown once that has ended."""
-        until, found = self.excused_until, self.verdict.findings
-        if until is None or now - until <= GRACE or all(one.state is not State.EXEMPT for one in found):
-            return self
-        ended = f"The exemption ended at {until:%Y-%m-%d %H:%M} UTC, and no record says how it is since. Before: "
-        findings = tuple(
-            replace(one, state=State.UNKNOWN, reason="ExemptionExpired", message=ended + one.message, since=until)
-            if one.state is State.EXEMPT
-            else one
-            for one in found
+    def _as_of(self, found: Judgement, now: datetime) -> Judgement:
+        if found.state is State.EXEMPT:
+            return unexcused(found, now)
+        if (found.check, found.state) != ("proof", State.COMPLIANT) or found.reason in _UNASKED:
+            return found
+        expires = self.ends
+        if expires and now <= expires + GRACE:
+            return found
+        message = (
+            f"The nodes' proof ended at {expires:%Y-%m-%d %H:%M} UTC, and no record holds a newer one."
+            if expires
+            else "No record says when the nodes' proof ends."
         )
-        verdict = replace(self.verdict, findings=findings)
-        if self.state is State.EXEMPT:
-            verdict = replace(verdict, state=State.UNKNOWN, state_since=until)
-        expired = tuple(new for new, old in zip(findings, found, strict=True) if new != old)
-        return replace(self, verdict=verdict, ended=(*self.ended, *expired))
+        return replace(found, state=State.UNKNOWN, reason="ProofExpired", message=message, since=expires or found.since)
+
+    def silent(self, why: Judgement) -> "PoolAssessed":
+        """Return the pool of a cluster that nobody looks at any more: what was well there is unknown."""
+        if self.state not in (State.COMPLIANT, State.EXEMPT):
+            return self
+        still = tuple(one for one in self.findings if one.state in OPEN)
+        verdict = replace(
+            self.verdict,
+            state=State.UNKNOWN,
+            findings=(why, *still),
+            implementation=None,
+            modules=None,
+            state_since=why.since,
+        )
+        return replace(self, verdict=verdict)
+
+
+def unexcused(found: Judgement, now: datetime) -> Judgement:
+    """Return a finding as it has to be called at a time: unknown, where the exemption that excuses it has ended."""
+    ends = found.exempt_until
+    if found.state is not State.EXEMPT or (ends and now < ends):
+        return found
+    message = (
+        f"The exemption `{found.exemption}` ended at {ends:%Y-%m-%d %H:%M} UTC, and nobody has judged since."
+        if ends
+        else "No record says when its exemption ends."
+    )
+    return replace(found, state=State.UNKNOWN, reason="ExemptionEnded", message=message, since=ends or found.since)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """What became of a remediation, at one time."""
 
-    outcome: OutcomeState
+    outcome: OutcomeState | Part
     message: str
     correlation: str
     """`x-ms-correlation-request-id`; empty if ARM gave none."""
@@ -191,27 +220,36 @@ class Attempt:
     rule: str
     source: Source
     """The intent, recorded before anything was sent."""
-    method: Method = Method.UPDATE
-    """What was sent: an update in place, or a part of a replacement."""
-    target: str = ""
-    """The twin, where it was sent to that."""
     steps: tuple[Step, ...] = ()
-    """The answer, then the end of the operation; none: nobody knows yet."""
-    parts: tuple[tuple[ReplacementPart, Source], ...] = ()
-    """What was done for the replacement that it began, beside ARM's operations."""
+    """The answer, then the end of the operation; none: nobody knows yet. Of a replacement all its parts, too."""
+    method: Method = Method.UPDATE
+    """What is sent to ARM."""
+    target: str = ""
+    """The node pool that it is sent to, where that is not `pool`: its twin."""
+
+    @property
+    def what(self) -> str:
+        """Say what is done, and to what: an update in place, or a part of a replacement."""
+        said = str(self.action).replace("_", " ")
+        whom = {Method.CREATE: f": create the twin {self.target}", Method.ADOPT: f": adopt the twin {self.target}"}
+        end = whom.get(self.method, f": {self.method} {self.target or self.pool}")
+        return said if self.method is Method.UPDATE else f"{said}{end}"
 
     @property
     def latest(self) -> Source:
         """The record of its last word."""
-        last = self.steps[-1].source if self.steps else self.source
-        return self.parts[-1][1] if self.parts else last
+        return self.steps[-1].source if self.steps else self.source
 
     @property
     def ended(self) -> bool:
-        """Say whether nothing more comes of it: AKS refused it, or all of it has ended, or nobody will know."""
-        if self.parts:
-            return self.parts[-1][0].stage is Part.ENDED
-        return bool(self.steps) and self.steps[-1].outcome is not OutcomeState.ACCEPTED
+        """Say whether nothing more comes of it: AKS refused it, or its operation has ended, or nobody will know."""
+        if not self.steps:
+            return False
+        last = self.steps[-1].outcome
+        if self.method in (Method.CREATE, Method.ADOPT) and last is OutcomeState.SUCCEEDED:
+            # The twin is there; its pool is still to be drained and deleted.
+            return False
+        return last is Part.ENDED or last not in (OutcomeState.ACCEPTED, *Part)
 
 
 class Activity(StrEnum):
@@ -271,16 +309,46 @@ class ClusterAssessed:
     """Within the period, in their order."""
     policy: str = ""
     """SHA-256 of the policy's text that it was last judged by."""
+    heard: datetime | None = None
+    """When its last record was written."""
 
     @property
     def judged(self) -> bool:
         """Say whether it has a state at all: it is there, and in the policy's scope."""
         return self.in_scope and not self.gone
 
-    def as_of(self, now: datetime) -> "ClusterAssessed":
-        """Return the cluster as it has to be called at a time."""
-        pools = tuple(pool.as_of(now) for pool in self.pools) if self.judged else self.pools
-        if pools == self.pools:
+    def as_of(self, now: datetime, heard: datetime | None = None) -> "ClusterAssessed":
+        """Return the cluster as it has to be called at a time; `heard` is when the app wrote its last manifest."""
+        if not self.judged or self.observed is None:
             return self
-        state = worst([*(pool.state for pool in pools), *(one.state for one in self.findings)])
-        return replace(self, pools=pools, state=state)
+        # A clock that was wrong may have written what is still to come: that is no sign of life.
+        told = [at for at in (heard, self.heard, self.observed.at) if at and at <= now + GRACE]
+        last = max(told, default=now - 2 * SILENT)
+        if self.unreadable is None and now - last > SILENT:
+            return self._silent(last, now)
+        pools = tuple(pool.as_of(now) for pool in self.pools)
+        return self._with(pools, tuple(unexcused(one, now) for one in self.findings))
+
+    def _silent(self, last: datetime, now: datetime) -> "ClusterAssessed":
+        message = f"The app has written nothing since {last:%Y-%m-%d %H:%M} UTC: nobody has renewed the verdict."
+        since = last + SILENT
+        why = Judgement(READABLE, Aspect.IMPLEMENTATION, State.UNKNOWN, "NotRenewed", message, since)
+        found = self._with(tuple(pool.as_of(now).silent(why) for pool in self.pools), (*self.findings, why))
+        return replace(found, unreadable=Unreadable("NotRenewed", message, None))
+
+    def _with(self, pools: tuple[PoolAssessed, ...], findings: tuple[Judgement, ...]) -> "ClusterAssessed":
+        """Return the cluster with what a time has made of it; each finding that this opened is a change, too."""
+        if (pools, findings) == (self.pools, self.findings) or self.observed is None:
+            return self
+        before = [*(("", one) for one in self.findings), *((p.name, one) for p in self.pools for one in p.findings)]
+        after = [("", one) for one in findings]
+        after += [(pool.name, one) for pool in pools for one in pool.findings if one.check != READABLE]
+        opened = (_opened(pool, one, self.observed) for pool, one in after if (pool, one) not in before)
+        states = [*(pool.state for pool in pools), *(one.state for one in findings)]
+        return replace(self, pools=pools, findings=findings, state=worst(states), changes=(*self.changes, *opened))
+
+
+def _opened(pool: str, found: Judgement, observed: Source) -> Change:
+    """Return the change by which time alone opened a finding."""
+    told = replace(observed, at=found.since or observed.at)
+    return Change(Activity.CREATE, pool, found, told, told)

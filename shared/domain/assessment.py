@@ -6,17 +6,14 @@ What could not be read is here too: a report never leaves it out.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from shared.domain.assessed import OPEN, READABLE, ClusterAssessed, PoolAssessed, Source
+from shared.domain.assessed import OPEN, READABLE, SILENT, ClusterAssessed, PoolAssessed, Source
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
 from shared.domain.records import Head
 from shared.domain.verdicts import Judgement
 from shared.domain.wording import count
-
-SILENCE = timedelta(hours=26)
-"""A manifest is written once a day: two hours behind that nobody vouches for the app being at work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,7 @@ class LastManifest:
     number: int
     source: Source
     key: str
-    """Thumbprint of the key that signed it; empty: nobody did, or the signature does not hold."""
+    """Thumbprint of the key that signed it; empty: nobody did, or the signature does not hold, which is a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +90,6 @@ class Assessment:
         """The clusters that have a state."""
         return tuple(one for one in self.clusters if one.judged)
 
-    @property
-    def silent_since(self) -> datetime | None:
-        """Since when no manifest, or where there is none no observation, has come; None if one is young enough."""
-        seen = [one.observed.at for one in self.clusters if one.observed]
-        last = self.manifest.source.at if self.manifest else max(seen, default=None)
-        return last if last and self.as_of - last > SILENCE else None
-
     def pools(self) -> Iterator[tuple[ClusterAssessed, PoolAssessed]]:
         """Yield the node pools of all clusters that have a state."""
         for cluster in self.judged:
@@ -135,11 +125,11 @@ class Assessment:
             yield None, "the fleet's records", fault
         for text in self.texts_unread:
             yield None, "the fleet's records", text
+        if self.manifest and self.as_of - self.manifest.source.at > SILENT:
+            since = f"{self.manifest.source.at:%Y-%m-%d %H:%M} UTC"
+            yield None, "the fleet", f"nobody has written a manifest since {since}, and one is due each day"
         if self.coverage and not self.coverage.whole:
             yield None, "the fleet", _uncovered(self.coverage)
-        if self.silent_since:
-            since = f"{self.silent_since:%Y-%m-%d %H:%M} UTC"
-            yield None, "the fleet", f"nothing says that the app has looked since {since}"
         for cluster in self.clusters:
             for why in _gaps_of(cluster):
                 yield cluster, "its records", why
@@ -149,11 +139,16 @@ def _gaps_of(cluster: ClusterAssessed) -> Iterator[str]:
     yield from cluster.faults
     if cluster.begins > 1:
         yield f"records 1 to {cluster.begins - 1} are not in the pack"
+    if cluster.judged and any(pool.assumed and pool.ends for pool in cluster.pools):
+        yield _ASSUMED
     if cluster.observed is None:
         yield "no record of it says how it is"
-    for pool in cluster.pools if cluster.judged else ():
-        if pool.state is ComplianceState.EXEMPT and pool.excused_until is None:
-            yield f"until when which exemption excuses {pool.name} is not known"
+
+
+_ASSUMED = (
+    "how old its nodes' proofs may be is not known: neither its records nor a policy among them say it. Three days "
+    "are taken, the policy language's default"
+)
 
 
 def _uncovered(found: Coverage) -> str:

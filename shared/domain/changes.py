@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from shared.domain.assessed import OPEN, READABLE, Activity, Change, Source
-from shared.domain.bodies import Observation
+from shared.domain.bodies import Observation, ReplacementPart
 from shared.domain.model import WORST_FIRST, ComplianceState
 from shared.domain.verdicts import Judgement
 
@@ -22,7 +22,9 @@ class OpenFindings:
 
     _open: dict[Key, Change] = field(default_factory=dict)
     acting: set[str] = field(default_factory=set)
-    """Pools with an operation of the app's own."""
+    """Pools with an operation of the app's own, or that are being replaced."""
+    replaced: dict[str, str] = field(default_factory=dict)
+    """Pools that the app was about to delete, and the twins that take their place."""
 
     def next(self, seen: Observation, source: Source) -> tuple[Change, ...]:
         """Take in an observation, and return what it changed."""
@@ -31,7 +33,7 @@ class OpenFindings:
         told = [change for change in changes if change]
         for key in [key for key in self._open if key not in found and not _unsettled(key, seen)]:
             last = self._open.pop(key)
-            why, mended = _why(key, seen)
+            why, mended = _why(key, seen, self.replaced)
             closed = replace(last, activity=Activity.CLOSE, source=source, why=why, mended=mended, remediating=False)
             told.append(closed)
         return tuple(told)
@@ -77,7 +79,19 @@ def _unsettled(key: Key, seen: Observation) -> bool:
     return seen.observed.unreadable is not None and seen.posture.in_scope and key != ("", READABLE)
 
 
-def _why(key: Key, seen: Observation) -> tuple[str, bool]:
+def parted(said: ReplacementPart) -> str:
+    """Say what a part of a replacement is about: nodes and pods by name, as the record has them."""
+    named = {
+        "to be cordoned": said.cordon,
+        "to be evicted": said.evict,
+        "cordoned": said.cordoned,
+        "evicted": said.evicted,
+    }
+    told = "; ".join(f"{what}: {', '.join(names)}" for what, names in named.items() if names)
+    return " ".join(filter(None, (f"Twin {said.twin}.", said.waits, said.message, told)))
+
+
+def _why(key: Key, seen: Observation, replaced: Mapping[str, str]) -> tuple[str, bool]:
     """Say why a finding is closed, and whether that is because all is well."""
     if seen.observed.gone:
         return "The cluster does not exist any more.", False
@@ -86,7 +100,8 @@ def _why(key: Key, seen: Observation) -> tuple[str, bool]:
     pool, check = key
     now = next((one for one in seen.posture.pools if one.pool == pool), None)
     if pool and now is None:
-        return "The node pool does not exist any more.", False
+        by = f": the app replaced it by {replaced[pool] or 'its twin'}" if pool in replaced else ""
+        return f"The node pool does not exist any more{by}.", False
     findings = now.findings if now else seen.posture.cluster_findings
     found = next((one for one in findings if one.check == check), None)
     if found is None:

@@ -148,6 +148,7 @@ def _pool_posture(subject: Subject, rules: Rulebook) -> PoolPosture:
         rules.policy.ring_name(subject.cluster, subject.pool),
         subject.now,
         subject.settings.alerts,
+        proof_age=int(subject.settings.proof.max_age.total_seconds()),
     )
 
 
@@ -173,7 +174,8 @@ def _excuse(finding: Finding, exemption: Exemption, terms: ExemptionRules) -> Fi
         return finding
     until = exemption.last(terms)
     message = f"{finding.message} Exempt until {until} by `{exemption.name}` ({exemption.category}, {exemption.owner})."
-    return replace(finding, state=State.EXEMPT, message=message)
+    ends = exemption.ends(terms)
+    return replace(finding, state=State.EXEMPT, message=message, exemption=exemption.name, exempt_until=ends)
 
 
 def _exemption_told(exemption: Exemption, terms: ExemptionRules, now: datetime) -> Finding | None:

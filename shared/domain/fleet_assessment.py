@@ -68,11 +68,10 @@ class Fleet:
             if isinstance(read, str):
                 self._faults.append(f"{one.source.name} {read}")
                 continue
-            key = thumbprint(read.key) if read.signature and read.key else ""
             if fault := signature_fault(one.said, read, frozenset(), must=signed):
                 self._faults.append(f"{one.source.name} {fault}")
-                key = ""
-            signed = signed or bool(key)
+            signed = signed or bool(read.signature)
+            key = thumbprint(read.key) if read.signature and read.key and not fault else ""
             self._anchored = read.chains
             self._manifest = LastManifest(one.seq, one.source, key)
             self.series = read.series
@@ -109,6 +108,7 @@ class Fleet:
 
     def clusters(self, chains: Chains) -> None:
         """Read the chains of the clusters."""
+        heard = self._manifest.source.at if self._manifest else None
         for path, stored in chains:
             try:
                 cluster = ClusterId(*path.split("/"))
@@ -116,7 +116,7 @@ class Fleet:
                 self._faults.append(f"evidence/{path} is the place of no chain: what lies there was added")
                 continue
             reading = Reading(cluster, self._texts, self.asked.now, self.asked.since)
-            self._found.append(reading.read(self._check(path), stored).as_of(self.asked.now))
+            self._found.append(reading.read(self._check(path), stored).as_of(self.asked.now, heard))
 
     def assessed(self) -> Assessment:
         """Return the whole, once all has been read."""

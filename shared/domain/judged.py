@@ -1,7 +1,7 @@
 """Makes the observation record of a look: what was seen, the verdicts with whose word they go by, and the plan."""
 
 from dataclasses import fields
-from datetime import date
+from datetime import date, timedelta
 
 from shared.domain.bodies import Observation
 from shared.domain.memory import Memory
@@ -62,7 +62,10 @@ def _observed(read: ClusterRead) -> Observed:
 def judgement(finding: Finding) -> Judgement:
     """Return a finding with whose word it goes by."""
     aspect = Aspect.EFFECTIVENESS if finding.check in _BY_NODES else Aspect.IMPLEMENTATION
-    return Judgement(finding.check, aspect, finding.state, finding.reason, finding.message, finding.since)
+    return Judgement(
+        *(finding.check, aspect, finding.state, finding.reason, finding.message, finding.since),
+        *(finding.exemption, finding.exempt_until),
+    )
 
 
 def _pool(found: PoolPosture, pool: Pool | None, proof: Proof | None, today: date) -> PoolVerdict:
@@ -77,7 +80,11 @@ def _pool(found: PoolPosture, pool: Pool | None, proof: Proof | None, today: dat
         ring=found.ring,
         since=found.since,
         implementation=_implementation(pool, _worst(findings, Aspect.IMPLEMENTATION)) if pool else None,
-        effectiveness=_effectiveness(proof, _worst(findings, Aspect.EFFECTIVENESS)),
+        effectiveness=_effectiveness(
+            proof,
+            _worst(findings, Aspect.EFFECTIVENESS),
+            None if found.proof_age is None else timedelta(seconds=found.proof_age),
+        ),
         modules=modules_seen(pool, today) if pool else None,
         state_since=found.state_since,
     )
@@ -100,9 +107,9 @@ def _implementation(pool: Pool, state: ComplianceState) -> Implementation:
     )
 
 
-def _effectiveness(proof: Proof | None, state: ComplianceState) -> Effectiveness:
+def _effectiveness(proof: Proof | None, state: ComplianceState, max_age: timedelta | None) -> Effectiveness:
     if proof is None:
-        return Effectiveness(state)
+        return Effectiveness(state, max_age=max_age)
     return Effectiveness(
         state=state,
         at=proof.at,
@@ -114,6 +121,7 @@ def _effectiveness(proof: Proof | None, state: ComplianceState) -> Effectiveness
         missing=proof.missing,
         sampled=proof.sampled,
         unreadable=proof.unreadable,
+        max_age=max_age,
     )
 
 

@@ -21,6 +21,10 @@ class Finding:
     """Since when the check has had this reason; None where nobody compared it with an earlier verdict."""
     nodes: tuple[str, ...] = ()
     """Names of the nodes that say no, if any do: people are told of each further one."""
+    exemption: str = ""
+    """Name of the exemption that excuses it; empty if none does."""
+    exempt_until: datetime | None = None
+    """When that one ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class PoolPosture:
     """Names of the channels that are told about it; none: all."""
     state_since: datetime | None = None
     """When its state became what it is, whatever the reasons since; None in rows of versions that did not say so."""
+    proof_age: int | None = None
+    """How many seconds old the nodes' proof may be, by the rule that applied; None in old rows."""
 
     @property
     def decisive(self) -> Finding:

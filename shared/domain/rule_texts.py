@@ -75,7 +75,7 @@ class RuleTexts:
 
     def _miss(self, what: str, wanted: str) -> None:
         which = f"the {what} {wanted[:12]} that it was judged by" if wanted else f"a record of the {what}"
-        self.unread.append(f"no record holds {which}: when proofs and exemptions end is not known")
+        self.unread.append(f"no record holds {which}: owners, ends and due dates are not taken from it")
 
     def _note(self, what: str, error: ConfigError) -> None:
         said = f"{what}: owners, ends and due dates are not taken from that text: {error.faults[0]}"

@@ -48,6 +48,10 @@ class Judgement:
     """A sentence that says what was seen and what to do."""
     since: datetime | None
     """Since when the check has had this reason."""
+    exemption: str = ""
+    """Name of the exemption that excuses it; empty if none does."""
+    exempt_until: datetime | None = None
+    """When that one ends; null if none excuses it, and where a version did not say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ class Effectiveness:
     """How many were asked where some speak for all; 0: all were."""
     unreadable: str = ""
     """Why the nodes could not be asked, as `Reason: message`; empty if they could."""
+    max_age: timedelta | None = None
+    """How old the proof may be, by the rule that applied; null where a version did not say so."""
 
 
 @dataclass(frozen=True, slots=True)

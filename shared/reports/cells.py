@@ -9,15 +9,14 @@ from shared.domain.wording import plain_text
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 (a spreadsheet may take them too)
 """What a spreadsheet takes for a formula at the beginning of a cell (OWASP, CSV Injection)."""
-_INSIDE = re.compile(rf"([;|\t] *)(?=[{re.escape(''.join(_FORMULA))}])")
-"""Where a cell would begin, and a formula in it, for a program that has such a separator."""
+_INSIDE = re.compile(rf"""([;|])(?=[\s"']*[{re.escape("".join(_FORMULA))}])""")
+"""What another separator than the comma would make the beginning of a cell (OWASP names the separators, too)."""
 
 
 def guarded(cell: str) -> str:
     """Return a cell as text that a spreadsheet shows and never works out."""
-    text = plain_text(cell)
-    # Some programs take spaces off before they look; some take other characters for the end of a cell.
-    text = _INSIDE.sub(r"\1'", text)
+    text = _INSIDE.sub(r"\1'", plain_text(cell))
+    # Some programs take spaces off before they look.
     return f"'{text}" if cell.lstrip(" ").startswith(_FORMULA) else text
 
 

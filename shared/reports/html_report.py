@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from shared import __version__
-from shared.domain.assessed import ClusterAssessed, PoolAssessed
+from shared.domain.assessed import ClusterAssessed, PoolAssessed, Step
 from shared.domain.assessment import Assessment
+from shared.domain.bodies import Part
 from shared.domain.controls import controls
 from shared.domain.model import ComplianceState
 from shared.domain.standing import standings
@@ -176,18 +177,20 @@ def _attempts(found: Assessment) -> Iterator[str]:
         (
             (words.minute(one.source.at), "short"),
             _plain(f"{cluster.cluster}/{one.pool}"),
-            _plain(words.action(one)),
+            _plain(one.what),
             _plain(f"{one.mode}, {one.rule}"),
-            _plain(
-                "; ".join([f"{step.outcome} {words.minute(step.source.at)}" for step in one.steps] or ["not known yet"])
-                + (f"; {words.drained(one)}" if one.parts else "")
-            ),
+            _plain("; ".join(map(_step, one.steps)) or "not known yet"),
             (_text(" ".join(step.correlation for step in one.steps if step.correlation)), "id"),
         )
         for cluster in found.clusters
         for one in cluster.attempts
     )
     yield from _table("Remediations", f"In the period {words.period(found)}.", header, rows, "There were none.")
+
+
+def _step(step: Step) -> str:
+    said = f": {step.message}" if isinstance(step.outcome, Part) and step.message else ""
+    return f"{step.outcome} {words.minute(step.source.at)}{said}"
 
 
 def _modules(found: Assessment) -> Iterator[str]:

@@ -7,7 +7,6 @@ py-ocsf-models 0.10.0 knows; the tests hold every event against its models.
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -50,10 +49,6 @@ def ocsf_report(found: Assessment) -> Iterator[str]:
     for cluster in found.clusters:
         for change in cluster.changes:
             yield f"{json.dumps(_event(cluster, change), sort_keys=True)}\n"
-        for pool in cluster.pools:
-            for judgement in pool.ended:
-                ended = Change(Activity.CREATE, pool.name, judgement, pool.source, replace(pool.source, at=found.as_of))
-                yield f"{json.dumps(_event(cluster, ended), sort_keys=True)}\n"
     for whose, _, why in found.gaps():
         yield f"{json.dumps(_unknown(found, whose, why), sort_keys=True)}\n"
 
@@ -72,7 +67,12 @@ def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
         "finding_info": _info(key, change, desc),
         "remediation": {"desc": judgement.message},
         "resources": [_resource(cluster, change.pool)],
-        "unmapped": {"aspect": judgement.aspect.value, "state": judgement.state.value, "limits": _LIMITS},
+        "unmapped": {
+            "aspect": judgement.aspect.value,
+            "state": judgement.state.value,
+            "limits": _LIMITS,
+            "head": plain(cluster.head),
+        },
     }
 
 
@@ -170,8 +170,7 @@ def _resource(cluster: ClusterAssessed, pool: str) -> dict[str, Any]:
 
 def _unknown(found: Assessment, cluster: ClusterAssessed | None, fault: str) -> dict[str, Any]:
     """Return the event of a fault in the evidence itself, or of what it leaves out: how that is, is not known."""
-    broken = fault in (cluster.faults if cluster else found.faults)
-    reason = "EvidenceFault" if broken else "EvidenceGap"
+    reason = "EvidenceFault" if fault in (cluster.faults if cluster else found.faults) else "NotKnown"
     judgement = Judgement("evidence", Aspect.IMPLEMENTATION, State.UNKNOWN, reason, fault, None)
     source = Source(fault.partition(" ")[0], "", found.as_of)
     change = Change(Activity.CREATE, "", judgement, source, source)

@@ -194,8 +194,8 @@ def _entry(cluster: ClusterAssessed, attempt: Attempt) -> Json:
     ids = [step.correlation for step in attempt.steps if step.correlation]
     return {
         "uuid": uuid("attempt", attempt.source.hash),
-        "title": line(f"{words.action(attempt)} on {cluster.cluster}/{attempt.pool}"),
-        "description": prose(f"By rule {attempt.rule}, mode {attempt.mode}. {steps} {words.drained(attempt)}".strip()),
+        "title": line(f"{attempt.what} on {cluster.cluster}/{attempt.pool}"),
+        "description": prose(f"By rule {attempt.rule}, mode {attempt.mode}. {steps}"),
         "start": plain(attempt.source.at),
         "end": plain(attempt.latest.at),
         "props": [

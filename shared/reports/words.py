@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from shared.domain.assessed import Attempt, Due, PoolAssessed, ProofSeen
+from shared.domain.assessed import Due, PoolAssessed, ProofSeen
 from shared.domain.assessment import Assessment
 from shared.domain.model import ComplianceState
-from shared.domain.planned import Method
 from shared.domain.stated import REPORT_LIMITS
 from shared.domain.verdicts import ModulesSeen
 from shared.domain.wording import count
@@ -89,37 +88,6 @@ def period(found: Assessment) -> str:
     return f"{begin} to {minute(found.as_of)}"
 
 
-def action(attempt: Attempt) -> str:
-    """Say what was to be done: of a replacement, which part."""
-    what = attempt.action.replace("_", " ")
-    part = {
-        Method.UPDATE: "",
-        Method.CREATE: f": makes the twin {attempt.target}",
-        Method.ADOPT: f": goes on with the twin {attempt.target}",
-        Method.DRAIN: ": drains the pool",
-        Method.DELETE: ": deletes the pool",
-    }
-    return what + part[attempt.method]
-
-
-def drained(attempt: Attempt) -> str:
-    """Say what was cordoned and evicted for a replacement, and how it ended; empty for anything else."""
-    told = []
-    for part, source in attempt.parts:
-        done = [
-            f"{word} {', '.join(names)}"
-            for word, names in (
-                ("to cordon", part.cordon),
-                ("to evict", part.evict),
-                ("cordoned", part.cordoned),
-                ("evicted", part.evicted),
-            )
-            if names
-        ]
-        told.append(" ".join([f"{part.stage} {minute(source.at)}", *done, *filter(None, [part.waits, part.message])]))
-    return "; ".join(told)
-
-
 def origins(found: Assessment) -> Iterator[tuple[str, int, str]]:
     """Yield the heads of the chains that a report is made from: path, number, SHA-256."""
     if found.fleet:
@@ -136,7 +104,7 @@ def anchored(found: Assessment) -> str:
         return "No manifest is among the records: that they are whole rests on the chains alone."
     by = f"signed by the key {found.manifest.key}" if found.manifest.key else "with no signature that is good"
     told = f"Manifest {found.manifest.number} of {minute(found.manifest.source.at)}, {by}, holds the chains' heads."
-    return f"{told} `fipswarden evidence verify` checks all manifests."
+    return f"{told} `fipswarden evidence verify` checks whose key it is, and all manifests."
 
 
 def covered(found: Assessment) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.domain.assessed import ClusterAssessed, PoolAssessed
-from shared.domain.assessment import Assessment, Coverage
+from shared.domain.assessment import Assessment
 from shared.domain.bodies import Intent, Outcome, Part, ReplacementPart
 from shared.domain.codec import canonical, plain
 from shared.domain.fleet_assessment import Asked
@@ -26,6 +26,7 @@ from tests.builders import NOW
 from tests.evidence import assert_sound
 from tests.recorded import (
     DAY,
+    EXCUSED,
     HOSTILE,
     LAB,
     MEDIA,
@@ -107,7 +108,10 @@ def test_a_proof_ends_when_the_policy_says_so() -> None:
 
 @pytest.mark.parametrize(("late", "state"), [(timedelta(), S.COMPLIANT), (timedelta(hours=2), S.UNKNOWN)])
 def test_a_pool_whose_proof_has_ended_is_unknown(late: timedelta, state: ComplianceState) -> None:
-    found = assessed(proven(), now=NOW + 2 * DAY + late)
+    made = proven()
+    made.at = NOW + 2 * DAY
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    found = assessed(made, now=NOW + 2 * DAY + late)
 
     assert pool(found, "apps").state is state
     assert one(found, PAY).state is state
@@ -115,16 +119,175 @@ def test_a_pool_whose_proof_has_ended_is_unknown(late: timedelta, state: Complia
     assert [each.judgement.reason for each in found.open()] == (["ProofExpired"] if state is S.UNKNOWN else [])
 
 
-def test_without_the_policys_text_no_end_of_a_proof_is_known_and_that_is_no_end() -> None:
-    made = proven()
-    del made.files[record_name(FLEET, 1)], made.files[record_name(FLEET, 2)], made.heads[FLEET]
-    found = assessed(made)
-    apps = pool(found, "apps")
+def untexted(taken: datetime, *, max_age: timedelta | None, now: datetime = NOW) -> Recorded:
+    """One pool that was on and proven, by records without the policy's text."""
+    made = Recorded()
+    made.at = now
+    made.prove(PAY, "apps", taken)
+    seen = verdict("apps", ON, PROVEN, asked=taken, max_age=max_age)
+    made.see(PAY, observation(read_of(PAY, "apps"), [seen]))
+    made.anchor(now, unreadSubscriptions=0, unseen=0)
+    return made
 
-    assert apps.proof is not None
-    assert apps.proof.expires is None
-    ((what, why),) = found.unread()
-    assert (what, why.partition(":")[2]) == ("the fleet's records", " when proofs and exemptions end is not known")
+
+@pytest.mark.parametrize(("days", "state"), [(2, S.COMPLIANT), (4, S.UNKNOWN), (400, S.UNKNOWN)])
+def test_where_nothing_says_how_old_a_proof_may_be_it_is_the_default_and_monitoring_is_not_met(
+    days: int, state: ComplianceState
+) -> None:
+    found = assessed(untexted(NOW - days * DAY, max_age=None))
+
+    assert pool(found, "apps").state is state
+    assert [why.split(":")[0] for _, why in found.unread()] == [
+        f"no record holds the policy {ORIGIN.policy[:12]} that it was judged by",
+        "how old its nodes' proofs may be is not known",
+    ]
+    assert standing(found, "ca-7_smt.c", "monitoring") is Reason.OTHER or state is S.UNKNOWN
+
+
+@pytest.mark.parametrize(("max_age", "state"), [(30 * DAY, S.COMPLIANT), (1 * DAY, S.UNKNOWN)])
+def test_a_proof_ends_by_the_age_that_the_verdict_was_judged_by(max_age: timedelta, state: ComplianceState) -> None:
+    found = assessed(untexted(NOW - 9 * DAY, max_age=max_age))
+
+    assert pool(found, "apps").state is state
+    assert [why.split(":")[0] for _, why in found.unread()] == [
+        f"no record holds the policy {ORIGIN.policy[:12]} that it was judged by"
+    ]
+
+
+def test_a_verdict_that_says_proven_and_of_no_time_is_unknown() -> None:
+    made = Recorded()
+    made.at = NOW
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, PROVEN, asked=None)]))
+
+    assert pool(assessed(made), "apps").decisive.reason == "ProofExpired"
+
+
+def test_a_cluster_of_which_nothing_was_heard_for_longer_than_a_day_is_unknown() -> None:
+    made = Recorded()
+    made.at = NOW
+    made.see(PAY, observation(read_of(PAY, "apps", "jobs"), [verdict("apps", ON), verdict("jobs", OFF)]))
+    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
+    soon, late = assessed(made, now=NOW + timedelta(hours=25)), assessed(made, now=NOW + timedelta(hours=27))
+
+    assert [each.state for _, each in soon.pools()] == [S.COMPLIANT, S.NON_COMPLIANT]
+    assert [each.state for _, each in late.pools()] == [S.UNKNOWN, S.NON_COMPLIANT]
+    assert pool(late, "apps").decisive.reason == "NotRenewed"
+    assert ["nobody has written a manifest since" in why for _, why in late.unread()] == [False, True, False]
+    assert standing(late, "cm-6_smt.c", "deviations") is not Reason.MET
+
+
+@pytest.mark.parametrize("ahead", [timedelta(), 900 * DAY])
+def test_a_manifest_of_each_day_shows_that_the_app_still_looks_and_one_from_the_future_does_not(
+    ahead: timedelta,
+) -> None:
+    made = Recorded()
+    made.at = NOW
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON)]))
+    made.at = NOW + 20 * DAY + ahead
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    found = assessed(made, now=NOW + 20 * DAY + timedelta(hours=1))
+
+    assert pool(found, "apps").state is (S.UNKNOWN if ahead else S.COMPLIANT)
+
+
+@pytest.mark.parametrize(("days", "state"), [(31, S.EXEMPT), (33, S.UNKNOWN)])
+@pytest.mark.parametrize("recorded_end", [True, False])
+def test_an_exemption_that_has_ended_excuses_nothing(days: int, state: ComplianceState, *, recorded_end: bool) -> None:
+    made = Recorded()
+    made.texts()
+    ends = datetime(2026, 12, 25, tzinfo=UTC)
+    excused = replace(EXCUSED, exemption="legacy", exempt_until=ends) if recorded_end else EXCUSED
+    made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", excused)]))
+    made.at = NOW + days * DAY
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    found = assessed(made, now=made.at)
+
+    assert pool(found, "legacy").state is state
+    assert one(found, PAY).state is state
+    assert {each.judgement.state for each in found.open()} == {state}
+    assert (standing(found, "cm-6_smt.c", "deviations") is Reason.MET) == (state is S.EXEMPT)
+
+
+def test_an_exemption_of_which_nothing_says_when_it_ends_excuses_nothing() -> None:
+    made = Recorded()
+    made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", EXCUSED)]))
+
+    assert pool(assessed(made), "legacy").decisive.reason == "ExemptionEnded"
+
+
+def test_a_proof_that_was_renewed_since_counts_and_one_that_settled_nothing_does_not() -> None:
+    made = proven()
+    made.prove(PAY, "apps", NOW)
+    made.prove(PAY, "apps", NOW + timedelta(minutes=5), missing=1)
+
+    assert pool(assessed(made), "apps").ends == NOW + 3 * DAY
+
+
+def replaced(made: Recorded, *parts: Part) -> None:
+    """A replacement of a pool by its twin, as far as its parts go."""
+    made.attempt(PAY, "apps", OutcomeState.SUCCEEDED, method=Method.CREATE, target="oldfips")
+    for part in parts:
+        said = ReplacementPart("i2", "apps", "oldfips", part, cordon=("node-1",), evict=("shop/web",))
+        made.add(PAY, RecordKind.REPLACEMENT, {**plain(ORIGIN), **plain(said)})
+
+
+def test_a_replacement_goes_on_until_its_end_and_tells_its_parts() -> None:
+    made = Recorded()
+    made.texts()
+    made.at = NOW
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", OFF)]))
+    replaced(made, Part.DRAINS, Part.DRAINED)
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", replace(OFF, reason="Other"))]))
+    (attempt,) = one(assessed(made), PAY).attempts
+
+    assert (attempt.what, attempt.ended) == ("enable fips: create the twin oldfips", False)
+    assert [step.outcome.value for step in attempt.steps] == ["succeeded", "drains", "drained"]
+    assert "to be cordoned: node-1; to be evicted: shop/web" in attempt.steps[1].message
+    assert one(assessed(made), PAY).changes[-1].remediating
+
+    made.attempt(PAY, "apps", OutcomeState.SUCCEEDED, method=Method.DELETE, target="apps")
+    made.add(
+        PAY,
+        RecordKind.REPLACEMENT,
+        {**plain(ORIGIN), **plain(ReplacementPart("i2", "apps", "oldfips", Part.ENDED))},
+    )
+    made.see(PAY, observation(read_of(PAY, "oldfips"), [verdict("oldfips", ON, PROVEN)]))
+    found = one(assessed(made), PAY)
+
+    assert [(each.what, each.ended) for each in found.attempts] == [
+        ("enable fips: create the twin oldfips", True),
+        ("enable fips: delete apps", True),
+    ]
+    assert found.changes[-1].why == "The node pool does not exist any more: the app replaced it by oldfips."
+
+
+def test_whose_signature_is_forged_is_not_called_signed() -> None:
+    made = proven()
+    name = made.anchor(NOW, sign=True, unreadSubscriptions=0, unseen=0)
+    good = assessed(made)
+    made.put(MANIFESTS, 1, {**said(made.files[name]), "signature": "A" * 342})
+    found = assessed(made)
+
+    assert good.manifest
+    assert (good.manifest.key, good.faults) == (key_name(), ())
+    assert found.manifest
+    assert found.manifest.key == ""
+    assert ["has a signature that is not its own" in fault for fault in found.faults] == [True]
+    assert standing(found, "ca-7_smt.c", "monitoring") is Reason.FAIL
+
+
+def test_a_manifest_that_is_not_signed_behind_one_that_is_is_a_fault() -> None:
+    made = proven()
+    made.anchor(NOW, sign=True, unreadSubscriptions=0, unseen=0)
+    made.anchor(NOW, sign=False, unreadSubscriptions=0, unseen=0)
+
+    assert ["is not signed, though one before it is" in fault for fault in assessed(made).faults] == [True]
+
+
+def test_that_nobody_knows_of_clusters_that_no_record_names_leaves_monitoring_unmet() -> None:
+    found = assessed(proven())
+
+    assert (found.coverage, list(found.unread())) == (None, [])
     assert standing(found, "ca-7_smt.c", "monitoring") is Reason.OTHER
 
 
@@ -143,22 +306,14 @@ rules:
     made.at = NOW - 9 * DAY
     made.texts(policy)
     made.prove(PAY, "apps", NOW - 9 * DAY)
-    strict = replace(verdict("apps", ON, PROVEN), rule="strict", line=5)
+    strict = replace(verdict("apps", ON, PROVEN, max_age=None), rule="strict", line=5)
     made.see(PAY, observation(replace(read_of(PAY, "apps"), tags={"contact": "(mail address)"}), [strict]))
 
     assert pool(assessed(made), "apps").decisive.reason == "ProofExpired"
 
     made.see(PAY, observation(read_of(PAY, "apps"), [replace(strict, rule="another")]))
     (why,) = assessed(made).texts_unread
-    assert why.endswith("names the rule another, which its policy has not: when the proof of apps ends is not known")
-
-
-def test_an_exemption_that_is_not_among_the_texts_is_told() -> None:
-    made = Recorded()
-    made.texts()
-    made.see(PAY, observation(read_of(PAY, "other"), [verdict("other", replace(OFF, state=S.EXEMPT))]))
-
-    assert list(assessed(made).unread()) == [(str(PAY), "until when which exemption excuses other is not known")]
+    assert why.endswith("names the rule another, which its policy has not: who answers for apps is not known")
 
 
 def test_a_record_that_names_no_policy_is_told() -> None:
@@ -167,42 +322,14 @@ def test_a_record_that_names_no_policy_is_told() -> None:
     made.add(PAY, RecordKind.OBSERVATION, {**plain(ORIGIN), "policy": "", **plain(seen)})
 
     assert [why for _, why in assessed(made).unread()] == [
-        "no record holds a record of the policy: when proofs and exemptions end is not known"
+        "no record holds a record of the policy: owners, ends and due dates are not taken from it"
     ]
-
-
-def test_without_the_series_nobody_says_that_all_of_the_fleet_is_looked_at() -> None:
-    assert standing(replace(well(), coverage=None), "ca-7_smt.c", "monitoring") is Reason.OTHER
-
-
-@pytest.mark.parametrize(("late", "silent"), [(timedelta(hours=25), False), (400 * DAY, True)])
-def test_an_app_that_has_not_been_heard_of_for_more_than_a_day_is_told(late: timedelta, silent: bool) -> None:
-    made = Recorded()
-    made.at = NOW - DAY
-    made.texts()
-    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON)]))
-    bare = assessed(made, now=made.at + late)
-    made.at = NOW
-    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
-    found = assessed(made, now=made.at + late)
-
-    assert [what for what, _ in found.unread()] == [what for what, _ in bare.unread()] == ["the fleet"] * silent
-    assert standing(found, "ca-7_smt.c", "monitoring") is (Reason.OTHER if silent else Reason.MET)
-
-
-def test_an_exemption_that_has_ended_excuses_nothing() -> None:
-    end = datetime(2026, 12, 25, tzinfo=UTC)
-    before, after = (pool(assessed(recorded(), now=end + late), "legacy") for late in (timedelta(), DAY))
-
-    assert before.state is S.EXEMPT
-    assert (after.state, after.decisive.reason, after.since) == (S.UNKNOWN, "ExemptionExpired", end)
-    assert "exempt" not in {each.judgement.state for each in assessed(recorded(), now=end + DAY).open()}
 
 
 def test_a_proof_that_the_verdict_does_not_go_by_is_not_shown() -> None:
     made = proven()
     missing = replace(PROVEN, state=S.UNKNOWN, reason="ProofMissing")
-    seen = observation(read_of(PAY, "apps"), [verdict("apps", ON, missing)])
+    seen = observation(read_of(PAY, "apps"), [verdict("apps", ON, missing, asked=None)])
     made.add(PAY, RecordKind.OBSERVATION, {**plain(ORIGIN), **plain(seen)})
     assert pool(assessed(made), "apps").proof is None
 
@@ -241,18 +368,6 @@ def test_a_proof_of_the_end_of_all_days_ends_with_them() -> None:
     for report in FORMATS.values():
         "".join(report(found))
     assert pool(found, "apps").proof is not None
-
-
-def test_a_manifest_whose_signature_does_not_hold_is_a_fault() -> None:
-    made = recorded()
-    forged = said(made.files[record_name(MANIFESTS, 1)]) | {"signature": "A" * 342}
-    made.put(MANIFESTS, 1, forged)
-    found = assessed(made)
-
-    assert found.manifest is not None
-    assert found.manifest.key == ""
-    assert "has a signature that is not its own" in found.faults[0]
-    assert standing(found, "ca-7_smt.c", "monitoring") is Reason.FAIL
 
 
 def test_a_cluster_that_can_not_be_read_keeps_what_was_read_last_and_is_unknown() -> None:
@@ -517,11 +632,12 @@ def standing(found: Assessment, statement: str, basis: str) -> Reason:
 
 def well(release: str = "Azure Linux 3.0", worth: Standing = Standing.ACTIVE) -> Assessment:
     """A fleet of one pool that is well, with modules that are worth something."""
-    found = assessed(proven())
+    made = proven()
+    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
+    found = assessed(made)
     seen = replace(modules(release), standing=worth)
     (cluster,) = found.clusters
-    whole = replace(found, coverage=Coverage(NOW.date(), 0, 0))
-    return replace(whole, clusters=(replace(cluster, pools=(replace(cluster.pools[0], modules=seen),)),))
+    return replace(found, clusters=(replace(cluster, pools=(replace(cluster.pools[0], modules=seen),)),))
 
 
 def test_controls_are_met_by_a_fleet_that_is_well() -> None:
@@ -547,7 +663,7 @@ def test_certificates_count_for_nothing_where_fips_is_off() -> None:
 def test_an_exemption_is_a_deviation_that_was_approved_and_no_setting() -> None:
     made = Recorded()
     made.texts()
-    excused = replace(OFF, state=S.EXEMPT)
+    excused = replace(OFF, state=S.EXEMPT, exemption="legacy", exempt_until=NOW + 9 * DAY)
     made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", excused)]))
     found = assessed(made)
 

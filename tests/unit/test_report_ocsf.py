@@ -131,8 +131,9 @@ def test_what_no_record_says_is_an_event_and_never_an_empty_report() -> None:
     made.anchor(NOW, unreadSubscriptions=3, unseen=2)
     (event,) = events(made)
 
-    assert (event["status_code"], event["compliance"]["status_id"]) == ("EvidenceGap", 0)
-    assert "3 subscriptions not read" in event["message"]
+    assert (event["status_code"], event["compliance"]["status_id"]) == ("NotKnown", 0)
+    assert event["compliance"]["control"] == "CA-7"
+    assert "3 subscriptions not read; 2 clusters" in event["message"]
     assert unknown(event, json.loads(ComplianceFinding.model_validate(event).model_dump_json(exclude_none=True))) == []
 
 
@@ -143,7 +144,7 @@ def test_what_has_ended_since_the_last_record_is_an_event() -> None:
 
     ended = {(one["resources"][0]["name"], one["status_code"], one["status"]) for one in made if "resources" in one}
     assert (f"{PAY}/apps", "ProofExpired", "New") in ended
-    assert (f"{PAY}/legacy", "ExemptionExpired", "New") in ended
+    assert (f"{PAY}/legacy", "ExemptionEnded", "New") in ended
 
 
 def test_a_report_that_is_made_again_repeats_the_same_events() -> None:
@@ -160,3 +161,21 @@ def test_only_changes_of_the_period_are_told() -> None:
 def test_each_event_says_what_is_not_assessed() -> None:
     for event in events(recorded()):
         assert "Not assessed: cryptography in container images" in event["unmapped"]["limits"]
+
+
+@pytest.mark.parametrize(("days", "pool", "reason"), [(4, "apps", "ProofExpired"), (40, "legacy", "ExemptionEnded")])
+def test_what_time_alone_has_made_unknown_is_an_event(days: int, pool: str, reason: str) -> None:
+    made = recorded()
+    made.at = NOW + timedelta(days=days)
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    found = assess(made, Asked(made.at, heads=made.heads))
+    told = of([json.loads(line) for line in ocsf_report(found)], pool)
+
+    assert (told[-1]["status_code"], told[-1]["compliance"]["status_id"]) == (reason, 0)
+
+
+def test_each_event_of_a_finding_names_the_head_of_its_chain() -> None:
+    made = recorded()
+    told = of(events(made), "apps")
+
+    assert {one["unmapped"]["head"]["hash"] for one in told} == {made.heads[PAY.path].hash}

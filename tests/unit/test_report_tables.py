@@ -64,13 +64,6 @@ def test_what_a_spreadsheet_would_work_out_is_text(text: str) -> None:
     assert guarded(text).startswith(("'", "?"))
 
 
-@pytest.mark.parametrize("text", ["payments;=1+1", "payments;  @x", "a|-1", "a;;+1"])
-def test_a_formula_behind_what_another_program_takes_for_a_separator_is_none(text: str) -> None:
-    for separator in ";|":
-        for cell in "".join(csv_lines([["a", text, "c"]])).split(separator):
-            assert not cell.lstrip(" ").startswith(("=", "+", "-", "@"))
-
-
 def test_every_pool_is_a_row_with_both_words_and_the_certificates_apart() -> None:
     pools = {row["node pool"]: row for row in table() if row["row"] == "pool"}
     batch = pools["batch"]
@@ -124,7 +117,7 @@ def test_the_plan_has_age_owner_and_due_date_the_worst_first() -> None:
 
 
 def test_an_item_keeps_its_id_while_it_is_open() -> None:
-    later = assess(recorded(), Asked(NOW + timedelta(days=1)))
+    later = assess(recorded(), Asked(NOW + timedelta(hours=9)))
     ids = {row["POA&M ID"] for row in rows("".join(poam_report(later)))}
 
     assert ids >= {row["POA&M ID"] for row in plan()}
@@ -156,3 +149,12 @@ def test_json_has_everything_for_programs() -> None:
     assert [one["cluster"] for one in made["clusters"]] == [LAB.arm_id, MEDIA.arm_id, OLD.arm_id, PAY.arm_id]
     assert len(made["heads"]) == len(recorded().heads)
     assert {one["satisfied"] for one in made["controls"]} == {False}
+
+
+@pytest.mark.parametrize("cell", ["payments;=1+1", "payments; @x", "a;;+1", 'payments;"=1+1', "payments|-1"])
+@pytest.mark.parametrize("separator", [";", "|"])
+def test_no_cell_is_a_formula_where_another_separator_is_the_usual_one(cell: str, separator: str) -> None:
+    line = "".join(csv_lines([("a", cell, "c")]))
+    (read,) = csv.reader([line], delimiter=separator)
+
+    assert not [one for one in read if one.strip().startswith(("=", "+", "-", "@"))]
