@@ -143,6 +143,9 @@ def _gaps_of(cluster: ClusterAssessed) -> Iterator[str]:
         yield _ASSUMED
     if cluster.observed is None:
         yield "no record of it says how it is"
+    for pool in cluster.pools if cluster.judged else ():
+        if pool.state is ComplianceState.EXEMPT and pool.exemption is None:
+            yield f"which exemption excuses {pool.name}, and who answers for that, is not known"
 
 
 _ASSUMED = (

@@ -57,8 +57,10 @@ def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
     judgement, source = change.judgement, change.source
     key = finding_key(cluster.cluster, change.pool, judgement.check)
     desc = f"{judgement.message} {change.why}".strip()
+    # Time alone may make another one of what the same record opened.
+    uid = _id(source.hash, f"{key}/{judgement.reason}", change.activity)
     return {
-        **_base(change.activity, judgement.state, source.at, _id(source.hash, key, change.activity)),
+        **_base(change.activity, judgement.state, source.at, uid),
         "message": desc,
         "status_code": judgement.reason,
         **_named("status", _status(change)),

@@ -316,6 +316,19 @@ rules:
     assert why.endswith("names the rule another, which its policy has not: who answers for apps is not known")
 
 
+def test_an_exemption_that_is_not_among_the_texts_is_told() -> None:
+    made = Recorded()
+    made.texts()
+    excused = replace(OFF, state=S.EXEMPT, exemption="forgotten", exempt_until=NOW + 9 * DAY)
+    made.see(PAY, observation(read_of(PAY, "other"), [verdict("other", excused)]))
+    found = assessed(made)
+
+    assert pool(found, "other").state is S.EXEMPT
+    assert list(found.unread()) == [
+        (str(PAY), "which exemption excuses other, and who answers for that, is not known"),
+    ]
+
+
 def test_a_record_that_names_no_policy_is_told() -> None:
     made = proven()
     seen = observation(read_of(PAY, "apps"), [verdict("apps", ON)])

@@ -13,7 +13,7 @@ from shared.domain.verification import record_name
 from shared.reporting import assess
 from shared.reports.ocsf import VERSION, ocsf_report
 from tests.builders import NOW
-from tests.recorded import MEDIA, OLD, PAY, Recorded, recorded
+from tests.recorded import EXCUSED, MEDIA, OLD, PAY, Recorded, observation, read_of, recorded, verdict
 
 
 def events(archive: Recorded, **asked: Any) -> list[dict[str, Any]]:
@@ -172,6 +172,17 @@ def test_what_time_alone_has_made_unknown_is_an_event(days: int, pool: str, reas
     told = of([json.loads(line) for line in ocsf_report(found)], pool)
 
     assert (told[-1]["status_code"], told[-1]["compliance"]["status_id"]) == (reason, 0)
+
+
+def test_what_one_record_opened_and_time_changed_since_is_two_events() -> None:
+    made = Recorded()
+    made.texts()
+    made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", EXCUSED)]))
+    found = assess(made, Asked(NOW + timedelta(days=40), heads=made.heads))
+    told = of([json.loads(line) for line in ocsf_report(found)], "legacy")
+
+    assert [one["status"] for one in told] == ["Suppressed", "New"]
+    assert len({one["metadata"]["uid"] for one in told}) == 2
 
 
 def test_each_event_of_a_finding_names_the_head_of_its_chain() -> None:
