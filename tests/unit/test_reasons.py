@@ -13,7 +13,15 @@ from shared.domain.reasons import REASONS
 
 SHARED = Path(__file__).parents[2] / "shared"
 JUDGES = (
-    *("domain/checks", "domain/images", "domain/proofs", "domain/capability", "domain/risks", "domain/evaluate"),
+    *(
+        "domain/checks",
+        "domain/images",
+        "domain/proofs",
+        "domain/strays",
+        "domain/capability",
+        "domain/risks",
+        "domain/evaluate",
+    ),
     "domain/saved",
 )
 RULES = "domain/subject"
