@@ -10,7 +10,7 @@ import hashlib
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -52,9 +52,14 @@ def _time(value: date | timedelta) -> str | int | float:
     return value.isoformat()
 
 
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+)
+
+
 def canonical(value: Mapping[str, Any]) -> bytes:
     """Return JSON with sorted keys, no spaces and UTF-8: the same bytes for the same content."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = _CANONICAL.encode(value)
     # Half of a surrogate pair (hostile JSON may hold one) is escaped, as JSON allows: no content may fail here.
     return text.encode(errors="backslashreplace")
 
@@ -71,76 +76,155 @@ def fingerprint(value: Any) -> str:
 
 def typed(kind: type[T], value: Any) -> T:
     """Rebuild a record of a type from JSON values; raises ValueError that says which field is wrong."""
-    found: T = _typed(kind, value, kind.__name__)
-    return found
-
-
-def _typed(kind: Any, value: Any, where: str) -> Any:
-    origin = typing.get_origin(kind)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in typing.get_args(kind):
-            return None
-        return _typed(next(arg for arg in typing.get_args(kind) if arg is not type(None)), value, where)
-    if origin is tuple:
-        inner = typing.get_args(kind)[0]
-        return tuple(_typed(inner, item, f"{where}[{at}]") for at, item in enumerate(_is(list, value, where)))
-    if origin is not None and issubclass(origin, Mapping):
-        inner = typing.get_args(kind)[1]
-        return {key: _typed(inner, item, f"{where}.{key}") for key, item in _is(dict, value, where).items()}
-    if kind is Any:
-        return value
-    if kind is timedelta:
-        return _seconds(value, where)
-    return _typed_class(kind, value, where)
-
-
-def _seconds(value: Any, where: str) -> timedelta:
+    read: Callable[[Any], T] = _reader(typing.cast("Any", kind))
     try:
-        return timedelta(seconds=_is(float, float(value) if isinstance(value, int) else value, where))
-    except OverflowError as error:
-        raise ValueError(f"{where}: {error}") from error
+        return read(value)
+    except _MisfitError as misfit:
+        raise ValueError(f"{kind.__name__}{misfit.where}: {misfit.said}") from misfit
 
 
-def _typed_class(kind: Any, value: Any, where: str) -> Any:
-    if kind in (ClusterId, date, datetime) or issubclass(kind, StrEnum):
-        return _leaf(kind, _is(str, value, where), where)
-    if dataclasses.is_dataclass(kind):
-        return _record(kind, _is(dict, value, where), where)
-    return _is(kind, value, where)
+_Reader = Callable[[Any], Any]
 
 
-def _leaf(kind: Any, text: str, where: str) -> Any:
-    try:
-        if kind is ClusterId:
-            return ClusterId.parse(text)
-        found = kind.fromisoformat(text) if kind in (date, datetime) else kind(text)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
-    if isinstance(found, datetime) and found.tzinfo is None:
-        raise ValueError(f"{where}: {text!r} has no time zone")
-    return found
+class _MisfitError(ValueError):
+    """A value that is not of its type. Where it is, is put together on the way out: what fits pays nothing for it."""
 
+    def __init__(self, said: str, where: str = "") -> None:
+        super().__init__(said)
+        self.said, self.where = said, where
 
-def _record(kind: Any, given: Mapping[str, Any], where: str) -> Any:
-    make: Any = kind
-    known = {name: (hint, camel(name)) for name, hint in _fields(kind)}
-    try:
-        return make(
-            **{name: _typed(hint, given[key], f"{where}.{name}") for name, (hint, key) in known.items() if key in given}
-        )
-    except TypeError as error:
-        raise ValueError(f"{where}: {error}") from error
+    def below(self, step: str) -> "_MisfitError":
+        """Return it as what holds the value sees it."""
+        return _MisfitError(self.said, f"{step}{self.where}")
 
 
 @cache
-def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
+def _reader(kind: Any) -> _Reader:
+    """Return what reads values of a type, made once: a verification reads some hundred values for each record."""
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _optional(typing.get_args(kind))
+    if origin is tuple:
+        return _tuple(_reader(typing.get_args(kind)[0]))
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping(_reader(typing.get_args(kind)[1]))
+    if kind is Any:
+        return _as_it_is
+    if kind is timedelta:
+        return _seconds
+    if kind in _TEXTS:
+        return _text(_TEXTS[kind])
+    if issubclass(kind, StrEnum):
+        return _word(kind)
+    return _record(kind) if dataclasses.is_dataclass(kind) else _plain(kind)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _optional(kinds: tuple[Any, ...]) -> _Reader:
+    read = _reader(next(kind for kind in kinds if kind is not type(None)))
+    if type(None) not in kinds:
+        return read
+    return lambda value: None if value is None else read(value)
+
+
+def _tuple(inner: _Reader) -> _Reader:
+    def read(value: Any) -> tuple[Any, ...]:
+        found: list[Any] = []
+        try:
+            for item in _is(list, value):
+                found.append(inner(item))  # noqa: PERF401 (how far it got says which item is wrong)
+        except _MisfitError as misfit:
+            raise (misfit.below(f"[{len(found)}]") if isinstance(value, list) else misfit) from misfit
+        return tuple(found)
+
+    return read
+
+
+def _mapping(inner: _Reader) -> _Reader:
+    def read(value: Any) -> dict[str, Any]:
+        found = {}
+        for key, item in _is(dict, value).items():
+            try:
+                found[key] = inner(item)
+            except _MisfitError as misfit:
+                raise misfit.below(f".{key}") from misfit
+        return found
+
+    return read
+
+
+def _seconds(value: Any) -> timedelta:
+    try:
+        return timedelta(seconds=_is(float, float(value) if isinstance(value, int) else value))
+    except OverflowError as error:
+        raise _MisfitError(str(error)) from error
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return found
+
+
+_TEXTS: Mapping[Any, _Reader] = {ClusterId: ClusterId.parse, date: date.fromisoformat, datetime: _moment}
+"""How values are read that are written as a text."""
+
+
+def _text(make: _Reader) -> _Reader:
+    def read(value: Any) -> Any:
+        text = value if value.__class__ is str else _is(str, value)
+        try:
+            return make(text)
+        except ValueError as error:
+            raise _MisfitError(str(error)) from error
+
+    return read
+
+
+def _word(kind: type[StrEnum]) -> _Reader:
+    words, other = {word.value: word for word in kind}, _text(kind)
+
+    def read(value: Any) -> Any:
+        return words[value] if value.__class__ is str and value in words else other(value)
+
+    return read
+
+
+def _plain(kind: Any) -> _Reader:
+    def read(value: Any) -> Any:
+        return value if value.__class__ is kind else _is(kind, value)
+
+    return read
+
+
+def _record(kind: Any) -> _Reader:
     hints = typing.get_type_hints(kind)
-    return tuple((field.name, hints[field.name]) for field in dataclasses.fields(kind))
+    fields = tuple((field.name, camel(field.name), _reader(hints[field.name])) for field in dataclasses.fields(kind))
+
+    def read(value: Any) -> Any:
+        given, name = {}, ""
+        try:
+            _is(dict, value)
+            for name, key, inner in fields:
+                if key in value:
+                    given[name] = inner(value[key])
+        except _MisfitError as misfit:
+            raise (misfit.below(f".{name}") if name else misfit) from misfit
+        try:
+            return kind(**given)
+        except TypeError as error:
+            raise _MisfitError(str(error)) from error
+
+    return read
 
 
-def _is(kind: type[T], value: Any, where: str) -> T:
+def _is(kind: type[T], value: Any) -> T:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(f"{where}: expected {kind.__name__}, found {type(value).__name__}")
+        raise _MisfitError(f"expected {kind.__name__}, found {type(value).__name__}")
     return value
 
 

@@ -35,7 +35,9 @@ class ClusterId:
             (self.name, _CLUSTER, "cluster"),
         ):
             # KELVIN SIGN and its like become ASCII letters in lower case: two names would share one key.
-            if not pattern.fullmatch(value) or any(not one.isascii() and one.lower().isascii() for one in value):
+            if not pattern.fullmatch(value) or not (
+                value.isascii() or all(one.isascii() or not one.lower().isascii() for one in value)
+            ):
                 raise ValueError(f"{value[:100]!r} is not the name of a {what}")
         object.__setattr__(self, "subscription", self.subscription.lower())
         object.__setattr__(self, "key", _lower(f"{self.subscription}|{self.resource_group}|{self.name}"))
@@ -77,6 +79,8 @@ class ClusterId:
 
 
 def _lower(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     # `İ`.lower() is two characters, of which the second may stand in no name: such a letter stays as it is.
     return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
 
