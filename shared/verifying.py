@@ -203,7 +203,7 @@ class Verification:
         return self.asked.held.has(path) and seq > (self._begins or {}).get(path, Head()).seq
 
     def _begun(self, path: str, anchors: Anchors) -> ChainCheck:
-        return ChainCheck(path, self._after.get(path, Head()), anchors.take(path))
+        return ChainCheck(path, self._after.get(path, Head()), anchors.take(path), self.asked.now)
 
     def _ended(self, check: ChainCheck | None) -> Iterator[Fault]:
         if check is None:

@@ -102,7 +102,7 @@ class Stored(MemoryArchive):
         intent = f"i{number}-{cluster.name}"
         self.add(cluster, RecordKind.INTENT, plain(INTENT), intent)
         outcome = Outcome(
-            "apps", ActionKind.ENABLE_FIPS, intent, self.heads[cluster.path].seq, OutcomeState.ACCEPTED, ""
+            "apps", ActionKind.ENABLE_FIPS, intent, self.heads[cluster.path].seq, OutcomeState.REFUSED, ""
         )
         self.add(cluster, RecordKind.OUTCOME, plain(outcome))
 

@@ -142,4 +142,4 @@ class Fleet:
         number = self._manifest.number if self._manifest else 0
         known = [(self._anchored.get(path), number), (self.asked.heads.get(path), 0)]
         anchors = [Anchor(head.seq, head.hash, by) for head, by in known if head]
-        return ChainCheck(path, self._after.get(path, Head()), anchors)
+        return ChainCheck(path, self._after.get(path, Head()), anchors, self.asked.now)

@@ -16,10 +16,15 @@ from typing import Any
 from shared.domain.bodies import BODIES, Origin, RuleText
 from shared.domain.codec import canonical, text_hash, typed
 from shared.domain.ids import ClusterId
+from shared.domain.operation import OutcomeState
 from shared.domain.records import FLEET, GENESIS, MANIFESTS, SCHEMA, Head, RecordKind
 
 PATIENCE = timedelta(hours=1, seconds=480)
 """After this an intent without an outcome is a fault: an hour beyond the longest look (LOOK_DEADLINE_SECONDS)."""
+LASTS = timedelta(days=7)
+"""After this an operation that ARM accepted and whose end no record says is a fault; AKS itself names no limit."""
+AHEAD = timedelta(hours=1)
+"""So much later than the time of the verification a record may be made: clocks differ."""
 _NAME = re.compile(r"(.+)/([0-9]{10})\.json", re.DOTALL)
 HASH = re.compile(r"[0-9a-f]{64}")
 """SHA-256 as it is written everywhere."""
@@ -155,8 +160,8 @@ def time_of(said: Mapping[str, Any]) -> datetime | None:
 class ChainCheck:
     """One chain, from a head on; records are given in the order of their numbers."""
 
-    def __init__(self, path: str, after: Head, anchors: Iterable[Anchor]) -> None:
-        self.path, self.records, self.unanchored = path, 0, 0
+    def __init__(self, path: str, after: Head, anchors: Iterable[Anchor], now: datetime) -> None:
+        self.path, self.now, self.records, self.unanchored = path, now, 0, 0
         """Records seen, and those behind the last manifest that names the chain."""
         self.faults: list[Fault] = []
         """What has been found; whoever reads it may take it out."""
@@ -166,7 +171,12 @@ class ChainCheck:
         """Hash of the record before; None if that one is missing."""
         self._anchors = deque(sorted(anchors, key=lambda anchor: anchor.seq))
         self._anchored = max((anchor.seq for anchor in self._anchors if anchor.manifest), default=after.seq)
-        self._intents: dict[str, tuple[int, datetime]] = {}
+        self._intents = set[int]()
+        """Hashes of the ids of all intents: a number each, where a text would make a long chain heavy."""
+        self._open: dict[str, tuple[int, datetime, bool]] = {}
+        """By id of an intent whose end is not known: number and time of the last record of it, whether ARM took it."""
+        self._whole = not after.seq
+        """Whether every record of the chain until now was read."""
         self._compare(after.seq, after.hash)
 
     def take(self, seq: int, data: bytes, digest: str) -> Mapping[str, Any] | None:
@@ -179,6 +189,7 @@ class ChainCheck:
         fault = said if isinstance(said, str) else envelope_fault(said, self.path, seq) or body_fault(said)
         if fault:
             self._fault(seq, fault)
+            self._whole = False
         elif not isinstance(said, str):
             self._follow(seq, str(said["previous"]))
             self._remember(seq, said)
@@ -190,8 +201,10 @@ class ChainCheck:
         """Check what only the end of a chain shows: whether more is known of it, and intents that nothing came of."""
         if self._anchors:
             self._missing(self._anchors[-1].seq)
-        for seq, at in self._intents.values():
-            if as_of - at > PATIENCE:
+        for seq, at, accepted in self._open.values():
+            if accepted and as_of - at > LASTS:
+                self._fault(seq, "is the last word of an operation, and older than one may last")
+            elif not accepted and as_of - at > PATIENCE:
                 self._fault(seq, "is an intent without an outcome, and older than a look may last")
 
     def _follow(self, seq: int, previous: str) -> None:
@@ -205,10 +218,26 @@ class ChainCheck:
 
     def _remember(self, seq: int, said: Mapping[str, Any]) -> None:
         at = time_of(said)
-        if said["kind"] == RecordKind.INTENT and at:
-            self._intents[said["id"]] = seq, at
-        elif said["kind"] == RecordKind.OUTCOME:
-            self._intents.pop(str(said.get("intent")), None)
+        if at and at - self.now > AHEAD:
+            self._fault(seq, f"says that it was made at {said['at']}, and it is not so late yet")
+        if at and said["kind"] == RecordKind.INTENT:
+            if hash(said["id"]) in self._intents:
+                self._fault(seq, "is an intent with the id of another one")
+            self._intents.add(hash(said["id"]))
+            self._open[said["id"]] = seq, at, False
+        elif at and said["kind"] == RecordKind.OUTCOME:
+            self._outcome(seq, at, said)
+
+    def _outcome(self, seq: int, at: datetime, said: Mapping[str, Any]) -> None:
+        intent, known = said["intent"], hash(said["intent"]) in self._intents
+        # What stands before a part of a chain, or in a record that can't be read, is not known.
+        if self._whole and not known:
+            self._fault(seq, "is an outcome of no intent before it")
+        self._intents.add(hash(intent))
+        if said["outcome"] != OutcomeState.ACCEPTED:
+            self._open.pop(intent, None)
+        elif intent in self._open or not known:
+            self._open[intent] = seq, at, True
 
     def _compare(self, seq: int, digest: str) -> None:
         while self._anchors and self._anchors[0].seq <= seq:
@@ -222,7 +251,7 @@ class ChainCheck:
         known = f"; {knowing[-1].by} knows of record {knowing[-1].seq}" if knowing else ""
         more = "" if first == until else f", and so is every record up to {until}"
         self._fault(first, f"is missing{more}{known}")
-        self.last, self._before = until, None
+        self.last, self._before, self._whole = until, None, False
         while self._anchors and self._anchors[0].seq <= until:
             self._anchors.popleft()
 

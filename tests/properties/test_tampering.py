@@ -43,7 +43,7 @@ def whole() -> Iterator[Path]:
     """A sound pack."""
     archive = stored()
     with TemporaryDirectory() as folder:
-        write_pack(archive, Path(folder, "pack"), Wanted(heads=archive.heads), NOW)
+        write_pack(archive, Path(folder, "pack"), Wanted(heads=archive.heads), archive.at)
         yield Path(folder, "pack")
 
 

@@ -10,21 +10,33 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.archive import Directory
+from shared.domain.bodies import Outcome
+from shared.domain.codec import plain
+from shared.domain.operation import OutcomeState
 from shared.domain.people import DecisionKind
+from shared.domain.planned import ActionKind
 from shared.domain.records import RecordKind
+from shared.folder import opened
 from shared.packing import Wanted, write_pack
+from shared.verifying import Asked, Verification
 from tests.builders import NOW
-from tests.stored import MEDIA, PAY, key_name, said, signed, signing_key, stored
+from tests.stored import INTENT, MEDIA, PAY, Stored, key_name, said, signed, signing_key, stored
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
 RECORDS = (Path(__file__).parents[2] / "docs" / "records.md").read_text(encoding="utf-8")
 KINDS = {"observation", "proof", "intent", "outcome", "request", "replacement", "approval", "exemption", "policy"}
+
+
+def time(record: dict[str, Any]) -> dt.datetime:
+    """When a record was made."""
+    return dt.datetime.fromisoformat(record["at"])
 
 
 class Reader:
@@ -195,15 +207,24 @@ class Reader:
     def step_9(self) -> None:
         latest = max([self.at, *(dt.datetime.fromisoformat(found["at"]) for _, _, found in self.manifests())])
         for numbers in self.chains.values():
-            found = [(name, self.said.get(name, {})) for _, name in sorted(numbers.items())]
-            ended = {one.get("intent") for _, one in found if one.get("kind") == "outcome"}
-            self.wrong += [
-                name
-                for name, one in found
-                if one.get("kind") == "intent"
-                and one["id"] not in ended
-                and latest - dt.datetime.fromisoformat(one["at"]) > dt.timedelta(hours=1, minutes=8)
-            ]
+            found = [(name, self.said[name]) for _, name in sorted(numbers.items()) if name in self.said]
+            self.wrong += [name for name, one in found if time(one) - self.at > dt.timedelta(hours=1)]
+            whole = len(found) == len(numbers) == max(numbers)
+            last: dict[str, tuple[str, dict[str, Any]]] = {}
+            for name, one in found:
+                if one["kind"] == "intent":
+                    if one["id"] in last:
+                        self.wrong.append(name)
+                    last[one["id"]] = name, one
+                elif one["kind"] == "outcome":
+                    if one["intent"] not in last and whole:
+                        self.wrong.append(name)
+                    if last.get(one["intent"], ("", {}))[1].get("outcome", "accepted") == "accepted":
+                        last[one["intent"]] = name, one
+            for name, one in last.values():
+                most = {"intent": dt.timedelta(hours=1, minutes=8), "accepted": dt.timedelta(days=7)}
+                if latest - time(one) > most.get(one.get("outcome", one["kind"]), dt.timedelta.max):
+                    self.wrong.append(name)
 
 
 @pytest.fixture
@@ -270,8 +291,44 @@ def test_a_sound_pack_has_no_fault(pack: Path) -> None:
 
 @pytest.mark.parametrize("wanted", [Wanted(PAY.path), Wanted(since=NOW.date()), Wanted(PAY.path, NOW.date())])
 def test_neither_has_a_part(wanted: Wanted, tmp_path: Path) -> None:
-    write_pack(stored(), tmp_path / "pack", wanted, NOW)
+    archive = stored()
+    write_pack(archive, tmp_path / "pack", wanted, archive.at)
     assert Reader(tmp_path / "pack", key_name()).faults() == []
+
+
+def chain(*records: tuple[RecordKind, dict[str, Any], str]) -> Stored:
+    """Evidence with more records on one chain."""
+    archive = stored(days=1)
+    for kind, body, name in records:
+        archive.add(PAY, kind, body, name)
+    return archive
+
+
+ACCEPTED = plain(Outcome("apps", ActionKind.ENABLE_FIPS, "long", None, OutcomeState.ACCEPTED, ""))
+LONG = (RecordKind.INTENT, plain(INTENT), "long")
+
+
+@pytest.mark.parametrize(
+    ("archive", "later", "number"),
+    [
+        (chain(LONG), timedelta(minutes=69), 5),
+        (chain(LONG, (RecordKind.OUTCOME, ACCEPTED, "answer")), timedelta(days=7, minutes=1), 6),
+        (chain(LONG, LONG, (RecordKind.OUTCOME, ACCEPTED, "answer")), timedelta(), 6),
+        (chain((RecordKind.OUTCOME, ACCEPTED, "answer")), timedelta(), 5),
+        (chain(LONG), timedelta(hours=-2), 5),
+    ],
+    ids=["no outcome", "no end", "one id twice", "no intent", "to come"],
+)
+def test_page_and_program_name_the_same_intents_outcomes_and_times(
+    archive: Stored, later: timedelta, number: int, tmp_path: Path
+) -> None:
+    write_pack(archive, tmp_path / "pack", Wanted(), archive.at + later)
+    with opened(tmp_path / "pack") as found:
+        assert found.pack
+        by_program = {one.name for one in Verification(found.archive, Asked(found.pack.at), found.sums).faults()}
+
+    assert f"evidence/{PAY.path}/{number:010}.json" in by_program
+    assert set(Reader(tmp_path / "pack").faults()) == by_program
 
 
 def append(path: Path) -> None:

@@ -17,12 +17,11 @@ from shared.folder import opened
 from shared.own_crypto import own_crypto
 from shared.packing import Wanted, write_pack
 from shared.verifying import Asked, Verification
-from tests.builders import NOW
 from tests.stored import MEDIA, PAY, POLICY, Stored, key_name, stored
 
 
 def written(archive: Stored, folder: Path, cluster: str = "", since: date | None = None) -> Path:
-    write_pack(archive, folder, Wanted(cluster, since, archive.heads), NOW)
+    write_pack(archive, folder, Wanted(cluster, since, archive.heads), archive.at)
     return folder
 
 

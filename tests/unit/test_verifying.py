@@ -6,9 +6,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from shared.domain.bodies import ExemptionsText, PolicyText
+from shared.domain.bodies import ExemptionsText, Outcome, PolicyText
 from shared.domain.codec import canonical, plain
+from shared.domain.operation import OutcomeState
 from shared.domain.pack import Scope
+from shared.domain.planned import ActionKind
 from shared.domain.records import FLEET, GENESIS, MANIFESTS, Head, RecordKind
 from shared.domain.verification import record_name
 from shared.verifying import Asked, Verification
@@ -231,6 +233,49 @@ def test_an_intent_without_an_outcome_is_a_fault_once_no_look_can_be_at_work() -
     assert faults(archive, now=archive.at + timedelta(hours=1, minutes=9)) == [f"{name} {said}"]
 
 
+def outcome(intent: str, state: OutcomeState) -> dict[str, object]:
+    return dict(plain(Outcome("apps", ActionKind.ENABLE_FIPS, intent, None, state, "")))
+
+
+def test_an_operation_that_was_accepted_and_never_ended_is_a_fault_once_none_lasts_so_long() -> None:
+    archive = stored(days=1)
+    archive.add(PAY, RecordKind.INTENT, plain(INTENT), "long")
+    name = archive.add(PAY, RecordKind.OUTCOME, outcome("long", OutcomeState.ACCEPTED))
+    late = archive.at + timedelta(days=7, seconds=1)
+
+    assert faults(archive, now=archive.at + timedelta(days=7)) == []
+    assert faults(archive, now=late) == [f"{name} is the last word of an operation, and older than one may last"]
+    archive.add(PAY, RecordKind.OUTCOME, outcome("long", OutcomeState.SUCCEEDED))
+    assert faults(archive, now=late) == []
+
+
+def test_two_intents_of_one_id_are_named() -> None:
+    archive = stored(days=1)
+    name = archive.add(PAY, RecordKind.INTENT, plain(INTENT), f"i0-{PAY.name}")
+    archive.add(PAY, RecordKind.OUTCOME, outcome(f"i0-{PAY.name}", OutcomeState.REFUSED))
+
+    assert faults(archive) == [f"{name} is an intent with the id of another one"]
+
+
+def test_an_outcome_of_no_intent_is_named_where_the_chain_was_read_from_its_beginning() -> None:
+    archive = stored()
+    name = archive.add(PAY, RecordKind.OUTCOME, outcome(f"i0-{MEDIA.name}", OutcomeState.REFUSED))
+
+    assert faults(archive) == [f"{name} is an outcome of no intent before it"]
+    assert faults(archive, since=date(2026, 11, 24)) == []
+
+
+def test_a_record_of_a_time_that_has_not_come_is_named_whatever_comes_of_it() -> None:
+    archive = stored(days=1)
+    before = archive.at
+    archive.at += timedelta(days=9)
+    name = archive.add(PAY, RecordKind.INTENT, plain(INTENT), "tomorrow")
+    at = "says that it was made at 2026-12-02T09:39:04.000000Z, and it is not so late yet"
+
+    assert faults(archive, now=before) == [f"{name} {at}"]
+    assert faults(archive, now=archive.at - timedelta(hours=1)) == []
+
+
 def test_a_clock_that_jumped_back_is_no_fault() -> None:
     archive = stored(days=1)
     archive.at -= timedelta(days=9)
@@ -345,7 +390,10 @@ def test_an_intent_is_as_old_as_the_latest_manifest_whatever_time_a_pack_says() 
     archive.at += timedelta(hours=2)
     archive.anchor(archive.at)
 
-    assert faults(archive, now=NOW) == [f"{name} is an intent without an outcome, and older than a look may last"]
+    assert faults(archive, now=NOW) == [
+        f"{record_name(MANIFESTS, 2)} says that it was made at 2026-11-23T11:40:04.000000Z, and it is not so late yet",
+        f"{name} is an intent without an outcome, and older than a look may last",
+    ]
 
 
 def test_a_missing_manifest_is_named() -> None:
