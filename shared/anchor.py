@@ -79,7 +79,7 @@ def late_anchor(ports: AnchorPorts, now: datetime, unread_subscriptions: int | N
 def late_alert(found: Anchor, now: datetime) -> Alert:
     """Return what people are told of a manifest that came late; the digest of its day had none."""
     title = f"The evidence manifest of {found.date} came late"
-    return Alert(f"manifest:{found.date}", "", "", "info", "ManifestLate", title, in_words(found), now, anchor=found)
+    return Alert(f"manifest:{found.seq}", "", "", "info", "ManifestLate", title, in_words(found), now, anchor=found)
 
 
 def _kept(row: Row | None) -> _Kept:
@@ -88,7 +88,7 @@ def _kept(row: Row | None) -> _Kept:
 
 def _of_day(ports: AnchorPorts, head: Head, today: date) -> Record | None:
     last = ports.evidence.read(MANIFESTS, head.seq) if head.seq else None
-    return last if last and last.id == record_id(today) else None
+    return last if last and last.payload.get("date") == today.isoformat() else None
 
 
 def _write(ports: AnchorPorts, chain: Chain, now: datetime, today: date, unread_subscriptions: int | None) -> Record:
@@ -115,9 +115,10 @@ def _write(ports: AnchorPorts, chain: Chain, now: datetime, today: date, unread_
     day = keep_day(ports.snapshots, tally.day(unread_subscriptions, unseen))
     if (fleet := _fleet_head(ports)).seq:
         heads[FLEET] = fleet
+    record_name = record_id(today, chain.head.seq + 1)
     body = {"date": today, "chains": heads, "snapshot": snapshot, "series": day, "key": None}
     seal = partial(_sealed, signer=ports.signer)
-    return chain.append(RecordKind.MANIFEST, now, body, record_id(today), seal)
+    return chain.append(RecordKind.MANIFEST, now, body, record_name, seal)
 
 
 def _fleet_head(ports: AnchorPorts) -> Head:

@@ -6,7 +6,7 @@ It reads and never writes, and memory stays flat however many records there are.
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from shared.anchors import Anchors
@@ -121,7 +121,10 @@ class Verification:
             return
         if fault := signature_fault(said, read, self.asked.trusted, must=bool(self.seen.keys)):
             yield Fault(name, fault)
-        self._count(seq, read, time_of(said))
+        at = time_of(said)
+        if at and read.date != at.astimezone(UTC).date():
+            yield Fault(name, f"is the manifest of {read.date}, and was made on another day")
+        self._count(seq, read, at)
         asked = self.asked
         if seq == asked.scope.after or (asked.since and read.date <= asked.since):
             self.seen.after = seq

@@ -36,9 +36,12 @@ class Anchor:
         return f"{MANIFESTS}/{self.seq:010}.json"
 
 
-def record_id(day: date) -> str:
-    """Return the id of a day's manifest: a second one of the same day is the same."""
-    return f"manifest-{day.isoformat()}"
+def record_id(day: date, number: int) -> str:
+    """Return the id of a day's manifest that is begun as the `number`th.
+
+    Workers that begin one at the same time make the same id; a clock that comes to a day again makes another.
+    """
+    return f"manifest-{day.isoformat()}-{number}"
 
 
 def signed_bytes(payload: Mapping[str, Any]) -> bytes:

@@ -172,7 +172,7 @@ class ChainCheck:
         self._anchors = deque(sorted(anchors, key=lambda anchor: anchor.seq))
         self._anchored = max((anchor.seq for anchor in self._anchors if anchor.manifest), default=after.seq)
         self._intents = set[int]()
-        """Hashes of the ids of all intents: a number each, where a text would make a long chain heavy."""
+        """Hashes of the ids of all intents, or manifests: a number each, where a text would make a long chain heavy."""
         self._open: dict[str, tuple[int, datetime, bool]] = {}
         """By id of an intent whose end is not known: number and time of the last record of it, whether ARM took it."""
         self._whole = not after.seq
@@ -220,10 +220,11 @@ class ChainCheck:
         at = time_of(said)
         if at and at - self.now > AHEAD:
             self._fault(seq, f"says that it was made at {said['at']}, and it is not so late yet")
-        if at and said["kind"] == RecordKind.INTENT:
+        if said["kind"] in (RecordKind.INTENT, RecordKind.MANIFEST):
             if hash(said["id"]) in self._intents:
-                self._fault(seq, "is an intent with the id of another one")
+                self._fault(seq, f"has the id of another {said['kind']}")
             self._intents.add(hash(said["id"]))
+        if at and said["kind"] == RecordKind.INTENT:
             self._open[said["id"]] = seq, at, False
         elif at and said["kind"] == RecordKind.OUTCOME:
             self._outcome(seq, at, said)

@@ -158,7 +158,7 @@ def test_a_manifest_holds_the_heads_of_all_chains_also_of_what_is_gone_or_out_of
 
     (record,) = app.manifests
     assert record.payload["chains"] == {path: {"seq": 1, "hash": head.hash} for path, head in heads.items()}
-    assert (record.kind, record.id, record.payload["date"]) == (RecordKind.MANIFEST, record_id(TODAY), "2026-11-23")
+    assert (record.kind, record.id, record.payload["date"]) == (RecordKind.MANIFEST, record_id(TODAY, 1), "2026-11-23")
 
 
 def test_the_head_of_the_fleets_chain_is_probed_forward_from_where_its_row_says() -> None:
@@ -231,6 +231,16 @@ def test_a_second_run_of_the_day_gives_the_same_manifest_and_the_next_day_anothe
 
     assert (second.seq, second.chains) == (2, 2)
     assert app.manifests[1].payload["previous"] == first.sha256
+
+
+def test_a_clock_that_jumped_back_gives_no_two_manifests_one_id() -> None:
+    app = App()
+    for day in (NOW, NOW - DAY, NOW):
+        app.anchor(day)
+
+    assert [record.id for record in app.manifests] == [
+        "manifest-2026-11-23-1", "manifest-2026-11-22-2", "manifest-2026-11-23-3",
+    ]  # fmt: skip
 
 
 def test_a_manifest_whose_writer_died_before_remembering_it_is_found() -> None:

@@ -208,6 +208,10 @@ class Reader:
         latest = max([self.at, *(dt.datetime.fromisoformat(found["at"]) for _, _, found in self.manifests())])
         for numbers in self.chains.values():
             found = [(name, self.said[name]) for _, name in sorted(numbers.items()) if name in self.said]
+            days = [(name, one["date"], time(one).astimezone(dt.UTC)) for name, one in found if "date" in one]
+            self.wrong += [name for name, day, at in days if day != at.date().isoformat()]
+            ids = [one["id"] for _, one in found if one["kind"] == "manifest"]
+            self.wrong += [name for at, (name, one) in enumerate(found) if one["id"] in ids[:at]]
             self.wrong += [name for name, one in found if time(one) - self.at > dt.timedelta(hours=1)]
             whole = len(found) == len(numbers) == max(numbers)
             last: dict[str, tuple[str, dict[str, Any]]] = {}

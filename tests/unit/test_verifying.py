@@ -254,7 +254,7 @@ def test_two_intents_of_one_id_are_named() -> None:
     name = archive.add(PAY, RecordKind.INTENT, plain(INTENT), f"i0-{PAY.name}")
     archive.add(PAY, RecordKind.OUTCOME, outcome(f"i0-{PAY.name}", OutcomeState.REFUSED))
 
-    assert faults(archive) == [f"{name} is an intent with the id of another one"]
+    assert faults(archive) == [f"{name} has the id of another intent"]
 
 
 def test_an_outcome_of_no_intent_is_named_where_the_chain_was_read_from_its_beginning() -> None:
@@ -289,7 +289,10 @@ def test_a_manifest_that_was_changed_has_another_signature() -> None:
     name = record_name(MANIFESTS, 3)
     archive.put(MANIFESTS, 3, said(archive.files[name]) | {"date": "2026-12-01"})
 
-    assert faults(archive) == [f"{name} has a signature that is not its own: it was changed, or signed by another key"]
+    assert faults(archive) == [
+        f"{name} has a signature that is not its own: it was changed, or signed by another key",
+        f"{name} is the manifest of 2026-12-01, and was made on another day",
+    ]
 
 
 @pytest.mark.parametrize("signature", ["", "no base64!", "AAAA"])
@@ -394,6 +397,15 @@ def test_an_intent_is_as_old_as_the_latest_manifest_whatever_time_a_pack_says() 
         f"{record_name(MANIFESTS, 2)} says that it was made at 2026-11-23T11:40:04.000000Z, and it is not so late yet",
         f"{name} is an intent without an outcome, and older than a look may last",
     ]
+
+
+def test_two_manifests_of_one_id_are_named() -> None:
+    archive = stored()
+    name = record_name(MANIFESTS, 3)
+    first = said(archive.files[record_name(MANIFESTS, 1)])["id"]
+    archive.put(MANIFESTS, 3, signed(said(archive.files[name]) | {"id": first}, signing_key()))
+
+    assert faults(archive) == [f"{name} has the id of another manifest"]
 
 
 def test_a_missing_manifest_is_named() -> None:
