@@ -3,20 +3,20 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cli import evidence_export, evidence_verify, protection
 from cli.exits import MEANING, NON_COMPLIANT, OK, UNKNOWN, cut_short
-from cli.naming import CLUSTER, named_cluster
+from cli.naming import CLUSTER, at_least_one, named_cluster, well_named
 from cli.show import plain_text, print_aligned
-from shared.domain.records import in_words
+from shared.domain.records import FLEET, MANIFESTS, in_words, path_of
 from shared.errors import InputError
 
 if TYPE_CHECKING:
+    from shared.archive import Archive
     from shared.domain.ids import ClusterId
-    from shared.domain.records import Record
-    from shared.ports import Evidence
+    from shared.domain.records import Head
 
 
 def add(commands: Any) -> None:
@@ -31,57 +31,82 @@ def add(commands: Any) -> None:
 
 
 def _add_show(commands: Any) -> None:
-    words = "the evidence records of a cluster; 1 if one is missing, unreadable or changed, 2 if there are none"
+    words = "the records of a chain; 1 if one is missing, unreadable or changed, 2 if there are none"
     show = commands.add_parser("show", help=words, description=words, epilog=MEANING)
-    show.add_argument("cluster", help=CLUSTER)
-    show.add_argument("seq", nargs="?", type=int, help="number of one record, to see it whole")
+    show.add_argument("chain", help=f"{CLUSTER}; or {' or '.join(_OTHERS)}, for those of no cluster")
+    show.add_argument("seq", nargs="?", type=at_least_one, help="number of one record, to see it whole")
     show.set_defaults(run=_show)
+
+
+_OTHERS = {"fleet": FLEET, "manifests": MANIFESTS}
+"""The chains that are no cluster's, by what they are called here; their own names do as well."""
 
 
 def _show(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
-
-    cluster = named_cluster(chosen.cluster)
-    evidence = bootstrap.evidence()
-    return _list(evidence, cluster) if chosen.seq is None else _one(evidence, cluster, chosen.seq)
-
-
-def _one(evidence: "Evidence", cluster: "ClusterId", seq: int) -> int:
-    from shared.history import read_entry
-
-    entry = read_entry(evidence, cluster, seq)
-    if entry.record is None and not entry.fault:
-        raise InputError(f"there is no record {seq} of {cluster}: `fipswarden evidence show` lists them")
-    with cut_short():
-        if entry.record is not None:
-            print(json.dumps(entry.record.payload, indent=2))
-    return _told((entry.fault,))
-
-
-def _list(evidence: "Evidence", cluster: "ClusterId") -> int:
-    from shared import bootstrap
-    from shared.history import history
+    from shared.heads import kept_head
     from shared.postures import read_posture
 
-    known = read_posture(bootstrap.table("posture"), cluster).head
-    entries = tuple(history(evidence, cluster, known))
+    other = _OTHERS.get(chosen.chain.removeprefix("_"))
+    if not other:
+        well_named(chosen.chain)
+    # Of the settings that are missing it names all, where a table would name its own.
+    archive = bootstrap.archive()
+    if other:
+        named: ClusterId | str = other
+    else:
+        named = named_cluster(chosen.chain)
+    if chosen.seq is not None:
+        return _one(archive, named, chosen.seq)
+    if isinstance(named, str):
+        known = kept_head(bootstrap.table("rollout"), named)
+    else:
+        known = read_posture(bootstrap.table("posture"), named).head
+    return _list(archive, named, known)
+
+
+def _one(archive: "Archive", named: "ClusterId | str", seq: int) -> int:
+    from shared.domain.verification import body_fault, envelope_fault, parse, record_name
+
+    path = path_of(named)
+    name = record_name(path, seq)
+    try:
+        data = archive.data(name)
+    except FileNotFoundError as error:
+        raise InputError(f"there is no record {seq} of {named}: `fipswarden evidence show` lists them") from error
+    said = parse(data)
+    if isinstance(said, str):
+        return _told([f"{name} {said}"])
+    with cut_short():
+        print(json.dumps(said, indent=2))
+    fault = envelope_fault(said, path, seq) or body_fault(said)
+    return _told([f"{name} {fault}"] if fault else [])
+
+
+def _list(archive: "Archive", named: "ClusterId | str", known: "Head") -> int:
+    from shared import bootstrap
+    from shared.history import history
+
+    entries = tuple(history(archive, path_of(named), known, bootstrap.SystemClock().now()))
     if not entries:
-        print(f"there is no evidence of {cluster}: it has not been looked at")
+        print(f"there is no evidence of {named}: {_none_yet(named)}")
         return UNKNOWN
     with cut_short():
-        print_aligned(
-            ("seq", "at (UTC)", "kind", "node pool", "what"), [_row(one.record) for one in entries if one.record]
-        )
-    return _told(entry.fault for entry in entries)
+        print_aligned(("seq", "at (UTC)", "kind", "node pool", "what"), [_row(one.said) for one in entries if one.said])
+    return _told(str(fault) for entry in entries for fault in entry.faults)
 
 
-def _told(said: Iterable[str]) -> int:
-    faults = [fault for fault in said if fault]
+def _none_yet(named: "ClusterId | str") -> str:
+    return "nothing has been recorded there" if isinstance(named, str) else "it has not been looked at"
+
+
+def _told(faults: Iterable[str]) -> int:
+    code = OK
     for fault in faults:
         print(plain_text(fault), file=sys.stderr)
-    return NON_COMPLIANT if faults else OK
+        code = NON_COMPLIANT
+    return code
 
 
-def _row(record: "Record") -> tuple[str, ...]:
-    said = record.payload
-    return (str(record.seq), str(said.get("at", ""))[:19], record.kind.value, str(said.get("pool", "")), in_words(said))
+def _row(said: "Mapping[str, Any]") -> tuple[str, ...]:
+    return (str(said["seq"]), str(said["at"])[:19], str(said["kind"]), str(said.get("pool", "")), in_words(said))

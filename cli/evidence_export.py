@@ -8,7 +8,7 @@ from typing import Any
 from cli.counter import counter
 from cli.evidence_verify import add_scope
 from cli.exits import MEANING, OK, UNKNOWN
-from cli.naming import a_file, named_cluster
+from cli.naming import a_file, named_cluster, well_named
 from cli.show import plain_text
 from shared.domain.wording import count
 
@@ -33,13 +33,15 @@ def _export(chosen: argparse.Namespace) -> int:
     from shared.heads import known_heads
     from shared.packing import Wanted, write_pack
 
+    if chosen.cluster:
+        well_named(chosen.cluster)
+    # Of the settings that are missing it names all, where a table would name its own.
+    archive = bootstrap.archive()
     folder: Path = chosen.folder
     cluster = named_cluster(chosen.cluster).path if chosen.cluster else ""
     heads = known_heads(bootstrap.table("posture"), bootstrap.table("rollout"))
     with counter("records") as counted:
-        pack = write_pack(
-            bootstrap.archive(), folder, Wanted(cluster, chosen.since, heads), bootstrap.SystemClock().now(), counted
-        )
+        pack = write_pack(archive, folder, Wanted(cluster, chosen.since, heads), bootstrap.SystemClock().now(), counted)
     for name in pack.left_out:
         print(plain_text(f"left out: {name} is the name of no record"), file=sys.stderr)
     records = sum(chain.records for chain in pack.chains)

@@ -1,6 +1,7 @@
 """`fipswarden evidence verify`: whether stored evidence, or an exported pack of it, is what the app wrote."""
 
 import argparse
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.counter import counter
 from cli.exits import MEANING, NON_COMPLIANT, OK, UNKNOWN, cut_short
-from cli.naming import CLUSTER, named, named_cluster
+from cli.naming import CLUSTER, add_output, at_least_one, named, named_cluster, well_named
 from cli.show import plain_text
 from shared.domain.wording import count
 from shared.errors import InputError
@@ -44,7 +45,10 @@ def add(commands: Any) -> None:
         default=[],
         help="key that manifests must be signed by: a PEM or JWK file, or its thumbprint; more than one may be given",
     )
-    verify.add_argument("--most", type=int, default=_MOST, metavar="N", help=f"list so many faults; default: {_MOST}")
+    verify.add_argument(
+        "--most", type=at_least_one, default=_MOST, metavar="N", help=f"list so many faults; default: {_MOST}"
+    )
+    add_output(verify)
     verify.set_defaults(run=_verify)
 
 
@@ -83,10 +87,14 @@ def _verify(chosen: argparse.Namespace) -> int:
         first, total = found[: chosen.most], len(found)
         for fault in verification.faults():
             total += 1
-            if len(first) < max(chosen.most, 1):
+            if len(first) < chosen.most:
                 first.append(fault)
+    plain_copy = folder is not None and folder.files is None
     with cut_short():
-        _print(first, total, verification, plain_copy=folder is not None and folder.files is None)
+        if chosen.output == "json":
+            print(json.dumps(_document(first, total, verification, plain_copy=plain_copy), indent=2))
+        else:
+            _print(first, total, verification, plain_copy=plain_copy)
     if total:
         return NON_COMPLIANT
     return OK if verification.seen.records else UNKNOWN
@@ -105,6 +113,10 @@ def stored(
 
     now = bootstrap.SystemClock().now()
     if chosen.offline is None:
+        if chosen.cluster:
+            well_named(chosen.cluster)
+        # Of the settings that are missing it names all, where a table would name its own.
+        bootstrap.archive()
         scope = Scope(named_cluster(chosen.cluster).path if chosen.cluster else "")
         # Before anything is listed: what is written meanwhile is beyond these heads.
         heads = known_heads(bootstrap.table("posture"), bootstrap.table("rollout"))
@@ -161,6 +173,27 @@ def _print(first: "list[Fault]", total: int, verification: "Verification", *, pl
     print(f"{verdict}: {', '.join(read)}")
     for line in _notes(seen, verification.asked, plain_copy=plain_copy):
         print(plain_text(line))
+
+
+def _document(first: "list[Fault]", total: int, verification: "Verification", *, plain_copy: bool) -> dict[str, Any]:
+    """Return the same for programs; docs/cli.md has the fields."""
+    from shared.domain.codec import plain
+
+    seen, asked = verification.seen, verification.asked
+    return {
+        "faults": [plain(fault) for fault in first],
+        "total": total,
+        "records": seen.records,
+        "chains": seen.chains,
+        "manifests": seen.manifests,
+        "unsigned": seen.unsigned,
+        "unanchored": seen.unanchored,
+        "scope": {"cluster": asked.scope.cluster, "after": seen.after},
+        "lastManifest": plain({"date": seen.last_date, **plain(seen.last)}) if seen.last_date else None,
+        "keys": {key: {"first": first, "last": last} for key, (first, last) in seen.keys.items()},
+        "heads": plain(dict(sorted(seen.heads.items()))),
+        "notes": list(_notes(seen, asked, plain_copy=plain_copy)),
+    }
 
 
 def _notes(seen: "Seen", asked: "Asked", *, plain_copy: bool) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ def a_file(text: str) -> Path:
     return Path(named(text))
 
 
+def at_least_one(text: str) -> int:
+    """Return a number; raises ArgumentTypeError for what is none, or is below 1."""
+    # `int` takes spaces, signs and other scripts' digits, and 10,000 digits take it seconds.
+    if not re.fullmatch("[0-9]{1,10}", text) or not int(text):
+        raise argparse.ArgumentTypeError(f"{text[:50]!r} is no number from 1 on")
+    return int(text)
+
+
 def add_output(parser: Any, *others: str) -> None:
     """Add `--output table|json`, with more of them, and `--json`, which is the same as `--output json`."""
     choices = ("table", "json", *others)
@@ -40,8 +49,7 @@ def named_cluster(text: str) -> ClusterId:
             return ClusterId.parse(text)
         except ValueError as error:
             raise InputError(str(error)) from error
-    if text.count("/") != 1:
-        raise InputError(f"{text[:200]!r} is neither group/name, as `posture` prints it, nor a cluster's ARM id")
+    well_named(text)
     from shared import bootstrap
     from shared.postures import summaries
 
@@ -53,6 +61,12 @@ def named_cluster(text: str) -> ClusterId:
         ids = ", ".join(each.arm_id for each in found)
         raise InputError(f"{text[:200]!r} is not one cluster but {len(found)}: give the ARM id, one of {ids}")
     return found[0]
+
+
+def well_named(text: str) -> None:
+    """Raise InputError for a text that names no cluster, whatever there is: before any setting is asked for."""
+    if not text.startswith("/") and text.count("/") != 1:
+        raise InputError(f"{text[:200]!r} is neither group/name, as `posture` prints it, nor a cluster's ARM id")
 
 
 def is_watched(cluster: ClusterId) -> bool:

@@ -20,12 +20,13 @@ from shared.domain.records import FLEET, MANIFESTS, Head, Record, RecordKind
 from shared.domain.series import Tally
 from shared.domain.signatures import base64url, holds
 from shared.errors import TerminalError
+from shared.heads import KEYS, PARTITION, kept_head
 from shared.ports import Evidence, Put, Row, Signer, Snapshots, Table
 from shared.postures import PostureDetail, PostureSummary
 from shared.series import keep_day
 from shared.snapshots import take_snapshot
 
-_PARTITION, _KEY, _FLEET_KEY = "fleet", "manifests", "chain"
+_KEY = KEYS[MANIFESTS]
 _LATE = timedelta(hours=25)
 """How old the last manifest may be before the resync writes one in the daily timer's place."""
 
@@ -55,7 +56,7 @@ class _Kept:
 
 def anchor(ports: AnchorPorts, now: datetime, unread_subscriptions: int | None) -> Anchor:
     """Return the day's manifest, written now if there is none yet; raises what storage or the key's vault raises."""
-    row = ports.rollout.read(_PARTITION, _KEY)
+    row = ports.rollout.read(PARTITION, _KEY)
     chain = Chain(ports.evidence, MANIFESTS, _kept(row).head)
     # Written by a worker that died before it could remember it: the row may be behind.
     chain.catch_up()
@@ -64,13 +65,13 @@ def anchor(ports: AnchorPorts, now: datetime, unread_subscriptions: int | None) 
     kept = _Kept(record.head, datetime.fromisoformat(record.payload["at"]))
     if kept != _kept(row):
         # Losing this write is no loss: the head is probed forward from wherever the row is.
-        ports.rollout.write(_PARTITION, Put(_KEY, row.etag if row else None, {"at": now}, plain(kept)))
+        ports.rollout.write(PARTITION, Put(_KEY, row.etag if row else None, {"at": now}, plain(kept)))
     return anchor_of(record)
 
 
 def late_anchor(ports: AnchorPorts, now: datetime, unread_subscriptions: int | None) -> Anchor | None:
     """Write the manifest that the daily timer did not; None if the last is recent enough, or none ever was."""
-    last = _kept(ports.rollout.read(_PARTITION, _KEY)).at
+    last = _kept(ports.rollout.read(PARTITION, _KEY)).at
     if last is None or now - last <= _LATE:
         return None
     return anchor(ports, now, unread_subscriptions)
@@ -122,8 +123,7 @@ def _write(ports: AnchorPorts, chain: Chain, now: datetime, today: date, unread_
 
 
 def _fleet_head(ports: AnchorPorts) -> Head:
-    row = ports.rollout.read(_PARTITION, _FLEET_KEY)
-    chain = Chain(ports.evidence, FLEET, typed(_Kept, row.doc).head if row else Head())
+    chain = Chain(ports.evidence, FLEET, kept_head(ports.rollout, FLEET))
     chain.catch_up()
     return chain.head
 

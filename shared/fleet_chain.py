@@ -14,9 +14,10 @@ from shared.domain.bodies import ExemptionsText, Origin, PolicyText, RuleText, W
 from shared.domain.budget import Budget
 from shared.domain.codec import plain, typed
 from shared.domain.records import FLEET, Head, Record, RecordKind
+from shared.heads import KEYS, PARTITION
 from shared.ports import Clock, Evidence, Put, Row, Table
 
-_PARTITION, _KEY = "fleet", "chain"
+_KEY = KEYS[FLEET]
 _RACES = 4
 
 
@@ -37,11 +38,6 @@ class FleetRow:
     head: Head = field(default_factory=Head)
     policy: InUse = field(default_factory=InUse)
     exemptions: InUse = field(default_factory=InUse)
-
-
-def fleet_head(table: Table) -> Head:
-    """Return the head of the chain, as far as it is known."""
-    return _document(table.read(_PARTITION, _KEY)).head
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +74,7 @@ class FleetChain:
         self._end(row, chain)
 
     def _begin(self, cause: str) -> tuple[Row | None, Chain]:
-        row = self.table.read(_PARTITION, _KEY)
+        row = self.table.read(PARTITION, _KEY)
         return row, Chain(self.evidence, FLEET, _document(row).head, Origin(cause=cause, who=self.who))
 
     def _text(self, chain: Chain, kind: RecordKind, text: RuleText, known: InUse) -> None:
@@ -97,9 +93,9 @@ class FleetChain:
         change(self.table, left)
         after = replace(_used(_document(row), chain.passed), head=chain.head)
         for _ in range(_RACES):
-            if self.table.write(_PARTITION, Put(_KEY, row.etag if row else None, {}, plain(after))):
+            if self.table.write(PARTITION, Put(_KEY, row.etag if row else None, {}, plain(after))):
                 return
-            row = self.table.read(_PARTITION, _KEY)
+            row = self.table.read(PARTITION, _KEY)
             if _document(row).head.seq >= chain.head.seq:
                 return
         # The head stays where another worker moved it: what is beyond is found again.

@@ -24,7 +24,13 @@ def known_heads(postures: Table, rollout: Table) -> dict[str, Head]:
     for row in postures.rows(("armId", "seq", "hash")):
         path = ClusterId.parse(str(row.columns["armId"])).path
         found[path] = Head(int(str(row.columns["seq"])), str(row.columns["hash"]))
-    for chain, key in KEYS.items():
-        if kept := rollout.read(PARTITION, key):
-            found[chain] = typed(_Kept, kept.doc).head
+    for chain in KEYS:
+        if (head := kept_head(rollout, chain)).seq:
+            found[chain] = head
     return found
+
+
+def kept_head(rollout: Table, chain: str) -> Head:
+    """Return the head of a chain that is no cluster's, as far as it is known."""
+    row = rollout.read(PARTITION, KEYS[chain])
+    return typed(_Kept, row.doc).head if row else Head()

@@ -1,51 +1,49 @@
-"""A cluster's evidence from its first record on, with every fault in its place; nothing is written.
+"""A chain's evidence from its first record on, with every fault in its place; nothing is written or listed.
 
-What is missing or can't be read ends nothing: the records behind it are read too, up to the head that the posture row
+What is missing or can't be read ends nothing: the records behind it are read too, up to the head that the app
 remembers and beyond it while there are more.
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
+from typing import Any
 
-from shared.domain.ids import ClusterId
-from shared.domain.linkage import record_fault
-from shared.domain.records import Head, Record
-from shared.ports import Evidence
+from shared.archive import Archive
+from shared.domain.records import Head
+from shared.domain.verification import Anchor, ChainCheck, Fault, record_name
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One number of a chain."""
+    """One record, or what only the end of the chain shows."""
 
-    seq: int
-    record: Record | None
-    """None if it is missing or can't be read."""
-    fault: str
-    """What is wrong with it, as a sentence; empty if nothing is."""
+    said: Mapping[str, Any] | None
+    """What it holds; None if that can't be read, or is no record of its place."""
+    faults: tuple[Fault, ...]
+    """What is wrong with it, and what is missing before it."""
 
 
-def history(evidence: Evidence, cluster: ClusterId, known: Head) -> Iterator[Entry]:
-    """Yield every number of a chain in its order; raises what the storage raises."""
-    before: Head | None = Head()
+def history(archive: Archive, path: str, known: Head, now: datetime) -> Iterator[Entry]:
+    """Yield a chain in its order, checked as `evidence verify` does; raises what the storage raises."""
+    check = ChainCheck(path, Head(), [Anchor(known.seq, known.hash, 0)] if known.seq else [], now)
     for seq in count(1):
-        entry = read_entry(evidence, cluster, seq)
-        if entry.record is None and not entry.fault:
+        try:
+            data = archive.data(record_name(path, seq))
+        except FileNotFoundError:
             if seq > known.seq:
-                return
-            entry = Entry(seq, None, f"record {seq} is missing")
-        if entry.record is not None and not entry.fault:
-            entry = Entry(seq, entry.record, record_fault(entry.record, before, known))
-        yield entry
-        before = entry.record.head if entry.record is not None else None
+                break
+            continue
+        said = check.take(seq, data, hashlib.sha256(data).hexdigest())
+        yield Entry(said, _taken(check))
+    check.end(now)
+    if check.faults:
+        yield Entry(None, _taken(check))
 
 
-def read_entry(evidence: Evidence, cluster: ClusterId, seq: int) -> Entry:
-    """Read one number by itself; an entry with neither record nor fault: there is none (yet)."""
-    try:
-        record = evidence.read(cluster, seq)
-    except (ValueError, RecursionError) as error:
-        return Entry(seq, None, f"record {seq} can't be read: {error}")
-    if record is not None and (record.seq, str(record.payload.get("cluster")).lower()) != (seq, cluster.arm_id.lower()):
-        return Entry(seq, record, f"record {seq} was changed: it says that it is another record, or another cluster's")
-    return Entry(seq, record, "")
+def _taken(check: ChainCheck) -> tuple[Fault, ...]:
+    found = tuple(check.faults)
+    check.faults.clear()
+    return found

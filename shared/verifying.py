@@ -55,6 +55,8 @@ class Seen:
     last: Head = field(default_factory=Head)
     """Number and hash of the last manifest."""
     last_date: date | None = None
+    heads: dict[str, Head] = field(default_factory=dict)
+    """The last record that was read of each chain."""
     at: datetime | None = None
     """When the last of them was made, by what they say: whatever it names was there by then."""
     after: int = 0
@@ -211,6 +213,8 @@ class Verification:
     def _ended(self, check: ChainCheck | None) -> Iterator[Fault]:
         if check is None:
             return
+        if check.records:
+            self.seen.heads[check.path] = check.head
         # A pack that says it is older than its manifests are can't make an intent look young.
         check.end(max(self.asked.now, self.seen.at or self.asked.now))
         self.seen.records += check.records

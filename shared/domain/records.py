@@ -140,6 +140,19 @@ def in_words(said: Mapping[str, Any]) -> str:
             return f"{count(nodes, 'node')} asked, {len(names)} disagree"
         case {"strays": {"nodes": int(nodes), "disabled": int(disabled)}}:
             return f"{count(nodes, 'node')} in no node pool, {disabled} without FIPS"
+    return _of_fleet(said)
+
+
+def _of_fleet(said: Mapping[str, Any]) -> str:
+    """Say the same of a record that is on no cluster's chain."""
+    match said:
+        case {"decision": str(decision), "by": str(by), "what": str(what)}:
+            return f"{decision}, by {by}: {what}"
+        case {"hash": str(called), "source": str(source)}:
+            return f"{called[:12] or 'none'}, from {source or 'nowhere'}"
+        case {"date": str(date), "chains": {**chains}}:
+            signed = "signed" if said.get("signature") else "not signed"
+            return f"of {date}, over {count(len(chains), 'chain')}, {signed}"
     return ""
 
 

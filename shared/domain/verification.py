@@ -197,6 +197,11 @@ class ChainCheck:
         self.last, self._before = seq, digest
         return None if fault or isinstance(said, str) else said
 
+    @property
+    def head(self) -> Head:
+        """The last record that was taken; asked before the end, which may know of more that are missing."""
+        return Head(self.last, self._before or "")
+
     def end(self, as_of: datetime) -> None:
         """Check what only the end of a chain shows: whether more is known of it, and intents that nothing came of."""
         if self._anchors:

@@ -14,7 +14,8 @@ from shared.domain.model import Unreadable
 from shared.domain.people import Decision
 from shared.domain.records import FLEET, GENESIS, ChainId, Record, RecordKind
 from shared.domain.rulebook import Rulebook
-from shared.fleet_chain import FleetChain, fleet_head
+from shared.fleet_chain import FleetChain
+from shared.heads import kept_head
 from shared.rulebooks import Rulebooks
 from tests.builders import NOW
 from tests.evidence import assert_sound, body_of
@@ -80,7 +81,7 @@ def test_a_decision_is_recorded_with_who_made_it_and_then_waits_no_more() -> Non
     assert (found.decided, found.until, found.what) == (NOW, NOW + timedelta(days=7), "rg/aks: enable fips")
     assert record.payload["who"] == {"app": "0.1.0", "principal": "client-1"}
     assert read_budget(desk.table).decisions == ()
-    assert fleet_head(desk.table) == record.head
+    assert kept_head(desk.table, FLEET) == record.head
 
 
 def test_everything_that_persons_decide_is_recorded_in_its_order() -> None:
@@ -119,7 +120,7 @@ def test_whoever_dies_wherever_nothing_is_lost_and_nothing_twice(*, after: bool)
 
         assert sorted(record.id for record in desk.records()) == sorted(ids), call
         assert read_budget(desk.table).decisions == ()
-        assert fleet_head(desk.table) == desk.records()[-1].head
+        assert kept_head(desk.table, FLEET) == desk.records()[-1].head
     assert deaths > 5
 
 

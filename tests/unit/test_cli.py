@@ -22,7 +22,7 @@ from shared.domain.evaluate import evaluate
 from shared.domain.memory import Memory
 from shared.domain.model import Gone, Unreadable
 from shared.domain.posture import Posture
-from shared.domain.records import Head, RecordKind, make_record
+from shared.domain.records import Head
 from shared.errors import TransientError
 from shared.postures import StoredPosture, commit
 from tests.builders import (
@@ -548,40 +548,6 @@ class TestPosture:
         assert main(["posture", ID]) == 2
         said = f"rg-pay/aks-pay is not looked at: FIPSWARDEN_SUBSCRIPTIONS leaves out {SUBSCRIPTION}\n"
         assert Printed(capsys).out == said
-
-
-class TestEvidence:
-    """`fipswarden evidence show CLUSTER [SEQ]`."""
-
-    @pytest.fixture(autouse=True)
-    def records(self, app: App) -> None:
-        first = make_record(cluster_id(), Head(), "r1", RecordKind.OBSERVATION, NOW, {"posture": BAD})
-        body = {"pool": "batch", "outcome": "accepted"}
-        second = make_record(cluster_id(), first.head, "r2", RecordKind.OUTCOME, NOW, body)
-        for record in (first, second):
-            app.evidence.create(cluster_id(), record)
-
-    def test_the_records_are_listed_in_order(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["evidence", "show", ID]) == 0
-        assert Printed(capsys).out.splitlines() == [
-            "seq  at (UTC)             kind         node pool  what",
-            "1    2026-11-23T09:30:04  observation             non_compliant",
-            "2    2026-11-23T09:30:04  outcome      batch      accepted",
-        ]
-
-    def test_one_record_is_shown_whole(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["evidence", "show", ID, "2"]) == 0
-        assert json.loads(Printed(capsys).out)["outcome"] == "accepted"
-
-    @pytest.mark.parametrize("seq", ["3", "0", "-1"])
-    def test_a_record_that_is_not_there_is_said_not_to_be(self, seq: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["evidence", "show", ID, seq]) == 64
-        said = f"there is no record {seq} of rg-pay/aks-pay: `fipswarden evidence show` lists them"
-        assert Printed(capsys).err == f"fipswarden: {said}\n"
-
-    def test_of_a_cluster_without_records_it_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["evidence", "show", cluster_id("aks-typo").arm_id]) == 2
-        assert Printed(capsys).out == "there is no evidence of rg-pay/aks-typo: it has not been looked at\n"
 
 
 def test_a_look_is_queued_with_the_name_of_who_asked(app: App, capsys: pytest.CaptureFixture[str]) -> None:

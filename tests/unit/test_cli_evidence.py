@@ -1,59 +1,64 @@
 """`fipswarden evidence show`: a chain that is not whole, or was changed, is never listed as if it were."""
 
 import json
-from datetime import timedelta
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from cli.main import main
 from local.clock import ManualClock
-from local.memory import MemoryEvidence, MemoryTable
+from local.memory import MemoryTable
 from shared import bootstrap
-from shared.chain import Chain
-from shared.domain.codec import canonical
+from shared.domain.codec import canonical, plain
 from shared.domain.memory import Memory
-from shared.domain.records import Head, RecordKind
+from shared.domain.people import Decision, DecisionKind
+from shared.domain.records import FLEET, MANIFESTS, RecordKind, in_words
+from shared.domain.verification import record_name
+from shared.heads import KEYS, PARTITION
+from shared.ports import Put
 from shared.postures import StoredPosture, commit
-from tests.builders import NOW, cluster, cluster_id, judged
+from tests.builders import NOW, cluster, judged
+from tests.stored import ASKED, PAY, Stored, said, stored
 
-ID = cluster_id().arm_id
-KEY = cluster_id().path
+ID = PAY.arm_id
+ALL = [str(number) for number in range(1, 11)]
 
 
 class Storage:
-    """The evidence of one cluster: twelve records of looks, and a posture row that remembers their head."""
+    """Evidence of some days, and rows that remember the heads."""
 
     def __init__(self) -> None:
-        self.evidence, self.postures = MemoryEvidence(), MemoryTable(ManualClock(NOW))
-        self.chain = Chain(self.evidence, cluster_id(), Head())
-        for number in range(1, 13):
-            self.add({"outcome": f"n{number}"})
-        commit(self.postures, cluster_id(), StoredPosture(self.chain.head, judged(cluster(), Memory())))
+        self.archive: Stored = stored()
+        self.tables = {name: MemoryTable(ManualClock(NOW)) for name in ("posture", "rollout")}
+        commit(self.tables["posture"], PAY, StoredPosture(self.archive.heads[PAY.path], judged(cluster(), Memory())))
+        for chain, key in KEYS.items():
+            self.tables["rollout"].write(PARTITION, Put(key, None, {}, {"head": plain(self.archive.heads[chain])}))
 
-    def add(self, body: dict[str, object], kind: RecordKind = RecordKind.OUTCOME) -> None:
-        self.chain.append(kind, NOW + timedelta(minutes=self.chain.head.seq), body)
+    def name(self, seq: int) -> str:
+        """The name of one of the cluster's records."""
+        return record_name(PAY.path, seq)
 
     def change(self, seq: int, **fields: object) -> None:
-        said = json.loads(self.evidence.blobs[KEY, seq])
-        self.evidence.blobs[KEY, seq] = canonical({**said, **fields})
+        """Change one of the cluster's records."""
+        name = self.name(seq)
+        self.archive.files[name] = canonical(said(self.archive.files[name]) | fields)
 
 
 @pytest.fixture
 def storage(monkeypatch: pytest.MonkeyPatch) -> Storage:
     """Storage in memory where `bootstrap` would reach Azure's."""
     made = Storage()
-    monkeypatch.setattr(bootstrap, "table", lambda _: made.postures)
-    monkeypatch.setattr(bootstrap, "evidence", lambda: made.evidence)
+    monkeypatch.setattr(bootstrap, "table", made.tables.__getitem__)
+    monkeypatch.setattr(bootstrap, "archive", lambda: made.archive)
+    monkeypatch.setattr(bootstrap.SystemClock, "now", lambda _: made.archive.at)
     return made
 
 
 def listed(capsys: pytest.CaptureFixture[str]) -> tuple[list[str], list[str]]:
     """The numbers of the table, and the lines on standard error."""
-    said = capsys.readouterr()
-    return [line.split()[0] for line in said.out.splitlines()[1:]], said.err.splitlines()
-
-
-ALL = [str(number) for number in range(1, 13)]
+    told = capsys.readouterr()
+    return [line.split()[0] for line in told.out.splitlines()[1:]], told.err.splitlines()
 
 
 def test_a_whole_chain_is_listed_without_a_word(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,80 +69,132 @@ def test_a_whole_chain_is_listed_without_a_word(storage: Storage, capsys: pytest
 def test_a_missing_record_is_named_and_the_others_are_listed(
     storage: Storage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    del storage.evidence.blobs[KEY, 3]
+    del storage.archive.files[storage.name(4)]
 
     assert main(["evidence", "show", ID]) == 1
-    assert listed(capsys) == ([one for one in ALL if one != "3"], ["record 3 is missing"])
+    assert listed(capsys) == ([one for one in ALL if one != "4"], [f"{storage.name(4)} is missing"])
 
 
 def test_a_missing_end_is_known_from_the_posture_row(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
-    del storage.evidence.blobs[KEY, 11], storage.evidence.blobs[KEY, 12]
+    del storage.archive.files[storage.name(9)], storage.archive.files[storage.name(10)]
 
     assert main(["evidence", "show", ID]) == 1
-    assert listed(capsys) == (ALL[:10], ["record 11 is missing", "record 12 is missing"])
+    missing = "is missing, and so is every record up to 10; the app's row knows of record 10"
+    assert listed(capsys) == (ALL[:8], [f"{storage.name(9)} {missing}"])
 
 
 def test_records_beyond_the_head_that_the_row_remembers_are_listed(
     storage: Storage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    storage.add({"outcome": "n13"})
+    storage.archive.add(PAY, RecordKind.REQUEST, plain(ASKED))
 
     assert main(["evidence", "show", ID]) == 0
-    assert listed(capsys) == ([*ALL, "13"], [])
+    assert listed(capsys) == ([*ALL, "11"], [])
+
+
+def test_of_a_cluster_without_records_it_is_said_that_there_are_none(
+    storage: Storage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evidence", "show", ID.replace("aks-pay", "aks-none")]) == 2
+    assert "there is no evidence of" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("garbage", [b"garbage", b"\xff\xfe", b"[" * 100_000, b'{"schema": "fipswarden.evidence/1"}'])
 def test_a_record_that_cannot_be_read_is_named(
     garbage: bytes, storage: Storage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    storage.evidence.blobs[KEY, 1] = garbage
+    storage.archive.files[storage.name(1)] = garbage
 
     assert main(["evidence", "show", ID]) == 1
-    numbers, said = listed(capsys)
+    numbers, told = listed(capsys)
     assert numbers == ALL[1:]
-    assert len(said) == 1
-    assert said[0].startswith("record 1 can't be read: ")
+    assert told[0].startswith(f"{storage.name(1)} is not ")
 
 
-def test_a_changed_record_is_named(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
-    storage.change(5, outcome="better")
+def test_a_changed_record_is_listed_and_named(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+    storage.change(5, pool="better")
 
     assert main(["evidence", "show", ID]) == 1
-    said = "record 5 or 6 was changed: 6 names another hash than 5 has"
-    assert listed(capsys) == (ALL, [said])
+    told = f"{storage.name(5)} or the record after it was changed: 6 names another hash than 5 has"
+    assert listed(capsys) == (ALL, [told])
 
 
 def test_a_changed_last_record_is_named(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
-    storage.change(12, outcome="better")
+    storage.change(10, pool="better")
 
     assert main(["evidence", "show", ID]) == 1
-    said = "record 12 was changed: its hash is not the one that the posture row remembers"
-    assert listed(capsys) == (ALL, [said])
+    told = f"{storage.name(10)} was changed: its hash is not the one that the app's row holds"
+    assert listed(capsys) == (ALL, [told])
 
 
-def test_a_first_record_that_names_another_before_it_was_changed(
+def test_what_no_record_may_say_is_named_as_verify_does(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+    storage.change(10, asks="whatever")
+
+    assert main(["evidence", "show", ID]) == 1
+    assert listed(capsys)[1][0].startswith(f"{storage.name(10)} is no request, by the schema: ")
+
+
+def test_one_record_is_shown_whole(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evidence", "show", ID, "2"]) == 0
+    assert json.loads(capsys.readouterr().out) == said(storage.archive.files[storage.name(2)])
+
+
+@pytest.mark.parametrize("seq", ["0", "-1", "x", "", "1" * 11])
+def test_a_number_that_no_record_has_is_bad_usage(seq: str, storage: Storage) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["evidence", "show", ID, seq])
+    assert ended.value.code == 64
+
+
+def test_a_number_that_is_not_there_yet_is_bad_input(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evidence", "show", ID, "11"]) == 64
+    assert "there is no record 11" in capsys.readouterr().err
+
+
+def test_one_record_in_the_place_of_another_is_shown_and_named(
     storage: Storage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    storage.change(1, previous="1" * 64)
+    storage.archive.files[storage.name(2)] = storage.archive.files[storage.name(4)]
 
-    assert main(["evidence", "show", ID]) == 1
-    assert listed(capsys)[1][0] == "record 1 was changed: it is the first and names a record before it"
-
-
-def test_a_record_in_the_place_of_another_is_named(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
-    storage.evidence.blobs[KEY, 2] = storage.evidence.blobs[KEY, 4]
-
-    assert main(["evidence", "show", ID]) == 1
-    assert listed(capsys)[1][0] == "record 2 was changed: it says that it is another record, or another cluster's"
+    assert main(["evidence", "show", ID, "2"]) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)["seq"] == 4
+    assert told.err == f"{storage.name(2)} says that it is another record, or another chain's\n"
 
 
 def test_one_record_that_cannot_be_read_is_said_so(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
-    storage.evidence.blobs[KEY, 1] = b"garbage"
+    storage.archive.files[storage.name(1)] = b"garbage"
 
     assert main(["evidence", "show", ID, "1"]) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("record 1 can't be read: ")
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == f"{storage.name(1)} is not JSON: it was changed or cut short\n"
+
+
+@pytest.mark.parametrize("chain", ["fleet", "_fleet"])
+def test_the_fleets_chain_has_texts_and_decisions(
+    chain: str, storage: Storage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decision = Decision("d1", DecisionKind.PAUSE, "ana", NOW, "an incident")
+    storage.archive.add(FLEET, RecordKind.APPROVAL, plain(decision))
+
+    assert main(["evidence", "show", chain]) == 0
+    _, text, decided = capsys.readouterr().out.splitlines()
+    assert text.endswith("from file:policy.yaml")
+    assert decided.endswith("pause, by ana: an incident")
+
+
+@pytest.mark.parametrize("chain", ["manifests", "_manifests"])
+def test_the_manifests_are_a_chain_like_any_other(
+    chain: str, storage: Storage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evidence", "show", chain]) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith("of 2026-11-23, over 3 chains, signed")
+    del storage.archive.files[record_name(MANIFESTS, 3)]
+
+    assert main(["evidence", "show", chain]) == 1
+    told = capsys.readouterr().err
+    assert told == f"{record_name(MANIFESTS, 3)} is missing; the app's row knows of record 3\n"
 
 
 @pytest.mark.parametrize(
@@ -163,15 +220,10 @@ def test_one_record_that_cannot_be_read_is_said_so(storage: Storage, capsys: pyt
             {"replacement": "0", "twin": "appsf", "stage": "drained", "cordoned": [], "evicted": ["pay/web-0"]},
             "cordoned 0 nodes, evicted 1 pod",
         ),
+        ({"hash": "", "source": ""}, "none, from nowhere"),
         ({"replacement": 7}, ""),
         ({"posture": "odd"}, ""),
     ],
 )
-def test_what_a_proof_saw_stands_in_the_list(
-    body: dict[str, object], what: str, storage: Storage, capsys: pytest.CaptureFixture[str]
-) -> None:
-    storage.add(body, RecordKind.PROOF)
-
-    main(["evidence", "show", ID])
-    header, *_, last = capsys.readouterr().out.splitlines()
-    assert last[header.index("what") :] == what
+def test_what_a_record_holds_is_said_in_a_few_words(body: Mapping[str, Any], what: str) -> None:
+    assert in_words(body) == what

@@ -1,6 +1,7 @@
 """`fipswarden evidence verify` and `export`: what they print, what they return, and that an auditor needs no Azure."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +81,59 @@ def test_sound_evidence_says_so_with_what_to_compare(app: App, capsys: pytest.Ca
         f"manifests 1 to 3 name the key {key_name()}; nobody vouched for it: compare it with your mail, or give --key",
         "records behind the last manifest: 1; no manifest vouches for them yet",
     ]
+
+
+def test_programs_get_faults_notes_counts_and_heads(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    del app.archive.files[record_name(PAY.path, 10)]
+
+    assert main(["evidence", "verify", "--output", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    missing = {"name": record_name(PAY.path, 10), "said": "is missing; the app's row knows of record 10"}
+    assert (found["faults"], found["total"]) == ([missing], 1)
+    assert [found[name] for name in ("records", "chains", "manifests", "unsigned", "unanchored")] == [22, 3, 3, 0, 0]
+    assert found["scope"] == {"cluster": "", "after": 0}
+    assert found["lastManifest"] == {"date": "2026-11-25", **plain(app.archive.heads[MANIFESTS])}
+    assert found["keys"] == {key_name(): {"first": 1, "last": 3}}
+    assert list(found["heads"]) == sorted(app.archive.heads)
+    assert found["heads"][MEDIA.path] == plain(app.archive.heads[MEDIA.path])
+    assert found["heads"][PAY.path]["seq"] == 9
+    assert "compare it with your mail" in found["notes"][0]
+
+
+def test_programs_are_told_that_there_is_nothing(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    app.archive.files.clear()
+    for table in app.tables.values():
+        table._rows.clear()
+
+    assert main(["evidence", "verify", "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert (found["faults"], found["records"], found["lastManifest"], found["heads"]) == ([], 0, None, {})
+
+
+@pytest.mark.parametrize("most", ["0", "-3", "x", "1.5", "9" * 5000])
+def test_a_number_of_faults_that_cannot_be_listed_is_bad_usage(most: str, app: App) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["evidence", "verify", "--most", most])
+    assert ended.value.code == 64
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["evidence", "verify"], ["evidence", "export", "new"], ["evidence", "show", "g/c"], ["report"]],
+    ids=lambda one: " ".join(one[:2]),
+)
+def test_all_settings_that_are_missing_are_named_at_once(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in list(os.environ):
+        if name.startswith(("AzureWebJobsStorage", "EVIDENCE_STORAGE", "FIPSWARDEN_")):
+            monkeypatch.delenv(name)
+    bootstrap.settings.cache_clear()
+
+    assert main(command) == 64
+    told = capsys.readouterr().err
+    assert "AzureWebJobsStorage__tableServiceUri: missing" in told
+    assert "EVIDENCE_STORAGE__blobServiceUri: missing" in told
 
 
 def test_a_missing_end_is_known_from_the_rows(app: App, capsys: pytest.CaptureFixture[str]) -> None:
