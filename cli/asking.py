@@ -1,4 +1,4 @@
-"""`fipswarden look`, `pause`, `resume`, `breaker reset`, `approve`: what people ask of the app; a look does it.
+"""`fipswarden look`, `pause`, `resume`, `breaker reset`, `approve`, `revoke`: what people ask; a look does it.
 
 Who stops or allows something is kept, and everybody is told.
 """
@@ -53,6 +53,11 @@ def add(commands: Any) -> None:
     approve.add_argument("pool", help="name of the node pool")
     approve.add_argument("--days", default=_HOLDS, help=f"how long it holds, 1 to {LONGEST}; default: {_HOLDS}")
     approve.set_defaults(run=_approve)
+    words = "take back what was approved on a node pool and has not been used; everybody is told"
+    revoke = commands.add_parser("revoke", help=words, description=words, epilog=MEANING)
+    revoke.add_argument("cluster", help=CLUSTER)
+    revoke.add_argument("pool", help="name of the node pool")
+    revoke.set_defaults(run=_revoke)
 
 
 def _reason(text: str) -> str:
@@ -181,11 +186,43 @@ def _approve(chosen: argparse.Namespace) -> int:
     waiting = _waiting(cluster, chosen.pool)
     step = waiting.message.removesuffix(FOR_A_PERSON)
     what = f"{cluster}/{waiting.pool}: {step}"
-    approve(bootstrap.table("rollout"), waiting.approval, Approval(who(), now, until, what))
+    approve(bootstrap.table("rollout"), waiting.approval, Approval(who(), now, until, what, _of(cluster, waiting.pool)))
     queue(cluster, f"cli: {who()} approved")
     tell("Approved", f"{cluster}/{waiting.pool}: approved", f"Approved by {who()} until {until:%Y-%m-%d}: {what}")
     print(f"approved until {until:%Y-%m-%d %H:%M} UTC, for exactly this: {plain_text(step)}")
     return OK
+
+
+def _of(cluster: ClusterId, pool: str) -> str:
+    return f"{cluster.key}|{pool}"
+
+
+def _revoke(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+    from shared.budget import read_budget, revoke
+
+    cluster, pool = ours(named_cluster(chosen.cluster)), _pool(chosen.pool)
+    of, table = _of(cluster, pool), bootstrap.table("rollout")
+    taken = revoke(table, of, who(), bootstrap.SystemClock().now())
+    if not taken:
+        place = read_budget(table).places.get(cluster.key)
+        if place and any(one.of == of for one in place.approvals.values()):
+            used = f"the approval of {cluster}/{pool} is used: what it allowed is being done"
+            raise InputError(f"{used}; `fipswarden abort` stops it, `fipswarden pause` everything that is not begun")
+        raise InputError(f"nothing on {cluster}/{pool} is approved and not used: see `fipswarden explain`")
+    queue(cluster, f"cli: {who()} revoked an approval")
+    for one in taken:
+        text = f"{who()} took back what {one.by} had approved: {one.what}"
+        tell("Revoked", f"{cluster}/{pool}: an approval was taken back", text)
+        print(plain_text(f"taken back, and has to be approved anew: {one.what}"))
+    return OK
+
+
+def _pool(text: str) -> str:
+    try:
+        return pool_name(text)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def approved_until(now: datetime, days: str) -> datetime:
@@ -200,10 +237,7 @@ def _waiting(cluster: ClusterId, pool: str) -> "Deferral":
     from shared import bootstrap
     from shared.postures import read_posture
 
-    try:
-        name = pool_name(pool)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    name = _pool(pool)
     stored = read_posture(bootstrap.table("posture"), cluster)
     deferrals = stored.deferrals
     known = sorted(each.pool for each in stored.posture.pools) if stored.posture else []

@@ -122,6 +122,23 @@ def approve(
     change(table, decide)
 
 
+def revoke(table: Table, of: str, by: str, at: datetime) -> tuple[Approval, ...]:
+    """Take back the approvals of a pool (Approval.of) that are not used; returns them, none where there is none."""
+    found = dict[str, Approval]()
+
+    def decide(budget: Budget) -> Budget | None:
+        found.clear()
+        found.update({key: one for key, one in budget.approvals.items() if one.of == of and one.until > at})
+        left = {key: one for key, one in budget.approvals.items() if key not in found}
+        after = replace(budget, approvals=left)
+        for key, one in found.items():
+            after = _decided(after, Decision(_new_id(), DecisionKind.REVOKE, by, at, one.what, key))
+        return after if found else None
+
+    change(table, decide)
+    return tuple(found.values())
+
+
 def stale_places(table: Table, before: datetime) -> Iterator[ClusterId]:
     """Yield the clusters whose place is older than a time: a look will see whether the world backs it."""
     for key, place in read_budget(table).places.items():

@@ -25,6 +25,8 @@ class Approval:
     until: datetime
     what: str
     """In words: the action and the pool, or the policy."""
+    of: str = ""
+    """What it can be taken back by: `subscription|group|cluster|pool`, lower case; empty for a policy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ from datetime import timedelta
 import pytest
 
 from cli.main import main
+from shared import bootstrap
 from shared.budget import change, read_budget
-from shared.domain.budget import Approval, Ended, agreed
+from shared.domain.budget import Approval, Ended, Place, agreed
 from shared.domain.budget_news import learnt
 from shared.domain.model import Mode
+from shared.domain.people import DecisionKind
 from shared.domain.plan import plan
 from shared.domain.planned import Deferral
 from shared.domain.policy import Breaker
@@ -48,6 +50,7 @@ class TestApprove:
                 NOW,
                 NOW + timedelta(days=7),
                 "rg-pay/aks-pay/apps: enable fips on apps (enableFIPS = true; 3 nodes)",
+                f"{cluster_id().key}|apps",
             )
         }
         assert plan(situation(READ, rules=APPROVING, budget=budget)).action is not None, "and it is done"
@@ -131,6 +134,64 @@ class TestApprove:
         budget = read_budget(app.tables["rollout"])
         assert len(budget.approvals) == 1
         assert agreed(budget, WAITING[0].approval, NOW + timedelta(days=29))
+
+
+class TestRevoke:
+    """`fipswarden revoke CLUSTER POOL`."""
+
+    def test_what_was_approved_waits_again_and_all_are_told_who_took_it_back(
+        self, app: App, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        looked(app)
+        main(["approve", ID, "apps"])
+        capsys.readouterr()
+
+        assert main(["revoke", "rg-pay/aks-pay", "APPS"]) == 0
+        budget = read_budget(app.tables["rollout"])
+        assert budget.approvals == {}
+        assert plan(situation(READ, rules=APPROVING, budget=budget)).deferrals == WAITING
+        step = "rg-pay/aks-pay/apps: enable fips on apps (enableFIPS = true; 3 nodes)"
+        assert Printed(capsys).out == f"taken back, and has to be approved anew: {step}\n"
+        decision = budget.decisions[-1]
+        assert (decision.decision, decision.by, decision.what) == (DecisionKind.REVOKE, "ana", step)
+        assert decision.fingerprint == WAITING[0].approval
+        assert [alert.reason for alert in app.alerts.sent] == ["Approved", "Revoked"]
+        assert [one.request.cluster for one in app.queue.messages] == [cluster_id()] * 2
+
+    def test_of_another_pool_or_cluster_nothing_is_taken_back(
+        self, app: App, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        looked(app)
+        main(["approve", ID, "apps"])
+
+        assert main(["revoke", ID, "batch"]) == 64
+        assert main(["revoke", cluster_id("aks-media").arm_id, "apps"]) == 64
+        assert "nothing on rg-pay/aks-media/apps is approved and not used" in Printed(capsys).err
+        assert len(read_budget(app.tables["rollout"]).approvals) == 1
+
+    def test_what_has_ended_cannot_be_taken_back(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        looked(app)
+        main(["approve", ID, "apps", "--days", "1"])
+        monkeypatch.setattr(bootstrap.SystemClock, "now", lambda _: NOW + timedelta(days=1))
+
+        assert main(["revoke", ID, "apps"]) == 64
+        assert [one.decision for one in read_budget(app.tables["rollout"]).decisions] == [DecisionKind.APPROVE]
+
+    def test_what_is_used_is_left_to_what_stops_it(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+        looked(app)
+        main(["approve", ID, "apps"])
+        budget = read_budget(app.tables["rollout"])
+        place = Place("i1", "apps", cluster_id().subscription, "", 3, NOW, budget.approvals)
+        change(app.tables["rollout"], lambda found: replace(found, approvals={}, places={cluster_id().key: place}))
+
+        assert main(["revoke", ID, "apps"]) == 64
+        assert "the approval of rg-pay/aks-pay/apps is used: what it allowed is being done" in Printed(capsys).err
+        assert read_budget(app.tables["rollout"]).places[cluster_id().key].approvals == budget.approvals
+
+    @pytest.mark.usefixtures("app")
+    def test_what_is_no_pool_is_said_to_be_none(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["revoke", ID, "no pool"]) == 64
+        assert Printed(capsys).err == "fipswarden: 'no pool' is not the name of a node pool\n"
 
 
 class TestBreaker:
