@@ -1,4 +1,4 @@
-"""The days of the fleet's series, written and read: 18 months of them, for dashboards, digests and auditors."""
+"""The days of the fleet's series, written and read: 18 months of them, for `history`, digests and auditors."""
 
 import json
 from collections.abc import Iterator

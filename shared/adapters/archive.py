@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from shared.adapters.storage import container_client
+from shared.adapters.storage import Container
 from shared.archive import leads_out
 from shared.config import Storage
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
-    from azure.storage.blob import ContainerClient
 
 CONTAINERS = ("evidence", "snapshots")
 
@@ -22,23 +21,17 @@ class BlobArchive:
     def __init__(
         self, storage: Storage, credential: "TokenCredential | None", containers: Sequence[str] = CONTAINERS
     ) -> None:
-        self._storage, self._credential, self._containers = storage, credential, sorted(containers)
-        self._made: dict[str, ContainerClient] = {}
-
-    def _client(self, container: str) -> "ContainerClient":
-        if container not in self._made:
-            self._made[container] = container_client(self._storage, self._credential, container)
-        return self._made[container]
+        self._containers = {name: Container(storage, credential, name) for name in sorted(containers)}
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield names, sorted: the service lists the blobs of a container in alphabetical order, 5,000 a page.
 
         https://learn.microsoft.com/rest/api/storageservices/list-blobs
         """
-        for container in self._containers:
+        for container, reached in self._containers.items():
             whole = f"{container}/"
             if whole.startswith(prefix) or prefix.startswith(whole):
-                found = self._client(container).list_blob_names(name_starts_with=prefix[len(whole) :] or None)
+                found = reached.client().list_blob_names(name_starts_with=prefix[len(whole) :] or None)
                 yield from (f"{whole}{name}" for name in found)
 
     def data(self, name: str) -> bytes:
@@ -49,6 +42,6 @@ class BlobArchive:
         if container not in self._containers or leads_out(name):
             raise FileNotFoundError(name)
         try:
-            return self._client(container).download_blob(blob).readall()
+            return self._containers[container].client().download_blob(blob).readall()
         except ResourceNotFoundError as error:
             raise FileNotFoundError(name) from error

@@ -2,34 +2,27 @@
 
 from typing import TYPE_CHECKING
 
-from shared.adapters.storage import container_client, was_taken
+from shared.adapters.storage import Container, was_taken
 from shared.config import Storage
 from shared.domain.records import ChainId, Record, path_of, read_record
 from shared.errors import EvidenceError
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
-    from azure.storage.blob import ContainerClient
 
 
 class BlobEvidence:
     """shared.ports.Evidence on the evidence account."""
 
     def __init__(self, storage: Storage, credential: "TokenCredential | None", container: str = "evidence") -> None:
-        self._storage, self._credential, self._container = storage, credential, container
-        self._made: ContainerClient | None = None
-
-    def _client(self) -> "ContainerClient":
-        if self._made is None:
-            self._made = container_client(self._storage, self._credential, self._container)
-        return self._made
+        self._container = Container(storage, credential, container)
 
     def create(self, chain: ChainId, record: Record) -> bool:
         """Create a record under its number and read it back; False if that number is taken."""
         from azure.core.exceptions import HttpResponseError
         from azure.storage.blob import ContentSettings
 
-        blob = self._client().get_blob_client(_path(chain, record.seq))
+        blob = self._container.client().get_blob_client(_path(chain, record.seq))
         try:
             # overwrite=False sends If-None-Match: *
             blob.upload_blob(
@@ -49,7 +42,7 @@ class BlobEvidence:
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
-            return read_record(self._client().download_blob(_path(chain, seq)).readall())
+            return read_record(self._container.client().download_blob(_path(chain, seq)).readall())
         except ResourceNotFoundError:
             return None
 

@@ -2,25 +2,18 @@
 
 from typing import IO, TYPE_CHECKING
 
-from shared.adapters.storage import container_client, was_taken
+from shared.adapters.storage import Container, was_taken
 from shared.config import Storage
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
-    from azure.storage.blob import ContainerClient
 
 
 class BlobSnapshots:
     """shared.ports.Snapshots on the evidence account."""
 
     def __init__(self, storage: Storage, credential: "TokenCredential | None", container: str = "snapshots") -> None:
-        self._storage, self._credential, self._container = storage, credential, container
-        self._made: ContainerClient | None = None
-
-    def _client(self) -> "ContainerClient":
-        if self._made is None:
-            self._made = container_client(self._storage, self._credential, self._container)
-        return self._made
+        self._container = Container(storage, credential, container)
 
     def create(self, name: str, data: IO[bytes]) -> bool:
         """Create a file, in one Put Blob; False if there is one of that name.
@@ -32,7 +25,7 @@ class BlobSnapshots:
 
         try:
             # overwrite=False sends If-None-Match: *
-            self._client().get_blob_client(name).upload_blob(data, overwrite=False)
+            self._container.client().get_blob_client(name).upload_blob(data, overwrite=False)
         except HttpResponseError as error:
             if not was_taken(error):
                 raise
@@ -44,6 +37,6 @@ class BlobSnapshots:
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
-            return self._client().download_blob(name).readall()
+            return self._container.client().download_blob(name).readall()
         except ResourceNotFoundError:
             return None

@@ -18,7 +18,13 @@ RETRY: dict[str, Any] = {
     "initial_backoff": 1,  # blobs and queues: the first wait (theirs is 15 seconds), and what is added to it
     "increment_base": 2,
 }
-"""Options of every client: storage that stays away is the host's to wait for, not a look's. Times are seconds."""
+"""Options of every client: storage that stays away is the host's to wait for, not a look's. Times are seconds.
+
+What is asked for again is the SDK's to say: of tables 429 and 5xx (azure.core's RetryPolicy), of blobs and queues 408
+and 5xx, but no 429 (`is_retry` in azure.storage.blob's _shared/policies.py), and no option changes that: azure.core's
+policy in its place would leave options in the request that the transport does not know. Blob storage throttles by 503
+(Blob service error codes); a 429 from there ends the look, which comes back.
+"""
 
 
 def utc(value: datetime) -> datetime:
@@ -27,13 +33,22 @@ def utc(value: datetime) -> datetime:
     return datetime.fromtimestamp(at.timestamp(), UTC)
 
 
-def container_client(storage: Storage, credential: "TokenCredential | None", name: str) -> "ContainerClient":
-    """Return the client of a container."""
-    from azure.storage.blob import ContainerClient
+class Container:
+    """A container, whose client is made when it is first needed: what needs no storage loads no SDK."""
 
-    if storage.connection_string:
-        return ContainerClient.from_connection_string(storage.connection_string, name, **RETRY)
-    return ContainerClient(storage.uris["blob"], name, credential=credential, **RETRY)
+    def __init__(self, storage: Storage, credential: "TokenCredential | None", name: str) -> None:
+        self._storage, self._credential, self.name = storage, credential, name
+        self._made: ContainerClient | None = None
+
+    def client(self) -> "ContainerClient":
+        """Return the client; one for all."""
+        from azure.storage.blob import ContainerClient
+
+        if self._made is None and self._storage.connection_string:
+            self._made = ContainerClient.from_connection_string(self._storage.connection_string, self.name, **RETRY)
+        elif self._made is None:
+            self._made = ContainerClient(self._storage.uris["blob"], self.name, credential=self._credential, **RETRY)
+        return self._made
 
 
 def was_taken(error: "HttpResponseError") -> bool:

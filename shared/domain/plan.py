@@ -1,6 +1,6 @@
 """Decides what to do about a posture: at most one action per look, a recorded reason for every step not taken.
 
-Pure; every path (event, resync, CLI, dashboard, forecast) comes through here, so the policy's limits hold on all.
+Pure; every path (event, resync, CLI, forecast) comes through here, so the policy's limits hold on all.
 """
 
 from collections.abc import Iterator

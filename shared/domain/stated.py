@@ -7,6 +7,8 @@ _BOTH = (
     "The crypto of the app that wrote the records is not claimed to run on a validated module.",
     "A node's administrator can make it lie: a proof speaks of nodes that are managed, not of nodes under attack.",
 )
+SHORT_LIMITS = _BOTH[:3]
+"""What each event says, where there is no room for more."""
 LIMITS = (
     *_BOTH,
     "Whoever can write all of the evidence account could write anew what no manifest kept elsewhere vouches for.",

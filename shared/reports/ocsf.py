@@ -17,6 +17,7 @@ from shared.domain.assessment import Assessment, finding_key
 from shared.domain.codec import plain
 from shared.domain.controls import Basis, controls
 from shared.domain.model import ComplianceState as State
+from shared.domain.stated import SHORT_LIMITS
 from shared.domain.verdicts import Aspect, Judgement
 
 VERSION = "1.5.0"
@@ -38,10 +39,7 @@ _STATUS = {
 _BASES = {"modules": Basis.VALIDATED, "evidence": Basis.MONITORING}
 _PASS = (1, "Pass")
 _GONE = (99, "Other")
-_LIMITS = (
-    "Not assessed: cryptography in container images, the managed control plane. FIPS that is on and modules that are "
-    "validated are two things."
-)
+_LIMITS = " ".join(SHORT_LIMITS)
 
 
 def ocsf_report(found: Assessment) -> Iterator[str]:

@@ -43,6 +43,6 @@ def test_a_large_file_goes_in_one_request(azurite: Azurite) -> None:
 
     assert files.create("big", BytesIO(data))
 
-    with files._client().get_blob_client("big") as blob:
+    with files._container.client().get_blob_client("big") as blob:
         assert blob.get_block_list("all") == ([], [])
     assert files.read("big") == data

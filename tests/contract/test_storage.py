@@ -376,9 +376,9 @@ def test_a_write_whose_answer_was_lost_counts_as_ours(storage: Storage) -> None:
 
 def test_a_record_whose_answer_was_lost_is_recognised_and_the_chain_goes_on(storage: Storage) -> None:
     evidence = blob_evidence(storage, f"c{secrets.token_hex(8)}")
-    evidence._made = ContainerClient.from_connection_string(
+    evidence._container._made = ContainerClient.from_connection_string(
         storage.connection_string,
-        evidence._container,
+        evidence._container.name,
         transport=LosesAnswers(1),
         retry_total=2,
         initial_backoff=0,
@@ -404,8 +404,8 @@ class CreatesOnly(RequestsTransport):  # type: ignore[misc]  # azure-core export
 
 def test_a_role_that_may_not_overwrite_finds_numbers_taken_too(storage: Storage) -> None:
     evidence = blob_evidence(storage, f"c{secrets.token_hex(8)}")
-    evidence._made = ContainerClient.from_connection_string(
-        storage.connection_string, evidence._container, transport=CreatesOnly()
+    evidence._container._made = ContainerClient.from_connection_string(
+        storage.connection_string, evidence._container.name, transport=CreatesOnly()
     )
     first = make_record(CLUSTER, Head(), "first", RecordKind.OBSERVATION, NOW, {})
     assert evidence.create(CLUSTER, first)
@@ -433,8 +433,8 @@ def test_a_record_that_reads_back_as_something_else_is_said_and_nothing_follows_
     name = f"c{secrets.token_hex(8)}"
     sound = blob_evidence(storage, name)
     evidence = BlobEvidence(storage, None, name)
-    evidence._made = ContainerClient.from_connection_string(
-        storage.connection_string, name, transport=LosesHalf(sound._client())
+    evidence._container._made = ContainerClient.from_connection_string(
+        storage.connection_string, name, transport=LosesHalf(sound._container.client())
     )
     with pytest.raises(EvidenceError, match=r"/0000000001\.json reads back as something else"):
         Chain(evidence, CLUSTER, Head()).append(RecordKind.INTENT, NOW, {})
@@ -467,7 +467,7 @@ def test_evidence_that_is_throttled_or_away_is_asked_for_again_and_else_the_look
     name = f"c{secrets.token_hex(8)}"
     evidence = blob_evidence(storage, name)
     transport = Busy(503, 500)
-    evidence._made = ContainerClient.from_connection_string(
+    evidence._container._made = ContainerClient.from_connection_string(
         storage.connection_string, name, transport=transport, **{**RETRY, "initial_backoff": 0, "increment_base": 0}
     )
     chain = Chain(evidence, CLUSTER, Head())
