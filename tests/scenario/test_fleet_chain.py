@@ -7,7 +7,7 @@ import pytest
 
 from local.clock import ManualClock
 from local.memory import MemoryEvidence, MemoryTable
-from shared.budget import approve, pause, read_budget, reset_breaker, resume
+from shared.budget import approve, pause, read_budget, reset_breaker, resume, revoke
 from shared.domain.bodies import ExemptionsText, PolicyText, Who
 from shared.domain.budget import Approval
 from shared.domain.model import Unreadable
@@ -88,11 +88,17 @@ def test_everything_that_persons_decide_is_recorded_in_its_order() -> None:
     desk = Desk()
     desk.decide()
     reset_breaker(desk.table, "ana", "the quota was raised", NOW)
+    approve(desk.table, "f1", Approval("ana", NOW, NOW + timedelta(days=7), "enable fips", "s|rg|aks|apps"))
+    assert len(revoke(desk.table, "s|rg|aks|apps", "bob", NOW)) == 1
 
     desk.worker().decisions("resync")
     desk.worker().decisions("resync")
 
-    assert [one.payload["decision"] for one in desk.records()] == ["pause", "resume", "reset_breaker"]
+    made = [one.payload["decision"] for one in desk.records()]
+    assert made == ["pause", "resume", "reset_breaker", "approve", "revoke"]
+    taken = body_of(desk.records()[-1])
+    assert isinstance(taken, Decision)
+    assert (taken.by, taken.fingerprint, taken.what) == ("bob", "f1", "enable fips")
 
 
 def test_who_finds_it_paused_or_running_already_has_decided_nothing() -> None:
