@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from shared.domain.assessed import OPEN, READABLE, SILENT, ClusterAssessed, PoolAssessed, Source
+from shared.domain.assessed import OPEN, READABLE, PoolAssessed, Source
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.ids import ClusterId
+from shared.domain.looks import SILENT
 from shared.domain.model import ComplianceState
 from shared.domain.records import Head
 from shared.domain.verdicts import Judgement
@@ -143,6 +145,11 @@ def _gaps_of(cluster: ClusterAssessed) -> Iterator[str]:
         yield _ASSUMED
     if cluster.observed is None:
         yield "no record of it says how it is"
+    if cluster.unwatched:
+        yield (
+            f"whether the look that was due at {cluster.unwatched:%Y-%m-%d %H:%M} UTC came is not known: it left no "
+            "record, and no snapshot of the fleet that has the cluster is there"
+        )
     for pool in cluster.pools if cluster.judged else ():
         if pool.state is ComplianceState.EXEMPT and pool.exemption is None:
             yield f"which exemption excuses {pool.name}, and who answers for that, is not known"

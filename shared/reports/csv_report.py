@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from shared.domain.assessed import ClusterAssessed, PoolAssessed
+from shared.domain.assessed import PoolAssessed
 from shared.domain.assessment import Assessment
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.verdicts import Aspect, Judgement
 from shared.reports import words
 from shared.reports.cells import csv_lines

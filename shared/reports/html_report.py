@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from shared import __version__
-from shared.domain.assessed import ClusterAssessed, PoolAssessed, Step
+from shared.domain.assessed import PoolAssessed
 from shared.domain.assessment import Assessment
+from shared.domain.attempts import Step
 from shared.domain.bodies import Part
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.controls import controls
 from shared.domain.model import ComplianceState
 from shared.domain.standing import standings

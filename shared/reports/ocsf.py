@@ -12,8 +12,10 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from shared import __version__
-from shared.domain.assessed import Activity, Change, ClusterAssessed, Source
+from shared.domain.assessed import Source
 from shared.domain.assessment import Assessment, finding_key
+from shared.domain.changes import Activity, Change
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import plain
 from shared.domain.controls import Basis, controls
 from shared.domain.model import ComplianceState as State
@@ -57,10 +59,10 @@ def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
     judgement, source = change.judgement, change.source
     key = finding_key(cluster.cluster, change.pool, judgement.check)
     desc = f"{judgement.message} {change.why}".strip()
-    # Time alone may make another one of what the same record opened.
-    uid = _id(source.hash, f"{key}/{judgement.reason}", change.activity)
+    # Time alone may make another one of what the same record opened, and more than once.
+    uid = _id(source.hash, f"{key}/{judgement.reason}/{plain(source.at)}", change.activity)
     return {
-        **_base(change.activity, judgement.state, source.at, uid),
+        **_base(change.activity, None if _over(change) else judgement.state, source.at, uid),
         "message": desc,
         "status_code": judgement.reason,
         **_named("status", _status(change)),
@@ -78,7 +80,7 @@ def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
     }
 
 
-def _base(activity: Activity, state: State, at: datetime, uid: str) -> dict[str, Any]:
+def _base(activity: Activity, state: State | None, at: datetime, uid: str) -> dict[str, Any]:
     number, name = _ACTIVITY[activity]
     return {
         "activity_id": number,
@@ -91,7 +93,7 @@ def _base(activity: Activity, state: State, at: datetime, uid: str) -> dict[str,
         "type_name": f"Compliance Finding: {name}",
         "time": _millis(at),
         "timezone_offset": 0,
-        **_named("severity", _SEVERITY[state] if activity is not Activity.CLOSE else (1, "Informational")),
+        **_named("severity", _SEVERITY[state] if state else (1, "Informational")),
         "metadata": {
             "uid": uid,
             "version": VERSION,
@@ -106,17 +108,21 @@ def _named(name: str, value: tuple[int, str]) -> dict[str, Any]:
 
 
 def _status(change: Change) -> tuple[int, str]:
-    if change.activity is Activity.CLOSE:
+    if _over(change):
         return _RESOLVED
     if change.judgement.state is State.EXEMPT:
         return _SUPPRESSED
     return _IN_PROGRESS if change.remediating else _NEW
 
 
+def _over(change: Change) -> bool:
+    return change.over or change.activity is Activity.CLOSE
+
+
 def _compliance(change: Change) -> dict[str, Any]:
     judgement, standard = change.judgement, controls().standard
     met = _STATUS[judgement.state]
-    if change.activity is Activity.CLOSE:
+    if _over(change):
         # What is gone, or out of scope, passes nothing.
         met = _PASS if change.mended else _GONE
     basis = _BASES.get(judgement.check, Basis.ENABLED)
@@ -143,7 +149,7 @@ def _info(key: str, change: Change, desc: str) -> dict[str, Any]:
     judgement, opened, at = change.judgement, change.opened, change.source
     where = change.pool or "the cluster"
     return {
-        "uid": str(uuid5(NAMESPACE_URL, f"urn:fipswarden:finding:{key}:{opened.hash}")),
+        "uid": str(uuid5(NAMESPACE_URL, f"urn:fipswarden:finding:{key}:{opened.hash}:{plain(opened.at)}")),
         "title": f"{judgement.reason} on {where}",
         "desc": desc,
         "types": [f"FIPS {'effectiveness' if judgement.aspect is Aspect.EFFECTIVENESS else 'implementation'}"],

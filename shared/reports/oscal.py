@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from shared import __version__
-from shared.domain.assessed import Attempt, ClusterAssessed
 from shared.domain.assessment import Assessment
+from shared.domain.attempts import Attempt
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import plain
 from shared.domain.controls import controls
 from shared.domain.records import Head

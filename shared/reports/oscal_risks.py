@@ -5,8 +5,9 @@ One that an exemption covers is a deviation that was approved, with its end as t
 
 from collections.abc import Iterator
 
-from shared.domain.assessed import OPEN, ClusterAssessed, PoolAssessed
+from shared.domain.assessed import OPEN, PoolAssessed
 from shared.domain.assessment import Assessment
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import plain
 from shared.domain.controls import Basis
 from shared.domain.model import ComplianceState as State

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared.domain.assessed import ClusterAssessed, PoolAssessed
+from shared.domain.assessed import PoolAssessed
 from shared.domain.assessment import Assessment
 from shared.domain.bodies import Intent, Outcome, Part, ReplacementPart
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import canonical, plain
 from shared.domain.fleet_assessment import Asked
 from shared.domain.model import ComplianceState, Mode, Unreadable
@@ -256,9 +257,9 @@ def test_a_replacement_goes_on_until_its_end_and_tells_its_parts() -> None:
 
     assert [(each.what, each.ended) for each in found.attempts] == [
         ("enable fips: create the twin oldfips", True),
-        ("enable fips: delete apps", True),
+        ("enable fips: delete apps, which oldfips replaces", True),
     ]
-    assert found.changes[-1].why == "The node pool does not exist any more: the app replaced it by oldfips."
+    assert found.changes[-1].why == "The app has replaced the node pool by oldfips."
 
 
 def test_whose_signature_is_forged_is_not_called_signed() -> None:

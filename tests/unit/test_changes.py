@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from shared.domain.assessed import Activity, Source
+from shared.domain.assessed import Source
 from shared.domain.bodies import Observation
-from shared.domain.changes import OpenFindings
+from shared.domain.changes import Activity, OpenFindings
 from shared.domain.model import ComplianceState, Unreadable
 from tests.builders import NOW
 from tests.recorded import EXCUSED, LYING, OFF, ON, PAY, PROVEN, UNREAD, judgement, observation, read_of, verdict

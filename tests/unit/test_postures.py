@@ -10,6 +10,7 @@ from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.adapters.tables import _entity
 from shared.domain.evaluate import evaluate
+from shared.domain.looks import OVERDUE
 from shared.domain.matching import Match
 from shared.domain.memory import Memory
 from shared.domain.model import ClusterRead, ComplianceState, Gone, Mode, Unreadable
@@ -22,7 +23,6 @@ from shared.domain.settings import Fips
 from shared.errors import LeaseLostError, TerminalError
 from shared.ports import Put, Written
 from shared.postures import (
-    OVERDUE,
     PostureSummary,
     StoredPosture,
     commit,

@@ -80,11 +80,13 @@ def test_a_finding_is_created_and_closed_under_one_id() -> None:
 
     assert [(one["activity_name"], one["status"], one["compliance"]["status_id"]) for one in made] == [
         ("Create", "New", 3),
+        *[("Update", "In Progress", 3)] * 2,
+        ("Update", "New", 3),
         ("Close", "Resolved", 1),
     ]
     assert len({one["finding_info"]["uid"] for one in made}) == 1
-    assert len({one["metadata"]["uid"] for one in made}) == 2
-    assert made[1]["finding_info"]["first_seen_time"] == made[0]["finding_info"]["first_seen_time"]
+    assert len({one["metadata"]["uid"] for one in made}) == 5
+    assert made[-1]["finding_info"]["first_seen_time"] == made[0]["finding_info"]["first_seen_time"]
 
 
 def test_what_is_gone_passes_nothing() -> None:
