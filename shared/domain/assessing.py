@@ -251,6 +251,7 @@ class Reading:
 
     def _part(self, said: ReplacementPart, source: Source) -> None:
         step = Step(said.stage, parted(said), "", source)
+        self._twins[said.pool] = said.twin
         self._step(said.replacement, step)
         if said.stage is Part.ENDED:
             self._open.acting.discard(said.pool)

@@ -22,7 +22,7 @@ class Step:
     @property
     def said(self) -> str:
         """Say in one sentence what became of it."""
-        return f"{self.outcome}: {self.message}" if self.message else f"{self.outcome}."
+        return f"{self.outcome}: {self.message.rstrip('.')}." if self.message else f"{self.outcome}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,11 @@ class Attempt:
         by = f", which {self.twin} replaces" if self.twin and self.target in ("", self.pool) else ""
         end = whom.get(self.method, f": {self.method} {self.target or self.pool}{by}")
         return said if self.method is Method.UPDATE else f"{said}{end}"
+
+    @property
+    def replaced(self) -> bool:
+        """Say whether its pool is gone because its twin has taken its place."""
+        return bool(self.twin and self.steps) and self.steps[-1].outcome is OutcomeState.SUCCEEDED
 
     @property
     def latest(self) -> Source:

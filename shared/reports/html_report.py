@@ -6,8 +6,6 @@ from html import escape
 from shared import __version__
 from shared.domain.assessed import PoolAssessed
 from shared.domain.assessment import Assessment
-from shared.domain.attempts import Step
-from shared.domain.bodies import Part
 from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.controls import controls
 from shared.domain.model import ComplianceState
@@ -181,18 +179,13 @@ def _attempts(found: Assessment) -> Iterator[str]:
             _plain(f"{cluster.cluster}/{one.pool}"),
             _plain(one.what),
             _plain(f"{one.mode}, {one.rule}"),
-            _plain("; ".join(map(_step, one.steps)) or "not known yet"),
+            (_text(words.became(one)), "long"),
             (_text(" ".join(step.correlation for step in one.steps if step.correlation)), "id"),
         )
         for cluster in found.clusters
         for one in cluster.attempts
     )
     yield from _table("Remediations", f"In the period {words.period(found)}.", header, rows, "There were none.")
-
-
-def _step(step: Step) -> str:
-    said = f": {step.message}" if isinstance(step.outcome, Part) and step.message else ""
-    return f"{step.outcome} {words.minute(step.source.at)}{said}"
 
 
 def _modules(found: Assessment) -> Iterator[str]:

@@ -191,12 +191,11 @@ def _log(found: Assessment) -> Iterator[Json]:
 
 
 def _entry(cluster: ClusterAssessed, attempt: Attempt) -> Json:
-    steps = "; ".join(f"{step.outcome}: {step.message}" for step in attempt.steps) or "nothing is known of it yet"
     ids = [step.correlation for step in attempt.steps if step.correlation]
     return {
         "uuid": uuid("attempt", attempt.source.hash),
         "title": line(f"{attempt.what} on {cluster.cluster}/{attempt.pool}"),
-        "description": prose(f"By rule {attempt.rule}, mode {attempt.mode}. {steps}"),
+        "description": prose(f"By rule {attempt.rule}, mode {attempt.mode}. {words.became(attempt)}"),
         "start": plain(attempt.source.at),
         "end": plain(attempt.latest.at),
         "props": [

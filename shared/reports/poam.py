@@ -12,7 +12,9 @@ from uuid import NAMESPACE_URL, uuid5
 
 from shared.domain.assessed import NO_DATE, Due
 from shared.domain.assessment import Assessment, OpenFinding
+from shared.domain.attempts import Attempt
 from shared.domain.controls import Basis, controls
+from shared.domain.ids import ClusterId
 from shared.domain.model import WORST_FIRST, ComplianceState
 from shared.domain.verdicts import Aspect
 from shared.reports import words
@@ -87,8 +89,15 @@ def poam_report(found: Assessment) -> Iterator[str]:
 
 def _rows(found: Assessment) -> Iterator[tuple[str, ...]]:
     yield COLUMNS
+    told = set[tuple[ClusterId, str]]()
     for item in items(found):
         yield _row(item, found)
+        if pool := item.finding.pool:
+            told.add((item.finding.cluster.cluster, pool.name))
+    for cluster in found.clusters:
+        for one in cluster.attempts:
+            if (cluster.cluster, one.pool) not in told:
+                yield _note(f"done on {cluster.cluster.arm_id}/agentPools/{one.pool}: {_done(one)}")
     for what, why in found.unread():
         yield _note(f"not read: {what}: {why}")
     for said in words.limits(found):
@@ -99,6 +108,10 @@ def _rows(found: Assessment) -> Iterator[tuple[str, ...]]:
 
 def _note(text: str) -> tuple[str, ...]:
     return (*("",) * (len(COLUMNS) - 1), text)
+
+
+def _done(one: Attempt) -> str:
+    return f"{words.minute(one.source.at)} {one.what}. {words.became(one)} Record {one.source.name}."
 
 
 def _row(item: Item, found: Assessment) -> tuple[str, ...]:
@@ -122,5 +135,5 @@ def _row(item: Item, found: Assessment) -> tuple[str, ...]:
         f"{excused.category}: {excused.name}, {excused.ticket}: {excused.reason}" if excused else "",
         source.name if source else "",
         source.hash if source else "",
-        "",
+        " ".join(_done(each) for each in one.cluster.attempts if one.pool and each.pool == one.pool.name),
     )

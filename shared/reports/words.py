@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.assessed import Due, PoolAssessed, ProofSeen
 from shared.domain.assessment import Assessment
+from shared.domain.attempts import Attempt
 from shared.domain.model import ComplianceState
 from shared.domain.stated import REPORT_LIMITS
 from shared.domain.verdicts import ModulesSeen
@@ -67,6 +68,14 @@ def validated(pool: PoolAssessed) -> str:
 def certified(modules: ModulesSeen) -> str:
     """Say how the certificates of a release's modules stand, of the worst of them."""
     return f"{modules.release or 'an unknown release'}: {modules.standing}, by the list of {modules.edition}"
+
+
+def became(attempt: Attempt) -> str:
+    """Say what became of a remediation: each answer and each part with its time."""
+    told = [f"{minute(one.source.at)} {one.said}" for one in attempt.steps] or ["Nothing is known of it yet."]
+    if attempt.replaced:
+        told.append(f"{attempt.pool} is replaced by {attempt.twin}.")
+    return " ".join(told)
 
 
 def until(due: Due) -> str:

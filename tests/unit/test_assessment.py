@@ -593,6 +593,7 @@ def test_a_remediation_is_told_with_its_end_and_arms_correlation_id() -> None:
 
 def test_what_a_replacement_does_beside_arm_is_told_and_goes_on_until_it_ends() -> None:
     made = proven()
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", OFF)]))
     meant = Intent(
         *("apps", ActionKind.REPLACE, "etag", {}, "i-twin", {}, {}),
         *("production", 7, Mode.ENFORCE, "westeurope", Method.CREATE, "appsf"),
@@ -602,19 +603,35 @@ def test_what_a_replacement_does_beside_arm_is_told_and_goes_on_until_it_ends() 
     made.add(PAY, RecordKind.OUTCOME, {**plain(ORIGIN), **plain(taken)})
     part = ReplacementPart("i-twin", "apps", "appsf", Part.DRAINED, cordoned=("n1",), evicted=("shop/web-1",))
     made.add(PAY, RecordKind.REPLACEMENT, {**plain(ORIGIN), **plain(part)})
-    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", OFF)]))
     found = assessed(made)
 
     assert [one.ended for one in one(found, PAY).attempts] == [False]
-    assert [change.remediating for change in one(found, PAY).changes] == [True]
-    for name in ("html", "oscal", "json"):
-        text = "".join(FORMATS[name](found))
-        assert "appsf" in text
-        assert "shop/web-1" in text
+    assert [change.remediating for change in one(found, PAY).changes] == [False, True, True, True]
+    for name, writer in FORMATS.items():
+        text = "".join(writer(found))
+        assert "appsf" in text, name
+        assert "shop/web-1" in text, name
+        assert "n1" in text, name
     assert '"remediating"' in "".join(FORMATS["oscal"](found))
 
     made.add(PAY, RecordKind.REPLACEMENT, {**plain(ORIGIN), **plain(replace(part, stage=Part.ENDED))})
     assert one(assessed(made), PAY).attempts[0].ended
+
+
+def test_a_pool_that_was_replaced_reads_as_replaced_in_every_format() -> None:
+    made = proven()
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", OFF)]))
+    made.attempt(PAY, "apps", OutcomeState.SUCCEEDED, method=Method.CREATE, target="appsf")
+    made.attempt(PAY, "apps", OutcomeState.ACCEPTED, OutcomeState.SUCCEEDED, method=Method.DELETE, target="apps")
+    part = ReplacementPart("i3", "apps", "appsf", Part.ENDED, message="apps is gone.")
+    made.add(PAY, RecordKind.REPLACEMENT, {**plain(ORIGIN), **plain(part)})
+    made.see(PAY, observation(read_of(PAY, "appsf"), [verdict("appsf", ON, PROVEN)]))
+    found = assessed(made)
+
+    for name in ("html", "csv", "poam", "oscal"):
+        assert "apps is replaced by appsf." in "".join(FORMATS[name](found)), name
+    for name in ("ocsf", "json"):
+        assert "The app has replaced the node pool by appsf." in "".join(FORMATS[name](found)), name
 
 
 def test_a_remediation_that_aks_took_has_not_ended() -> None:

@@ -154,7 +154,7 @@ def test_where_no_snapshot_has_a_cluster_it_is_said_that_nothing_shows_its_looks
 
     assert found.faults == ()
     assert [why.split(" came is")[0] for _, why in found.unread()] == [
-        f"whether the look that was due at {NOW - 10 * DAY + HEARTBEAT:%Y-%m-%d} 08:03 UTC"
+        f"whether the look that was due at {NOW - 10 * DAY + HEARTBEAT:%Y-%m-%d} 09:34 UTC"
     ]
 
 
