@@ -12,6 +12,7 @@ from shared.domain.assessed import OPEN, READABLE, Source
 from shared.domain.bodies import Observation, ReplacementPart
 from shared.domain.model import WORST_FIRST, ComplianceState
 from shared.domain.verdicts import Judgement
+from shared.domain.wording import called
 
 Key = tuple[str, str]
 """Name of the pool (empty for the cluster) and of the check."""
@@ -147,8 +148,8 @@ def parted(said: ReplacementPart) -> str:
         "cordoned": said.cordoned,
         "evicted": said.evicted,
     }
-    told = "; ".join(f"{what}: {', '.join(names)}" for what, names in named.items() if names)
-    return " ".join(filter(None, (f"Twin {said.twin}.", said.waits, said.message, told)))
+    told = [f"{what}: {', '.join(names)}" for what, names in named.items() if names]
+    return "; ".join(filter(None, (f"twin: {said.twin}", *told, said.waits, said.message)))
 
 
 def _why(key: Key, seen: Observation, replaced: Mapping[str, str]) -> tuple[str, bool]:
@@ -167,4 +168,4 @@ def _why(key: Key, seen: Observation, replaced: Mapping[str, str]) -> tuple[str,
     found = next((one for one in findings if one.check == check), None)
     if found is None:
         return "The check has nothing to object to any more.", True
-    return f"Now {found.state}, {found.reason}: {found.message}", found.state is ComplianceState.COMPLIANT
+    return f"Now {called(found.state)}, {found.reason}: {found.message}", found.state is ComplianceState.COMPLIANT

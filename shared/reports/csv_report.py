@@ -71,7 +71,7 @@ def _attempt(cluster: ClusterAssessed, one: Attempt) -> tuple[str, ...]:
     cells = {
         "node pool": one.pool,
         "reason": one.what,
-        "message": words.became(one),
+        "message": " ".join(words.became(one)),
         "since": words.minute(one.source.at),
         "mode": one.mode,
         "rule": one.rule,

@@ -191,17 +191,16 @@ def _log(found: Assessment) -> Iterator[Json]:
 
 
 def _entry(cluster: ClusterAssessed, attempt: Attempt) -> Json:
-    ids = [step.correlation for step in attempt.steps if step.correlation]
     return {
         "uuid": uuid("attempt", attempt.source.hash),
         "title": line(f"{attempt.what} on {cluster.cluster}/{attempt.pool}"),
-        "description": prose(f"By rule {attempt.rule}, mode {attempt.mode}. {words.became(attempt)}"),
+        "description": prose(f"By rule {attempt.rule}, mode {attempt.mode}. {' '.join(words.became(attempt))}"),
         "start": plain(attempt.source.at),
         "end": plain(attempt.latest.at),
         "props": [
             prop("record", attempt.source.name),
             prop("record-sha256", attempt.source.hash),
-            *(prop("arm-correlation-id", one) for one in ids),
+            *(prop("arm-correlation-id", one) for one in words.correlations(attempt)),
         ],
     }
 

@@ -111,7 +111,7 @@ def _note(text: str) -> tuple[str, ...]:
 
 
 def _done(one: Attempt) -> str:
-    return f"{words.minute(one.source.at)} {one.what}. {words.became(one)} Record {one.source.name}."
+    return f"{words.minute(one.source.at)} {one.what}. {' '.join(words.became(one))} Record {one.source.name}."
 
 
 def _row(item: Item, found: Assessment) -> tuple[str, ...]:

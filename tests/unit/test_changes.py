@@ -59,7 +59,7 @@ def test_a_cluster_that_can_not_be_read_closes_nothing_and_is_told_once() -> Non
         (observation(read_of(PAY), [verdict("apps", PROVEN)]), "The check has nothing to object to any more.", True),
         (
             observation(read_of(PAY), [verdict("apps", judgement("flag", ComplianceState.NOT_APPLICABLE, "NotAsked"))]),
-            "Now not_applicable, NotAsked: NotAsked was seen.",
+            "Now not applicable, NotAsked: NotAsked was seen.",
             False,
         ),
     ],
