@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from shared.domain.acting import Acting
 from shared.domain.answerable import Answerable
 from shared.domain.assessed import (
     EXEMPTION_ENDED,
@@ -20,66 +21,22 @@ from shared.domain.assessed import (
     Source,
     unexcused,
 )
-from shared.domain.attempts import Attempt, Step
-from shared.domain.bodies import Intent, NodeProof, Observation, Outcome, Part, ReplacementPart
-from shared.domain.changes import Change, OpenFindings, parted
+from shared.domain.bodies import Intent, NodeProof, Observation, Outcome, ReplacementPart
+from shared.domain.changes import Change, OpenFindings
 from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
 from shared.domain.linked import Stored, linked
 from shared.domain.looks import HEARTBEAT, OVERDUE, SILENT, Looks
-from shared.domain.model import ComplianceState, Pool, worst
-from shared.domain.planned import Method
+from shared.domain.model import ComplianceState, worst
+from shared.domain.pools_seen import PoolsSeen
 from shared.domain.records import Head, RecordKind
 from shared.domain.rule_texts import RuleTexts
-from shared.domain.verdicts import Implementation, Judgement, ModulesSeen, PoolVerdict
+from shared.domain.verdicts import Judgement, PoolVerdict
 from shared.domain.verification import ChainCheck
 
 _CLUSTER = ("", READABLE)
 """Of what concerns the whole cluster: whether it is known at all."""
-_KEPT = 4
-"""Proofs of one pool between two observations: the one that counts, and the latest."""
-
-
-@dataclass(slots=True)
-class _Pools:
-    """The last word on each pool: what was read of it, and what its nodes said."""
-
-    read: dict[str, tuple[Implementation, Source, ModulesSeen | None]] = field(default_factory=dict)
-    proofs: dict[str, dict[int, ProofSeen]] = field(default_factory=dict)
-    """By pool and number of the record: the one that the last verdict went by, and those since."""
-    last: int = 0
-    """Number of the last observation."""
-    there: dict[str, Pool] = field(default_factory=dict)
-    """As the last observation that could read the cluster shows them."""
-
-    def observed(self, seen: Observation, seq: int, source: Source) -> None:
-        """Take in what an observation read, and forget what it says does not count any more."""
-        self.last = seq
-        if seen.observed.cluster:
-            self.there = {pool.name: pool for pool in seen.observed.cluster.pools}
-            self.read = {name: read for name, read in self.read.items() if name in self.there}
-            self.proofs = {name: proofs for name, proofs in self.proofs.items() if name in self.there}
-        for verdict in seen.posture.pools:
-            if verdict.implementation:
-                self.read[verdict.pool] = (verdict.implementation, source, verdict.modules)
-            said, known = verdict.effectiveness, self.proofs.get(verdict.pool, {})
-            # Versions before this one did not name the record in each verdict.
-            self.proofs[verdict.pool] = {
-                seq: proof for seq, proof in known.items() if seq == said.record or proof.proof.at == said.at
-            }
-
-    def proven(self, pool: str, seq: int, proof: ProofSeen) -> None:
-        """Take in a proof; how many are kept does not grow with the chain."""
-        known = self.proofs.setdefault(pool, {})
-        known[seq] = proof
-        if len(known) > _KEPT:
-            del known[list(known)[1]]
-
-    def proof(self, pool: str) -> ProofSeen | None:
-        """Return the proof that the last verdict went by, or one since that settles as much."""
-        known = self.proofs.get(pool, {}).items()
-        return next((one for seq, one in reversed(known) if seq <= self.last or not one.proof.flawed), None)
 
 
 class _Seen(NamedTuple):
@@ -106,19 +63,20 @@ class Reading:
     looks: Looks
     now: datetime
     since: datetime | None
-    _pools: _Pools = field(default_factory=_Pools)
+    _pools: PoolsSeen = field(default_factory=PoolsSeen)
     _open: OpenFindings = field(default_factory=OpenFindings)
     _last: _Seen | None = None
     _location: str = ""
     _faults: list[str] = field(default_factory=list)
     _changes: list[Change] = field(default_factory=list)
-    _attempts: dict[str, Attempt] = field(default_factory=dict)
-    _twins: dict[str, str] = field(default_factory=dict)
-    """Pools that are replaced, and their twins."""
+    _acting: Acting = field(init=False)
     _head: Head = field(default_factory=Head)
     _begins: int = 0
     _heard: Source | None = None
     """The last record that was not written in times to come, by a clock that was wrong."""
+
+    def __post_init__(self) -> None:
+        self._acting = Acting(self._open)
 
     def read(self, check: ChainCheck, stored: Iterable[Stored]) -> ClusterAssessed:
         """Read the whole chain, and say how the cluster is."""
@@ -191,11 +149,11 @@ class Reading:
                 case RecordKind.PROOF if "pool" in said:
                     self._proof(typed(NodeProof, said), int(said["seq"]), source)
                 case RecordKind.INTENT:
-                    self._intent(typed(Intent, said), str(said["id"]), source)
+                    self._tell(self._acting.intent(typed(Intent, said), str(said["id"]), source))
                 case RecordKind.OUTCOME:
-                    self._outcome(typed(Outcome, said), source)
+                    self._tell(self._acting.outcome(typed(Outcome, said), source))
                 case RecordKind.REPLACEMENT:
-                    self._part(typed(ReplacementPart, said), source)
+                    self._tell(self._acting.part(typed(ReplacementPart, said), source))
                 case _:
                     pass
         except ValueError as error:
@@ -227,48 +185,8 @@ class Reading:
             why = "The nodes were asked again, and what they said settles as much."
             self._tell(self._open.close((said.pool, "proof"), source, why, mended=True))
 
-    def _intent(self, said: Intent, intent: str, source: Source) -> None:
-        self._open.acting.add(said.pool)
-        if said.method in (Method.CREATE, Method.ADOPT):
-            self._twins[said.pool] = said.target
-        elif said.method is Method.DELETE and said.target in ("", said.pool):
-            self._open.replaced[said.pool] = self._twins.get(said.pool, "")
-        self._attempts[intent] = Attempt(
-            *(said.pool, said.action, said.mode, said.rule, source),
-            method=said.method,
-            target=said.target,
-            twin=self._twins.get(said.pool, "") if said.method is Method.DELETE else "",
-        )
-        self._tell(self._open.acted(said.pool, f"The app begins: {self._attempts[intent].what}.", source))
-
-    def _outcome(self, said: Outcome, source: Source) -> None:
-        step = Step(said.outcome, said.message, said.correlation_id, source)
-        self._step(said.intent, step)
-        # A replacement goes on when the operation by which its twin was made has ended.
-        if not any(one.pool == said.pool and not one.ended for one in self._attempts.values()):
-            self._open.acting.discard(said.pool)
-        self._acted(said.intent, said.pool, step)
-
-    def _part(self, said: ReplacementPart, source: Source) -> None:
-        step = Step(said.stage, parted(said), "", source)
-        self._twins[said.pool] = said.twin
-        self._step(said.replacement, step)
-        if said.stage is Part.ENDED:
-            self._open.acting.discard(said.pool)
-        else:
-            self._open.acting.add(said.pool)
-        self._acted(said.replacement, said.pool, step)
-
-    def _acted(self, intent: str, pool: str, step: Step) -> None:
-        what = f"{self._attempts[intent].what}: " if intent in self._attempts else ""
-        self._tell(self._open.acted(pool, f"The app's remediation, {what}{step.said}", step.source))
-
-    def _step(self, intent: str, step: Step) -> None:
-        if was := self._attempts.get(intent):
-            self._attempts[intent] = replace(was, steps=(*was.steps, step))
-
     def _assessed(self, absent: Judgement | None) -> ClusterAssessed:
-        done = tuple(one for one in self._attempts.values() if self._within(one.latest))
+        done = tuple(one for one in self._acting.attempts.values() if self._within(one.latest))
         found = ClusterAssessed(
             self.cluster,
             self._head,
@@ -311,7 +229,7 @@ class Reading:
         if known.rules and last.judged and not known.rules.policy.rule_called(verdict.rule, verdict.line):
             why = f"who answers for {verdict.pool} is not known"
             told = f"{last.source.name} names the rule {verdict.rule}, which its policy has not: {why}"
-            self.texts.unread.append(told)
+            self.texts.unread[told] = None
         exemption = known.exemption()
         found = _dated(known, verdict, last.source, self._pools.proof(verdict.pool))
         return replace(

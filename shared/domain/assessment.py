@@ -59,6 +59,19 @@ class OpenFinding:
         return finding_key(self.cluster.cluster, self.pool.name if self.pool else "", self.judgement.check)
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What is not known, and stands in no finding."""
+
+    what: str
+    """What it is of."""
+    why: str
+    cluster: ClusterAssessed | None = None
+    """None for what concerns the fleet."""
+    is_fault: bool = False
+    """Something is wrong with the evidence itself."""
+
+
 def finding_key(cluster: ClusterId, pool: str, check: str) -> str:
     """Return what makes a finding the same one over time: its cluster, its pool and its check."""
     return f"{cluster.path}/{pool}/{check}"
@@ -115,30 +128,31 @@ class Assessment:
 
     def unread(self) -> Iterator[tuple[str, str]]:
         """Yield what could not be read, with the reason."""
-        for cluster, what, why in self.gaps():
-            yield str(cluster.cluster) if cluster else what, why
+        for gap in self.gaps():
+            yield str(gap.cluster.cluster) if gap.cluster else gap.what, gap.why
         for cluster in self.judged:
             if cluster.observed and cluster.unreadable:
                 yield str(cluster.cluster), f"{cluster.unreadable.reason}: {cluster.unreadable.message}"
 
-    def gaps(self) -> Iterator[tuple[ClusterAssessed | None, str, str]]:
-        """Yield what is not known and stands in no finding: the cluster or None, what it is of, and the reason."""
+    def gaps(self) -> Iterator[Gap]:
+        """Yield what is not known and stands in no finding."""
         for fault in self.faults:
-            yield None, "the fleet's records", fault
+            yield Gap("the fleet's records", fault, is_fault=True)
         for text in self.texts_unread:
-            yield None, "the fleet's records", text
+            yield Gap("the fleet's records", text)
         if self.manifest and self.as_of - self.manifest.source.at > SILENT:
             since = f"{self.manifest.source.at:%Y-%m-%d %H:%M} UTC"
-            yield None, "the fleet", f"nobody has written a manifest since {since}, and one is due each day"
+            yield Gap("the fleet", f"nobody has written a manifest since {since}, and one is due each day")
         if self.coverage and not self.coverage.whole:
-            yield None, "the fleet", _uncovered(self.coverage)
+            yield Gap("the fleet", _uncovered(self.coverage))
         for cluster in self.clusters:
+            for fault in cluster.faults:
+                yield Gap("its records", fault, cluster, is_fault=True)
             for why in _gaps_of(cluster):
-                yield cluster, "its records", why
+                yield Gap("its records", why, cluster)
 
 
 def _gaps_of(cluster: ClusterAssessed) -> Iterator[str]:
-    yield from cluster.faults
     if cluster.begins > 1:
         yield f"records 1 to {cluster.begins - 1} are not in the pack"
     if cluster.judged and any(pool.assumed and pool.ends for pool in cluster.pools):

@@ -47,7 +47,7 @@ class Attempt:
     @property
     def what(self) -> str:
         """Say what is done, and to what: an update in place, or a part of a replacement."""
-        said = str(self.action).replace("_", " ")
+        said = str(self.action).replace("_", " ").replace("fips", "FIPS").replace("os sku", "OS SKU")
         whom = {Method.CREATE: f": create the twin {self.target}", Method.ADOPT: f": adopt the twin {self.target}"}
         by = f", which {self.twin} replaces" if self.twin and self.target in ("", self.pool) else ""
         end = whom.get(self.method, f": {self.method} {self.target or self.pool}{by}")

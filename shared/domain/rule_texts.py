@@ -25,8 +25,8 @@ class RuleTexts:
 
     sources: dict[str, Source] = field(default_factory=dict)
     """The record of each text of the policy, by the text's hash."""
-    unread: list[str] = field(default_factory=list)
-    """Which texts can't be read here, as sentences."""
+    unread: dict[str, None] = field(default_factory=dict)
+    """Which texts can't be read here, as sentences, each once."""
     _policies: dict[str, str] = field(default_factory=dict)
     _exemptions: dict[str, str] = field(default_factory=dict)
     _books: dict[tuple[str, str], tuple[Rulebook | None, tuple[str, ...]]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class RuleTexts:
     def tell(self, policy: str, exemptions: str) -> None:
         """Note what the texts of a last look do not say."""
         self.rulebook(policy, exemptions)
-        self.unread += [one for one in self._books[policy, exemptions][1] if one not in self.unread]
+        self.unread |= dict.fromkeys(self._books[policy, exemptions][1])
 
     def _policy(self, wanted: str, faults: list[str]) -> Policy | None:
         if wanted not in self._policies:

@@ -12,8 +12,8 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from shared import __version__
-from shared.domain.assessed import Source
-from shared.domain.assessment import Assessment, finding_key
+from shared.domain.assessed import READABLE, Source
+from shared.domain.assessment import Assessment, Gap, finding_key
 from shared.domain.changes import Activity, Change
 from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import plain
@@ -37,7 +37,7 @@ _STATUS = {
     State.UNKNOWN: (0, "Unknown"),
     State.EXEMPT: (2, "Warning"),
 }
-_BASES = {"modules": Basis.VALIDATED, "evidence": Basis.MONITORING}
+_BASES = {"modules": Basis.VALIDATED, "evidence": Basis.MONITORING, READABLE: Basis.MONITORING}
 _PASS = (1, "Pass")
 _GONE = (99, "Other")
 _LIMITS = (
@@ -51,8 +51,8 @@ def ocsf_report(found: Assessment) -> Iterator[str]:
     for cluster in found.clusters:
         for change in cluster.changes:
             yield f"{json.dumps(_event(cluster, change), sort_keys=True)}\n"
-    for whose, _, why in found.gaps():
-        yield f"{json.dumps(_unknown(found, whose, why), sort_keys=True)}\n"
+    for gap in found.gaps():
+        yield f"{json.dumps(_unknown(found, gap), sort_keys=True)}\n"
 
 
 def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
@@ -176,9 +176,10 @@ def _resource(cluster: ClusterAssessed, pool: str) -> dict[str, Any]:
     return {**found, "region": cluster.location} if cluster.location else found
 
 
-def _unknown(found: Assessment, cluster: ClusterAssessed | None, fault: str) -> dict[str, Any]:
+def _unknown(found: Assessment, gap: Gap) -> dict[str, Any]:
     """Return the event of a fault in the evidence itself, or of what it leaves out: how that is, is not known."""
-    reason = "EvidenceFault" if fault in (cluster.faults if cluster else found.faults) else "NotKnown"
+    cluster, fault = gap.cluster, gap.why
+    reason = "EvidenceFault" if gap.is_fault else "NotKnown"
     judgement = Judgement("evidence", Aspect.IMPLEMENTATION, State.UNKNOWN, reason, fault, None)
     source = Source(fault.partition(" ")[0], "", found.as_of)
     change = Change(Activity.CREATE, "", judgement, source, source)

@@ -122,7 +122,7 @@ def _begin(found: Assessment) -> datetime:
 
 
 def _unread(found: Assessment) -> Iterator[str]:
-    told = [f"{what}: {why}" for what, why in found.unread()]
+    told = [f"{what}: {why.rstrip('.')}" for what, why in found.unread()]
     yield f"Not read: {'; '.join(told)}." if told else "Everything that the records name could be read."
     supports = [one for one in controls().controls if one not in controls().assessed]
     yield from (f"{one.name} is helped and not assessed: {one.here}" for one in supports)
@@ -193,7 +193,7 @@ def _log(found: Assessment) -> Iterator[Json]:
 def _entry(cluster: ClusterAssessed, attempt: Attempt) -> Json:
     return {
         "uuid": uuid("attempt", attempt.source.hash),
-        "title": line(f"{attempt.what} on {cluster.cluster}/{attempt.pool}"),
+        "title": line(f"{cluster.cluster}/{attempt.pool}: {attempt.what}"),
         "description": prose(f"By rule {attempt.rule}, mode {attempt.mode}. {' '.join(words.became(attempt))}"),
         "start": plain(attempt.source.at),
         "end": plain(attempt.latest.at),

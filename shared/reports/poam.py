@@ -12,7 +12,6 @@ from uuid import NAMESPACE_URL, uuid5
 
 from shared.domain.assessed import NO_DATE, Due
 from shared.domain.assessment import Assessment, OpenFinding
-from shared.domain.attempts import Attempt
 from shared.domain.controls import Basis, controls
 from shared.domain.ids import ClusterId
 from shared.domain.model import WORST_FIRST, ComplianceState
@@ -26,6 +25,9 @@ COLUMNS = (
     *("Scheduled Completion Date", "Basis of the Date", "Status Date", "State", "Operational Requirement"),
     *("Evidence Record", "SHA-256", "Comments"),
 )
+
+
+Done = dict[tuple[ClusterId, str], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +91,13 @@ def poam_report(found: Assessment) -> Iterator[str]:
 
 def _rows(found: Assessment) -> Iterator[tuple[str, ...]]:
     yield COLUMNS
-    told = set[tuple[ClusterId, str]]()
+    done = _done(found)
     for item in items(found):
-        yield _row(item, found)
-        if pool := item.finding.pool:
-            told.add((item.finding.cluster.cluster, pool.name))
-    for cluster in found.clusters:
-        for one in cluster.attempts:
-            if (cluster.cluster, one.pool) not in told:
-                yield _note(f"done on {cluster.cluster.arm_id}/agentPools/{one.pool}: {_done(one)}")
+        yield _row(item, found, done)
+    open_pools = {(one.cluster.cluster, one.pool.name) for one in found.open() if one.pool}
+    for (cluster, pool), told in done.items():
+        if (cluster, pool) not in open_pools:
+            yield _note(f"done on {cluster.arm_id}/agentPools/{pool}: {' '.join(told)}")
     for what, why in found.unread():
         yield _note(f"not read: {what}: {why}")
     for said in words.limits(found):
@@ -110,11 +110,17 @@ def _note(text: str) -> tuple[str, ...]:
     return (*("",) * (len(COLUMNS) - 1), text)
 
 
-def _done(one: Attempt) -> str:
-    return f"{words.minute(one.source.at)} {one.what}. {' '.join(words.became(one))} Record {one.source.name}."
+def _done(found: Assessment) -> Done:
+    """Return what the app did, by cluster and pool."""
+    told: Done = {}
+    for cluster in found.clusters:
+        for one in cluster.attempts:
+            said = f"{words.minute(one.source.at)} {one.what}. {' '.join(words.became(one))} Record {one.source.name}."
+            told.setdefault((cluster.cluster, one.pool), []).append(said)
+    return told
 
 
-def _row(item: Item, found: Assessment) -> tuple[str, ...]:
+def _row(item: Item, found: Assessment, done: Done) -> tuple[str, ...]:
     judgement, one = item.finding.judgement, item.finding
     source = one.pool.source if one.pool else one.cluster.observed
     excused = one.pool.exemption if one.pool and judgement.state is ComplianceState.EXEMPT else None
@@ -135,5 +141,5 @@ def _row(item: Item, found: Assessment) -> tuple[str, ...]:
         f"{excused.category}: {excused.name}, {excused.ticket}: {excused.reason}" if excused else "",
         source.name if source else "",
         source.hash if source else "",
-        " ".join(_done(each) for each in one.cluster.attempts if one.pool and each.pool == one.pool.name),
+        " ".join(done.get((one.cluster.cluster, one.pool.name if one.pool else ""), ())),
     )

@@ -67,12 +67,12 @@ def validated(pool: PoolAssessed) -> str:
     release = pool.modules.release or "an unknown release"
     if not pool.on:
         return f"{release}: none is known to be in use, as FIPS is not on"
-    return certified(pool.modules)
+    return f"{release}: {certified(pool.modules)}"
 
 
 def certified(modules: ModulesSeen) -> str:
     """Say how the certificates of a release's modules stand, of the worst of them."""
-    return f"{modules.release or 'an unknown release'}: {modules.standing}, by the list of {modules.edition}"
+    return f"{modules.standing}, by the list of {modules.edition}"
 
 
 def became(attempt: Attempt) -> tuple[str, ...]:

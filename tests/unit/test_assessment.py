@@ -241,7 +241,7 @@ def test_a_replacement_goes_on_until_its_end_and_tells_its_parts() -> None:
     made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", replace(OFF, reason="Other"))]))
     (attempt,) = one(assessed(made), PAY).attempts
 
-    assert (attempt.what, attempt.ended) == ("enable fips: create the twin oldfips", False)
+    assert (attempt.what, attempt.ended) == ("enable FIPS: create the twin oldfips", False)
     assert [step.outcome.value for step in attempt.steps] == ["succeeded", "drains", "drained"]
     assert "to be cordoned: node-1; to be evicted: shop/web" in attempt.steps[1].message
     assert one(assessed(made), PAY).changes[-1].remediating
@@ -256,8 +256,8 @@ def test_a_replacement_goes_on_until_its_end_and_tells_its_parts() -> None:
     found = one(assessed(made), PAY)
 
     assert [(each.what, each.ended) for each in found.attempts] == [
-        ("enable fips: create the twin oldfips", True),
-        ("enable fips: delete apps, which oldfips replaces", True),
+        ("enable FIPS: create the twin oldfips", True),
+        ("enable FIPS: delete apps, which oldfips replaces", True),
     ]
     assert found.changes[-1].why == "The app has replaced the node pool by oldfips."
 

@@ -111,8 +111,8 @@ def test_what_the_app_did_on_a_pool_is_told_of_its_finding_also_when_that_is_clo
         assert (event["activity_name"], event["status"], event["severity"]) == ("Update", "Resolved", "Informational")
         assert event["compliance"]["status_id"] == closed["compliance"]["status_id"]
         assert event["finding_info"]["uid"] == closed["finding_info"]["uid"]
-    assert "The app begins: enable fips." in begun["message"]
-    assert "enable fips: failed: said." in failed["message"]
+    assert "The app begins: enable FIPS." in begun["message"]
+    assert "enable FIPS: failed: said." in failed["message"]
 
 
 def test_what_is_gone_passes_nothing() -> None:
