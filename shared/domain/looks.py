@@ -7,6 +7,7 @@ the day's snapshot is what evidence holds.
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
 from shared.domain.verdicts import Aspect, Judgement
 
+SNAPSHOT = "fipswarden.snapshot/1"
+"""The schema of the fleet's snapshots: a line that names it, then one for each cluster."""
 HEARTBEAT = timedelta(days=1)
 """How long a cluster goes without a look at most."""
 OVERDUE = timedelta(hours=12)
@@ -84,7 +87,7 @@ class Looks:
             return
         try:
             rows = tuple(_rows(data))
-        except (OSError, EOFError, RecursionError, KeyError, TypeError) as error:
+        except (OSError, EOFError, RecursionError, AttributeError, zlib.error) as error:
             raise ValueError(f"it is no snapshot: {error}") from error
         self._known = {row.cluster.path for row in rows}
         for row in rows:
@@ -121,7 +124,9 @@ class Looks:
 
 def _rows(data: bytes) -> Iterator[_Row]:
     with gzip.open(io.BytesIO(data)) as lines:
-        next(lines)
+        header = json.loads(next(lines, b"{}"))
+        if header.get("schema") != SNAPSHOT:
+            raise ValueError(f"it is of schema {header.get('schema')!r}, not {SNAPSHOT}")
         for line in lines:
             yield typed(_Row, json.loads(line))
 

@@ -1,22 +1,31 @@
 """Whether looks came: a cluster that nobody looks at any more is as unknown in a report as it is in the app."""
 
+import gzip
+import hashlib
 import json
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from local.clock import ManualClock
+from local.memory import MemorySnapshots, MemoryTable
+from shared.domain.assessed import Source
 from shared.domain.assessment import Assessment
 from shared.domain.fleet_assessment import Asked
-from shared.domain.looks import HEARTBEAT, OVERDUE
+from shared.domain.looks import HEARTBEAT, OVERDUE, Looks
 from shared.domain.model import ComplianceState
 from shared.domain.pack import Scope
+from shared.domain.records import MANIFESTS
 from shared.domain.standing import Reason, standings
 from shared.reporting import assess
 from shared.reports.formats import FORMATS
 from shared.reports.ocsf import ocsf_report
-from tests.builders import NOW
+from shared.snapshots import take_snapshot
+from tests.builders import NOW, cluster_id
+from tests.postures import GONE, GOOD, OUT, looked
 from tests.recorded import DAY, MEDIA, OFF, ON, PAY, PROVEN, Recorded, observation, read_of, verdict
+from tests.stored import said, signed, signing_key
 
 S = ComplianceState
 HOUR = timedelta(hours=1)
@@ -61,6 +70,62 @@ def test_a_cluster_whose_looks_alone_stop_is_unknown_and_the_others_stay(late: t
 
     assert states(found) == {"aks-pay": ["compliant", "non_compliant"], "aks-media": [state, "non_compliant"]}
     assert found.faults == ()
+
+
+def test_a_snapshot_as_the_app_writes_it_says_which_looks_did_not_come() -> None:
+    table, files = MemoryTable(ManualClock(NOW)), MemorySnapshots()
+    looked(table, GOOD, "aks-late", due=NOW - OVERDUE - HOUR)
+    looked(table, GOOD, "aks-new", due=None)
+    looked(table, GOOD, "aks-pay")
+    looked(table, OUT, "aks-out", due=NOW - 9 * DAY)
+    looked(table, GONE, "aks-gone", due=NOW - 9 * DAY)
+    manifest, seen = Source("evidence/_manifests/0000000001.json", "h", NOW), Looks(NOW + HOUR)
+    seen.manifest(manifest)
+    written = files.read(take_snapshot(table, files, NOW).name)
+    assert written is not None
+    seen.snapshot(manifest, written)
+    heard = Source("evidence/r", "h", NOW - 2 * HOUR)
+
+    names = [f"aks-{name}" for name in ("late", "new", "pay", "out", "gone")]
+    assert all(seen.knows(cluster_id(name).path) for name in names)
+    assert {name: [one.why.reason for one in seen.absences(cluster_id(name).path, heard, None)] for name in names} == {
+        "aks-late": ["LooksOverdue"],
+        "aks-new": ["LooksOverdue"],
+        "aks-pay": [],
+        "aks-out": [],
+        "aks-gone": [],
+    }
+
+
+HEADER = b'{"schema":"fipswarden.snapshot/1"}\n'
+WHOLE = gzip.compress(HEADER + b"{}\n")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no gzip",
+        gzip.compress(b"{}"),
+        gzip.compress(b"[]"),
+        gzip.compress(HEADER + b"[]\n"),
+        WHOLE,
+        WHOLE[:-9],
+        WHOLE[:12] + b"\xff\xff" + WHOLE[14:],
+    ],
+)
+def test_what_is_no_snapshot_is_told(data: bytes) -> None:
+    made = fleet()
+    made.at = NOW
+    name = made.anchor(NOW, unreadSubscriptions=0, unseen=0)
+    there = f"snapshots/fleet/{NOW:%Y/%m/%d/%H%M%SZ}.jsonl.gz"
+    payload = said(made.files[name])
+    payload["snapshot"]["sha256"] = hashlib.sha256(data).hexdigest()
+    made.files[there] = data
+    made.put(MANIFESTS, payload["seq"], signed(payload, signing_key()))
+    found = assessed(made)
+
+    assert [fault.startswith(f"{there} can't be read: ") for fault in found.faults] == [True]
 
 
 def test_every_format_says_that_looks_did_not_come() -> None:
