@@ -11,7 +11,7 @@ from shared.domain.exemptions import Exemption
 from shared.domain.model import ComplianceState, ProofLevel, worst
 from shared.domain.model import ComplianceState as State
 from shared.domain.proven import Proof
-from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSeen, PoolVerdict
+from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSeen, PoolVerdict, worst_of
 
 OPEN = (State.INCONSISTENT, State.NON_COMPLIANT, State.UNKNOWN, State.EXEMPT)
 """The states of findings that somebody has to do something about, or has to answer for."""
@@ -137,7 +137,7 @@ class PoolAssessed:
         """Return the worst of the findings that go by the control plane's word, or by the nodes'."""
         if any(one.check == READABLE for one in self.verdict.findings):
             return State.UNKNOWN
-        return worst([one.state for one in self.verdict.findings if one.aspect is aspect])
+        return worst_of(self.verdict.findings, aspect)
 
     def as_of(self, now: datetime) -> "PoolAssessed":
         """Return the pool as it has to be called at a time: unknown, where what its verdict rests on has ended."""

@@ -73,7 +73,7 @@ class Reading:
     _head: Head = field(default_factory=Head)
     _begins: int = 0
     _heard: Source | None = None
-    """The last record that was not written in times to come, by a clock that was wrong."""
+    """The latest record that was not written in times to come."""
 
     def __post_init__(self) -> None:
         self._acting = Acting(self._open)
@@ -87,14 +87,18 @@ class Reading:
                 # It may have been the last word, and what it said is not known.
                 self._last = None
             if found.source:
-                self._pass(found.source)
                 self._head = Head(found.seq, found.source.hash)
-                if found.source.at <= self.now + GRACE:
-                    self._heard = found.source
+                self._hear(found.source)
             if found.said is not None and found.source:
                 self._take(found.said, found.source)
         absent = self._pass(None)
         return self._assessed(absent).as_of(self.now, absent)
+
+    def _hear(self, source: Source) -> None:
+        """Take in that a record was written; a clock that was wrong is no sign of life."""
+        if source.at <= self.now + GRACE and (self._heard is None or source.at > self._heard.at):
+            self._pass(source)
+            self._heard = source
 
     def _pass(self, by: Source | None) -> Judgement | None:
         """Let the time pass until the next record, or until now; returns why nobody renews the verdicts any more."""
@@ -117,7 +121,7 @@ class Reading:
             return
         asked, observed = set(pools), self._last.source
         verdicts = (one for one in self._last.seen.posture.pools if one.pool in asked)
-        was = {(one.pool, found): None for one in verdicts for found in self._standing(one, until).findings}
+        was = {(one.pool, found): None for one in verdicts for found in self._standing(one, self._last, until).findings}
         was |= {("", unexcused(found, until)): None for found in self._last.seen.posture.cluster_findings}
         for pool, found in was:
             if found.reason in (PROOF_EXPIRED, EXEMPTION_ENDED) and found.state is ComplianceState.UNKNOWN:
@@ -125,11 +129,10 @@ class Reading:
                 at = max(observed.at, (found.since or observed.at) + grace)
                 self._tell(self._open.met((pool, found.check), found, replace(observed, at=at)))
 
-    def _standing(self, verdict: PoolVerdict, until: datetime) -> PoolAssessed:
+    def _standing(self, verdict: PoolVerdict, last: _Seen, until: datetime) -> PoolAssessed:
         """Return what is known of a pool's verdict at a time."""
-        assert self._last
-        known = self._known(verdict, self._last)
-        return _dated(known, verdict, self._last.source, self._pools.proof(verdict.pool)).as_of(until)
+        known = self._known(verdict, last)
+        return _dated(known, verdict, last.source, self._pools.proof(verdict.pool)).as_of(until)
 
     def _known(self, verdict: PoolVerdict, last: _Seen) -> Answerable:
         cluster = last.seen.observed.cluster

@@ -200,6 +200,18 @@ def test_an_app_that_stood_still_is_an_event_that_its_next_manifest_closes() -> 
     assert {one["finding_info"]["uid"] for one in before} == {one["finding_info"]["uid"] for one in told}
 
 
+def test_a_clock_that_was_wrong_opens_and_closes_nothing_twice() -> None:
+    made = fleet()
+    for at in (NOW + 900 * DAY, NOW - 9 * DAY, NOW - 8 * DAY):
+        made.at = at
+        made.prove(MEDIA, "apps", at)
+    told = [json.loads(line) for line in ocsf_report(assessed(made, NOW + 2 * DAY))]
+
+    ids = [one["metadata"]["uid"] for one in told]
+    assert len(ids) == len(set(ids))
+    assert [one["activity_name"] for one in told if one["status_code"] == "NotRenewed"] == ["Create", "Create"]
+
+
 def test_while_the_app_stands_still_a_cluster_that_was_overdue_before_stays_one_finding() -> None:
     made = fleet()
     anchored(made, NOW, media=NOW - DAY)
