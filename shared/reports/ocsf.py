@@ -68,7 +68,7 @@ def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
         **_named("status", _status(change)),
         "compliance": _compliance(change),
         "evidences": [_evidence(source)],
-        "finding_info": _info(key, change, desc),
+        "finding_info": _info(key, change, desc, change.pool or "the cluster"),
         "remediation": {"desc": judgement.message},
         "resources": [_resource(cluster, change.pool)],
         "unmapped": {
@@ -145,9 +145,8 @@ def _compliance(change: Change) -> dict[str, Any]:
     }
 
 
-def _info(key: str, change: Change, desc: str) -> dict[str, Any]:
+def _info(key: str, change: Change, desc: str, where: str) -> dict[str, Any]:
     judgement, opened, at = change.judgement, change.opened, change.source
-    where = change.pool or "the cluster"
     return {
         "uid": str(uuid5(NAMESPACE_URL, f"urn:fipswarden:finding:{key}:{opened.hash}:{plain(opened.at)}")),
         "title": f"{judgement.reason} on {where}",
@@ -190,7 +189,7 @@ def _unknown(found: Assessment, gap: Gap) -> dict[str, Any]:
         "status_code": judgement.reason,
         **_named("status", _NEW),
         "compliance": _compliance(change),
-        "finding_info": _info(key, change, fault),
+        "finding_info": _info(key, change, fault, "the cluster" if cluster else "the fleet"),
         "unmapped": {"state": State.UNKNOWN.value, "limits": _LIMITS},
     }
     return {**event, "resources": [_resource(cluster, "")]} if cluster else event

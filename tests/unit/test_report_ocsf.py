@@ -160,6 +160,7 @@ def test_what_no_record_says_is_an_event_and_never_an_empty_report() -> None:
     (event,) = events(made)
 
     assert (event["status_code"], event["compliance"]["status_id"]) == ("NotKnown", 0)
+    assert event["finding_info"]["title"] == "NotKnown on the fleet"
     assert event["compliance"]["control"] == "CA-7"
     assert "3 subscriptions not read; 2 clusters" in event["message"]
     assert unknown(event, json.loads(ComplianceFinding.model_validate(event).model_dump_json(exclude_none=True))) == []
