@@ -98,7 +98,7 @@ def test_a_snapshot_as_the_app_writes_it_says_which_looks_did_not_come() -> None
 
 
 HEADER = b'{"schema":"fipswarden.snapshot/1"}\n'
-WHOLE = gzip.compress(HEADER + b"{}\n")
+WHOLE = gzip.compress(HEADER + b"{}\n", mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,7 @@ WHOLE = gzip.compress(HEADER + b"{}\n")
         WHOLE[:-9],
         WHOLE[:12] + b"\xff\xff" + WHOLE[14:],
     ],
+    ids=["empty", "no gzip", "no header", "a list", "no row", "no fields", "cut off", "changed"],
 )
 def test_what_is_no_snapshot_is_told(data: bytes) -> None:
     made = fleet()
