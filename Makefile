@@ -58,3 +58,4 @@ bench: setup ## ratios against a stated baseline in the same run
 	@.venv/bin/python -m bench.judge
 	@.venv/bin/python -m bench.prove
 	@.venv/bin/python -m bench.verify
+	@.venv/bin/python -m bench.report

@@ -7,13 +7,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from shared.domain.alert import Alert
 from shared.domain.census import is_done
 from shared.domain.codec import canonical, fingerprint, plain, typed
 from shared.domain.evaluate import evaluate, unreadable
 from shared.domain.ids import ClusterId
+from shared.domain.looks import OVERDUE
 from shared.domain.memory import Memory
 from shared.domain.model import Cluster, ClusterRead, ComplianceState
 from shared.domain.planned import Deferral, Method, Plan
@@ -162,10 +163,6 @@ class PostureSummary:
     def overdue(self, now: datetime) -> bool:
         """Say whether the looks that were due have not come: the verdicts are then no knowledge any more."""
         return not self.gone and (self.due is None or now - self.due > OVERDUE)
-
-
-OVERDUE = timedelta(hours=12)
-"""How long after it was due a look may be missing before its cluster's verdicts count for nothing."""
 
 
 def summaries(table: Table, subscription: str | None = None) -> Iterator[PostureSummary]:

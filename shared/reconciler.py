@@ -14,6 +14,7 @@ from shared.domain.budget import Budget
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.judged import observation
+from shared.domain.looks import HEARTBEAT
 from shared.domain.model import Cluster, ClusterRead, ComplianceState, Gone, Unreadable
 from shared.domain.operation import Accepted, Refused, Unanswered
 from shared.domain.plan import plan
@@ -37,8 +38,6 @@ from shared.workloads import survey
 
 POLICY_RETRY = timedelta(minutes=10)
 """How soon to come back when the policy can't be had; until then nothing is judged and nothing disrupted."""
-HEARTBEAT = timedelta(days=1)
-"""How often a cluster at rest is looked at and its posture written anew, so that an old one shows as old."""
 
 
 @dataclass(frozen=True, slots=True)

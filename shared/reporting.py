@@ -20,6 +20,8 @@ def assess(archive: Archive, asked: Asked, progress: Callable[[int], None] = lam
     fleet.manifests(_stored(archive, f"{RECORDS}{MANIFESTS}/", progress))
     if fleet.series and not asked.scope.cluster:
         fleet.covered(fleet.series, _there(archive, f"{SNAPSHOTS}{fleet.series.name}"))
+    for manifest, named in fleet.snapshots:
+        fleet.looked(manifest, named, _there(archive, f"{SNAPSHOTS}{named.name}"))
     fleet.own(_stored(archive, f"{RECORDS}{FLEET}/", progress))
     fleet.clusters(_chains(archive, asked, progress))
     return fleet.assessed()

@@ -14,10 +14,10 @@ from typing import IO
 from shared import __version__
 from shared.domain.bodies import StoredFile
 from shared.domain.codec import canonical, plain
+from shared.domain.looks import SNAPSHOT
 from shared.ports import Snapshots, Table
 from shared.postures import PostureDetail, PostureSummary, detailed
 
-SCHEMA = "fipswarden.snapshot/1"
 _IN_MEMORY = 4_000_000
 """Bytes of a snapshot that are held in memory before a temporary file takes it."""
 
@@ -27,7 +27,7 @@ Each = Callable[[PostureSummary, PostureDetail], None]
 
 def take_snapshot(postures: Table, files: Snapshots, now: datetime, each: Each = lambda *_: None) -> StoredFile:
     """Write what all posture rows say, and give each row to `each`; raises what the storage raises."""
-    header = {"schema": SCHEMA, "at": now, "version": __version__}
+    header = {"schema": SNAPSHOT, "at": now, "version": __version__}
     with SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
         # Without name and time, so that the same rows give the same bytes.
         with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:

@@ -106,9 +106,27 @@ class Stored(MemoryArchive):
         )
         self.add(cluster, RecordKind.OUTCOME, plain(outcome))
 
-    def anchor(self, day: datetime, *, sign: bool = True, **of_series: Any) -> str:
-        """Write a day's snapshot, series and manifest; returns the manifest's name."""
-        snapshot = gzip.compress(canonical({"schema": "fipswarden.snapshot/1", "at": plain(day)}) + b"\n", mtime=0)
+    def _row(self, path: str, due: datetime | None) -> Mapping[str, Any]:
+        said = {
+            "inScope": True,
+            "gone": False,
+            "due": plain(due),
+            "state": "compliant",
+            "head": plain(self.heads[path]),
+        }
+        return {"cluster": ClusterId(*path.split("/")).arm_id, **said}
+
+    def anchor(
+        self, day: datetime, *, sign: bool = True, due: Mapping[str, datetime | None] = {}, **of_series: Any
+    ) -> str:
+        """Write a day's snapshot, series and manifest; returns the manifest's name.
+
+        By the snapshot the clusters were looked at on time, but for those of which `due` says otherwise, by path.
+        """
+        clusters = [path for path in self.heads if not path.startswith("_")]
+        rows = [self._row(path, due.get(path, day + timedelta(days=1))) for path in clusters]
+        lines = [canonical(one) + b"\n" for one in ({"schema": "fipswarden.snapshot/1", "at": plain(day)}, *rows)]
+        snapshot = gzip.compress(b"".join(lines), mtime=0)
         series = canonical({"date": day.date().isoformat(), "pools": {"compliant": 3}, **of_series})
         named = {}
         for what, name, data in (

@@ -93,7 +93,7 @@ class Answerable:
         """Say until when the pool has to be as the policy asks, or when the plan goes on with it."""
         verdict = self.verdict
         if verdict.state is ComplianceState.EXEMPT and exemption and self.rules:
-            return Due(exemption.ends(self.rules.policy.exemptions), f"the exemption `{exemption.name}` ends")
+            return Due(exemption.ends(self.rules.policy.exemptions), f"the exemption `{exemption.name}` is over")
         plan = self.seen.plan
         if plan.action and plan.action.pool == verdict.pool:
             return Due(self.seen.posture.at, "the app begins its remediation at once")

@@ -6,65 +6,51 @@ missing, changed or unreadable is named and never passed over; a last word that 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
+from shared.domain.acting import Acting
 from shared.domain.answerable import Answerable
-from shared.domain.assessed import Attempt, Change, ClusterAssessed, PoolAssessed, ProofSeen, Source, Step
-from shared.domain.bodies import Intent, NodeProof, Observation, Outcome, Part, ReplacementPart
-from shared.domain.changes import OpenFindings, parted
+from shared.domain.assessed import (
+    EXEMPTION_ENDED,
+    GRACE,
+    PROOF_EXPIRED,
+    READABLE,
+    PoolAssessed,
+    ProofSeen,
+    Source,
+    unexcused,
+)
+from shared.domain.bodies import Intent, NodeProof, Observation, Outcome, ReplacementPart
+from shared.domain.changes import Change, OpenFindings
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
 from shared.domain.linked import Stored, linked
+from shared.domain.looks import HEARTBEAT, OVERDUE, SILENT, Looks
 from shared.domain.model import ComplianceState, worst
-from shared.domain.planned import Method
+from shared.domain.pools_seen import PoolsSeen
 from shared.domain.records import Head, RecordKind
 from shared.domain.rule_texts import RuleTexts
-from shared.domain.rulebook import Rulebook
-from shared.domain.verdicts import Implementation, ModulesSeen, PoolVerdict
+from shared.domain.verdicts import Judgement, PoolVerdict
 from shared.domain.verification import ChainCheck
 
-_KEPT = 4
-"""Proofs of one pool between two observations: the one that counts, and the latest."""
+_CLUSTER = ("", READABLE)
+"""Of what concerns the whole cluster: whether it is known at all."""
 
 
-@dataclass(slots=True)
-class _Pools:
-    """The last word on each pool: what was read of it, and what its nodes said."""
+class _Seen(NamedTuple):
+    """The last observation."""
 
-    read: dict[str, tuple[Implementation, Source, ModulesSeen | None]] = field(default_factory=dict)
-    proofs: dict[str, dict[int, ProofSeen]] = field(default_factory=dict)
-    """By pool and number of the record: the one that the last verdict went by, and those since."""
-    last: int = 0
-    """Number of the last observation."""
+    seen: Observation
+    source: Source
+    policy: str
+    exemptions: str
 
-    def observed(self, seen: Observation, seq: int, source: Source) -> None:
-        """Take in what an observation read, and forget what it says does not count any more."""
-        self.last = seq
-        if seen.observed.cluster:
-            there = {pool.name for pool in seen.observed.cluster.pools}
-            self.read = {name: read for name, read in self.read.items() if name in there}
-            self.proofs = {name: proofs for name, proofs in self.proofs.items() if name in there}
-        for verdict in seen.posture.pools:
-            if verdict.implementation:
-                self.read[verdict.pool] = (verdict.implementation, source, verdict.modules)
-            said, known = verdict.effectiveness, self.proofs.get(verdict.pool, {})
-            # Versions before this one did not name the record in each verdict.
-            self.proofs[verdict.pool] = {
-                seq: proof for seq, proof in known.items() if seq == said.record or proof.proof.at == said.at
-            }
-
-    def proven(self, pool: str, seq: int, proof: ProofSeen) -> None:
-        """Take in a proof; how many are kept does not grow with the chain."""
-        known = self.proofs.setdefault(pool, {})
-        known[seq] = proof
-        if len(known) > _KEPT:
-            del known[list(known)[1]]
-
-    def proof(self, pool: str) -> ProofSeen | None:
-        """Return the proof that the last verdict went by, or one since that settles as much."""
-        known = self.proofs.get(pool, {}).items()
-        return next((one for seq, one in reversed(known) if seq <= self.last or not one.proof.flawed), None)
+    @property
+    def judged(self) -> bool:
+        """Say whether the cluster was there, and in the policy's scope."""
+        return self.seen.posture.in_scope and not self.seen.observed.gone
 
 
 @dataclass(slots=True)
@@ -74,20 +60,23 @@ class Reading:
     cluster: ClusterId
     """As the chain's path has it, then as its records spell it."""
     texts: RuleTexts
+    looks: Looks
     now: datetime
     since: datetime | None
-    _pools: _Pools = field(default_factory=_Pools)
+    _pools: PoolsSeen = field(default_factory=PoolsSeen)
     _open: OpenFindings = field(default_factory=OpenFindings)
-    _last: tuple[Observation, Source, Mapping[str, Any]] | None = None
+    _last: _Seen | None = None
     _location: str = ""
     _faults: list[str] = field(default_factory=list)
     _changes: list[Change] = field(default_factory=list)
-    _attempts: dict[str, Attempt] = field(default_factory=dict)
-    _twins: dict[str, str] = field(default_factory=dict)
-    """Pools that are replaced, and their twins."""
+    _acting: Acting = field(init=False)
     _head: Head = field(default_factory=Head)
     _begins: int = 0
-    _heard: datetime | None = None
+    _heard: Source | None = None
+    """The latest record that was not written in times to come."""
+
+    def __post_init__(self) -> None:
+        self._acting = Acting(self._open)
 
     def read(self, check: ChainCheck, stored: Iterable[Stored]) -> ClusterAssessed:
         """Read the whole chain, and say how the cluster is."""
@@ -99,10 +88,60 @@ class Reading:
                 self._last = None
             if found.source:
                 self._head = Head(found.seq, found.source.hash)
-                self._heard = found.source.at
+                self._hear(found.source)
             if found.said is not None and found.source:
                 self._take(found.said, found.source)
-        return self._assessed()
+        absent = self._pass(None)
+        return self._assessed(absent).as_of(self.now, absent)
+
+    def _hear(self, source: Source) -> None:
+        """Take in that a record was written; a clock that was wrong is no sign of life."""
+        if source.at <= self.now + GRACE and (self._heard is None or source.at > self._heard.at):
+            self._pass(source)
+            self._heard = source
+
+    def _pass(self, by: Source | None) -> Judgement | None:
+        """Let the time pass until the next record, or until now; returns why nobody renews the verdicts any more."""
+        if self._last is None or not self._last.judged or self._last.seen.observed.unreadable:
+            return None
+        # Nothing but records of times to come: there is no sign of life.
+        last = self._heard or replace(self._last.source, at=self.now - 2 * SILENT)
+        absences = self.looks.absences(self.cluster.path, last, by)
+        for one in absences:
+            self._tell(self._open.met(_CLUSTER, one.why, one.opened))
+            if one.closed:
+                self._tell(self._open.close(_CLUSTER, one.closed, "The app has looked or written again.", mended=True))
+        if by is None:
+            self._age([one.pool for one in self._last.seen.posture.pools], self.now)
+        return next((one.why for one in reversed(absences) if one.closed is None), None)
+
+    def _age(self, pools: Iterable[str], until: datetime) -> None:
+        """Tell what time alone has made of findings: of proofs and exemptions that have ended."""
+        if self._last is None or not self._last.judged:
+            return
+        asked, observed = set(pools), self._last.source
+        verdicts = (one for one in self._last.seen.posture.pools if one.pool in asked)
+        was = {(one.pool, found): None for one in verdicts for found in self._standing(one, self._last, until).findings}
+        was |= {("", unexcused(found, until)): None for found in self._last.seen.posture.cluster_findings}
+        for pool, found in was:
+            if found.reason in (PROOF_EXPIRED, EXEMPTION_ENDED) and found.state is ComplianceState.UNKNOWN:
+                grace = GRACE if found.reason == PROOF_EXPIRED else timedelta()
+                at = max(observed.at, (found.since or observed.at) + grace)
+                self._tell(self._open.met((pool, found.check), found, replace(observed, at=at)))
+
+    def _standing(self, verdict: PoolVerdict, last: _Seen, until: datetime) -> PoolAssessed:
+        """Return what is known of a pool's verdict at a time."""
+        known = self._known(verdict, last)
+        return _dated(known, verdict, last.source, self._pools.proof(verdict.pool)).as_of(until)
+
+    def _known(self, verdict: PoolVerdict, last: _Seen) -> Answerable:
+        cluster = last.seen.observed.cluster
+        pool = self._pools.there.get(verdict.pool) if cluster else None
+        rules = self.texts.rulebook(last.policy, last.exemptions)
+        return Answerable(rules, cluster, pool, last.seen, verdict)
+
+    def _tell(self, changes: tuple[Change, ...]) -> None:
+        self._changes += (one for one in changes if self._within(one.source))
 
     def _take(self, said: Mapping[str, Any], source: Source) -> None:
         kind = RecordKind(said["kind"])
@@ -113,11 +152,11 @@ class Reading:
                 case RecordKind.PROOF if "pool" in said:
                     self._proof(typed(NodeProof, said), int(said["seq"]), source)
                 case RecordKind.INTENT:
-                    self._intent(typed(Intent, said), str(said["id"]), source)
+                    self._tell(self._acting.intent(typed(Intent, said), str(said["id"]), source))
                 case RecordKind.OUTCOME:
-                    self._outcome(typed(Outcome, said), source)
+                    self._tell(self._acting.outcome(typed(Outcome, said), source))
                 case RecordKind.REPLACEMENT:
-                    self._part(typed(ReplacementPart, said), source)
+                    self._tell(self._acting.part(typed(ReplacementPart, said), source))
                 case _:
                     pass
         except ValueError as error:
@@ -130,9 +169,9 @@ class Reading:
         return self.since is None or source.at >= self.since
 
     def _observation(self, seen: Observation, said: Mapping[str, Any], source: Source) -> None:
-        changes = self._open.next(seen, source)
-        self._changes += changes if self._within(source) else ()
-        self._last = (seen, source, said)
+        self._age([one.pool for one in self._last.seen.posture.pools] if self._last else (), source.at)
+        self._tell(self._open.next(seen, source))
+        self._last = _Seen(seen, source, str(said.get("policy", "")), str(said.get("exemptions", "")))
         self.cluster = ClusterId.parse(str(said["cluster"]))
         self._pools.observed(seen, int(said["seq"]), source)
         for verdict in seen.posture.pools:
@@ -143,85 +182,77 @@ class Reading:
 
     def _proof(self, said: NodeProof, seq: int, source: Source) -> None:
         proof = ProofSeen(said.proof, said.level, said.method, said.way, said.expected_nodes, source)
+        self._age([said.pool], source.at)
         self._pools.proven(said.pool, seq, proof)
+        if self._open.reason((said.pool, "proof")) == PROOF_EXPIRED and not proof.proof.flawed:
+            why = "The nodes were asked again, and what they said settles as much."
+            self._tell(self._open.close((said.pool, "proof"), source, why, mended=True))
 
-    def _intent(self, said: Intent, intent: str, source: Source) -> None:
-        self._open.acting.add(said.pool)
-        if said.method in (Method.CREATE, Method.ADOPT):
-            self._twins[said.pool] = said.target
-        elif said.method is Method.DELETE and said.target in ("", said.pool):
-            self._open.replaced[said.pool] = self._twins.get(said.pool, "")
-        self._attempts[intent] = Attempt(
-            *(said.pool, said.action, said.mode, said.rule, source), method=said.method, target=said.target
-        )
-
-    def _outcome(self, said: Outcome, source: Source) -> None:
-        self._step(said.intent, Step(said.outcome, said.message, said.correlation_id, source))
-        # A replacement goes on when the operation by which its twin was made has ended.
-        if not any(one.pool == said.pool and not one.ended for one in self._attempts.values()):
-            self._open.acting.discard(said.pool)
-
-    def _part(self, said: ReplacementPart, source: Source) -> None:
-        self._step(said.replacement, Step(said.stage, parted(said), "", source))
-        if said.stage is Part.ENDED:
-            self._open.acting.discard(said.pool)
-        else:
-            self._open.acting.add(said.pool)
-
-    def _step(self, intent: str, step: Step) -> None:
-        if was := self._attempts.get(intent):
-            self._attempts[intent] = replace(was, steps=(*was.steps, step))
-
-    def _assessed(self) -> ClusterAssessed:
-        done = tuple(one for one in self._attempts.values() if self._within(one.latest))
+    def _assessed(self, absent: Judgement | None) -> ClusterAssessed:
+        done = tuple(one for one in self._acting.attempts.values() if self._within(one.latest))
         found = ClusterAssessed(
             self.cluster,
             self._head,
             self._location,
             begins=self._begins or 1,
             faults=tuple(self._faults),
-            changes=tuple(self._changes),
+            changes=tuple(sorted(self._changes, key=lambda one: one.source.at)),
             attempts=done,
-            heard=self._heard,
         )
         if self._last is None:
             return found
-        seen, source, said = self._last
-        policy, exemptions = str(said.get("policy", "")), str(said.get("exemptions", ""))
-        judged = seen.posture.in_scope and not seen.observed.gone
-        rules = self.texts.rulebook(policy, exemptions) if judged else None
+        last = self._last
+        if last.judged:
+            self.texts.tell(last.policy, last.exemptions)
         return replace(
             found,
-            observed=source,
-            state=seen.posture.state,
-            in_scope=seen.posture.in_scope,
-            gone=seen.observed.gone,
-            unreadable=seen.observed.unreadable,
-            pools=tuple(self._pool(verdict, seen, source, rules) for verdict in seen.posture.pools),
-            findings=seen.posture.cluster_findings,
-            policy=policy,
+            observed=last.source,
+            state=last.seen.posture.state,
+            in_scope=last.seen.posture.in_scope,
+            gone=last.seen.observed.gone,
+            unreadable=last.seen.observed.unreadable,
+            pools=tuple(self._pool(verdict, last) for verdict in last.seen.posture.pools),
+            findings=last.seen.posture.cluster_findings,
+            policy=last.policy,
+            unwatched=None if absent else self._unwatched(last),
         )
 
-    def _pool(self, verdict: PoolVerdict, seen: Observation, source: Source, rules: Rulebook | None) -> PoolAssessed:
+    def _unwatched(self, last: _Seen) -> datetime | None:
+        """Return when a look was due of which nothing says whether it came; None if something does."""
+        if self.looks.knows(self.cluster.path) or not last.judged or last.seen.observed.unreadable:
+            return None
+        due = last.source.at + min(last.seen.plan.requeue_after or HEARTBEAT, HEARTBEAT)
+        if self._heard and self._heard.at > last.source.at:
+            due = self._heard.at + HEARTBEAT
+        return due if self.now - due > OVERDUE else None
+
+    def _pool(self, verdict: PoolVerdict, last: _Seen) -> PoolAssessed:
         implementation, read, modules = self._pools.read.get(verdict.pool, (None, None, None))
-        cluster = seen.observed.cluster
-        pool = next((one for one in cluster.pools if one.name == verdict.pool), None) if cluster else None
-        known = Answerable(rules, cluster, pool, seen, verdict)
-        if rules and not rules.policy.rule_called(verdict.rule, verdict.line):
+        known = self._known(verdict, last)
+        if known.rules and last.judged and not known.rules.policy.rule_called(verdict.rule, verdict.line):
             why = f"who answers for {verdict.pool} is not known"
-            self.texts.unread.append(f"{source.name} names the rule {verdict.rule}, which its policy has not: {why}")
-        exemption, proof = known.exemption(), self._pools.proof(verdict.pool)
-        ends = known.ends(proof)
-        return PoolAssessed(
-            replace(verdict, findings=tuple(map(known.dated, verdict.findings))),
-            source,
-            implementation,
-            read,
-            modules,
-            replace(proof, expires=ends) if proof else None,
-            known.owner(exemption if verdict.state is ComplianceState.EXEMPT else None),
-            known.due(exemption),
-            exemption,
-            ends,
-            assumed=known.max_age is None,
+            told = f"{last.source.name} names the rule {verdict.rule}, which its policy has not: {why}"
+            self.texts.unread[told] = None
+        exemption = known.exemption()
+        found = _dated(known, verdict, last.source, self._pools.proof(verdict.pool))
+        return replace(
+            found,
+            implementation=implementation,
+            read=read,
+            modules=modules,
+            owner=known.owner(exemption if verdict.state is ComplianceState.EXEMPT else None),
+            due=known.due(exemption),
+            exemption=exemption,
         )
+
+
+def _dated(known: Answerable, verdict: PoolVerdict, source: Source, proof: ProofSeen | None) -> PoolAssessed:
+    """Return a pool's verdict with the times at which what it rests on ends."""
+    ends = known.ends(proof)
+    return PoolAssessed(
+        replace(verdict, findings=tuple(map(known.dated, verdict.findings))),
+        source,
+        proof=replace(proof, expires=ends) if proof else None,
+        ends=ends,
+        assumed=known.max_age is None,
+    )

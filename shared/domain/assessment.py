@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from shared.domain.assessed import OPEN, READABLE, SILENT, ClusterAssessed, PoolAssessed, Source
+from shared.domain.assessed import OPEN, READABLE, PoolAssessed, Source
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.ids import ClusterId
+from shared.domain.looks import SILENT
 from shared.domain.model import ComplianceState
 from shared.domain.records import Head
 from shared.domain.verdicts import Judgement
@@ -55,6 +57,19 @@ class OpenFinding:
     def key(self) -> str:
         """What makes it the same finding in every report."""
         return finding_key(self.cluster.cluster, self.pool.name if self.pool else "", self.judgement.check)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What is not known, and stands in no finding."""
+
+    what: str
+    """What it is of."""
+    why: str
+    cluster: ClusterAssessed | None = None
+    """None for what concerns the fleet."""
+    is_fault: bool = False
+    """Something is wrong with the evidence itself."""
 
 
 def finding_key(cluster: ClusterId, pool: str, check: str) -> str:
@@ -113,36 +128,42 @@ class Assessment:
 
     def unread(self) -> Iterator[tuple[str, str]]:
         """Yield what could not be read, with the reason."""
-        for cluster, what, why in self.gaps():
-            yield str(cluster.cluster) if cluster else what, why
+        for gap in self.gaps():
+            yield str(gap.cluster.cluster) if gap.cluster else gap.what, gap.why
         for cluster in self.judged:
             if cluster.observed and cluster.unreadable:
                 yield str(cluster.cluster), f"{cluster.unreadable.reason}: {cluster.unreadable.message}"
 
-    def gaps(self) -> Iterator[tuple[ClusterAssessed | None, str, str]]:
-        """Yield what is not known and stands in no finding: the cluster or None, what it is of, and the reason."""
+    def gaps(self) -> Iterator[Gap]:
+        """Yield what is not known and stands in no finding."""
         for fault in self.faults:
-            yield None, "the fleet's records", fault
+            yield Gap("the fleet's records", fault, is_fault=True)
         for text in self.texts_unread:
-            yield None, "the fleet's records", text
+            yield Gap("the fleet's records", text)
         if self.manifest and self.as_of - self.manifest.source.at > SILENT:
             since = f"{self.manifest.source.at:%Y-%m-%d %H:%M} UTC"
-            yield None, "the fleet", f"nobody has written a manifest since {since}, and one is due each day"
+            yield Gap("the fleet", f"nobody has written a manifest since {since}, and one is due each day")
         if self.coverage and not self.coverage.whole:
-            yield None, "the fleet", _uncovered(self.coverage)
+            yield Gap("the fleet", _uncovered(self.coverage))
         for cluster in self.clusters:
+            for fault in cluster.faults:
+                yield Gap("its records", fault, cluster, is_fault=True)
             for why in _gaps_of(cluster):
-                yield cluster, "its records", why
+                yield Gap("its records", why, cluster)
 
 
 def _gaps_of(cluster: ClusterAssessed) -> Iterator[str]:
-    yield from cluster.faults
     if cluster.begins > 1:
         yield f"records 1 to {cluster.begins - 1} are not in the pack"
     if cluster.judged and any(pool.assumed and pool.ends for pool in cluster.pools):
         yield _ASSUMED
     if cluster.observed is None:
         yield "no record of it says how it is"
+    if cluster.unwatched:
+        yield (
+            f"whether the look that was due at {cluster.unwatched:%Y-%m-%d %H:%M} UTC came is not known: it left no "
+            "record, and no snapshot of the fleet that has the cluster is there"
+        )
     for pool in cluster.pools if cluster.judged else ():
         if pool.state is ComplianceState.EXEMPT and pool.exemption is None:
             yield f"which exemption excuses {pool.name}, and who answers for that, is not known"

@@ -6,14 +6,47 @@ look calls unknown are told once, by the cluster's own finding.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
-from shared.domain.assessed import OPEN, READABLE, Activity, Change, Source
+from shared.domain.assessed import OPEN, READABLE, Source
 from shared.domain.bodies import Observation, ReplacementPart
 from shared.domain.model import WORST_FIRST, ComplianceState
 from shared.domain.verdicts import Judgement
+from shared.domain.wording import called
 
 Key = tuple[str, str]
 """Name of the pool (empty for the cluster) and of the check."""
+
+
+class Activity(StrEnum):
+    """What became of an open finding between two observations."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A finding that was opened, became another one, or was closed."""
+
+    activity: Activity
+    pool: str
+    """Empty for what concerns the whole cluster."""
+    judgement: Judgement
+    """As it is now; of a closed one, as it was last."""
+    opened: Source
+    """The observation that opened it."""
+    source: Source
+    """The observation that says so."""
+    why: str = ""
+    """Why it was closed."""
+    mended: bool = False
+    """It was closed because the check is content, not because there is nothing to check any more."""
+    remediating: bool = False
+    """An operation of the app's own was under way on the pool."""
+    over: bool = False
+    """It was closed before: what is told is what the app did on the pool since."""
 
 
 @dataclass(slots=True)
@@ -26,17 +59,45 @@ class OpenFindings:
     replaced: dict[str, str] = field(default_factory=dict)
     """Pools that the app was about to delete, and the twins that take their place."""
 
+    _closed: dict[str, tuple[Change, ...]] = field(default_factory=dict)
+    """By pool: the findings that were closed last."""
+
     def next(self, seen: Observation, source: Source) -> tuple[Change, ...]:
         """Take in an observation, and return what it changed."""
         found = _open_in(seen)
         changes = [self._met(key, judgement, source) for key, judgement in found.items()]
         told = [change for change in changes if change]
         for key in [key for key in self._open if key not in found and not _unsettled(key, seen)]:
-            last = self._open.pop(key)
-            why, mended = _why(key, seen, self.replaced)
-            closed = replace(last, activity=Activity.CLOSE, source=source, why=why, mended=mended, remediating=False)
-            told.append(closed)
+            told += self.close(key, source, *_why(key, seen, self.replaced))
         return tuple(told)
+
+    def reason(self, key: Key) -> str:
+        """Return the reason of an open finding; empty if it is not open."""
+        return self._open[key].judgement.reason if key in self._open else ""
+
+    def close(self, key: Key, source: Source, why: str, mended: bool) -> tuple[Change, ...]:
+        """Close a finding, if it is open."""
+        last = self._open.pop(key, None)
+        if last is None:
+            return ()
+        closed = replace(last, activity=Activity.CLOSE, source=source, why=why, mended=mended, remediating=False)
+        before = self._closed.get(key[0], ())
+        self._closed[key[0]] = (*(one for one in before if one.source == source), closed)
+        return (closed,)
+
+    def acted(self, pool: str, what: str, source: Source) -> tuple[Change, ...]:
+        """Tell what the app did on a pool, of its open findings, or else of those that were closed last."""
+        found = [one for (whose, _), one in self._open.items() if whose == pool]
+        over, remediating = not found, pool in self.acting
+        return tuple(
+            replace(one, activity=Activity.UPDATE, source=source, why=what, remediating=remediating, over=over)
+            for one in found or self._closed.get(pool, ())
+        )
+
+    def met(self, key: Key, judgement: Judgement, source: Source) -> tuple[Change, ...]:
+        """Take in one open finding, and return what is new of it."""
+        change = self._met(key, judgement, source)
+        return (change,) if change else ()
 
     def _met(self, key: Key, judgement: Judgement, source: Source) -> Change | None:
         last, pool = self._open.get(key), key[0]
@@ -87,8 +148,8 @@ def parted(said: ReplacementPart) -> str:
         "cordoned": said.cordoned,
         "evicted": said.evicted,
     }
-    told = "; ".join(f"{what}: {', '.join(names)}" for what, names in named.items() if names)
-    return " ".join(filter(None, (f"Twin {said.twin}.", said.waits, said.message, told)))
+    told = [f"{what}: {', '.join(names)}" for what, names in named.items() if names]
+    return "; ".join(filter(None, (f"twin: {said.twin}", *told, said.waits, said.message)))
 
 
 def _why(key: Key, seen: Observation, replaced: Mapping[str, str]) -> tuple[str, bool]:
@@ -100,10 +161,11 @@ def _why(key: Key, seen: Observation, replaced: Mapping[str, str]) -> tuple[str,
     pool, check = key
     now = next((one for one in seen.posture.pools if one.pool == pool), None)
     if pool and now is None:
-        by = f": the app replaced it by {replaced[pool] or 'its twin'}" if pool in replaced else ""
-        return f"The node pool does not exist any more{by}.", False
+        if pool in replaced:
+            return f"The app has replaced the node pool by {replaced[pool] or 'its twin'}.", False
+        return "The node pool does not exist any more.", False
     findings = now.findings if now else seen.posture.cluster_findings
     found = next((one for one in findings if one.check == check), None)
     if found is None:
         return "The check has nothing to object to any more.", True
-    return f"Now {found.state}, {found.reason}: {found.message}", found.state is ComplianceState.COMPLIANT
+    return f"Now {called(found.state)}, {found.reason}: {found.message}", found.state is ComplianceState.COMPLIANT

@@ -32,6 +32,15 @@ class Basis(StrEnum):
     """By nothing: FIPS helps with it, and nobody here assesses it."""
 
 
+class Baseline(StrEnum):
+    """A baseline of FedRAMP, Rev. 5."""
+
+    LI_SAAS = "LI-SaaS"
+    LOW = "Low"
+    MODERATE = "Moderate"
+    HIGH = "High"
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """One control, as far as it concerns node pools."""
@@ -46,6 +55,10 @@ class Control:
     """What the control asks for, in our words."""
     here: str
     """What it means for node pools."""
+    source: str
+    """Where in the standard it stands."""
+    fedramp: tuple[Baseline, ...]
+    """The baselines of FedRAMP that have it."""
 
     @property
     def name(self) -> str:
@@ -61,6 +74,8 @@ class Controls:
     as_of: date
     """When it was last compared with its source."""
     source: str
+    baselines: str
+    """Where the baselines were read."""
     controls: tuple[Control, ...]
 
     @property

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.domain.anchoring import read_manifest, signature_fault
-from shared.domain.assessed import ClusterAssessed
+from shared.domain.assessed import Source
 from shared.domain.assessing import Reading
 from shared.domain.assessment import Assessment, Coverage, LastManifest
 from shared.domain.bodies import StoredFile
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
 from shared.domain.linked import Stored, linked
+from shared.domain.looks import Looks
 from shared.domain.pack import INDEX, Scope, unmet
 from shared.domain.records import FLEET, MANIFESTS, Head
 from shared.domain.rule_texts import RuleTexts
@@ -46,6 +48,9 @@ class Fleet:
         self.asked = asked
         self._texts = RuleTexts()
         self._faults = [*asked.faults]
+        self.looks = Looks(asked.now)
+        self.snapshots: list[tuple[Source, StoredFile]] = []
+        """The snapshots that manifests name, for whoever reads the archive."""
         self.series: StoredFile | None = None
         """The day's line of the series that the last manifest names, for whoever reads the archive."""
         self._coverage: Coverage | None = None
@@ -75,6 +80,9 @@ class Fleet:
             self._anchored = read.chains
             self._manifest = LastManifest(one.seq, one.source, key)
             self.series = read.series
+            self.looks.manifest(one.source)
+            if read.snapshot:
+                self.snapshots.append((one.source, read.snapshot))
             if one.seq == self.asked.scope.after:
                 met = True
                 self._after = {path: head for path, head in read.chains.items() if path != FLEET}
@@ -93,6 +101,19 @@ class Fleet:
         except (ValueError, RecursionError) as error:
             self._faults.append(f"snapshots/{named.name} can't be read: {error}")
 
+    def looked(self, manifest: Source, named: StoredFile, data: bytes | None) -> None:
+        """Take in the fleet's snapshot that a manifest names; None if it is not there."""
+        if data is None or hashlib.sha256(data).hexdigest() != named.sha256:
+            # A part of the evidence has the last ones alone, and one cluster's has none: `evidence verify` names those.
+            if data or ((manifest, named) == self.snapshots[-1] and not self.asked.scope.cluster):
+                told = f"is {'changed' if data else 'missing'}: {manifest.name} names it"
+                self._faults.append(f"snapshots/{named.name} {told}")
+            return
+        try:
+            self.looks.snapshot(manifest, data)
+        except ValueError as error:
+            self._faults.append(f"snapshots/{named.name} can't be read: {error}")
+
     def own(self, stored: Iterable[Stored]) -> None:
         """Read the chain of what belongs to no cluster."""
         for one in linked(self._check(FLEET), stored, self.asked.now):
@@ -108,15 +129,14 @@ class Fleet:
 
     def clusters(self, chains: Chains) -> None:
         """Read the chains of the clusters."""
-        heard = self._manifest.source.at if self._manifest else None
         for path, stored in chains:
             try:
                 cluster = ClusterId(*path.split("/"))
             except (ValueError, TypeError):
                 self._faults.append(f"evidence/{path} is the place of no chain: what lies there was added")
                 continue
-            reading = Reading(cluster, self._texts, self.asked.now, self.asked.since)
-            self._found.append(reading.read(self._check(path), stored).as_of(self.asked.now, heard))
+            reading = Reading(cluster, self._texts, self.looks, self.asked.now, self.asked.since)
+            self._found.append(reading.read(self._check(path), stored))
 
     def assessed(self) -> Assessment:
         """Return the whole, once all has been read."""

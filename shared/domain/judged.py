@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from shared.domain.bodies import Observation
 from shared.domain.memory import Memory
-from shared.domain.model import Cluster, ClusterRead, ComplianceState, Gone, Pool, Unreadable, worst
+from shared.domain.model import Cluster, ClusterRead, ComplianceState, Gone, Pool, Unreadable
 from shared.domain.modules import Certificate, Standing, edition, modules_of, standing
 from shared.domain.planned import Plan
 from shared.domain.posture import Finding, PoolPosture, Posture
@@ -23,6 +23,7 @@ from shared.domain.verdicts import (
     PoolVerdict,
     Told,
     Verdict,
+    worst_of,
 )
 
 _BY_NODES = frozenset({"proof", "strays"})
@@ -79,19 +80,15 @@ def _pool(found: PoolPosture, pool: Pool | None, proof: Proof | None, today: dat
         line=found.line,
         ring=found.ring,
         since=found.since,
-        implementation=_implementation(pool, _worst(findings, Aspect.IMPLEMENTATION)) if pool else None,
+        implementation=_implementation(pool, worst_of(findings, Aspect.IMPLEMENTATION)) if pool else None,
         effectiveness=_effectiveness(
             proof,
-            _worst(findings, Aspect.EFFECTIVENESS),
+            worst_of(findings, Aspect.EFFECTIVENESS),
             None if found.proof_age is None else timedelta(seconds=found.proof_age),
         ),
         modules=modules_seen(pool, today) if pool else None,
         state_since=found.state_since,
     )
-
-
-def _worst(findings: tuple[Judgement, ...], aspect: Aspect) -> ComplianceState:
-    return worst([finding.state for finding in findings if finding.aspect is aspect])
 
 
 def _implementation(pool: Pool, state: ComplianceState) -> Implementation:

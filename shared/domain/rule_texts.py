@@ -25,11 +25,12 @@ class RuleTexts:
 
     sources: dict[str, Source] = field(default_factory=dict)
     """The record of each text of the policy, by the text's hash."""
-    unread: list[str] = field(default_factory=list)
-    """Which texts can't be read here, as sentences."""
+    unread: dict[str, None] = field(default_factory=dict)
+    """Which texts can't be read here, as sentences, each once."""
     _policies: dict[str, str] = field(default_factory=dict)
     _exemptions: dict[str, str] = field(default_factory=dict)
-    _books: dict[tuple[str, str], Rulebook | None] = field(default_factory=dict)
+    _books: dict[tuple[str, str], tuple[Rulebook | None, tuple[str, ...]]] = field(default_factory=dict)
+    """What each pair of texts says, and why it does not say all."""
 
     def meet(self, said: Mapping[str, Any], source: Source) -> None:
         """Remember the text of a record, if it holds one; raises ValueError for one that can't be read."""
@@ -45,39 +46,43 @@ class RuleTexts:
         """Return what a look judged by, by the hashes that its records name; None if the policy is not there."""
         key = (policy, exemptions)
         if key not in self._books:
-            self._books[key] = self._read(*key)
-        return self._books[key]
+            faults: list[str] = []
+            rules = self._policy(policy, faults)
+            book = Rulebook(rules, self._excused(exemptions, rules, faults)) if rules else None
+            self._books[key] = book, tuple(faults)
+        return self._books[key][0]
 
-    def _read(self, policy: str, exemptions: str) -> Rulebook | None:
-        rules = self._policy(policy)
-        return Rulebook(rules, self._excused(exemptions, rules)) if rules else None
+    def tell(self, policy: str, exemptions: str) -> None:
+        """Note what the texts of a last look do not say."""
+        self.rulebook(policy, exemptions)
+        self.unread |= dict.fromkeys(self._books[policy, exemptions][1])
 
-    def _policy(self, wanted: str) -> Policy | None:
+    def _policy(self, wanted: str, faults: list[str]) -> Policy | None:
         if wanted not in self._policies:
-            self._miss("policy", wanted)
+            faults.append(_missing("policy", wanted))
             return None
         try:
             return read_policy(self._policies[wanted])
         except ConfigError as error:
             # Of another version of the language, or without what records may not hold.
-            self._note(f"the policy {wanted[:12]}", error)
+            faults.append(_unread(f"the policy {wanted[:12]}", error))
             return None
 
-    def _excused(self, wanted: str, rules: Policy) -> Exemptions:
+    def _excused(self, wanted: str, rules: Policy, faults: list[str]) -> Exemptions:
         text = self._exemptions.get(wanted)
         if wanted and text is None:
-            self._miss("exemptions", wanted)
+            faults.append(_missing("exemptions", wanted))
         try:
             return read_exemptions(text, rules=rules.exemptions) if text else NO_EXEMPTIONS
         except ConfigError as error:
-            self._note(f"the exemptions {wanted[:12]}", error)
+            faults.append(_unread(f"the exemptions {wanted[:12]}", error))
             return NO_EXEMPTIONS
 
-    def _miss(self, what: str, wanted: str) -> None:
-        which = f"the {what} {wanted[:12]} that it was judged by" if wanted else f"a record of the {what}"
-        self.unread.append(f"no record holds {which}: owners, ends and due dates are not taken from it")
 
-    def _note(self, what: str, error: ConfigError) -> None:
-        said = f"{what}: owners, ends and due dates are not taken from that text: {error.faults[0]}"
-        if said not in self.unread:
-            self.unread.append(said)
+def _missing(what: str, wanted: str) -> str:
+    which = f"the {what} {wanted[:12]} that it was judged by" if wanted else f"a record of the {what}"
+    return f"no record holds {which}: owners, ends and due dates are not taken from it"
+
+
+def _unread(what: str, error: ConfigError) -> str:
+    return f"{what}: owners, ends and due dates are not taken from that text: {error.faults[0]}"

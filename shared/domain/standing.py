@@ -14,7 +14,7 @@ from shared.domain.assessment import Assessment
 from shared.domain.controls import Basis, Control, controls
 from shared.domain.model import ComplianceState as State
 from shared.domain.modules import Standing
-from shared.domain.wording import count
+from shared.domain.wording import called, count
 
 
 class Reason(StrEnum):
@@ -81,7 +81,7 @@ def _reason(found: Assessment, all_of_them: Counter[State] | Counter[Standing], 
 
 
 def _counted(states: Counter[State]) -> str:
-    said = ", ".join(f"{states[state]} {state}" for state in State if states[state])
+    said = ", ".join(f"{states[state]} {called(state)}" for state in State if states[state])
     return f"Of {count(states.total(), 'node pool')}: {said}." if said else "There is no node pool to judge."
 
 

@@ -4,11 +4,12 @@ What the control plane says (implementation) and what the nodes say (effectivene
 enabled` and `its modules are validated`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from shared.domain.model import Cluster, ComplianceState, Mode, ProofLevel, Unreadable
+from shared.domain.model import Cluster, ComplianceState, Mode, ProofLevel, Unreadable, worst
 from shared.domain.modules import Renewal, Standard, Standing, Status
 from shared.domain.planned import Action, Deferral
 
@@ -52,6 +53,11 @@ class Judgement:
     """Name of the exemption that excuses it; empty if none does."""
     exempt_until: datetime | None = None
     """When that one ends; null if none excuses it, and where a version did not say so."""
+
+
+def worst_of(findings: Iterable[Judgement], aspect: Aspect) -> ComplianceState:
+    """Return the worst of the findings that go by one side's word."""
+    return worst([one.state for one in findings if one.aspect is aspect])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,11 @@ def count(number: int, what: str, many: str = "") -> str:
     return f"{number} {what}" if number == 1 else f"{number} {many or f'{what}s'}"
 
 
+def called(state: str) -> str:
+    """Return a state as people write it: `non-compliant`, `not applicable`."""
+    return state.replace("non_", "non-").replace("_", " ")
+
+
 def plain_text(text: str) -> str:
     """Replace what is no printable character (control and bidirectional ones, halves of surrogate pairs) by `?`."""
     return text if text.isprintable() else "".join(one if one.isprintable() else "?" for one in text)

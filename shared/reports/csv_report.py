@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from shared.domain.assessed import ClusterAssessed, PoolAssessed
+from shared.domain.assessed import PoolAssessed
 from shared.domain.assessment import Assessment
+from shared.domain.attempts import Attempt
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.verdicts import Aspect, Judgement
 from shared.reports import words
 from shared.reports.cells import csv_lines
@@ -14,7 +16,7 @@ COLUMNS = (
     *("effectiveness", "nodes", "proof at", "proof ends"),
     *("modules", "certificates", "exemption", "owner", "due", "record", "sha256"),
 )
-"""The columns; `row` says what a row is about: pool, cluster, unread, excluded, gone, limit or head."""
+"""The columns; `row` says what a row is about: pool, cluster, remediation, unread, excluded, gone, limit or head."""
 
 
 def csv_report(found: Assessment) -> Iterator[str]:
@@ -35,6 +37,8 @@ def _rows(found: Assessment) -> Iterator[tuple[str, ...]]:
                 record=cluster.observed.name,
                 sha256=cluster.observed.hash,
             )
+    for cluster in found.clusters:
+        yield from (_attempt(cluster, one) for one in cluster.attempts)
     for what, why in found.unread():
         yield _only("unread", what, state="unknown", message=why)
     for limit in (*words.limits(found), f"As of {words.minute(found.as_of)}. {words.summary(found)}"):
@@ -61,6 +65,20 @@ def _cluster(found: Assessment, cluster: ClusterAssessed, finding: Judgement) ->
         record=cluster.observed.name if cluster.observed else "",
         sha256=cluster.observed.hash if cluster.observed else "",
     )
+
+
+def _attempt(cluster: ClusterAssessed, one: Attempt) -> tuple[str, ...]:
+    cells = {
+        "node pool": one.pool,
+        "reason": one.what,
+        "message": " ".join(words.became(one)),
+        "since": words.minute(one.source.at),
+        "mode": one.mode,
+        "rule": one.rule,
+        "record": one.source.name,
+        "sha256": one.source.hash,
+    }
+    return _only("remediation", cluster.cluster.arm_id, **cells)
 
 
 def _pool(found: Assessment, cluster: ClusterAssessed, pool: PoolAssessed) -> tuple[str, ...]:

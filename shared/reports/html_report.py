@@ -1,22 +1,31 @@
 """The assessment as one page to read and to print: no scripts, nothing from outside, everything escaped."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from shared import __version__
-from shared.domain.assessed import ClusterAssessed, PoolAssessed, Step
+from shared.domain.assessed import PoolAssessed
 from shared.domain.assessment import Assessment
-from shared.domain.bodies import Part
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.controls import controls
 from shared.domain.model import ComplianceState
-from shared.domain.standing import standings
+from shared.domain.standing import Reason, standings
 from shared.domain.verdicts import Aspect, ModulesSeen
+from shared.domain.wording import called
 from shared.reports import words
 from shared.reports.facts import clean
 from shared.reports.html_style import STYLE
 from shared.reports.poam import Item, items
 
 _LONG = 2000
+_NAMED = re.compile("`([^`]+)`")
+"""A name or a command, as our sentences have it."""
+_MET = {
+    Reason.MET: "yes, as far as node pools go",
+    Reason.FAIL: "no: not all is as it should be",
+    Reason.OTHER: "not known: too little was read or judged",
+}
 Cell = tuple[str, str]
 """The HTML of a cell, and its class."""
 
@@ -45,7 +54,7 @@ def html_report(found: Assessment) -> Iterator[str]:
 
 
 def _text(value: str, limit: int = _LONG) -> str:
-    return escape(clean(value, limit))
+    return _NAMED.sub(r"<code>\1</code>", escape(clean(value, limit)))
 
 
 def _plain(value: str) -> Cell:
@@ -53,7 +62,12 @@ def _plain(value: str) -> Cell:
 
 
 def _state(state: ComplianceState) -> Cell:
-    return f'<span class="state {state}">{_text(state.replace("_", " "))}</span>', ""
+    return f'<span class="state {state}">{_text(called(state))}</span>', ""
+
+
+def _where(cluster: ClusterAssessed, pool: str) -> str:
+    """Return the place of a pool, or of a cluster: on lines of their own, since names are long."""
+    return _text(str(cluster.cluster)) + (f"/<br><b>{_text(pool)}</b>" if pool else "")
 
 
 def _table(title: str, about: str, header: Sequence[str], rows: Iterable[Sequence[Cell]], none: str) -> Iterator[str]:
@@ -75,7 +89,7 @@ def _table(title: str, about: str, header: Sequence[str], rows: Iterable[Sequenc
 def _cards(found: Assessment) -> str:
     states = found.states()
     cards = "".join(
-        f'<li class="{state}"><b>{states[state]}</b> {_text(state.replace("_", " "))}</li>' for state in ComplianceState
+        f'<li class="{state}"><b>{states[state]}</b> {_text(called(state))}</li>' for state in ComplianceState
     )
     return f'<ul class="cards">{cards}</ul>\n'
 
@@ -96,16 +110,15 @@ def _plan(found: Assessment) -> Iterator[str]:
 def _item(item: Item) -> Sequence[Cell]:
     one = item.finding
     what = f"<b>{_text(one.judgement.reason)}</b><br>{_text(one.judgement.message)}"
-    where = f"{one.cluster.cluster}/{one.pool.name}" if one.pool else str(one.cluster.cluster)
     return (
         (_text(item.id), "id short"),
         _state(one.judgement.state),
         (what, "long"),
-        _plain(where),
+        (_where(one.cluster, one.pool.name if one.pool else ""), "where"),
         ("not known" if item.days is None else f"{item.days} d", "short"),
         _plain(item.owner or words.NOBODY),
         _plain(words.until(item.due)),
-        _plain(item.controls),
+        (_text(item.controls).replace(", ", "<br>"), "short"),
     )
 
 
@@ -132,7 +145,7 @@ def _pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Sequence[Cell]:
     ends = f", ends {words.minute(proof.expires)}" if proof and proof.expires else ""
     rule = f"{verdict.rule}, line {verdict.line}" if verdict.line else verdict.rule
     return (
-        (f"{_text(str(cluster.cluster))}/<b>{_text(pool.name)}</b>", ""),
+        (_where(cluster, pool.name), "where"),
         (f"{_state(pool.state)[0]}<br>{_text(pool.decisive.reason)}", ""),
         (words.day(pool.since), "short"),
         (f"{_aspect(pool, Aspect.IMPLEMENTATION)}FIPS {_text(words.switch(pool))}{image}", ""),
@@ -153,7 +166,7 @@ def _others(found: Assessment) -> Iterator[str]:
     excused = (
         (
             _plain(f"{one.name} ({one.category})"),
-            _plain(f"{cluster.cluster}/{pool.name}"),
+            (_where(cluster, pool.name), "where"),
             _plain(one.reason),
             _plain(f"{one.owner}, {one.approver}"),
             _plain(one.ticket),
@@ -176,21 +189,16 @@ def _attempts(found: Assessment) -> Iterator[str]:
     rows = (
         (
             (words.minute(one.source.at), "short"),
-            _plain(f"{cluster.cluster}/{one.pool}"),
+            (_where(cluster, one.pool), "where"),
             _plain(one.what),
             _plain(f"{one.mode}, {one.rule}"),
-            _plain("; ".join(map(_step, one.steps)) or "not known yet"),
-            (_text(" ".join(step.correlation for step in one.steps if step.correlation)), "id"),
+            ("<br>".join(map(_text, words.became(one))), "long"),
+            ("<br>".join(map(_text, words.correlations(one))), "id"),
         )
         for cluster in found.clusters
         for one in cluster.attempts
     )
     yield from _table("Remediations", f"In the period {words.period(found)}.", header, rows, "There were none.")
-
-
-def _step(step: Step) -> str:
-    said = f": {step.message}" if isinstance(step.outcome, Part) and step.message else ""
-    return f"{step.outcome} {words.minute(step.source.at)}{said}"
 
 
 def _modules(found: Assessment) -> Iterator[str]:
@@ -232,7 +240,7 @@ def _controls(found: Assessment) -> Iterator[str]:
     met = [
         (
             _plain(f"{one.control.name} {one.control.title}: {one.control.basis}"),
-            _plain("yes, as far as node pools go" if one.satisfied else f"no ({one.reason})"),
+            _plain(_MET[one.reason]),
             (_text(one.control.here), "long"),
             _plain(one.summary),
         )

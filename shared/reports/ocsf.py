@@ -12,8 +12,10 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from shared import __version__
-from shared.domain.assessed import Activity, Change, ClusterAssessed, Source
-from shared.domain.assessment import Assessment, finding_key
+from shared.domain.assessed import READABLE, Source
+from shared.domain.assessment import Assessment, Gap, finding_key
+from shared.domain.changes import Activity, Change
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import plain
 from shared.domain.controls import Basis, controls
 from shared.domain.model import ComplianceState as State
@@ -36,7 +38,7 @@ _STATUS = {
     State.UNKNOWN: (0, "Unknown"),
     State.EXEMPT: (2, "Warning"),
 }
-_BASES = {"modules": Basis.VALIDATED, "evidence": Basis.MONITORING}
+_BASES = {"modules": Basis.VALIDATED, "evidence": Basis.MONITORING, READABLE: Basis.MONITORING}
 _PASS = (1, "Pass")
 _GONE = (99, "Other")
 _LIMITS = " ".join(SHORT_LIMITS)
@@ -47,24 +49,24 @@ def ocsf_report(found: Assessment) -> Iterator[str]:
     for cluster in found.clusters:
         for change in cluster.changes:
             yield f"{json.dumps(_event(cluster, change), sort_keys=True)}\n"
-    for whose, _, why in found.gaps():
-        yield f"{json.dumps(_unknown(found, whose, why), sort_keys=True)}\n"
+    for gap in found.gaps():
+        yield f"{json.dumps(_unknown(found, gap), sort_keys=True)}\n"
 
 
 def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
     judgement, source = change.judgement, change.source
     key = finding_key(cluster.cluster, change.pool, judgement.check)
     desc = f"{judgement.message} {change.why}".strip()
-    # Time alone may make another one of what the same record opened.
-    uid = _id(source.hash, f"{key}/{judgement.reason}", change.activity)
+    # Time alone may make another one of what the same record opened, and more than once.
+    uid = _id(source.hash, f"{key}/{judgement.reason}/{plain(source.at)}", change.activity)
     return {
-        **_base(change.activity, judgement.state, source.at, uid),
+        **_base(change.activity, None if _over(change) else judgement.state, source.at, uid),
         "message": desc,
         "status_code": judgement.reason,
         **_named("status", _status(change)),
         "compliance": _compliance(change),
         "evidences": [_evidence(source)],
-        "finding_info": _info(key, change, desc),
+        "finding_info": _info(key, change, desc, change.pool or "the cluster"),
         "remediation": {"desc": judgement.message},
         "resources": [_resource(cluster, change.pool)],
         "unmapped": {
@@ -76,7 +78,7 @@ def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
     }
 
 
-def _base(activity: Activity, state: State, at: datetime, uid: str) -> dict[str, Any]:
+def _base(activity: Activity, state: State | None, at: datetime, uid: str) -> dict[str, Any]:
     number, name = _ACTIVITY[activity]
     return {
         "activity_id": number,
@@ -89,7 +91,7 @@ def _base(activity: Activity, state: State, at: datetime, uid: str) -> dict[str,
         "type_name": f"Compliance Finding: {name}",
         "time": _millis(at),
         "timezone_offset": 0,
-        **_named("severity", _SEVERITY[state] if activity is not Activity.CLOSE else (1, "Informational")),
+        **_named("severity", _SEVERITY[state] if state else (1, "Informational")),
         "metadata": {
             "uid": uid,
             "version": VERSION,
@@ -104,17 +106,21 @@ def _named(name: str, value: tuple[int, str]) -> dict[str, Any]:
 
 
 def _status(change: Change) -> tuple[int, str]:
-    if change.activity is Activity.CLOSE:
+    if _over(change):
         return _RESOLVED
     if change.judgement.state is State.EXEMPT:
         return _SUPPRESSED
     return _IN_PROGRESS if change.remediating else _NEW
 
 
+def _over(change: Change) -> bool:
+    return change.over or change.activity is Activity.CLOSE
+
+
 def _compliance(change: Change) -> dict[str, Any]:
     judgement, standard = change.judgement, controls().standard
     met = _STATUS[judgement.state]
-    if change.activity is Activity.CLOSE:
+    if _over(change):
         # What is gone, or out of scope, passes nothing.
         met = _PASS if change.mended else _GONE
     basis = _BASES.get(judgement.check, Basis.ENABLED)
@@ -137,11 +143,10 @@ def _compliance(change: Change) -> dict[str, Any]:
     }
 
 
-def _info(key: str, change: Change, desc: str) -> dict[str, Any]:
+def _info(key: str, change: Change, desc: str, where: str) -> dict[str, Any]:
     judgement, opened, at = change.judgement, change.opened, change.source
-    where = change.pool or "the cluster"
     return {
-        "uid": str(uuid5(NAMESPACE_URL, f"urn:fipswarden:finding:{key}:{opened.hash}")),
+        "uid": str(uuid5(NAMESPACE_URL, f"urn:fipswarden:finding:{key}:{opened.hash}:{plain(opened.at)}")),
         "title": f"{judgement.reason} on {where}",
         "desc": desc,
         "types": [f"FIPS {'effectiveness' if judgement.aspect is Aspect.EFFECTIVENESS else 'implementation'}"],
@@ -168,9 +173,10 @@ def _resource(cluster: ClusterAssessed, pool: str) -> dict[str, Any]:
     return {**found, "region": cluster.location} if cluster.location else found
 
 
-def _unknown(found: Assessment, cluster: ClusterAssessed | None, fault: str) -> dict[str, Any]:
+def _unknown(found: Assessment, gap: Gap) -> dict[str, Any]:
     """Return the event of a fault in the evidence itself, or of what it leaves out: how that is, is not known."""
-    reason = "EvidenceFault" if fault in (cluster.faults if cluster else found.faults) else "NotKnown"
+    cluster, fault = gap.cluster, gap.why
+    reason = "EvidenceFault" if gap.is_fault else "NotKnown"
     judgement = Judgement("evidence", Aspect.IMPLEMENTATION, State.UNKNOWN, reason, fault, None)
     source = Source(fault.partition(" ")[0], "", found.as_of)
     change = Change(Activity.CREATE, "", judgement, source, source)
@@ -181,7 +187,7 @@ def _unknown(found: Assessment, cluster: ClusterAssessed | None, fault: str) -> 
         "status_code": judgement.reason,
         **_named("status", _NEW),
         "compliance": _compliance(change),
-        "finding_info": _info(key, change, fault),
+        "finding_info": _info(key, change, fault, "the cluster" if cluster else "the fleet"),
         "unmapped": {"state": State.UNKNOWN.value, "limits": _LIMITS},
     }
     return {**event, "resources": [_resource(cluster, "")]} if cluster else event

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from shared import __version__
-from shared.domain.assessed import Attempt, ClusterAssessed
 from shared.domain.assessment import Assessment
+from shared.domain.attempts import Attempt
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import plain
 from shared.domain.controls import controls
 from shared.domain.records import Head
@@ -121,7 +122,7 @@ def _begin(found: Assessment) -> datetime:
 
 
 def _unread(found: Assessment) -> Iterator[str]:
-    told = [f"{what}: {why}" for what, why in found.unread()]
+    told = [f"{what}: {why.rstrip('.')}" for what, why in found.unread()]
     yield f"Not read: {'; '.join(told)}." if told else "Everything that the records name could be read."
     supports = [one for one in controls().controls if one not in controls().assessed]
     yield from (f"{one.name} is helped and not assessed: {one.here}" for one in supports)
@@ -190,18 +191,16 @@ def _log(found: Assessment) -> Iterator[Json]:
 
 
 def _entry(cluster: ClusterAssessed, attempt: Attempt) -> Json:
-    steps = "; ".join(f"{step.outcome}: {step.message}" for step in attempt.steps) or "nothing is known of it yet"
-    ids = [step.correlation for step in attempt.steps if step.correlation]
     return {
         "uuid": uuid("attempt", attempt.source.hash),
-        "title": line(f"{attempt.what} on {cluster.cluster}/{attempt.pool}"),
-        "description": prose(f"By rule {attempt.rule}, mode {attempt.mode}. {steps}"),
+        "title": line(f"{cluster.cluster}/{attempt.pool}: {attempt.what}"),
+        "description": prose(f"By rule {attempt.rule}, mode {attempt.mode}. {' '.join(words.became(attempt))}"),
         "start": plain(attempt.source.at),
         "end": plain(attempt.latest.at),
         "props": [
             prop("record", attempt.source.name),
             prop("record-sha256", attempt.source.hash),
-            *(prop("arm-correlation-id", one) for one in ids),
+            *(prop("arm-correlation-id", one) for one in words.correlations(attempt)),
         ],
     }
 

@@ -5,8 +5,9 @@ The two are never one observation, so that an assessor sees which of them a find
 
 from collections.abc import Iterator
 
-from shared.domain.assessed import ClusterAssessed, PoolAssessed, Source
+from shared.domain.assessed import PoolAssessed, Source
 from shared.domain.assessment import Assessment
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import plain
 from shared.domain.verdicts import Aspect, Judgement, ModulesSeen
 from shared.reports import words

@@ -5,12 +5,14 @@ One that an exemption covers is a deviation that was approved, with its end as t
 
 from collections.abc import Iterator
 
-from shared.domain.assessed import OPEN, ClusterAssessed, PoolAssessed
+from shared.domain.assessed import OPEN, PoolAssessed
 from shared.domain.assessment import Assessment
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import plain
 from shared.domain.controls import Basis
 from shared.domain.model import ComplianceState as State
 from shared.domain.verdicts import Judgement
+from shared.domain.wording import called
 from shared.reports import words
 from shared.reports.oscal_observations import (
     cluster_observation,
@@ -83,7 +85,7 @@ def _of_pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Json:
     deadline = {"deadline": plain(pool.due.at)} if pool.due.at and pool.state is State.EXEMPT else {}
     return {
         "uuid": _pool_risk(cluster, pool),
-        "title": line(f"{cluster.cluster}/{pool.name} is {pool.state}: {pool.decisive.reason}"),
+        "title": line(f"{cluster.cluster}/{pool.name} is {called(pool.state)}: {pool.decisive.reason}"),
         "description": prose(said),
         "statement": _STATEMENT,
         "props": [
@@ -126,7 +128,7 @@ def _of_cluster(cluster: ClusterAssessed, finding: Judgement) -> Json:
     key = _cluster_risk(cluster, finding)
     return {
         "uuid": key,
-        "title": line(f"{cluster.cluster} is {finding.state}: {finding.reason}"),
+        "title": line(f"{cluster.cluster} is {called(finding.state)}: {finding.reason}"),
         "description": prose(finding.message),
         "statement": _STATEMENT,
         "props": [prop("state", finding.state), prop("since", words.minute(finding.since))],

@@ -6,8 +6,9 @@ module is validated` can't be taken for one another.
 
 from collections.abc import Iterator
 
-from shared.domain.assessed import ClusterAssessed, PoolAssessed
+from shared.domain.assessed import PoolAssessed
 from shared.domain.assessment import Assessment
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.modules import Standing
 from shared.domain.verdicts import CertificateSeen, ModulesSeen
 from shared.reports import words

@@ -13,6 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 from shared.domain.assessed import NO_DATE, Due
 from shared.domain.assessment import Assessment, OpenFinding
 from shared.domain.controls import Basis, controls
+from shared.domain.ids import ClusterId
 from shared.domain.model import WORST_FIRST, ComplianceState
 from shared.domain.verdicts import Aspect
 from shared.reports import words
@@ -24,6 +25,9 @@ COLUMNS = (
     *("Scheduled Completion Date", "Basis of the Date", "Status Date", "State", "Operational Requirement"),
     *("Evidence Record", "SHA-256", "Comments"),
 )
+
+
+Done = dict[tuple[ClusterId, str], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,13 @@ def poam_report(found: Assessment) -> Iterator[str]:
 
 def _rows(found: Assessment) -> Iterator[tuple[str, ...]]:
     yield COLUMNS
+    done = _done(found)
     for item in items(found):
-        yield _row(item, found)
+        yield _row(item, found, done)
+    open_pools = {(one.cluster.cluster, one.pool.name) for one in found.open() if one.pool}
+    for (cluster, pool), told in done.items():
+        if (cluster, pool) not in open_pools:
+            yield _note(f"done on {cluster.arm_id}/agentPools/{pool}: {' '.join(told)}")
     for what, why in found.unread():
         yield _note(f"not read: {what}: {why}")
     for said in words.limits(found):
@@ -101,7 +110,17 @@ def _note(text: str) -> tuple[str, ...]:
     return (*("",) * (len(COLUMNS) - 1), text)
 
 
-def _row(item: Item, found: Assessment) -> tuple[str, ...]:
+def _done(found: Assessment) -> Done:
+    """Return what the app did, by cluster and pool."""
+    told: Done = {}
+    for cluster in found.clusters:
+        for one in cluster.attempts:
+            said = f"{words.minute(one.source.at)} {one.what}. {' '.join(words.became(one))} Record {one.source.name}."
+            told.setdefault((cluster.cluster, one.pool), []).append(said)
+    return told
+
+
+def _row(item: Item, found: Assessment, done: Done) -> tuple[str, ...]:
     judgement, one = item.finding.judgement, item.finding
     source = one.pool.source if one.pool else one.cluster.observed
     excused = one.pool.exemption if one.pool and judgement.state is ComplianceState.EXEMPT else None
@@ -122,5 +141,5 @@ def _row(item: Item, found: Assessment) -> tuple[str, ...]:
         f"{excused.category}: {excused.name}, {excused.ticket}: {excused.reason}" if excused else "",
         source.name if source else "",
         source.hash if source else "",
-        "",
+        " ".join(done.get((one.cluster.cluster, one.pool.name if one.pool else ""), ())),
     )

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from shared.domain.assessed import Due, PoolAssessed, ProofSeen
 from shared.domain.assessment import Assessment
+from shared.domain.attempts import Attempt
 from shared.domain.model import ComplianceState
 from shared.domain.stated import REPORT_LIMITS
 from shared.domain.verdicts import ModulesSeen
-from shared.domain.wording import count
+from shared.domain.wording import called, count
 
 NOBODY = "nobody is named"
 NOT_READ = "not read"
@@ -44,14 +45,19 @@ def nodes_said(proof: ProofSeen | None) -> str:
     if told.unreadable:
         return f"could not be asked: {told.unreadable}"
     no = len(told.disagreeing)
-    parts = [f"{told.nodes - no} of {told.nodes + told.missing} say yes at level {proof.level}"]
+    yes = told.nodes - no
+    parts = [f"{yes} of {told.nodes + told.missing} {_say(yes)} yes at level {proof.level}"]
     if no:
-        parts.append(f"{no} say no")
+        parts.append(f"{no} {_say(no)} no")
     if told.missing:
         parts.append(f"{told.missing} did not answer")
     if told.sampled:
         parts.append(f"a sample of {told.sampled} was asked")
     return "; ".join(parts)
+
+
+def _say(number: int) -> str:
+    return "says" if number == 1 else "say"
 
 
 def validated(pool: PoolAssessed) -> str:
@@ -61,12 +67,25 @@ def validated(pool: PoolAssessed) -> str:
     release = pool.modules.release or "an unknown release"
     if not pool.on:
         return f"{release}: none is known to be in use, as FIPS is not on"
-    return certified(pool.modules)
+    return f"{release}: {certified(pool.modules)}"
 
 
 def certified(modules: ModulesSeen) -> str:
     """Say how the certificates of a release's modules stand, of the worst of them."""
-    return f"{modules.release or 'an unknown release'}: {modules.standing}, by the list of {modules.edition}"
+    return f"{modules.standing}, by the list of {modules.edition}"
+
+
+def became(attempt: Attempt) -> tuple[str, ...]:
+    """Say what became of a remediation: each answer and each part with its time."""
+    told = [f"{minute(one.source.at)} {one.said}" for one in attempt.steps] or ["Nothing is known of it yet."]
+    if attempt.replaced:
+        told.append(f"{attempt.pool} is replaced by {attempt.twin}.")
+    return tuple(told)
+
+
+def correlations(attempt: Attempt) -> tuple[str, ...]:
+    """Return ARM's correlation ids of a remediation, each once."""
+    return tuple(dict.fromkeys(one.correlation for one in attempt.steps if one.correlation))
 
 
 def until(due: Due) -> str:
@@ -77,7 +96,7 @@ def until(due: Due) -> str:
 def summary(found: Assessment) -> str:
     """Say in one sentence how the fleet is."""
     states = found.states()
-    said = ", ".join(f"{states[state]} {state}" for state in ComplianceState if states[state])
+    said = ", ".join(f"{states[state]} {called(state)}" for state in ComplianceState if states[state])
     pools = f"{count(states.total(), 'node pool')} in {count(len(found.judged), 'cluster')}"
     return f"{pools}: {said}." if said else f"{pools}: nothing was judged."
 

@@ -18,10 +18,11 @@ from shared.reporting import assess
 from shared.reports.formats import FORMATS
 from tests.protocol.lab import CLUSTER
 from tests.scenario.fleet import Fleet
+from tests.scenario.replacing import HOUR, Replacing
 from tests.stored import MemoryArchive
 
 
-def assessed(fleet: Fleet) -> Assessment:
+def assessed(fleet: Fleet | Replacing) -> Assessment:
     files = {record_name(path, seq): data for (path, seq), data in fleet.evidence.blobs.items()}
     return assess(MemoryArchive(files), Asked(fleet.clock.now()))
 
@@ -91,3 +92,18 @@ def test_what_is_deleted_is_closed() -> None:
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_every_report_of_real_looks_can_be_written(name: str) -> None:
     assert "".join(FORMATS[name](remediated()))
+
+
+def test_a_real_replacement_is_told_in_every_format() -> None:
+    lab = Replacing.made()
+    lab.look(lasting=HOUR)
+    lab.assert_replaced()
+    found = assessed(lab)
+
+    for name, writer in FORMATS.items():
+        text = "".join(writer(found))
+        assert "cordoned" in text, name
+        assert "evicted" in text, name
+        assert "replaced" in text, name
+        assert "oldf" in text, name
+        assert "The node pool does not exist any more" not in text, name

@@ -19,11 +19,8 @@ from shared.budget import change
 from shared.chain import Chain
 from shared.digest import daily_digest
 from shared.domain.budget import COUNTS_LAST, Counts
-from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.manifests import Anchor, record_id, signed_bytes
-from shared.domain.memory import Memory
-from shared.domain.model import Gone
 from shared.domain.posture import Posture
 from shared.domain.records import FLEET, MANIFESTS, Head, Record, RecordKind
 from shared.domain.remediated import Mended
@@ -31,26 +28,16 @@ from shared.domain.series import Day
 from shared.domain.signatures import PublicKey, base64url, from_base64url, holds, thumbprint
 from shared.errors import TerminalError
 from shared.ports import Put, Signer
-from shared.postures import StoredPosture, commit
 from shared.series import UnreadDay, keep_day, series, trend
 from shared.snapshots import put_away, take_snapshot
 from tests.builders import (
-    ENFORCING,
     NOW,
     OTHER_SUBSCRIPTION,
-    OUT_OF_SCOPE,
     SUBSCRIPTION,
-    cluster,
     cluster_id,
-    disabled,
-    judged,
-    memory,
-    proof,
 )
+from tests.postures import BAD, GONE, GOOD, OUT, looked
 
-GOOD, BAD = judged(cluster(), memory(apps=proof())), judged(cluster(disabled()))
-GONE = evaluate(Gone(), Memory(), ENFORCING, None, NOW)
-OUT = judged(cluster(), rules=OUT_OF_SCOPE)
 TODAY = NOW.date()
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 VAULT = Vault("/vaults/v")
@@ -111,7 +98,7 @@ class App:
         """A look has recorded something and committed a posture."""
         found = cluster_id(name, subscription=subscription)
         head = self.recorded(found)
-        commit(self.postures, found, StoredPosture(head, posture, **({"due": NOW + HOUR} | more)))
+        looked(self.postures, posture, name, subscription, head=head, **more)
         return head
 
     def recorded(self, chain: ClusterId | str) -> Head:
@@ -491,7 +478,7 @@ def test_the_trend_compares_with_the_days_there_are() -> None:
     assert trend(app.files, TODAY) == ""
     row = app.postures.read(SUBSCRIPTION, cluster_id().key)
     assert row
-    commit(app.postures, cluster_id(), StoredPosture(Head(1), GOOD, due=NOW, etag=row.etag))
+    looked(app.postures, GOOD, head=Head(1), due=NOW, etag=row.etag)
     app.anchor()
 
     assert trend(app.files, TODAY) == "Node pools with nothing to be done: today 1 of 1, yesterday 0 of 1."

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared.domain.assessed import ClusterAssessed, PoolAssessed
+from shared.domain.assessed import PoolAssessed
 from shared.domain.assessment import Assessment
 from shared.domain.bodies import Intent, Outcome, Part, ReplacementPart
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import canonical, plain
 from shared.domain.fleet_assessment import Asked
 from shared.domain.model import ComplianceState, Mode, Unreadable
@@ -240,7 +241,7 @@ def test_a_replacement_goes_on_until_its_end_and_tells_its_parts() -> None:
     made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", replace(OFF, reason="Other"))]))
     (attempt,) = one(assessed(made), PAY).attempts
 
-    assert (attempt.what, attempt.ended) == ("enable fips: create the twin oldfips", False)
+    assert (attempt.what, attempt.ended) == ("enable FIPS: create the twin oldfips", False)
     assert [step.outcome.value for step in attempt.steps] == ["succeeded", "drains", "drained"]
     assert "to be cordoned: node-1; to be evicted: shop/web" in attempt.steps[1].message
     assert one(assessed(made), PAY).changes[-1].remediating
@@ -255,10 +256,10 @@ def test_a_replacement_goes_on_until_its_end_and_tells_its_parts() -> None:
     found = one(assessed(made), PAY)
 
     assert [(each.what, each.ended) for each in found.attempts] == [
-        ("enable fips: create the twin oldfips", True),
-        ("enable fips: delete apps", True),
+        ("enable FIPS: create the twin oldfips", True),
+        ("enable FIPS: delete apps, which oldfips replaces", True),
     ]
-    assert found.changes[-1].why == "The node pool does not exist any more: the app replaced it by oldfips."
+    assert found.changes[-1].why == "The app has replaced the node pool by oldfips."
 
 
 def test_whose_signature_is_forged_is_not_called_signed() -> None:
@@ -592,6 +593,7 @@ def test_a_remediation_is_told_with_its_end_and_arms_correlation_id() -> None:
 
 def test_what_a_replacement_does_beside_arm_is_told_and_goes_on_until_it_ends() -> None:
     made = proven()
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", OFF)]))
     meant = Intent(
         *("apps", ActionKind.REPLACE, "etag", {}, "i-twin", {}, {}),
         *("production", 7, Mode.ENFORCE, "westeurope", Method.CREATE, "appsf"),
@@ -601,19 +603,35 @@ def test_what_a_replacement_does_beside_arm_is_told_and_goes_on_until_it_ends() 
     made.add(PAY, RecordKind.OUTCOME, {**plain(ORIGIN), **plain(taken)})
     part = ReplacementPart("i-twin", "apps", "appsf", Part.DRAINED, cordoned=("n1",), evicted=("shop/web-1",))
     made.add(PAY, RecordKind.REPLACEMENT, {**plain(ORIGIN), **plain(part)})
-    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", OFF)]))
     found = assessed(made)
 
     assert [one.ended for one in one(found, PAY).attempts] == [False]
-    assert [change.remediating for change in one(found, PAY).changes] == [True]
-    for name in ("html", "oscal", "json"):
-        text = "".join(FORMATS[name](found))
-        assert "appsf" in text
-        assert "shop/web-1" in text
+    assert [change.remediating for change in one(found, PAY).changes] == [False, True, True, True]
+    for name, writer in FORMATS.items():
+        text = "".join(writer(found))
+        assert "appsf" in text, name
+        assert "shop/web-1" in text, name
+        assert "n1" in text, name
     assert '"remediating"' in "".join(FORMATS["oscal"](found))
 
     made.add(PAY, RecordKind.REPLACEMENT, {**plain(ORIGIN), **plain(replace(part, stage=Part.ENDED))})
     assert one(assessed(made), PAY).attempts[0].ended
+
+
+def test_a_pool_that_was_replaced_reads_as_replaced_in_every_format() -> None:
+    made = proven()
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", OFF)]))
+    made.attempt(PAY, "apps", OutcomeState.SUCCEEDED, method=Method.CREATE, target="appsf")
+    made.attempt(PAY, "apps", OutcomeState.ACCEPTED, OutcomeState.SUCCEEDED, method=Method.DELETE, target="apps")
+    part = ReplacementPart("i3", "apps", "appsf", Part.ENDED, message="apps is gone.")
+    made.add(PAY, RecordKind.REPLACEMENT, {**plain(ORIGIN), **plain(part)})
+    made.see(PAY, observation(read_of(PAY, "appsf"), [verdict("appsf", ON, PROVEN)]))
+    found = assessed(made)
+
+    for name in ("html", "csv", "poam", "oscal"):
+        assert "apps is replaced by appsf." in "".join(FORMATS[name](found)), name
+    for name in ("ocsf", "json"):
+        assert "The app has replaced the node pool by appsf." in "".join(FORMATS[name](found)), name
 
 
 def test_a_remediation_that_aks_took_has_not_ended() -> None:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from shared.domain.assessed import Activity, Source
+from shared.domain.assessed import Source
 from shared.domain.bodies import Observation
-from shared.domain.changes import OpenFindings
+from shared.domain.changes import Activity, OpenFindings
 from shared.domain.model import ComplianceState, Unreadable
 from tests.builders import NOW
 from tests.recorded import EXCUSED, LYING, OFF, ON, PAY, PROVEN, UNREAD, judgement, observation, read_of, verdict
@@ -59,7 +59,7 @@ def test_a_cluster_that_can_not_be_read_closes_nothing_and_is_told_once() -> Non
         (observation(read_of(PAY), [verdict("apps", PROVEN)]), "The check has nothing to object to any more.", True),
         (
             observation(read_of(PAY), [verdict("apps", judgement("flag", ComplianceState.NOT_APPLICABLE, "NotAsked"))]),
-            "Now not_applicable, NotAsked: NotAsked was seen.",
+            "Now not applicable, NotAsked: NotAsked was seen.",
             False,
         ),
     ],

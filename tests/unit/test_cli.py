@@ -20,11 +20,10 @@ from shared.domain.budget import Counts
 from shared.domain.codec import typed
 from shared.domain.evaluate import evaluate
 from shared.domain.memory import Memory
-from shared.domain.model import Gone, Unreadable
+from shared.domain.model import Unreadable
 from shared.domain.posture import Posture
 from shared.domain.records import Head
 from shared.errors import TransientError
-from shared.postures import StoredPosture, commit
 from tests.builders import (
     ENFORCING,
     NOW,
@@ -39,9 +38,9 @@ from tests.builders import (
     profile,
     proof,
 )
+from tests.postures import GONE, GOOD, looked
 
 BAD = judged(cluster(profile("apps"), disabled("batch")), memory(apps=proof()))
-GOOD = judged(cluster(), memory(apps=proof()))
 ID = cluster_id().arm_id
 
 
@@ -67,8 +66,7 @@ class App:
         due: timedelta = timedelta(hours=1),
     ) -> None:
         """A look has committed a posture."""
-        stored = StoredPosture(Head(3), posture, due=NOW + due)
-        commit(self.tables["posture"], cluster_id(name, subscription=subscription), stored)
+        looked(self.tables["posture"], posture, name, subscription, head=Head(3), due=NOW + due)
 
 
 @pytest.fixture
@@ -386,7 +384,7 @@ class TestPosture:
 
     def test_of_all_clusters_it_is_a_table(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
         app.looked(BAD)
-        app.looked(evaluate(Gone(), Memory(), ENFORCING, None, NOW), "aks-gone")
+        app.looked(GONE, "aks-gone")
         app.looked(judged(cluster(), rules=OUT_OF_SCOPE), "aks-out")
 
         assert main(["posture"]) == 1
@@ -635,7 +633,7 @@ def test_resume_queues_a_look_at_what_may_have_waited(
     Printed(capsys)
     app.looked(BAD)
     app.looked(GOOD, "aks-good")
-    app.looked(evaluate(Gone(), Memory(), ENFORCING, None, NOW), "aks-gone")
+    app.looked(GONE, "aks-gone")
     app.looked(BAD, subscription=OTHER_SUBSCRIPTION)
 
     assert main(["resume"]) == 0

@@ -2,7 +2,7 @@
 
 import re
 
-from shared.domain.controls import Basis, controls
+from shared.domain.controls import Baseline, Basis, controls
 
 
 def test_the_controls_that_the_issue_names_are_there() -> None:
@@ -20,6 +20,16 @@ def test_each_says_what_it_asks_what_it_means_here_and_the_list_says_where_from(
         assert one.asks.endswith(".")
         assert one.here.endswith(".")
     assert "800-53" in controls().source
+
+
+def test_each_says_where_it_stands_and_which_baselines_of_fedramp_have_it() -> None:
+    for one in controls().controls:
+        assert one.name in one.source
+        item = one.statement.partition("_smt.")[2]
+        assert (f"item {item} of" if item else "one statement") in one.source
+        # All of them are in the smallest baseline, and each baseline has what the ones below it have.
+        assert one.fedramp == tuple(Baseline)
+    assert "fedramp-automation" in controls().baselines
 
 
 def test_no_control_is_there_twice_on_one_basis() -> None:

@@ -12,32 +12,14 @@ from local.memory import MemoryTable
 from shared.digest import daily_digest
 from shared.domain.alert import Alert
 from shared.domain.budget import COUNTS_LAST, Counts
-from shared.domain.evaluate import evaluate
-from shared.domain.memory import Memory
-from shared.domain.model import Gone, Unreadable
+from shared.domain.model import Unreadable
 from shared.domain.posture import Posture
-from shared.postures import StoredPosture, commit
 from tests.builders import (
-    ENFORCING,
     NOW,
     OTHER_SUBSCRIPTION,
-    OUT_OF_SCOPE,
     SUBSCRIPTION,
-    cluster,
-    cluster_id,
-    disabled,
-    judged,
-    memory,
-    proof,
 )
-
-GOOD = judged(cluster(), memory(apps=proof()))
-BAD = judged(cluster(disabled()))
-SPLIT = judged(cluster(), memory(apps=proof(disagreeing=("n1",))))
-UNPROVEN = judged(cluster())
-GONE = evaluate(Gone(), Memory(), ENFORCING, None, NOW)
-UNREAD = evaluate(Unreadable("Forbidden", "no", None), Memory(), ENFORCING, None, NOW)
-OUT = judged(cluster(), rules=OUT_OF_SCOPE)
+from tests.postures import BAD, GONE, GOOD, OUT, SPLIT, UNPROVEN, UNREAD, looked
 
 
 def told(
@@ -67,7 +49,7 @@ def told(
 def test_it_counts_the_clusters_in_scope_by_state(postures: list[Posture | None], severity: str, text: str) -> None:
     table = MemoryTable(ManualClock(NOW))
     for number, posture in enumerate(postures):
-        commit(table, cluster_id(f"aks-{number}"), StoredPosture(posture=posture, due=NOW + timedelta(hours=1)))
+        looked(table, posture, f"aks-{number}")
 
     alert = told(table)
 
@@ -89,7 +71,7 @@ class TestWhatIsNotKnown:
     @pytest.fixture
     def table(self) -> MemoryTable:
         made = MemoryTable(ManualClock(NOW))
-        commit(made, cluster_id(), StoredPosture(posture=GOOD, due=NOW))
+        looked(made, GOOD, due=NOW)
         return made
 
     def test_subscriptions_that_cannot_be_read_are_counted_and_named(self, table: MemoryTable) -> None:
@@ -148,7 +130,7 @@ class TestWhatIsNotKnown:
 def test_what_is_not_the_apps_to_look_after_is_not_counted() -> None:
     table = MemoryTable(ManualClock(NOW))
     for subscription, posture in ((SUBSCRIPTION, GOOD), (OTHER_SUBSCRIPTION, BAD)):
-        commit(table, cluster_id(subscription=subscription), StoredPosture(posture=posture, due=NOW))
+        looked(table, posture, subscription=subscription, due=NOW)
 
     alert = told(table, watches=lambda subscription: subscription == SUBSCRIPTION)
 

@@ -10,6 +10,7 @@ from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.adapters.tables import _entity
 from shared.domain.evaluate import evaluate
+from shared.domain.looks import OVERDUE
 from shared.domain.matching import Match
 from shared.domain.memory import Memory
 from shared.domain.model import ClusterRead, ComplianceState, Gone, Mode, Unreadable
@@ -22,7 +23,6 @@ from shared.domain.settings import Fips
 from shared.errors import LeaseLostError, TerminalError
 from shared.ports import Put, Written
 from shared.postures import (
-    OVERDUE,
     PostureSummary,
     StoredPosture,
     commit,
@@ -49,6 +49,7 @@ from tests.builders import (
     proof,
     situation,
 )
+from tests.postures import GONE
 
 BAD = judged(cluster(disabled()))
 
@@ -100,7 +101,7 @@ def test_the_second_of_two_commits_on_one_read_has_lost(table: MemoryTable) -> N
     ("posture", "expected"),
     [
         (BAD, (ComplianceState.NON_COMPLIANT, True, False, 1)),
-        (evaluate(Gone(), Memory(), ENFORCING, None, NOW), (ComplianceState.NOT_APPLICABLE, True, True, 0)),
+        (GONE, (ComplianceState.NOT_APPLICABLE, True, True, 0)),
         (
             judged(cluster(), rules=OUT_OF_SCOPE),
             (ComplianceState.NOT_APPLICABLE, False, False, 0),

@@ -18,7 +18,7 @@ from tests.recorded import HOSTILE, LAB, OLD, Recorded, recorded
 VOID = {"meta", "br"}
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "p", "ul", "li", "b", "section"),
-    *("div", "table", "thead", "tbody", "tr", "th", "td", "br", "span", "footer"),
+    *("div", "table", "thead", "tbody", "tr", "th", "td", "br", "span", "footer", "code"),
 }
 
 
@@ -85,7 +85,7 @@ def test_every_pool_is_there_with_what_each_side_says() -> None:
 
     batch = rows["rg-pay/aks-pay/batch"]
     assert batch[3].startswith("compliantFIPS on")
-    assert batch[4].startswith("inconsistent2 of 3 say yes at level kernel; 1 say no")
+    assert batch[4].startswith("inconsistent2 of 3 say yes at level kernel; 1 says no")
     assert rows["rg-pay/aks-pay/legacy"][1] == "exemptFipsDisabled"
     assert rows["rg-media/aks-media/encoder"][1] == "unknownUnreachable"
 

@@ -9,6 +9,7 @@ from py_ocsf_models import OCSF_VERSION
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 
 from shared.domain.fleet_assessment import Asked
+from shared.domain.operation import OutcomeState
 from shared.domain.verification import record_name
 from shared.reporting import assess
 from shared.reports.ocsf import VERSION, ocsf_report
@@ -17,7 +18,7 @@ from tests.recorded import EXCUSED, MEDIA, OLD, PAY, Recorded, observation, read
 
 
 def events(archive: Recorded, **asked: Any) -> list[dict[str, Any]]:
-    found = assess(archive, Asked(NOW + timedelta(hours=1), heads=archive.heads, **asked))
+    found = assess(archive, Asked(max(NOW, archive.at) + timedelta(hours=1), heads=archive.heads, **asked))
     return [json.loads(line) for line in "".join(ocsf_report(found)).splitlines()]
 
 
@@ -25,6 +26,16 @@ def damaged() -> Recorded:
     made = recorded()
     made.files[record_name(PAY.path, 3)] = b"no record"
     made.files["evidence/stray"] = b""
+    return made
+
+
+def stopped() -> Recorded:
+    """Looks at one cluster stopped and came again; the app did, too; proofs and exemptions ended meanwhile."""
+    made = recorded()
+    for days, late in ((1, 2), (2, 0), (60, 0)):
+        made.at = NOW + timedelta(days=days)
+        made.anchor(made.at, due={PAY.path: made.at - timedelta(days=late)}, unreadSubscriptions=0, unseen=0)
+    made.prove(PAY, "apps", made.at)
     return made
 
 
@@ -47,7 +58,7 @@ def unknown(given: Any, known: Any, where: str = "") -> list[str]:
     return [] if given == known else [f"{where}: {given!r} is {known!r}"]
 
 
-@pytest.mark.parametrize("archive", [recorded(), damaged()], ids=["usual", "damaged"])
+@pytest.mark.parametrize("archive", [recorded(), damaged(), stopped()], ids=["usual", "damaged", "stopped"])
 def test_the_models_accept_every_event_and_know_every_field(archive: Recorded) -> None:
     made = events(archive)
 
@@ -80,11 +91,28 @@ def test_a_finding_is_created_and_closed_under_one_id() -> None:
 
     assert [(one["activity_name"], one["status"], one["compliance"]["status_id"]) for one in made] == [
         ("Create", "New", 3),
+        *[("Update", "In Progress", 3)] * 2,
+        ("Update", "New", 3),
         ("Close", "Resolved", 1),
     ]
     assert len({one["finding_info"]["uid"] for one in made}) == 1
-    assert len({one["metadata"]["uid"] for one in made}) == 2
-    assert made[1]["finding_info"]["first_seen_time"] == made[0]["finding_info"]["first_seen_time"]
+    assert len({one["metadata"]["uid"] for one in made}) == 5
+    assert made[-1]["finding_info"]["first_seen_time"] == made[0]["finding_info"]["first_seen_time"]
+
+
+def test_what_the_app_did_on_a_pool_is_told_of_its_finding_also_when_that_is_closed() -> None:
+    made = recorded()
+    (*_, closed) = of(events(made), "apps")
+    made.at = NOW
+    made.attempt(PAY, "apps", OutcomeState.FAILED)
+    (*_, begun, failed) = of(events(made), "apps")
+
+    for event in (begun, failed):
+        assert (event["activity_name"], event["status"], event["severity"]) == ("Update", "Resolved", "Informational")
+        assert event["compliance"]["status_id"] == closed["compliance"]["status_id"]
+        assert event["finding_info"]["uid"] == closed["finding_info"]["uid"]
+    assert "The app begins: enable FIPS." in begun["message"]
+    assert "enable FIPS: failed: said." in failed["message"]
 
 
 def test_what_is_gone_passes_nothing() -> None:
@@ -132,6 +160,7 @@ def test_what_no_record_says_is_an_event_and_never_an_empty_report() -> None:
     (event,) = events(made)
 
     assert (event["status_code"], event["compliance"]["status_id"]) == ("NotKnown", 0)
+    assert event["finding_info"]["title"] == "NotKnown on the fleet"
     assert event["compliance"]["control"] == "CA-7"
     assert "3 subscriptions not read; 2 clusters" in event["message"]
     assert unknown(event, json.loads(ComplianceFinding.model_validate(event).model_dump_json(exclude_none=True))) == []

@@ -186,7 +186,7 @@ def test_what_could_not_be_read_is_said() -> None:
 def test_a_remediation_is_in_the_log_with_arms_correlation_id() -> None:
     (entry,) = result()["assessment-log"]["entries"]
 
-    assert entry["title"] == f"enable fips on {PAY}/apps"
+    assert entry["title"] == f"{PAY}/apps: enable FIPS"
     assert {"arm-correlation-id"} <= {one["name"] for one in entry["props"]}
 
 

@@ -14,6 +14,7 @@ from shared.domain.budget import Approval, Budget, Counts, Place, RingCount
 from shared.domain.codec import fingerprint
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
+from shared.domain.looks import OVERDUE
 from shared.domain.matching import ClusterMatch, Match, VersionRange
 from shared.domain.memory import Memory
 from shared.domain.model import Cluster, ClusterRead, Gone, Unreadable
@@ -24,7 +25,7 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips
 from shared.policy_warnings import kept_warnings
 from shared.ports import FleetHint
-from shared.postures import OVERDUE, StoredPosture, commit, control_digest, read_posture
+from shared.postures import StoredPosture, commit, control_digest, read_posture
 from shared.resync import Resynced, ResyncPorts, resync
 from shared.rollout import HORIZON
 from tests.builders import (

@@ -1,0 +1,67 @@
+"""What evidence records say of one cluster."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.domain.assessed import PoolAssessed, Source, unexcused
+from shared.domain.attempts import Attempt
+from shared.domain.changes import Change
+from shared.domain.ids import ClusterId
+from shared.domain.model import ComplianceState, Unreadable, worst
+from shared.domain.model import ComplianceState as State
+from shared.domain.records import Head
+from shared.domain.verdicts import Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAssessed:
+    """One cluster, from its chain of records."""
+
+    cluster: ClusterId
+    head: Head
+    """Of the chain, as far as it could be read."""
+    location: str = ""
+    observed: Source | None = None
+    """The last observation; None if there is none that can be read."""
+    state: ComplianceState = State.UNKNOWN
+    in_scope: bool = True
+    gone: bool = False
+    unreadable: Unreadable | None = None
+    """Why the control plane could not be read at the last observation."""
+    pools: tuple[PoolAssessed, ...] = ()
+    findings: tuple[Judgement, ...] = ()
+    """What concerns no single pool."""
+    begins: int = 1
+    """Number of the first record that is there: the ones before it are not in the pack."""
+    faults: tuple[str, ...] = ()
+    """What is wrong with its records, as sentences."""
+    changes: tuple[Change, ...] = ()
+    """Within the period, in their order."""
+    attempts: tuple[Attempt, ...] = ()
+    """Within the period, in their order."""
+    policy: str = ""
+    """SHA-256 of the policy's text that it was last judged by."""
+    unwatched: datetime | None = None
+    """When a look was due of which nothing says whether it came; None: the fleet's snapshot, or a record, says it."""
+
+    @property
+    def judged(self) -> bool:
+        """Say whether it has a state at all: it is there, and in the policy's scope."""
+        return self.in_scope and not self.gone
+
+    def as_of(self, now: datetime, absent: Judgement | None) -> "ClusterAssessed":
+        """Return the cluster as it has to be called at a time; `absent` says why nobody renews its verdicts."""
+        if not self.judged or self.observed is None:
+            return self
+        pools = tuple(pool.as_of(now) for pool in self.pools)
+        findings = tuple(unexcused(one, now) for one in self.findings)
+        if absent is None or self.unreadable:
+            return self._with(pools, findings)
+        found = self._with(tuple(pool.silent(absent) for pool in pools), (*findings, absent))
+        return replace(found, unreadable=Unreadable(absent.reason, absent.message, None))
+
+    def _with(self, pools: tuple[PoolAssessed, ...], findings: tuple[Judgement, ...]) -> "ClusterAssessed":
+        if (pools, findings) == (self.pools, self.findings):
+            return self
+        states = [*(pool.state for pool in pools), *(one.state for one in findings)]
+        return replace(self, pools=pools, findings=findings, state=worst(states))
