@@ -46,6 +46,21 @@ HELD = "held back"
 """What is logged of a part that a fence or the budget stopped."""
 
 
+def cordoned_nodes(
+    look: Look, read: Cluster, rules: Rulebook, replacement: Replacement
+) -> tuple[str, ...] | Unreadable:
+    """Return the nodes that carry our label."""
+    with enter(look, read, rules, replacement.pool) as api:
+        return api if isinstance(api, Unreadable) else _ours(api, replacement)
+
+
+def _ours(api: KubernetesApi, replacement: Replacement) -> tuple[str, ...] | Unreadable:
+    hosts = read_all(api.get, NODES, read_place, "nodes")
+    if isinstance(hosts, Unreadable):
+        return hosts
+    return tuple(host.name for host in hosts if cordoned_for(host) == replacement.id)
+
+
 def uncordon_all(look: Look, read: Cluster, rules: Rulebook, replacement: Replacement) -> Unreadable | None:
     """Uncordon the nodes that carry our label; say why some still do."""
     if read.stopped:
@@ -53,10 +68,9 @@ def uncordon_all(look: Look, read: Cluster, rules: Rulebook, replacement: Replac
     with enter(look, read, rules, replacement.pool) as api:
         if isinstance(api, Unreadable):
             return api
-        hosts = read_all(api.get, NODES, read_place, "nodes")
-        if isinstance(hosts, Unreadable):
-            return hosts
-        ours = [host.name for host in hosts if cordoned_for(host) == replacement.id]
+        ours = _ours(api, replacement)
+        if isinstance(ours, Unreadable):
+            return ours
         done, failed = _patched(look, api, {name: uncordon(name) for name in ours})
         left = len(ours) - len(done)
         later = Unreadable(UNCORDONING, f"{left} nodes are still cordoned.", look.ports.timing.poll)

@@ -10,7 +10,11 @@ from shared.domain.by_command import TOGETHER
 from shared.domain.model import Cluster, Unreadable
 from shared.ports import Kubernetes, KubernetesApi
 
-LATE = Unreadable("Unreachable", "The API server answers too slowly for one look: the next one goes on.", AWAY_FOR)
+LATE = Unreadable(
+    "Unreachable",
+    "The API server answers too slowly: not all that one look has to ask fits its time. The next one tries.",
+    AWAY_FOR,
+)
 
 
 @dataclass(frozen=True, slots=True)
