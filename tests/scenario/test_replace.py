@@ -122,6 +122,21 @@ def test_a_windows_pool_gets_a_twin_of_windows_server_2022_with_a_name_of_six_ch
     lab.fill(**ON_WINDOWS)
     lab.look(lasting=HOUR)
     lab.assert_replaced("winolf", "Windows2022")
+    assert lab.parts()[-1:] == ["drained"], "its pods were evicted before it was deleted"
+    assert writes(lab) == [("PUT", 201), ("DELETE", 202)]
+
+
+def test_a_pool_of_single_machines_gets_a_twin_of_as_many() -> None:
+    """AKS counts its machines by size (`virtualMachineNodesStatus`), and tells no single number."""
+    machines = {
+        "scale": {"manual": [{"size": "Standard_D4ds_v5", "count": 2}, {"size": "Standard_D8ds_v5", "count": 1}]}
+    }
+    of_type = {"type": "VirtualMachines", "virtualMachinesProfile": machines, "vmSize": None}
+    lab = Replacing.made(**of_type, enableAutoScaling=False, minCount=None, maxCount=None)
+    lab.look(lasting=HOUR)
+    lab.assert_replaced()
+    assert lab.pools["oldf"].properties["virtualMachinesProfile"] == machines
+    assert len(lab.nodes("oldf")) == 3
 
 
 def test_a_windows_twin_that_could_not_be_proven_is_not_made() -> None:

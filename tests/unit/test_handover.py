@@ -121,8 +121,8 @@ ROWS: dict[str, list[Row]] = {
     "TooManyNodes": [
         Row(IDLE, BOTH, book(strategy=Strategy.REPLACE, disruption=Disruption(nodes=2)), replacement=UNDER_WAY,
             drained=BUSY, place=replace(PLACE, nodes=2)),
-        Row(IDLE, cluster({**OLD, "count": None}, TWIN), book(strategy=Strategy.REPLACE, disruption=Disruption(nodes=2)),
-            replacement=UNDER_WAY, drained=Drained(), place=replace(PLACE, nodes=2)),
+        Row(IDLE, cluster({**OLD, "count": None}, TWIN), book(strategy=Strategy.REPLACE, disruption=Disruption(
+            nodes=2)), replacement=UNDER_WAY, drained=Drained(), place=replace(PLACE, nodes=2)),
     ],
     "ReplacedBefore": [Row(None, BOTH, pools={"oldf": PoolMemory(replaced=ID)})],
     "TwinUnfinished": [
