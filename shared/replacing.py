@@ -141,10 +141,15 @@ def at_nodes(look: Look, situation: Situation) -> Situation:
     step = step_under_way(situation) or next((one for one in due(situation) if one.kind is ActionKind.REPLACE), None)
     if step is None or waits(situation, step):
         return situation
-    # Before a twin is made it is tried whether there is time for this at all: the pool stands for it then.
-    twin = twin_under_way(situation) or step.pool
+    twin = twin_under_way(situation)
     with enter(look, situation.cluster, situation.rules, step.pool.name) as api:
-        seen = api if isinstance(api, Unreadable) else what_is_left(api, step.pool, twin)
+        if isinstance(api, Unreadable):
+            return replace(situation, drained=api)
+        seen = what_is_left(api, step.pool, twin or step.pool)
+        if twin is None and not isinstance(seen, Unreadable):
+            # Before a twin is made it is tried whether there is time for this at all, and once more for as many calls:
+            # the looks to come list the nodes for the twin's proof as well, cordon and evict.
+            seen = what_is_left(api, step.pool, step.pool)
     return replace(situation, drained=seen)
 
 

@@ -207,6 +207,8 @@ ROWS: dict[str, list[Row]] = {
     "PodsReturn": [Row(3 * POLL, BOTH, replacement=replace(PAST, waiting="PodsReturn: web."))],
     "PdbBlocked": [Row(3 * POLL, BOTH, replacement=PAST)],
     "Unreachable": [
+        Row(POLL, drained=Unreadable("Unreachable", "too slow", POLL)),
+        Row(IDLE, drained=Unreadable("Unreachable", "never", None)),
         Row(POLL, BOTH, replacement=UNDER_WAY, drained=Unreadable("Unreachable", "no answer", POLL)),
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=Unreadable("Unreachable", "never", None)),
     ],
