@@ -2,7 +2,8 @@
 
 A node pool is created without FIPS. Its event reaches the app, which switches FIPS on, waits for the reimage,
 proves it on the nodes' kernels, writes evidence and tells people. Then the same with an event that is lost, and a
-node that lies; and a Windows pool, which can't have FIPS, is replaced by a twin that has. At the end the evidence of all that is verified, and a forged copy of it found out.
+node that lies; and a Windows pool, which can't have FIPS, is replaced by a twin that has. At the end the evidence of
+all that is verified, and a forged copy of it found out.
 """
 
 import json
@@ -67,7 +68,7 @@ class Demo:
         """Go through all steps; raises DemoError."""
         self.say("The app takes stock of the fleet: the hourly resync reads Resource Graph and queues looks.")
         self.stack.host.invoke("resync")
-        self.watch("the fleet has been looked at", self.sights.all_known, self._fleet)
+        self.watch("the fleet has been looked at", self.sights.all_known, self.sights.fleet)
         before = self.sights.fleet()
 
         self.say(f"Somebody adds a node pool without FIPS to {PAYMENTS}. Event Grid tells the app.")
@@ -97,6 +98,10 @@ class Demo:
         self.stack.host.idle(60)
         self._anchor()
         self.close(before)
+
+    def _proven(self, cluster: ClusterId, pool: str) -> None:
+        reached = f"node pool {pool} is proven"
+        self.watch(reached, lambda: self.sights.is_compliant(cluster, pool), lambda: self.sights.pools(cluster))
 
     def _anchor(self) -> None:
         """The day's manifest: the heads of all chains, signed, where the app can't take it back."""
@@ -191,6 +196,7 @@ class Demo:
         records = self._show_evidence(PAYMENTS)
         self._show_told()
         self._check(records)
+        self.say(f"{OLD}, which could not have FIPS, is gone. {TWIN} has its settings and its pods: none was lost.")
         verify_evidence(self.stack.folder, PAYMENTS, self.say)
         write_reports(self.stack.folder, self.stack.folder / PACK, self.say)
         self.console.print(_NEXT)

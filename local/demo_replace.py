@@ -1,4 +1,4 @@
-"""The demo's replacement: a Windows pool that can't have FIPS, its twin, and the pods that move from one to the other."""
+"""The demo's replacement: a Windows pool that can't have FIPS, its twin, and the pods that move over."""
 
 from collections.abc import Iterator
 

@@ -33,7 +33,10 @@ def _cards(cluster: Cluster) -> None:
 
 
 def _windows(cluster: Cluster) -> None:
-    on_windows: dict[str, Any] = {"nodeSelector": {"kubernetes.io/os": "windows"}}
+    on_windows: dict[str, Any] = {
+        "nodeSelector": {"kubernetes.io/os": "windows"},
+        "containers": [{"name": "main", "image": "mcr.microsoft.com/windows/nanoserver:ltsc2022"}],
+    }
     builders.add_workload(cluster, "billing", namespace="erp", replicas=4, **on_windows)
     builders.add_budget(cluster, "billing", namespace="erp", max_unavailable=1)
 

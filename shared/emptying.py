@@ -29,7 +29,7 @@ from shared.domain.handover import PDB_BLOCKED, PODS_RETURN
 from shared.domain.memory import Replacement
 from shared.domain.model import Cluster, Pool, Unreadable
 from shared.domain.observe import NODES
-from shared.domain.observe_workloads import read_left, read_place
+from shared.domain.observe_left import read_left, read_place
 from shared.domain.planned import Action
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation

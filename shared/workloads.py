@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from shared.domain import observe_volumes
 from shared.domain import observe_workloads as kube
 from shared.domain.api_server import Ask, Way, read_all
 from shared.domain.evaluate import subjects
@@ -17,6 +18,7 @@ from shared.domain.handover import TIED, under_way
 from shared.domain.memory import Memory
 from shared.domain.model import Cluster, ProofLevel, Unreadable
 from shared.domain.observe import NODES
+from shared.domain.observe_left import read_place
 from shared.domain.planned import ActionKind
 from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
@@ -167,7 +169,7 @@ def _unread(found: Unreadable, now: datetime) -> Workloads:
 
 
 def _read(get: Ask, asked: Asked, now: datetime) -> Surveyed | Unreadable:
-    places = read_all(get, NODES, kube.read_place, "nodes")
+    places = read_all(get, NODES, read_place, "nodes")
     if isinstance(places, Unreadable):
         return places
     around = _surroundings(get)
@@ -201,17 +203,19 @@ def _templates(get: Ask, around: kube.Surroundings) -> list[PodUse] | Unreadable
 def _surroundings(get: Ask) -> kube.Surroundings | Unreadable:
     found = _lists(
         get,
-        (kube.CLASSES, kube.read_class, "storage classes"),
+        (observe_volumes.CLASSES, observe_volumes.read_class, "storage classes"),
         (kube.BUDGETS, kube.read_budget, "pod disruption budgets"),
     )
     if isinstance(found, Unreadable):
         return found
-    classes = kube.known_classes(found[0])
-    volumes = _lists(get, (kube.VOLUMES, partial(kube.read_volume, classes=classes), "persistent volumes"))
+    classes = observe_volumes.known_classes(found[0])
+    volumes = _lists(
+        get, (observe_volumes.VOLUMES, partial(observe_volumes.read_volume, classes=classes), "persistent volumes")
+    )
     if isinstance(volumes, Unreadable):
         return volumes
-    read = partial(kube.read_claim, volumes=dict(volumes[0]), classes=classes)
-    claims = _lists(get, (kube.CLAIMS, read, "persistent volume claims"))
+    read = partial(observe_volumes.read_claim, volumes=dict(volumes[0]), classes=classes)
+    claims = _lists(get, (observe_volumes.CLAIMS, read, "persistent volume claims"))
     return claims if isinstance(claims, Unreadable) else kube.Surroundings(dict(claims[0]), classes, found[1])
 
 

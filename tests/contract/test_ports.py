@@ -35,7 +35,8 @@ from shared.domain.maintenance import opening_by_cluster
 from shared.domain.memory import Memory
 from shared.domain.model import Cluster, Gone, Pool, ProofLevel, Unreadable
 from shared.domain.observe import NODES
-from shared.domain.observe_workloads import PODS, read_left, read_place
+from shared.domain.observe_left import read_left, read_place
+from shared.domain.observe_workloads import PODS
 from shared.domain.openings import Closed, Open
 from shared.domain.operation import Accepted, OperationRead, OperationStatus, Refused, Unanswered
 from shared.domain.planned import Action, ActionKind, Method
