@@ -162,7 +162,7 @@ def _platform_prod(world: World, place: dict[str, Any]) -> None:
     world.add_pool(edge, "trustedaz", count=2, **_USER | {"enableFIPS": False} | trusted)
 
     # nobody reaches its API server from here
-    hidden = world.add_cluster(PLATFORM, "rg-platform", "aks-hidden-prod", tags=prod, private=True, **place)
+    hidden = world.add_cluster(PLATFORM, "rg-platform", "aks-hidden-prod", private=True, **place)
     world.add_pool(hidden, "system", count=3, **_SYSTEM)
 
     failed = world.add_cluster(PLATFORM, "rg-platform", "aks-search-prod", **place)
