@@ -143,13 +143,13 @@ def drain(look: Look, remediation: Remediation, situation: Situation, action: Ac
     replacement, seen = look.memory.replacement, situation.drained
     if replacement is None or not isinstance(seen, Drained):
         return ""
-    if remediation.reserve(action, replacement.id) is None:
+    if remediation.fence.reserve(action, replacement.id) is None:
         return f"{action.pool}: {HELD}"
     tries = {"cordon": seen.open[:CORDONED_AT_ONCE]} if seen.open else {"evict": tuple(_named(seen, replacement))}
     told = fingerprint(tries)
     if told != replacement.recorded:
         record(look, replacement, Part.DRAINS, **tries)
-    if not remediation.is_open(action):
+    if not remediation.fence.is_open(action):
         return f"{action.pool}: {HELD}"
     moved = _move(look, situation, replacement, seen)
     if moved.cordoned or moved.evicted or told != replacement.recorded:

@@ -185,10 +185,10 @@ def _as_planned(situation: Situation, replacement: Replacement, planned: Plan) -
 def adopt(look: Look, remediation: Remediation, situation: Situation, action: Action) -> str:
     """Go on with a twin that is there, whose replacement was given up, or forgotten with the rollout row."""
     replacement = forgotten(look.memory, situation.cluster, action.pool, look.ports.clock.now())
-    place = remediation.reserve(action, replacement.id) if replacement else None
+    place = remediation.fence.reserve(action, replacement.id) if replacement else None
     if replacement is None or place is None:
         return f"{action.pool}: {HELD}"
-    if not remediation.is_open(action):
+    if not remediation.fence.is_open(action):
         release(look.ports.rollout, look.cluster, lambda found: found.intent == replacement.id, begun=False)
         return f"{action.pool}: {HELD}"
     record(look, replacement, Part.RESUMED, approvals=place.approvals)

@@ -73,9 +73,9 @@ def test_a_pool_is_replaced_proven_and_deleted(
     job.publish(name)
     eventually(lambda: name not in cluster.pools, f"{name} is deleted", lambda: (job.outcomes(), job.state(twin)))
     job.becomes("compliant: NodesProven", twin)
+    eventually(lambda: job.outcomes() == ["accepted", "succeeded"] * 2, "both operations end", job.outcomes)
     job.stack.host.idle(60)
     assert sent(job) == [("PUT", twin, 201), ("DELETE", name, 202)]
-    assert job.outcomes() == ["accepted", "succeeded"] * 2
     with job.world.entered():
         made = cluster.pools[twin].properties
         running = kube_of(job)
