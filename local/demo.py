@@ -12,9 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from azure.core.credentials import AccessToken
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -24,6 +22,7 @@ from cli.exits import NON_COMPLIANT, OK
 from cli.main import main as run_command
 from local import seed
 from local.demo_anchor import anchored
+from local.demo_create import create_pool
 from local.demo_evidence import PACK, verify_evidence
 from local.demo_replace import OLD, TWIN, WINDOWS, check_replaced, how_it_went, is_replaced
 from local.demo_reports import write_reports
@@ -31,8 +30,7 @@ from local.demo_show import DemoError, Seen, card_lines, coloured, display
 from local.demo_sights import Sights
 from local.eventgrid import Faults
 from local.stack import ROOT, LocalStack, Options, StackError
-from local.world import World, rollout
-from local.world.access import OPERATOR
+from local.world import rollout
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
 from shared.domain.probes import NAMESPACES
@@ -44,17 +42,6 @@ PATIENCE = 90.0
 SETTINGS = {"FIPSWARDEN_POLICY": f"file:{ROOT / 'local' / 'policy.yaml'}", "OPERATION_POLL_SECONDS": "1"}
 PAYMENTS = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
 MEDIA = ClusterId(seed.PLATFORM, "rg-platform", "aks-media-prod")
-
-
-class Operator:
-    """A person's credential: what `az login` would give."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
-        """Return a token for ARM."""
-        return AccessToken(*self._world.access.token(OPERATOR, "https://management.azure.com"))
 
 
 class Demo:
@@ -146,23 +133,8 @@ class Demo:
             )
 
     def create_pool(self, cluster: ClusterId, pool: str) -> None:
-        """Create a pool with FIPS off, with Microsoft's own SDK, and wait for it as a person would."""
-        from azure.mgmt.containerservice import ContainerServiceClient
-
-        body = {
-            "properties": {
-                "count": 3, "vmSize": "Standard_D4ds_v5", "mode": "User", "osType": "Linux", "osSKU": "AzureLinux",
-                "enableFIPS": False, "nodeLabels": {"team": "batch"}, "nodeTaints": ["dedicated=batch:NoSchedule"],
-            }
-        }  # fmt: skip
-        with ContainerServiceClient(
-            Operator(self.stack.world),
-            cluster.subscription,
-            base_url=self.stack.azure.arm_endpoint,
-            credential_scopes=["https://management.azure.com/.default"],
-        ) as client:
-            pools = client.agent_pools
-            pools.begin_create_or_update(cluster.resource_group, cluster.name, pool, body).result()  # type: ignore[call-overload]  # JSON as the service takes it
+        """Have a person create a pool with FIPS off."""
+        create_pool(self.stack, cluster, pool)
         self.say(f"AKS has created {pool}: 3 nodes, enableFIPS false.")
 
     # showing
