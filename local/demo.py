@@ -2,18 +2,17 @@
 
 A node pool is created without FIPS. Its event reaches the app, which switches FIPS on, waits for the reimage,
 proves it on the nodes' kernels, writes evidence and tells people. Then the same with an event that is lost, and a
-node that lies. At the end the evidence of all that is verified, and a forged copy of it found out.
+node that lies; and a Windows pool, which can't have FIPS, is replaced by a twin that has. At the end the evidence of
+all that is verified, and a forged copy of it found out.
 """
 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from azure.core.credentials import AccessToken
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -23,16 +22,17 @@ from cli.exits import NON_COMPLIANT, OK
 from cli.main import main as run_command
 from local import seed
 from local.demo_anchor import anchored
+from local.demo_create import create_pool
 from local.demo_evidence import PACK, verify_evidence
+from local.demo_replace import OLD, TWIN, WINDOWS, check_replaced, how_it_went, is_replaced
 from local.demo_reports import write_reports
 from local.demo_show import DemoError, Seen, card_lines, coloured, display
+from local.demo_sights import Sights
 from local.eventgrid import Faults
 from local.stack import ROOT, LocalStack, Options, StackError
-from local.world import World, rollout
-from local.world.access import APP, OPERATOR
+from local.world import rollout
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
-from shared.domain.posture import Posture
 from shared.domain.probes import NAMESPACES
 from shared.domain.records import GENESIS, Record, in_words
 
@@ -44,35 +44,26 @@ PAYMENTS = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")
 MEDIA = ClusterId(seed.PLATFORM, "rg-platform", "aks-media-prod")
 
 
-class Operator:
-    """A person's credential: what `az login` would give."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
-        """Return a token for ARM."""
-        return AccessToken(*self._world.access.token(OPERATOR, "https://management.azure.com"))
-
-
 class Demo:
     """The steps, and what they show."""
 
     def __init__(self, stack: LocalStack, console: Console) -> None:
-        self.stack, self.console = stack, console
+        self.stack, self.console, self.sights = stack, console, Sights(stack)
         self._began = time.monotonic()
 
     def run(self) -> None:
         """Go through all steps; raises DemoError."""
         self.say("The app takes stock of the fleet: the hourly resync reads Resource Graph and queues looks.")
         self.stack.host.invoke("resync")
-        self.watch("the fleet has been looked at", self._all_known, self._fleet)
-        before = self._fleet()
+        self.watch("the fleet has been looked at", self.sights.all_known, self.sights.fleet)
+        before = self.sights.fleet()
 
         self.say(f"Somebody adds a node pool without FIPS to {PAYMENTS}. Event Grid tells the app.")
         self.create_pool(PAYMENTS, "batch")
         self.watch(
-            "node pool batch is proven", lambda: self._is_compliant(PAYMENTS, "batch"), lambda: self._pools(PAYMENTS)
+            "node pool batch is proven",
+            lambda: self.sights.is_compliant(PAYMENTS, "batch"),
+            lambda: self.sights.pools(PAYMENTS),
         )
 
         self.say(f"Another pool, on {MEDIA}, and this time its event is lost. Nothing happens ...")
@@ -80,17 +71,24 @@ class Demo:
         self.create_pool(MEDIA, "encoder")
         self.stack.event_grid.idle()
         self.stack.event_grid.faults = Faults()
-        if self._verdict(MEDIA, "encoder") is not None:
+        if self.sights.verdict(MEDIA, "encoder") is not None:
             raise DemoError("the event was to be lost, and yet the app knows of the pool")
         self.say("... until the next resync, which finds the pool in Resource Graph.")
         self.stack.host.invoke("resync")
         self.watch(
-            "node pool encoder is proven", lambda: self._is_compliant(MEDIA, "encoder"), lambda: self._pools(MEDIA)
+            "node pool encoder is proven",
+            lambda: self.sights.is_compliant(MEDIA, "encoder"),
+            lambda: self.sights.pools(MEDIA),
         )
         self._catch_a_liar()
+        self._replace()
         self.stack.host.idle(60)
         self._anchor()
         self.close(before)
+
+    def _proven(self, cluster: ClusterId, pool: str) -> None:
+        reached = f"node pool {pool} is proven"
+        self.watch(reached, lambda: self.sights.is_compliant(cluster, pool), lambda: self.sights.pools(cluster))
 
     def _anchor(self) -> None:
         """The day's manifest: the heads of all chains, signed, where the app can't take it back."""
@@ -98,6 +96,17 @@ class Demo:
         self.stack.host.invoke("daily")
         self.stack.host.idle(60)
         self.say(anchored(self.stack))
+
+    def _replace(self) -> None:
+        """A Windows pool, which no update can switch: it has been worked on since the fleet was looked at."""
+        self.say(
+            f"{WINDOWS} runs Windows Server 2019, which can't have FIPS. Its rule says `strategy: replace`: since the "
+            "app saw it, it makes a twin, proves it, moves the pods there as their budget allows, and deletes the pool."
+        )
+        replaced = f"node pool {OLD} is replaced by {TWIN}, proven"
+        self.watch(replaced, lambda: is_replaced(self.sights), lambda: self.sights.pools(WINDOWS))
+        for line in how_it_went():
+            self.console.print(f"         {line}")
 
     def _catch_a_liar(self) -> None:
         """A node whose label says yes and whose kernel says no; a proof at level kernel is not taken in."""
@@ -118,80 +127,15 @@ class Demo:
 
     def _verify(self, code: int, verdict: str) -> None:
         found = run_command(["verify", PAYMENTS.arm_id, "batch"])
-        if (found, self._verdict(PAYMENTS, "batch")) != (code, verdict):
-            raise DemoError(f"verify returned {found}, and batch is {self._verdict(PAYMENTS, 'batch')}, not {verdict}")
+        if (found, self.sights.verdict(PAYMENTS, "batch")) != (code, verdict):
+            raise DemoError(
+                f"verify returned {found}, and batch is {self.sights.verdict(PAYMENTS, 'batch')}, not {verdict}"
+            )
 
     def create_pool(self, cluster: ClusterId, pool: str) -> None:
-        """Create a pool with FIPS off, with Microsoft's own SDK, and wait for it as a person would."""
-        from azure.mgmt.containerservice import ContainerServiceClient
-
-        body = {
-            "properties": {
-                "count": 3, "vmSize": "Standard_D4ds_v5", "mode": "User", "osType": "Linux", "osSKU": "AzureLinux",
-                "enableFIPS": False, "nodeLabels": {"team": "batch"}, "nodeTaints": ["dedicated=batch:NoSchedule"],
-            }
-        }  # fmt: skip
-        with ContainerServiceClient(
-            Operator(self.stack.world),
-            cluster.subscription,
-            base_url=self.stack.azure.arm_endpoint,
-            credential_scopes=["https://management.azure.com/.default"],
-        ) as client:
-            pools = client.agent_pools
-            pools.begin_create_or_update(cluster.resource_group, cluster.name, pool, body).result()  # type: ignore[call-overload]  # JSON as the service takes it
+        """Have a person create a pool with FIPS off."""
+        create_pool(self.stack, cluster, pool)
         self.say(f"AKS has created {pool}: 3 nodes, enableFIPS false.")
-
-    # what is there to be seen
-
-    def _posture(self, cluster: ClusterId) -> Posture | None:
-        from shared import bootstrap
-        from shared.postures import read_posture
-
-        return read_posture(bootstrap.table("posture"), cluster).posture
-
-    def _verdict(self, cluster: ClusterId, pool: str) -> str | None:
-        posture = self._posture(cluster)
-        found = [one for one in posture.pools if one.pool == pool] if posture else []
-        return f"{found[0].state.value}: {found[0].decisive.reason}" if found else None
-
-    def _is_compliant(self, cluster: ClusterId, pool: str) -> bool:
-        return (self._verdict(cluster, pool) or "").startswith(f"{ComplianceState.COMPLIANT}:")
-
-    def _pools(self, cluster: ClusterId) -> list[Seen]:
-        with self.stack.world.entered():
-            real = self.stack.world.cluster_by_id(cluster.arm_id)
-            facts = [
-                (name, pool.provisioning_state, bool(pool.properties.get("enableFIPS")), rollout.nodes(real, pool))
-                for name, pool in real.pools.items()
-            ]
-        return [
-            Seen(
-                f"{cluster.name}/{name}",
-                f"{state}, FIPS {'on' if flag else 'off'}",
-                f"{sum(node.fips_label for node in nodes)} of {len(nodes)}",
-                self._verdict(cluster, name) or "not looked at",
-            )
-            for name, state, flag, nodes in facts
-        ]
-
-    def _fleet(self) -> list[Seen]:
-        return [seen for cluster in self._ids() for seen in self._pools(cluster)]
-
-    def _ids(self) -> Iterator[ClusterId]:
-        from shared import bootstrap
-        from shared.postures import summaries
-
-        yield from (each.cluster for each in summaries(bootstrap.table("posture")) if not each.gone)
-
-    def _all_known(self) -> bool:
-        with self.stack.world.entered():
-            readable = [each.id for each in self.stack.world.all_clusters() if self._readable(each.id)]
-        known = {cluster.key for cluster in self._ids()}
-        return all(ClusterId.parse(arm_id).key in known for arm_id in readable)
-
-    def _readable(self, arm_id: str) -> bool:
-        action = "Microsoft.ContainerService/managedClusters/read"
-        return self.stack.world.access.may(APP, action, arm_id)
 
     # showing
 
@@ -215,13 +159,16 @@ class Demo:
         """Show the outcome, and check it."""
         was = {seen.pool: seen for seen in before}
         table = Table("node pool", "before", "after", "nodes with FIPS", title="Node pools, before and after")
-        for seen in self._fleet():
+        for seen in self.sights.fleet():
             old = was[seen.pool].verdict if seen.pool in was else "was not there"
             table.add_row(seen.pool, coloured(old), coloured(seen.verdict), seen.nodes)
+        for name in was.keys() - {seen.pool for seen in self.sights.fleet()}:
+            table.add_row(name, coloured(was[name].verdict), f"gone: replaced by {TWIN}", "")
         self.console.print(table)
         records = self._show_evidence(PAYMENTS)
         self._show_told()
         self._check(records)
+        self.say(f"{OLD}, which could not have FIPS, is gone. {TWIN} has its settings and its pods: none was lost.")
         verify_evidence(self.stack.folder, PAYMENTS, self.say)
         write_reports(self.stack.folder, self.stack.folder / PACK, self.say)
         self.console.print(_NEXT)
@@ -269,9 +216,10 @@ class Demo:
             ]
             if len(puts) != 1 or puts[0].status != 200:
                 raise DemoError(f"{pool} needed one PUT, and got {[one.status for one in puts]}")
-            seen = next(one for one in self._pools(cluster) if one.pool.endswith(f"/{pool}"))
+            seen = next(one for one in self.sights.pools(cluster) if one.pool.endswith(f"/{pool}"))
             if seen.nodes != "3 of 3":
                 raise DemoError(f"{seen.nodes} nodes of {pool} carry the FIPS label")
+        check_replaced(self.sights)
         for what, told in (("Teams", self.stack.teams.cards), ("the mailbox", self.stack.mail.messages)):
             if not any("batch: compliant" in str(one) for one in told):
                 raise DemoError(f"{what} was not told that batch is compliant")

@@ -137,10 +137,12 @@ def _payments(world: World) -> None:
 def _platform(world: World) -> None:
     world.add_group(PLATFORM, "rg-platform", "northeurope", {"env": "prod"})
     world.add_group(PLATFORM, "rg-dev", "northeurope", {"env": "dev"})
-    place: dict[str, Any] = {"location": "northeurope", "entra": True, "azure_rbac": True}
-    prod, dev = {"env": "prod"}, {"env": "dev"}
+    _platform_prod(world, {"location": "northeurope", "entra": True, "azure_rbac": True, "tags": {"env": "prod"}})
+    _platform_dev(world, {"location": "northeurope", "entra": True, "azure_rbac": True, "tags": {"env": "dev"}})
 
-    windows = world.add_cluster(PLATFORM, "rg-platform", "aks-windows-prod", tags=prod, **place)
+
+def _platform_prod(world: World, place: dict[str, Any]) -> None:
+    windows = world.add_cluster(PLATFORM, "rg-platform", "aks-windows-prod", **place)
     world.add_pool(windows, "system", count=3, **_SYSTEM)
     for name, sku, fips in (
         ("win19", "Windows2019", False),
@@ -149,7 +151,7 @@ def _platform(world: World) -> None:
     ):
         world.add_pool(windows, name, count=2, osType="Windows", osSKU=sku, enableFIPS=fips)
 
-    edge = world.add_cluster(PLATFORM, "rg-platform", "aks-edge-prod", tags=prod, **place, version="1.35.1")
+    edge = world.add_cluster(PLATFORM, "rg-platform", "aks-edge-prod", **place, version="1.35.1")
     world.add_pool(edge, "system", count=3, **_SYSTEM)
     arm: dict[str, Any] = {"vmSize": "Standard_D4ps_v5", "enableFIPS": False}
     world.add_pool(edge, "armlinux", count=2, **_USER | arm)
@@ -159,7 +161,31 @@ def _platform(world: World) -> None:
     world.add_pool(edge, "trusted", count=2, **_USER | {"osSKU": "Ubuntu2204"} | trusted)
     world.add_pool(edge, "trustedaz", count=2, **_USER | {"enableFIPS": False} | trusted)
 
-    build = world.add_cluster(PLATFORM, "rg-dev", "aks-build-dev", tags=dev, **place)
+    # nobody reaches its API server from here
+    hidden = world.add_cluster(PLATFORM, "rg-platform", "aks-hidden-prod", private=True, **place)
+    world.add_pool(hidden, "system", count=3, **_SYSTEM)
+
+    failed = world.add_cluster(PLATFORM, "rg-platform", "aks-search-prod", **place)
+    world.add_pool(failed, "system", count=3, **_SYSTEM)
+    index = world.add_pool(failed, "index", count=3, state="Failed", **_USER)
+    index.error = {
+        "code": "PodDrainFailure",
+        "message": "Drain node failed: a PodDisruptionBudget allows no eviction.",
+    }
+    half = rollout.nodes(failed, index)[0]
+    half.image = images.node_image("AzureLinux", failed.version, "Standard_D8ds_v5", fips=False, release="202609.14.0")
+    half.fips_label, half.kernel_fips, half.unschedulable = False, 0, True
+
+    moving = world.add_cluster(PLATFORM, "rg-platform", "aks-media-prod", **place)
+    world.add_pool(moving, "system", count=3, **_SYSTEM)
+    world.add_pool(moving, "encode", count=6, **_USER | {"enableFIPS": False})
+    # somebody is switching this one on right now
+    encode = dict(moving.pools["encode"].properties, enableFIPS=True)
+    pools.put(world, world.call(OPERATOR), moving, "encode", {"properties": encode})
+
+
+def _platform_dev(world: World, place: dict[str, Any]) -> None:
+    build = world.add_cluster(PLATFORM, "rg-dev", "aks-build-dev", **place)
     world.add_pool(build, "system", count=1, **_SYSTEM)
     world.add_pool(
         build,
@@ -174,32 +200,10 @@ def _platform(world: World) -> None:
     world.add_pool(build, "empty", count=0, **_USER | {"enableFIPS": False})
     world.add_pool(build, "flatcar", count=1, **_USER | {"enableFIPS": False, "osSKU": "Flatcar"})
 
-    sleepy = world.add_cluster(PLATFORM, "rg-dev", "aks-nights-dev", tags=dev, **place)
+    sleepy = world.add_cluster(PLATFORM, "rg-dev", "aks-nights-dev", **place)
     stopped = {"count": 2, "powerState": {"code": "Stopped"}}
     world.add_pool(sleepy, "system", **_SYSTEM | {"enableFIPS": False} | stopped).nodes = []
     sleepy.power_state = "Stopped"
-
-    # nobody reaches its API server from here
-    hidden = world.add_cluster(PLATFORM, "rg-platform", "aks-hidden-prod", tags=prod, private=True, **place)
-    world.add_pool(hidden, "system", count=3, **_SYSTEM)
-
-    failed = world.add_cluster(PLATFORM, "rg-platform", "aks-search-prod", tags=prod, **place)
-    world.add_pool(failed, "system", count=3, **_SYSTEM)
-    index = world.add_pool(failed, "index", count=3, state="Failed", **_USER)
-    index.error = {
-        "code": "PodDrainFailure",
-        "message": "Drain node failed: a PodDisruptionBudget allows no eviction.",
-    }
-    half = rollout.nodes(failed, index)[0]
-    half.image = images.node_image("AzureLinux", failed.version, "Standard_D8ds_v5", fips=False, release="202609.14.0")
-    half.fips_label, half.kernel_fips, half.unschedulable = False, 0, True
-
-    moving = world.add_cluster(PLATFORM, "rg-platform", "aks-media-prod", tags=prod, **place)
-    world.add_pool(moving, "system", count=3, **_SYSTEM)
-    world.add_pool(moving, "encode", count=6, **_USER | {"enableFIPS": False})
-    # somebody is switching this one on right now
-    encode = dict(moving.pools["encode"].properties, enableFIPS=True)
-    pools.put(world, world.call(OPERATOR), moving, "encode", {"properties": encode})
 
 
 def _research(world: World) -> None:

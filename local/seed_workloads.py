@@ -32,6 +32,15 @@ def _cards(cluster: Cluster) -> None:
     builders.add_budget(cluster, "vault", namespace="cards", min_available=2)
 
 
+def _windows(cluster: Cluster) -> None:
+    on_windows: dict[str, Any] = {
+        "nodeSelector": {"kubernetes.io/os": "windows"},
+        "containers": [{"name": "main", "image": "mcr.microsoft.com/windows/nanoserver:ltsc2022"}],
+    }
+    builders.add_workload(cluster, "billing", namespace="erp", replicas=4, **on_windows)
+    builders.add_budget(cluster, "billing", namespace="erp", max_unavailable=1)
+
+
 def _build(cluster: Cluster) -> None:
     """A build cache on an SMB share, which would break on a FIPS node, and a pod that nobody brings back."""
     spot: dict[str, Any] = {
@@ -50,4 +59,9 @@ def _build(cluster: Cluster) -> None:
     lying.kernel_fips = 0  # its label says true
 
 
-_FILLED = {"aks-payments-prod": _payments, "aks-cards-prod": _cards, "aks-build-dev": _build}
+_FILLED = {
+    "aks-payments-prod": _payments,
+    "aks-cards-prod": _cards,
+    "aks-windows-prod": _windows,
+    "aks-build-dev": _build,
+}

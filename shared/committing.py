@@ -14,6 +14,7 @@ from shared.domain.posture import Posture
 from shared.domain.remediated import followed
 from shared.domain.rulebook import Rulebook
 from shared.look import Look
+from shared.operation_records import close_foreign_intents
 from shared.postures import StoredPosture, commit, control_digest, digest
 from shared.remediation import Remediation
 
@@ -38,7 +39,7 @@ def commit_look(
     if same and not news and told.due and told.due > posture.at:
         return
     look.hold.check()
-    if remediation.close_foreign_intents():
+    if close_foreign_intents(look.chain, look.memory.operation, look.ports.clock.now()):
         look.hold.check()
     running = alerts.running(look.memory)
     failing, mended = followed(told.failing, told.mended, posture)

@@ -29,7 +29,7 @@ from shared.domain.handover import PDB_BLOCKED, PODS_RETURN
 from shared.domain.memory import Replacement
 from shared.domain.model import Cluster, Pool, Unreadable
 from shared.domain.observe import NODES
-from shared.domain.observe_workloads import read_left, read_place
+from shared.domain.observe_left import read_left, read_place
 from shared.domain.planned import Action
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
@@ -46,6 +46,21 @@ HELD = "held back"
 """What is logged of a part that a fence or the budget stopped."""
 
 
+def cordoned_nodes(
+    look: Look, read: Cluster, rules: Rulebook, replacement: Replacement
+) -> tuple[str, ...] | Unreadable:
+    """Return the nodes that carry our label."""
+    with enter(look, read, rules, replacement.pool) as api:
+        return api if isinstance(api, Unreadable) else _ours(api, replacement)
+
+
+def _ours(api: KubernetesApi, replacement: Replacement) -> tuple[str, ...] | Unreadable:
+    hosts = read_all(api.get, NODES, read_place, "nodes")
+    if isinstance(hosts, Unreadable):
+        return hosts
+    return tuple(host.name for host in hosts if cordoned_for(host) == replacement.id)
+
+
 def uncordon_all(look: Look, read: Cluster, rules: Rulebook, replacement: Replacement) -> Unreadable | None:
     """Uncordon the nodes that carry our label; say why some still do."""
     if read.stopped:
@@ -53,10 +68,9 @@ def uncordon_all(look: Look, read: Cluster, rules: Rulebook, replacement: Replac
     with enter(look, read, rules, replacement.pool) as api:
         if isinstance(api, Unreadable):
             return api
-        hosts = read_all(api.get, NODES, read_place, "nodes")
-        if isinstance(hosts, Unreadable):
-            return hosts
-        ours = [host.name for host in hosts if cordoned_for(host) == replacement.id]
+        ours = _ours(api, replacement)
+        if isinstance(ours, Unreadable):
+            return ours
         done, failed = _patched(look, api, {name: uncordon(name) for name in ours})
         left = len(ours) - len(done)
         later = Unreadable(UNCORDONING, f"{left} nodes are still cordoned.", look.ports.timing.poll)
@@ -129,13 +143,13 @@ def drain(look: Look, remediation: Remediation, situation: Situation, action: Ac
     replacement, seen = look.memory.replacement, situation.drained
     if replacement is None or not isinstance(seen, Drained):
         return ""
-    if remediation.reserve(action, replacement.id) is None:
+    if remediation.fence.reserve(action, replacement.id) is None:
         return f"{action.pool}: {HELD}"
     tries = {"cordon": seen.open[:CORDONED_AT_ONCE]} if seen.open else {"evict": tuple(_named(seen, replacement))}
     told = fingerprint(tries)
     if told != replacement.recorded:
         record(look, replacement, Part.DRAINS, **tries)
-    if not remediation.is_open(action):
+    if not remediation.fence.is_open(action):
         return f"{action.pool}: {HELD}"
     moved = _move(look, situation, replacement, seen)
     if moved.cordoned or moved.evicted or told != replacement.recorded:

@@ -5,26 +5,20 @@ reads them, writes the evidence, and deletes them. Nothing is made before the le
 remembered, so that whoever comes after a death knows what is left to do.
 """
 
-import secrets
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from shared.chain import Chain
 from shared.domain import proofs, strays
-from shared.domain.answers import Answer
 from shared.domain.api_server import Way
 from shared.domain.by_command import too_many
 from shared.domain.evaluate import cluster_settings, listing_due, strays_due, subjects, to_prove
 from shared.domain.memory import Memory
 from shared.domain.model import Cluster, Unreadable
-from shared.domain.node_words import How, NodeSeen
-from shared.domain.probes import Question, question
-from shared.domain.proof_records import by_labels, by_nobody, by_pods, pool_proof, seen, stray_proof, worth_recording
-from shared.domain.proven import Node, NodesRead, Probing, Proof, Strays
-from shared.domain.records import RecordKind
+from shared.domain.proof_records import by_labels, by_nobody, seen
+from shared.domain.proven import Node, NodesRead, Probing, Strays
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings, Settings
 from shared.domain.subject import Subject
@@ -32,9 +26,6 @@ from shared.domain.taken import (
     OUTSIDE,
     Asked,
     counted,
-    deepen,
-    deepen_strays,
-    doubt_left,
     doubt_of,
     fewer,
     mark,
@@ -44,21 +35,11 @@ from shared.domain.taken import (
 )
 from shared.nodes import list_nodes
 from shared.ports import Kubernetes, KubernetesApi
-from shared.probing import STALLED, Probes, settled
+from shared.probing import STALLED, Probes
+from shared.proof_writing import record_proof, record_strays
+from shared.proving_by_pods import ByPods, Keeper, Round, questions
 
 Entered = KubernetesApi | Unreadable
-
-
-class Keeper(Protocol):
-    """The lease on the cluster's memory (shared.rollout.Hold)."""
-
-    def check(self) -> None:
-        """Raise LeaseLostError unless the cluster is still ours to work on."""
-        ...
-
-    def save(self, memory: Memory) -> None:
-        """Write the memory; raises LeaseLostError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +50,10 @@ class Proving:
     chain: Chain
     now: datetime
     hold: Keeper
+
+    @property
+    def _pods(self) -> ByPods:
+        return ByPods(self.chain, self.now, self.hold)
 
     def prove(self, cluster: Cluster, memory: Memory, rules: Rulebook, wanted: Collection[str] = ()) -> Memory:
         """Return the memory with a fresh proof of every pool that needs one, and of the nodes outside every pool.
@@ -97,11 +82,11 @@ class Proving:
                 asked = [one.narrowed() for one in asked]
             if why := _too_many(api, read, asked, memory.probing):
                 memory, asked = self._unasked(memory, asked, pools, why), []
-            round_ = _Round(api, Probes(api, self.hold.check), asked, pools, wanted)
+            round_ = Round(api, Probes(api, self.hold.check), asked, pools, wanted)
             if isinstance(read, Unreadable):
                 memory = self._in_vain(memory, read)
-                return self._deleted(round_.probes, memory) if memory.probing and memory.probing.over else memory
-            return self._by_pods(round_, self._searched(round_.probes, memory))
+                return self._pods.deleted(round_.probes, memory) if memory.probing and memory.probing.over else memory
+            return self._pods.go_on(round_, self._pods.searched(round_.probes, memory))
 
     def _alone(self, api: Entered, memory: Memory) -> Memory | None:
         """Where every step takes seconds, do by itself what can be: delete, or search for what a lost row knew."""
@@ -109,8 +94,8 @@ class Proving:
             return None
         probes = Probes(api, self.hold.check)
         if memory.probing and memory.probing.over and not memory.probing.kept:
-            return self._deleted(probes, memory)
-        return None if memory.searched or memory.probing else self._searched(probes, memory)
+            return self._pods.deleted(probes, memory)
+        return None if memory.searched or memory.probing else self._pods.searched(probes, memory)
 
     def _shown(self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead) -> Memory:
         """Remember how many nodes there are of pools that ARM calls empty or stopped."""
@@ -184,7 +169,9 @@ class Proving:
             asked = Asked(pool.name, subject.settings.proof, level, nodes, **doubt_of(remembered))
             return memory, asked if wanted or proofs.pods_due(subject) else None
         asks = wanted and not proof.unreadable
-        proof = self._recorded(subject, proof, by_labels(_way(api)), [seen(node) for node in nodes], wanted=asks)
+        proof = record_proof(
+            self.chain, self.now, subject, proof, by_labels(_way(api)), [seen(node) for node in nodes], wanted=asks
+        )
         return memory.with_pool(pool.name, replace(remembered, proof=proof)), None
 
     def _unasked(self, memory: Memory, asked: Sequence[Asked], pools: Mapping[str, Subject], why: Unreadable) -> Memory:
@@ -199,7 +186,7 @@ class Proving:
             subject = pools[one.pool]
             remembered = memory.pool(one.pool)
             proof = counted(take_proof(subject.pool, why, self.now), remembered.proof)
-            proof = self._recorded(subject, proof, by_nobody(one.level, Way.RUN_COMMAND), ())
+            proof = record_proof(self.chain, self.now, subject, proof, by_nobody(one.level, Way.RUN_COMMAND), ())
             memory = memory.with_pool(one.pool, replace(remembered, proof=proof))
         return memory
 
@@ -224,7 +211,9 @@ class Proving:
                 again = OUTSIDE in wanted or strays.stray_pods_due(cluster, known, found, settings, self.now)
                 return replace(memory, strays=replace(known, virtual=found.virtual)), asked if again else None
         if outside:
-            found = self._recorded_strays(known, found, by_labels(_way(api)), [seen(node) for node in outside])
+            found = record_strays(
+                self.chain, self.now, known, found, by_labels(_way(api)), [seen(node) for node in outside]
+            )
         return replace(memory, strays=found), asked
 
     def _barred(self, cluster: Cluster, memory: Memory, settings: Settings, found: Strays, why: Unreadable) -> Memory:
@@ -235,7 +224,7 @@ class Proving:
         if lately and same and not strays.strays_due(cluster, known, settings, self.now):
             return memory
         unread = Strays(self.now, found.nodes, unreadable=f"{why.reason}: {why.message}", **doubt_of(found))
-        return replace(memory, strays=self._recorded_strays(known, unread, by_labels(""), ()))
+        return replace(memory, strays=record_strays(self.chain, self.now, known, unread, by_labels(""), ()))
 
     def _holds(self, known: Strays, found: Strays, machines: Sequence[Node], settings: Settings) -> bool:
         """Say whether what pods learned of nodes outside every pool holds until pods have answered again."""
@@ -243,107 +232,6 @@ class Proving:
             return False
         same = known.asked == found.asked or fewer(machines, known.nodes, known.at)
         return same or known.flawed
-
-    def _by_pods(self, round_: "_Round", memory: Memory) -> Memory:
-        """Send pods, or read what those that were sent have said, and delete them once all is said."""
-        if memory.probing and (memory.probing.over or not round_.asked):
-            memory = self._deleted(round_.probes, memory)
-        probing = memory.probing
-        if probing and probing.over and probing.kept:
-            # What can't be deleted piles up.
-            seldom = self.now - probing.began < proofs.KEPT
-            round_ = replace(round_, asked=[one for one in round_.asked if not seldom or one.pool in round_.wanted])
-        if not round_.asked:
-            return memory
-        if probing is None or probing.over:
-            # A namespace that can't be deleted keeps no proof from being taken: the id tells the pods apart.
-            kept = probing.kept if probing else ""
-            probing = Probing(secrets.token_hex(4), self.now, self.now, round_.api.way, kept=kept)
-            # Before anything is made: whoever comes after a death deletes it.
-            memory = self._saved(replace(memory, probing=probing))
-        return self._asked(round_, memory, probing)
-
-    def _asked(self, round_: "_Round", memory: Memory, probing: Probing) -> Memory:
-        answers = round_.probes.ask(probing, _questions(round_.asked, probing.id))
-        probing = _moved(probing, round_.asked, answers, self.now)
-        memory = replace(memory, probing=probing)
-        if not settled(answers.values(), probing, self.now):
-            return memory
-        for one in round_.asked:
-            memory = self._concluded(round_, memory, one, probing, answers)
-        if round_.api.way is Way.RUN_COMMAND:
-            # By the next look, alone: every command takes its time.
-            return replace(memory, probing=replace(probing, over=True))
-        return self._deleted(round_.probes, memory)
-
-    def _concluded(
-        self, round_: "_Round", memory: Memory, asked: Asked, probing: Probing, answers: Mapping[str, Answer]
-    ) -> Memory:
-        """Remember and record what the nodes of a pool, or those outside every pool, have answered."""
-        nodes = [seen(node, answers.get(node.name)) for node in asked.nodes]
-        how = by_pods(asked, probing, answers)
-        if asked.pool == OUTSIDE:
-            strays = deepen_strays(take_strays(asked.nodes, self.now), asked, answers, probing.id)
-            virtual = memory.strays.virtual if memory.strays else ()
-            strays = counted(replace(strays, virtual=virtual, began=probing.began), memory.strays)
-            return replace(memory, strays=self._recorded_strays(None, strays, how, nodes))
-        subject = round_.pools[asked.pool]
-        pool, remembered = subject.pool, memory.pool(asked.pool)
-        heard = take_proof(pool, asked.nodes, self.now), asked, answers, probing.id, probing.began
-        proof = counted(replace(deepen(*heard), began=probing.began), remembered.proof)
-        proof = self._recorded(subject, proof, how, nodes, wanted=pool.name in round_.wanted)
-        return memory.with_pool(pool.name, replace(remembered, proof=proof, **doubt_left(*heard)))
-
-    def _searched(self, probes: Probes, memory: Memory) -> Memory:
-        """Delete, once for each row, what is left of a proof that a lost row knew, whatever the policy is by now."""
-        if memory.searched or memory.probing:
-            return replace(memory, searched=True)
-        why = probes.delete()
-        # Where the app may not even read the namespaces, it made none.
-        left = Probing("", self.now, self.now, probes.api.way, over=True) if why and why.retry_after else None
-        return replace(memory, searched=True, probing=left)
-
-    def _deleted(self, probes: Probes, memory: Memory) -> Memory:
-        """Delete what was made; what can't be deleted now is left to the next look, and so it is after a death."""
-        if memory.probing and not memory.probing.over:
-            memory = self._saved(replace(memory, probing=replace(memory.probing, over=True)))
-        why = probes.delete()
-        if why is None or memory.probing is None:
-            return replace(memory, probing=None)
-        return replace(memory, probing=replace(memory.probing, kept=f"{why.reason}: {why.message}"))
-
-    def _saved(self, memory: Memory) -> Memory:
-        self.hold.save(memory)
-        return memory
-
-    def _recorded(
-        self, subject: Subject, proof: Proof, how: How, nodes: Sequence[NodeSeen], *, wanted: bool = False
-    ) -> Proof:
-        """Record what is new of a proof, and return it with the number of the record that holds it."""
-        known = subject.memory.proof
-        if known and not wanted and not worth_recording(known, proof):
-            return replace(proof, record=known.record)
-        made = self.chain.append(RecordKind.PROOF, self.now, pool_proof(subject, proof, how, nodes))
-        return replace(proof, record=made.seq)
-
-    def _recorded_strays(self, known: Strays | None, found: Strays, how: How, nodes: Sequence[NodeSeen]) -> Strays:
-        """Record what is new of nodes outside every pool, and return it with the number of the record that holds it."""
-        if known and replace(known, at=found.at) == found:
-            return replace(found, record=known.record)
-        made = self.chain.append(RecordKind.PROOF, self.now, stray_proof(found, how, nodes))
-        return replace(found, record=made.seq)
-
-
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """What one look can do with pods."""
-
-    api: KubernetesApi
-    probes: Probes
-    asked: Sequence[Asked]
-    """Whom they are to ask; nobody: what is left of them is deleted."""
-    pools: Mapping[str, Subject]
-    wanted: Collection[str]
 
 
 def _all_ways(cluster: Cluster, memory: Memory, rules: Rulebook) -> frozenset[Way]:
@@ -366,23 +254,11 @@ def _way(api: Entered) -> str:
     return "" if isinstance(api, Unreadable) else api.way
 
 
-def _questions(asked: Iterable[Asked], proof: str) -> tuple[Question, ...]:
-    found = (question(node, one.settings) for one in asked for node in one.sample(proof))
-    return tuple(each for each in found if each)
-
-
 def _too_many(
     api: KubernetesApi, read: NodesRead, asked: Sequence[Asked], probing: Probing | None
 ) -> Unreadable | None:
     """Say why the pods of a proof would ask more nodes than one look can; None if they would not."""
     if api.way is not Way.RUN_COMMAND or isinstance(read, Unreadable) or not asked:
         return None
-    questions = _questions(asked, probing.id if probing else "")
-    return too_many(len(read), Counter(one.method for one in questions).values())
-
-
-def _moved(probing: Probing, asked: Iterable[Asked], answers: Mapping[str, Answer], now: datetime) -> Probing:
-    answered = sum(not answer.waits for answer in answers.values())
-    total = sum(len(one.sample(probing.id)) for one in asked)
-    moved = now if answered > probing.answered else probing.moved
-    return replace(probing, asked=total, answered=answered, moved=moved)
+    found = questions(asked, probing.id if probing else "")
+    return too_many(len(read), Counter(one.method for one in found).values())

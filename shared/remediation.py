@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 
 from shared.budget import change, read_budget, release
 from shared.chain import Chain
-from shared.domain.bodies import Intent, Outcome
-from shared.domain.budget import Budget, Ended, Place, Wanted, taken
+from shared.domain.budget import Ended, Place
 from shared.domain.budget_news import learnt
 from shared.domain.ends import ENDS, ended, is_on, nothing_happened, rests, shows
 from shared.domain.lessons import after_failure, after_refusal, after_success, is_a_failure, stuck_from
@@ -27,19 +26,17 @@ from shared.domain.operation import (
     Unanswered,
 )
 from shared.domain.parts import after_part, became
-from shared.domain.planned import Action, ActionKind, Method
+from shared.domain.planned import Action, Method
 from shared.domain.posture import Posture
-from shared.domain.records import Record, RecordKind
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
-from shared.domain.throttle import WRITE_PACE, held, of_subscription, paced
+from shared.domain.throttle import held, of_subscription
 from shared.domain.twins import twin_body
 from shared.errors import LeaseLostError
+from shared.fence import Fence
+from shared.operation_records import Answer, record_intent, record_outcome
 from shared.ports import Clock, Clusters, Policies, Table
 from shared.rollout import Hold
-
-_Answered = Accepted | Refused | OperationRead | Unreadable | None
-"""What ARM said of an operation, if anything: the record names its ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,11 @@ class Remediation:
     request: ReconcileRequest
     hold: Hold
     chain: Chain
+
+    @property
+    def fence(self) -> Fence:
+        """What stands before everything that is sent."""
+        return Fence(self.policies, self.rules, self.budget, self.clock, self.request.cluster, self.hold)
 
     def follow(self, read: ClusterRead, progress: OperationRead | Unreadable | None) -> None:
         """Bring what is remembered of our operation in line with the world, and give back what it no longer needs.
@@ -177,8 +179,8 @@ class Remediation:
             action = replace(action, body=twin_body(pool, action.changes, intent))
         operation = self._decided(action, intent, self.clock.now(), pool.configuration if pool else "")
         try:
-            place = self.reserve(action, operation.intent)
-            ready = place is not None and self.is_open(action)
+            place = self.fence.reserve(action, operation.intent)
+            ready = place is not None and self.fence.is_open(action)
         except LeaseLostError:
             # Whoever took over saw no reservation yet: this one is ours alone.
             release(self.budget, self.request.cluster, lambda found: found.intent == operation.intent, begun=False)
@@ -186,12 +188,16 @@ class Remediation:
         if place is None or not ready:
             self._finish(operation, None, None)
             return None
-        operation = replace(operation, intent_seq=self._intent(operation, action, cluster, posture, place).seq)
+        operation = replace(
+            operation, intent_seq=record_intent(self.chain, operation, action, cluster, posture, place).seq
+        )
         try:
-            is_open = self.is_open(action)
+            is_open = self.fence.is_open(action)
         except LeaseLostError:
             # Whoever took over may have forgotten this intent before it was written: only we know that it ends here.
-            self._record_outcome(operation, OutcomeState.NOT_BEGUN, "The lease was lost before the PUT.")
+            record_outcome(
+                self.chain, self.clock.now(), operation, OutcomeState.NOT_BEGUN, "The lease was lost before the PUT."
+            )
             raise
         if not is_open:
             message = "Before the PUT everything was stopped, the rules changed, or the window closed."
@@ -225,41 +231,6 @@ class Remediation:
         self.hold.save(memory)
         return operation
 
-    def reserve(self, action: Action, intent: str) -> Place | None:
-        """Take a place in the budget, using up the approvals that the action needs; None if there is none any more.
-
-        The parts of a replacement share one place, under the intent that it began with.
-        """
-        policy, cluster, now = self.rules.policy, self.request.cluster, self.clock.now()
-        intent = self.hold.memory.replacement.id if self.hold.memory.replacement else intent
-        ring = next((ring for ring in policy.rings if ring.name == action.ring), None)
-        wanted = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
-        nodes = 1 if action.nodes is None else action.nodes
-        place = Place(intent, action.pool, cluster.subscription, action.ring, nodes, now)
-
-        def decide(budget: Budget) -> Budget | None:
-            if paced(budget, cluster.subscription, now):
-                return None
-            found = taken(budget, policy, wanted, place, action.approvals, now)
-            sends = action.method not in (Method.ADOPT, Method.DRAIN)
-            return held(found, cluster.subscription, now + WRITE_PACE, now) if found and sends else found
-
-        found = change(self.budget, decide)
-        return found.places[cluster.key] if found else None
-
-    def is_open(self, action: Action) -> bool:
-        """The fence: nothing is stopped, the rules are those judged by, the window is open, and the lease is ours.
-
-        The PUT that follows leaves within 20 s or not at all (shared/adapters/deadline.py), well before the lease's
-        margin (60 s) is over; how long its answer takes does not matter.
-        """
-        current = self.policies.load()
-        same = not isinstance(current, Unreadable) and not current.trouble and current.hash == self.rules.hash
-        budget = read_budget(self.budget)
-        late = action.before is not None and self.clock.now() >= action.before
-        self.hold.check()
-        return same and not late and not budget.paused and not budget.broken
-
     def _answer(self, operation: Operation, result: BeginResult, pool: Pool | None) -> None:
         match result:
             case Accepted(url, correlation_id):
@@ -286,71 +257,12 @@ class Remediation:
         subscription, now = self.request.cluster.subscription, self.clock.now()
         change(self.budget, lambda budget: held(budget, subscription, now + lasting, now))
 
-    def _intent(self, operation: Operation, action: Action, cluster: Cluster, posture: Posture, place: Place) -> Record:
-        verdict = next(pool for pool in posture.pools if pool.pool == action.pool)
-        body = Intent(
-            pool=action.pool,
-            action=action.kind,
-            method=action.method,
-            target=action.on,
-            if_match="" if action.method is Method.CREATE else action.etag,
-            if_none_match="*" if action.method is Method.CREATE else "",
-            body=action.body,
-            client_request_id=operation.intent,
-            changes=action.changes,
-            approvals=place.approvals,
-            rule=verdict.rule,
-            line=verdict.line,
-            mode=verdict.mode,
-            location=cluster.location,
-        )
-        return self.chain.append(RecordKind.INTENT, operation.at, body, operation.intent)
-
-    def _outcome(self, operation: Operation, state: OutcomeState, message: str, answer: _Answered = None) -> Operation:
+    def _outcome(self, operation: Operation, state: OutcomeState, message: str, answer: Answer = None) -> Operation:
         """Record an outcome, then remember it: the recorded one, if another worker was first."""
-        said = self._record_outcome(operation, state, message, answer).payload
+        said = record_outcome(self.chain, self.clock.now(), operation, state, message, answer).payload
         operation = replace(operation, outcome=OutcomeState(said["outcome"]), message=said["message"])
         self.hold.save(replace(self.hold.memory, operation=operation))
         return operation
-
-    def _record_outcome(
-        self, operation: Operation, state: OutcomeState, message: str, answer: _Answered = None
-    ) -> Record:
-        said = answer if isinstance(answer, Accepted | Refused | OperationRead) else Accepted("", "")
-        body = Outcome(
-            pool=operation.pool,
-            action=operation.kind,
-            method=operation.method,
-            target=operation.on,
-            intent=operation.intent,
-            intent_seq=operation.intent_seq,
-            outcome=state,
-            message=message,
-            correlation_id=said.correlation_id,
-            request_id=said.request_id,
-        )
-        # One id for the answer and one for the end: who comes second finds the first one's record instead of
-        # writing another.
-        part = "end" if state in ENDS.values() else "answer"
-        return self.chain.append(RecordKind.OUTCOME, self.clock.now(), body, f"{operation.intent}.{part}")
-
-    def close_foreign_intents(self) -> bool:
-        """Record an outcome for intents of workers that lost their lease: they would stay open for ever.
-
-        Such an intent was written after somebody else had claimed the cluster, so its fence failed and nothing was
-        sent; or its memory was lost with the rollout row. `unknown` is true of both. Returns whether there were any.
-        """
-        own = self.hold.memory.operation
-        foreign = [record for record in self.chain.open_intents() if own is None or record.id != own.intent]
-        for record in foreign:
-            said = record.payload
-            kind, pool, etag = ActionKind(said["action"]), str(said["pool"]), str(said["ifMatch"])
-            lost = Operation(record.id, kind, pool, etag, self.clock.now(), said["changes"], intent_seq=record.seq)
-            # Records of versions that only updated don't name a method.
-            method, target = Method(said.get("method", Method.UPDATE)), str(said.get("target", pool))
-            lost = replace(lost, method=method, target="" if target == pool else target)
-            self._record_outcome(lost, OutcomeState.UNKNOWN, "Its worker lost the lease; nothing else is known.")
-        return bool(foreign)
 
 
 def _find(read: ClusterRead, name: str) -> Pool | None:

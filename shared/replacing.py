@@ -16,11 +16,13 @@ from shared.domain.handover import IN_ORDER, stage_of, twin_under_way
 from shared.domain.memory import WHATEVER, Replacement, Stage
 from shared.domain.model import Cluster, ClusterRead, Unreadable
 from shared.domain.parts import done
-from shared.domain.planned import Action, Plan
+from shared.domain.planned import Action, ActionKind, Plan
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
+from shared.domain.steps import due
+from shared.domain.twins import remade
 from shared.domain.waits import waits
-from shared.emptying import HELD, UNCORDONING, enter, uncordon_all, what_is_left
+from shared.emptying import HELD, UNCORDONING, cordoned_nodes, enter, uncordon_all, what_is_left
 from shared.look import Look
 from shared.remediation import Remediation
 from shared.restoring import forgotten, record
@@ -29,14 +31,19 @@ UNCORDONS_FOR = timedelta(days=1)
 """How long a replacement that is given up tries to uncordon nodes; then people are told to, and it ends."""
 POOL_GONE_SURE = timedelta(minutes=2)
 """How long ARM must go on not listing the old pool, before that is believed."""
+BACK = "PoolReturned"
+"""The reason of a pool that was believed to be gone, and was not."""
 PAUSE = timedelta(hours=1)
 """How long a pool rests after its replacement was given up for what people decided or changed: it may change back."""
 
 
 def settle(look: Look, read: ClusterRead, rules: Rulebook) -> None:
     """End a replacement whose pool is gone, or that was given up: somebody said so, or it has become hopeless."""
+    if look.memory.operation or not isinstance(read, Cluster):
+        return
+    _find_returned(look, read, rules)
     replacement = look.memory.replacement
-    if replacement is None or look.memory.operation or not isinstance(read, Cluster):
+    if replacement is None:
         return
     if all(pool.name != replacement.pool for pool in read.pools):
         _gone(look, replacement)
@@ -46,6 +53,28 @@ def settle(look: Look, read: ClusterRead, rules: Rulebook) -> None:
         look.hold.save(replace(look.memory, replacement=replacement))
     if replacement.ends:
         _give_up(look, read, rules, replacement)
+
+
+def _find_returned(look: Look, read: Cluster, rules: Rulebook) -> None:
+    """Find nodes that we cordoned in a pool that was believed to be gone and is there again: they are uncordoned.
+
+    That is so where ARM did not list it for a while. Who made a new pool of that name has no such nodes.
+    """
+    if look.memory.replacement or read.stopped:
+        return
+    for pool in read.pools:
+        found, remembered = remade(read, pool.name, look.ports.clock.now()), look.memory.pool(pool.name)
+        if found is None or look.memory.pool(found.twin).replaced != found.id or remembered.returned == found.id:
+            continue
+        cordoned = cordoned_nodes(look, read, rules, found)
+        if isinstance(cordoned, Unreadable):
+            continue
+        memory = look.memory.with_pool(pool.name, replace(remembered, returned=found.id))
+        ends = f"{BACK}: ARM did not show {pool.name} for a while, and it is there again: it is not replaced any more."
+        ending = replace(found, stage=Stage.ENDING, ends=ends) if cordoned else None
+        look.hold.save(replace(memory, replacement=ending))
+        if ending:
+            return
 
 
 def _gone(look: Look, replacement: Replacement) -> None:
@@ -109,12 +138,18 @@ def _give_place_back(look: Look) -> None:
 
 def at_nodes(look: Look, situation: Situation) -> Situation:
     """Return the situation with what is left on the old pool's nodes, where nothing else keeps a replacement."""
-    step = step_under_way(situation)
-    twin = twin_under_way(situation)
-    if step is None or twin is None or waits(situation, step):
+    step = step_under_way(situation) or next((one for one in due(situation) if one.kind is ActionKind.REPLACE), None)
+    if step is None or waits(situation, step):
         return situation
+    twin = twin_under_way(situation)
     with enter(look, situation.cluster, situation.rules, step.pool.name) as api:
-        seen = api if isinstance(api, Unreadable) else what_is_left(api, step.pool, twin)
+        if isinstance(api, Unreadable):
+            return replace(situation, drained=api)
+        seen = what_is_left(api, step.pool, twin or step.pool)
+        if twin is None and not isinstance(seen, Unreadable):
+            # Before a twin is made it is tried whether there is time for this at all, and once more for as many calls:
+            # the looks to come list the nodes for the twin's proof as well, cordon and evict.
+            seen = what_is_left(api, step.pool, step.pool)
     return replace(situation, drained=seen)
 
 
@@ -150,10 +185,10 @@ def _as_planned(situation: Situation, replacement: Replacement, planned: Plan) -
 def adopt(look: Look, remediation: Remediation, situation: Situation, action: Action) -> str:
     """Go on with a twin that is there, whose replacement was given up, or forgotten with the rollout row."""
     replacement = forgotten(look.memory, situation.cluster, action.pool, look.ports.clock.now())
-    place = remediation.reserve(action, replacement.id) if replacement else None
+    place = remediation.fence.reserve(action, replacement.id) if replacement else None
     if replacement is None or place is None:
         return f"{action.pool}: {HELD}"
-    if not remediation.is_open(action):
+    if not remediation.fence.is_open(action):
         release(look.ports.rollout, look.cluster, lambda found: found.intent == replacement.id, begun=False)
         return f"{action.pool}: {HELD}"
     record(look, replacement, Part.RESUMED, approvals=place.approvals)

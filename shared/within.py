@@ -10,7 +10,8 @@ from shared.domain.by_command import TOGETHER
 from shared.domain.model import Cluster, Unreadable
 from shared.ports import Kubernetes, KubernetesApi
 
-LATE = Unreadable("Unreachable", "The API server answers too slowly for one look: the next one goes on.", AWAY_FOR)
+_TOO_SLOW = "The API server answers too slowly: what one look has to ask does not fit its time. The next one tries."
+LATE = Unreadable("Unreachable", _TOO_SLOW, AWAY_FOR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from shared.domain import observe_volumes
 from shared.domain import observe_workloads as kube
 from shared.domain.api_server import Ask, Way, read_all
 from shared.domain.evaluate import subjects
@@ -17,6 +18,7 @@ from shared.domain.handover import TIED, under_way
 from shared.domain.memory import Memory
 from shared.domain.model import Cluster, ProofLevel, Unreadable
 from shared.domain.observe import NODES
+from shared.domain.observe_left import read_place
 from shared.domain.planned import ActionKind
 from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
@@ -24,7 +26,7 @@ from shared.domain.steps import Step, due
 from shared.domain.subject import Subject, decided
 from shared.domain.twins import twin_of
 from shared.domain.waits import barred, waits
-from shared.domain.workloads import Place, PodUse, Workloads, apart, gathered, unread
+from shared.domain.workloads import Leaving, Place, PodUse, Workloads, apart, gathered, unread
 from shared.look import Look
 from shared.ports import Kubernetes
 
@@ -47,7 +49,7 @@ def survey(look: Look, situation: Situation) -> Memory:
     record = frozenset(subject.pool.name for subject in told)
     memory = _kept(look.memory, names, record, situation.now)
     if any(_stale(situation, step) for step in steps):
-        wanted = Asked(names, {step.pool.name: _twin(situation, step) for step in steps if _leaves(step)})
+        wanted = Asked(names, {step.pool.name: _leaving(situation, step) for step in steps if _leaves(step)})
         memory = _with_reading(look, situation, memory, wanted, _ways_of(steps))
     if _of_yesterday(told, situation.now):
         memory = _with_reading(look, situation, memory, Asked(record), _ways_in(told))
@@ -68,10 +70,11 @@ def _leaves(step: Step) -> bool:
     return step.kind is ActionKind.REPLACE
 
 
-def _twin(situation: Situation, step: Step) -> str:
-    """Return the twin that is there already; empty if none is."""
-    found = twin_of(situation.cluster, step.pool.name)
-    return found.name if found else ""
+def _leaving(situation: Situation, step: Step) -> Leaving:
+    """Return the twin that is there already, and what the pool gives it."""
+    found, labels = twin_of(situation.cluster, step.pool.name), step.pool.body.get("nodeLabels")
+    carried = {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
+    return Leaving(found.name if found else "", carried)
 
 
 def _ways_in(asked: Sequence[Subject]) -> frozenset[Way]:
@@ -117,9 +120,8 @@ class Asked:
     """Of which pools it is asked what runs on them."""
 
     pools: Collection[str]
-    leaving: Mapping[str, str] = field(default_factory=dict)
-    """Those of them that are to be replaced, with their twins, where these are there already: what controllers would
-    make has to be known as well."""
+    leaving: Mapping[str, Leaving] = field(default_factory=dict)
+    """Those of them that are to be replaced: what controllers would make has to be known as well."""
 
 
 def _with_reading(look: Look, situation: Situation, memory: Memory, asked: Asked, ways: frozenset[Way]) -> Memory:
@@ -137,8 +139,9 @@ def _stale(situation: Situation, step: Step) -> bool:
     if known is None or known.only_smb:
         return True
     relies = wait is None or wait.reason in _REASONS
-    # What evicts or deletes goes by what is there in the same look.
-    until = situation.now if under_way(situation, step) else known.until
+    # What makes a twin, evicts or deletes goes by what is there in the same look, which so shows that there is time.
+    at_once = under_way(situation, step) or (_leaves(step) and wait is None)
+    until = situation.now if at_once else known.until
     return situation.now >= (until if relies else known.at + _KNOWN_FOR)
 
 
@@ -166,7 +169,7 @@ def _unread(found: Unreadable, now: datetime) -> Workloads:
 
 
 def _read(get: Ask, asked: Asked, now: datetime) -> Surveyed | Unreadable:
-    places = read_all(get, NODES, kube.read_place, "nodes")
+    places = read_all(get, NODES, read_place, "nodes")
     if isinstance(places, Unreadable):
         return places
     around = _surroundings(get)
@@ -200,17 +203,19 @@ def _templates(get: Ask, around: kube.Surroundings) -> list[PodUse] | Unreadable
 def _surroundings(get: Ask) -> kube.Surroundings | Unreadable:
     found = _lists(
         get,
-        (kube.CLASSES, kube.read_class, "storage classes"),
+        (observe_volumes.CLASSES, observe_volumes.read_class, "storage classes"),
         (kube.BUDGETS, kube.read_budget, "pod disruption budgets"),
     )
     if isinstance(found, Unreadable):
         return found
-    classes = kube.known_classes(found[0])
-    volumes = _lists(get, (kube.VOLUMES, partial(kube.read_volume, classes=classes), "persistent volumes"))
+    classes = observe_volumes.known_classes(found[0])
+    volumes = _lists(
+        get, (observe_volumes.VOLUMES, partial(observe_volumes.read_volume, classes=classes), "persistent volumes")
+    )
     if isinstance(volumes, Unreadable):
         return volumes
-    read = partial(kube.read_claim, volumes=dict(volumes[0]), classes=classes)
-    claims = _lists(get, (kube.CLAIMS, read, "persistent volume claims"))
+    read = partial(observe_volumes.read_claim, volumes=dict(volumes[0]), classes=classes)
+    claims = _lists(get, (observe_volumes.CLAIMS, read, "persistent volume claims"))
     return claims if isinstance(claims, Unreadable) else kube.Surroundings(dict(claims[0]), classes, found[1])
 
 

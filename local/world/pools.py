@@ -93,6 +93,8 @@ def _within_limits(call: Call, shortage: FailOperation | None) -> Call:
 
 def _create(world: World, call: Call, cluster: Cluster, name: str, asked: Json) -> tuple[Operation, Pool]:
     world.changing(cluster)
+    # Shown by pools that are made now, asked for or not (answers to `az aks show` of 2026), and not by older ones.
+    asked.setdefault("upgradeStrategy", "Rolling")
     pool = Pool(
         name=name,
         properties=asked,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from local.world import ids
+from local.world import ids, rules
 from local.world.model import Cluster, Json, Operation, Pool
 
 _POOL_ORDER = (
@@ -41,6 +41,8 @@ def pool_properties(pool: Pool) -> Json:
     }
     wire |= {name: value for name, value in asked.items() if name not in wire}
     wire["nodeImageVersion"] = pool.image
+    if machines := rules.machines_of(asked):
+        wire["virtualMachineNodesStatus"] = [{"size": one["size"], "count": one["count"]} for one in machines]
     if pool.error:
         wire["status"] = {"provisioningError": pool.error}
     wire["eTag"] = pool.etag

@@ -66,7 +66,19 @@ def normalise(body: Json, version: str, current: Pool | None) -> Json:
     pool["securityProfile"] = {"enableVTPM": False, "enableSecureBoot": False} | (asked.get("securityProfile") or {})
     if windows:
         pool.setdefault("windowsProfile", {})
+    if machines := machines_of(pool):
+        pool["count"] = sum(int(one["count"]) for one in machines)
     return pool
+
+
+def machines_of(properties: Json) -> list[Json]:
+    """Return how many machines of which size a pool of single machines has; none for another type of pool.
+
+    API 2026-08-01, VirtualMachinesProfile: `scale.manual` lists sizes with counts.
+    """
+    if properties.get("type") != "VirtualMachines":
+        return []
+    return list(((properties.get("virtualMachinesProfile") or {}).get("scale") or {}).get("manual") or ())
 
 
 def full_version(asked: str, cluster: str = DEFAULT_VERSION) -> str:

@@ -201,15 +201,7 @@ class World(Agenda):
         state: str = "Succeeded",
     ) -> Cluster:
         """Add a cluster without pools, at once and without an event."""
-        asked = dict(properties or {})
-        if private:
-            asked["apiServerAccessProfile"] = {
-                "enablePrivateCluster": True,
-                "enablePrivateClusterPublicFQDN": True,
-                "privateDNSZone": "system",
-            }
-        if ranges := list(authorized_ranges):
-            asked["apiServerAccessProfile"] = {"authorizedIPRanges": ranges}
+        asked = dict(properties or {}) | _access(private=private, ranges=list(authorized_ranges))
         if entra:
             asked["aadProfile"] = {
                 "managed": True,
@@ -268,3 +260,13 @@ class World(Agenda):
         if self.graph_lag:
             past = self.graph_past.setdefault(ids.key(cluster.id), deque())
             past.append((self.now + self.graph_lag, cluster, row))
+
+
+def _access(*, private: bool, ranges: list[str]) -> Json:
+    """Return what a cluster's properties say of who reaches its API server."""
+    if ranges:
+        return {"apiServerAccessProfile": {"authorizedIPRanges": ranges}}
+    if not private:
+        return {}
+    profile = {"enablePrivateCluster": True, "enablePrivateClusterPublicFQDN": True, "privateDNSZone": "system"}
+    return {"apiServerAccessProfile": profile}

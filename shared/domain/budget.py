@@ -206,13 +206,21 @@ def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refu
         if used >= limit:
             runs = f"{count(used, 'remediation')} {'runs' if used == 1 else 'run'}"
             return Refusal("BudgetExhausted", f"{runs} in {where}; the policy allows {limit}.")
-    nodes = sum(place.nodes for place in others)
-    if disruption.nodes is not None and wanted.nodes is None:
+    return too_many_nodes(budget, policy, wanted)
+
+
+def too_many_nodes(budget: Budget, policy: Policy, wanted: Wanted) -> Refusal | None:
+    """Say whether a pool has more nodes than the policy lets be under remediation, beside those of other clusters."""
+    limit = policy.disruption.nodes
+    if limit is None:
+        return None
+    if wanted.nodes is None:
         return Refusal("TooManyNodes", f"How many nodes {wanted.pool} has is not known, and the policy has a limit.")
-    if disruption.nodes is not None and nodes + (wanted.nodes or 0) > disruption.nodes:
+    nodes = sum(place.nodes for key, place in budget.places.items() if key != wanted.cluster)
+    if nodes + wanted.nodes > limit:
         message = (
             f"{wanted.pool} has {wanted.nodes} nodes and {nodes} are under remediation; "
-            f"the policy allows {disruption.nodes} at once."
+            f"the policy allows {limit} at once."
         )
         return Refusal("TooManyNodes", message)
     return None
@@ -285,8 +293,8 @@ def taken(
 ) -> Budget | None:
     """Return the budget in which a place is taken and its approvals are used up; None if it may not be, any more.
 
-    `needs` are the fingerprints of those approvals. The same intent may take its place twice: it counts once, and what
-    it needs beyond what it has used up is used up as well.
+    `needs` are the fingerprints of those approvals. The same intent may take its place twice: it counts once, what it
+    needs beyond what it has used up is used up as well, and a pool that has grown since counts with all of its nodes.
     """
     mine = budget.places.get(wanted.cluster)
     if mine and mine.intent != place.intent:
@@ -295,6 +303,10 @@ def taken(
     if not all(agreed(budget, each, now) for each in needs):
         return None
     used = {key: budget.approvals[key] for key in needs}
+    if mine and place.nodes > mine.nodes:
+        if too_many_nodes(budget, policy, wanted):
+            return None
+        return _with_place(budget, wanted.cluster, replace(mine, nodes=place.nodes), used)
     if mine:
         return _with_place(budget, wanted.cluster, mine, used)
     if refusal(budget, policy, wanted, now):

@@ -17,6 +17,13 @@ _OF_ITSELF = frozenset(
     }
 )
 """Labels that AKS and Kubernetes give each node, or each pool, a value of its own: no twin has the old one's."""
+_GIVEN = ("kubernetes.io", "k8s.io", "azure.com")
+"""Domains (and what is below them) of labels that AKS and Kubernetes give nodes: AKS refuses them in `nodeLabels`
+(AKS, use-labels: reserved prefixes), and the topology of disks is `topology.disk.csi.azure.com`."""
+_GIVEN_BARE = frozenset({"agentpool", "storageprofile", "storagetier", "accelerator"})
+"""Such as have no domain (AKS, use-labels)."""
+_ROLES = "node-role.kubernetes.io"
+"""The domain of labels that people and scripts give nodes by kubectl, though it is Kubernetes' own."""
 _ANYWHERE = frozenset(f"{of}kubernetes.io/{what}" for of in ("", "beta.") for what in ("os", "arch"))
 """Labels of which a twin is known to have the same."""
 _NAME = "metadata.name"
@@ -134,9 +141,21 @@ class AsTwin:
     name: str = ""
 
 
-def as_twin(node: Labelled) -> AsTwin:
-    """Return what a twin's node will have: of what each node has for itself it is not known what, but another value."""
-    return AsTwin({key: "" if key in _OF_ITSELF else value for key, value in node.labels.items()})
+def as_twin(node: Labelled, carried: Mapping[str, str]) -> AsTwin:
+    """Return what a twin's node will have: the labels of the pool (`carried`), and those that every node is given.
+
+    Of what each node has for itself it is not known what, but another value. A label that somebody has put on the old
+    nodes alone is not carried over.
+    """
+    given = {key: "" if key in _OF_ITSELF else value for key, value in node.labels.items() if _is_given(key)}
+    return AsTwin({**given, **carried})
+
+
+def _is_given(key: str) -> bool:
+    domain, slash, _ = key.rpartition("/")
+    if not slash:
+        return key in _GIVEN_BARE
+    return domain != _ROLES and any(domain == one or domain.endswith(f".{one}") for one in _GIVEN)
 
 
 def tied(demand: Demand, pool: str, here: Iterable[Labelled], elsewhere: Iterable[Labelled]) -> bool:

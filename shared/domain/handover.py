@@ -73,6 +73,17 @@ def _unlike(step: Step, twin: Pool) -> Wait | None:
     return None
 
 
+def too_slow(situation: Situation, step: Step) -> Wait | None:
+    """Whether one look can't read all that it would have to, once the twin is there: then none is made.
+
+    What a drain lists was read on trial, behind all that was asked before.
+    """
+    seen = situation.drained
+    if step.kind is not ActionKind.REPLACE or not isinstance(seen, Unreadable):
+        return None
+    return Wait(seen.reason, seen.message, seen.retry_after or situation.idle_poll)
+
+
 def busy_replacing(situation: Situation, step: Step) -> Wait | None:
     """Whether a replacement in the cluster has to end first: of another pool, or one that is being given up."""
     replacement = situation.memory.replacement

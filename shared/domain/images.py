@@ -58,7 +58,11 @@ def modules(subject: Subject) -> Finding | None:
     """Say how NIST's certificates of the image's cryptographic modules stand: another question than `enabled`."""
     if not subject.required or contradictory(subject.pool) or _can_have_none(subject):
         return None
-    release, when = _release(subject), ("has" if subject.pool.enable_fips else "would get")
+    return standing(subject, _release(subject), "has" if subject.pool.enable_fips else "would get")
+
+
+def standing(subject: Subject, release: Release | None, when: str) -> Finding:
+    """Say how the certificates of a release stand that a pool `has`, or `would get`."""
     demanded = subject.settings.modules is Modules.REQUIRED
     if release is None:
         message = f"Which OS release the pool {when} is not known, so neither are its modules."

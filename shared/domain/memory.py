@@ -105,6 +105,9 @@ class PoolMemory:
     """Names of those nodes; empty if there are more than a hundred of them."""
     shown: int = 0
     """How many nodes of it the last list of the nodes showed, though ARM calls it empty or stopped."""
+    returned: str = ""
+    """Of a pool that is there though its replacement had ended: the id of that, once none of its nodes was found that
+    we had cordoned, or they are being uncordoned."""
     replaced: str = ""
     """Of a twin whose work is done: the id of the replacement that it was made by."""
 

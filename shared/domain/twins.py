@@ -10,9 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain.capability import incapable, successor
-from shared.domain.memory import Replacement, Stage
+from shared.domain.defaults import DEFAULTS, same
+from shared.domain.memory import PoolMemory, Replacement, Stage
 from shared.domain.model import READ_ONLY, Cluster, Pool
 from shared.domain.policy import Policy, stricter
+from shared.domain.posture import Finding
+from shared.domain.provable import never_proven
 from shared.domain.settings import Fips, OsSku
 from shared.domain.subject import Subject
 
@@ -66,7 +69,8 @@ def impossible(subject: Subject, policy: Policy) -> NoTwin | None:
     name = twin_name(pool, {one.name for one in cluster.pools})
     if not name:
         return NoTwin("NoTwinName", f"No name is free for a pool that replaces {pool.name}.")
-    twin = replace(pool, name=name, enable_fips=True, os_sku=str(changes["osSKU"]))
+    body = twin_properties(pool, changes)
+    twin = replace(pool, name=name, enable_fips=True, os_sku=str(changes["osSKU"]), body=body)
     asked = stricter(policy.rule_for(cluster, twin), subject.settings)
     if asked.settings.fips is not Fips.REQUIRED:
         message = f"Rule {asked.name} would hold for {name}, and does not ask for FIPS there: it could not be proven."
@@ -74,7 +78,14 @@ def impossible(subject: Subject, policy: Policy) -> NoTwin | None:
     if pool.os_type == "Windows" and not asked.settings.proof.windows_image:
         message = f"{name} could not be proven: Windows nodes need `proof.windows_image` in the policy."
         return NoTwin("TwinUnprovable", message)
+    found = never_proven(replace(subject, pool=twin, rule=asked, memory=PoolMemory(), operation=None, replacement=None))
+    if found:
+        return NoTwin("TwinNotProvable", f"{name} would be {_in_words(found)}, and could never be proven.")
     return None
+
+
+def _in_words(found: Finding) -> str:
+    return f"{found.state.value.replace('_', '-')} ({found.message.rstrip('.')})"
 
 
 def twin_name(pool: Pool, taken: Collection[str]) -> str:
@@ -114,8 +125,8 @@ def twin_of(cluster: Cluster, pool: str) -> Pool | None:
 def differing(pool: Pool, twin: Pool) -> tuple[str, ...]:
     """Return the settings in which a pool is not what a twin of another one is made with, by ARM's names."""
     names = sorted((pool.body.keys() | twin.body.keys()) - NOT_CARRIED - _VARIES)
-    # Nothing at all and what is empty is the same to ARM.
-    return tuple(name for name in names if (pool.body.get(name) or None) != (twin.body.get(name) or None))
+    mine, its = pool.body, twin.body
+    return tuple(name for name in names if not same(mine.get(name), its.get(name), DEFAULTS.get(name)))
 
 
 def remade(cluster: Cluster, pool: str, at: datetime) -> Replacement | None:

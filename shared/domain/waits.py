@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from shared.domain.addresses import is_address
-from shared.domain.budget import Place, Refusal, Wanted, agreed, refusal
+from shared.domain.budget import Place, Refusal, Wanted, agreed, refusal, too_many_nodes
 from shared.domain.capability import incapable, release_if_switched
 from shared.domain.exemptions import Exemption
 from shared.domain.handover import (
@@ -14,6 +14,7 @@ from shared.domain.handover import (
     not_its_own,
     stopped,
     tied,
+    too_slow,
     under_way,
     undrained,
     unproven_twin,
@@ -53,7 +54,7 @@ def all_waits(situation: Situation, step: Step) -> Iterator[Wait]:
     These are all the conditions of a disruptive step. A replacement that is under way is asked the second list before
     each of its parts, in the look that takes it: a cordon, an eviction, the deletion.
     """
-    begins = (_forbidden, _impossible, _not_yet, harmful, _not_agreed, _no_place, _unnoticed, closed)
+    begins = (_forbidden, _impossible, _not_yet, harmful, _not_agreed, _no_place, _unnoticed, closed, too_slow)
     goes_on = (
         *(_forbidden, changed, _impossible, _not_yet, stopped, _no_place, _not_agreed),
         *(unproven_twin, closed, harmful, undrained),
@@ -196,10 +197,15 @@ def harmful(situation: Situation, step: Step) -> Wait | None:
 
 
 def _no_place(situation: Situation, step: Step) -> Wait | None:
-    """Whether the budget has a place; a replacement that is under way has one, unless that was taken from it."""
-    if under_way(situation, step) and (mine := situation.budget.places.get(situation.cluster.id.key)):
-        return not_its_own(situation, mine)
+    """Whether the budget has a place; a replacement that is under way has one, unless that was taken from it.
+
+    A pool that grew meanwhile has to fit anew: no more nodes are disrupted than the policy allows.
+    """
     place = wanted(situation, step)
+    if under_way(situation, step) and (mine := situation.budget.places.get(situation.cluster.id.key)):
+        grown = place.nodes is None or place.nodes > mine.nodes
+        found = too_many_nodes(situation.budget, situation.rules.policy, place) if grown else None
+        return not_its_own(situation, mine) or (_refused(found, situation) if found else None)
     found = refusal(situation.budget, situation.rules.policy, place, situation.now)
     found = found or paced(situation.budget, place.subscription, situation.now)
     return _refused(found, situation) if found else None

@@ -4,7 +4,7 @@ Pure. A pod is reduced to a `PodUse` as soon as it is read; most harm nothing, a
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.domain.demands import NO_DEMAND, Demand, Labelled, as_twin
@@ -93,6 +93,19 @@ class Place:
     """Those that keep pods away."""
 
 
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A pool that is to be replaced, as far as it matters who can follow to its twin."""
+
+    twin: str = ""
+    """Its twin, where that is made already."""
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The labels that the pool gives its nodes (`nodeLabels`): a twin gets them too."""
+
+
+_STAYS = Leaving()
+
+
 def unread(at: datetime, message: str, *, passing: bool) -> Workloads:
     """Return what is remembered where nothing could be read."""
     return Workloads(at, at + (TRY_AGAIN if passing else HOLDS), unreadable=message)
@@ -104,15 +117,14 @@ def gathered(
     pods: Iterable[PodUse],
     refused: Collection[str],
     at: datetime,
-    twin: str = "",
+    leaving: Leaving = _STAYS,
 ) -> Workloads:
     """Gather what a reimage of a pool would harm, or its replacement.
 
-    `refused` are the budgets for which AKS refuses a PUT of any pool, whatever runs there; `twin` is the pool that is
-    to take its place, where that is made already.
+    `refused` are the budgets for which AKS refuses a PUT of any pool, whatever runs there.
     """
     here = {place.name: place for place in places if place.pool == pool}
-    elsewhere = _elsewhere(pool, places, twin)
+    elsewhere = _elsewhere(pool, places, leaving)
     mine = [pod for pod in pods if _is_on(pod, pool, here)]
     return Workloads(
         at,
@@ -125,12 +137,12 @@ def gathered(
     )
 
 
-def _elsewhere(pool: str, places: Collection[Place], twin: str) -> list[Labelled]:
+def _elsewhere(pool: str, places: Collection[Place], leaving: Leaving) -> list[Labelled]:
     """Return the nodes to which pods of a pool could follow: as long as its twin shows none, such as it will have."""
     others: list[Labelled] = [place for place in places if place.pool != pool and not place.cordoned]
-    if any(place.pool == twin for place in places if twin):
+    if any(place.pool == leaving.twin for place in places if leaving.twin):
         return others
-    return [*others, *(as_twin(place) for place in places if place.pool == pool)]
+    return [*others, *(as_twin(place, leaving.labels) for place in places if place.pool == pool)]
 
 
 def _is_on(pod: PodUse, pool: str, here: Mapping[str, Place]) -> bool:

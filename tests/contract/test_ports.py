@@ -35,7 +35,8 @@ from shared.domain.maintenance import opening_by_cluster
 from shared.domain.memory import Memory
 from shared.domain.model import Cluster, Gone, Pool, ProofLevel, Unreadable
 from shared.domain.observe import NODES
-from shared.domain.observe_workloads import PODS, read_left, read_place
+from shared.domain.observe_left import read_left, read_place
+from shared.domain.observe_workloads import PODS
 from shared.domain.openings import Closed, Open
 from shared.domain.operation import Accepted, OperationRead, OperationStatus, Refused, Unanswered
 from shared.domain.planned import Action, ActionKind, Method
@@ -43,7 +44,7 @@ from shared.domain.proven import NodesRead
 from shared.domain.records import Head
 from shared.domain.steps import put_body
 from shared.domain.twins import made_for, twin_body
-from shared.domain.workloads import Names
+from shared.domain.workloads import Leaving, Names
 from shared.nodes import list_nodes
 from shared.ports import Clusters, Fleet, Kubernetes, KubernetesApi
 from shared.proving import Proving
@@ -513,7 +514,7 @@ def test_what_makes_pods_for_a_pool_that_is_to_go_is_read_though_it_has_none(fac
         cluster = face.world.cluster_by_id(CLUSTER.arm_id)
         for kind in ("CronJob", "Deployment", "StatefulSet", "DaemonSet", "Job"):
             kube.add_workload(cluster, kind.lower(), kind=kind, replicas=0, nodeSelector={"agentpool": "batch"})
-    found = read_workloads(face.kubernetes, read(face), ENTRA_ONLY, Asked(("batch",), {"batch": ""}), seed.EPOCH)
+    found = read_workloads(face.kubernetes, read(face), ENTRA_ONLY, Asked(("batch",), {"batch": Leaving()}), seed.EPOCH)
     kinds = sorted(name.split("/")[1] for name in found.pools["batch"].tied.first)
     assert kinds == ["CronJob", "DaemonSet", "Deployment", "Job", "StatefulSet"]
 

@@ -11,10 +11,17 @@ SHOWN = (
     "... until the next resync, which finds the pool in Resource Graph.",
     "Node pool encoder is proven.",
     "is caught, and everybody is told.",
+    "Node pool win19 is replaced by win19f, proven.",
+    "AKS has made win19f",
+    "cordoned 2 nodes of win19",
+    "evicted erp/billing-",
+    "AKS has deleted win19",
     "Node pools, before and after",
+    "gone: replaced by win19f",
     "Evidence of rg-payments/aks-payments-prod",
     "fipswarden] good: rg-payments/aks-payments-prod/batch: compliant",
     "The card that says it is done, as Teams shows it",
+    "win19, which could not have FIPS, is gone. win19f has its settings and its pods: none was lost.",
     "What to try next:",
 )
 """In this order."""

@@ -1,17 +1,25 @@
 """Pools that can't have FIPS in place are replaced: no pod is lost that a budget protects, and nothing is forced."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from local.clock import ManualClock
 from local.world.access import APP
 from local.world.faults import Answer, CancelOperation, FailOperation, Fault, LostAnswer
 from local.world.kube import builders as kube
 from local.world.locks import Level
 from shared.budget import approve, pause, resume
+from shared.domain.api_server import Answered, Way
 from shared.domain.budget import Approval
+from shared.domain.model import Cluster, Unreadable
 from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
+from shared.ports import Kubernetes, KubernetesApi
 from tests.protocol.lab import CLUSTER, ruled
 from tests.scenario.proving import WINDOWS_IMAGE
 from tests.scenario.replacing import (
@@ -29,12 +37,17 @@ from tests.scenario.replacing import (
     writes,
 )
 
-NOT_CARRIED = {"tags", "osSKU", "enableFIPS"}
+VARIES = {"tags", "osSKU", "enableFIPS", "upgradeStrategy"}
+"""In what a twin differs: what it is made for, and what AKS shows of pools that are made now."""
 WINDOWS: dict[str, Any] = {"osType": "Windows", "osSKU": "Windows2019", "kubeletConfig": None, "linuxOSConfig": None}
 ON_WINDOWS: dict[str, Any] = {
     "nodeSelector": {"kubernetes.io/os": "windows"},
     "containers": [{"name": "main", "image": WINDOWS_IMAGE}],
 }
+
+
+def _kept(properties: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if name not in VARIES}
 
 
 # The whole of it
@@ -51,9 +64,7 @@ def test_a_pool_is_replaced_by_its_twin_with_all_that_was_set_on_it() -> None:
     assert tags.pop("fipswarden-replaces").startswith("old:")
     assert tags == before["tags"]
     assert after["enableFIPS"] is True
-    for name in NOT_CARRIED:
-        del before[name], after[name]
-    assert after == before
+    assert _kept(after) == _kept(before)
     assert writes(lab) == [("PUT", 201), ("DELETE", 202)]
     assert [record.payload["ifMatch"] != "" for record in lab.records(RecordKind.INTENT)] == [False, True]
     assert [one.failed for one in lab.budget.ended] == [False]
@@ -122,6 +133,20 @@ def test_a_windows_pool_gets_a_twin_of_windows_server_2022_with_a_name_of_six_ch
     lab.fill(**ON_WINDOWS)
     lab.look(lasting=HOUR)
     lab.assert_replaced("winolf", "Windows2022")
+    assert lab.parts()[-1:] == ["drained"], "its pods were evicted before it was deleted"
+    assert writes(lab) == [("PUT", 201), ("DELETE", 202)]
+
+
+def test_a_pool_of_single_machines_gets_a_twin_of_as_many() -> None:
+    """AKS counts its machines by size (`virtualMachineNodesStatus`), and tells no single number."""
+    sizes = [{"size": "Standard_D4ds_v5", "count": 2}, {"size": "Standard_D8ds_v5", "count": 1}]
+    machines: Any = {"scale": {"manual": sizes}}
+    fixed: Any = {"enableAutoScaling": False, "minCount": None, "maxCount": None, "vmSize": None}
+    lab = Replacing.made(type="VirtualMachines", virtualMachinesProfile=machines, **fixed)
+    lab.look(lasting=HOUR)
+    lab.assert_replaced()
+    assert lab.pools["oldf"].properties["virtualMachinesProfile"] == machines
+    assert len(lab.nodes("oldf")) == 3
 
 
 def test_a_windows_twin_that_could_not_be_proven_is_not_made() -> None:
@@ -511,3 +536,52 @@ def test_a_cluster_that_only_run_command_reaches_gets_no_twin() -> None:
     lab.look(lasting=HOUR)
     assert lab.waits(pool="old") == "WorkloadsUnreadable"
     assert writes(lab) == []
+
+
+@dataclass
+class Slow:
+    """An API server each of whose answers takes a while."""
+
+    kubernetes: Kubernetes
+    clock: ManualClock
+    answer: timedelta
+
+    @contextmanager
+    def open(self, cluster: Cluster, ways: frozenset[Way]) -> Iterator[KubernetesApi | Unreadable]:
+        with self.kubernetes.open(cluster, ways) as api:
+            yield api if isinstance(api, Unreadable) else SlowApi(api, self)
+
+
+@dataclass
+class SlowApi:
+    """Its answers."""
+
+    api: KubernetesApi
+    slow: Slow
+
+    @property
+    def way(self) -> Way:
+        return self.api.way
+
+    def get(self, path: str) -> Answered | Unreadable:
+        self.slow.clock.advance(self.slow.answer)
+        return self.api.get(path)
+
+    def send(self, method: str, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Answered | Unreadable, ...]:
+        self.slow.clock.advance(self.slow.answer)
+        return self.api.send(method, requests)
+
+
+@pytest.mark.parametrize("seconds", [6, 7, 8, 9, 10, 12, 15])
+def test_where_one_look_can_not_read_all_that_it_has_to_no_twin_is_made(seconds: int) -> None:
+    """A twin that nothing could ever be evicted onto would be paid for ever; so either all of it fits, or none."""
+    lab = Replacing.small()
+    lab.kubernetes = Slow(lab.kubernetes, lab.clock, timedelta(seconds=seconds))  # type: ignore[assignment]
+    lab.look(lasting=12 * HOUR)
+    if "old" not in lab.pools:
+        assert seconds < 12, "this is too slow for anything"
+        lab.assert_replaced()
+        return
+    assert seconds > 6, "there is time enough for this"
+    assert (writes(lab), lab.waits(pool="old")) in (([], "Unreachable"), ([], "WorkloadsUnreadable"))
+    assert lab.deferral(pool="old").message.endswith("does not fit its time. The next one tries.")

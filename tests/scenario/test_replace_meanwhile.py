@@ -292,6 +292,33 @@ def test_workloads_that_can_not_follow_are_a_blocker_before_anything_is_made(kin
     lab.assert_replaced()
 
 
+@pytest.mark.parametrize("rules", [REPLACES, APPROVES])
+def test_a_twin_whose_modules_are_not_validated_is_not_made_where_they_have_to_be(rules: str) -> None:
+    lab = Replacing.made()
+    lab.policies.rules = ruled(f"{rules}modules: required\n")
+    lab.look(lasting=DAY)
+    waits = lab.deferral(pool="old")
+    assert (waits.reason, waits.approval, list(lab.pools), writes(lab)) == ("TwinNotProvable", "", ["old"], [])
+    assert "oldf would be unknown (The pool would get Azure Linux 3" in waits.message
+    lab.policies.rules = ruled(REPLACES)
+    lab.look(lasting=2 * HOUR)
+    lab.assert_replaced()
+
+
+def test_pods_that_select_a_label_that_somebody_put_on_the_nodes_are_a_blocker_before_anything_is_made() -> None:
+    lab = Replacing.made()
+    with lab.world.entered():
+        for node in lab.nodes():
+            node.labels["disk"] = "ssd"
+        kube.add_workload(lab.cluster, "fast", replicas=1, nodeSelector={"disk": "ssd"})
+    lab.look(lasting=MINUTE)
+    assert (lab.waits(pool="old"), writes(lab)) == ("TiedToPool", [])
+    with lab.world.entered():
+        sets("old", nodeLabels={"team": "ledger", "disk": "ssd"})(lab)
+    lab.passes(2 * HOUR)
+    lab.assert_replaced()
+
+
 # Agreed to
 
 
@@ -373,6 +400,20 @@ def test_a_pool_that_has_far_more_nodes_than_people_agreed_to_is_asked_about_aga
     assert (lab.waits(pool="old"), evictions(lab)) == ("ApprovalMissing", sent)
     lab.says_yes()
     lab.look(lasting=HOUR)
+    lab.assert_replaced()
+
+
+def test_a_pool_that_grew_past_what_the_policy_lets_be_disrupted_waits_until_it_fits() -> None:
+    lab = half_way(rules=f"{REPLACES}disruption: {{ nodes: 4 }}\n")
+    sent = evictions(lab)
+    lab.scale("old", 5)
+    lab.look(lasting=3 * HOUR)
+    assert (lab.waits(pool="old"), evictions(lab)) == ("TooManyNodes", sent)
+    assert len([node for node in lab.nodes() if not node.unschedulable]) == 3, "nor is a node cordoned"
+    lab.scale("old", 4)
+    lab.look(lasting=MINUTE)
+    assert [place.nodes for place in lab.budget.places.values()] == [4], "the others see how many there are"
+    lab.passes(HOUR)
     lab.assert_replaced()
 
 
@@ -560,6 +601,26 @@ def test_an_old_pool_that_one_list_lacks_is_gone_on_with() -> None:
     assert list(lab.pools) == ["oldf"]
     assert writes(lab) == [("PUT", 201), ("DELETE", 202)]
     assert (lab.replacement, lab.budget.places) == (None, {})
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_an_old_pool_that_was_long_not_listed_is_uncordoned_when_it_is_there_again(*, reachable: bool) -> None:
+    lab = half_way()
+    with lab.world.entered():
+        kept = lab.pools.pop("old")
+    lab.look(lasting=HOUR)
+    assert (lab.parts()[-1], lab.replacement, lab.budget.places) == ("ended", None, {})
+    with lab.world.entered():
+        lab.pools["old"] = kept
+        pods.look_again(lab.cluster)
+        lab.cluster.properties["apiServerAccessProfile"] = {"enablePrivateCluster": not reachable}
+    lab.look(lasting=HOUR)
+    assert bool([node.name for node in lab.nodes() if node.unschedulable]) is not reachable
+    lab.cluster.properties["apiServerAccessProfile"] = {}
+    lab.look(lasting=HOUR)
+    assert not [node.name for node in lab.nodes() if node.unschedulable]
+    assert len([alert for alert in lab.alerts.sent if "it is there again" in alert.text]) == 1
+    assert (lab.waits(pool="old"), lab.replacement) == ("ReplacedBefore", None)
 
 
 def test_a_pool_that_comes_back_is_not_replaced_again_and_again() -> None:

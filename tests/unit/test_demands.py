@@ -18,9 +18,14 @@ OLD = AsTwin(
         "kubernetes.azure.com/node-image-version": "AKSFlatcar-1",
         "team": "ledger",
         "slots": "8",
+        "disk": "ssd",
+        "node-role.kubernetes.io/db": "",
+        "topology.disk.csi.azure.com/zone": "westeurope-1",
     },
     "o1",
 )
+CARRIED = {"team": "ledger", "slots": "8"}
+"""What the pool gives its nodes; `disk` somebody has put on them by kubectl."""
 WEB = AsTwin({"kubernetes.io/os": "linux", "agentpool": "web", "kubernetes.io/hostname": "w1"}, "w1")
 
 
@@ -37,6 +42,9 @@ ROWS: list[tuple[dict[str, Any], bool]] = [
     ({"nodeSelector": {"kubernetes.io/os": "linux"}}, False),
     ({"nodeSelector": {"team": "ledger"}}, False),
     ({"nodeSelector": {"team": "nobody"}}, False),
+    ({"nodeSelector": {"disk": "ssd"}}, True),
+    ({"nodeSelector": {"node-role.kubernetes.io/db": ""}}, True),
+    ({"nodeSelector": {"topology.disk.csi.azure.com/zone": "westeurope-1"}}, False),
     ({"nodeSelector": {"agentpool": "old"}}, True),
     ({"nodeSelector": {"kubernetes.azure.com/agentpool": "old", "team": "ledger"}}, True),
     ({"nodeSelector": {"kubernetes.io/hostname": "o1"}}, True),
@@ -58,7 +66,7 @@ ROWS: list[tuple[dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize(("spec", "stays"), ROWS)
 def test_a_pod_is_tied_to_a_pool_by_what_no_other_node_will_have(spec: dict[str, Any], *, stays: bool) -> None:
-    assert tied(read_demand(spec), "old", [OLD], [WEB, as_twin(OLD)]) is stays
+    assert tied(read_demand(spec), "old", [OLD], [WEB, as_twin(OLD, CARRIED)]) is stays
 
 
 @pytest.mark.parametrize("spec", [one for one, stays in ROWS if stays])
@@ -73,7 +81,7 @@ def test_who_names_a_pool_without_nodes_is_tied_to_it_all_the_same() -> None:
 
 def test_a_template_may_name_its_node_and_a_pod_has_been_given_one() -> None:
     spec = {"nodeName": "o1"}
-    assert tied(read_demand(spec, of_template=True), "old", [OLD], [WEB, as_twin(OLD)])
+    assert tied(read_demand(spec, of_template=True), "old", [OLD], [WEB, as_twin(OLD, CARRIED)])
     assert read_demand(spec).portable
 
 

@@ -22,7 +22,7 @@ from shared.domain.draining import (
     uncordon,
 )
 from shared.domain.model import Pool
-from shared.domain.observe_workloads import read_left, read_place
+from shared.domain.observe_left import read_left, read_place
 from shared.domain.taints import SPOT, Taint, Toleration
 from shared.domain.workloads import Place
 from tests.builders import pool

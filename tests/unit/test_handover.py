@@ -22,7 +22,7 @@ from shared.domain.planned import ActionKind, Method
 from shared.domain.policy import Disruption
 from shared.domain.proven import Proof
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import Fips, Notice, OsSku, ProofSettings, Risk, Strategy, WorkloadSettings
+from shared.domain.settings import Fips, Modules, Notice, OsSku, ProofSettings, Risk, Strategy, WorkloadSettings
 from shared.domain.situation import Situation
 from shared.domain.steps import due
 from shared.domain.workloads import unread
@@ -113,6 +113,17 @@ ROWS: dict[str, list[Row]] = {
             settings=replace(REPLACING.policy.defaults)),), fips="any")),
     ],
     "TwinUnprovable": [Row(None, cluster(disabled("old", osType="Windows", osSKU="Windows2019")))],
+    "TwinNotProvable": [
+        Row(None, rules=book(strategy=Strategy.REPLACE, modules=Modules.REQUIRED)),
+        Row(None, rules=book(strategy=Strategy.REPLACE, modules=Modules.REQUIRED, os_sku=OsSku.UBUNTU2204)),
+        Row(None, rules=book(Mode.APPROVE, strategy=Strategy.REPLACE, modules=Modules.REQUIRED)),
+    ],
+    "TooManyNodes": [
+        Row(IDLE, BOTH, book(strategy=Strategy.REPLACE, disruption=Disruption(nodes=2)), replacement=UNDER_WAY,
+            drained=BUSY, place=replace(PLACE, nodes=2)),
+        Row(IDLE, cluster({**OLD, "count": None}, TWIN), book(strategy=Strategy.REPLACE, disruption=Disruption(
+            nodes=2)), replacement=UNDER_WAY, drained=Drained(), place=replace(PLACE, nodes=2)),
+    ],
     "ReplacedBefore": [Row(None, BOTH, pools={"oldf": PoolMemory(replaced=ID)})],
     "TwinUnfinished": [
         Row(None, cluster(OLD, twin(provisioningState="Failed"))),
@@ -196,6 +207,8 @@ ROWS: dict[str, list[Row]] = {
     "PodsReturn": [Row(3 * POLL, BOTH, replacement=replace(PAST, waiting="PodsReturn: web."))],
     "PdbBlocked": [Row(3 * POLL, BOTH, replacement=PAST)],
     "Unreachable": [
+        Row(POLL, drained=Unreadable("Unreachable", "too slow", POLL)),
+        Row(IDLE, drained=Unreadable("Unreachable", "never", None)),
         Row(POLL, BOTH, replacement=UNDER_WAY, drained=Unreadable("Unreachable", "no answer", POLL)),
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=Unreadable("Unreachable", "never", None)),
     ],

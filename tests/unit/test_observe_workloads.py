@@ -8,19 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.demands import NO_DEMAND, Demand
-from shared.domain.observe_workloads import (
-    TEMPLATES,
-    Kind,
-    Surroundings,
-    known_classes,
-    read_agent,
-    read_budget,
-    read_claim,
-    read_class,
-    read_pod,
-    read_template,
-    read_volume,
-)
+from shared.domain.observe_volumes import Kind, known_classes, read_claim, read_class, read_volume
+from shared.domain.observe_workloads import TEMPLATES, Surroundings, read_agent, read_budget, read_pod, read_template
 from shared.domain.workloads import PodUse
 from tests.unit.kubernetes_objects import (
     OF_DAEMON_SET,

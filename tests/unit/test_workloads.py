@@ -13,7 +13,7 @@ from shared.domain.api_server import ENTRA_ONLY, Answered, Way
 from shared.domain.demands import Demand, Requirement, Term
 from shared.domain.model import Cluster, Unreadable
 from shared.domain.observe_workloads import TEMPLATES
-from shared.domain.workloads import HOLDS, TRY_AGAIN, Names, Place, PodUse, Workloads, apart, gathered
+from shared.domain.workloads import HOLDS, TRY_AGAIN, Leaving, Names, Place, PodUse, Workloads, apart, gathered
 from shared.workloads import Asked, Surveyed, read_workloads
 from tests.builders import NOW, cluster, profile
 from tests.unit.kubernetes_objects import (
@@ -165,12 +165,13 @@ class TestGathered:
     def test_once_a_twin_shows_its_nodes_it_is_asked_what_they_have(self) -> None:
         """Until then they are taken to have all that AKS doesn't give each pool for itself."""
         pods, twin = [PodUse("w", "aks-apps-0", demand=Demand((("disk", "ssd"),)))], Place("n", "appsf", {})
+        leaving = Leaving("appsf", {"disk": "ssd"})
 
-        assert gathered("apps", [APPS, WEB], pods, (), NOW, "appsf").tied == Names()
-        assert gathered("apps", [APPS, WEB, twin], pods, (), NOW, "appsf").tied == Names(("w",), 1)
+        assert gathered("apps", [APPS, WEB], pods, (), NOW, leaving).tied == Names()
+        assert gathered("apps", [APPS, WEB, twin], pods, (), NOW, leaving).tied == Names(("w",), 1)
         same = replace(twin, labels=APPS.labels)
-        assert gathered("apps", [APPS, WEB, same], pods, (), NOW, "appsf").tied == Names()
-        assert gathered("apps", [APPS, replace(same, cordoned=True)], pods, (), NOW, "appsf").tied.count == 1
+        assert gathered("apps", [APPS, WEB, same], pods, (), NOW, leaving).tied == Names()
+        assert gathered("apps", [APPS, replace(same, cordoned=True)], pods, (), NOW, leaving).tied.count == 1
 
 
 class TestReader:
@@ -181,7 +182,7 @@ class TestReader:
             pods=[pod(nodeSelector={"agentpool": "apps"})],
             templates={"CronJob": [template("CronJob", "nightly", nodeSelector={"agentpool": "apps"})]},
         )
-        asked = Asked(("apps", "web"), {"apps": ""})
+        asked = Asked(("apps", "web"), {"apps": Leaving()})
         found = read_workloads(api, cluster(profile("apps")), ENTRA_ONLY, asked, NOW).pools
 
         assert str(found["apps"].tied) == "pay/CronJob/nightly, pay/Deployment/ledger"
@@ -190,7 +191,9 @@ class TestReader:
 
     def test_where_that_can_not_be_read_only_what_is_to_go_is_unread(self) -> None:
         api = ApiServer(refuse={"Job": 403})
-        found = read_workloads(api, cluster(profile("apps")), ENTRA_ONLY, Asked(("apps", "web"), {"apps": ""}), NOW)
+        found = read_workloads(
+            api, cluster(profile("apps")), ENTRA_ONLY, Asked(("apps", "web"), {"apps": Leaving()}), NOW
+        )
 
         assert found.pools["apps"].unreadable.startswith("KubernetesForbidden: The app's identity may not list Jobs")
         assert found.pools["web"].unreadable == ""

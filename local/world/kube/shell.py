@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from local.world.kube.files import NULL, Files
-from local.world.kube.shell_syntax import (
+from local.world.kube.shell_syntax import parse
+from local.world.kube.shell_tree import (
     AndOr,
     Group,
     If,
@@ -21,7 +22,6 @@ from local.world.kube.shell_syntax import (
     Text,
     Variable,
     Word,
-    parse,
 )
 
 Running = Generator[float, None, int]

@@ -1,0 +1,61 @@
+"""What stands before everything that is sent: a place in the budget, and a last look at what could have stopped it."""
+
+from dataclasses import dataclass
+
+from shared.budget import change, read_budget
+from shared.domain.budget import Budget, Place, Wanted, taken
+from shared.domain.ids import ClusterId
+from shared.domain.model import Unreadable
+from shared.domain.planned import Action, Method
+from shared.domain.rulebook import Rulebook
+from shared.domain.throttle import WRITE_PACE, held, paced
+from shared.ports import Clock, Policies, Table
+from shared.rollout import Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What it takes to pass it, for one cluster."""
+
+    policies: Policies
+    rules: Rulebook
+    """What the look judges by."""
+    budget: Table
+    clock: Clock
+    cluster: ClusterId
+    hold: Hold
+
+    def reserve(self, action: Action, intent: str) -> Place | None:
+        """Take a place in the budget, using up the approvals that the action needs; None if there is none any more.
+
+        The parts of a replacement share one place, under the intent that it began with.
+        """
+        policy, cluster, now = self.rules.policy, self.cluster, self.clock.now()
+        intent = self.hold.memory.replacement.id if self.hold.memory.replacement else intent
+        ring = next((ring for ring in policy.rings if ring.name == action.ring), None)
+        wanted = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
+        nodes = 1 if action.nodes is None else action.nodes
+        place = Place(intent, action.pool, cluster.subscription, action.ring, nodes, now)
+
+        def decide(budget: Budget) -> Budget | None:
+            if paced(budget, cluster.subscription, now):
+                return None
+            found = taken(budget, policy, wanted, place, action.approvals, now)
+            sends = action.method not in (Method.ADOPT, Method.DRAIN)
+            return held(found, cluster.subscription, now + WRITE_PACE, now) if found and sends else found
+
+        found = change(self.budget, decide)
+        return found.places[cluster.key] if found else None
+
+    def is_open(self, action: Action) -> bool:
+        """The fence: nothing is stopped, the rules are those judged by, the window is open, and the lease is ours.
+
+        The PUT that follows leaves within 20 s or not at all (shared/adapters/deadline.py), well before the lease's
+        margin (60 s) is over; how long its answer takes does not matter.
+        """
+        current = self.policies.load()
+        same = not isinstance(current, Unreadable) and not current.trouble and current.hash == self.rules.hash
+        budget = read_budget(self.budget)
+        late = action.before is not None and self.clock.now() >= action.before
+        self.hold.check()
+        return same and not late and not budget.paused and not budget.broken
