@@ -240,7 +240,7 @@ class Remediation:
         def decide(budget: Budget) -> Budget | None:
             if paced(budget, cluster.subscription, now):
                 return None
-            found = taken(budget, policy, wanted, place, action.approvals, now)
+            found = taken(budget, self.rules, wanted, place, action.approvals, now)
             sends = action.method not in (Method.ADOPT, Method.DRAIN)
             return held(found, cluster.subscription, now + WRITE_PACE, now) if found and sends else found
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.domain.people import Decision
-from shared.domain.policy import Policy, Ring
+from shared.domain.policy import UNTOLD, Policy, Ring
+from shared.domain.rulebook import Rulebook
 from shared.domain.wording import count
 
 COUNTS_LAST = timedelta(hours=3)
@@ -104,6 +105,8 @@ class Counts:
     """Why the app could not use today's policy or exemptions then, and nothing is begun; empty if it could."""
     gaps: tuple[str, ...] = ()
     """Some of what is counted as `blind`, by ARM id or name: so many as people can be shown."""
+    exemptions: str = ""
+    """Hash of the exemptions that excused some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,10 @@ class Budget:
     """When the last text was approved that demanded it."""
     decisions: tuple[Decision, ...] = ()
     """What persons decided and no record says yet: each stands here from the write that carried it out."""
+    counting: datetime | None = None
+    """When the last resync began to count."""
+    unsettled: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    """When a ring was last known not to be clean, by its name or UNTOLD; a count that began before can't say it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +173,9 @@ def named(counts: Counts) -> str:
     return f" ({', '.join(counts.gaps)}{more})" if counts.gaps else ""
 
 
-def refusal(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refusal | None:
+def refusal(budget: Budget, rules: Rulebook, wanted: Wanted, now: datetime) -> Refusal | None:
     """Say why a pool may not be remediated now, or None if it may."""
+    policy = rules.policy
     if budget.paused:
         return Refusal("Paused", f"A person has paused every remediation, so {wanted.pool} waits.", timedelta(hours=1))
     if budget.broken:
@@ -175,7 +183,7 @@ def refusal(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Re
     return (
         _full(budget, policy, wanted, now)
         or _spaced(budget, policy.disruption.spacing, now)
-        or (_ring_closed(budget, policy, wanted.ring, wanted, now) if wanted.ring else None)
+        or (_ring_closed(budget, rules, wanted.ring, wanted, now) if wanted.ring else None)
     )
 
 
@@ -223,10 +231,11 @@ def _spaced(budget: Budget, spacing: timedelta, now: datetime) -> Refusal | None
     return Refusal("Spacing", f"The last remediation began at {budget.last_begun:%H:%M} UTC: the next waits.", left)
 
 
-def _ring_closed(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted, now: datetime) -> Refusal | None:
+def _ring_closed(budget: Budget, rules: Rulebook, ring: Ring, wanted: Wanted, now: datetime) -> Refusal | None:
+    policy = rules.policy
     earlier = None if wanted.skip_soak else policy.before(ring)
     while earlier:
-        if closed := _not_done(budget, policy, earlier, now):
+        if closed := _not_done(budget, rules, earlier, now):
             return closed
         earlier = policy.before(earlier)
     canary = budget.canaries.get(ring.name)
@@ -236,7 +245,7 @@ def _ring_closed(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted, now
     return Refusal("CanaryUnproven", message)
 
 
-def _not_done(budget: Budget, policy: Policy, ring: Ring, now: datetime) -> Refusal | None:
+def _not_done(budget: Budget, rules: Rulebook, ring: Ring, now: datetime) -> Refusal | None:
     """Say what keeps the ring after this one closed."""
     running = next((place for place in budget.places.values() if place.ring == ring.name), None)
     if running:
@@ -244,8 +253,14 @@ def _not_done(budget: Budget, policy: Policy, ring: Ring, now: datetime) -> Refu
     counts = budget.counts
     if counts is None or now - counts.at > COUNTS_LAST:
         return Refusal("RingClosed", f"Ring {ring.name} comes first, and has not been counted lately.")
-    if counts.policy != policy.hash:
-        message = f"Ring {ring.name} comes first, and the resync counts it once the app uses this text of the policy."
+    if (counts.policy, counts.exemptions) != (rules.policy.hash, rules.exemptions.hash):
+        texts = "this text of the policy" if counts.policy != rules.policy.hash else "these exemptions"
+        message = f"Ring {ring.name} comes first, and the resync counts it once the app uses {texts}."
+        return Refusal("RingClosed", message)
+    if _known(budget, UNTOLD, counts.at):
+        message = (
+            f"Ring {ring.name} comes first, and a pool whose ring can't be told is not proven since it was counted."
+        )
         return Refusal("RingClosed", message)
     counted = counts.rings.get(ring.name, RingCount())
     if counted.unproven or counted.clean_since is None:
@@ -279,7 +294,7 @@ def _who(wanted: Wanted) -> tuple[str, str]:
 
 
 def taken(
-    budget: Budget, policy: Policy, wanted: Wanted, place: Place, needs: Sequence[str], now: datetime
+    budget: Budget, rules: Rulebook, wanted: Wanted, place: Place, needs: Sequence[str], now: datetime
 ) -> Budget | None:
     """Return the budget in which a place is taken and its approvals are used up; None if it may not be, any more.
 
@@ -295,23 +310,35 @@ def taken(
     used = {key: budget.approvals[key] for key in needs}
     if mine:
         return _with_place(budget, wanted.cluster, mine, used)
-    if refusal(budget, policy, wanted, now):
+    if refusal(budget, rules, wanted, now):
         return None
     canaries = dict(budget.canaries)
     # A pool without nodes can prove nothing: it is no canary.
     if wanted.ring and wanted.ring.canary and wanted.nodes != 0 and wanted.ring.name not in canaries:
         canaries[wanted.ring.name] = Canary(wanted.cluster, wanted.pool)
     found = _with_place(budget, wanted.cluster, place, used)
-    return replace(unsettled(found, {place.ring}), last_begun=place.at, canaries=canaries)
+    return replace(unsettled(found, {place.ring}, now), last_begun=place.at, canaries=canaries)
 
 
-def unsettled(budget: Budget, rings: Collection[str]) -> Budget:
-    """Return the budget in which rings are not clean any more: they soak anew from when a resync counts them so."""
+def unsettled(budget: Budget, rings: Collection[str], now: datetime) -> Budget:
+    """Return the budget in which rings are not clean any more: they soak anew from when a resync counts them so.
+
+    UNTOLD, for a pool whose ring can't be told, closes every ring until the next count, and none soaks anew for it.
+    What is known already since the last count began is not told again.
+    """
     counts = budget.counts
-    if counts is None or not any(ring.clean_since for name, ring in counts.rings.items() if name in rings):
-        return budget
-    found = {name: replace(ring, clean_since=None) if name in rings else ring for name, ring in counts.rings.items()}
-    return replace(budget, counts=replace(counts, rings=found))
+    if counts and any(ring.clean_since for name, ring in counts.rings.items() if name in rings):
+        found = {
+            name: replace(ring, clean_since=None) if name in rings else ring for name, ring in counts.rings.items()
+        }
+        budget = replace(budget, counts=replace(counts, rings=found))
+    since = budget.counting
+    late = {name: now for name in rings if name and since and not _known(budget, name, since)}
+    return replace(budget, unsettled={**budget.unsettled, **late}) if late else budget
+
+
+def _known(budget: Budget, ring: str, since: datetime) -> bool:
+    return ring in budget.unsettled and budget.unsettled[ring] >= since
 
 
 def _with_place(budget: Budget, cluster: str, place: Place, used: Mapping[str, Approval]) -> Budget:

@@ -188,7 +188,7 @@ def _due_step(situation: Situation, step: Step) -> DueStep:
 
 def _never_fits(situation: Situation, step: Step) -> Refusal | None:
     """Say why a step has no place even while nothing else is going on, such as under a limit of 0."""
-    found = refusal(Budget(), situation.rules.policy, wanted(situation, step), situation.now)
+    found = refusal(Budget(), situation.rules, wanted(situation, step), situation.now)
     return found if found and found.reason in ("BudgetExhausted", "TooManyNodes") else None
 
 

@@ -103,7 +103,7 @@ def _undone(play: Rehearsal, actor: Actor, pool: PoolPosture, situation: Situati
 def _too_big(situation: Situation, step: Step) -> Wait | None:
     """Return why a step would find no place even if nothing else were running."""
     empty = replace(situation.budget, places={}, last_begun=None)
-    found = refusal(empty, situation.rules.policy, wanted(situation, step), situation.now)
+    found = refusal(empty, situation.rules, wanted(situation, step), situation.now)
     if found and found.reason in ("BudgetExhausted", "TooManyNodes"):
         return Wait(found.reason, found.message)
     return None

@@ -55,7 +55,8 @@ class Rehearsal:
 
     def __init__(self, start: Start) -> None:
         self.start, self.rules, self.policy = start, start.rules, start.rules.policy
-        self.budget = start.budget
+        # It counts at the hours, by what it then knows: nothing happens while it counts.
+        self.budget = replace(start.budget, counting=None, unsettled={})
         self.actors: dict[str, Actor] = {}
         self.done: dict[tuple[str, str], datetime] = {}
         """Since when nothing is left to do for a pool, by keys of cluster and name."""
@@ -64,7 +65,7 @@ class Rehearsal:
         """What is wrong with clusters beside their pools at the start, or not known."""
         self.assumed = 0
         """Pools whose nodes nobody has asked, and that are assumed to agree."""
-        self._census = Census(self.policy, start.blind, start.hidden)
+        self._census = Census(self.rules, start.blind, start.hidden)
         self._counted_at: datetime | None = None
         self._events: list[tuple[datetime, _Event, str]] = []
         self._coming: set[tuple[datetime, _Event, str]] = set()
@@ -210,7 +211,7 @@ class Rehearsal:
             actor = self.actors[head.wanted.cluster]
             if head.generation != actor.generation:
                 self._lanes.drop(lane)
-            elif found := refusal(self.budget, self.policy, head.wanted, at):
+            elif found := refusal(self.budget, self.rules, head.wanted, at):
                 self._refused(lane, found, at, aside)
             elif head.order in planned:
                 # Neither taken nor deferred by anything that passes: once in a moment is enough.
@@ -222,7 +223,7 @@ class Rehearsal:
             self._lanes.offer(lane)
 
     def _next(self, at: datetime) -> Lane | None:
-        if found := refusal(self.budget, self.policy, _ANYBODY, at):
+        if found := refusal(self.budget, self.rules, _ANYBODY, at):
             if found.reason == "Spacing" and found.after:
                 self._schedule(at + found.after, _Event.AGAIN)
             return None
@@ -261,7 +262,7 @@ class Rehearsal:
         ring = next((ring for ring in self.policy.rings if ring.name == action.ring), None)
         asks = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
         place = Place(intent, action.pool, cluster.subscription, action.ring, nodes, at)
-        held = taken(self.budget, self.policy, asks, place, action.approvals, at)
+        held = taken(self.budget, self.rules, asks, place, action.approvals, at)
         if held is None:
             raise RuntimeError(f"plan and budget disagree about {cluster}/{action.pool}")
         self.budget = held

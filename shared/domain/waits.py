@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.addresses import is_address
 from shared.domain.budget import Place, Refusal, Wanted, agreed, refusal
+from shared.domain.budget_news import seen
 from shared.domain.capability import incapable, release_if_switched
 from shared.domain.exemptions import Exemption
 from shared.domain.handover import (
@@ -200,7 +201,9 @@ def _no_place(situation: Situation, step: Step) -> Wait | None:
     if under_way(situation, step) and (mine := situation.budget.places.get(situation.cluster.id.key)):
         return not_its_own(situation, mine)
     place = wanted(situation, step)
-    found = refusal(situation.budget, situation.rules.policy, place, situation.now)
+    # A later ring must not open while the very posture that is planned from has a pool of an earlier one not done.
+    budget = seen(situation.budget, situation.cluster.id.key, situation.posture)
+    found = refusal(budget, situation.rules, place, situation.now)
     found = found or paced(situation.budget, place.subscription, situation.now)
     return _refused(found, situation) if found else None
 

@@ -31,6 +31,7 @@ from shared.domain.ids import ClusterId
 from shared.domain.policy import Policy
 from shared.domain.records import Head, RecordKind, make_record
 from shared.domain.requests import ReconcileRequest
+from shared.domain.rulebook import Rulebook
 from shared.errors import EvidenceError, TerminalError
 from shared.ports import Alerts, Evidence, Put, Table
 from tests.builders import blob_evidence
@@ -309,7 +310,7 @@ def test_of_many_who_want_the_last_place_one_has_it(table: Table) -> None:
         cluster = ClusterId(CLUSTER.subscription, "rg-a", f"aks-{number}")
         wanted = Wanted(cluster.key, "np", cluster.subscription, None, 3)
         place = Place(f"i{number}", "np", cluster.subscription, "", 3, NOW)
-        return change(table, lambda budget: taken(budget, policy, wanted, place, (), NOW)) is not None
+        return change(table, lambda budget: taken(budget, Rulebook(policy), wanted, place, (), NOW)) is not None
 
     with ThreadPoolExecutor(6) as threads:
         assert sum(threads.map(take, range(6))) == policy.disruption.concurrent.of(None) == 1

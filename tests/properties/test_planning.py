@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.domain.budget import Place, taken
+from shared.domain.census import DONE
 from shared.domain.evaluate import evaluate
 from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
@@ -105,6 +106,20 @@ def test_no_plan_exceeds_any_cap(situation: Situation) -> None:
 
 
 @given(situations() | eager())
+@settings(max_examples=cases(800), suppress_health_check=_CALM, deadline=None)
+def test_nothing_begins_in_a_ring_while_the_posture_has_a_pool_of_an_earlier_one_that_is_not_done(
+    situation: Situation,
+) -> None:
+    _, action = planned(situation)
+    policy = situation.rules.policy
+    ring = next((one for one in policy.rings if action and one.name == action.ring), None)
+    before = policy.before(ring) if ring and action and not action.skip_soak else None
+    while before:
+        assert all(pool.state in DONE for pool in situation.posture.pools if pool.ring == before.name)
+        before = policy.before(before)
+
+
+@given(situations() | eager())
 @settings(max_examples=cases(300), suppress_health_check=_CALM, deadline=None)
 def test_what_is_planned_can_be_reserved_and_no_more(situation: Situation) -> None:
     """The reservation asks the budget the same question as the planner: of the same budget, with the same answer."""
@@ -113,13 +128,13 @@ def test_what_is_planned_can_be_reserved_and_no_more(situation: Situation) -> No
         place = wanted(situation, step)
         ring = place.ring.name if place.ring else ""
         at = Place("new", place.pool, place.subscription, ring, place.nodes or 1, situation.now)
-        got = taken(situation.budget, situation.rules.policy, place, at, (), situation.now)
+        got = taken(situation.budget, situation.rules, place, at, (), situation.now)
         if action and action.pool == step.pool.name:
             assert got
             assert len(got.places) == len(situation.budget.places) + 1
-            again = taken(got, situation.rules.policy, place, at, (), situation.now)
+            again = taken(got, situation.rules, place, at, (), situation.now)
             assert again == got
-            other = taken(got, situation.rules.policy, place, replace(at, intent="other"), (), situation.now)
+            other = taken(got, situation.rules, place, replace(at, intent="other"), (), situation.now)
             assert other is None
 
 
