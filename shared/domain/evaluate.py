@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     checks.capable,
     checks.cluster_setting,
     checks.settled,
+    checks.cluster_settled,
     images.image,
     proofs.proof,
     images.modules,
