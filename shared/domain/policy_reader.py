@@ -92,11 +92,26 @@ def _is_document(root: Located, kind: type, what: str, faults: Faults) -> bool:
     if not isinstance(root.value, dict):
         faults.add(root, f"the {what} is a mapping that begins with `version: {VERSION}`")
         return False
+    if misplaced := _misplaced(root, kind):
+        # What else is wrong with it as what it is not would help nobody.
+        faults.add(root, misplaced)
+        return False
     faults.unknown_keys(root, ("version", *names(kind)), f"the {what}")
     version = mapping(root).get("version", root)
     if type(version.value) is not int or version.raw != str(VERSION):
         faults.add(version, f"`version: {VERSION}` must stand in the {what}: this app reads no other version")
     return True
+
+
+def _misplaced(root: Located, kind: type) -> str:
+    """Say that a text is the other one of the two: the key `exemptions` is a list in one and a mapping in the other."""
+    listed = mapping(root).get("exemptions")
+    of_policies = {*names(Policy)} & {*mapping(root)} - {"exemptions"}
+    if kind is Policy and listed is not None and isinstance(listed.value, list) and not of_policies:
+        return "this is an exemptions file, not a policy: give it with `--exemptions`, or where the app's stands"
+    if kind is Exemptions and listed is None and of_policies:
+        return "this is a policy, not an exemptions file: its entries stand in a list under `exemptions`"
+    return ""
 
 
 def _policy(root: Located, reader: Reader, base: Policy) -> Policy:

@@ -7,6 +7,7 @@ from shared.domain.addresses import is_address
 from shared.domain.budget import Place, Refusal, Wanted, agreed, refusal
 from shared.domain.budget_news import seen
 from shared.domain.capability import incapable, release_if_switched
+from shared.domain.checks import OF_CLUSTERS, mend_cluster
 from shared.domain.exemptions import Exemption
 from shared.domain.handover import (
     busy_replacing,
@@ -109,6 +110,13 @@ def _impossible(situation: Situation, step: Step) -> Wait | None:
         return Wait("NoETag", "ARM gave no eTag for the pool: a PUT could overwrite somebody's change.")
     if situation.cluster.stopped or pool.stopped:
         return Wait("Stopped", "A stopped cluster or pool can't be updated: start it, or delete it.")
+    state = situation.cluster.provisioning_state
+    if failed := OF_CLUSTERS.get(state):
+        # "Until the cluster is out of failed state, upgrade or scale operations won't succeed" (SUP
+        # create-upgrade-delete/upgrading-or-scaling-does-not-succeed.md); of other PUTs, and of Canceled, nothing is
+        # said. So a failed pool is not resumed there either.
+        message = f"The cluster's own provisioning state is {state}: AKS may refuse. {mend_cluster(situation.cluster)}"
+        return Wait(failed, message)
     unblock = f"`fipswarden unblock {situation.cluster.id} {pool.name}`"
     if remembered.blocks(pool):
         or_else = "" if remembered.blocked_on == WHATEVER else ", or when the pool's configuration changes"

@@ -165,6 +165,7 @@ ROWS: dict[str, list[Row]] = {
     ],
     "FieldUnreadable": [Row(None, cluster(disabled(**changes))) for changes in _UNREAD]
     + [
+        *(Row(None, cluster(disabled(), provisioningState=odd)) for odd in (None, "", "Thinking", "succeeded", 7)),
         Row(None, cluster(disabled(), powerState={"code": "Asleep"})),
         Row(None, replace(OFF, illegible=("the cluster's tags []",))),
         # Unblocked and half-way, but nobody knows what kind of pool it is.
@@ -198,6 +199,16 @@ ROWS: dict[str, list[Row]] = {
         Row(None, cluster(disabled(powerState={"code": "Stopped"}))),
         Row(None, cluster(disabled(), powerState={"code": "Stopped"})),
     ],
+    "ClusterFailed": [
+        Row(None, cluster(disabled(), provisioningState="Failed")),
+        # A person's word about a pool says nothing of its cluster.
+        Row(
+            None,
+            cluster(disabled(provisioningState="Failed"), provisioningState="Failed"),
+            pool=PoolMemory(resume="ana"),
+        ),
+    ],
+    "ClusterCanceled": [Row(None, cluster(disabled(), provisioningState="Canceled"))],
     "ProvisioningFailed": [Row(None, cluster(disabled(provisioningState="Failed")))],
     "ProvisioningCanceled": [Row(None, cluster(disabled(provisioningState="Canceled")))],
     "Blocked": [Row(None, pool=PoolMemory(blocked="AKS refused: no.", blocked_on="*"))],
@@ -233,7 +244,6 @@ ROWS: dict[str, list[Row]] = {
     "OperationInProgress": [Row(POLL, changes={"memory": memory(operation("batch"))})],
     "ClusterBusy": [
         Row(SLOW, cluster(disabled(), provisioningState="Updating")),
-        Row(SLOW, cluster(disabled(), provisioningState=None)),
         Row(SLOW, cluster(disabled(provisioningState="Scaling"))),
         Row(SLOW, cluster(disabled(), profile("batch", provisioningState="Deleting"))),
         Row(SLOW, cluster(disabled(), profile("batch", provisioningState=...))),
