@@ -36,8 +36,10 @@ def _within(wide: str, narrow: str) -> bool:
 
 
 def _tags_within(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
-    theirs = {name.lower(): glob for name, glob in after.items()}
-    return all(name.lower() in theirs and _within(glob, theirs[name.lower()]) for name, glob in before.items())
+    return all(
+        any(theirs.lower() == name.lower() and _within(wide, narrow) for theirs, narrow in after.items())
+        for name, wide in before.items()
+    )
 
 
 def _versions_within(before: VersionRange | None, after: VersionRange | None) -> bool:

@@ -23,7 +23,7 @@ from shared.domain.support import minor_version, os_sku_named
 from shared.domain.timing import is_new
 from shared.domain.waits import wanted
 from shared.domain.windows import WEEK, Open, Window, opening
-from tests.properties.strategies import cases, eager, exemptions, situations, without
+from tests.properties.strategies import cases, eager, exemptions, half_way, situations, without
 
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
@@ -65,6 +65,25 @@ def test_an_action_is_one_that_every_rule_allows(situation: Situation) -> None:
     if known and action.changes.get("enableFIPS") is True and rule.settings.workloads.smb is Risk.DEFER:
         assert not known.smb.count
         assert not known.unreadable
+
+
+@given(half_way())
+@settings(max_examples=cases(200), suppress_health_check=_CALM, deadline=None)
+def test_what_is_gone_on_with_half_way_is_what_no_exemption_spares(situation: Situation) -> None:
+    """Such a pool shows no finding that an exemption excuses: the exemption itself holds it back, and nothing else."""
+    (pool,), terms = situation.cluster.pools, situation.rules.policy.exemptions
+    spared = [
+        one
+        for one in situation.rules.exemptions.entries
+        if one.match.fits(situation.cluster, pool)
+        and one.created <= situation.now < one.ends(terms)
+        and (not one.covers or "FipsDisabled" in one.covers)
+    ]
+
+    found = plan(situation)
+
+    assert [one.reason for one in found.deferrals] == (["Exempt"] if spared else [])
+    assert (found.action is None) == bool(spared)
 
 
 @given(situations() | eager())
