@@ -26,10 +26,12 @@ from shared.budget import approve, change, read_budget
 from shared.chain import Chain
 from shared.config import Storage
 from shared.domain.alert import Alert
-from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place, RingCount, Wanted, taken
+from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place, RingCount
 from shared.domain.ids import ClusterId
+from shared.domain.places import taken
 from shared.domain.policy import Policy
 from shared.domain.records import Head, RecordKind, make_record
+from shared.domain.refusals import Wanted
 from shared.domain.requests import ReconcileRequest
 from shared.errors import EvidenceError, TerminalError
 from shared.ports import Alerts, Evidence, Put, Table

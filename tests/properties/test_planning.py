@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.budget import Place, taken
+from shared.domain.budget import Place
 from shared.domain.evaluate import evaluate
 from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import ComplianceState, Mode
+from shared.domain.places import taken
 from shared.domain.plan import plan
 from shared.domain.planned import Action, Plan
 from shared.domain.rulebook import Rulebook
