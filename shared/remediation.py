@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from shared.budget import change, read_budget, release
 from shared.chain import Chain
 from shared.domain.bodies import Intent, Outcome
-from shared.domain.budget import Budget, Ended, Place, Wanted, taken
+from shared.domain.budget import Budget, Ended, Place
 from shared.domain.budget_news import learnt
 from shared.domain.ends import ENDS, ended, is_on, nothing_happened, rests, shows
 from shared.domain.lessons import after_failure, after_refusal, after_success, is_a_failure, stuck_from
@@ -27,9 +27,11 @@ from shared.domain.operation import (
     Unanswered,
 )
 from shared.domain.parts import after_part, became
+from shared.domain.places import taken
 from shared.domain.planned import Action, ActionKind, Method
 from shared.domain.posture import Posture
 from shared.domain.records import Record, RecordKind
+from shared.domain.refusals import Wanted
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.domain.throttle import WRITE_PACE, held, of_subscription, paced

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.domain.budget import Budget, Counts, Ended, RingCount, unsettled
+from shared.domain.budget import Budget, Counts, Ended, RingCount
 from shared.domain.census import is_done
 from shared.domain.evaluate import unreadable
 from shared.domain.model import ComplianceState
+from shared.domain.places import unsettled
 from shared.domain.policy import ENDS_KEPT, UNTOLD, Breaker
 from shared.domain.posture import PoolPosture, Posture
 from shared.domain.subject import RULE

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shared.domain.budget import refusal
 from shared.domain.census import is_done
 from shared.domain.ids import ClusterId
 from shared.domain.lasting import PERSON, lasting
 from shared.domain.policy import UNTOLD
 from shared.domain.posture import PoolPosture
+from shared.domain.refusals import refusal
 from shared.domain.rehearsal import Rehearsal
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor

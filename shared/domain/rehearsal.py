@@ -12,7 +12,7 @@ from enum import IntEnum
 from heapq import heappop, heappush
 
 from shared.domain.afterwards import remembered, settled, switched, with_proofs, with_replacement_running
-from shared.domain.budget import Counts, Ended, Place, Refusal, Wanted, refusal, released, taken
+from shared.domain.budget import Counts, Ended, Place
 from shared.domain.budget_news import counted, learnt, seen
 from shared.domain.census import DONE, Census, is_done
 from shared.domain.evaluate import evaluate
@@ -20,9 +20,11 @@ from shared.domain.lanes import Candidate, Lane, Lanes, candidate, lane_key
 from shared.domain.lasting import CLOSED, busy, lasting, not_yet
 from shared.domain.model import ComplianceState
 from shared.domain.operation import Operation, OutcomeState
+from shared.domain.places import released, taken
 from shared.domain.plan import plan
 from shared.domain.planned import Action
 from shared.domain.posture import Posture
+from shared.domain.refusals import Refusal, Wanted, refusal
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor, Aside, Remediation, Start
 from shared.domain.steps import due

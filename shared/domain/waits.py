@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from shared.domain.addresses import is_address
-from shared.domain.budget import Place, Refusal, Wanted, agreed, refusal
+from shared.domain.budget import Place
 from shared.domain.budget_news import seen
 from shared.domain.capability import incapable, release_if_switched
 from shared.domain.checks import OF_CLUSTERS, mend_cluster
@@ -24,7 +24,9 @@ from shared.domain.legible import illegible
 from shared.domain.memory import WHATEVER
 from shared.domain.model import Cluster, ComplianceState, Mode, Pool
 from shared.domain.operation import AT_REST
+from shared.domain.places import agreed
 from shared.domain.planned import ActionKind, Notice
+from shared.domain.refusals import Refusal, Wanted, refusal
 from shared.domain.risks import risked
 from shared.domain.rulebook import MENDED
 from shared.domain.settings import OsSku, Skip

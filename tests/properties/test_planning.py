@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.budget import Place, taken
+from shared.domain.budget import Place
 from shared.domain.census import DONE
 from shared.domain.evaluate import evaluate
 from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import ComplianceState, Mode
+from shared.domain.places import taken
 from shared.domain.plan import plan
 from shared.domain.planned import Action, Plan
 from shared.domain.rulebook import Rulebook
@@ -24,7 +25,7 @@ from shared.domain.support import minor_version, os_sku_named
 from shared.domain.timing import is_new
 from shared.domain.waits import wanted
 from shared.domain.windows import WEEK, Open, Window, opening
-from tests.properties.strategies import cases, eager, exemptions, situations, without
+from tests.properties.strategies import cases, eager, exemptions, half_way, situations, without
 
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
@@ -66,6 +67,25 @@ def test_an_action_is_one_that_every_rule_allows(situation: Situation) -> None:
     if known and action.changes.get("enableFIPS") is True and rule.settings.workloads.smb is Risk.DEFER:
         assert not known.smb.count
         assert not known.unreadable
+
+
+@given(half_way())
+@settings(max_examples=cases(200), suppress_health_check=_CALM, deadline=None)
+def test_what_is_gone_on_with_half_way_is_what_no_exemption_spares(situation: Situation) -> None:
+    """Such a pool shows no finding that an exemption excuses: the exemption itself holds it back, and nothing else."""
+    (pool,), terms = situation.cluster.pools, situation.rules.policy.exemptions
+    spared = [
+        one
+        for one in situation.rules.exemptions.entries
+        if one.match.fits(situation.cluster, pool)
+        and one.created <= situation.now < one.ends(terms)
+        and (not one.covers or "FipsDisabled" in one.covers)
+    ]
+
+    found = plan(situation)
+
+    assert [one.reason for one in found.deferrals] == (["Exempt"] if spared else [])
+    assert (found.action is None) == bool(spared)
 
 
 @given(situations() | eager())

@@ -12,29 +12,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.budget import approve, change, pause, read_budget, release, reset_breaker, resume, stale_places
-from shared.domain.budget import (
-    COUNTS_LAST,
-    Approval,
-    Budget,
-    Canary,
-    Counts,
-    Ended,
-    Place,
-    RingCount,
-    Wanted,
-    agreed,
-    refusal,
-    released,
-    taken,
-)
+from shared.domain.budget import COUNTS_LAST, Approval, Budget, Canary, Counts, Ended, Place, RingCount
 from shared.domain.budget_news import counted, counting, learnt, seen
 from shared.domain.ids import ClusterId
 from shared.domain.limits import Limit
 from shared.domain.matching import Match
 from shared.domain.model import ComplianceState, Mode
+from shared.domain.places import agreed, released, taken
 from shared.domain.policy import UNTOLD, Breaker, Disruption, Ring
 from shared.domain.policy_approval import demand_as_used, unapproved
 from shared.domain.posture import Finding, PoolPosture, Posture
+from shared.domain.refusals import Wanted, refusal
 from shared.domain.rulebook import Rulebook
 from shared.errors import LeaseLostError
 from shared.ports import Put, Written

@@ -391,7 +391,8 @@ def test_a_step_that_waits_says_why_and_until_when(reason: str, row: Row) -> Non
 def test_every_reason_in_the_sources_has_its_row() -> None:
     domain = Path(plan.__code__.co_filename).parent
     written = "".join(
-        (domain / name).read_text(encoding="utf-8") for name in ("waits.py", "budget.py", "throttle.py", "openings.py")
+        (domain / name).read_text(encoding="utf-8")
+        for name in ("waits.py", "refusals.py", "throttle.py", "openings.py")
     )
 
     reasons = set(re.findall(r'(?:Wait|Refusal)\(\s*"([A-Z]\w+)"', written))
