@@ -259,7 +259,8 @@ class Rehearsal:
 
     def _take(self, actor: Actor, action: Action, at: datetime) -> None:
         # A pool whose size is not known is taken for one of one node: that is among the assumptions.
-        cluster, number, nodes = actor.cluster.id, len(self.remediations) + 1, action.nodes or 1
+        cluster, number = actor.cluster.id, len(self.remediations) + 1
+        nodes = 1 if action.nodes is None else action.nodes
         intent = f"forecast-{number}"
         ring = next((ring for ring in self.policy.rings if ring.name == action.ring), None)
         asks = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)

@@ -314,7 +314,11 @@ ROWS: dict[str, list[Row]] = {
             changes={
                 "budget": Budget(
                     counts=Counts(
-                        NOW, 9, rings={"lab": RingCount(9, 1), "mid": RingCount(0, 0, NOW - DAY)}, policy="p1"
+                        NOW,
+                        9,
+                        rings={"lab": RingCount(9, 1), "mid": RingCount(0, 0, NOW - DAY)},
+                        policy="p1",
+                        exemptions="e1",
                     )
                 )
             },
@@ -324,7 +328,11 @@ ROWS: dict[str, list[Row]] = {
         Row(
             DAY,
             rules=ringed(Ring("lab", Match(clusters=("lab-*",)), soak=2 * DAY), Ring("rest")),
-            changes={"budget": Budget(counts=Counts(NOW, 9, rings={"lab": RingCount(9, 0, NOW - DAY)}, policy="p1"))},
+            changes={
+                "budget": Budget(
+                    counts=Counts(NOW, 9, rings={"lab": RingCount(9, 0, NOW - DAY)}, policy="p1", exemptions="e1")
+                )
+            },
         )
     ],
     "CanaryUnproven": [
