@@ -41,7 +41,8 @@ windows: [{ days: [Saturday, Sunday], start: "22:00", length: 6h, zone: Europe/B
 def judged(bodies: list[dict[str, Any]], rules: Rulebook) -> tuple[int, int]:
     """Read, judge and plan every cluster; returns how many actions and deferrals that gave."""
     soaked = RingCount(9, 0, _NOW - timedelta(days=30))
-    budget = Budget(counts=Counts(_NOW, 9, rings={"test": soaked, "production": soaked}, policy=rules.policy.hash))
+    rings, hashes = {"test": soaked, "production": soaked}, (rules.policy.hash, rules.exemptions.hash)
+    budget = Budget(counts=Counts(_NOW, 9, rings=rings, policy=hashes[0], exemptions=hashes[1]))
     actions = deferrals = 0
     for body in bodies:
         cluster = read_cluster(body)

@@ -44,7 +44,7 @@ def ask(kind: "RequestKind", cluster: ClusterId, pool: str = "") -> None:
     keep(bootstrap.table("rollout"), cluster, Request(secrets.token_hex(16), kind, who(), now, pool))
     queue(cluster, f"cli: {who()} asked for {kind}")
     print(f"queued: a look at {cluster} does it, as soon as no other one is at work")
-    print(f"`fipswarden evidence show {cluster.arm_id}` shows what became of it, `fipswarden posture` the verdicts")
+    print(f"`fipswarden evidence show {cluster}` shows what became of it, `fipswarden posture` the verdicts")
 
 
 def _abort(chosen: argparse.Namespace) -> int:

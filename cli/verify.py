@@ -104,7 +104,7 @@ def _follow(
         if now() > end:
             raise TransientError(
                 f"no look has answered within {patience}: it goes on without this command, and "
-                f"`fipswarden evidence show {cluster.arm_id}` will show it"
+                f"`fipswarden evidence show {cluster}` will show it"
             )
         show(*_state(read_memory(table, cluster).probing))
         pause(_EVERY)

@@ -16,7 +16,7 @@ from shared.adapters.blobs import BlobEvidence
 from shared.adapters.queues import AlertQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
 from shared.alerting import Alerting
-from shared.config import Settings, Storage, read_app_storage, read_channels, read_reach, read_settings
+from shared.config import Settings, read_app_storage, read_channels, read_reach, read_settings
 from shared.domain.bodies import Who
 from shared.domain.model import Unreadable
 from shared.fleet_chain import FleetChain
@@ -24,6 +24,7 @@ from shared.logs import logger
 from shared.look import Ports
 from shared.ports import Channel, Clusters, Fleet, Policies, Text
 from shared.resync import ResyncPorts
+from shared.storage_settings import Storage
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

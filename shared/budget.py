@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain.budget import Approval, Budget, Place, released
+from shared.domain.budget import Approval, Budget, Place
 from shared.domain.codec import plain, typed
 from shared.domain.ids import ClusterId
 from shared.domain.people import Decision, DecisionKind
+from shared.domain.places import released
 from shared.errors import InputError
 from shared.ports import Put, Row, Table
 

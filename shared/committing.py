@@ -90,8 +90,13 @@ def remember_notices(look: Look, plan: Plan, posture: Posture) -> None:
         look.hold.save(memory)
 
 
-def tell_rings(look: Look, posture: Posture, budget: Budget) -> None:
-    """Tell the budget how the canaries of this cluster are; `budget` is what the look read of it."""
+def tell_rings(look: Look, posture: Posture, budget: Budget) -> Budget:
+    """Tell the budget how the canaries and rings of this cluster are; returns it as it then is.
+
+    `budget` is what the look read of it. Told before anything is begun: the reservation asks the row anew, and must
+    not find a later ring open while this look sees a pool of an earlier one that is not done.
+    """
     key = look.cluster.key
-    if seen(budget, key, posture) != budget:
-        change(look.ports.rollout, lambda now: seen(now, key, posture))
+    if seen(budget, key, posture) == budget:
+        return budget
+    return change(look.ports.rollout, lambda now: seen(now, key, posture)) or budget

@@ -7,34 +7,22 @@ A fault costs what it concerns and no more: that of a channel leaves the channel
 that nobody could use asks for the app's storage and the channels alone.
 """
 
-import base64
-import binascii
 import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from shared.domain.clouds import CLOUDS, Cloud
 from shared.domain.events import not_subscriptions, watched
 from shared.errors import ConfigError
 from shared.rollout import Timing
+from shared.storage_settings import Storage, is_https, read_storage
 
 _APP_STORAGE = "AzureWebJobsStorage"
 _SERVICES = ("blob", "queue", "table")
 _MAIL = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
 """One mail address, well enough for a relay to judge the rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """How to reach one storage account: by connection string, or by service URIs and identity."""
-
-    connection_string: str
-    """Empty where identity is used."""
-    uris: Mapping[str, str]
-    """Service URI by `blob`, `queue`, `table`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +83,8 @@ def read_settings(env: Mapping[str, str]) -> Settings:
     faults: list[str] = []
     settings = Settings(
         cloud=_cloud(env, faults),
-        app_storage=_storage(env, _APP_STORAGE, _SERVICES, faults),
-        evidence_storage=_storage(env, "EVIDENCE_STORAGE", ("blob",), faults),
+        app_storage=read_storage(env, _APP_STORAGE, _SERVICES, faults),
+        evidence_storage=read_storage(env, "EVIDENCE_STORAGE", ("blob",), faults),
         subscriptions=_guids(env, faults),
         policy=_location(env, "FIPSWARDEN_POLICY", "file:policy.yaml", faults),
         exemptions=_location(env, "FIPSWARDEN_EXEMPTIONS", "", faults),
@@ -127,7 +115,7 @@ def read_channels(env: Mapping[str, str]) -> ChannelSettings:
 def read_app_storage(env: Mapping[str, str]) -> Storage:
     """Read where the app's storage is, whatever the other settings are; raises ConfigError with its faults alone."""
     faults: list[str] = []
-    storage = _storage(env, _APP_STORAGE, _SERVICES, faults)
+    storage = read_storage(env, _APP_STORAGE, _SERVICES, faults)
     if faults:
         raise ConfigError("settings", tuple(faults))
     return storage
@@ -149,7 +137,7 @@ def _cloud(env: Mapping[str, str], faults: list[str]) -> Cloud:
     if _is_endpoint(name):
         # A cloud of its own (the local Azure, Azure Stack): ARM's endpoint stands in the setting.
         return Cloud("custom", name.rstrip("/"), "")
-    if _is_https(name):
+    if is_https(name):
         # It may hold a password: it is not repeated.
         faults.append(
             "FIPSWARDEN_CLOUD: the URL of an ARM endpoint is https://<host> or https://<host>:<port>, no more"
@@ -159,60 +147,9 @@ def _cloud(env: Mapping[str, str], faults: list[str]) -> Cloud:
     return CLOUDS["AzureCloud"]
 
 
-def _is_https(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        return False
-    return parts.scheme == "https" and bool(parts.hostname)
-
-
 def _is_endpoint(value: str) -> bool:
     """Say whether a URL names a host and perhaps a port: tokens are sent there."""
-    return _is_https(value) and re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?", value) is not None
-
-
-def _storage(env: Mapping[str, str], name: str, services: tuple[str, ...], faults: list[str]) -> Storage:
-    if given := env.get(name):
-        if not _is_connection_string(given, services):
-            # It holds a key: it is not repeated.
-            faults.append(
-                f"{name}: this is not a connection string; it must hold AccountName and AccountKey (or "
-                "SharedAccessSignature and the endpoints), as name=value, separated by semicolons"
-            )
-        elif not _has_sound_key(given):
-            faults.append(f"{name}: its AccountKey is not base64: it was cut off, or is something else than a key")
-        return Storage(given, {})
-    uris = {service: env.get(f"{name}__{service}ServiceUri", "") for service in services}
-    for service, uri in uris.items():
-        if not uri:
-            faults.append(
-                f"{name}__{service}ServiceUri: missing; give the {service} URI (or a connection string in {name})"
-            )
-        elif not _is_https(uri):
-            # It may be a connection string that stands in the wrong setting, with its key: it is not repeated.
-            faults.append(f"{name}__{service}ServiceUri: this is not an https URL")
-    return Storage("", uris)
-
-
-def _is_connection_string(value: str, services: tuple[str, ...]) -> bool:
-    if re.fullmatch("(?i:UseDevelopmentStorage)=true", value):
-        return True
-    parts = [part.partition("=") for part in value.rstrip(";").split(";")]
-    found = {name.lower(): text for name, _, text in parts}
-    if len(found) < len(parts) or not all(name and equals for name, equals, _ in parts):
-        return False
-    signed = (found.get("accountname") and found.get("accountkey")) or found.get("sharedaccesssignature")
-    reached = found.get("accountname") or all(found.get(f"{service}endpoint") for service in services)
-    return bool(signed and reached)
-
-
-def _has_sound_key(connection_string: str) -> bool:
-    key = re.search(r"(?i)(?:^|;)AccountKey=([^;]*)", connection_string)
-    try:
-        return key is None or bool(base64.b64decode(key[1], validate=True))
-    except binascii.Error:
-        return False
+    return is_https(value) and re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?", value) is not None
 
 
 def _guids(env: Mapping[str, str], faults: list[str]) -> tuple[str, ...]:
@@ -261,7 +198,7 @@ def _url(env: Mapping[str, str], name: str, faults: list[str]) -> str:
         )
         return ""
     loopback = re.match(r"http://(localhost|127\.0\.0\.1)(:\d+)?(/|$)", value)
-    if value and not loopback and not _is_https(value):
+    if value and not loopback and not is_https(value):
         # The value itself may be a secret (a Workflow's URL is): it is not repeated.
         faults.append(f"{name}: this is not an https URL")
         return ""

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from shared.budget import change, read_budget
-from shared.domain.budget import Budget, Place, Wanted, taken
+from shared.domain.budget import Budget, Place
 from shared.domain.ids import ClusterId
 from shared.domain.model import Unreadable
+from shared.domain.places import taken
 from shared.domain.planned import Action, Method
+from shared.domain.refusals import Wanted
 from shared.domain.rulebook import Rulebook
 from shared.domain.throttle import WRITE_PACE, held, paced
 from shared.ports import Clock, Policies, Table
@@ -30,9 +32,9 @@ class Fence:
 
         The parts of a replacement share one place, under the intent that it began with.
         """
-        policy, cluster, now = self.rules.policy, self.cluster, self.clock.now()
+        cluster, now = self.cluster, self.clock.now()
         intent = self.hold.memory.replacement.id if self.hold.memory.replacement else intent
-        ring = next((ring for ring in policy.rings if ring.name == action.ring), None)
+        ring = next((ring for ring in self.rules.policy.rings if ring.name == action.ring), None)
         wanted = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
         nodes = 1 if action.nodes is None else action.nodes
         place = Place(intent, action.pool, cluster.subscription, action.ring, nodes, now)
@@ -40,7 +42,7 @@ class Fence:
         def decide(budget: Budget) -> Budget | None:
             if paced(budget, cluster.subscription, now):
                 return None
-            found = taken(budget, policy, wanted, place, action.approvals, now)
+            found = taken(budget, self.rules, wanted, place, action.approvals, now)
             sends = action.method not in (Method.ADOPT, Method.DRAIN)
             return held(found, cluster.subscription, now + WRITE_PACE, now) if found and sends else found
 

@@ -117,7 +117,8 @@ def _run(look: Look) -> Looked:
     if situation and survey(look, situation) != memory:
         posture = evaluate(read, look.memory, rules, look.stored.posture, now)
         situation = replace(situation, posture=posture, memory=look.memory)
-    situation = at_nodes(look, situation) if situation else None
+    budget = tell_rings(look, posture, budget)
+    situation = at_nodes(look, replace(situation, budget=budget)) if situation else None
     planned = plan(situation) if situation else _nothing(read)
     remember(look, situation, planned)
     _record(look, read, posture, planned)
@@ -130,7 +131,6 @@ def _run(look: Look) -> Looked:
     send_alerts(look)
     if isinstance(read, Cluster):
         remember_notices(look, planned, posture)
-    tell_rings(look, posture, budget)
     return replace(_settle(look, posture.state, answer, planned.deferrals, requeue_after), answers=served.answers)
 
 

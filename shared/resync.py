@@ -13,7 +13,7 @@ from shared.budget import change, stale_places
 from shared.coverage import NOT_COVERED, uncovered, unreadable_subscriptions
 from shared.domain.alert import Alert
 from shared.domain.budget import Counts, RingCount
-from shared.domain.budget_news import counted
+from shared.domain.budget_news import counted, counting
 from shared.domain.census import is_blank
 from shared.domain.codec import fingerprint
 from shared.domain.fleet_warnings import FleetSeen
@@ -82,6 +82,7 @@ def resync(ports: ResyncPorts) -> Resynced:
     if rules.trouble:
         ports.alerts.send(_policy_alert("PolicyInvalid", rules.trouble, now))
     covered = tuple(subscription for subscription in ports.fleet.subscriptions())
+    change(ports.rollout, lambda budget: counting(budget, now))
     count, shown = _Count(rules), FleetSeen(rules.policy)
     seen: set[str] = set()
     queued = 0
@@ -200,7 +201,17 @@ class _Count:
         total = sum(self._subscriptions.values())
         names = (*(f"subscription {each}" for each in closed), *self._names)[:_KEPT]
         everything = self._unseen + blind
-        return Counts(now, total, self._subscriptions, rings, policy.hash, everything, self._rules.trouble, names)
+        return Counts(
+            now,
+            total,
+            self._subscriptions,
+            rings,
+            policy.hash,
+            everything,
+            self._rules.trouble,
+            names,
+            self._rules.exemptions.hash,
+        )
 
 
 _Due = tuple[ClusterId, str, timedelta]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from shared.adapters.blobs import BlobEvidence
-from shared.config import Storage
 from shared.domain.alert import Alert
 from shared.domain.budget import Budget
 from shared.domain.casing import CLUSTER, POOL, POOL_SECURITY, STORAGE
@@ -27,6 +26,7 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings, Settings
 from shared.domain.situation import Situation
 from shared.domain.workloads import HOLDS, Names, Workloads
+from shared.storage_settings import Storage
 
 DATA = Path(__file__).parent / "data"
 NOW = datetime(2026, 11, 23, 9, 30, 4, tzinfo=UTC)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from shared.adapters.storage import Container
 from shared.archive import leads_out
-from shared.config import Storage
+from shared.storage_settings import Storage
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from shared.adapters.storage import Container, was_taken
-from shared.config import Storage
 from shared.domain.records import ChainId, Record, path_of, read_record
 from shared.errors import EvidenceError
+from shared.storage_settings import Storage
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.adapters.storage import RETRY
-from shared.config import Storage
 from shared.domain.model import Unreadable
+from shared.storage_settings import Storage
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

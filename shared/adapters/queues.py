@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from shared.adapters.storage import RETRY, utc
 from shared.alerting import alert_json
-from shared.config import Storage
 from shared.domain.alert import Alert
 from shared.domain.requests import ReconcileRequest
 from shared.ports import Queued
+from shared.storage_settings import Storage
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

@@ -3,7 +3,7 @@
 from typing import IO, TYPE_CHECKING
 
 from shared.adapters.storage import Container, was_taken
-from shared.config import Storage
+from shared.storage_settings import Storage
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.storage import RETRY, utc
-from shared.config import Storage
 from shared.errors import TerminalError
 from shared.ports import Put, Row, Scalar, Written
+from shared.storage_settings import Storage
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

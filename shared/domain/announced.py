@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from shared.domain.alert import Alert
-from shared.domain.budget import breaker_open
 from shared.domain.codec import fingerprint
 from shared.domain.ids import ClusterId
 from shared.domain.memory import Replacement
 from shared.domain.operation import Operation
 from shared.domain.planned import ActionKind, Deferral, Method, Notice, Plan
 from shared.domain.posture import Posture
+from shared.domain.refusals import breaker_open
 
 _BEGUN = {
     ActionKind.ENABLE_FIPS: "It was not FIPS-enabled. FIPS is being switched on",

@@ -6,7 +6,7 @@ from dataclasses import fields
 from shared.domain.model import Cluster, Pool
 from shared.domain.policy import Policy, Ring
 from shared.domain.scalars import duration_text
-from shared.domain.settings import Fips, Modules, OsSku, Risk, Settings, Strategy, WorkloadSettings
+from shared.domain.settings import Fips, Modules, NewPools, OsSku, Risk, Settings, Skip, Strategy, WorkloadSettings
 from shared.domain.windows import Window
 
 
@@ -23,6 +23,8 @@ def _phrases(settings: Settings) -> Iterator[str]:
     if settings.fips is Fips.REQUIRED:
         sampled = ", of large pools by a sample" if settings.proof.sampling else ""
         yield f"proof at level {settings.proof.level}, at most {duration_text(settings.proof.max_age)} old{sampled}"
+        if settings.proof.joined_nodes:
+            yield f"nodes that joined since are covered by it for {duration_text(settings.proof.joined_nodes)}"
         yield from _allowed(settings)
     if settings.modules is Modules.REQUIRED:
         yield "validated modules"
@@ -38,6 +40,9 @@ def _phrases(settings: Settings) -> Iterator[str]:
     if settings.notice.before:
         yield f"the owner is told {duration_text(settings.notice.before)} before"
     yield from _times(settings)
+    yield from _of_new(settings.new_pools)
+    if settings.alerts:
+        yield f"told by {' and '.join(settings.alerts)} alone"
 
 
 def _allowed(settings: Settings) -> Iterator[str]:
@@ -59,6 +64,18 @@ def _times(settings: Settings) -> Iterator[str]:
         yield "only in the cluster's own maintenance windows"
 
 
+_SKIPPED = {Skip.WINDOW: "for windows", Skip.SOAK: "for the ring before"}
+
+
+def _of_new(new: NewPools) -> Iterator[str]:
+    """Say what is otherwise for a pool that was created a moment ago."""
+    waits = [f"waits {duration_text(new.enforce_after)}"] if new.enforce_after else []
+    if new.skip:
+        waits.append(f"does not wait {' nor '.join(_SKIPPED[each] for each in sorted({*new.skip}, reverse=True))}")
+    if waits:
+        yield f"a new pool (for {duration_text(new.within)}) {' and '.join(waits)}"
+
+
 def _window(window: Window) -> str:
     days = ", ".join(window.days) or "every day"
     return f"{days} {window.start:%H:%M} for {duration_text(window.length)} ({window.zone})"
@@ -69,7 +86,10 @@ def ring_asked(policy: Policy, cluster: Cluster, pool: Pool) -> tuple[str, ...]:
     ring, unread = policy.ring_of(cluster, pool)
     if ring and unread:
         return (f"ring `{ring.name}` asks for what can't be read of it ({', '.join(unread.values())})",)
-    return _of_ring(policy, ring) if ring else ()
+    if ring is None:
+        return ()
+    skipping = policy.before(ring) and Skip.SOAK in policy.rule_for(cluster, pool).settings.new_pools.skip
+    return (*_of_ring(policy, ring), "a new pool does not wait for that") if skipping else _of_ring(policy, ring)
 
 
 def _of_ring(policy: Policy, ring: Ring) -> tuple[str, ...]:

@@ -180,5 +180,7 @@ def _uncovered(found: Coverage) -> str:
     said = (
         "nobody could ask which subscriptions there are" if lost is None else f"{count(lost, 'subscription')} not read"
     )
-    rest = "no resync came" if unseen is None else f"{unseen} clusters and subscriptions never judged"
+    if unseen is None:
+        return f"on {found.date}: {said}; no resync came"
+    rest = f"{count(unseen, 'cluster or subscription', 'clusters and subscriptions')} never judged"
     return f"on {found.date}: {said}; {rest}"

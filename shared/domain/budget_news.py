@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from shared.domain.budget import Budget, Counts, Ended, RingCount, unsettled
+from shared.domain.budget import Budget, Counts, Ended, RingCount
 from shared.domain.census import is_done
 from shared.domain.evaluate import unreadable
 from shared.domain.model import ComplianceState
+from shared.domain.places import unsettled
 from shared.domain.policy import ENDS_KEPT, UNTOLD, Breaker
 from shared.domain.posture import PoolPosture, Posture
 from shared.domain.subject import RULE
+
+_LOOK_LASTS = timedelta(minutes=15)
+"""No look lasts so long: the host ends it before (functionTimeout in host.json)."""
 
 _EXCUSED = (ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
 
@@ -31,7 +35,8 @@ def seen(budget: Budget, cluster: str, posture: Posture) -> Budget:
 
     Gone, excused or no longer to be acted on, it would hold the ring back for ever. While its cluster can't be read, or
     what would tell its rule or its ring, nobody knows that it is none: it stays. A ring with a pool that is not done
-    soaks anew, without waiting for the resync to see that.
+    is closed and soaks anew, without waiting for the resync to see that; the look's own plan is made from this budget.
+    A cluster that can't be read closes rings by the resync's count alone: one bad answer restarts no soak.
     """
     if unreadable(posture):
         return budget
@@ -43,7 +48,7 @@ def seen(budget: Budget, cluster: str, posture: Posture) -> Budget:
         elif (found := verdicts.get(canary.pool)) and _can_prove(found, ring):
             canaries[ring] = replace(canary, proven=canary.proven or found.state is ComplianceState.COMPLIANT)
     told = budget if canaries == budget.canaries else replace(budget, canaries=canaries)
-    return unsettled(told, {pool.ring for pool in posture.pools if not is_done(pool)})
+    return unsettled(told, {pool.ring for pool in posture.pools if not is_done(pool)}, posture.at)
 
 
 def _can_prove(pool: PoolPosture, ring: str) -> bool:
@@ -53,14 +58,21 @@ def _can_prove(pool: PoolPosture, ring: str) -> bool:
     return acts and there and pool.state not in _EXCUSED and not asleep
 
 
+def counting(budget: Budget, at: datetime) -> Budget:
+    """Return the budget that knows that a resync begins to count: from now on looks tell anew what it may miss."""
+    return replace(budget, counting=at)
+
+
 def counted(budget: Budget, counts: Counts, watches: Callable[[str], bool] = lambda _: True) -> Budget:
     """Return the budget with fresh counts; a ring in which nothing is left to do chooses its next canary anew.
 
     So does one whose canary is in a subscription that `watches` says nobody looks after any more.
     """
     before = budget.counts.rings if budget.counts else {}
+    # What a look saw, or a remediation that began, while this was being counted; a look commits after it has told.
+    late = {name: at for name, at in budget.unsettled.items() if at >= counts.at - _LOOK_LASTS}
     rings = {
-        name: replace(ring, clean_since=_clean_since(ring, before.get(name), counts.at))
+        name: replace(ring, clean_since=_clean_since(ring, before.get(name), counts.at)) if name not in late else ring
         for name, ring in counts.rings.items()
     }
     done = {name for name, ring in rings.items() if not ring.unproven}
@@ -70,7 +82,7 @@ def counted(budget: Budget, counts: Counts, watches: Callable[[str], bool] = lam
         for name, canary in budget.canaries.items()
         if canary.cluster in budget.places or (name not in done and watches(canary.cluster.split("|")[0]))
     }
-    return replace(budget, counts=replace(counts, rings=rings), canaries=canaries)
+    return replace(budget, counts=replace(counts, rings=rings), canaries=canaries, unsettled=late)
 
 
 def _clean_since(ring: RingCount, before: RingCount | None, at: datetime) -> datetime | None:

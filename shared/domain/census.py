@@ -6,8 +6,9 @@ from datetime import datetime
 from shared.domain.budget import Counts, RingCount
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
-from shared.domain.policy import UNTOLD, Policy
+from shared.domain.policy import UNTOLD
 from shared.domain.posture import PoolPosture, Posture
+from shared.domain.rulebook import Rulebook
 
 DONE = (ComplianceState.COMPLIANT, ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
 """States in which nothing is left to do."""
@@ -26,12 +27,12 @@ def is_blank(state: ComplianceState, pools: int) -> bool:
 class Census:
     """What a resync would count now."""
 
-    def __init__(self, policy: Policy, blind: int, hidden: int = 0) -> None:
+    def __init__(self, rules: Rulebook, blind: int, hidden: int = 0) -> None:
         """`blind` parts of the fleet can't be read: what is in them may be in any ring, and keeps every one closed.
 
         So do the `hidden` ones that the app could not judge at its last resync: they may be the same ones.
         """
-        self._policy, self._blind, self._hidden = policy, blind, hidden
+        self._rules, self._blind, self._hidden = rules, blind, hidden
         self._subscriptions: Counter[str] = Counter()
         self._rings: Counter[str] = Counter()
         self._unproven: Counter[str] = Counter()
@@ -62,7 +63,7 @@ class Census:
     def counts(self, at: datetime) -> Counts:
         """Return the counts as those of a resync at a time."""
         # A pool whose ring can't be told may be in any; one for which nothing is left to do keeps none closed.
-        untold = self._unproven[UNTOLD]
+        untold, policy = self._unproven[UNTOLD], self._rules.policy
         unseen = self.anywhere + untold
         rings = {
             ring.name: RingCount(
@@ -70,13 +71,14 @@ class Census:
                 self._unproven[ring.name] + unseen,
                 unjudged=unseen,
                 unseen=unseen,
-                stage=self._policy.stage(ring),
+                stage=policy.stage(ring),
                 untold=untold,
             )
-            for ring in self._policy.rings
+            for ring in policy.rings
         }
         total = self._subscriptions.total()
-        return Counts(at, total, dict(self._subscriptions), rings, self._policy.hash, self.anywhere)
+        subscriptions, exemptions = dict(self._subscriptions), self._rules.exemptions.hash
+        return Counts(at, total, subscriptions, rings, policy.hash, self.anywhere, exemptions=exemptions)
 
 
 def _blank(posture: Posture) -> bool:

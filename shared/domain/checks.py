@@ -11,8 +11,8 @@ from shared.domain.capability import fips_enabled_by_default, incapable
 from shared.domain.images import target_os_sku
 from shared.domain.legible import illegible
 from shared.domain.memory import Stage
+from shared.domain.model import Cluster, Pool, ProofLevel
 from shared.domain.model import ComplianceState as State
-from shared.domain.model import Pool, ProofLevel
 from shared.domain.operation import Operation
 from shared.domain.posture import Finding
 from shared.domain.subject import Subject, contradictory
@@ -108,12 +108,15 @@ def cluster_setting(subject: Subject) -> Finding | None:
     return Finding("cluster_setting", State.NON_COMPLIANT, "ClusterFipsContradicted", message)
 
 
+_LOOK = "Nothing is changed on such a pool. See with `az aks show` what is there; if that is right, update the app."
+
+
 def legible(subject: Subject) -> Finding | None:
     """Say what can't be read of the pool or its cluster: no verdict is better than unknown then."""
     found = illegible(subject.cluster, subject.pool)
     if not found:
         return None
-    message = f"What ARM says can't be read: {', '.join(found)}. Nothing is changed on such a pool."
+    message = f"What ARM says can't be read: {', '.join(found)}. {_LOOK}"
     return Finding("legible", State.UNKNOWN, "FieldUnreadable", message)
 
 
@@ -139,6 +142,31 @@ def settled(subject: Subject) -> Finding | None:
     # (recorded: test_aks_update_agentpool_os_sku).
     message = f"The pool's provisioning state is {pool.provisioning_state or 'missing'}: judged when it has ended."
     return Finding("settled", State.UNKNOWN, "OperationInProgress", message)
+
+
+OF_CLUSTERS = {"Failed": "ClusterFailed", "Canceled": "ClusterCanceled"}
+"""By the provisioning state of a cluster in which AKS has left it half-way: the reason that says so."""
+
+
+def cluster_settled(subject: Subject) -> Finding | None:
+    """Say that an operation on the cluster itself did not end well.
+
+    What is then true of its pools no document says: where the flag alone would speak for a pool, nothing does.
+    """
+    state = subject.cluster.provisioning_state
+    reason = OF_CLUSTERS.get(state)
+    if reason is None:
+        return None
+    alone = subject.required and subject.pool.enable_fips and not subject.settings.proof.level.reaches(ProofLevel.NODE)
+    known = "no document says whether the flag then holds, and no node is asked" if alone else "judged all the same"
+    message = f"The cluster's own provisioning state is {state}: {known}. {mend_cluster(subject.cluster)}"
+    return Finding("cluster_settled", State.UNKNOWN if alone else State.NOT_APPLICABLE, reason, message)
+
+
+def mend_cluster(cluster: Cluster) -> str:
+    """Say what to do with a cluster that AKS left in Failed or Canceled."""
+    where = f"-g {cluster.id.resource_group} -n {cluster.id.name}"
+    return f"Find the error in the activity log and mend it; then `az aks update {where}` lets AKS try again."
 
 
 def _stuck(subject: Subject, operation: Operation) -> str:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from shared.domain.afterwards import with_etags
-from shared.domain.budget import Budget, Refusal, refusal
+from shared.domain.budget import Budget
 from shared.domain.changed_limits import changed_limits
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
@@ -22,6 +22,7 @@ from shared.domain.model import Cluster, ComplianceState, Mode, Pool
 from shared.domain.planned import ActionKind
 from shared.domain.policy import Policy
 from shared.domain.posture import PoolPosture
+from shared.domain.refusals import Refusal, refusal
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Settings
 from shared.domain.situation import Situation
@@ -188,7 +189,7 @@ def _due_step(situation: Situation, step: Step) -> DueStep:
 
 def _never_fits(situation: Situation, step: Step) -> Refusal | None:
     """Say why a step has no place even while nothing else is going on, such as under a limit of 0."""
-    found = refusal(Budget(), situation.rules.policy, wanted(situation, step), situation.now)
+    found = refusal(Budget(), situation.rules, wanted(situation, step), situation.now)
     return found if found and found.reason in ("BudgetExhausted", "TooManyNodes") else None
 
 

@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     checks.capable,
     checks.cluster_setting,
     checks.settled,
+    checks.cluster_settled,
     images.image,
     proofs.proof,
     images.modules,
@@ -80,6 +81,7 @@ def _judged(read: Cluster, memory: Memory, rules: Rulebook, previous: Posture | 
     found = tuple(
         _excused_cluster(finding, read, rules, now) for finding in _cluster_findings(read, memory, rules.policy, now)
     )
+    found = (*found, *_told_of_cluster(read, pools, rules, now))
     states = [*(pool.state for pool in pools), *(finding.state for finding in found)]
     return Posture(now, worst(states), pools, _since(found, previous.cluster_findings if previous else (), now))
 
@@ -190,6 +192,18 @@ def _exemption_told(exemption: Exemption, terms: ExemptionRules, now: datetime) 
         message = f"Exemption `{exemption.name}` of {exemption.owner} ends on {exemption.last(terms)}."
         return Finding("exemption", State.NOT_APPLICABLE, "ExemptionExpiring", message)
     return None
+
+
+def _told_of_cluster(
+    read: Cluster, pools: tuple[PoolPosture, ...], rules: Rulebook, now: datetime
+) -> Iterator[Finding]:
+    """Tell the end of an exemption of the cluster that none of its pools tells: it has none, or nothing is asked."""
+    known = {finding.message for pool in pools for finding in pool.findings}
+    for exemption in rules.exemptions.entries:
+        if exemption.match.only_cluster and exemption.match.fits_cluster(read):
+            told = _exemption_told(exemption, rules.policy.exemptions, now)
+            if told and told.message not in known:
+                yield told
 
 
 def _dated(pool: PoolPosture, old: PoolPosture | None) -> PoolPosture:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shared.domain.budget import refusal
 from shared.domain.census import is_done
 from shared.domain.ids import ClusterId
 from shared.domain.lasting import PERSON, lasting
 from shared.domain.policy import UNTOLD
 from shared.domain.posture import PoolPosture
+from shared.domain.refusals import refusal
 from shared.domain.rehearsal import Rehearsal
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor
@@ -103,7 +103,7 @@ def _undone(play: Rehearsal, actor: Actor, pool: PoolPosture, situation: Situati
 def _too_big(situation: Situation, step: Step) -> Wait | None:
     """Return why a step would find no place even if nothing else were running."""
     empty = replace(situation.budget, places={}, last_begun=None)
-    found = refusal(empty, situation.rules.policy, wanted(situation, step), situation.now)
+    found = refusal(empty, situation.rules, wanted(situation, step), situation.now)
     if found and found.reason in ("BudgetExhausted", "TooManyNodes"):
         return Wait(found.reason, found.message)
     return None

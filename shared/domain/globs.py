@@ -14,6 +14,11 @@ _SOME = "aA0-_. ~\U0010fffe"
 """Characters of every kind, for two parts that each take nearly all."""
 
 
+def fits(text: str, glob: str) -> bool:
+    """Say whether a text matches a glob, without regard to case."""
+    return fnmatchcase(text.lower(), glob.lower())
+
+
 def meet(one: str, other: str) -> bool:
     """Say whether some text matches both globs; errs, if at all, on the side of yes."""
     one, other = one.lower(), other.lower()

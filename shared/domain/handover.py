@@ -6,11 +6,12 @@ Pure. Whatever it waits for, both pools stay as they are.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from shared.domain.budget import Place, breaker_open
+from shared.domain.budget import Place
 from shared.domain.checks import TWIN_GONE
 from shared.domain.memory import Stage
 from shared.domain.model import ComplianceState, Pool, Unreadable
 from shared.domain.planned import ActionKind, Method
+from shared.domain.refusals import breaker_open
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step
 from shared.domain.throttle import paced

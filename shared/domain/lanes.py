@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from shared.domain.budget import Wanted
+from shared.domain.refusals import Wanted
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor
 from shared.domain.steps import Step

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from shared.domain.model import Cluster, Pool
+from shared.domain.operation import AT_REST, UNDER_WAY
 from shared.domain.support import minor_version
 
 MODES = ("system", "user", "gateway")
@@ -27,11 +28,18 @@ def illegible(cluster: Cluster, pool: Pool) -> tuple[str, ...]:
 def illegible_of_cluster(body: Mapping[str, Any], properties: Mapping[str, Any]) -> tuple[str, ...]:
     """Name what can't be read of a cluster's own fields; `body` holds it, with its `properties`."""
     return (
+        *_state(properties.get("provisioningState")),
         *_power(properties, "the cluster's"),
         *_wrong(properties, "the cluster's", enableFIPS=bool),
         *_tags(body.get("tags"), "the cluster's"),
         *_location(body.get("location")),
     )
+
+
+def _state(value: Any) -> Iterator[str]:
+    """Name a provisioning state that is no known word: nobody knows then what AKS is doing to the cluster."""
+    if not isinstance(value, str) or value not in (*AT_REST, *UNDER_WAY):
+        yield f"the cluster's provisioning state {_shown(value or None)}"
 
 
 def _unread_tags(cluster: Cluster) -> str:

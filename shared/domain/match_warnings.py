@@ -1,13 +1,12 @@
 """What a match asks for that no cluster and no node pool of Azure can have: valid, and surely not meant."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from functools import cache
 from typing import Final
 
-from shared.domain.globs import is_name, unclosed
+from shared.domain.globs import fits, is_name, unclosed
 from shared.domain.matching import ClusterMatch, VersionRange
 from shared.domain.support import matrix
 
@@ -38,6 +37,11 @@ def match_warnings(what: str, match: ClusterMatch) -> Iterator[str]:
         for glob in getattr(match, part, ()):
             if fault := _never_fits(part, glob):
                 yield f"`{glob}` in `{part}` of {what} {fault}"
+    for part in ("tags", "pool_tags"):
+        for name in _twice(getattr(match, part, {})):
+            yield f"`{name}` stands more than once in `{part}` of {what}: names compare without case, give it once"
+    if _no_os(match):
+        yield f"no OS SKU has an OS type of {what}: `os_types` and `os_skus` contradict each other"
     versions = getattr(match, "kubernetes", None)
     if versions and not _is_known(versions):
         yield f"`{versions.text}` in `kubernetes` of {what} holds no version from {_VERSIONS[0]} to {_VERSIONS[-1]}"
@@ -54,9 +58,21 @@ def _never_fits(part: str, glob: str) -> str:
     return _no_os_sku(glob) if part == "os_skus" else ""
 
 
+def _twice(tags: Mapping[str, str]) -> list[str]:
+    named = [name.lower() for name in tags]
+    return sorted({name for name in named if named.count(name) > 1})
+
+
+def _no_os(match: ClusterMatch) -> bool:
+    """Say whether no OS SKU that a match asks for is of an OS type that it asks for."""
+    types, globs = getattr(match, "os_types", ()), getattr(match, "os_skus", ())
+    known = [sku for sku in matrix().os_skus if any(fits(sku.name, glob) for glob in globs)]
+    return bool(types and known) and not any(fits(sku.os_type, glob) for sku in known for glob in types)
+
+
 def _no_os_sku(glob: str) -> str:
     known = {sku.name.lower(): sku.name for sku in matrix().os_skus}
-    if any(fnmatchcase(name, glob.lower()) for name in known):
+    if any(fits(name, glob) for name in known):
         return ""
     close = get_close_matches(glob.lower(), known, n=1)
     return "is no OS SKU that this version knows" + (f": did you mean `{known[close[0]]}`?" if close else "")

@@ -84,6 +84,20 @@ class OperationStatus(StrEnum):
 
 AT_REST = ("Succeeded", "Failed", "Canceled")
 """Provisioning states in which AKS does nothing to a resource; any other word means that it does (ARM, async)."""
+UNDER_WAY = frozenset(
+    # Seen in ARM's answers (FACTS, section 2).
+    {"Creating", "Updating", "Upgrading", "UpgradingNodeImageVersion", "Scaling", "Starting", "Stopping", "Deleting"}
+    | {"Canceling"}
+    # Of AKS's own (azure-service-operator, managed_cluster_extensions.go, and AKS's package provisioningstate): the API
+    # itself has a text there and no list (SDK, ManagedClusterProperties).
+    | {"Migrating", "Maintenance", "RefreshingServicePrincipalProfile", "RefreshingAADProfile"}
+    | {"RotatingClusterCertificates", "ReconcilingClusterCertificates", "ReconcilingClusterETCDCertificates"}
+    | {"RotatingClusterStaticTokens"}
+    | {"RotatingServiceAccountSigningKeysInternal", "RotatingServiceAccountSigningKeysExternal"}
+    # ARM's own for resources that were asked for and are not made yet.
+    | {"Accepted", "Provisioning"}
+)
+"""Provisioning states of a cluster in which AKS is doing something to it: all that are known."""
 
 
 @dataclass(frozen=True, slots=True)

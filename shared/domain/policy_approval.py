@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain.budget import Budget, agreed
+from shared.domain.budget import Budget
+from shared.domain.places import agreed
 from shared.domain.policy import Policy
 
 

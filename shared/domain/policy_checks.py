@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from shared.domain.exemptions import Exemption
 from shared.domain.globs import meet
@@ -103,11 +104,14 @@ def all_is_alone(nodes: Sequence[Located], faults: Faults) -> None:
             faults.add(node, "`*` already means all subscriptions: leave the others out, or leave out the `*`")
 
 
-def exemption_ends_after_it_begins(node: Located, exemption: Exemption, faults: Faults) -> None:
-    """Note an exemption that was over before it was made."""
-    if exemption.expires <= exemption.created:
-        name = quoted(exemption.name)
-        faults.add(mapping(node)["expires"], f"exemption {name} ends before it begins: `expires` comes after `created`")
+def exemption_ends_after_it_begins(
+    node: Located, created: datetime | None, expires: datetime | None, faults: Faults
+) -> None:
+    """Note an exemption that was over before it was made; None: that time can't be read, which is told elsewhere."""
+    if created and expires and expires <= created:
+        name = _text(node, "name")
+        what = f"exemption {quoted(name.value)}" if name else "an exemption"
+        faults.add(mapping(node)["expires"], f"{what} ends before it begins: `expires` comes after `created`")
 
 
 def somebody_else_agreed(node: Located, faults: Faults) -> None:

@@ -5,12 +5,13 @@ Never returns half a policy: what has any fault raises ConfigError.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shared.domain import policy_checks as checks
 from shared.domain.codec import text_hash
-from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
+from shared.domain.exemptions import NO_EXEMPTIONS, Category, Exemption, Exemptions
 from shared.domain.language import Key, keys, names
+from shared.domain.matching import Match
 from shared.domain.policy import ExemptionRules, Policy, Rule
 from shared.domain.reading import Reader
 from shared.domain.rulebook import Rulebook
@@ -92,11 +93,26 @@ def _is_document(root: Located, kind: type, what: str, faults: Faults) -> bool:
     if not isinstance(root.value, dict):
         faults.add(root, f"the {what} is a mapping that begins with `version: {VERSION}`")
         return False
+    if misplaced := _misplaced(root, kind):
+        # What else is wrong with it as what it is not would help nobody.
+        faults.add(root, misplaced)
+        return False
     faults.unknown_keys(root, ("version", *names(kind)), f"the {what}")
     version = mapping(root).get("version", root)
     if type(version.value) is not int or version.raw != str(VERSION):
         faults.add(version, f"`version: {VERSION}` must stand in the {what}: this app reads no other version")
     return True
+
+
+def _misplaced(root: Located, kind: type) -> str:
+    """Say that a text is the other one of the two: the key `exemptions` is a list in one and a mapping in the other."""
+    listed = mapping(root).get("exemptions")
+    of_policies = {*names(Policy)} & {*mapping(root)} - {"exemptions"}
+    if kind is Policy and listed is not None and isinstance(listed.value, list) and not of_policies:
+        return "this is an exemptions file, not a policy: give it with `--exemptions`, or where the app's stands"
+    if kind is Exemptions and listed is None and of_policies:
+        return "this is a policy, not an exemptions file: its entries stand in a list under `exemptions`"
+    return ""
 
 
 def _policy(root: Located, reader: Reader, base: Policy) -> Policy:
@@ -120,13 +136,32 @@ def _exemptions(root: Located, reader: Reader, base: Exemptions, rules: Exemptio
     written = mapping(root).get("exemptions")
     placed = reader.items(_key(Exemptions, "exemptions"), written) if written else []
     checks.names_differ(_list(root, "exemptions"), "exemption", reader.faults)
-    for node, exemption in placed:
-        checks.exemption_ends_after_it_begins(node, exemption, reader.faults)
     for node in _list(root, "exemptions"):
+        checks.exemption_ends_after_it_begins(node, _read(node, "created"), _read(node, "expires"), reader.faults)
         checks.somebody_else_agreed(node, reader.faults)
     if rules:
-        checks.exemptions_are_apart(placed, rules, reader.faults)
+        sound = {id(node): exemption for node, exemption in placed}
+        entries = [(node, sound.get(id(node)) or _outline(node)) for node in _list(root, "exemptions")]
+        checks.exemptions_are_apart([(node, each) for node, each in entries if each], rules, reader.faults)
     return Exemptions(tuple(exemption for _, exemption in placed), base.hash)
+
+
+def _read(node: Located, name: str) -> Any:
+    """Read one key of an exemption; None if it is not there or at fault, which is told where the whole is read."""
+    written, unheard = mapping(node).get(name), Faults()
+    found = Reader(unheard).value(_key(Exemption, name), written) if written else None
+    return None if unheard.count else found
+
+
+def _outline(node: Located) -> Exemption | None:
+    """Return what tells which pools an exemption that is at fault elsewhere excuses, and when; None if that is."""
+    match, created, expires = (_read(node, name) for name in ("match", "created", "expires"))
+    covers = _read(node, "covers") if "covers" in mapping(node) else ()
+    if match is None or created is None or expires is None or covers is None or match == Match():
+        return None
+    name = mapping(node).get("name")
+    called = str(name.value) if name else ""
+    return Exemption(called, match, Category.WAIVER, "", "", "", "", created, expires, covers, node.line)
 
 
 def _key(kind: type, name: str) -> Key:

@@ -1,16 +1,16 @@
 """What is valid in a policy and its exemptions and probably not meant. Warnings are values: they hold nothing back."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.domain.exemptions import Exemptions
+from shared.domain.globs import fits
+from shared.domain.hiding import hides
 from shared.domain.match_warnings import lines, match_warnings, takes_all
-from shared.domain.matching import Match
 from shared.domain.policy import Disruption, ExemptionRules, Policy, Ring, Rule
 from shared.domain.rulebook import Rulebook
-from shared.domain.settings import Fips, Modules, Settings, Skip
+from shared.domain.settings import Fips, Modules, Settings, Skip, Strategy
 
 _LONG_BLACKOUT = timedelta(days=366)
 _Found = tuple[int, str]
@@ -32,6 +32,7 @@ def policy_warnings(policy: Policy) -> tuple[str, ...]:
     found += [(0, text) for text in at_the_top]
     for rule in policy.rules:
         own = [text for text in _contradictions(rule.settings, policy) if text not in at_the_top]
+        own += _of_windows(rule)
         found += [(rule.line, f"rule `{rule.name}`: {text}") for text in own]
     return lines(found)
 
@@ -52,21 +53,11 @@ def exemption_warnings(exemptions: Exemptions, terms: ExemptionRules, now: datet
 
 
 def _never_reached(what: str, parts: Sequence[Rule | Ring]) -> Iterator[_Found]:
-    first: dict[Hashable, tuple[int, Rule | Ring]] = {}
     for place, part in enumerate(parts):
-        key = _ALL if takes_all(part.match) else _key(part.match)
-        hiding = [first[each] for each in (_ALL, key) if each in first]
-        if hiding:
-            _, before = min(hiding, key=lambda one: one[0])
+        before = next((one for one in parts[:place] if hides(one.match, part.match)), None)
+        if before:
             hint = f"{what} `{before.name}` (line {before.line}) takes all its node pools: change their order"
             yield part.line, f"{what} `{part.name}` is never reached: {hint}"
-        first.setdefault(key, (place, part))
-
-
-def _key(match: Match) -> Hashable:
-    """What two matches have in common that are the same."""
-    parts = (getattr(match, part.name) for part in fields(match) if part.compare)
-    return tuple(frozenset(part.items()) if isinstance(part, Mapping) else part for part in parts)
 
 
 def _of_matches(policy: Policy) -> Iterator[_Found]:
@@ -74,6 +65,8 @@ def _of_matches(policy: Policy) -> Iterator[_Found]:
     named += [(f"ring `{each.name}`", each.match, each.line) for each in policy.rings]
     for what, match, line in named:
         yield from ((match.line or line, text) for text in match_warnings(what, match))
+    if policy.scope.management_groups and "*" in policy.scope.subscriptions:
+        yield 0, "`management_groups` of `scope` says nothing beside `subscriptions: ['*']`: leave one of the two out"
     for each in policy.scope.exclude:
         if takes_all(each):
             yield each.line, "an exclusion takes the whole fleet: nothing is judged"
@@ -101,6 +94,15 @@ def _none_allowed(disruption: Disruption) -> str:
 def _about_exemptions(policy: Policy) -> Iterator[str]:
     if policy.exemptions.expiring >= policy.exemptions.max_age:
         yield "`expiring` of `exemptions` is no shorter than `max_age`: every exemption is always about to expire"
+
+
+def _of_windows(rule: Rule) -> Iterator[str]:
+    """Say that a rule for Windows pools has them replaced by twins whose registry nobody may ask."""
+    settings, types = rule.settings, rule.match.os_types
+    windows = bool(types) and not any(fits("linux", glob) for glob in types)
+    replaced = settings.strategy is Strategy.REPLACE and settings.mode.acts and settings.fips is Fips.REQUIRED
+    if windows and replaced and not settings.proof.windows_image:
+        yield "`strategy: replace` of Windows pools needs `proof.windows_image`: without it no twin is ever proven"
 
 
 def _contradictions(settings: Settings, policy: Policy) -> Iterator[str]:

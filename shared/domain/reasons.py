@@ -34,7 +34,8 @@ _OF_PROOFS = (
     *("ProofExpired", "ProofLevelMissing", "ProofMissing", "ProofSettling", "Stopped", "WindowsProofMissing"),
 )
 _OF_CLUSTERS = (
-    *("ClusterGone", "NoNodePools", "NodesOutsidePools", "NodesOutsidePoolsProven", "NodesOutsidePoolsUnread"),
+    *("ClusterCanceled", "ClusterFailed", "ClusterGone", "NoNodePools"),
+    *("NodesOutsidePools", "NodesOutsidePoolsProven", "NodesOutsidePoolsUnread"),
     *("ExemptionExpired", "ExemptionExpiring", "NothingAsked"),
 )
 _OF_READS = (

@@ -12,7 +12,7 @@ from enum import IntEnum
 from heapq import heappop, heappush
 
 from shared.domain.afterwards import remembered, settled, switched, with_proofs, with_replacement_running
-from shared.domain.budget import Counts, Ended, Place, Refusal, Wanted, refusal, released, taken
+from shared.domain.budget import Counts, Ended, Place
 from shared.domain.budget_news import counted, learnt, seen
 from shared.domain.census import DONE, Census, is_done
 from shared.domain.evaluate import evaluate
@@ -20,9 +20,11 @@ from shared.domain.lanes import Candidate, Lane, Lanes, candidate, lane_key
 from shared.domain.lasting import CLOSED, busy, lasting, not_yet
 from shared.domain.model import ComplianceState
 from shared.domain.operation import Operation, OutcomeState
+from shared.domain.places import released, taken
 from shared.domain.plan import plan
 from shared.domain.planned import Action
 from shared.domain.posture import Posture
+from shared.domain.refusals import Refusal, Wanted, refusal
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor, Aside, Remediation, Start
 from shared.domain.steps import due
@@ -55,7 +57,8 @@ class Rehearsal:
 
     def __init__(self, start: Start) -> None:
         self.start, self.rules, self.policy = start, start.rules, start.rules.policy
-        self.budget = start.budget
+        # It counts at the hours, by what it then knows: nothing happens while it counts.
+        self.budget = replace(start.budget, counting=None, unsettled={})
         self.actors: dict[str, Actor] = {}
         self.done: dict[tuple[str, str], datetime] = {}
         """Since when nothing is left to do for a pool, by keys of cluster and name."""
@@ -64,7 +67,7 @@ class Rehearsal:
         """What is wrong with clusters beside their pools at the start, or not known."""
         self.assumed = 0
         """Pools whose nodes nobody has asked, and that are assumed to agree."""
-        self._census = Census(self.policy, start.blind, start.hidden)
+        self._census = Census(self.rules, start.blind, start.hidden)
         self._counted_at: datetime | None = None
         self._events: list[tuple[datetime, _Event, str]] = []
         self._coming: set[tuple[datetime, _Event, str]] = set()
@@ -210,7 +213,7 @@ class Rehearsal:
             actor = self.actors[head.wanted.cluster]
             if head.generation != actor.generation:
                 self._lanes.drop(lane)
-            elif found := refusal(self.budget, self.policy, head.wanted, at):
+            elif found := refusal(self.budget, self.rules, head.wanted, at):
                 self._refused(lane, found, at, aside)
             elif head.order in planned:
                 # Neither taken nor deferred by anything that passes: once in a moment is enough.
@@ -222,7 +225,7 @@ class Rehearsal:
             self._lanes.offer(lane)
 
     def _next(self, at: datetime) -> Lane | None:
-        if found := refusal(self.budget, self.policy, _ANYBODY, at):
+        if found := refusal(self.budget, self.rules, _ANYBODY, at):
             if found.reason == "Spacing" and found.after:
                 self._schedule(at + found.after, _Event.AGAIN)
             return None
@@ -256,12 +259,13 @@ class Rehearsal:
 
     def _take(self, actor: Actor, action: Action, at: datetime) -> None:
         # A pool whose size is not known is taken for one of one node: that is among the assumptions.
-        cluster, number, nodes = actor.cluster.id, len(self.remediations) + 1, action.nodes or 1
+        cluster, number = actor.cluster.id, len(self.remediations) + 1
+        nodes = 1 if action.nodes is None else action.nodes
         intent = f"forecast-{number}"
         ring = next((ring for ring in self.policy.rings if ring.name == action.ring), None)
         asks = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
         place = Place(intent, action.pool, cluster.subscription, action.ring, nodes, at)
-        held = taken(self.budget, self.policy, asks, place, action.approvals, at)
+        held = taken(self.budget, self.rules, asks, place, action.approvals, at)
         if held is None:
             raise RuntimeError(f"plan and budget disagree about {cluster}/{action.pool}")
         self.budget = held

@@ -69,6 +69,8 @@ def _share(node: Located) -> int:
 def limit(node: Located, _: Notes) -> Limit:
     """Read a limit that is a count or a share, without a mapping."""
     if isinstance(node.value, str):
+        if re.fullmatch(COUNT, node.value):
+            raise ValueError(f"{shown(node)} is not a share: write a count without quotes, or a share like `10%`")
         return Limit(percent=_share(node))
     if type(node.value) is not int or node.value < 0:
         raise ValueError(f"{shown(node)} is not a count: write a whole number, 0 to hold everything back, or `10%`")

@@ -17,6 +17,7 @@ from shared.domain.settings import Fips, Strategy
 from shared.domain.situation import Situation
 from shared.domain.subject import Subject
 from shared.domain.twins import twin_changes
+from shared.domain.wording import count
 
 UNFINISHED = ("Failed", "Canceled")
 """Provisioning states in which AKS leaves a pool half-way: any later PUT goes on from there (AKS, rolling upgrades)."""
@@ -114,7 +115,8 @@ def _left_half_way(subject: Subject) -> bool:
 def describe(step: Step) -> str:
     """Return a step in words."""
     changes = ", ".join(f"{key} = {json.dumps(value)}" for key, value in sorted(step.changes.items()))
-    what = f"{step.kind.value.replace('_', ' ')} on {step.pool.name} ({changes}; {step.pool.count} nodes)"
+    nodes = "how many nodes is not known" if step.pool.count is None else count(step.pool.count, "node")
+    what = f"{step.kind.value.replace('_', ' ')} on {step.pool.name} ({changes}; {nodes})"
     if step.kind is not ActionKind.REPLACE:
         return what
     return f"{what}: a new pool with all its other settings, then its pods are evicted, and it is deleted;"

@@ -7,8 +7,9 @@ Resource Manager requests"). A PUT a second leaves the rest to others. The pace 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.domain.budget import Budget, Refusal
+from shared.domain.budget import Budget
 from shared.domain.operation import Refused
+from shared.domain.refusals import Refusal
 
 WRITE_PACE = timedelta(seconds=1)
 _AGAIN = timedelta(minutes=1)

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from shared.domain.addresses import is_address
-from shared.domain.budget import Place, Refusal, Wanted, agreed, refusal, too_many_nodes
+from shared.domain.budget import Place
+from shared.domain.budget_news import seen
 from shared.domain.capability import incapable, release_if_switched
+from shared.domain.checks import OF_CLUSTERS, mend_cluster
 from shared.domain.exemptions import Exemption
 from shared.domain.handover import (
     busy_replacing,
@@ -23,7 +25,9 @@ from shared.domain.legible import illegible
 from shared.domain.memory import WHATEVER
 from shared.domain.model import Cluster, ComplianceState, Mode, Pool
 from shared.domain.operation import AT_REST
+from shared.domain.places import agreed
 from shared.domain.planned import ActionKind, Notice
+from shared.domain.refusals import Refusal, Wanted, refusal, too_many_nodes
 from shared.domain.risks import risked
 from shared.domain.rulebook import MENDED
 from shared.domain.settings import OsSku, Skip
@@ -109,6 +113,13 @@ def _impossible(situation: Situation, step: Step) -> Wait | None:
         return Wait("NoETag", "ARM gave no eTag for the pool: a PUT could overwrite somebody's change.")
     if situation.cluster.stopped or pool.stopped:
         return Wait("Stopped", "A stopped cluster or pool can't be updated: start it, or delete it.")
+    state = situation.cluster.provisioning_state
+    if failed := OF_CLUSTERS.get(state):
+        # "Until the cluster is out of failed state, upgrade or scale operations won't succeed" (SUP
+        # create-upgrade-delete/upgrading-or-scaling-does-not-succeed.md); of other PUTs, and of Canceled, nothing is
+        # said. So a failed pool is not resumed there either.
+        message = f"The cluster's own provisioning state is {state}: AKS may refuse. {mend_cluster(situation.cluster)}"
+        return Wait(failed, message)
     unblock = f"`fipswarden unblock {situation.cluster.id} {pool.name}`"
     if remembered.blocks(pool):
         or_else = "" if remembered.blocked_on == WHATEVER else ", or when the pool's configuration changes"
@@ -206,7 +217,9 @@ def _no_place(situation: Situation, step: Step) -> Wait | None:
         grown = place.nodes is None or place.nodes > mine.nodes
         found = too_many_nodes(situation.budget, situation.rules.policy, place) if grown else None
         return not_its_own(situation, mine) or (_refused(found, situation) if found else None)
-    found = refusal(situation.budget, situation.rules.policy, place, situation.now)
+    # A later ring must not open while the very posture that is planned from has a pool of an earlier one not done.
+    budget = seen(situation.budget, situation.cluster.id.key, situation.posture)
+    found = refusal(budget, situation.rules, place, situation.now)
     found = found or paced(situation.budget, place.subscription, situation.now)
     return _refused(found, situation) if found else None
 

@@ -161,8 +161,12 @@ az aks nodepool operation-abort -g "$group" --cluster-name "$cluster" -n plain -
 expect "an operation of a pool can be aborted" Canceled "$(pool provisioningState plain)"
 expect_like "but not twice" 'OperationNotAllowed' \
   "$(refused az aks nodepool operation-abort -g "$group" --cluster-name "$cluster" -n plain)"
-az aks stop -g "$group" -n "$cluster" --no-wait --output none
-az aks operation-abort -g "$group" -n "$cluster" --output none
+# A stop takes two seconds here, and the CLI may take longer to start: then the cluster is started, for another try.
+for _ in 1 2 3 4 5; do
+  az aks stop -g "$group" -n "$cluster" --no-wait --output none
+  az aks operation-abort -g "$group" -n "$cluster" --output none && break
+  az aks start -g "$group" -n "$cluster" --output none
+done
 expect "an operation of a cluster can be aborted" $'Canceled\tRunning' \
   "$(az aks show -g "$group" -n "$cluster" --query '[provisioningState, powerState.code]' -o tsv | paste -s)"
 

@@ -13,12 +13,12 @@ from local.azurite import Azurite
 from shared.adapters.archive import BlobArchive
 from shared.archive import Archive, Directory, each
 from shared.chain import Chain
-from shared.config import Storage
 from shared.domain.bodies import Part, ReplacementPart
 from shared.domain.pack import Scope
 from shared.domain.records import Head, RecordKind
 from shared.folder import opened
 from shared.packing import Wanted, write_pack
+from shared.storage_settings import Storage
 from shared.verifying import Asked, Verification
 from tests.builders import blob_evidence, cluster_id
 

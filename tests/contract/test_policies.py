@@ -13,12 +13,12 @@ from local.memory import MemoryTable
 from shared.adapters.policies import TextBlob, TextFile
 from shared.adapters.storage import RETRY
 from shared.adapters.tables import AzureTable
-from shared.config import Storage
 from shared.domain.model import Mode, Unreadable
 from shared.domain.policy import Policy
 from shared.domain.rulebook import Rulebook
 from shared.ports import Put, Table
 from shared.rulebooks import Rulebooks
+from shared.storage_settings import Storage
 from tests.protocol.lab import Written
 
 ENFORCING = "version: 1\nmode: enforce\n"

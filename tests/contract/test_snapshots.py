@@ -9,8 +9,8 @@ from azure.storage.blob import ContainerClient
 from local.azurite import Azurite
 from local.memory import MemorySnapshots
 from shared.adapters.snapshots import BlobSnapshots
-from shared.config import Storage
 from shared.ports import Snapshots
+from shared.storage_settings import Storage
 
 
 def blobs(azurite: Azurite) -> BlobSnapshots:

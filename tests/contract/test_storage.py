@@ -24,15 +24,18 @@ from shared.adapters.tables import AzureTable
 from shared.alerting import failing_since, read_alert
 from shared.budget import approve, change, read_budget
 from shared.chain import Chain
-from shared.config import Storage
 from shared.domain.alert import Alert
-from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place, RingCount, Wanted, taken
+from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place, RingCount
 from shared.domain.ids import ClusterId
+from shared.domain.places import taken
 from shared.domain.policy import Policy
 from shared.domain.records import Head, RecordKind, make_record
+from shared.domain.refusals import Wanted
 from shared.domain.requests import ReconcileRequest
+from shared.domain.rulebook import Rulebook
 from shared.errors import EvidenceError, TerminalError
 from shared.ports import Alerts, Evidence, Put, Table
+from shared.storage_settings import Storage
 from tests.builders import blob_evidence
 
 CLUSTER = ClusterId("10000000-0000-4000-8000-000000000001", "rg-a", "aks-a")
@@ -309,7 +312,7 @@ def test_of_many_who_want_the_last_place_one_has_it(table: Table) -> None:
         cluster = ClusterId(CLUSTER.subscription, "rg-a", f"aks-{number}")
         wanted = Wanted(cluster.key, "np", cluster.subscription, None, 3)
         place = Place(f"i{number}", "np", cluster.subscription, "", 3, NOW)
-        return change(table, lambda budget: taken(budget, policy, wanted, place, (), NOW)) is not None
+        return change(table, lambda budget: taken(budget, Rulebook(policy), wanted, place, (), NOW)) is not None
 
     with ThreadPoolExecutor(6) as threads:
         assert sum(threads.map(take, range(6))) == policy.disruption.concurrent.of(None) == 1

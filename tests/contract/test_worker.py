@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.queues import AlertQueue, WakeUpQueue
-from shared.config import Storage
+from shared.storage_settings import Storage
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "tests" / "data" / "events"

@@ -36,7 +36,19 @@ from shared.domain.situation import Situation
 from shared.domain.steps import approval_fingerprint, due
 from shared.domain.windows import Blackout, Weekday, Window
 from shared.domain.workloads import unread
-from tests.builders import NOW, POLL, book, cluster, disabled, exemption, profile, workloads
+from tests.builders import (
+    IMAGE,
+    NOW,
+    PLAIN_IMAGE,
+    POLL,
+    book,
+    cluster,
+    disabled,
+    exemption,
+    profile,
+    situation,
+    workloads,
+)
 from tests.unit.strategies import clusters, memories, profiles
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia")
@@ -364,3 +376,22 @@ def _noticed(draw: st.DrawFn, read: Cluster, memory: Memory) -> Memory:
 def without(rules: Rulebook, *extra: Exemption) -> Rulebook:
     """The same rulebook with more exemptions."""
     return replace(rules, exemptions=replace(rules.exemptions, entries=(*rules.exemptions.entries, *extra)))
+
+
+@st.composite
+def half_way(draw: st.DrawFn) -> Situation:
+    """A pool that AKS has left in Failed or Canceled with the flag as the policy wants it, and a person's word for it.
+
+    Nothing but exemptions holds it back: without them the PUT is sent.
+    """
+    fips = draw(st.sampled_from([Fips.REQUIRED, Fips.FORBIDDEN]))
+    state = draw(st.sampled_from(["Failed", "Canceled"]))
+    on = fips is Fips.REQUIRED
+    body = profile("apps", provisioningState=state, enableFIPS=on, nodeImageVersion=IMAGE if on else PLAIN_IMAGE)
+    given_to = tuple(draw(st.lists(exemptions, max_size=2)))
+    made = situation(
+        cluster(body),
+        rules=book(fips=fips, exemptions=given_to),
+        memory=Memory(pools={"apps": PoolMemory(resume="ana")}),
+    )
+    return replace(made, posture=evaluate(made.cluster, made.memory, made.rules, None, made.now))

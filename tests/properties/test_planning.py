@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.budget import Place, taken
+from shared.domain.budget import Place
+from shared.domain.census import DONE
 from shared.domain.evaluate import evaluate
 from shared.domain.legible import illegible
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
 from shared.domain.model import ComplianceState, Mode
+from shared.domain.places import taken
 from shared.domain.plan import plan
 from shared.domain.planned import Action, Plan
 from shared.domain.rulebook import Rulebook
@@ -23,7 +25,7 @@ from shared.domain.support import minor_version, os_sku_named
 from shared.domain.timing import is_new
 from shared.domain.waits import wanted
 from shared.domain.windows import WEEK, Open, Window, opening
-from tests.properties.strategies import cases, eager, exemptions, situations, without
+from tests.properties.strategies import cases, eager, exemptions, half_way, situations, without
 
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
@@ -67,6 +69,25 @@ def test_an_action_is_one_that_every_rule_allows(situation: Situation) -> None:
         assert not known.unreadable
 
 
+@given(half_way())
+@settings(max_examples=cases(200), suppress_health_check=_CALM, deadline=None)
+def test_what_is_gone_on_with_half_way_is_what_no_exemption_spares(situation: Situation) -> None:
+    """Such a pool shows no finding that an exemption excuses: the exemption itself holds it back, and nothing else."""
+    (pool,), terms = situation.cluster.pools, situation.rules.policy.exemptions
+    spared = [
+        one
+        for one in situation.rules.exemptions.entries
+        if one.match.fits(situation.cluster, pool)
+        and one.created <= situation.now < one.ends(terms)
+        and (not one.covers or "FipsDisabled" in one.covers)
+    ]
+
+    found = plan(situation)
+
+    assert [one.reason for one in found.deferrals] == (["Exempt"] if spared else [])
+    assert (found.action is None) == bool(spared)
+
+
 @given(situations() | eager())
 @settings(max_examples=cases(800), suppress_health_check=_CALM, deadline=None)
 def test_no_plan_exceeds_any_cap(situation: Situation) -> None:
@@ -105,6 +126,20 @@ def test_no_plan_exceeds_any_cap(situation: Situation) -> None:
 
 
 @given(situations() | eager())
+@settings(max_examples=cases(800), suppress_health_check=_CALM, deadline=None)
+def test_nothing_begins_in_a_ring_while_the_posture_has_a_pool_of_an_earlier_one_that_is_not_done(
+    situation: Situation,
+) -> None:
+    _, action = planned(situation)
+    policy = situation.rules.policy
+    ring = next((one for one in policy.rings if action and one.name == action.ring), None)
+    before = policy.before(ring) if ring and action and not action.skip_soak else None
+    while before:
+        assert all(pool.state in DONE for pool in situation.posture.pools if pool.ring == before.name)
+        before = policy.before(before)
+
+
+@given(situations() | eager())
 @settings(max_examples=cases(300), suppress_health_check=_CALM, deadline=None)
 def test_what_is_planned_can_be_reserved_and_no_more(situation: Situation) -> None:
     """The reservation asks the budget the same question as the planner: of the same budget, with the same answer."""
@@ -113,13 +148,13 @@ def test_what_is_planned_can_be_reserved_and_no_more(situation: Situation) -> No
         place = wanted(situation, step)
         ring = place.ring.name if place.ring else ""
         at = Place("new", place.pool, place.subscription, ring, place.nodes or 1, situation.now)
-        got = taken(situation.budget, situation.rules.policy, place, at, (), situation.now)
+        got = taken(situation.budget, situation.rules, place, at, (), situation.now)
         if action and action.pool == step.pool.name:
             assert got
             assert len(got.places) == len(situation.budget.places) + 1
-            again = taken(got, situation.rules.policy, place, at, (), situation.now)
+            again = taken(got, situation.rules, place, at, (), situation.now)
             assert again == got
-            other = taken(got, situation.rules.policy, place, replace(at, intent="other"), (), situation.now)
+            other = taken(got, situation.rules, place, replace(at, intent="other"), (), situation.now)
             assert other is None
 
 

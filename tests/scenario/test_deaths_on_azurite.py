@@ -20,7 +20,6 @@ from local.world.access import APP
 from shared.adapters.queues import TextQueue, WakeUpQueue
 from shared.adapters.tables import AzureTable
 from shared.budget import read_budget
-from shared.config import Storage
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
 from shared.domain.records import GENESIS, Record, RecordKind
@@ -30,6 +29,7 @@ from shared.ports import Queued
 from shared.postures import read_posture
 from shared.reconciler import reconcile
 from shared.rollout import Timing
+from shared.storage_settings import Storage
 from tests.builders import blob_evidence
 from tests.protocol.lab import FixedRules, Tap, Tapped, WorkerDied, ruled
 

@@ -19,11 +19,11 @@ from local.world.access import APP
 from shared.adapters.blobs import BlobEvidence
 from shared.adapters.queues import WakeUpQueue
 from shared.adapters.tables import AzureTable
-from shared.config import Storage
 from shared.domain.ids import ClusterId
 from shared.domain.records import GENESIS, Record, RecordKind
 from shared.domain.requests import ReconcileRequest
 from shared.postures import read_posture
+from shared.storage_settings import Storage
 from tests.waiting import eventually
 
 CLUSTER = ClusterId(seed.PAYMENTS, "rg-payments", "aks-payments-prod")

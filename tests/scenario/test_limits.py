@@ -47,6 +47,13 @@ def mend(lab: Fleet, pool: Pool) -> None:
         pool.image = pool.target_image()
 
 
+_RINGS_BY_POOL = """mode: enforce
+disruption: {concurrent: 10}
+rings:
+  - {name: dev, match: {pools: ["np*"]}, soak: 2h}
+  - {name: prod, match: {pools: ["prod*"]}}
+"""
+
 # Windows
 
 
@@ -285,6 +292,36 @@ def test_the_next_ring_waits_for_the_count_of_the_resync_and_for_the_soak() -> N
     lab.days(1)
     assert lab.verdict() == PROVEN
     assert begun(lab)[0] - counted.rings["test"].clean_since >= 2 * DAY
+
+
+def test_a_look_that_sees_the_ring_before_fail_begins_nothing_in_the_next_one() -> None:
+    """One cluster has pools of both rings: what the look sees closes the ring before it plans."""
+    lab = fleet(_RINGS_BY_POOL)
+    lab.look(lasting=HOUR)
+    for _ in range(5):
+        lab.count()
+        lab.passes(HOUR)
+    assert lab.verdict() == PROVEN
+    with lab.world.entered():
+        lab.pool.provisioning_state = "Failed"
+    lab.add_pool(CLUSTER, "prod1")
+    lab.event(CLUSTER)
+    lab.passes(timedelta(minutes=1))
+    assert lab.puts(CLUSTER, "prod1") == []
+    assert lab.waits(CLUSTER, "prod1") == "RingClosed"
+
+
+def test_exemptions_that_change_close_a_ring_until_it_is_counted_with_them() -> None:
+    lab = fleet(_RINGS_BY_POOL)
+    lab.look(lasting=HOUR)
+    for _ in range(5):
+        lab.count()
+        lab.passes(HOUR)
+    lab.policies.rules = replace(ruled(_RINGS_BY_POOL), exemptions=Exemptions((), hash="other"))
+    lab.add_pool(CLUSTER, "prod1")
+    lab.event(CLUSTER)
+    lab.passes(timedelta(minutes=1))
+    assert lab.waits(CLUSTER, "prod1") == "RingClosed"
 
 
 def test_a_pool_that_turns_bad_in_the_soak_closes_the_ring_and_begins_it_anew() -> None:

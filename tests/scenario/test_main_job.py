@@ -277,7 +277,7 @@ def test_an_event_that_nobody_can_use_is_acknowledged_and_kept_with_its_reason(j
 
 def test_a_request_that_nobody_can_read_is_kept_and_told(job: Job) -> None:
     from shared.adapters.queues import TextQueue
-    from shared.config import Storage
+    from shared.storage_settings import Storage
 
     TextQueue(Storage(job.stack.azurite.connection_string, {}), None, "reconcile").put(
         "no request " + secrets.token_hex(4)

@@ -9,7 +9,6 @@ import pytest
 from shared.domain.alert import Alert
 from shared.domain.alerts import LASTS, SEVERITIES, Before, alert_id, changes, news, owed, running
 from shared.domain.announced import begun
-from shared.domain.budget import breaker_open
 from shared.domain.evaluate import evaluate
 from shared.domain.memory import Memory, PoolMemory
 from shared.domain.model import Cluster, ComplianceState, Gone, Mode, ProofLevel, Unreadable
@@ -17,6 +16,7 @@ from shared.domain.operation import OutcomeState
 from shared.domain.planned import ActionKind, Deferral, Notice, Plan
 from shared.domain.posture import Posture
 from shared.domain.proven import Strays
+from shared.domain.refusals import breaker_open
 from shared.domain.settings import ProofSettings
 from tests.builders import (
     ENFORCING,

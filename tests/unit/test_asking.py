@@ -8,10 +8,11 @@ import pytest
 from cli.main import main
 from shared import bootstrap
 from shared.budget import change, read_budget
-from shared.domain.budget import Approval, Ended, Place, agreed
+from shared.domain.budget import Approval, Ended, Place
 from shared.domain.budget_news import learnt
 from shared.domain.model import Mode
 from shared.domain.people import DecisionKind
+from shared.domain.places import agreed
 from shared.domain.plan import plan
 from shared.domain.planned import Deferral
 from shared.domain.policy import Breaker

@@ -534,6 +534,10 @@ def test_a_part_that_begins_behind_a_manifest_that_is_not_there_is_a_fault() -> 
             {"unreadSubscriptions": 2, "unseen": 3},
             "2 subscriptions not read; 3 clusters and subscriptions never judged",
         ),
+        (
+            {"unreadSubscriptions": 1, "unseen": 1},
+            "1 subscription not read; 1 cluster or subscription never judged",
+        ),
         ({"unreadSubscriptions": None, "unseen": 0}, "nobody could ask which subscriptions there are; 0 clusters"),
         ({}, "no resync came"),
     ],

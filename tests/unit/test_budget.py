@@ -12,29 +12,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.budget import approve, change, pause, read_budget, release, reset_breaker, resume, stale_places
-from shared.domain.budget import (
-    COUNTS_LAST,
-    Approval,
-    Budget,
-    Canary,
-    Counts,
-    Ended,
-    Place,
-    RingCount,
-    Wanted,
-    agreed,
-    refusal,
-    released,
-    taken,
-)
-from shared.domain.budget_news import counted, learnt, seen
+from shared.domain.budget import COUNTS_LAST, Approval, Budget, Canary, Counts, Ended, Place, RingCount
+from shared.domain.budget_news import counted, counting, learnt, seen
 from shared.domain.ids import ClusterId
 from shared.domain.limits import Limit
 from shared.domain.matching import Match
 from shared.domain.model import ComplianceState, Mode
-from shared.domain.policy import UNTOLD, Breaker, Disruption, Policy, Ring
+from shared.domain.places import agreed, released, taken
+from shared.domain.policy import UNTOLD, Breaker, Disruption, Ring
 from shared.domain.policy_approval import demand_as_used, unapproved
 from shared.domain.posture import Finding, PoolPosture, Posture
+from shared.domain.refusals import Wanted, refusal
+from shared.domain.rulebook import Rulebook
 from shared.errors import LeaseLostError
 from shared.ports import Put, Written
 from tests.builders import NOW, OTHER_SUBSCRIPTION, SUBSCRIPTION, book, cluster, cluster_id, judged
@@ -48,9 +37,9 @@ FIRST, SECOND = Ring("first", canary=False, soak=timedelta(days=2)), Ring("secon
 WORD = Approval("ana", NOW - HOUR, NOW + HOUR, "enable fips on apps")
 
 
-def policy(concurrent: Limit = Limit(5), rings: tuple[Ring, ...] = (), **disruption: Any) -> Policy:  # noqa: B008 (frozen)
+def rules(concurrent: Limit = Limit(5), rings: tuple[Ring, ...] = (), **disruption: Any) -> Rulebook:  # noqa: B008 (frozen)
     """A policy of which only the limits matter."""
-    return book(disruption=Disruption(concurrent, **disruption), rings=rings).policy
+    return book(disruption=Disruption(concurrent, **disruption), rings=rings)
 
 
 def wanted(cluster: str = ONE, ring: Ring | None = None, **changes: Any) -> Wanted:
@@ -70,7 +59,7 @@ def holding(*wishes: Wanted, **changes: Any) -> Budget:
 
 def counts(rings: dict[str, RingCount] | None = None, **changes: Any) -> Counts:
     """A fleet of a hundred pools, counted now."""
-    return replace(Counts(NOW, 100, {SUBSCRIPTION: 20}, rings or {}, "p1"), **changes)
+    return replace(Counts(NOW, 100, {SUBSCRIPTION: 20}, rings or {}, "p1", exemptions="e1"), **changes)
 
 
 @dataclass(frozen=True)
@@ -80,7 +69,7 @@ class Row:
     reason: str
     after: timedelta | None
     budget: Budget
-    policy: Policy = field(default_factory=policy)
+    rules: Rulebook = field(default_factory=rules)
     wish: Wanted = field(default_factory=wanted)
 
 
@@ -89,88 +78,88 @@ ROWS = {
     "a person paused": Row("Paused", HOUR, Budget(paused=True)),
     "the breaker is open": Row("BreakerOpen", HOUR, Budget(broken="3 of the last 3 remediations failed.")),
     "a pause is told first": Row("Paused", HOUR, Budget(paused=True, broken="3 failed.")),
-    "a budget of nothing": Row("BudgetExhausted", None, Budget(), policy(Limit(0))),
-    "the fleet's count": Row("BudgetExhausted", None, holding(wanted(TWO), wanted(THREE)), policy(Limit(2))),
+    "a budget of nothing": Row("BudgetExhausted", None, Budget(), rules(Limit(0))),
+    "the fleet's count": Row("BudgetExhausted", None, holding(wanted(TWO), wanted(THREE)), rules(Limit(2))),
     "the fleet's share": Row(
-        "BudgetExhausted", None, holding(wanted(TWO), counts=counts(pools=199)), policy(Limit(percent=1))
+        "BudgetExhausted", None, holding(wanted(TWO), counts=counts(pools=199)), rules(Limit(percent=1))
     ),
     "a share of a fleet that nobody counted": Row(
-        "BudgetExhausted", None, holding(wanted(TWO)), policy(Limit(percent=50))
+        "BudgetExhausted", None, holding(wanted(TWO)), rules(Limit(percent=50))
     ),
     "a remediation that runs in the ring before": Row(
         "RingClosed",
         None,
         holding(wanted(TWO, ring=FIRST), counts=counts({"first": RingCount(10, 0, NOW - 30 * DAY)})),
-        policy(rings=(FIRST, SECOND)),
+        rules(rings=(FIRST, SECOND)),
         wanted(ring=SECOND),
     ),
-    "no share at all": Row("BudgetExhausted", None, Budget(counts=counts()), policy(Limit(percent=0))),
+    "no share at all": Row("BudgetExhausted", None, Budget(counts=counts()), rules(Limit(percent=0))),
     "the smaller of count and share": Row(
-        "BudgetExhausted", None, holding(wanted(TWO), counts=counts()), policy(Limit(count=7, percent=1))
+        "BudgetExhausted", None, holding(wanted(TWO), counts=counts()), rules(Limit(count=7, percent=1))
     ),
-    "the subscription's count": Row("BudgetExhausted", None, holding(wanted(THREE)), policy(per_subscription=Limit(1))),
+    "the subscription's count": Row("BudgetExhausted", None, holding(wanted(THREE)), rules(per_subscription=Limit(1))),
     "the subscription's share": Row(
-        "BudgetExhausted", None, holding(wanted(THREE), counts=counts()), policy(per_subscription=Limit(percent=5))
+        "BudgetExhausted", None, holding(wanted(THREE), counts=counts()), rules(per_subscription=Limit(percent=5))
     ),
     "the ring's count": Row(
         "BudgetExhausted",
         None,
         holding(wanted(TWO, ring=Ring("one"))),
-        policy(rings=(Ring("one", concurrent=Limit(1)),)),
+        rules(rings=(Ring("one", concurrent=Limit(1)),)),
         wanted(ring=Ring("one", concurrent=Limit(1))),
     ),
     "the ring's share": Row(
         "BudgetExhausted",
         None,
         holding(wanted(TWO, ring=Ring("one")), counts=counts({"one": RingCount(19)})),
-        policy(rings=(Ring("one", concurrent=Limit(percent=10)),)),
+        rules(rings=(Ring("one", concurrent=Limit(percent=10)),)),
         wanted(ring=Ring("one", concurrent=Limit(percent=10))),
     ),
-    "too many nodes with those that run": Row("TooManyNodes", None, holding(wanted(TWO)), policy(nodes=5)),
-    "more nodes than are ever allowed": Row("TooManyNodes", None, Budget(), policy(nodes=2)),
-    "too soon after the last": Row("Spacing", MINUTE, Budget(last_begun=NOW - 9 * MINUTE), policy(spacing=10 * MINUTE)),
+    "too many nodes with those that run": Row("TooManyNodes", None, holding(wanted(TWO)), rules(nodes=5)),
+    "more nodes than are ever allowed": Row("TooManyNodes", None, Budget(), rules(nodes=2)),
+    "too soon after the last": Row("Spacing", MINUTE, Budget(last_begun=NOW - 9 * MINUTE), rules(spacing=10 * MINUTE)),
     "the ring before was never counted": Row(
-        "RingClosed", None, Budget(), policy(rings=(FIRST, SECOND)), wanted(ring=SECOND)
+        "RingClosed", None, Budget(), rules(rings=(FIRST, SECOND)), wanted(ring=SECOND)
     ),
     "the ring before was counted long ago": Row(
         "RingClosed",
         None,
         Budget(counts=counts({"first": RingCount(1, 0, NOW - 9 * DAY)}, at=NOW - COUNTS_LAST - MINUTE)),
-        policy(rings=(FIRST, SECOND)),
+        rules(rings=(FIRST, SECOND)),
         wanted(ring=SECOND),
     ),
     "the ring before was counted by another policy": Row(
         "RingClosed",
         None,
         Budget(counts=counts({"first": RingCount(1, 0, NOW - 9 * DAY)}, policy="p0")),
-        policy(rings=(FIRST, SECOND)),
+        rules(rings=(FIRST, SECOND)),
         wanted(ring=SECOND),
     ),
     "the ring before has an unproven pool": Row(
         "RingClosed",
         None,
         Budget(counts=counts({"first": RingCount(10, 1)})),
-        policy(rings=(FIRST, SECOND)),
+        rules(rings=(FIRST, SECOND)),
         wanted(ring=SECOND),
     ),
     "the ring before was not among the counts": Row(
-        "RingClosed", None, Budget(counts=counts()), policy(rings=(FIRST, SECOND)), wanted(ring=SECOND)
+        "RingClosed", None, Budget(counts=counts()), rules(rings=(FIRST, SECOND)), wanted(ring=SECOND)
     ),
     "the ring before soaks": Row(
-        "RingSoaking", DAY, Budget(counts=ALMOST), policy(rings=(FIRST, SECOND)), wanted(ring=SECOND)
+        "RingSoaking", DAY, Budget(counts=ALMOST), rules(rings=(FIRST, SECOND)), wanted(ring=SECOND)
     ),
     "the canary goes first": Row(
         "CanaryUnproven",
         None,
         Budget(canaries={"one": Canary(TWO, "apps")}),
-        policy(rings=(Ring("one"),)),
+        rules(rings=(Ring("one"),)),
         wanted(ring=Ring("one")),
     ),
     "another pool of the canary's cluster": Row(
         "CanaryUnproven",
         None,
         Budget(canaries={"one": Canary(ONE, "batch")}),
-        policy(rings=(Ring("one"),)),
+        rules(rings=(Ring("one"),)),
         wanted(ring=Ring("one")),
     ),
 }
@@ -178,71 +167,71 @@ ROWS = {
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_a_refusal_says_why_and_when_to_ask_again(row: Row) -> None:
-    found = refusal(row.budget, row.policy, row.wish, NOW)
+    found = refusal(row.budget, row.rules, row.wish, NOW)
 
     assert found is not None
     assert (found.reason, found.after) == (row.reason, row.after)
     assert found.message
-    assert taken(row.budget, row.policy, row.wish, place(row.wish), (), NOW) is None
+    assert taken(row.budget, row.rules, row.wish, place(row.wish), (), NOW) is None
 
 
 ALLOWED = {
-    "nothing is limited": (Budget(), policy(), wanted()),
-    "the last place of the fleet": (holding(wanted(TWO)), policy(Limit(2)), wanted()),
-    "a share is one at least": (Budget(counts=counts(pools=3)), policy(Limit(percent=1)), wanted()),
-    "a share of an unknown fleet is one": (Budget(), policy(Limit(percent=50)), wanted()),
-    "a share is rounded down": (holding(wanted(TWO), counts=counts(pools=200)), policy(Limit(percent=1)), wanted()),
-    "another subscription is full": (holding(wanted(TWO)), policy(per_subscription=Limit(1)), wanted()),
+    "nothing is limited": (Budget(), rules(), wanted()),
+    "the last place of the fleet": (holding(wanted(TWO)), rules(Limit(2)), wanted()),
+    "a share is one at least": (Budget(counts=counts(pools=3)), rules(Limit(percent=1)), wanted()),
+    "a share of an unknown fleet is one": (Budget(), rules(Limit(percent=50)), wanted()),
+    "a share is rounded down": (holding(wanted(TWO), counts=counts(pools=200)), rules(Limit(percent=1)), wanted()),
+    "another subscription is full": (holding(wanted(TWO)), rules(per_subscription=Limit(1)), wanted()),
     "the ring's limit counts its own alone": (
         holding(wanted(TWO, ring=Ring("two"))),
-        policy(rings=(Ring("one", concurrent=Limit(1)),)),
+        rules(rings=(Ring("one", concurrent=Limit(1)),)),
         wanted(ring=Ring("one", concurrent=Limit(1))),
     ),
-    "just so many nodes": (holding(wanted(TWO)), policy(nodes=6), wanted()),
-    "its own place does not count against it": (holding(wanted(ONE)), policy(Limit(1), nodes=3), wanted()),
-    "the spacing is over": (Budget(last_begun=NOW - 10 * MINUTE), policy(spacing=10 * MINUTE), wanted()),
-    "the first ring waits for none": (Budget(), policy(rings=(FIRST, SECOND)), wanted(ring=FIRST)),
+    "just so many nodes": (holding(wanted(TWO)), rules(nodes=6), wanted()),
+    "its own place does not count against it": (holding(wanted(ONE)), rules(Limit(1), nodes=3), wanted()),
+    "the spacing is over": (Budget(last_begun=NOW - 10 * MINUTE), rules(spacing=10 * MINUTE), wanted()),
+    "the first ring waits for none": (Budget(), rules(rings=(FIRST, SECOND)), wanted(ring=FIRST)),
     "the ring before has soaked": (
         Budget(counts=counts({"first": RingCount(10, 0, NOW - 2 * DAY)}, at=NOW - COUNTS_LAST)),
-        policy(rings=(FIRST, SECOND)),
+        rules(rings=(FIRST, SECOND)),
         wanted(ring=SECOND),
     ),
     "a ring that is after another than the one above": (
         Budget(counts=counts({"first": RingCount(10, 0, NOW - 2 * DAY), "second": RingCount(5, 5)})),
-        policy(rings=(FIRST, SECOND, Ring("third", after="first"))),
+        rules(rings=(FIRST, SECOND, Ring("third", after="first"))),
         wanted(ring=Ring("third", after="first")),
     ),
     "a new pool may enter a closed ring": (
         Budget(),
-        policy(rings=(FIRST, SECOND)),
+        rules(rings=(FIRST, SECOND)),
         wanted(ring=SECOND, skip_soak=True),
     ),
-    "a pool in no ring waits for none": (Budget(), policy(rings=(FIRST, SECOND)), wanted()),
+    "a pool in no ring waits for none": (Budget(), rules(rings=(FIRST, SECOND)), wanted()),
     "the canary itself": (
         Budget(canaries={"one": Canary(ONE, "apps")}),
-        policy(rings=(Ring("one"),)),
+        rules(rings=(Ring("one"),)),
         wanted(ring=Ring("one")),
     ),
     "the canary is proven": (
         Budget(canaries={"one": Canary(TWO, "apps", proven=True)}),
-        policy(rings=(Ring("one"),)),
+        rules(rings=(Ring("one"),)),
         wanted(ring=Ring("one")),
     ),
     "the canary of another ring": (
         Budget(canaries={"two": Canary(TWO, "apps")}),
-        policy(rings=(Ring("one"),)),
+        rules(rings=(Ring("one"),)),
         wanted(ring=Ring("one")),
     ),
     "a ring that wants no canary any more": (
         Budget(canaries={"one": Canary(TWO, "apps")}),
-        policy(rings=(Ring("one", canary=False),)),
+        rules(rings=(Ring("one", canary=False),)),
         wanted(ring=Ring("one", canary=False)),
     ),
 }
 
 
 @pytest.mark.parametrize(("budget", "rules", "wish"), ALLOWED.values(), ids=ALLOWED.keys())
-def test_a_place_is_there_where_nothing_is_against_it(budget: Budget, rules: Policy, wish: Wanted) -> None:
+def test_a_place_is_there_where_nothing_is_against_it(budget: Budget, rules: Rulebook, wish: Wanted) -> None:
     assert refusal(budget, rules, wish, NOW) is None
 
 
@@ -265,7 +254,7 @@ def test_a_limit_with_two_parts_is_the_smaller_and_a_share_is_never_rounded_up_b
     ],
 )
 def test_one_remediation_runs_and_two_run(others: tuple[str, ...], said: str) -> None:
-    found = refusal(holding(*map(wanted, others)), policy(Limit(len(others))), wanted(), NOW)
+    found = refusal(holding(*map(wanted, others)), rules(Limit(len(others))), wanted(), NOW)
 
     assert found
     assert found.message == said
@@ -279,7 +268,7 @@ def test_a_limit_needs_a_bound() -> None:
 def test_a_new_pool_does_not_overtake_the_canary() -> None:
     budget = Budget(canaries={"second": Canary(TWO, "apps")})
 
-    found = refusal(budget, policy(rings=(FIRST, SECOND)), wanted(ring=SECOND, skip_soak=True), NOW)
+    found = refusal(budget, rules(rings=(FIRST, SECOND)), wanted(ring=SECOND, skip_soak=True), NOW)
 
     assert found is not None
     assert found.reason == "CanaryUnproven"
@@ -289,46 +278,46 @@ class TestTaking:
     """What a place changes."""
 
     def test_it_is_kept_by_cluster_with_its_time(self) -> None:
-        budget = taken(Budget(), policy(), wanted(), place(wanted()), (), NOW)
+        budget = taken(Budget(), rules(), wanted(), place(wanted()), (), NOW)
 
         assert budget == Budget({ONE: place(wanted())}, last_begun=NOW)
 
     def test_the_same_intent_counts_once(self) -> None:
-        budget = taken(Budget(), policy(), wanted(), place(wanted()), (), NOW)
+        budget = taken(Budget(), rules(), wanted(), place(wanted()), (), NOW)
 
         assert budget is not None
-        assert taken(budget, policy(Limit(0)), wanted(), place(wanted()), (), NOW) == budget
+        assert taken(budget, rules(Limit(0)), wanted(), place(wanted()), (), NOW) == budget
 
     def test_the_same_intent_uses_up_what_it_has_not_yet_and_no_word_that_nobody_gave(self) -> None:
         word, other = (Approval(name, NOW, NOW + HOUR, "replace it") for name in ("ana", "bob"))
         held = {ONE: replace(place(wanted()), approvals={"first": word})}
         budget = Budget(held, approvals={"second": other})
 
-        again = taken(budget, policy(Limit(0)), wanted(), place(wanted()), ("first", "second"), NOW)
+        again = taken(budget, rules(Limit(0)), wanted(), place(wanted()), ("first", "second"), NOW)
 
         assert again == Budget({ONE: replace(place(wanted()), approvals={"first": word, "second": other})})
-        assert taken(budget, policy(), wanted(), place(wanted()), ("third",), NOW) is None
-        assert taken(budget, policy(), wanted(), place(wanted()), ("second",), NOW + HOUR) is None
+        assert taken(budget, rules(), wanted(), place(wanted()), ("third",), NOW) is None
+        assert taken(budget, rules(), wanted(), place(wanted()), ("second",), NOW + HOUR) is None
 
     def test_another_intent_of_the_same_cluster_gets_no_second_place(self) -> None:
         budget = holding(wanted())
 
-        assert taken(budget, policy(), wanted(pool="batch"), place(wanted(pool="batch"), "i2"), (), NOW) is None
+        assert taken(budget, rules(), wanted(pool="batch"), place(wanted(pool="batch"), "i2"), (), NOW) is None
 
     def test_the_first_of_a_ring_becomes_its_canary(self) -> None:
         one = Ring("one")
 
-        budget = taken(Budget(), policy(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW)
+        budget = taken(Budget(), rules(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW)
 
         assert budget is not None
         assert budget.canaries == {"one": Canary(ONE, "apps")}
-        assert taken(budget, policy(rings=(one,)), wanted(TWO, ring=one), place(wanted(TWO, ring=one)), (), NOW) is None
+        assert taken(budget, rules(rings=(one,)), wanted(TWO, ring=one), place(wanted(TWO, ring=one)), (), NOW) is None
 
     def test_a_pool_without_nodes_is_no_canary(self) -> None:
         one = Ring("one")
 
         budget = taken(
-            Budget(), policy(rings=(one,)), replace(wanted(ring=one), nodes=0), place(wanted(ring=one)), (), NOW
+            Budget(), rules(rings=(one,)), replace(wanted(ring=one), nodes=0), place(wanted(ring=one)), (), NOW
         )
 
         assert budget is not None
@@ -336,7 +325,7 @@ class TestTaking:
 
     @pytest.mark.parametrize("ring", [None, Ring("one", canary=False)])
     def test_without_a_ring_that_wants_one_there_is_no_canary(self, ring: Ring | None) -> None:
-        budget = taken(Budget(), policy(rings=(ring,) if ring else ()), wanted(ring=ring), place(wanted()), (), NOW)
+        budget = taken(Budget(), rules(rings=(ring,) if ring else ()), wanted(ring=ring), place(wanted()), (), NOW)
 
         assert budget is not None
         assert budget.canaries == {}
@@ -344,9 +333,7 @@ class TestTaking:
     def test_a_later_pool_leaves_the_canary_as_it_is(self) -> None:
         one, proven = Ring("one"), {"one": Canary(TWO, "apps", proven=True)}
 
-        budget = taken(
-            Budget(canaries=proven), policy(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW
-        )
+        budget = taken(Budget(canaries=proven), rules(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW)
 
         assert budget is not None
         assert budget.canaries == proven
@@ -358,7 +345,7 @@ class TestApprovals:
     AGREED = Budget(approvals={"word": WORD, "other": WORD})
 
     def take(self, budget: Budget, *needs: str, now: datetime = NOW) -> Budget | None:
-        return taken(budget, policy(), wanted(), place(wanted()), needs, now)
+        return taken(budget, rules(), wanted(), place(wanted()), needs, now)
 
     def test_it_is_used_up_and_kept_in_the_place(self) -> None:
         budget = self.take(self.AGREED, "word")
@@ -423,7 +410,7 @@ class TestBreaker:
 
     def test_it_says_how_many_failed_and_how_to_go_on(self) -> None:
         budget = self.after(True, False, True)
-        found = refusal(budget, policy(), wanted(), NOW)
+        found = refusal(budget, rules(), wanted(), NOW)
 
         assert found is not None
         assert "2 of the last 3 remediations failed" in found.message
@@ -565,7 +552,7 @@ class TestCounts:
 
         assert second.counts
         assert second.counts.rings["one"].clean_since == NOW
-        assert refusal(second, policy(rings=(Ring("one"), SECOND)), wanted(ring=SECOND), NOW + HOUR)
+        assert refusal(second, rules(rings=(Ring("one"), SECOND)), wanted(ring=SECOND), NOW + HOUR)
         assert never.counts
         assert never.counts.rings["one"].clean_since is None
 
@@ -582,7 +569,7 @@ class TestCounts:
         other = replace(test, match=Match(tags={"env": "dev"}))
 
         def stages(ring: Ring) -> list[str]:
-            made = policy(rings=(ring, rest))
+            made = rules(rings=(ring, rest)).policy
             return [made.stage(one) for one in made.rings]
 
         assert stages(same) == stages(test), "neither its place in the file nor how long it soaks"
@@ -606,7 +593,7 @@ class TestCounts:
         ],
     )
     def test_what_nobody_saw_is_not_told_as_a_pool(self, count: RingCount, says: str) -> None:
-        made = policy(rings=(Ring("one"), SECOND))
+        made = rules(rings=(Ring("one"), SECOND))
 
         found = refusal(Budget(counts=counts({"one": count})), made, wanted(ring=SECOND), NOW)
 
@@ -618,7 +605,7 @@ class TestCounts:
         [({}, 10), ({"at": NOW - COUNTS_LAST}, 10), ({"at": NOW - COUNTS_LAST - MINUTE}, 1)],
     )
     def test_a_share_of_a_count_that_is_old_is_one(self, changes: dict[str, Any], allowed: int) -> None:
-        made = policy(Limit(percent=10))
+        made = rules(Limit(percent=10))
         others = [wanted(f"{SUBSCRIPTION}|rg|c{number}") for number in range(allowed - 1)]
 
         last = refusal(holding(*others, counts=counts(**changes)), made, wanted(TWO), NOW)
@@ -630,7 +617,7 @@ class TestCounts:
 
     @pytest.mark.parametrize("disruption", [{"concurrent": Limit(percent=50)}, {"per_subscription": Limit(percent=50)}])
     def test_a_share_of_a_scope_that_another_policy_had_is_one(self, disruption: dict[str, Any]) -> None:
-        made = policy(**{"concurrent": Limit(9), **disruption})
+        made = rules(**{"concurrent": Limit(9), **disruption})
         same_subscription = wanted(f"{SUBSCRIPTION}|rg|other")
         one = holding(same_subscription, counts=counts())
         other = holding(same_subscription, counts=counts(policy="p0"))
@@ -640,7 +627,7 @@ class TestCounts:
 
     def test_a_share_of_a_ring_that_another_policy_counted_is_one(self) -> None:
         ring = Ring("one", concurrent=Limit(percent=50), canary=False)
-        made = policy(Limit(9), rings=(ring,))
+        made = rules(Limit(9), rings=(ring,))
         one = holding(wanted(THREE, ring=ring), counts=counts({"one": RingCount(10)}))
         other = replace(one, counts=counts({"one": RingCount(10)}, policy="p0"))
 
@@ -689,7 +676,7 @@ def table() -> MemoryTable:
 def reserve(table: MemoryTable, cluster: ClusterId, intent: str = "i1", limit: int = 5, at: datetime = NOW) -> bool:
     """Take a place as the remediation does."""
     wish = wanted(cluster.key)
-    found = change(table, lambda now: taken(now, policy(Limit(limit)), wish, place(wish, intent, at), (), at))
+    found = change(table, lambda now: taken(now, rules(Limit(limit)), wish, place(wish, intent, at), (), at))
     return found is not None and found.places[cluster.key].intent == intent
 
 
@@ -871,7 +858,7 @@ class BudgetMachine(RuleBasedStateMachine):
         super().__init__()
         self.table = MemoryTable(ManualClock(NOW))
         self.now = NOW
-        self.policy = policy(Limit(3), RINGS, per_subscription=Limit(2), nodes=12, spacing=MINUTE)
+        self.book = rules(Limit(3), RINGS, per_subscription=Limit(2), nodes=12, spacing=MINUTE)
         self.intents = 0
         self.words = 0
         self.latched = ""
@@ -897,7 +884,7 @@ class BudgetMachine(RuleBasedStateMachine):
             before = self.budget()
 
         place_ = place(wish, intent, self.now)
-        after = change(self.table, lambda budget: taken(budget, self.policy, wish, place_, needs, self.now))
+        after = change(self.table, lambda budget: taken(budget, self.book, wish, place_, needs, self.now))
 
         if after is None:
             assert self.budget() == before
@@ -907,7 +894,7 @@ class BudgetMachine(RuleBasedStateMachine):
 
     def check_allowed(self, wish: Wanted, before: Budget, after: Budget, word: str) -> None:
         """Say in other words what every place has to keep to."""
-        disruption, held = self.policy.disruption, list(after.places.values())
+        disruption, held = self.book.policy.disruption, list(after.places.values())
         pools = before.counts.pools if before.counts else 0
         assert not before.paused
         assert not before.broken
@@ -949,7 +936,7 @@ class BudgetMachine(RuleBasedStateMachine):
         again = change(
             self.table,
             lambda budget: taken(
-                budget, self.policy, wish, before.places[key], tuple(before.places[key].approvals), self.now
+                budget, self.book, wish, before.places[key], tuple(before.places[key].approvals), self.now
             ),
         )
 
@@ -971,7 +958,7 @@ class BudgetMachine(RuleBasedStateMachine):
         held = self.budget().places.get(cluster.key)
         if held:
             ended = Ended(held.intent, self.now, failed)
-            change(self.table, lambda budget: learnt(budget, ended, self.policy.disruption.breaker))
+            change(self.table, lambda budget: learnt(budget, ended, self.book.policy.disruption.breaker))
             self.latched = self.latched or self.budget().broken
 
     @rule(cluster=st.sampled_from(CLUSTERS), state=st.sampled_from(ComplianceState))
@@ -1013,7 +1000,7 @@ class BudgetMachine(RuleBasedStateMachine):
     def change_the_policy(self, concurrent: Limit, per_subscription: Limit, nodes: int, spacing: int) -> None:
         breaker = Breaker(failures=60, least=2)
         disruption = Disruption(concurrent, per_subscription, nodes, spacing * MINUTE, breaker)
-        self.policy = replace(self.policy, disruption=disruption)
+        self.book = replace(self.book, policy=replace(self.book.policy, disruption=disruption))
 
     @invariant()
     def the_breaker_stays_open_until_somebody_resets_it(self) -> None:
@@ -1044,7 +1031,7 @@ class TestSoaksAnew:
     """A ring that was clean soaks anew from when a resync finds it clean again, not from when it was before."""
 
     LONG_CLEAN = Budget(counts=counts({"first": RingCount(10, 0, NOW - 30 * DAY)}))
-    RULES = policy(rings=(FIRST, SECOND))
+    RULES = rules(rings=(FIRST, SECOND))
 
     def test_with_a_remediation(self) -> None:
         wish = wanted(TWO, ring=FIRST)
@@ -1066,3 +1053,27 @@ class TestSoaksAnew:
 
         assert after.counts
         assert (after.counts.rings["first"].clean_since is None) is anew
+
+    def test_what_a_look_saw_while_it_was_counted_is_not_overwritten_by_the_count(self) -> None:
+        verdict = replace(judged(cluster()).pools[0], ring="first", state=ComplianceState.NON_COMPLIANT)
+        begun = counting(self.LONG_CLEAN, NOW)
+        told = seen(begun, TWO, Posture(NOW + MINUTE, ComplianceState.NON_COMPLIANT, (verdict,)))
+        again = seen(told, TWO, Posture(NOW + 2 * MINUTE, ComplianceState.NON_COMPLIANT, (verdict,)))
+        stale = counted(again, counts({"first": RingCount(10, 0)}))
+        fresh = counted(counting(stale, NOW + HOUR), counts({"first": RingCount(10, 0)}, at=NOW + HOUR))
+
+        assert again == told, "one word a count is enough"
+        assert stale.counts
+        assert stale.counts.rings["first"].clean_since is None
+        assert fresh.counts
+        assert (fresh.counts.rings["first"].clean_since, fresh.unsettled) == (NOW + HOUR, {})
+
+    def test_a_pool_whose_ring_cannot_be_told_closes_every_ring_until_the_next_count(self) -> None:
+        verdict = replace(judged(cluster()).pools[0], ring=UNTOLD, state=ComplianceState.UNKNOWN)
+        told = seen(counting(self.LONG_CLEAN, NOW), TWO, Posture(NOW + MINUTE, ComplianceState.UNKNOWN, (verdict,)))
+        after = counted(told, counts({"first": RingCount(10, 0)}, at=NOW + HOUR))
+
+        closed = refusal(told, self.RULES, wanted(ring=SECOND), NOW + MINUTE)
+        assert closed
+        assert (closed.reason, "whose ring can't be told" in closed.message) == ("RingClosed", True)
+        assert refusal(after, self.RULES, wanted(ring=SECOND), NOW + HOUR) is None, "and none soaks anew for it"

@@ -147,6 +147,45 @@ class TestPolicyValidate:
         assert main(arguments) == 64
         assert Printed(capsys).out.startswith(f"{exemptions}: ")
 
+    def test_the_exemptions_can_be_judged_alone(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        exemptions = self.write(tmp_path, "version: 1\nexemptions: []\n")
+
+        assert main(["policy", "validate", "--exemptions", exemptions]) == 0
+        valid, alone = Printed(capsys).out.splitlines()
+        assert valid == f"{exemptions}: valid; 0 exemptions"
+        assert alone == "  by itself, each for 365d at most: a policy can say otherwise"
+        self.write(tmp_path, "version: 1\nexemptions: [{ name: x }]\n")
+        assert main(["policy", "validate", "--exemptions", exemptions]) == 64
+        assert "line 2, column 14: exemption `x` has no `match`" in Printed(capsys).out
+
+    def test_an_exemption_that_has_ended_is_a_warning_where_it_is_judged_alone(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        one = "name: x, match: { pools: [a] }, category: waiver, reason: r, owner: a, approver: b, ticket: t"
+        text = f"version: 1\nexemptions: [{{ {one}, created: 2020-01-01, expires: 2020-02-01 }}]\n"
+
+        assert main(["policy", "validate", "--exemptions", self.write(tmp_path, text)]) == 0
+        assert "warning: line 2: exemption `x` ended on 2020-02-01" in Printed(capsys).out
+
+    @pytest.mark.parametrize(
+        ("option", "text", "said"),
+        [
+            ([], "exemptions: [{ name: x }]", "this is an exemptions file, not a policy: give it with `--exemptions`"),
+            (["--exemptions"], "mode: enforce", "this is a policy, not an exemptions file"),
+        ],
+    )
+    def test_a_file_in_the_place_of_the_other_is_told_alone(
+        self, option: list[str], text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["policy", "validate", *option, self.write(tmp_path, f"version: 1\n{text}\n")]) == 64
+        title, fault = Printed(capsys).out.splitlines()
+        assert title.endswith(": 1 fault")
+        assert f"line 1, column 1: {said}" in fault
+
+    def test_without_any_file_it_says_which_it_needs(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["policy", "validate"]) == 64
+        assert "give the policy, or --exemptions and a file, or both" in Printed(capsys).err
+
     def test_the_faults_of_both_files_are_told_at_once(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -654,3 +693,38 @@ def test_a_pause_without_a_usable_reason_is_refused(
     assert caught.value.code == 64
     assert said in Printed(capsys).err
     assert not read_budget(app.tables["rollout"]).paused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "--policy", "a.yaml", "--policy", "b.yaml"], "check: argument --policy: is given more than once"),
+        (["check", "--exemptions", "a", "--exemptions=b"], "check: argument --exemptions: is given more than once"),
+        (["forecast", "--until", "2027-01-01", "--until", "2027-02-01"], "argument --until: is given more than once"),
+        (["check", "ok.json"], "fipswarden check: too many, or not known here: ok.json; a saved fleet is given with"),
+        (["policy", "validate", "a", "b"], "fipswarden policy validate: too many, or not known here: b"),
+        (["check", "--polcy", "a"], "fipswarden check: too many, or not known here: --polcy a"),
+    ],
+)
+def test_an_argument_that_would_be_passed_over_is_refused_by_its_name(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "a.yaml", "b.yaml"):
+        (tmp_path / name).write_text("version: 1\n", encoding="utf-8")
+
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+
+    assert caught.value.code == 64
+    printed = Printed(capsys).err
+    assert said in printed
+    assert printed.startswith(f"usage: fipswarden {arguments[0]}"), "of the command, not of the whole program"
+
+
+def test_an_option_that_adds_up_may_be_repeated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saved = tmp_path / "fleet.json"
+    saved.write_text("[]", encoding="utf-8")
+
+    assert main(["check", "--from", str(saved), "--from", str(saved)]) == 0
+    assert "more than once" not in Printed(capsys).err

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.config import Mail, Settings, Storage, read_app_storage, read_channels, read_settings
+from shared.config import Mail, Settings, read_app_storage, read_channels, read_settings
 from shared.domain.clouds import CLOUDS, Cloud
 from shared.errors import ConfigError
+from shared.storage_settings import Storage
 from tests.builders import OTHER_SUBSCRIPTION, SUBSCRIPTION
 
 LOCAL = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "EVIDENCE_STORAGE": "UseDevelopmentStorage=true"}

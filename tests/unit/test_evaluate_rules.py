@@ -13,7 +13,7 @@ from shared.domain.exemptions import Category, Exemption
 from shared.domain.limits import Limit
 from shared.domain.matching import ClusterMatch, Match, VersionRange
 from shared.domain.memory import Memory
-from shared.domain.model import WORST_FIRST, ComplianceState, Mode, ProofLevel, Unreadable
+from shared.domain.model import WORST_FIRST, Cluster, ComplianceState, Mode, ProofLevel, Unreadable
 from shared.domain.plan import plan
 from shared.domain.policy import UNTOLD, Disruption, ExemptionRules, Ring, Rule
 from shared.domain.policy_reader import read_exemptions
@@ -435,3 +435,48 @@ def test_a_pool_whose_ring_cannot_be_told_is_in_no_named_one() -> None:
     found = judged(cluster(disabled(currentOrchestratorVersion="x"), disabled("batch")), rules=book(rings=rings))
 
     assert [pool.ring for pool in found.pools] == [UNTOLD, "rest"]
+
+
+def _told(read: Cluster, rules: Rulebook) -> list[tuple[str, str]]:
+    """Where the end of an exemption is told, and how."""
+    posture = judged(read, memory(apps=proof()), rules)
+    found = [("", one) for one in posture.cluster_findings]
+    found += [(pool.pool, one) for pool in posture.pools for one in pool.findings]
+    return [(where, one.reason) for where, one in found if one.check == "exemption"]
+
+
+@pytest.mark.parametrize(
+    ("days", "reason"),
+    [(-1, "ExemptionExpired"), (29, "ExemptionExpiring"), (31, None)],
+    ids=["ended", "soon", "later"],
+)
+@pytest.mark.parametrize(
+    ("profiles", "fips", "where"),
+    [
+        ((), Fips.REQUIRED, ""),
+        ((profile(),), Fips.ANY, ""),
+        # Told once: where a pool tells it, the cluster needn't.
+        ((profile(),), Fips.REQUIRED, "apps"),
+    ],
+    ids=["no pool", "nothing asked", "a pool"],
+)
+def test_the_end_of_an_exemption_of_a_cluster_is_told_whatever_its_pools(
+    days: int, reason: str | None, profiles: tuple[dict[str, Any], ...], fips: Fips, where: str
+) -> None:
+    ends = NOW + timedelta(days=days)
+    excused = exemption(match=Match(clusters=("aks-*",)), covers=("NodesOutsidePools",), expires=ends)
+    read = replace(cluster(), pools=()) if not profiles else cluster(*profiles)
+
+    found = _told(replace(read, unlisted="managed system node pools"), book(fips=fips, exemptions=(excused,)))
+
+    assert found == ([(where, reason)] if reason else [])
+
+
+def test_an_exemption_of_another_cluster_or_of_pools_is_not_told_of_the_cluster() -> None:
+    ended = NOW - timedelta(days=1)
+    others = [
+        exemption("other", match=Match(clusters=("other",)), expires=ended),
+        exemption("pools", match=Match(pools=("batch",)), expires=ended),
+    ]
+
+    assert _told(cluster(profile()), book(exemptions=tuple(others))) == []

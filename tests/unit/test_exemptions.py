@@ -320,3 +320,27 @@ def test_many_exemptions_are_read() -> None:
     entries = [{"name": f"e{number}", "match": {"clusters": [f"aks-{number}"]}} for number in range(400)]
 
     assert len(read_exemptions(document(*entries)).entries) == 400
+
+
+def test_an_entry_that_has_a_fault_is_checked_for_the_others_all_the_same() -> None:
+    found = faults(document({"covers": [], "expires": "2025-12-31", "approver": "ana"}))
+
+    said = ("`covers` is empty", "ends before it begins", "is the exemption's owner: somebody else has to approve it")
+    assert [sum(part in one for one in found) for part in said] == [1, 1, 1]
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("fault", [{"ticket": ""}, {"category": "Waiver"}, {"owner": 7}, {"approver": "ana"}])
+def test_an_entry_that_has_a_fault_elsewhere_overlaps_others_all_the_same(fault: dict[str, Any]) -> None:
+    found = faults(document({}, {"name": "again", **fault}))
+
+    assert len(found) == 2
+    assert sum("exemption `again` overlaps `legacy` (line 3)" in one for one in found) == 1
+
+
+@pytest.mark.parametrize("fault", [{"covers": []}, {"match": {}}, {"match": {"pool": ["a"]}}, {"created": "soon"}])
+def test_of_an_entry_of_which_it_is_not_known_what_it_excuses_no_overlap_is_claimed(fault: dict[str, Any]) -> None:
+    found = faults(document({}, {"name": "again", **fault}))
+
+    assert not any("overlaps" in one for one in found)
+    assert len(found) == 1

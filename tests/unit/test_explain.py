@@ -248,7 +248,31 @@ class TestAsked:
             "only Saturday, Sunday 22:00 for 4h (Europe/Berlin) or every day 01:30 for 90m (UTC)",
             "not from 2026-12-20 to 2027-01-03 (year's end, Europe/Berlin)",
             "only in the cluster's own maintenance windows",
+            "a new pool (for 1d) does not wait for windows",
         )
+
+    def test_what_holds_for_new_pools_and_new_nodes_and_who_is_told(self) -> None:
+        settings = Settings(
+            proof=ProofSettings(joined_nodes=timedelta(hours=2)),
+            new_pools=NewPools(timedelta(hours=4), timedelta(minutes=5), (Skip.SOAK, Skip.WINDOW)),
+            alerts=("teams", "mail"),
+        )
+
+        assert asked(settings)[3:] == (
+            "nodes that joined since are covered by it for 2h",
+            "a new pool (for 4h) waits 5m and does not wait for windows nor for the ring before",
+            "told by teams and mail alone",
+        )
+
+    def test_a_ring_says_that_a_new_pool_skips_it(self) -> None:
+        rings = (Ring("test", Match(pools=("a",))), Ring("prod", canary=False))
+        policy = book(rings=rings, new_pools=NewPools(skip=(Skip.SOAK,))).policy
+        read = cluster(disabled("a"), disabled("b"))
+
+        assert [ring_asked(policy, read, pool)[-1] for pool in read.pools] == [
+            "its first pool is a canary",
+            "a new pool does not wait for that",
+        ]
 
     def test_what_is_forbidden_needs_no_proof_and_nothing_is_nothing(self) -> None:
         assert asked(Settings(fips=Fips.FORBIDDEN)) == ("FIPS forbidden", "mode audit")

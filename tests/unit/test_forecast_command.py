@@ -318,7 +318,8 @@ class TestSaved:
     def test_of_one_that_comes_twice_an_entry_that_shows_no_pool_is_unread(
         self, body: Any, order: int, write: Write, capsys: Capture
     ) -> None:
-        both = [{"id": cluster_id().arm_id, "location": "westeurope", **body}, arm_cluster(profile())][::order]
+        odd = {"id": cluster_id().arm_id, "location": "westeurope", "provisioningState": "Succeeded", **body}
+        both = [odd, arm_cluster(profile())][::order]
 
         found = as_json(capsys, "--policy", write(LABELS), "--from", write(both, "fleet.json"))
 

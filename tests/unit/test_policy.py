@@ -310,7 +310,7 @@ FAULTS: list[tuple[str, str]] = [
     ("version: 1\nrequire_approved_policy: 1", "`1` is neither true nor false"),
     ("version: 1\ndisruption: {concurrent: -1}", "`-1` is not a count"),
     ("version: 1\ndisruption: {concurrent: true}", "`true` is not a count"),
-    ("version: 1\ndisruption: {concurrent: '2'}", "`2` is not a share"),
+    ("version: 1\ndisruption: {concurrent: '2'}", "`2` is not a share: write a count without quotes"),
     ("version: 1\ndisruption: {concurrent: 1.0}", "`1.0` is not a count: write a whole number"),
     ("version: 1\ndisruption: {nodes: -1}", "`nodes`: `-1` is too little: `0` is the least"),
     ("version: 1\ndisruption: {nodes: 1_0}", "`nodes`: `1_0` is the number 10 in YAML: write digits alone"),

@@ -17,10 +17,10 @@ from local.ports import WorldClusters, WorldFleet
 from shared import bootstrap
 from shared.adapters.policies import TextFile
 from shared.budget import read_budget
-from shared.domain.budget import agreed
 from shared.domain.codec import plain
 from shared.domain.memory import PoolMemory
 from shared.domain.model import Cluster, Unreadable
+from shared.domain.places import agreed
 from shared.domain.policy_reader import read_policy
 from shared.domain.records import Head
 from shared.errors import TransientError

@@ -54,6 +54,32 @@ def glob_warnings(policy: Policy, exemptions: Exemptions, fleet: Sequence[Cluste
             "version: 1\nrules:\n- {name: a, mode: audit, match: {pools: ['*', x]}}\n- {name: b, mode: audit}",
             "line 4: rule `b` is never reached",
         ),
+        (
+            RULE + "  match: {kubernetes: '>=1.30 <1.35', pools: [a]}\n"
+            "- {name: b, mode: audit, match: {kubernetes: '1.31', pools: [A], tags: {env: x}}}",
+            "line 6: rule `b` is never reached: rule `first` (line 3)",
+        ),
+        (
+            RULE + "  match: {clusters: ['aks-*', x], tags: {Env: 'p*'}}\n"
+            "- {name: b, mode: audit, match: {clusters: [aks-p, 'aks-q*'], tags: {ENV: prod}}}",
+            "line 6: rule `b` is never reached",
+        ),
+        (
+            RULE + "  match: {os_types: [Windows], os_skus: [Ubuntu, Ubuntu2204]}",
+            "line 5: no OS SKU has an OS type of rule `first`: `os_types` and `os_skus` contradict each other",
+        ),
+        (
+            RULE + "  match: {pool_tags: {env: x, ENV: y}}",
+            "line 5: `env` stands more than once in `pool_tags` of rule `first`: names compare without case",
+        ),
+        (
+            "version: 1\nscope: {management_groups: [mg], subscriptions: ['*']}",
+            "`management_groups` of `scope` says nothing beside `subscriptions: ['*']`",
+        ),
+        (
+            "version: 1\nrules:\n- {name: win, mode: enforce, strategy: replace, match: {os_types: [Windows]}}",
+            "line 3: rule `win`: `strategy: replace` of Windows pools needs `proof.windows_image`",
+        ),
         ("version: 1\nrings:\n- {name: a}\n- {name: b, match: {pools: [x]}}", "line 4: ring `b` is never reached"),
         ("version: 1\nmode: enforce\ndisruption: {concurrent: 0}", "`concurrent` of `disruption` is 0"),
         ("version: 1\nmode: approve\ndisruption: {per_subscription: 0%}", "`per_subscription` of `disruption`"),
@@ -135,6 +161,28 @@ def test_a_contradiction_is_told_alone_and_with_its_line(text: str, warning: str
         RULE + "  match: {subscriptions: ['1*', '????????-*', 10000000-0000-4000-8000-00000000000A]}",
         RULE + "  match: {os_skus: ['ubuntu*', AzureLinux3, '*'], locations: [usgov*], pools: ['[]a]*']}",
         RULE + "  match: {kubernetes: '1.30'}",
+        RULE + "  match: {os_types: ['*', Windows], os_skus: [Ubuntu]}",
+        "version: 1\nscope: {management_groups: [mg], subscriptions: [10000000-0000-4000-8000-000000000001]}",
+        *(
+            f"{RULE}  match: {{{wide}}}\n- {{name: b, mode: audit, match: {{{narrow}}}}}"
+            for wide, narrow in (
+                ("kubernetes: '>=1.30 <1.35'", "kubernetes: '>=1.30'"),
+                ("kubernetes: '1.31'", "pools: [a]"),
+                ("pools: ['a*b']", "pools: ['a*']"),
+                ("pools: ['a*']", "pools: [a, b]"),
+                ("tags: {env: x}", "tags: {team: x}"),
+                ("pools: [a]", "clusters: [a]"),
+            )
+        ),
+        *(
+            f"version: 1\nrules: [{{name: w, mode: {mode}, strategy: replace, {more} match: {{os_types: [{kind}]}}}}]"
+            for mode, more, kind in (
+                ("audit", "", "Windows"),
+                ("enforce", "proof: {windows_image: nanoserver},", "Windows"),
+                ("enforce", "", "Linux"),
+                ("enforce", "fips: forbidden,", "Windows"),
+            )
+        ),
     ],
 )
 def test_what_is_fine_is_not_told(text: str) -> None:

@@ -50,7 +50,7 @@ def test_an_abort_is_kept_with_who_asked_a_look_is_queued_and_everybody_is_told(
     (alert,) = app.alerts.sent
     assert (alert.reason, alert.title) == ("AbortRequested", "rg-pay/aks-pay/apps: abort requested")
     out = Printed(capsys).out
-    assert f"fipswarden evidence show {ID.arm_id}" in out
+    assert f"fipswarden evidence show {ID}`" in out
     assert "fipswarden unblock" in out
 
 

@@ -481,6 +481,7 @@ class TestCounts:
             {SUBSCRIPTION: 2, OTHER_SUBSCRIPTION: 2},
             {"first": RingCount(2, 1), "second": RingCount(1, 0, NOW)},
             "p1",
+            exemptions="e1",
         )
 
     def test_a_ring_without_pools_is_done(self, bench: Bench) -> None:
@@ -701,7 +702,7 @@ class TestCounts:
         bench.run()
 
         budget = read_budget(bench.rollout)
-        assert replace(budget, counts=None) == Budget(budget.places, paused=True, paused_by="ana")
+        assert replace(budget, counts=None) == Budget(budget.places, paused=True, paused_by="ana", counting=NOW)
         assert list(budget.places) == [cluster_id().key]
 
 

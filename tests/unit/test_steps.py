@@ -294,3 +294,12 @@ def test_what_is_proven_needs_nothing() -> None:
     rules = book(proof=ProofSettings(level=ProofLevel.NODE))
 
     assert due(situation(cluster(), rules=rules, memory=memory(apps=proof()))) == []
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"), [(1, "; 1 node)"), (3, "; 3 nodes)"), (None, "; how many nodes is not known)")]
+)
+def test_a_step_in_words_counts_its_nodes(nodes: int | None, said: str) -> None:
+    (step,) = steps(cluster(disabled(count=nodes)), ENFORCING)
+
+    assert describe(step) == f"enable fips on apps (enableFIPS = true{said}"

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from shared.domain import proofs
-from shared.domain.evaluate import cluster_settings, strays_due, to_prove
+from shared.domain.evaluate import cluster_settings, evaluate, strays_due, to_prove
 from shared.domain.explain import explain
 from shared.domain.matching import ClusterMatch, Match, VersionRange
 from shared.domain.memory import Memory, PoolMemory
 from shared.domain.model import Cluster, ComplianceState, Mode, ProofLevel
+from shared.domain.operation import UNDER_WAY
 from shared.domain.plan import plan
 from shared.domain.policy import EXCLUSION, UNTOLD, Ring, Rule
 from shared.domain.proven import Strays
@@ -372,3 +373,48 @@ class TestWords:
         planned = plan(situation(read, memory=memory(apps=PoolMemory(resume="ana"))))
 
         assert [item.reason for item in planned.deferrals] == ["FieldUnreadable"]
+
+
+@pytest.mark.parametrize("state", [None, "", "Foo", "succeeded", True, ["Succeeded"]])
+def test_in_a_cluster_whose_state_is_no_known_word_no_pool_is_compliant(state: object) -> None:
+    found = judged(cluster(profile(), profile("batch"), provisioningState=state), memory(apps=proof(), batch=proof()))
+
+    assert [pool.state for pool in found.pools] == [UNKNOWN, UNKNOWN]
+    message = found.pools[0].decisive.message
+    assert "the cluster's provisioning state" in message
+    assert "`az aks show`" in message
+
+
+@pytest.mark.parametrize("state", sorted(UNDER_WAY))
+def test_an_operation_on_the_cluster_leaves_what_its_pools_say(state: str) -> None:
+    found = judged(cluster(profile(), provisioningState=state), memory(apps=proof()))
+
+    assert found.state is ComplianceState.COMPLIANT
+
+
+@pytest.mark.parametrize("state", ["Failed", "Canceled"])
+@pytest.mark.parametrize(
+    ("level", "changes", "verdict"),
+    [
+        (ProofLevel.CONTROL_PLANE, {}, UNKNOWN),
+        (ProofLevel.NODE, {}, ComplianceState.COMPLIANT),
+        # That it is off is certain enough.
+        (
+            ProofLevel.CONTROL_PLANE,
+            {"enableFIPS": False, "nodeImageVersion": PLAIN_IMAGE},
+            ComplianceState.NON_COMPLIANT,
+        ),
+    ],
+)
+def test_a_failed_cluster_is_told_and_its_flags_alone_are_not_believed(
+    state: str, level: ProofLevel, changes: dict[str, Any], verdict: ComplianceState
+) -> None:
+    read = cluster(profile(**changes), provisioningState=state)
+    remembered = memory(apps=proof())
+
+    (pool,) = evaluate(read, remembered, book(proof=ProofSettings(level)), None, NOW).pools
+
+    assert pool.state is verdict
+    told = next(one.message for one in pool.findings if one.reason == f"Cluster{state}")
+    assert f"provisioning state is {state}" in told
+    assert "`az aks update -g rg-pay -n aks-pay`" in told

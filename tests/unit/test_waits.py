@@ -165,6 +165,7 @@ ROWS: dict[str, list[Row]] = {
     ],
     "FieldUnreadable": [Row(None, cluster(disabled(**changes))) for changes in _UNREAD]
     + [
+        *(Row(None, cluster(disabled(), provisioningState=odd)) for odd in (None, "", "Thinking", "succeeded", 7)),
         Row(None, cluster(disabled(), powerState={"code": "Asleep"})),
         Row(None, replace(OFF, illegible=("the cluster's tags []",))),
         # Unblocked and half-way, but nobody knows what kind of pool it is.
@@ -198,6 +199,16 @@ ROWS: dict[str, list[Row]] = {
         Row(None, cluster(disabled(powerState={"code": "Stopped"}))),
         Row(None, cluster(disabled(), powerState={"code": "Stopped"})),
     ],
+    "ClusterFailed": [
+        Row(None, cluster(disabled(), provisioningState="Failed")),
+        # A person's word about a pool says nothing of its cluster.
+        Row(
+            None,
+            cluster(disabled(provisioningState="Failed"), provisioningState="Failed"),
+            pool=PoolMemory(resume="ana"),
+        ),
+    ],
+    "ClusterCanceled": [Row(None, cluster(disabled(), provisioningState="Canceled"))],
     "ProvisioningFailed": [Row(None, cluster(disabled(provisioningState="Failed")))],
     "ProvisioningCanceled": [Row(None, cluster(disabled(provisioningState="Canceled")))],
     "Blocked": [Row(None, pool=PoolMemory(blocked="AKS refused: no.", blocked_on="*"))],
@@ -233,7 +244,6 @@ ROWS: dict[str, list[Row]] = {
     "OperationInProgress": [Row(POLL, changes={"memory": memory(operation("batch"))})],
     "ClusterBusy": [
         Row(SLOW, cluster(disabled(), provisioningState="Updating")),
-        Row(SLOW, cluster(disabled(), provisioningState=None)),
         Row(SLOW, cluster(disabled(provisioningState="Scaling"))),
         Row(SLOW, cluster(disabled(), profile("batch", provisioningState="Deleting"))),
         Row(SLOW, cluster(disabled(), profile("batch", provisioningState=...))),
@@ -304,7 +314,11 @@ ROWS: dict[str, list[Row]] = {
             changes={
                 "budget": Budget(
                     counts=Counts(
-                        NOW, 9, rings={"lab": RingCount(9, 1), "mid": RingCount(0, 0, NOW - DAY)}, policy="p1"
+                        NOW,
+                        9,
+                        rings={"lab": RingCount(9, 1), "mid": RingCount(0, 0, NOW - DAY)},
+                        policy="p1",
+                        exemptions="e1",
                     )
                 )
             },
@@ -314,7 +328,11 @@ ROWS: dict[str, list[Row]] = {
         Row(
             DAY,
             rules=ringed(Ring("lab", Match(clusters=("lab-*",)), soak=2 * DAY), Ring("rest")),
-            changes={"budget": Budget(counts=Counts(NOW, 9, rings={"lab": RingCount(9, 0, NOW - DAY)}, policy="p1"))},
+            changes={
+                "budget": Budget(
+                    counts=Counts(NOW, 9, rings={"lab": RingCount(9, 0, NOW - DAY)}, policy="p1", exemptions="e1")
+                )
+            },
         )
     ],
     "CanaryUnproven": [
@@ -381,7 +399,8 @@ def test_a_step_that_waits_says_why_and_until_when(reason: str, row: Row) -> Non
 def test_every_reason_in_the_sources_has_its_row() -> None:
     domain = Path(plan.__code__.co_filename).parent
     written = "".join(
-        (domain / name).read_text(encoding="utf-8") for name in ("waits.py", "budget.py", "throttle.py", "openings.py")
+        (domain / name).read_text(encoding="utf-8")
+        for name in ("waits.py", "refusals.py", "throttle.py", "openings.py")
     )
 
     reasons = set(re.findall(r'(?:Wait|Refusal)\(\s*"([A-Z]\w+)"', written))

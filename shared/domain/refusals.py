@@ -1,0 +1,161 @@
+"""Whether the budget has a place for a step: every limit of the policy, in one order, each with a reason and an end."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.domain.budget import COUNTS_LAST, Budget, RingCount, closed_since
+from shared.domain.policy import UNTOLD, Policy, Ring
+from shared.domain.rulebook import Rulebook
+from shared.domain.wording import count
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A place that somebody wants."""
+
+    cluster: str
+    """Key of the cluster."""
+    pool: str
+    subscription: str
+    ring: Ring | None
+    nodes: int | None
+    """None if ARM gave no count."""
+    skip_soak: bool = False
+    """The pool is new, and the policy lets new pools into a closed ring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no place now."""
+
+    reason: str
+    message: str
+    after: timedelta | None = None
+    """When to ask again; None: soon, places come free at any time."""
+
+
+def refusal(budget: Budget, rules: Rulebook, wanted: Wanted, now: datetime) -> Refusal | None:
+    """Say why a pool may not be remediated now, or None if it may."""
+    policy = rules.policy
+    if budget.paused:
+        return Refusal("Paused", f"A person has paused every remediation, so {wanted.pool} waits.", timedelta(hours=1))
+    if budget.broken:
+        return Refusal("BreakerOpen", breaker_open(budget.broken), timedelta(hours=1))
+    return (
+        _full(budget, policy, wanted, now)
+        or _spaced(budget, policy.disruption.spacing, now)
+        or (_ring_closed(budget, rules, wanted.ring, wanted, now) if wanted.ring else None)
+    )
+
+
+def breaker_open(broken: str) -> str:
+    """Return what people are told of a breaker that is open; `broken` is why."""
+    return f"{broken} Find out why, then reset it with `fipswarden breaker reset`."
+
+
+def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refusal | None:
+    others = [place for key, place in budget.places.items() if key != wanted.cluster]
+    disruption = policy.disruption
+    # A share of a number that nobody has counted lately, or that another policy's scope and rings gave, is one.
+    counts = budget.counts
+    if counts and (counts.policy != policy.hash or now - counts.at > COUNTS_LAST):
+        counts = None
+    limits = [("the fleet", len(others), disruption.concurrent.of(counts.pools if counts else None))]
+    if disruption.per_subscription:
+        total = counts.subscriptions.get(wanted.subscription, 0) if counts else None
+        mine = sum(place.subscription == wanted.subscription for place in others)
+        limits.append(("its subscription", mine, disruption.per_subscription.of(total)))
+    if wanted.ring and wanted.ring.concurrent:
+        total = counts.rings.get(wanted.ring.name, RingCount()).pools if counts else None
+        mine = sum(place.ring == wanted.ring.name for place in others)
+        limits.append((f"ring {wanted.ring.name}", mine, wanted.ring.concurrent.of(total)))
+    for where, used, limit in limits:
+        if used >= limit:
+            runs = f"{count(used, 'remediation')} {'runs' if used == 1 else 'run'}"
+            return Refusal("BudgetExhausted", f"{runs} in {where}; the policy allows {limit}.")
+    return too_many_nodes(budget, policy, wanted)
+
+
+def too_many_nodes(budget: Budget, policy: Policy, wanted: Wanted) -> Refusal | None:
+    """Say whether a pool has more nodes than the policy lets be under remediation, beside those of other clusters."""
+    limit = policy.disruption.nodes
+    if limit is None:
+        return None
+    if wanted.nodes is None:
+        return Refusal("TooManyNodes", f"How many nodes {wanted.pool} has is not known, and the policy has a limit.")
+    nodes = sum(place.nodes for key, place in budget.places.items() if key != wanted.cluster)
+    if nodes + wanted.nodes > limit:
+        message = (
+            f"{wanted.pool} has {wanted.nodes} nodes and {nodes} are under remediation; "
+            f"the policy allows {limit} at once."
+        )
+        return Refusal("TooManyNodes", message)
+    return None
+
+
+def _spaced(budget: Budget, spacing: timedelta, now: datetime) -> Refusal | None:
+    if budget.last_begun is None or now - budget.last_begun >= spacing:
+        return None
+    left = budget.last_begun + spacing - now
+    return Refusal("Spacing", f"The last remediation began at {budget.last_begun:%H:%M} UTC: the next waits.", left)
+
+
+def _ring_closed(budget: Budget, rules: Rulebook, ring: Ring, wanted: Wanted, now: datetime) -> Refusal | None:
+    policy = rules.policy
+    earlier = None if wanted.skip_soak else policy.before(ring)
+    while earlier:
+        if closed := _not_done(budget, rules, earlier, now):
+            return closed
+        earlier = policy.before(earlier)
+    canary = budget.canaries.get(ring.name)
+    if not ring.canary or canary is None or canary.proven or (canary.cluster, canary.pool) == who_wants(wanted):
+        return None
+    message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is not proven yet."
+    return Refusal("CanaryUnproven", message)
+
+
+def _not_done(budget: Budget, rules: Rulebook, ring: Ring, now: datetime) -> Refusal | None:
+    """Say what keeps the ring after this one closed."""
+    running = next((place for place in budget.places.values() if place.ring == ring.name), None)
+    if running:
+        return Refusal("RingClosed", f"Ring {ring.name} comes first, and {running.pool} of it is under remediation.")
+    counts = budget.counts
+    if counts is None or now - counts.at > COUNTS_LAST:
+        return Refusal("RingClosed", f"Ring {ring.name} comes first, and has not been counted lately.")
+    if (counts.policy, counts.exemptions) != (rules.policy.hash, rules.exemptions.hash):
+        texts = "this text of the policy" if counts.policy != rules.policy.hash else "these exemptions"
+        message = f"Ring {ring.name} comes first, and the resync counts it once the app uses {texts}."
+        return Refusal("RingClosed", message)
+    if closed_since(budget, UNTOLD, counts.at):
+        message = f"Ring {ring.name} comes first, and a pool whose ring can't be told turned out not to be proven."
+        return Refusal("RingClosed", message)
+    counted = counts.rings.get(ring.name, RingCount())
+    if counted.unproven or counted.clean_since is None:
+        return Refusal("RingClosed", _unproven(ring, counted))
+    left = counted.clean_since + ring.soak - now
+    if left > timedelta():
+        return Refusal("RingSoaking", f"Ring {ring.name} soaks until {now + left:%Y-%m-%d %H:%M} UTC.", left)
+    return None
+
+
+def _unproven(ring: Ring, counted: RingCount) -> str:
+    if not counted.unproven:
+        return f"Ring {ring.name} comes first, and no resync has counted it since one of its pools was not proven."
+    pools = counted.unproven - counted.unseen
+    said = [f"Ring {ring.name} comes first, and {pools} of its {counted.pools} pools {_are(pools)} not proven."]
+    if counted.untold:
+        who = f"{count(counted.untold, 'pool')} whose ring can't be told {_are(counted.untold)} not proven either"
+        said.append(f"{who}: `fipswarden explain` says why of each.")
+    if parts := counted.unseen - counted.untold:
+        them = count(parts, "cluster or subscription", "clusters or subscriptions")
+        said.append(f"{them} that nobody could judge may hold more of them: see `fipswarden posture`.")
+    return " ".join(said)
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def who_wants(wanted: Wanted) -> tuple[str, str]:
+    """Return the cluster and the pool that a place is wanted for."""
+    return wanted.cluster, wanted.pool
