@@ -16,6 +16,9 @@ from shared.domain.wording import count
 COUNTS_LAST = timedelta(hours=3)
 """How old the counts of the fleet may be: a ring that nobody has counted since is closed."""
 
+TOLD_AGAIN = timedelta(minutes=5)
+"""How soon looks tell again that a ring is not done: a count that begins meanwhile may read a row just before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
@@ -65,6 +68,8 @@ class Canary:
     """Key of its cluster."""
     pool: str
     proven: bool = False
+    stage: str = ""
+    """Fingerprint of which pools its ring was about when it was chosen: it speaks for no other ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,10 @@ class RingCount:
     clean_since: datetime | None = None
     """Since when none of them was judged to be so; it begins when all were judged."""
     unjudged: int = 0
-    """Those of `unproven` that today's rules have not judged, or that can't be read: they close the ring for now."""
+    """Those of `unproven` that close the ring for now, and it soaks on.
+
+    Today's rules have not judged them, they can't be read, or they wait for what passes by itself.
+    """
     unseen: int = 0
     """Those of `unproven` that nobody knows to be in it: clusters and subscriptions that may hold some of the ring, and
     the `untold`."""
@@ -85,6 +93,8 @@ class RingCount:
     """Fingerprint of which pools the ring is about: with another one its soak begins anew."""
     untold: int = 0
     """Those of `unseen` that are pools whose ring can't be told."""
+    exempt_until: datetime | None = None
+    """When the first exemption ends that excuses one of its pools: from then on it has to be counted anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +149,10 @@ class Budget:
     counting: datetime | None = None
     """When the last resync began to count."""
     unsettled: Mapping[str, datetime] = field(default_factory=dict, hash=False)
-    """When a ring was last known not to be clean, by its name or UNTOLD; a count that began before can't say it is."""
+    """When a ring was last known to have a pool that is not done, by its name or UNTOLD.
+
+    It is closed until a count that began later.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +251,17 @@ def _ring_closed(budget: Budget, rules: Rulebook, ring: Ring, wanted: Wanted, no
         if closed := _not_done(budget, rules, earlier, now):
             return closed
         earlier = policy.before(earlier)
-    canary = budget.canaries.get(ring.name)
-    if not ring.canary or canary is None or canary.proven or (canary.cluster, canary.pool) == _who(wanted):
+    canary = canary_of(budget, policy, ring)
+    if canary is None or canary.proven or (canary.cluster, canary.pool) == _who(wanted):
         return None
     message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is not proven yet."
     return Refusal("CanaryUnproven", message)
+
+
+def canary_of(budget: Budget, policy: Policy, ring: Ring) -> Canary | None:
+    """Return the canary of a ring; one that was chosen when the name stood for other pools is none."""
+    canary = budget.canaries.get(ring.name) if ring.canary else None
+    return canary if canary and canary.stage == policy.stage(ring) else None
 
 
 def _not_done(budget: Budget, rules: Rulebook, ring: Ring, now: datetime) -> Refusal | None:
@@ -257,14 +276,17 @@ def _not_done(budget: Budget, rules: Rulebook, ring: Ring, now: datetime) -> Ref
         texts = "this text of the policy" if counts.policy != rules.policy.hash else "these exemptions"
         message = f"Ring {ring.name} comes first, and the resync counts it once the app uses {texts}."
         return Refusal("RingClosed", message)
-    if _known(budget, UNTOLD, counts.at):
+    if UNTOLD in budget.unsettled:
         message = (
             f"Ring {ring.name} comes first, and a pool whose ring can't be told is not proven since it was counted."
         )
         return Refusal("RingClosed", message)
     counted = counts.rings.get(ring.name, RingCount())
-    if counted.unproven or counted.clean_since is None:
+    if counted.unproven or counted.clean_since is None or ring.name in budget.unsettled:
         return Refusal("RingClosed", _unproven(ring, counted))
+    if counted.exempt_until and counted.exempt_until <= now:
+        message = f"Ring {ring.name} comes first, and an exemption of one of its pools has ended since it was counted."
+        return Refusal("RingClosed", message)
     left = counted.clean_since + ring.soak - now
     if left > timedelta():
         return Refusal("RingSoaking", f"Ring {ring.name} soaks until {now + left:%Y-%m-%d %H:%M} UTC.", left)
@@ -314,31 +336,32 @@ def taken(
         return None
     canaries = dict(budget.canaries)
     # A pool without nodes can prove nothing: it is no canary.
-    if wanted.ring and wanted.ring.canary and wanted.nodes != 0 and wanted.ring.name not in canaries:
-        canaries[wanted.ring.name] = Canary(wanted.cluster, wanted.pool)
+    ring, policy = wanted.ring, rules.policy
+    if ring and ring.canary and wanted.nodes != 0 and canary_of(budget, policy, ring) is None:
+        canaries[ring.name] = Canary(wanted.cluster, wanted.pool, stage=policy.stage(ring))
     found = _with_place(budget, wanted.cluster, place, used)
-    return replace(unsettled(found, {place.ring}, now), last_begun=place.at, canaries=canaries)
+    return replace(unsettled(found, {place.ring}, {place.ring}, now), last_begun=place.at, canaries=canaries)
 
 
-def unsettled(budget: Budget, rings: Collection[str], now: datetime) -> Budget:
-    """Return the budget in which rings are not clean any more: they soak anew from when a resync counts them so.
+def unsettled(budget: Budget, rings: Collection[str], failing: Collection[str], now: datetime) -> Budget:
+    """Return the budget in which rings are closed until the next count: a pool of each is not done.
 
-    UNTOLD, for a pool whose ring can't be told, closes every ring until the next count, and none soaks anew for it.
-    What is known already since the last count began is not told again.
+    The `failing` ones among them soak anew, from when a resync counts them clean; the others soak on. UNTOLD, for a
+    pool whose ring can't be told, closes every ring. What was told a moment ago is not told again.
     """
     counts = budget.counts
-    if counts and any(ring.clean_since for name, ring in counts.rings.items() if name in rings):
-        found = {
-            name: replace(ring, clean_since=None) if name in rings else ring for name, ring in counts.rings.items()
-        }
+    anew = {name for name, ring in counts.rings.items() if ring.clean_since and name in failing} if counts else set()
+    if counts and anew:
+        found = {**counts.rings, **{name: replace(counts.rings[name], clean_since=None) for name in anew}}
         budget = replace(budget, counts=replace(counts, rings=found))
-    since = budget.counting
-    late = {name: now for name in rings if name and since and not _known(budget, name, since)}
+    late = {name: now for name in rings if name and (name in anew or not _told(budget, name, now))}
     return replace(budget, unsettled={**budget.unsettled, **late}) if late else budget
 
 
-def _known(budget: Budget, ring: str, since: datetime) -> bool:
-    return ring in budget.unsettled and budget.unsettled[ring] >= since
+def _told(budget: Budget, ring: str, now: datetime) -> bool:
+    """Say whether the budget knows that a ring is not done, so that the next count will know it as well."""
+    at = budget.unsettled.get(ring)
+    return at is not None and at >= (budget.counting or at) and now - at < TOLD_AGAIN
 
 
 def _with_place(budget: Budget, cluster: str, place: Place, used: Mapping[str, Approval]) -> Budget:
