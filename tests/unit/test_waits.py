@@ -164,6 +164,9 @@ ROWS: dict[str, list[Row]] = {
     "ReleaseUnknown": [
         Row(None, cluster(disabled(osSKU="Ubuntu2204", currentOrchestratorVersion="1.99.0"))),
         Row(None, cluster(disabled(osSKU="AzureLinux3", currentOrchestratorVersion="1.99.0"))),
+        # Open-ended rows of the data end with the newest version that it was made for.
+        Row(None, cluster(disabled(osSKU="AzureLinux", currentOrchestratorVersion="1.37.0"))),
+        Row(None, cluster(disabled(osSKU="Ubuntu", currentOrchestratorVersion="1.37.0"))),
     ],
     "FieldUnreadable": [Row(None, cluster(disabled(**changes))) for changes in _UNREAD]
     + [
