@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -41,8 +42,8 @@ def add(commands: Any) -> None:
         description=_DESCRIPTION,
         epilog=MEANING,
     )
-    explain.add_argument("cluster", help=CLUSTER)
-    explain.add_argument("pool", help="name of the node pool")
+    explain.add_argument("cluster", help=f"{CLUSTER}; or a node pool as all commands print it, group/cluster/pool")
+    explain.add_argument("pool", nargs="?", help="name of the node pool, where CLUSTER is a cluster")
     explain.add_argument("--policy", type=a_file, help="explain by this policy rather than by what the app used last")
     explain.add_argument("--exemptions", type=a_file, help="the exemptions that go with the policy")
     add_output(explain)
@@ -52,7 +53,8 @@ def add(commands: Any) -> None:
 def _explain(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
 
-    cluster, name = ours(named_cluster(chosen.cluster)), _pool_name(chosen.pool)
+    asked, pool = (chosen.cluster, chosen.pool) if chosen.pool is not None else _apart(chosen.cluster)
+    cluster, name = ours(named_cluster(asked)), _pool_name(pool)
     rules, source = _rules(chosen.policy, chosen.exemptions)
     _, clusters = bootstrap.standalone_fleet()
     read = _read(clusters, cluster)
@@ -87,6 +89,15 @@ def _explained(read: Cluster, name: str, rules: Rulebook, clusters: "Clusters") 
 
     before = read_posture(bootstrap.table("posture"), read.id).posture
     return explain(_situation(read, rules, clusters, before), _pool(read, name)), _unseen(before)
+
+
+def _apart(text: str) -> tuple[str, str]:
+    """Return the cluster and the node pool of `group/cluster/pool`, or of the pool's ARM id; raises InputError."""
+    cluster, _, pool = text.rpartition("/")
+    cluster = re.sub("/agentpools$", "", cluster, flags=re.IGNORECASE) if text.startswith("/") else cluster
+    if cluster.count("/") != (8 if text.startswith("/") else 1):
+        raise InputError(f"{text[:200]!r} names no node pool: give its name behind the cluster, or group/cluster/pool")
+    return cluster, pool
 
 
 def _pool_name(text: str) -> str:

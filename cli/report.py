@@ -10,7 +10,8 @@ from cli.show import plain_text, print_aligned
 from cli.verdicts import ClusterRow, PoolRow, Verdicts
 from shared.domain.codec import plain
 from shared.domain.model import WORST_FIRST
-from shared.domain.posture import Finding
+from shared.domain.model import ComplianceState as State
+from shared.domain.posture import Finding, PoolPosture
 from shared.domain.wording import count
 from shared.reports.cells import csv_lines
 
@@ -34,13 +35,19 @@ def _decisive(row: ClusterRow) -> Finding:
     return next(finding for finding in row.findings if finding.state is row.state)
 
 
+def _told(posture: PoolPosture) -> Finding:
+    """Return the finding that the table shows: that a pool can't be switched as it is says more than that it is off."""
+    worst = [finding for finding in posture.findings if finding.state is posture.state is State.NON_COMPLIANT]
+    return next((finding for finding in worst if finding.check == "capable"), posture.decisive)
+
+
 def _cells(verdicts: Verdicts) -> Iterator[tuple[PoolRow | ClusterRow, tuple[str, ...]]]:
     """Yield pools and clusters together, the worst first, with the cells that people see."""
     rows: list[PoolRow | ClusterRow] = [*verdicts.clusters, *verdicts.pools]
     for row in sorted(rows, key=lambda one: WORST_FIRST.index(one.state)):
         match row:
             case PoolRow():
-                found = row.posture.decisive
+                found = _told(row.posture)
                 yield row, (str(row.cluster), row.posture.pool, row.state.value, found.reason, found.message)
             case ClusterRow():
                 found = _decisive(row)

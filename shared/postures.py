@@ -5,12 +5,12 @@ Writing it is the commit of a look.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from shared.domain.alert import Alert
-from shared.domain.census import is_done
+from shared.domain.census import exempt_until, is_done, passes
 from shared.domain.codec import canonical, fingerprint, plain, typed
 from shared.domain.evaluate import evaluate, unreadable
 from shared.domain.ids import ClusterId
@@ -18,7 +18,7 @@ from shared.domain.looks import OVERDUE
 from shared.domain.memory import Memory
 from shared.domain.model import Cluster, ClusterRead, ComplianceState
 from shared.domain.planned import Deferral, Method, Plan
-from shared.domain.posture import Posture
+from shared.domain.posture import PoolPosture, Posture
 from shared.domain.records import Head
 from shared.domain.remediated import Mended
 from shared.domain.rulebook import Rulebook
@@ -95,14 +95,18 @@ def commit(table: Table, cluster: ClusterId, stored: StoredPosture) -> StoredPos
     return replace(stored, etag=written.etag)
 
 
-def _rings(posture: Posture) -> dict[str, list[int]]:
-    """Return the pools of each ring, and how many of them are not proven; a pool in no ring counts under no name."""
-    counts: dict[str, list[int]] = {}
+def _rings(posture: Posture) -> dict[str, list[int | None]]:
+    """Return what `RingPart` says of each ring, the time in seconds; a pool in no ring counts under no name."""
+    parts: dict[str, list[PoolPosture]] = {}
     for pool in posture.pools:
-        count = counts.setdefault(pool.ring, [0, 0])
-        count[0] += 1
-        count[1] += not is_done(pool)
-    return counts
+        parts.setdefault(pool.ring, []).append(pool)
+    return {name: _part(pools) for name, pools in parts.items()}
+
+
+def _part(pools: Sequence[PoolPosture]) -> list[int | None]:
+    until = min((end for pool in pools if (end := exempt_until(pool))), default=None)
+    waiting = [pool for pool in pools if not is_done(pool)]
+    return [len(pools), len(waiting), sum(map(passes, waiting)), int(until.timestamp()) if until else None]
 
 
 def control_digest(read: ClusterRead, rules: Rulebook, now: datetime) -> str:
@@ -138,6 +142,19 @@ _COLUMNS = ("armId", "state", "inScope", "gone", "pools", "seq", "control", "due
 
 
 @dataclass(frozen=True, slots=True)
+class RingPart:
+    """What a cluster has of one ring."""
+
+    pools: int
+    unproven: int
+    """Those of them that are not done."""
+    passing: int = 0
+    """Those of `unproven` where all that is wrong passes by itself."""
+    exempt_until: datetime | None = None
+    """When the first exemption ends that one of the others rests on, to the second."""
+
+
+@dataclass(frozen=True, slots=True)
 class PostureSummary:
     """The columns of a posture row: what the resync and lists need of a cluster."""
 
@@ -155,14 +172,19 @@ class PostureSummary:
     """When the verdicts were last written; at rest once a day."""
     rules: str = ""
     """Hash of the rulebook that it was judged by."""
-    rings: Mapping[str, tuple[int, int]] = field(default_factory=dict, hash=False)
-    """By ring: its pools in the cluster, and how many of them are not proven."""
+    rings: Mapping[str, RingPart] = field(default_factory=dict, hash=False)
+    """By name of the ring."""
     unread: bool = False
     """The cluster could not be read: rings and counts are those of the last reading."""
 
     def overdue(self, now: datetime) -> bool:
         """Say whether the looks that were due have not come: the verdicts are then no knowledge any more."""
         return not self.gone and (self.due is None or now - self.due > OVERDUE)
+
+
+def _ring_part(pools: int, unproven: int, passing: int = 0, until: int | None = None) -> RingPart:
+    """Read a part; rows of earlier versions have its first two numbers alone."""
+    return RingPart(pools, unproven, passing, None if until is None else _time(until))
 
 
 def summaries(table: Table, subscription: str | None = None) -> Iterator[PostureSummary]:
@@ -184,7 +206,7 @@ def _summary(row: Row) -> PostureSummary:
         due if isinstance(due := columns.get("due"), datetime) else None,
         at if isinstance(at := columns.get("at"), datetime) else None,
         str(columns.get("rules", "")),
-        {ring: (count[0], count[1]) for ring, count in json.loads(str(columns.get("rings", "{}"))).items()},
+        {ring: _ring_part(*part) for ring, part in json.loads(str(columns.get("rings", "{}"))).items()},
         columns.get("unread") is True,
     )
 

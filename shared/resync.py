@@ -5,7 +5,7 @@ queues a look; what is lost on the way (an event, a message, a crashed worker) i
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -27,9 +27,10 @@ from shared.domain.wording import count
 from shared.fleet_chain import FleetChain
 from shared.policy_warnings import tell_warnings
 from shared.ports import Alerts, Clock, Fleet, FleetHint, Policies, Table, WakeUps
-from shared.postures import PostureSummary, control_digest, summaries
+from shared.postures import PostureSummary, RingPart, control_digest, summaries
 from shared.rollout import HORIZON
 
+_NOTHING = RingPart(0, 0)
 _STALE_RESERVATION = timedelta(hours=3)
 _EXPLAINED = 10
 """Of how many subscriptions that can't be read an alert says why."""
@@ -132,7 +133,7 @@ class _Count:
         self._names: list[str] = []
         self._anywhere = 0
         self._subscriptions: dict[str, int] = {}
-        self._rings: dict[str, tuple[int, int, int]] = {}
+        self._rings: dict[str, RingPart] = {}
 
     def addressed(self, hints: Iterable[FleetHint]) -> Iterator[tuple[ClusterId, FleetHint]]:
         """Yield the hints that name a cluster, with it, and count the others."""
@@ -154,9 +155,9 @@ class _Count:
             return
         if summary.in_scope:
             self._in(summary.cluster, summary.pools)
-        for ring, (pools, unproven) in summary.rings.items():
-            late = pools - unproven if summary.overdue(now) else 0
-            self._add(ring, pools, unproven + late, late)
+        for ring, part in summary.rings.items():
+            late = part.pools - part.unproven if summary.overdue(now) else 0
+            self._add(ring, replace(part, unproven=part.unproven + late, passing=part.passing + late))
 
     def unseen(self, cluster: ClusterId, read: ClusterRead) -> None:
         """Count a cluster that nobody has looked at."""
@@ -175,14 +176,19 @@ class _Count:
             # One that shows no pool may have any.
             self._anywhere += not read.pools
             for pool in read.pools:
-                self._add(policy.ring_name(read, pool), 1, 1, 1)
+                self._add(policy.ring_name(read, pool), RingPart(1, 1, 1))
 
     def _in(self, cluster: ClusterId, pools: int) -> None:
         self._subscriptions[cluster.subscription] = self._subscriptions.get(cluster.subscription, 0) + pools
 
-    def _add(self, ring: str, pools: int, unproven: int, unjudged: int) -> None:
-        before = self._rings.get(ring, (0, 0, 0))
-        self._rings[ring] = (before[0] + pools, before[1] + unproven, before[2] + unjudged)
+    def _add(self, ring: str, part: RingPart) -> None:
+        before = self._rings.get(ring, _NOTHING)
+        self._rings[ring] = RingPart(
+            before.pools + part.pools,
+            before.unproven + part.unproven,
+            before.passing + part.passing,
+            min((end for end in (before.exempt_until, part.exempt_until) if end), default=None),
+        )
 
     def result(self, now: datetime, closed: Collection[str]) -> Counts:
         """Return the counts; what could not be read at all may be in any ring, and keeps every one closed.
@@ -192,12 +198,14 @@ class _Count:
         blind = len(closed) + self.unaddressed
         policy = self._rules.policy
         # A pool whose ring can't be told may be in any; one for which nothing is left to do keeps none closed.
-        _, untold, _ = self._rings.get(UNTOLD, (0, 0, 0))
+        untold = self._rings.get(UNTOLD, _NOTHING).unproven
         anywhere, rings = blind + self._anywhere + untold, {}
         for ring in policy.rings:
-            pools, unproven, unjudged = self._rings.get(ring.name, (0, 0, 0))
-            stage = policy.stage(ring)
-            rings[ring.name] = RingCount(pools, unproven + anywhere, None, unjudged + anywhere, anywhere, stage, untold)
+            part, stage = self._rings.get(ring.name, _NOTHING), policy.stage(ring)
+            unproven, unjudged = part.unproven + anywhere, part.passing + anywhere
+            rings[ring.name] = RingCount(
+                part.pools, unproven, None, unjudged, anywhere, stage, untold, part.exempt_until
+            )
         total = sum(self._subscriptions.values())
         names = (*(f"subscription {each}" for each in closed), *self._names)[:_KEPT]
         everything = self._unseen + blind

@@ -13,6 +13,9 @@ from shared.domain.people import Decision
 COUNTS_LAST = timedelta(hours=3)
 """How old the counts of the fleet may be: a ring that nobody has counted since is closed."""
 
+TOLD_AGAIN = timedelta(minutes=5)
+"""How soon looks tell again that a ring is not done: a count that begins meanwhile may read a row just before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
@@ -64,6 +67,8 @@ class Canary:
     """Key of its cluster."""
     pool: str
     proven: bool = False
+    stage: str = ""
+    """Fingerprint of which pools its ring was about when it was chosen: it speaks for no other ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,10 @@ class RingCount:
     clean_since: datetime | None = None
     """Since when none of them was judged to be so; it begins when all were judged."""
     unjudged: int = 0
-    """Those of `unproven` that today's rules have not judged, or that can't be read: they close the ring for now."""
+    """Those of `unproven` that close the ring for now, and it soaks on.
+
+    Today's rules have not judged them, they can't be read, or they wait for what passes by itself.
+    """
     unseen: int = 0
     """Those of `unproven` that nobody knows to be in it: clusters and subscriptions that may hold some of the ring, and
     the `untold`."""
@@ -84,6 +92,8 @@ class RingCount:
     """Fingerprint of which pools the ring is about: with another one its soak begins anew."""
     untold: int = 0
     """Those of `unseen` that are pools whose ring can't be told."""
+    exempt_until: datetime | None = None
+    """When the first exemption ends that excuses one of its pools: from then on it has to be counted anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +148,10 @@ class Budget:
     counting: datetime | None = None
     """When the last resync began to count."""
     unsettled: Mapping[str, datetime] = field(default_factory=dict, hash=False)
-    """When a ring was last known not to be clean, by its name or UNTOLD; a count that began before can't say it is."""
+    """When a ring was last known to have a pool that is not done, by its name or UNTOLD.
 
-
-def closed_since(budget: Budget, ring: str, since: datetime) -> bool:
-    """Say whether a ring, or UNTOLD, was known not to be clean at a time or after it."""
-    return ring in budget.unsettled and budget.unsettled[ring] >= since
+    It is closed until a count that began later.
+    """
 
 
 def named(counts: Counts) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.domain.budget import Budget, Counts, Ended, RingCount
-from shared.domain.census import is_done
+from shared.domain.budget import TOLD_AGAIN, Budget, Counts, Ended, RingCount
+from shared.domain.census import is_done, passes
 from shared.domain.evaluate import unreadable
 from shared.domain.model import ComplianceState
 from shared.domain.places import unsettled
@@ -35,11 +35,12 @@ def seen(budget: Budget, cluster: str, posture: Posture) -> Budget:
 
     Gone, excused or no longer to be acted on, it would hold the ring back for ever. While its cluster can't be read, or
     what would tell its rule or its ring, nobody knows that it is none: it stays. A ring with a pool that is not done
-    is closed and soaks anew, without waiting for the resync to see that; the look's own plan is made from this budget.
-    A cluster that can't be read closes rings by the resync's count alone: one bad answer restarts no soak.
+    is closed, without waiting for the resync to see that; the look's own plan is made from this budget. It soaks anew
+    where a pool fails, and soaks on where all that is wrong passes by itself: one bad answer restarts no soak.
     """
     if unreadable(posture):
-        return budget
+        # Those shown are the pools of an earlier look; where there are none, it may have any.
+        return unsettled(budget, {pool.ring for pool in posture.pools} or {UNTOLD}, (), posture.at)
     verdicts = {pool.pool: pool for pool in posture.pools}
     canaries = {}
     for ring, canary in budget.canaries.items():
@@ -48,7 +49,9 @@ def seen(budget: Budget, cluster: str, posture: Posture) -> Budget:
         elif (found := verdicts.get(canary.pool)) and _can_prove(found, ring):
             canaries[ring] = replace(canary, proven=canary.proven or found.state is ComplianceState.COMPLIANT)
     told = budget if canaries == budget.canaries else replace(budget, canaries=canaries)
-    return unsettled(told, {pool.ring for pool in posture.pools if not is_done(pool)}, posture.at)
+    waiting = [pool for pool in posture.pools if not is_done(pool)]
+    failing = {pool.ring for pool in waiting if not passes(pool)}
+    return unsettled(told, {pool.ring for pool in waiting}, failing, posture.at)
 
 
 def _can_prove(pool: PoolPosture, ring: str) -> bool:
@@ -70,9 +73,9 @@ def counted(budget: Budget, counts: Counts, watches: Callable[[str], bool] = lam
     """
     before = budget.counts.rings if budget.counts else {}
     # What a look saw, or a remediation that began, while this was being counted; a look commits after it has told.
-    late = {name: at for name, at in budget.unsettled.items() if at >= counts.at - _LOOK_LASTS}
+    late = {name: at for name, at in budget.unsettled.items() if at >= counts.at - _LOOK_LASTS - TOLD_AGAIN}
     rings = {
-        name: replace(ring, clean_since=_clean_since(ring, before.get(name), counts.at)) if name not in late else ring
+        name: replace(ring, clean_since=_clean_since(ring, before.get(name), counts.at, late=name in late))
         for name, ring in counts.rings.items()
     }
     done = {name for name, ring in rings.items() if not ring.unproven}
@@ -85,12 +88,13 @@ def counted(budget: Budget, counts: Counts, watches: Callable[[str], bool] = lam
     return replace(budget, counts=replace(counts, rings=rings), canaries=canaries, unsettled=late)
 
 
-def _clean_since(ring: RingCount, before: RingCount | None, at: datetime) -> datetime | None:
+def _clean_since(ring: RingCount, before: RingCount | None, at: datetime, *, late: bool) -> datetime | None:
+    """Return since when a ring is clean; where a look saw something `late`, no soak begins with this count."""
     if ring.unproven > ring.unjudged:
         return None
     if before and before.clean_since and before.stage == ring.stage:
         return before.clean_since
-    return None if ring.unjudged else at
+    return None if ring.unjudged or late else at
 
 
 def _broken(ended: Iterable[Ended], breaker: Breaker, now: datetime) -> str:

@@ -17,6 +17,7 @@ from shared.domain.support import (
     Release,
     TrustedLaunch,
     is_gone,
+    is_too_new,
     matrix,
     minor_version,
     os_sku_named,
@@ -195,7 +196,8 @@ def _not_changeable(pool: Pool, name: str) -> _Objection | None:
     if sku.os_type != "Linux" or not sku.in_place:
         return _Objection("OsSkuNotChangeable", f"Pools can't get {sku.name} in place.", another)
     if minor_version(pool.kubernetes_version) and sku.with_fips and release_if_switched(pool, name) is None:
-        why = f"AKS doesn't offer {sku.name} with Kubernetes {pool.kubernetes_version}."
+        does = "isn't known to offer" if is_too_new(pool.kubernetes_version) else "doesn't offer"
+        why = f"AKS {does} {sku.name} with Kubernetes {pool.kubernetes_version}."
         return _Objection("OsSkuNotOffered", why, another)
     return None
 

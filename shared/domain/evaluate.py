@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     checks.settled,
     checks.cluster_settled,
     images.image,
+    images.known_kubernetes,
     proofs.proof,
     images.modules,
     images.retiring,

@@ -11,7 +11,7 @@ from shared.domain.ids import ClusterId
 from shared.domain.lasting import PERSON, lasting
 from shared.domain.policy import UNTOLD
 from shared.domain.posture import PoolPosture
-from shared.domain.refusals import refusal
+from shared.domain.refusals import canary_of, refusal
 from shared.domain.rehearsal import Rehearsal
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor
@@ -126,7 +126,7 @@ def _behind(play: Rehearsal, one: PoolFate, rings: Mapping[str, int], stuck: Col
     ring = next((ring for ring in play.policy.rings if ring.name == one.ring), None)
     if ring is None or one.fate is not Fate.LATER or one.reason == "OperationInProgress":
         return one
-    before, canary = play.policy.before(ring), play.budget.canaries.get(ring.name)
+    before, canary = play.policy.before(ring), canary_of(play.budget, play.policy, ring)
     # The budget asks every earlier ring, also behind one that has no pool or is done.
     while before and not rings[before.name]:
         before = play.policy.before(before)
@@ -136,7 +136,7 @@ def _behind(play: Rehearsal, one: PoolFate, rings: Mapping[str, int], stuck: Col
         done = "is not done by itself" if number == 1 else "are not done by themselves"
         message = f"Ring {before.name} comes first, and {number} in it{maybe} {done}."
         return replace(one, fate=Fate.NEVER, reason="RingClosed", message=message)
-    if ring.canary and canary and not canary.proven and (canary.cluster, canary.pool) in stuck:
+    if canary and not canary.proven and (canary.cluster, canary.pool) in stuck:
         message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is never proven."
         return replace(one, fate=Fate.NEVER, reason="CanaryUnproven", message=message)
     return one

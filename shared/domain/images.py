@@ -5,7 +5,7 @@ Pure. What is not known of an image gives `unknown`; nothing here turns missing 
 
 from shared.domain.capability import fips_enabled_by_default, incapable, release_if_switched
 from shared.domain.model import ComplianceState as State
-from shared.domain.model import Pool
+from shared.domain.model import Pool, ProofLevel
 from shared.domain.modules import Standing, modules_of
 from shared.domain.posture import Finding
 from shared.domain.settings import Modules, OsSku
@@ -15,6 +15,8 @@ from shared.domain.support import (
     Release,
     is_fips_image,
     is_known_fips_name,
+    is_too_new,
+    matrix,
     release_of,
     releases_with_fips,
     retirement,
@@ -52,6 +54,19 @@ def _forbidden_image(pool: Pool) -> Finding | None:
         return None
     message = f"The policy forbids FIPS, and the node image {pool.node_image} is a FIPS image: upgrade the node image."
     return Finding("image", State.NON_COMPLIANT, "ImageIsFips", message)
+
+
+def known_kubernetes(subject: Subject) -> Finding | None:
+    """Say that the Kubernetes version is newer than the data, where no node's own word settles the pool."""
+    pool, asked = subject.pool, subject.settings.proof.level is not ProofLevel.CONTROL_PLANE
+    by_nodes = subject.required and not subject.empty and (asked or pool.os_type == "Windows")
+    if by_nodes or not is_too_new(pool.kubernetes_version):
+        return None
+    message = (
+        f"Kubernetes {pool.kubernetes_version} is newer than this version's data (up to {matrix().newest_kubernetes}, "
+        f"of {matrix().as_of}): what the flag means with it isn't known. Update the app, or ask the nodes (level node)."
+    )
+    return Finding("kubernetes", State.UNKNOWN, "ReleaseUnknown", message)
 
 
 def modules(subject: Subject) -> Finding | None:

@@ -30,7 +30,7 @@ def illegible_of_cluster(body: Mapping[str, Any], properties: Mapping[str, Any])
     return (
         *_state(properties.get("provisioningState")),
         *_power(properties, "the cluster's"),
-        *_wrong(properties, "the cluster's", enableFIPS=bool),
+        *_wrong(properties, "the cluster's", enableFIPS=bool, addonProfiles=dict),
         *_tags(body.get("tags"), "the cluster's"),
         *_location(body.get("location")),
     )

@@ -98,12 +98,18 @@ def _pool(profile: Any) -> Pool:
         provisioning_state=_str(profile.get("provisioningState")),
         stopped=_stopped(profile),
         count=_count(profile),
-        kubernetes_version=_str(profile.get("currentOrchestratorVersion") or profile.get("orchestratorVersion")),
+        kubernetes_version=_version(profile),
         vm_size=_str(profile.get("vmSize")),
         mode=_str(profile.get("mode")),
         tags=_tags(profile.get("tags")),
         body=profile,
     )
+
+
+def _version(profile: Mapping[str, Any]) -> str:
+    """Read the version that the pool has; the one that was asked for counts where ARM says nothing else."""
+    current = profile.get("currentOrchestratorVersion")
+    return _str(profile.get("orchestratorVersion") if current in (None, "") else current)
 
 
 def _count(profile: Mapping[str, Any]) -> int | None:

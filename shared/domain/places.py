@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain.budget import Approval, Budget, Canary, Place, closed_since
-from shared.domain.refusals import Wanted, refusal, too_many_nodes
+from shared.domain.budget import TOLD_AGAIN, Approval, Budget, Canary, Place
+from shared.domain.refusals import Wanted, canary_of, refusal, too_many_nodes
 from shared.domain.rulebook import Rulebook
 
 
@@ -34,27 +34,32 @@ def taken(
         return None
     canaries = dict(budget.canaries)
     # A pool without nodes can prove nothing: it is no canary.
-    if wanted.ring and wanted.ring.canary and wanted.nodes != 0 and wanted.ring.name not in canaries:
-        canaries[wanted.ring.name] = Canary(wanted.cluster, wanted.pool)
+    ring, policy = wanted.ring, rules.policy
+    if ring and ring.canary and wanted.nodes != 0 and canary_of(budget, policy, ring) is None:
+        canaries[ring.name] = Canary(wanted.cluster, wanted.pool, stage=policy.stage(ring))
     found = _with_place(budget, wanted.cluster, place, used)
-    return replace(unsettled(found, {place.ring}, now), last_begun=place.at, canaries=canaries)
+    return replace(unsettled(found, {place.ring}, {place.ring}, now), last_begun=place.at, canaries=canaries)
 
 
-def unsettled(budget: Budget, rings: Collection[str], now: datetime) -> Budget:
-    """Return the budget in which rings are not clean any more: they soak anew from when a resync counts them so.
+def unsettled(budget: Budget, rings: Collection[str], failing: Collection[str], now: datetime) -> Budget:
+    """Return the budget in which rings are closed until the next count: a pool of each is not done.
 
-    UNTOLD, for a pool whose ring can't be told, closes every ring until the next count, and none soaks anew for it.
-    What is known already since the last count began is not told again.
+    The `failing` ones among them soak anew, from when a resync counts them clean; the others soak on. UNTOLD, for a
+    pool whose ring can't be told, closes every ring. What was told a moment ago is not told again.
     """
     counts = budget.counts
-    if counts and any(ring.clean_since for name, ring in counts.rings.items() if name in rings):
-        found = {
-            name: replace(ring, clean_since=None) if name in rings else ring for name, ring in counts.rings.items()
-        }
+    anew = {name for name, ring in counts.rings.items() if ring.clean_since and name in failing} if counts else set()
+    if counts and anew:
+        found = {**counts.rings, **{name: replace(counts.rings[name], clean_since=None) for name in anew}}
         budget = replace(budget, counts=replace(counts, rings=found))
-    since = budget.counting
-    late = {name: now for name in rings if name and since and not closed_since(budget, name, since)}
+    late = {name: now for name in rings if name and (name in anew or not _told(budget, name, now))}
     return replace(budget, unsettled={**budget.unsettled, **late}) if late else budget
+
+
+def _told(budget: Budget, ring: str, now: datetime) -> bool:
+    """Say whether the budget knows that a ring is not done, so that the next count will know it as well."""
+    at = budget.unsettled.get(ring)
+    return at is not None and at >= (budget.counting or at) and now - at < TOLD_AGAIN
 
 
 def _with_place(budget: Budget, cluster: str, place: Place, used: Mapping[str, Approval]) -> Budget:

@@ -36,10 +36,12 @@ def names_differ(nodes: Sequence[Located], what: str, faults: Faults, taken: str
 
 def rings_lead_on(nodes: Sequence[Located], faults: Faults) -> None:
     """Note rings that come after one that is not there, and rings that wait for each other in a circle."""
-    named = {name.value: node for node in nodes if (name := _text(node, "name"))}
+    # A name that is there twice is another fault; the others are told beside it.
+    every = [(name.value, node) for node in nodes if (name := _text(node, "name"))]
+    named = dict(reversed(every))
     before: dict[str, str] = {}
     above = ""
-    for name, node in named.items():
+    for name, node in every:
         after = _text(node, "after")
         if after and after.value == name:
             faults.add(after, f"ring {quoted(name)} comes after itself: name another ring")
@@ -47,7 +49,7 @@ def rings_lead_on(nodes: Sequence[Located], faults: Faults) -> None:
             hint = faults.meant(after.value, (other for other in named if other != name)) or "give the name of a ring"
             faults.add(after, f"ring {quoted(name)} comes after {quoted(after.value)}, which is no ring: {hint}")
         else:
-            before[name] = after.value if after else above
+            before.setdefault(name, after.value if after else above)
         above = name
     for circle in _circles(before):
         node = named[circle[0]]

@@ -64,7 +64,7 @@ def _by_nodes(subject: Subject) -> Finding | None:
     if subject.empty and not despite(subject):
         return _no_nodes(subject)
     if subject.settings.proof.level is ProofLevel.CONTROL_PLANE:
-        return None
+        return None if subject.pool.count is not None else _no_count("No node was asked")
     if not subject.pool.etag:
         message = "ARM gave no eTag for the pool: whether anything happened to it since a proof could not be told."
         return Finding("proof", _S.UNKNOWN, "ETagMissing", message)
@@ -171,6 +171,11 @@ def _missing() -> Finding:
     return Finding("proof", _S.UNKNOWN, "ProofMissing", "The nodes have not been asked since the pool last changed.")
 
 
+def _no_count(but: str) -> Finding:
+    message = f"{but}, and ARM gave no count: which nodes the pool should have isn't known."
+    return Finding("proof", _S.UNKNOWN, "CountUnreadable", message)
+
+
 def _no_nodes(subject: Subject) -> Finding:
     """Without nodes to ask the control plane's word is all there is; it is worth less than what nodes said before."""
     level = subject.settings.proof.level
@@ -221,8 +226,7 @@ def _disagreement(subject: Subject, taken: Proof) -> Finding:
 def _incomplete(subject: Subject, taken: Proof) -> Finding | None:
     count = subject.pool.count
     if count is None:
-        message = f"{taken.nodes} nodes show FIPS, but ARM gave no count: whether some are missing isn't known."
-        return Finding("proof", _S.UNKNOWN, "CountUnreadable", message)
+        return _no_count(f"{taken.nodes} nodes show FIPS")
     # A pool may have grown since: the nodes that came later are as unproven as those that were missing, unless
     # the policy lets the pool's proof stand for them for a while.
     covered = subject.now - taken.at <= subject.settings.proof.joined_nodes

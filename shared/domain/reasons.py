@@ -18,7 +18,14 @@ _OF_CHECKS = (
     ),
     *("MonitoringAgentUnknown", "FieldUnreadable", "ImageContradictsFlag", "ImageUnknown", "OsContradictory"),
     *("BeingReplaced", "ReplacementStuck", "TwinGone"),
-    *("OsSkuUnknown", "OsTypeUnknown", "ProvisioningCanceled", "ProvisioningFailed", "ReleaseRetiring"),
+    *(
+        "OsSkuUnknown",
+        "OsTypeUnknown",
+        "ProvisioningCanceled",
+        "ProvisioningFailed",
+        "ReleaseRetiring",
+        "ReleaseUnknown",
+    ),
     *("Aborted", "Canceled", "OperationStuck", "RemediationFailed", "VersionUnreadable"),
 )
 _OF_RISKS = ("SmbVolumes", "PdbBlocked", "UnmanagedPods", "LocalData", "WorkloadsUnreadable")

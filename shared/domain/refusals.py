@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.budget import COUNTS_LAST, Budget, RingCount, closed_since
+from shared.domain.budget import COUNTS_LAST, Budget, Canary, RingCount
 from shared.domain.policy import UNTOLD, Policy, Ring
 from shared.domain.rulebook import Rulebook
 from shared.domain.wording import count
@@ -107,11 +107,17 @@ def _ring_closed(budget: Budget, rules: Rulebook, ring: Ring, wanted: Wanted, no
         if closed := _not_done(budget, rules, earlier, now):
             return closed
         earlier = policy.before(earlier)
-    canary = budget.canaries.get(ring.name)
-    if not ring.canary or canary is None or canary.proven or (canary.cluster, canary.pool) == who_wants(wanted):
+    canary = canary_of(budget, policy, ring)
+    if canary is None or canary.proven or (canary.cluster, canary.pool) == who_wants(wanted):
         return None
     message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is not proven yet."
     return Refusal("CanaryUnproven", message)
+
+
+def canary_of(budget: Budget, policy: Policy, ring: Ring) -> Canary | None:
+    """Return the canary of a ring; one that was chosen when the name stood for other pools is none."""
+    canary = budget.canaries.get(ring.name) if ring.canary else None
+    return canary if canary and canary.stage == policy.stage(ring) else None
 
 
 def _not_done(budget: Budget, rules: Rulebook, ring: Ring, now: datetime) -> Refusal | None:
@@ -126,12 +132,15 @@ def _not_done(budget: Budget, rules: Rulebook, ring: Ring, now: datetime) -> Ref
         texts = "this text of the policy" if counts.policy != rules.policy.hash else "these exemptions"
         message = f"Ring {ring.name} comes first, and the resync counts it once the app uses {texts}."
         return Refusal("RingClosed", message)
-    if closed_since(budget, UNTOLD, counts.at):
+    if UNTOLD in budget.unsettled:
         message = f"Ring {ring.name} comes first, and a pool whose ring can't be told turned out not to be proven."
         return Refusal("RingClosed", message)
     counted = counts.rings.get(ring.name, RingCount())
-    if counted.unproven or counted.clean_since is None:
+    if counted.unproven or counted.clean_since is None or ring.name in budget.unsettled:
         return Refusal("RingClosed", _unproven(ring, counted))
+    if counted.exempt_until and counted.exempt_until <= now:
+        message = f"Ring {ring.name} comes first, and an exemption of one of its pools has ended since it was counted."
+        return Refusal("RingClosed", message)
     left = counted.clean_since + ring.soak - now
     if left > timedelta():
         return Refusal("RingSoaking", f"Ring {ring.name} soaks until {now + left:%Y-%m-%d %H:%M} UTC.", left)

@@ -297,9 +297,10 @@ class Rehearsal:
         mark = self._mark(at)
         if self._counted_at == mark:
             return
-        self._counted_at, before = mark, self.budget.counts
-        self.budget = counted(self.budget, self._census.counts(mark))
-        if _clean(before) != _clean(self.budget.counts):
+        self._counted_at, before = mark, self.budget
+        # Whatever was seen since the last count is in this one.
+        self.budget = counted(replace(before, unsettled={}), self._census.counts(mark))
+        if before.unsettled or _clean(before.counts) != _clean(self.budget.counts):
             self._reopen()
 
     def _reopen(self) -> None:

@@ -13,7 +13,9 @@ from functools import cache, lru_cache
 from shared.domain.data_file import DataFileError, load
 from shared.domain.model import Pool
 
-_VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]{1,6})?(?:[-+][0-9A-Za-z.-]{1,40})?")
+_NUMBER = r"(?:0|[1-9][0-9]{0,3})"
+_VERSION = re.compile(rf"({_NUMBER})\.({_NUMBER})(?:\.{_NUMBER}(?:-akslts)?)?")
+"""As ARM writes versions, with those of long-term support; whatever else stands there is no version that is known."""
 FILE = "os_releases.json"
 """The data file, in `shared/domain/data`; each of its rows names its source."""
 SOON = timedelta(days=180)
@@ -102,6 +104,10 @@ class Matrix:
 
     as_of: date
     """The day on which it was compiled from its sources."""
+    newest_kubernetes: str
+    """The newest Kubernetes minor version that it was made for: of what a later one gives nothing is known."""
+    newest_kubernetes_source: str
+    """Where that is from."""
     releases: tuple[Release, ...]
     os_skus: tuple[OsSku, ...]
 
@@ -111,22 +117,23 @@ Minor = tuple[int, int]
 
 
 def minor_version(version: str) -> Minor | None:
-    """Return a version (`1.34`, `v1.34.2`, `1.28.101-akslts`) as (major, minor); None if it reads as none."""
-    found = _VERSION.fullmatch(version.strip().removeprefix("v"))
+    """Return a version (`1.34`, `1.34.2`, `1.28.101-akslts`) as (major, minor); None if it reads as none."""
+    found = _VERSION.fullmatch(version)
     return (int(found[1]), int(found[2])) if found else None
 
 
 def checked(matrix: Matrix) -> Matrix:
     """Return a matrix whose names and versions refer to something; raises DataFileError that names the row."""
     known = {release.name for release in matrix.releases}
+    _check_version("newestKubernetes", matrix.newest_kubernetes)
     for sku in matrix.os_skus:
         for row in sku.with_fips:
             for name in (row.release, row.trusted_launch or row.release):
                 if name not in known:
                     raise DataFileError(f"{FILE}: OS SKU {sku.name}: there is no release {name!r}: add it or mend it")
             for version in (row.since, row.until):
-                if version and minor_version(version) is None:
-                    raise DataFileError(f"{FILE}: OS SKU {sku.name}: {version!r} is no version: write it as 1.34")
+                if version:
+                    _check_version(f"OS SKU {sku.name}", version)
     for release in matrix.releases:
         for pattern in release.images:
             try:
@@ -136,10 +143,21 @@ def checked(matrix: Matrix) -> Matrix:
     return matrix
 
 
+def _check_version(where: str, version: str) -> None:
+    if minor_version(version) is None:
+        raise DataFileError(f"{FILE}: {where}: {version!r} is no version: write it as 1.34")
+
+
 @cache
 def matrix() -> Matrix:
     """Return the support matrix, read on first use; raises DataFileError."""
     return checked(load(Matrix, FILE))
+
+
+def is_too_new(version: str) -> bool:
+    """Say whether a Kubernetes version is newer than the data: what it gives with FIPS, nobody knows."""
+    minor, newest = minor_version(version), minor_version(matrix().newest_kubernetes)
+    return minor is not None and newest is not None and minor > newest
 
 
 @cache
@@ -195,14 +213,14 @@ def _release_of_image(image: str) -> Release | None:
 def release_with_fips(os_sku: str, kubernetes_version: str, *, trusted_launch: bool = False) -> Release | None:
     """Say what a pool would get if FIPS were switched on with an OS SKU and a Kubernetes version.
 
-    None: not known (an OS SKU or a version that the data doesn't have). A release whose `fips` is `none` is what
-    the OS SKU gives, and AKS has no FIPS image of it. The trap that this is for: with `Ubuntu` up to 1.34 it is
-    Ubuntu 20.04, although such a pool runs 22.04 without FIPS.
+    None: not known (an OS SKU or a version that the data doesn't have, or a version that is newer than the data). A
+    release whose `fips` is `none` is what the OS SKU gives, and AKS has no FIPS image of it. The trap that this is for:
+    with `Ubuntu` up to 1.34 it is Ubuntu 20.04, although such a pool runs 22.04 without FIPS.
     """
     sku = os_sku_named(os_sku)
     minor = minor_version(kubernetes_version)
     row = next((row for row in sku.with_fips if row.covers(minor)), None) if sku and minor else None
-    if row is None:
+    if row is None or is_too_new(kubernetes_version):
         return None
     return _releases()[(trusted_launch and row.trusted_launch) or row.release]
 

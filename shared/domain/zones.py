@@ -4,6 +4,7 @@ A name is looked up in the list of the package `tzdata`, never on a path: what i
 package is pinned since Azure Functions' image need not have the system's own data.
 """
 
+import re
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -20,8 +21,11 @@ def zone_fault(name: str) -> str | None:
     known = _names()
     if known.get(name.lower()) == name:
         return None
-    meant = _meant(name.lower(), known)
+    # The names of the list that hold an offset count it the other way round: `Etc/GMT+4` is four hours behind.
+    offset = re.search(r"[-+]\d", name) is not None
+    meant = None if offset else _meant(name.lower(), known)
     advice = f"did you mean {meant!r}?" if meant else "give an IANA name such as 'Europe/Berlin', or 'UTC'"
+    advice += "; an offset is no zone" if offset else ""
     return f"time zone {name[:100]!r} does not exist: {advice}"
 
 

@@ -17,7 +17,7 @@ from shared.domain.matching import ClusterMatch, Match, VersionRange
 from shared.domain.memory import Memory, PoolMemory
 from shared.domain.model import Cluster, Mode, ProofLevel, Unreadable
 from shared.domain.planned import ActionKind
-from shared.domain.policy import Breaker, Disruption, Ring, Rule
+from shared.domain.policy import Breaker, Disruption, Policy, Ring, Rule
 from shared.domain.rulebook import Rulebook
 from shared.domain.schedules import Daily, Weekly
 from shared.domain.settings import (
@@ -203,6 +203,7 @@ def budgets(draw: st.DrawFn, policy: str = "p1") -> Budget:
         {_SUBSCRIPTION: 20},
         {name: draw(_ring_counts) for name in RINGS},
         policy,
+        exemptions="e1",
     )
     canary = draw(st.sampled_from([None, Canary("s|g|c", "p"), Canary("s|g|c", "p", proven=True)]))
     return Budget(
@@ -285,7 +286,9 @@ def likely(draw: st.DrawFn) -> Cluster:
 
 
 _DONE = RingCount(9, 0, NOW - timedelta(days=60))
-FREE = Budget(counts=Counts(NOW, 50, {_SUBSCRIPTION: 20}, {"first": _DONE, "sys": _DONE, "rest": _DONE}, "p1"))
+FREE = Budget(
+    counts=Counts(NOW, 50, {_SUBSCRIPTION: 20}, {"first": _DONE, "sys": _DONE, "rest": _DONE}, "p1", exemptions="e1")
+)
 """A budget in which nothing holds anything back."""
 
 
@@ -296,7 +299,7 @@ def situations(draw: st.DrawFn) -> Situation:
     memory = _noticed(draw, read, draw(st.just(Memory()) | st.just(Memory()) | memories(read)))
     posture = evaluate(read, memory, rules, None, now)
     crowded = st.builds(lambda held: replace(FREE, places=held), places)
-    budget = _as_of(now, draw(st.just(FREE) | crowded | budgets()))
+    budget = _staged(rules.policy, _as_of(now, draw(st.just(FREE) | crowded | budgets())))
     made = Situation(read, posture, memory, rules, budget, draw(maintenance), now, POLL, assuming=draw(st.booleans()))
     if draw(st.booleans()):
         words = Approval("ana", now - timedelta(hours=1), now + timedelta(days=1), "that")
@@ -339,7 +342,7 @@ def eager(draw: st.DrawFn) -> Situation:
     remembered = Memory(pools={pool.name: PoolMemory(first_seen=born, absent=born) for pool in read.pools})
     posture = evaluate(read, remembered, rules, None, now)
     counted = {name: draw(st.just(_DONE) | _ring_counts | _ring_counts) for name in RINGS}
-    counts = Counts(NOW, 50, {_SUBSCRIPTION: 20}, counted, "p1")
+    counts = Counts(NOW, 50, {_SUBSCRIPTION: 20}, counted, "p1", exemptions="e1")
     budget = _as_of(now, Budget(draw(places | _full_rings), counts=counts))
     return Situation(read, posture, remembered, rules, budget, draw(maintenance), now, POLL, assuming=True)
 
@@ -348,6 +351,13 @@ def _switchable(name: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.builds(
         lambda sku, count: disabled(name, osSKU=sku, count=count), st.just("AzureLinux3"), st.integers(1, 9)
     )
+
+
+def _staged(policy: Policy, budget: Budget) -> Budget:
+    """The same budget, whose canaries were chosen when their rings were about the pools that they are about now."""
+    stages = {ring.name: policy.stage(ring) for ring in policy.rings}
+    chosen = {name: replace(canary, stage=stages.get(name, "")) for name, canary in budget.canaries.items()}
+    return replace(budget, canaries=chosen)
 
 
 def _as_of(now: datetime, budget: Budget) -> Budget:

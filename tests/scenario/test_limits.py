@@ -265,6 +265,25 @@ def test_a_canary_that_fails_holds_its_ring_until_it_is_mended() -> None:
     assert (lab.verdict(first), lab.verdict(second)) == (PROVEN, PROVEN)
 
 
+def test_a_ring_that_is_about_other_clusters_now_has_a_canary_of_its_own() -> None:
+    text = """mode: enforce
+disruption: {concurrent: 10}
+rules: [{name: held, match: {clusters: ["old-b"]}, mode: audit}]
+rings: [{name: wave, match: {clusters: ["old-*"]}}]
+"""
+    lab = fleet(text)
+    lab.look(lab.add("old-a"), lab.add("old-b"), lasting=HOUR)
+    lab.count()
+    lab.passes(HOUR)
+    assert [canary.proven for canary in lab.budget.canaries.values()] == [True]
+    lab.policies.rules = ruled(text.replace("old-*", "new-*"))
+    first, *others = [lab.add(f"new-{number}") for number in range(3)]
+    lab.look(first, *others, lasting=3 * HOUR)
+    proven = next(record for record in lab.records(RecordKind.PROOF, first))
+    assert [lab.verdict(each) for each in (first, *others)] == [PROVEN] * 3
+    assert all(begun(lab, each)[0] >= datetime.fromisoformat(proven.payload["at"]) for each in others)
+
+
 def test_a_canary_that_is_deleted_leaves_its_ring_to_the_next_one() -> None:
     lab = fleet(RINGS)
     first, second = lab.add("aks-test-1"), lab.add("aks-test-2")
@@ -322,6 +341,52 @@ def test_exemptions_that_change_close_a_ring_until_it_is_counted_with_them() -> 
     lab.event(CLUSTER)
     lab.passes(timedelta(minutes=1))
     assert lab.waits(CLUSTER, "prod1") == "RingClosed"
+
+
+def test_an_exemption_that_ends_keeps_the_next_ring_closed_before_anybody_has_looked_at_its_pool() -> None:
+    """The look at the end of the exemption is late, and another cluster's comes first."""
+    text = f"""mode: enforce
+disruption: {{concurrent: 10}}
+rings:
+  - {{name: dev, match: {{clusters: [{CLUSTER.name}]}}}}
+  - {{name: prod}}
+"""
+    lab = fleet(text)
+    excused = exemption(created=EPOCH - DAY, expires=EPOCH + 3 * HOUR)
+    excused = replace(excused, match=replace(excused.match, clusters=(CLUSTER.name,)))
+    lab.policies.rules = replace(ruled(text), exemptions=Exemptions((excused,), hash="e1"))
+    lab.look(lasting=2 * HOUR)
+    assert lab.verdict() == "exempt: FipsDisabled"
+    lab.count()
+    lab.queue.messages.clear()
+    prod, late = lab.add("aks-prod"), lab.add("aks-late")
+    lab.look(prod, lasting=HOUR / 2)
+    assert lab.verdict(prod) == PROVEN
+    lab.clock.advance(excused.expires - lab.clock.now())
+    lab.look(late)
+    assert (lab.puts(late), lab.waits(late)) == ([], "RingClosed")
+
+
+def test_what_aks_does_to_a_pool_closes_its_ring_and_lets_it_soak_on() -> None:
+    lab = fleet(_RINGS_BY_POOL)
+    lab.look(lasting=HOUR)
+    lab.count()
+    before = lab.budget.counts
+    assert before
+    with lab.world.entered():
+        lab.pool.provisioning_state = "UpgradingNodeImageVersion"
+    lab.look()
+    assert lab.verdict() == "unknown: OperationInProgress"
+    assert "dev" in lab.budget.unsettled
+    with lab.world.entered():
+        lab.pool.provisioning_state = "Succeeded"
+    lab.look(lasting=HOUR)
+    lab.count()
+    after = lab.budget.counts
+    assert after
+    assert before.rings["dev"].clean_since
+    assert after.rings["dev"].clean_since == before.rings["dev"].clean_since
+    assert "dev" not in lab.budget.unsettled
 
 
 def test_a_pool_that_turns_bad_in_the_soak_closes_the_ring_and_begins_it_anew() -> None:

@@ -14,10 +14,12 @@ from local.memory import MemoryTable
 from shared.budget import approve, change, pause, read_budget, release, reset_breaker, resume, stale_places
 from shared.domain.budget import COUNTS_LAST, Approval, Budget, Canary, Counts, Ended, Place, RingCount
 from shared.domain.budget_news import counted, counting, learnt, seen
+from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.limits import Limit
 from shared.domain.matching import Match
-from shared.domain.model import ComplianceState, Mode
+from shared.domain.memory import Memory
+from shared.domain.model import Cluster, ComplianceState, Mode, Unreadable
 from shared.domain.places import agreed, released, taken
 from shared.domain.policy import UNTOLD, Breaker, Disruption, Ring
 from shared.domain.policy_approval import demand_as_used, unapproved
@@ -26,7 +28,19 @@ from shared.domain.refusals import Wanted, refusal
 from shared.domain.rulebook import Rulebook
 from shared.errors import LeaseLostError
 from shared.ports import Put, Written
-from tests.builders import NOW, OTHER_SUBSCRIPTION, SUBSCRIPTION, book, cluster, cluster_id, judged
+from tests.builders import (
+    NOW,
+    OTHER_SUBSCRIPTION,
+    SUBSCRIPTION,
+    book,
+    cluster,
+    cluster_id,
+    disabled,
+    judged,
+    memory,
+    profile,
+    proof,
+)
 
 CLUSTERS = [
     cluster_id(f"aks-{number}", subscription=(SUBSCRIPTION, OTHER_SUBSCRIPTION)[number % 2]) for number in range(6)
@@ -73,6 +87,8 @@ class Row:
     wish: Wanted = field(default_factory=wanted)
 
 
+STAGE = rules(rings=(Ring("one"),)).policy.stage(Ring("one"))
+"""What the ring `one` is about where it is the only one."""
 ALMOST = counts({"first": RingCount(10, 0, NOW - DAY)})
 ROWS = {
     "a person paused": Row("Paused", HOUR, Budget(paused=True)),
@@ -151,14 +167,14 @@ ROWS = {
     "the canary goes first": Row(
         "CanaryUnproven",
         None,
-        Budget(canaries={"one": Canary(TWO, "apps")}),
+        Budget(canaries={"one": Canary(TWO, "apps", stage=STAGE)}),
         rules(rings=(Ring("one"),)),
         wanted(ring=Ring("one")),
     ),
     "another pool of the canary's cluster": Row(
         "CanaryUnproven",
         None,
-        Budget(canaries={"one": Canary(ONE, "batch")}),
+        Budget(canaries={"one": Canary(ONE, "batch", stage=STAGE)}),
         rules(rings=(Ring("one"),)),
         wanted(ring=Ring("one")),
     ),
@@ -208,22 +224,22 @@ ALLOWED = {
     ),
     "a pool in no ring waits for none": (Budget(), rules(rings=(FIRST, SECOND)), wanted()),
     "the canary itself": (
-        Budget(canaries={"one": Canary(ONE, "apps")}),
+        Budget(canaries={"one": Canary(ONE, "apps", stage=STAGE)}),
         rules(rings=(Ring("one"),)),
         wanted(ring=Ring("one")),
     ),
     "the canary is proven": (
-        Budget(canaries={"one": Canary(TWO, "apps", proven=True)}),
+        Budget(canaries={"one": Canary(TWO, "apps", proven=True, stage=STAGE)}),
         rules(rings=(Ring("one"),)),
         wanted(ring=Ring("one")),
     ),
     "the canary of another ring": (
-        Budget(canaries={"two": Canary(TWO, "apps")}),
+        Budget(canaries={"two": Canary(TWO, "apps", stage=STAGE)}),
         rules(rings=(Ring("one"),)),
         wanted(ring=Ring("one")),
     ),
     "a ring that wants no canary any more": (
-        Budget(canaries={"one": Canary(TWO, "apps")}),
+        Budget(canaries={"one": Canary(TWO, "apps", stage=STAGE)}),
         rules(rings=(Ring("one", canary=False),)),
         wanted(ring=Ring("one", canary=False)),
     ),
@@ -266,9 +282,10 @@ def test_a_limit_needs_a_bound() -> None:
 
 
 def test_a_new_pool_does_not_overtake_the_canary() -> None:
-    budget = Budget(canaries={"second": Canary(TWO, "apps")})
+    made = rules(rings=(FIRST, SECOND))
+    budget = Budget(canaries={"second": Canary(TWO, "apps", stage=made.policy.stage(SECOND))})
 
-    found = refusal(budget, rules(rings=(FIRST, SECOND)), wanted(ring=SECOND, skip_soak=True), NOW)
+    found = refusal(budget, made, wanted(ring=SECOND, skip_soak=True), NOW)
 
     assert found is not None
     assert found.reason == "CanaryUnproven"
@@ -310,8 +327,22 @@ class TestTaking:
         budget = taken(Budget(), rules(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW)
 
         assert budget is not None
-        assert budget.canaries == {"one": Canary(ONE, "apps")}
+        assert budget.canaries == {"one": Canary(ONE, "apps", stage=STAGE)}
         assert taken(budget, rules(rings=(one,)), wanted(TWO, ring=one), place(wanted(TWO, ring=one)), (), NOW) is None
+
+    @pytest.mark.parametrize("proven", [False, True])
+    def test_a_canary_of_a_ring_that_is_about_other_pools_now_is_none(self, *, proven: bool) -> None:
+        one = Ring("one", Match(tags={"wave": "2"}))
+        made = rules(rings=(one,))
+        before = Budget(canaries={"one": Canary(THREE, "apps", proven=proven, stage=STAGE)})
+
+        budget = taken(before, made, wanted(ring=one), place(wanted(ring=one)), (), NOW)
+
+        assert budget is not None
+        assert budget.canaries == {"one": Canary(ONE, "apps", stage=made.policy.stage(one))}
+        closed = refusal(budget, made, wanted(TWO, ring=one), NOW)
+        assert closed
+        assert closed.reason == "CanaryUnproven"
 
     def test_a_pool_without_nodes_is_no_canary(self) -> None:
         one = Ring("one")
@@ -331,7 +362,7 @@ class TestTaking:
         assert budget.canaries == {}
 
     def test_a_later_pool_leaves_the_canary_as_it_is(self) -> None:
-        one, proven = Ring("one"), {"one": Canary(TWO, "apps", proven=True)}
+        one, proven = Ring("one"), {"one": Canary(TWO, "apps", proven=True, stage=STAGE)}
 
         budget = taken(Budget(canaries=proven), rules(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW)
 
@@ -1046,13 +1077,77 @@ class TestSoaksAnew:
         assert recounted.counts
         assert recounted.counts.rings["first"].clean_since == NOW + HOUR
 
-    @pytest.mark.parametrize(("state", "anew"), [(ComplianceState.UNKNOWN, True), (ComplianceState.COMPLIANT, False)])
-    def test_with_a_pool_that_a_look_sees_unproven(self, state: ComplianceState, *, anew: bool) -> None:
-        verdict = replace(judged(cluster()).pools[0], ring="first", state=state)
-        after = seen(self.LONG_CLEAN, TWO, replace(judged(cluster()), pools=(verdict,)))
+    @pytest.mark.parametrize(
+        ("read", "remembered"),
+        [
+            (cluster(disabled()), Memory()),
+            (cluster(), memory(apps=proof(disagreeing=("n1",)))),
+            (cluster(profile(provisioningState="Failed")), Memory()),
+            (cluster(profile(osSKU="Haiku", provisioningState="Upgrading")), Memory()),
+        ],
+        ids=["FIPS is off", "a node says no", "AKS left it failed", "more than what passes"],
+    )
+    def test_with_a_pool_that_fails(self, read: Cluster, remembered: Memory) -> None:
+        posture = judged(read, remembered, self.RULES)
+        after = seen(self.LONG_CLEAN, ONE, posture)
+        recounted = counted(after, counts({"first": RingCount(10, 0)}, at=NOW + HOUR))
 
-        assert after.counts
-        assert (after.counts.rings["first"].clean_since is None) is anew
+        assert posture.pools[0].state is not ComplianceState.COMPLIANT
+        assert self.closed(after) == "RingClosed"
+        assert recounted.counts
+        assert recounted.counts.rings["first"].clean_since == NOW + HOUR
+
+    @pytest.mark.parametrize(
+        ("read", "remembered"),
+        [
+            (cluster(profile(provisioningState="Upgrading")), memory(apps=proof())),
+            (cluster(), Memory()),
+            (cluster(), memory(apps=replace(proof(), changed=True))),
+            (cluster(profile(count=5)), memory(apps=proof())),
+            (cluster(), memory(apps=replace(proof(), unreadable="NodesUnreadable: no answer"))),
+        ],
+        ids=["AKS works on it", "not asked yet", "a node joined", "a node is not there yet", "no answer for now"],
+    )
+    def test_but_not_with_one_where_all_that_is_wrong_passes_by_itself(self, read: Cluster, remembered: Memory) -> None:
+        """The ring is closed until it is counted again, and its soak goes on."""
+        posture = judged(read, remembered, self.RULES)
+        after = seen(self.LONG_CLEAN, ONE, posture)
+        recounted = counted(after, counts({"first": RingCount(10, 0)}, at=NOW + HOUR))
+
+        assert posture.pools[0].state is ComplianceState.UNKNOWN
+        assert self.closed(after) == "RingClosed"
+        assert self.closed(recounted, NOW + HOUR) is None
+        assert recounted.counts
+        assert recounted.counts.rings["first"].clean_since == NOW - 30 * DAY
+
+    @pytest.mark.parametrize("before", [judged(cluster(), memory(apps=proof()), RULES), None], ids=["known", "never"])
+    def test_nor_with_a_cluster_that_cannot_be_read(self, before: Posture | None) -> None:
+        posture = evaluate(Unreadable("ServerError", "no", None), Memory(), self.RULES, before, NOW)
+        after = seen(self.LONG_CLEAN, ONE, posture)
+        recounted = counted(after, counts({"first": RingCount(10, 0)}, at=NOW + HOUR))
+
+        assert self.closed(after) == "RingClosed"
+        assert recounted.counts
+        assert recounted.counts.rings["first"].clean_since == NOW - 30 * DAY
+
+    def closed(self, budget: Budget, now: datetime = NOW) -> str | None:
+        """Why the next ring waits."""
+        found = refusal(budget, self.RULES, wanted(ring=SECOND), now)
+        return found.reason if found else None
+
+    def test_what_is_told_anew_in_time_is_not_lost_on_a_count_that_reads_a_row_before_its_look_ends(self) -> None:
+        off = judged(cluster(disabled()), rules=self.RULES)
+        early = seen(counting(self.LONG_CLEAN, NOW), ONE, off)
+        late = seen(early, TWO, replace(off, at=NOW + HOUR - MINUTE))
+        recounted = counted(counting(late, NOW + HOUR), counts({"first": RingCount(10, 0)}, at=NOW + HOUR))
+
+        assert self.closed(recounted, NOW + HOUR) == "RingClosed"
+
+    def test_an_exemption_that_ends_closes_its_ring_until_it_is_counted_anew(self) -> None:
+        held = Budget(counts=counts({"first": RingCount(10, 0, NOW - 30 * DAY, exempt_until=NOW + MINUTE)}))
+
+        assert self.closed(held) is None
+        assert self.closed(held, NOW + MINUTE) == "RingClosed"
 
     def test_what_a_look_saw_while_it_was_counted_is_not_overwritten_by_the_count(self) -> None:
         verdict = replace(judged(cluster()).pools[0], ring="first", state=ComplianceState.NON_COMPLIANT)

@@ -139,10 +139,10 @@ def test_fips_is_on_by_default_since_windows_2022(os_type: str, sku: str, *, exp
     [
         ({"osSKU": "Ubuntu2404"}, "Ubuntu2204"),
         ({"osSKU": "ubuntu2404", "currentOrchestratorVersion": "1.36.0"}, "Ubuntu2204"),
-        ({"osSKU": "Ubuntu2404", "currentOrchestratorVersion": "1.37.0"}, "Ubuntu"),
+        ({"osSKU": "Ubuntu2404", "currentOrchestratorVersion": "1.37.0"}, ""),
         ({"osSKU": "Ubuntu2404", "currentOrchestratorVersion": "?"}, ""),
         ({"osSKU": "Ubuntu2404", "vmSize": ARM}, "AzureLinux3"),
-        ({"osSKU": "Ubuntu2404", "vmSize": ARM, "currentOrchestratorVersion": "1.37.0"}, "AzureLinux"),
+        ({"osSKU": "Ubuntu2404", "vmSize": ARM, "currentOrchestratorVersion": "1.36.0"}, "AzureLinux3"),
         ({"osSKU": "Ubuntu2404", "securityProfile": TRUSTED}, "Ubuntu2204"),
         ({"osSKU": "Ubuntu", "vmSize": ARM}, "AzureLinux3"),
         ({"osSKU": "Ubuntu2204", "vmSize": ARM, "currentOrchestratorVersion": "1.30.1"}, ""),

@@ -346,6 +346,15 @@ class TestPolicy:
 class TestTable:
     """For people."""
 
+    def test_that_a_pool_cannot_be_switched_as_it_is_says_more_than_that_it_is_off(
+        self, save: Save, capsys: Capture
+    ) -> None:
+        incapable = arm_cluster(disabled(osSKU="Ubuntu2404", nodeImageVersion="AKSUbuntu-2404containerd-202611.03.0"))
+
+        assert main(["check", "--from", save([incapable])]) == 1
+
+        assert re.split(" {2,}", capsys.readouterr().out.splitlines()[1])[2:4] == ["non_compliant", "OsSkuIncapable"]
+
     def test_it_is_aligned_with_the_worst_first_and_ends_with_counts(self, save: Save, capsys: Capture) -> None:
         main(["check", "--from", save([{**UNKNOWN, "id": OTHER_ID}, BAD])])
 

@@ -132,6 +132,25 @@ ROWS = {
     "the count is missing, and no node was seen": Row(
         UNKNOWN, "CountUnreadable", "proof", {"count": ...}, proof(nodes=0)
     ),
+    "the count is missing, control plane": Row(
+        UNKNOWN, "CountUnreadable", "proof", {"count": ...}, None, CONTROL_PLANE
+    ),
+    "the count is null, control plane": Row(UNKNOWN, "CountUnreadable", "proof", {"count": None}, None, CONTROL_PLANE),
+    "Kubernetes is newer than the data, control plane": Row(
+        UNKNOWN, "ReleaseUnknown", "kubernetes", {"currentOrchestratorVersion": "1.37.0"}, rules=CONTROL_PLANE
+    ),
+    "Kubernetes is the newest of the data, control plane": Row(
+        COMPLIANT, "ImageFips", "image", {"currentOrchestratorVersion": "1.36.9"}, rules=CONTROL_PLANE
+    ),
+    "Kubernetes is newer than the data, and its nodes are proven": Row(
+        COMPLIANT, "NodesProven", "proof", {"currentOrchestratorVersion": "1.37.0"}
+    ),
+    "Kubernetes is newer than the data, and there are no nodes": Row(
+        UNKNOWN, "ReleaseUnknown", "kubernetes", {"currentOrchestratorVersion": "1.37.0", "count": 0}, None
+    ),
+    "the version that the pool has is no text": Row(
+        UNKNOWN, "FieldUnreadable", "legible", {"currentOrchestratorVersion": 0}
+    ),
     "the count is a text": Row(UNKNOWN, "FieldUnreadable", "legible", {"count": "3"}),
     "no node was seen": Row(UNKNOWN, "NodesMissing", "proof", remembered=proof(nodes=0)),
     "there are no nodes": Row(COMPLIANT, "NoNodes", "proof", {"count": 0}, None),

@@ -39,6 +39,7 @@ from tests.builders import (
 
 ID = cluster_id().arm_id
 NAME = "rg-pay/aks-pay"
+ARM_ID = cluster_id().arm_id
 POLICY = """version: 1
 rules:
   - name: production
@@ -195,6 +196,24 @@ def test_a_pool_that_is_due_is_explained_by_what_the_app_used_last(app: App, cap
         "due: enable fips (enableFIPS = true), which reimages 3 nodes",
         "it is begun at the next look; `fipswarden look` asks for one",
     ]
+
+
+@pytest.mark.parametrize("text", [f"{NAME}/apps", f"{ARM_ID}/agentPools/apps", f"{ARM_ID}/AGENTPOOLS/apps"])
+def test_a_pool_is_named_as_every_command_prints_it(app: App, capsys: Capture, text: str) -> None:
+    app.used()
+
+    assert main(["explain", text]) == 1
+
+    assert capsys.readouterr().out.startswith(f"{NAME}/apps: non_compliant (FipsDisabled) since")
+
+
+@pytest.mark.parametrize("text", ["apps", NAME, ARM_ID, f"{NAME}/apps/more", ""])
+def test_what_names_no_pool_is_refused(app: App, capsys: Capture, text: str) -> None:
+    app.used()
+
+    assert main(["explain", text]) == 64
+
+    assert "names no node pool" in capsys.readouterr().err
 
 
 def test_what_it_waits_for_is_told_with_what_ends_it(app: App, capsys: Capture) -> None:

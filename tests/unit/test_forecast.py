@@ -267,7 +267,7 @@ class TestRings:
         assert [made.began - NOW for made in found.remediations] == [0 * HOUR, HOUR / 2, HOUR / 2]
 
     def test_a_canary_that_was_chosen_before_goes_first(self) -> None:
-        chosen = Canary(cluster_id("aks-2").key, "apps")
+        chosen = Canary(cluster_id("aks-2").key, "apps", stage=book(rings=(PROD,)).policy.stage(PROD))
 
         found = foretold(*bad(3), rules=book(rings=(PROD,), disruption=MANY), budget=Budget(canaries={"prod": chosen}))
 
@@ -314,7 +314,7 @@ class TestRings:
         )
 
     def test_a_ring_whose_canary_is_never_proven_goes_no_further(self) -> None:
-        canary = Canary(cluster_id("aks-x").key, "apps")
+        canary = Canary(cluster_id("aks-x").key, "apps", stage=book(rings=(PROD,)).policy.stage(PROD))
         broken = known(disabled(provisioningState="Failed"), name="aks-x")
 
         found = foretold(broken, *bad(1), rules=book(rings=(PROD,)), budget=Budget(canaries={"prod": canary}))
@@ -323,7 +323,7 @@ class TestRings:
         assert found.fleet.never == 2
 
     def test_a_canary_that_is_never_proven_is_in_the_way_even_if_time_goes_on(self) -> None:
-        canary = Canary(cluster_id("aks-x").key, "apps")
+        canary = Canary(cluster_id("aks-x").key, "apps", stage=book(rings=(PROD,)).policy.stage(PROD))
         broken = known(disabled(provisioningState="Failed"), name="aks-x")
         ends = exemption(match=Match(clusters=("aks-x",)), covers=("Nothing",), expires=NOW + 60 * DAY)
 

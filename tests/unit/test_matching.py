@@ -90,7 +90,7 @@ class TestVersions:
     @pytest.mark.parametrize(
         ("text", "inside", "outside"),
         [
-            (">=1.30 <1.35", ["1.30", "1.30.0", "1.34.99", "v1.31.2"], ["1.29.9", "1.35.0", "2.0.0"]),
+            (">=1.30 <1.35", ["1.30", "1.30.0", "1.34.99", "1.31.100-akslts"], ["1.29.9", "1.35.0", "2.0.0"]),
             (">1.30", ["1.31.0", "2.0.0"], ["1.30.9", "1.4.0"]),
             ("<=1.30", ["1.30.9", "1.4.0", "0.9.0"], ["1.31.0"]),
             ("=1.34", ["1.34.2"], ["1.33.9", "1.35.0"]),
@@ -112,7 +112,23 @@ class TestVersions:
         with pytest.raises(ValueError, match="no range of Kubernetes versions"):
             VersionRange(text)
 
-    @pytest.mark.parametrize("version", ["", "latest", "1", "1.34.x", "1.34.2.1", "one.two", "12345.1"])
+    @pytest.mark.parametrize(
+        "version",
+        [
+            "",
+            "latest",
+            "1",
+            "1.34.x",
+            "1.34.2.1",
+            "one.two",
+            "12345.1",
+            "v1.34.2",
+            "01.34.2",
+            "1.034.2",
+            " 1.34.2",
+            "1.34.2\n",
+        ],
+    )
     def test_what_reads_as_no_version_lies_in_no_range(self, version: str) -> None:
         assert minor_version(version) is None
         assert not VersionRange(">=0.0").holds(version)

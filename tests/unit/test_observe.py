@@ -130,7 +130,6 @@ class TestClusters:
             ({"addonProfiles": {"aciConnectorLinux": {"enabled": True}}}, "virtual nodes"),
             ({"addonProfiles": {"ACIConnectorLinux": {"enabled": "yes"}}}, "virtual nodes"),
             ({"addonProfiles": {"aciConnectorLinux": {"enabled": False}, "omsagent": {"enabled": True}}}, ""),
-            ({"addonProfiles": []}, ""),
             (
                 {"hostedSystemProfile": {"enabled": True}, "addonProfiles": {"aciConnectorLinux": {"enabled": True}}},
                 "managed system node pools and virtual nodes",
@@ -161,6 +160,30 @@ class TestClusters:
     )
     def test_its_age_is_known_where_arm_gave_a_moment(self, data: object, expected: datetime | None) -> None:
         assert read_cluster({**arm_cluster(), "systemData": data}).created == expected
+
+
+@pytest.mark.parametrize("addons", ["x", [], ["aciConnectorLinux"], True])
+def test_add_ons_that_are_no_object_cannot_be_read(addons: object) -> None:
+    """Whether virtual nodes are among them is then not known."""
+    assert cluster(addonProfiles=addons).illegible == (f"the cluster's addonProfiles {addons!r}",)
+
+
+@pytest.mark.parametrize(
+    ("current", "asked", "expected"),
+    [
+        ("1.34.2", "1.35", "1.34.2"),
+        ("", "1.35", "1.35"),
+        (None, "1.35", "1.35"),
+        (0, "1.35", ""),
+        (False, "1.35", ""),
+        ([], "1.35", ""),
+        ({}, "1.35", ""),
+    ],
+)
+def test_the_version_that_was_asked_for_counts_only_where_arm_says_no_other(
+    current: object, asked: str, expected: str
+) -> None:
+    assert pool(currentOrchestratorVersion=current, orchestratorVersion=asked).kubernetes_version == expected
 
 
 class TestPoolsOfSingleMachines:

@@ -24,6 +24,7 @@ from shared.errors import LeaseLostError, TerminalError
 from shared.ports import Put, Written
 from shared.postures import (
     PostureSummary,
+    RingPart,
     StoredPosture,
     commit,
     control_digest,
@@ -116,7 +117,7 @@ def test_a_summary_says_state_scope_and_whether_the_cluster_is_gone(
 
     (found,) = summaries(table)
 
-    rings = {"": (1, 1)} if posture is BAD else {}
+    rings = {"": RingPart(1, 1)} if posture is BAD else {}
     at = posture.at if posture else None
     assert found == PostureSummary(cluster_id(), *expected, 7, "c", NOW + timedelta(hours=1), at, "p1:e1", rings)
 
@@ -141,7 +142,7 @@ class TestRings:
 
     RULES = book(rings=(Ring("first", Match(pools=("a*",))), Ring("second", Match(pools=("b*",)))))
 
-    def counted(self, table: MemoryTable, posture: Posture) -> dict[str, tuple[int, int]]:
+    def counted(self, table: MemoryTable, posture: Posture) -> dict[str, RingPart]:
         commit(table, cluster_id(), stored(posture))
         return dict(next(summaries(table)).rings)
 
@@ -150,26 +151,37 @@ class TestRings:
 
         found = self.counted(table, judged(read, memory(a1=proof()), self.RULES))
 
-        assert found == {"first": (2, 1), "second": (1, 1), "": (1, 1)}
+        assert found == {"first": RingPart(2, 1, 1), "second": RingPart(1, 1), "": RingPart(1, 1, 1)}
 
     @pytest.mark.parametrize(
         ("posture", "expected"),
         [
-            (judged(cluster(disabled()), rules=book(exemptions=(exemption(),))), (1, 0)),
-            (judged(cluster(disabled()), rules=book(fips=Fips.ANY)), (1, 0)),
-            (judged(cluster(), memory(apps=proof())), (1, 0)),
-            (judged(cluster()), (1, 1)),
-            (judged(cluster(), memory(apps=proof(disagreeing=("n1",)))), (1, 1)),
-            (BAD, (1, 1)),
+            (
+                judged(cluster(disabled()), rules=book(exemptions=(exemption(),))),
+                RingPart(1, 0, exempt_until=exemption().expires),
+            ),
+            (judged(cluster(disabled()), rules=book(fips=Fips.ANY)), RingPart(1, 0)),
+            (judged(cluster(), memory(apps=proof())), RingPart(1, 0)),
+            (judged(cluster()), RingPart(1, 1, 1)),
+            (judged(cluster(), memory(apps=proof(disagreeing=("n1",)))), RingPart(1, 1)),
+            (BAD, RingPart(1, 1)),
         ],
     )
-    def test_excused_is_done_and_unknown_is_not(
-        self, table: MemoryTable, posture: Posture, expected: tuple[int, int]
-    ) -> None:
+    def test_excused_is_done_and_unknown_is_not(self, table: MemoryTable, posture: Posture, expected: RingPart) -> None:
         assert self.counted(table, posture) == {"": expected}
 
     def test_out_of_scope_there_are_none(self, table: MemoryTable) -> None:
         assert self.counted(table, judged(cluster(), rules=OUT_OF_SCOPE)) == {}
+
+    def test_a_row_of_an_older_version_says_less_of_each(self, table: MemoryTable) -> None:
+        commit(table, cluster_id(), stored())
+        row = table.read(cluster_id().subscription, cluster_id().key)
+        assert row is not None
+        table.write(
+            cluster_id().subscription, Put(row.key, row.etag, {**row.columns, "rings": '{"": [2, 1]}'}, row.doc)
+        )
+
+        assert next(summaries(table)).rings == {"": RingPart(2, 1)}
 
     def test_a_row_of_an_older_version_has_neither_rings_nor_rules(self, table: MemoryTable) -> None:
         commit(table, cluster_id(), stored())

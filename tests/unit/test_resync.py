@@ -498,6 +498,28 @@ class TestCounts:
         assert bench.counts.rings["second"].unproven == 0
         assert (bench.counts.blind, bench.counts.gaps) == (1, (cluster_id("aks-a1").arm_id,))
 
+    def test_what_passes_by_itself_closes_its_ring_for_now(self, bench: Bench) -> None:
+        self.both(bench, another("aks-a1"))
+        self.both(bench, replace(cluster(profile(provisioningState="Upgrading")), id=cluster_id("aks-a2")))
+
+        bench.run()
+
+        assert bench.counts.rings["first"] == RingCount(2, 1, unjudged=1)
+
+    def test_the_count_keeps_when_the_first_exemption_ends_that_a_ring_rests_on(self, bench: Bench) -> None:
+        excusing = [
+            replace(exemption(name=name, expires=NOW + timedelta(days=days)), match=Match(clusters=(name,)))
+            for name, days in (("aks-a1", 3), ("aks-a2", 2))
+        ]
+        bench.policies.rules = book(rings=RINGED.policy.rings, exemptions=tuple(excusing))
+        for name in ("aks-a1", "aks-a2"):
+            self.both(bench, replace(cluster(disabled()), id=cluster_id(name)))
+
+        bench.run()
+
+        ends = NOW + timedelta(days=2)
+        assert bench.counts.rings["first"] == RingCount(2, 0, NOW, exempt_until=ends)
+
     def test_of_many_that_nobody_could_judge_some_are_named(self, bench: Bench) -> None:
         bench.fleet.closed = {SUBSCRIPTION: Unreadable("Forbidden", "no", None)}
         for number in range(12):

@@ -141,7 +141,9 @@ def test_fips_elsewhere_in_a_name_says_nothing(family: str, rest: str) -> None:
         ("Ubuntu", "1.34.9", "Ubuntu 20.04"),
         ("Ubuntu", "1.34", "Ubuntu 20.04"),
         ("ubuntu", "1.35.0", "Ubuntu 22.04"),
-        ("Ubuntu", "2.0", "Ubuntu 22.04"),
+        ("Ubuntu", "1.36.0", "Ubuntu 22.04"),
+        ("Ubuntu", "1.37.0", None),
+        ("Ubuntu", "2.0", None),
         ("Ubuntu2204", "1.24.9", None),
         ("Ubuntu2204", "1.25.0", "Ubuntu 22.04"),
         ("Ubuntu2204", "1.36.4", "Ubuntu 22.04"),
@@ -156,12 +158,14 @@ def test_fips_elsewhere_in_a_name_says_nothing(family: str, rest: str) -> None:
         ("AzureLinux3", "1.37.0", None),
         ("AzureLinuxOSGuard", "1.33.0", "Azure Linux 3.0 with OS Guard"),
         ("AzureContainerLinux", "1.33.9", None),
-        ("AzureContainerLinux", "v1.34.0-preview", "Azure Container Linux"),
+        ("AzureContainerLinux", "1.34.0", "Azure Container Linux"),
+        ("AzureLinux", "1.37.0", None),
         ("CBLMariner", "1.30.0", None),
         ("Flatcar", "1.33.0", "Flatcar Container Linux"),
         ("Windows2022", "1.34.2", "Windows Server 2022"),
         ("Windows2022", "1.37.0", None),
-        ("Windows2025", "1.37.0", "Windows Server 2025"),
+        ("Windows2025", "1.36.0", "Windows Server 2025"),
+        ("Windows2025", "1.37.0", None),
         ("Haiku", "1.34.2", None),
         ("", "1.34.2", None),
         ("Ubuntu", "", None),
@@ -192,7 +196,7 @@ def test_no_version_and_no_os_sku_raises(version: str, os_sku: str) -> None:
     assert found is None or found in matrix().releases
 
 
-@given(st.integers(0, 9999), st.integers(0, 9999), st.sampled_from(["", ".0", ".12", "-beta", "+x"]))
+@given(st.integers(0, 9999), st.integers(0, 9999), st.sampled_from(["", ".0", ".12", ".101-akslts"]))
 def test_a_version_is_read_by_its_first_two_numbers(major: int, minor: int, rest: str) -> None:
     assert minor_version(f"{major}.{minor}{rest}") == (major, minor)
 
@@ -299,8 +303,9 @@ class TestData:
 
 def _given(**changes: Any) -> str:
     release = {"name": "A", "fips": "capable", "source": "s", **changes.pop("release", {})}
-    sku = {"name": "S", "osType": "Linux", "trustedLaunch": "allowed", "source": "s", "withFips": [], **changes}
-    return json.dumps({"asOf": "2026-11-23", "releases": [release], "osSkus": [sku]})
+    sku = {"name": "S", "osType": "Linux", "trustedLaunch": "allowed", "source": "s", "withFips": []}
+    newest = {"newestKubernetes": changes.pop("newest", "1.36"), "newestKubernetesSource": "s"}
+    return json.dumps({"asOf": "2026-11-23", **newest, "releases": [release], "osSkus": [{**sku, **changes}]})
 
 
 class TestABrokenFile:
@@ -311,7 +316,7 @@ class TestABrokenFile:
 
         release = Release("A", FipsSupport.CAPABLE, "s")
         sku = OsSku("S", "Linux", (WithFips("A"),), TrustedLaunch.ALLOWED, "s")
-        assert checked(made) == Matrix(TODAY, (release,), (sku,))
+        assert checked(made) == Matrix(TODAY, "1.36", "s", (release,), (sku,))
 
     @pytest.mark.parametrize(
         ("text", "words"),
@@ -335,6 +340,7 @@ class TestABrokenFile:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
+            (_given(newest="new"), r"os_releases.json: newestKubernetes: 'new' is no version: write it as 1.34"),
             (_given(withFips=[{"release": "B"}]), r"OS SKU S: there is no release 'B'"),
             (_given(withFips=[{"release": "A", "trustedLaunch": "B"}]), r"OS SKU S: there is no release 'B'"),
             (_given(withFips=[{"release": "A", "since": "1"}]), r"OS SKU S: '1' is no version"),

@@ -203,7 +203,8 @@ def test_a_twin_is_proven_by_the_stricter_of_two_rules(mine: ProofLevel, others:
         ({"osSKU": "Ubuntu2404", "workloadRuntime": "KataVmIsolation"}, "", ""),
         ({"osSKU": "Flatcar", "currentOrchestratorVersion": "1.18.3"}, "", ""),
         ({"osType": "Windows", "osSKU": "Windows2019"}, "Ubuntu2204", "Windows2022"),
-        ({"osType": "Windows", "osSKU": "WindowsAnnual", "currentOrchestratorVersion": "1.37.0"}, "", "Windows2025"),
+        ({"osType": "Windows", "osSKU": "WindowsAnnual", "currentOrchestratorVersion": "1.36.0"}, "", "Windows2022"),
+        ({"osType": "Windows", "osSKU": "WindowsAnnual", "currentOrchestratorVersion": "1.37.0"}, "", ""),
         ({"osType": "Windows", "osSKU": "Windows2019", "currentOrchestratorVersion": "1.20.0"}, "", ""),
     ],
 )

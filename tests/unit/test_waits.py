@@ -130,6 +130,8 @@ def told(at: datetime) -> PoolMemory:
     return PoolMemory(noticed=at, noticed_of=ENABLING)
 
 
+SOAKING = Counts(NOW, 9, rings={"lab": RingCount(9, 0, NOW - DAY)}, policy="p1", exemptions="e1")
+CANARIES = {"one": Canary("s|g|c", "p", stage=ringed(Ring("one")).policy.stage(Ring("one")))}
 SHARED = Ring("one", concurrent=Limit(1))
 ROWS: dict[str, list[Row]] = {
     "ModeDoesNotAct": [Row(None, rules=book(Mode.AUDIT)), Row(None, rules=book(Mode.ALERT))],
@@ -162,6 +164,9 @@ ROWS: dict[str, list[Row]] = {
     "ReleaseUnknown": [
         Row(None, cluster(disabled(osSKU="Ubuntu2204", currentOrchestratorVersion="1.99.0"))),
         Row(None, cluster(disabled(osSKU="AzureLinux3", currentOrchestratorVersion="1.99.0"))),
+        # Open-ended rows of the data end with the newest version that it was made for.
+        Row(None, cluster(disabled(osSKU="AzureLinux", currentOrchestratorVersion="1.37.0"))),
+        Row(None, cluster(disabled(osSKU="Ubuntu", currentOrchestratorVersion="1.37.0"))),
     ],
     "FieldUnreadable": [Row(None, cluster(disabled(**changes))) for changes in _UNREAD]
     + [
@@ -313,13 +318,7 @@ ROWS: dict[str, list[Row]] = {
             ),
             changes={
                 "budget": Budget(
-                    counts=Counts(
-                        NOW,
-                        9,
-                        rings={"lab": RingCount(9, 1), "mid": RingCount(0, 0, NOW - DAY)},
-                        policy="p1",
-                        exemptions="e1",
-                    )
+                    counts=replace(SOAKING, rings={"lab": RingCount(9, 1), "mid": RingCount(0, 0, NOW - DAY)})
                 )
             },
         ),
@@ -328,16 +327,10 @@ ROWS: dict[str, list[Row]] = {
         Row(
             DAY,
             rules=ringed(Ring("lab", Match(clusters=("lab-*",)), soak=2 * DAY), Ring("rest")),
-            changes={
-                "budget": Budget(
-                    counts=Counts(NOW, 9, rings={"lab": RingCount(9, 0, NOW - DAY)}, policy="p1", exemptions="e1")
-                )
-            },
+            changes={"budget": Budget(counts=SOAKING)},
         )
     ],
-    "CanaryUnproven": [
-        Row(IDLE, rules=ringed(Ring("one")), changes={"budget": Budget(canaries={"one": Canary("s|g|c", "p")})})
-    ],
+    "CanaryUnproven": [Row(IDLE, rules=ringed(Ring("one")), changes={"budget": Budget(canaries=CANARIES)})],
     "PolicyNotApproved": [
         Row(HOUR, rules=approved(ENFORCING)),
         Row(
@@ -520,7 +513,7 @@ class TestNewPools:
             (book(new_pools=SKIPPING), Budget(paused=True), "Paused"),
             (
                 book(new_pools=SKIPPING, rings=(Ring("one"),)),
-                Budget(canaries={"one": Canary("s|g|c", "p")}),
+                Budget(canaries=CANARIES),
                 "CanaryUnproven",
             ),
         ],

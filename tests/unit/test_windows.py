@@ -333,6 +333,12 @@ class TestZoneNames:
     def test_what_is_no_zone_of_any_place_does_not_exist(self, name: str) -> None:
         assert "give an IANA name such as 'Europe/Berlin', or 'UTC'" in str(zone_fault(name))
 
+    @pytest.mark.parametrize("name", ["GMT+14", "UTC+2", "UTC+02:00", "Etc/GMT+15", "+02:00", "EST5EDT-1"])
+    def test_for_an_offset_no_zone_is_suggested(self, name: str) -> None:
+        """The names of the list that hold one count it the other way round."""
+        advice = "give an IANA name such as 'Europe/Berlin', or 'UTC'; an offset is no zone"
+        assert zone_fault(name) == f"time zone {name!r} does not exist: {advice}"
+
     @pytest.mark.parametrize("zone", ["../Berlin", "/usr/share/zoneinfo/UTC", "Europe/../UTC", "posix/UTC", "./UTC"])
     def test_a_path_is_no_zone_even_if_it_leads_to_one(self, zone: str) -> None:
         assert zone_fault(zone)
