@@ -30,7 +30,8 @@ def notes(verification: "Verification", *, plain_copy: bool) -> Iterator[str]:
     if plain_copy:
         yield "the folder is no pack: where its chains end behind the last manifest, nothing says"
     elif verification.sums:
-        yield f"{PAGE}, and what {INDEX} says besides its time, scope and heads, nothing vouches for: read the records"
+        when = f"{asked.now:%Y-%m-%d %H:%M} UTC"
+        yield f"the pack says that it is of {when}: nothing vouches for that, for the rest of {INDEX}, or for {PAGE}"
     if seen.foreign:
         yield f"not as this version of fipswarden writes it, and nothing else vouches for it: {_some(seen.foreign)}"
 

@@ -333,7 +333,7 @@ def test_of_a_pack_it_is_said_what_nothing_vouches_for(alone: Path, capsys: pyte
 
     assert main(["evidence", "verify", "--offline", str(alone)]) == 0
     out = capsys.readouterr().out
-    assert "index.html, and what index.json says besides its time, scope and heads, nothing vouches for" in out
+    assert "it is of 2026-11-25 09:38 UTC: nothing vouches for that, for the rest of index.json, or for index" in out
     assert "not as this version of fipswarden writes it, and nothing else vouches for it: VERIFY.md" in out
 
 
