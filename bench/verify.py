@@ -24,11 +24,12 @@ from shared.domain.codec import canonical, plain
 from shared.domain.ids import ClusterId
 from shared.domain.judged import observation
 from shared.domain.memory import Memory
-from shared.domain.pack import SUMS, sum_line
+from shared.domain.pack import INDEX, PAGE, SCHEMA, SUMS, Pack, Scope, sum_line
 from shared.domain.planned import Plan
 from shared.domain.records import MANIFESTS, Head, RecordKind, make_record
 from shared.domain.verification import record_name
 from shared.folder import opened
+from shared.pack_files import documents, key_copies
 from shared.verifying import Asked, Verification
 from tests.builders import NOW, SUBSCRIPTION, cluster, judged
 from tests.stored import public, signed, signing_key
@@ -42,7 +43,7 @@ _MOST_GROWTH = 1.5
 
 
 def fill(folder: Path, records: int) -> None:
-    """Write a plain copy of an evidence account, with SHA256SUMS: real observations, and a manifest a day."""
+    """Write a pack as `evidence export` does: real observations, and a manifest a day."""
     ids = [ClusterId(SUBSCRIPTION, f"rg-{number:03}", f"aks-{number:03}") for number in range(CLUSTERS)]
     heads = {each.path: Head() for each in ids}
     seen = observation(cluster(), judged(cluster()), Plan(None, (), None), Memory())
@@ -70,6 +71,9 @@ def fill(folder: Path, records: int) -> None:
         made = make_record(MANIFESTS, manifests, f"m{day}", RecordKind.MANIFEST, at, said)
         data = canonical(signed(made.payload, signing_key()))
         manifests = Head(made.seq, put(record_name(MANIFESTS, made.seq), data))
+    index = json.dumps(plain(Pack(SCHEMA, NOW + timedelta(days=LARGE), Scope()))).encode()
+    for name, data in {**documents(), **key_copies(public(signing_key())), INDEX: index, PAGE: b""}.items():
+        put(name, data)
     (folder / SUMS).write_text("".join(sum_line(*line) for line in sorted(sums)))
 
 
@@ -77,7 +81,7 @@ def verify(folder: Path) -> int:
     """Verify it; returns the number of records."""
     with opened(folder) as found:
         verification = Verification(found.archive, Asked(NOW + timedelta(days=LARGE)), found.sums)
-        faults = list(verification.faults())
+        faults = [*found.faults, *verification.faults()]
     if faults:
         raise RuntimeError(str(faults[0]))
     return verification.seen.records

@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
     look.set_defaults(run=_look)
     words = "stop every remediation of the fleet; what runs goes on to its end, and everybody is told"
     pause = commands.add_parser("pause", help=words, description=words, epilog=MEANING)
-    pause.add_argument("--reason", required=True, type=_reason, help="kept with your name")
+    pause.add_argument("--reason", required=True, type=_reason, help="kept with who you are")
     pause.set_defaults(run=_pause)
     words = "let remediations go on after a pause; what waited is looked at now, and everybody is told"
     resume = commands.add_parser("resume", help=words, description=words, epilog=MEANING)
@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
     words = "let remediations go on after too many failed; what failed until now counts no more, and everybody is told"
     resets = breaker.add_subparsers(required=True, metavar="what")
     reset = resets.add_parser("reset", help=words, description=words, epilog=MEANING)
-    reset.add_argument("--reason", required=True, type=_reason, help="what was wrong, told with your name")
+    reset.add_argument("--reason", required=True, type=_reason, help="what was wrong, told with who you are")
     reset.set_defaults(run=_reset)
     words = "agree to exactly what waits for a person's approval on a node pool (mode `approve`), as `explain` shows it"
     approve = commands.add_parser("approve", help=words, description=words, epilog=MEANING)
@@ -70,12 +70,19 @@ def _reason(text: str) -> str:
 
 
 def who() -> str:
-    """Return the name of whoever runs the command, for the record."""
+    """Return the object id of whoever runs the command, for the record; raises InputError if there is none."""
+    from shared import bootstrap
+
+    return bootstrap.caller()
+
+
+def in_person() -> str:
+    """Return the same with the name that the computer has for him, for people; it must get into no record."""
     try:
-        return getpass.getuser()
+        return f"{getpass.getuser()} ({who()})"
     except (KeyError, OSError):
         # A container's user may have no name.
-        return "somebody without a name"
+        return who()
 
 
 def tell(reason: str, title: str, text: str) -> None:
@@ -123,7 +130,11 @@ def _pause(chosen: argparse.Namespace) -> int:
     if budget.paused_by != mine:
         print(f"it was paused already, by {plain_text(budget.paused_by)}; `fipswarden resume` ends that")
         return OK
-    tell("Paused", "Every remediation is paused", f"Paused by {mine}. What runs goes on to its end.")
+    tell(
+        "Paused",
+        "Every remediation is paused",
+        f"Paused by {in_person()}: {chosen.reason}. What runs goes on to its end.",
+    )
     print("paused: nothing new is begun until `fipswarden resume`")
     return OK
 
@@ -138,7 +149,7 @@ def _resume(_: argparse.Namespace) -> int:
         print("it was not paused")
         return OK
     resume(table, who(), bootstrap.SystemClock().now())
-    tell("Resumed", "Remediations go on", f"Resumed by {who()}; paused by {before.paused_by}.")
+    tell("Resumed", "Remediations go on", f"Resumed by {in_person()}; paused by {before.paused_by}.")
     print(f"resumed (it was paused by {plain_text(before.paused_by)}); {look_at_waiting()} will be looked at now")
     return OK
 
@@ -153,7 +164,11 @@ def _reset(chosen: argparse.Namespace) -> int:
         print("the breaker is closed: nothing was stopped by it")
         return OK
     reset_breaker(table, who(), chosen.reason, bootstrap.SystemClock().now())
-    tell("BreakerReset", "Remediations go on", f"The breaker was reset by {who()}: {chosen.reason}. {before.broken}")
+    tell(
+        "BreakerReset",
+        "Remediations go on",
+        f"The breaker was reset by {in_person()}: {chosen.reason}. {before.broken}",
+    )
     print(f"reset; {look_at_waiting()} will be looked at now")
     return OK
 
@@ -188,7 +203,7 @@ def _approve(chosen: argparse.Namespace) -> int:
     what = f"{cluster}/{waiting.pool}: {step}"
     approve(bootstrap.table("rollout"), waiting.approval, Approval(who(), now, until, what, _of(cluster, waiting.pool)))
     queue(cluster, f"cli: {who()} approved")
-    tell("Approved", f"{cluster}/{waiting.pool}: approved", f"Approved by {who()} until {until:%Y-%m-%d}: {what}")
+    tell("Approved", f"{cluster}/{waiting.pool}: approved", f"Approved by {in_person()} until {until:%Y-%m-%d}: {what}")
     print(f"approved until {until:%Y-%m-%d %H:%M} UTC, for exactly this: {plain_text(step)}")
     return OK
 
@@ -212,7 +227,7 @@ def _revoke(chosen: argparse.Namespace) -> int:
         raise InputError(f"nothing on {cluster}/{pool} is approved and not used: see `fipswarden explain`")
     queue(cluster, f"cli: {who()} revoked an approval")
     for one in taken:
-        text = f"{who()} took back what {one.by} had approved: {one.what}"
+        text = f"{in_person()} took back what {one.by} had approved: {one.what}"
         tell("Revoked", f"{cluster}/{pool}: an approval was taken back", text)
         print(plain_text(f"taken back, and has to be approved anew: {one.what}"))
     return OK

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.counter import counter
+from cli.evidence_notes import late, notes
 from cli.exits import MEANING, NON_COMPLIANT, OK, UNKNOWN, cut_short
 from cli.naming import CLUSTER, add_output, at_least_one, named, named_cluster, well_named
 from cli.show import plain_text
@@ -18,9 +19,10 @@ from shared.domain.wording import count
 from shared.errors import InputError
 
 if TYPE_CHECKING:
+    from shared.domain.records import Head
     from shared.domain.verification import Fault
     from shared.folder import Folder
-    from shared.verifying import Asked, Seen, Verification
+    from shared.verifying import Asked, Verification
 
 _MOST = 20
 _DESCRIPTION = (
@@ -44,6 +46,14 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         help="key that manifests must be signed by: a PEM or JWK file, or its thumbprint; more than one may be given",
+    )
+    verify.add_argument(
+        "--manifest",
+        type=_manifest,
+        action="append",
+        default=[],
+        metavar="NUMBER:SHA256",
+        help="a manifest as a mail or event told it: it must be there and be the same; more than one may be given",
     )
     verify.add_argument(
         "--most", type=at_least_one, default=_MOST, metavar="N", help=f"list so many faults; default: {_MOST}"
@@ -74,11 +84,24 @@ def a_day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is no day: give it as 2026-11-23") from error
 
 
+def _manifest(text: str) -> "Head":
+    """Return number and hash of a manifest; raises ArgumentTypeError for anything else."""
+    from shared.domain.records import Head
+
+    found = re.fullmatch(r"0*([1-9][0-9]{0,9}):([0-9a-f]{64})", text.strip().lower())
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text[:100]!r}: give it as the daily mail has it, 3:<64 hexadecimal digits>")
+    return Head(int(found[1]), found[2])
+
+
 def _verify(chosen: argparse.Namespace) -> int:
     from shared.verifying import Verification
 
     trusted = frozenset(_thumbprint(key) for key in chosen.key)
-    with stored(chosen, trusted) as (folder, asked), counter("records", folder.files if folder else None) as counted:
+    with (
+        stored(chosen, trusted, tuple(chosen.manifest)) as (folder, asked),
+        counter("records", folder.files if folder else None) as counted,
+    ):
         from shared import bootstrap
 
         archive = folder.archive if folder else bootstrap.archive()
@@ -102,7 +125,7 @@ def _verify(chosen: argparse.Namespace) -> int:
 
 @contextmanager
 def stored(
-    chosen: argparse.Namespace, trusted: frozenset[str] = frozenset()
+    chosen: argparse.Namespace, trusted: frozenset[str] = frozenset(), told: "tuple[Head, ...]" = ()
 ) -> "Iterator[tuple[Folder | None, Asked]]":
     """Give what is to be verified: a folder, or None for the evidence account."""
     from shared import bootstrap
@@ -121,10 +144,10 @@ def stored(
         # Before anything is listed: what is written meanwhile is beyond these heads.
         heads = known_heads(bootstrap.table("posture"), bootstrap.table("rollout"))
         with nullcontext():
-            yield None, Asked(now, scope, chosen.since, heads, trusted)
+            yield None, Asked(now, scope, chosen.since, heads, trusted, told=told)
         return
     with opened(chosen.offline) as folder:
-        asked = Asked(now, Scope(), chosen.since, trusted=trusted)
+        asked = Asked(now, Scope(), chosen.since, trusted=trusted, told=told)
         if folder.pack:
             pack = folder.pack
             asked = replace(asked, now=pack.at, scope=pack.scope, heads=pack.heads, held=pack.scope)
@@ -171,7 +194,7 @@ def _print(first: "list[Fault]", total: int, verification: "Verification", *, pl
     verdict = count(total, "fault") if total else "nothing is wrong"
     read = (count(seen.records, "record"), count(seen.chains, "chain"), count(seen.manifests, "manifest"))
     print(f"{verdict}: {', '.join(read)}")
-    for line in _notes(seen, verification.asked, plain_copy=plain_copy):
+    for line in notes(verification, plain_copy=plain_copy):
         print(plain_text(line))
 
 
@@ -189,30 +212,21 @@ def _document(first: "list[Fault]", total: int, verification: "Verification", *,
         "unsigned": seen.unsigned,
         "unanchored": seen.unanchored,
         "scope": {"cluster": asked.scope.cluster, "after": seen.after},
-        "lastManifest": plain({"date": seen.last_date, **plain(seen.last)}) if seen.last_date else None,
+        "unnamed": seen.unnamed,
+        "quiet": seen.quiet,
+        "foreign": seen.foreign,
+        "lastManifest": _last(verification),
         "keys": {key: {"first": first, "last": last} for key, (first, last) in seen.keys.items()},
         "heads": plain(dict(sorted(seen.heads.items()))),
-        "notes": list(_notes(seen, asked, plain_copy=plain_copy)),
+        "notes": list(notes(verification, plain_copy=plain_copy)),
     }
 
 
-def _notes(seen: "Seen", asked: "Asked", *, plain_copy: bool) -> Iterator[str]:
-    """Yield what a verdict does not say by itself."""
-    if asked.scope.cluster:
-        yield f"only the cluster {asked.scope.cluster}, the fleet's chain and the manifests were verified"
-    if seen.after:
-        yield f"clusters' records up to the heads in manifest {seen.after} were not verified"
-    if seen.last_date:
-        yield f"last manifest: {seen.last.seq} of {seen.last_date}, SHA-256 {seen.last.hash}; compare it with your mail"
-    for key, (first, last) in seen.keys.items():
-        known = "" if asked.trusted else "; nobody vouched for it: compare it with your mail, or give --key"
-        which = f"manifest {first} names" if first == last else f"manifests {first} to {last} name"
-        yield f"{which} the key {key}{known}"
-    if seen.unsigned:
-        yield f"manifests without a signature: {seen.unsigned:,}"
-    if not seen.manifests:
-        yield "there are no manifests: nothing outside the evidence account vouches for any of it"
-    elif seen.unanchored:
-        yield f"records behind the last manifest: {seen.unanchored:,}; no manifest vouches for them yet"
-    if plain_copy:
-        yield "the folder is no pack: where its chains end behind the last manifest, nothing says"
+def _last(verification: "Verification") -> dict[str, Any] | None:
+    from shared.domain.codec import plain
+
+    seen, asked = verification.seen, verification.asked
+    if not seen.last_date:
+        return None
+    said = {"given": seen.last in asked.told, "late": late(seen, asked)}
+    return {"date": seen.last_date.isoformat(), **plain(seen.last), **said}

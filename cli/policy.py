@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cli import difference
-from cli.asking import LONGEST, approved_until, look_at_waiting, tell, who
+from cli.asking import LONGEST, approved_until, in_person, look_at_waiting, tell, who
 from cli.exits import MEANING, OK, USAGE
 from cli.naming import a_file
 from cli.rules import load, source
@@ -92,7 +92,7 @@ def _approve(chosen: argparse.Namespace) -> int:
     about = DecisionKind.APPROVE_POLICY
     approve(table, policy.hash, word, guarded=policy.require_approved_policy, kind=about)
     keep_approved(table, text.text)
-    tell("PolicyApproved", "A policy is approved", f"Approved by {who()} until {until:%Y-%m-%d}: {what}.")
+    tell("PolicyApproved", "A policy is approved", f"Approved by {in_person()} until {until:%Y-%m-%d}: {what}.")
     print(plain_text(f"approved until {until:%Y-%m-%d %H:%M} UTC, exactly this text: sha256 {policy.hash}"))
     print(plain_text(f"it allows: {_allows(policy)}"))
     if not policy.require_approved_policy:

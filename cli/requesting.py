@@ -9,7 +9,7 @@ import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from cli.asking import queue, tell, who
+from cli.asking import in_person, queue, tell, who
 from cli.exits import MEANING, OK
 from cli.naming import CLUSTER, named_cluster, ours
 from shared.domain.ids import ClusterId, pool_name
@@ -72,7 +72,7 @@ def _abort(chosen: argparse.Namespace) -> int:
             "(`az aks nodepool operation-abort`)"
         )
     ask(RequestKind.ABORT, cluster, pool)
-    text = f"{who()} asked to abort {what}{f', begun {at:%Y-%m-%d %H:%M} UTC' if at else ''}."
+    text = f"{in_person()} asked to abort {what}{f', begun {at:%Y-%m-%d %H:%M} UTC' if at else ''}."
     tell("AbortRequested", f"{cluster}/{pool}: abort requested", text)
     print(f"{after}, until `fipswarden unblock`")
     return OK
@@ -83,7 +83,11 @@ def _unblock(chosen: argparse.Namespace) -> int:
 
     cluster, pool = seen(chosen.cluster, chosen.pool)
     ask(RequestKind.UNBLOCK, cluster, pool)
-    tell("UnblockRequested", f"{cluster}/{pool}: unblock requested", f"Asked by {who()}: it may be tried once more.")
+    tell(
+        "UnblockRequested",
+        f"{cluster}/{pool}: unblock requested",
+        f"Asked by {in_person()}: it may be tried once more.",
+    )
     print("what the policy asks for holds as before: mode, windows, rings, budget, approvals")
     return OK
 

@@ -33,7 +33,7 @@ class Archive(Protocol):
 
 
 class Directory:
-    """An archive in a folder. Hidden files, and what is no regular file, are no part of it."""
+    """An archive in a folder. Hidden files are no part of it, and what is no regular file is never read."""
 
     at_once = 1
 
@@ -59,6 +59,20 @@ class Directory:
                 yield whole
             elif whole.startswith(prefix) or prefix.startswith(whole):
                 yield from self._below(folder / name[:-1], whole, prefix)
+
+    def odd(self) -> Iterator[str]:
+        """Yield the names of links, pipes and the like: to other programs they may look like files of the folder."""
+        folders = [""]
+        while folders:
+            before = folders.pop()
+            with os.scandir(self.root / before) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or entry.is_file(follow_symlinks=False):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(f"{before}{entry.name}/")
+                    else:
+                        yield f"{before}{entry.name}"
 
     def data(self, name: str) -> bytes:
         """Read a file; a name that leads out of the folder is not there."""

@@ -74,6 +74,14 @@ def credential() -> "TokenCredential":
     return ManagedIdentityCredential(client_id=_principal() or None, **_TOKEN_LIMITS)
 
 
+@cache
+def caller() -> str:
+    """Return the object id of whoever runs this; raises InputError if his token names none."""
+    from shared.adapters.caller import object_id
+
+    return object_id(credential())
+
+
 def _storage_credential(storage: Storage) -> "TokenCredential | None":
     return None if storage.connection_string else credential()
 

@@ -32,16 +32,17 @@ def opened(root: Path) -> Iterator[Folder]:
     """Enter a folder; raises InputError if it is none."""
     if not root.is_dir():
         raise InputError(f"{root} is no folder: give the one that `fipswarden evidence export` wrote")
-    faults: list[Fault] = []
+    archive = Directory(root)
+    faults = [Fault(name, "is no regular file: it was added, and is not read") for name in sorted(archive.odd())]
     pack = _pack(root / INDEX, faults)
     path = root / SUMS
     if path.is_file():
         with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-            yield Folder(Directory(root), pack, Sums(lines), tuple(faults), _count(path))
+            yield Folder(archive, pack, Sums(lines), tuple(faults), _count(path))
         return
     if (root / INDEX).is_file():
         faults.append(Fault(SUMS, "is missing: a pack has it"))
-    yield Folder(Directory(root), pack, None, tuple(faults), None)
+    yield Folder(archive, pack, None, tuple(faults), None)
 
 
 def _pack(path: Path, faults: list[Fault]) -> Pack | None:

@@ -19,22 +19,15 @@ from shared.archive import RECORDS, SNAPSHOTS, Archive, Directory, each, leads_o
 from shared.domain.anchoring import read_manifest
 from shared.domain.bodies import Manifest
 from shared.domain.codec import plain
-from shared.domain.data_file import text
-from shared.domain.evidence_schema import evidence_schema
-from shared.domain.pack import INDEX, SCHEMA, SUMS, KeySummary, Pack, Scope, TextSummary, sum_line, summary
-from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind
-from shared.domain.schema import printed
+from shared.domain.pack import INDEX, PAGE, SCHEMA, SUMS, KeySummary, Pack, Scope, TextSummary, sum_line, summary
+from shared.domain.records import FLEET, MANIFESTS, Head
 from shared.domain.signatures import PublicKey, thumbprint
 from shared.domain.stated import LIMITS
-from shared.domain.verification import HASH, parse, place_of
+from shared.domain.verification import parse, place_of
 from shared.errors import InputError
-from shared.key_files import pem
 from shared.own_crypto import own_crypto
+from shared.pack_files import documents, key_copies, text_copy
 from shared.reports.pack_page import pack_page
-
-DOCUMENTS: Mapping[str, str] = {"VERIFY.md": "verify.txt", "certificates.json": "certificates.json"}
-"""Files of a pack that are the product's own, by their names there."""
-_TEXTS: Mapping[str, str] = {RecordKind.POLICY: "policies", RecordKind.EXEMPTION: "exemptions"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +76,15 @@ class _Writer:
     def write(self, now: datetime) -> Pack:
         scope = Scope(self.wanted.cluster, self._manifests())
         chains = tuple(summary(path, records) for path, records in self._chains())
-        for name, source in DOCUMENTS.items():
-            self._put(name, text(source).encode())
-        self._put("evidence.schema.json", printed(evidence_schema()).encode())
+        for name, data in documents().items():
+            self._put(name, data)
         heads = {path: head for path, head in self.wanted.heads.items() if path == MANIFESTS or scope.has(path)}
         pack = Pack(
             SCHEMA, now, scope, heads, chains, tuple(self.keys.values()), tuple(self.texts.values()),
             tuple(self.left_out), LIMITS, own_crypto(),
         )  # fmt: skip
         self._put(INDEX, json.dumps(plain(pack), indent=1, sort_keys=True).encode() + b"\n")
-        self._put("index.html", pack_page(pack).encode())
+        self._put(PAGE, pack_page(pack).encode())
         self._sums()
         return pack
 
@@ -151,23 +143,20 @@ class _Writer:
         if name in self.keys:
             self.keys[name] = replace(self.keys[name], last=seq)
             return
-        file = f"keys/{name}.pem"
         try:
-            self._put(file, pem(key))
+            copies = key_copies(key)
         except ValueError:
             return  # no key at all: a verification says that the signature does not hold
-        self._put(f"keys/{name}.jwk.json", json.dumps(plain(key), indent=1).encode() + b"\n")
-        self.keys[name] = KeySummary(name, key.kid, seq, seq, file)
+        for file, data in copies.items():
+            self._put(file, data)
+        self.keys[name] = KeySummary(name, key.kid, seq, seq, next(iter(copies)))
 
     def _text(self, name: str, said: Mapping[str, Any]) -> None:
         """Write a version of the policy or the exemptions as a file of its own."""
-        match said:
-            case {"kind": str(kind), "text": str(written), "hash": str(digest)} if (
-                kind in _TEXTS and HASH.fullmatch(digest) and digest not in self.texts
-            ):
-                file = f"{_TEXTS[kind]}/{digest}.yaml"
-                self._put(file, written.encode(errors="surrogatepass"))
-                self.texts[digest] = TextSummary(kind, digest, str(said.get("at")), name, file)
+        copy = text_copy(said)
+        if copy and copy[0] not in self.texts:
+            self._put(*copy)
+            self.texts[copy[0]] = TextSummary(said["kind"], said["hash"], str(said.get("at")), name, copy[0])
 
     def _put(self, name: str, data: bytes) -> None:
         path = self.folder / name

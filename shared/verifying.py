@@ -16,7 +16,8 @@ from shared.domain.bodies import Manifest
 from shared.domain.pack import INDEX, SUMS, Scope, Sums, unmet
 from shared.domain.records import FLEET, MANIFESTS, Head
 from shared.domain.signatures import thumbprint
-from shared.domain.verification import ChainCheck, Fault, place_of, time_of
+from shared.domain.verification import OUTSIDE, ChainCheck, Fault, place_of, time_of
+from shared.pack_files import PackFiles
 
 _MANIFESTS = f"{RECORDS}{MANIFESTS}/"
 
@@ -36,6 +37,8 @@ class Asked:
     """Thumbprints of the keys that manifests have to be signed by; empty: any."""
     held: Scope = field(default_factory=Scope)
     """What a pack says that it holds, whatever part of that is to be verified: anything else in it was added."""
+    told: tuple[Head, ...] = ()
+    """Numbers and hashes of manifests as mails and events told them."""
 
 
 @dataclass(slots=True)
@@ -61,6 +64,12 @@ class Seen:
     """When the last of them was made, by what they say: whatever it names was there by then."""
     after: int = 0
     """Number of the manifest behind which chains were verified; 0: from their beginnings."""
+    quiet: list[str] = field(default_factory=list)
+    """Chains that have no record behind that manifest: how their clusters are was not read."""
+    unnamed: list[str] = field(default_factory=list)
+    """Chains that no manifest names."""
+    foreign: list[str] = field(default_factory=list)
+    """Files of a pack that are the product's own, and another version's."""
 
 
 class Verification:
@@ -75,6 +84,7 @@ class Verification:
         """Heads of the manifest behind which chains are verified."""
         self._begins: dict[str, Head] | None = None if asked.scope.after else {}
         """Heads of the one that a pack's chains begin behind; None: it has not been met."""
+        self._pack = PackFiles(asked.held) if sums else None
         self._files: list[tuple[str, str, str]] = []
         """Snapshots and series: name, hash, and the manifest that names them."""
 
@@ -82,6 +92,7 @@ class Verification:
         """Yield everything that is wrong, in the order in which it is found; raises what the storage raises."""
         with Anchors() as anchors:
             heads = self.asked.heads.items()
+            anchors.add(OUTSIDE, ((MANIFESTS, head) for head in self.asked.told))
             anchors.add(0, ((path, head) for path, head in heads if path == MANIFESTS))
             yield from self._manifests(anchors)
             yield from self._stored_files()
@@ -90,9 +101,12 @@ class Verification:
             yield from self._chains(anchors)
             for path in anchors.left():
                 yield from self._ended(self._begun(path, anchors))
-        if self.sums:
+        self.seen.quiet = sorted(path for path in self._after if self._is_quiet(path))
+        if self.sums and self._pack:
             self.sums.end()
             yield from _taken(self.sums.faults)
+            yield from self._pack.missing()
+            self.seen.foreign = self._pack.foreign
         if self.asked.trusted and self.seen.records and not self.seen.manifests:
             yield Fault(_MANIFESTS, "holds no manifest that can be read, and the key that signs them was given")
 
@@ -127,6 +141,8 @@ class Verification:
         if at and read.date != at.astimezone(UTC).date():
             yield Fault(name, f"is the manifest of {read.date}, and was made on another day")
         self._count(seq, read, at)
+        if self._pack:
+            self._pack.manifest(seq, read)
         asked = self.asked
         if seq == asked.scope.after or (asked.since and read.date <= asked.since):
             self.seen.after = seq
@@ -169,8 +185,8 @@ class Verification:
                 self.sums.take(name, digest)
                 yield from _taken(self.sums.faults)
             place = place_of(name)
-            if self.sums and not self._is_held(name, place):
-                yield Fault(name, f"is no part of what the pack holds, by {INDEX}: it was added")
+            if added := self._added(name, place, digest):
+                yield Fault(name, added)
             elif not _is_record(name):
                 continue
             elif place is None:
@@ -179,8 +195,10 @@ class Verification:
                 if check is None or check.path != place[0]:
                     yield from self._ended(check)
                     check = self._begun(place[0], anchors)
-                check.take(place[1], data, digest)
+                said = check.take(place[1], data, digest)
                 yield from _taken(check.faults)
+                if self._pack and said is not None and place[0] == FLEET:
+                    self._pack.record(said)
         yield from self._ended(check)
 
     def _wanted(self) -> Iterator[str]:
@@ -198,14 +216,21 @@ class Verification:
     def _is_meant(self, path: str, seq: int) -> bool:
         return self.asked.scope.has(path) and seq > self._after.get(path, Head()).seq
 
-    def _is_held(self, name: str, place: tuple[str, int] | None) -> bool:
-        """Say whether a pack may hold a file: what nobody would verify must not lie in it."""
-        if place is None:
-            return not (self.asked.held.cluster and name.startswith(SNAPSHOTS))
+    def _is_quiet(self, path: str) -> bool:
+        return self.asked.scope.has(path) and path not in self.seen.heads
+
+    def _added(self, name: str, place: tuple[str, int] | None, digest: str) -> str:
+        """Say why a file can't be a part of the pack; empty if it can: what nobody would verify must not lie in it."""
+        if self._pack is None:
+            return ""
+        if not name.startswith(RECORDS):
+            return self._pack.fault(name, digest)
+        if place is None or place[0] == MANIFESTS:
+            return ""
         path, seq = place
-        if path == MANIFESTS:
-            return True
-        return self.asked.held.has(path) and seq > (self._begins or {}).get(path, Head()).seq
+        if self.asked.held.has(path) and seq > (self._begins or {}).get(path, Head()).seq:
+            return ""
+        return f"is no part of what the pack holds, by {INDEX}: it was added"
 
     def _begun(self, path: str, anchors: Anchors) -> ChainCheck:
         return ChainCheck(path, self._after.get(path, Head()), anchors.take(path), self.asked.now)
@@ -221,6 +246,8 @@ class Verification:
         if check.path != MANIFESTS:
             self.seen.chains += check.records > 0
             self.seen.unanchored += check.unanchored
+            if check.records and not check.named:
+                self.seen.unnamed.append(check.path)
         yield from _taken(check.faults)
 
 

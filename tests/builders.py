@@ -31,6 +31,8 @@ from shared.storage_settings import Storage
 DATA = Path(__file__).parent / "data"
 NOW = datetime(2026, 11, 23, 9, 30, 4, tzinfo=UTC)
 SUBSCRIPTION = "10000000-0000-4000-8000-000000000001"
+ANA = "a0a00000-0000-4000-8000-000000000001"
+"""Object id of a person."""
 OTHER_SUBSCRIPTION = "20000000-0000-4000-8000-000000000002"
 IMAGE = "AKSAzureLinux-V3gen2fips-202611.03.0"
 PLAIN_IMAGE = "AKSAzureLinux-V3gen2-202611.03.0"

@@ -67,7 +67,7 @@ def _events(alert: Alert) -> "list[CloudEvent[dict[str, Any]]]":
         CloudEvent(source, TYPE, id=alert_id(alert.key), time=at, subject=subject, data={"v": 1, **told})
     ]
     if anchor:
-        data = {"v": 1, "record": anchor.record, **plain(anchor)}
+        data = {"v": 1, "record": anchor.record, "verify": anchor.verify, **plain(anchor)}
         # By its hash: who is told of another manifest of the same number is told, and does not drop it as a repeat.
         number = alert_id(f"manifest:{anchor.sha256}")
         events.append(CloudEvent(_FLEET, MANIFEST, id=number, time=at, subject=anchor.record, data=data))

@@ -152,7 +152,7 @@ class RequestRecord:
     pool: str
     """Empty for the whole cluster."""
     by: str
-    """Who asked."""
+    """Who asked: the object id in Entra, as his own token has it."""
     asked: datetime
     """When, by the clock of whoever asked."""
     stage: Stage

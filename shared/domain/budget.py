@@ -22,6 +22,7 @@ class Approval:
     """A person's word for exactly one thing."""
 
     by: str
+    """Object id in Entra, as his own token has it."""
     at: datetime
     until: datetime
     what: str

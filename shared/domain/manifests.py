@@ -35,6 +35,13 @@ class Anchor:
         """Name of its blob in the container `evidence`."""
         return f"{MANIFESTS}/{self.seq:010}.json"
 
+    @property
+    def verify(self) -> str:
+        """Arguments of `fipswarden evidence verify` by which it is held against the evidence."""
+        # With an equals sign: base64url may begin with a hyphen.
+        key = f" --key={self.thumbprint}" if self.thumbprint else ""
+        return f"--manifest {self.seq}:{self.sha256}{key}"
+
 
 def record_id(day: date, number: int) -> str:
     """Return the id of a day's manifest that is begun as the `number`th.
@@ -67,4 +74,5 @@ def in_words(anchor: Anchor) -> str:
         else "not signed, since the setting FIPSWARDEN_MANIFEST_KEY names no key"
     )
     heads = count(anchor.chains, "evidence chain")
-    return f"Manifest {anchor.seq} of {anchor.date} over {heads}: SHA-256 {anchor.sha256}, {signed}."
+    said = f"Manifest {anchor.seq} of {anchor.date} over {heads}: SHA-256 {anchor.sha256}, {signed}."
+    return f"{said} Check it later: fipswarden evidence verify {anchor.verify}"

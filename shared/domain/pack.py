@@ -16,7 +16,7 @@ from shared.domain.records import FLEET, MANIFESTS, Head
 from shared.domain.verification import Fault, can_be, is_chain
 
 SCHEMA = "fipswarden.pack/1"
-INDEX, SUMS = "index.json", "SHA256SUMS"
+INDEX, PAGE, SUMS = "index.json", "index.html", "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)\n")
 
 

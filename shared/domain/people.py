@@ -27,7 +27,7 @@ class Request:
     """Unique: its evidence records carry it, and `x-ms-client-request-id` of what is sent for it."""
     kind: RequestKind
     by: str
-    """Who asked."""
+    """Who asked: the object id in Entra, as his own token has it."""
     at: datetime
     """When, by the clock of whoever asked."""
     pool: str = ""
@@ -58,7 +58,7 @@ class Decision:
     """Unique: its record's id is made from it."""
     decision: DecisionKind
     by: str
-    """Who decided."""
+    """Who decided: the object id in Entra, as his own token has it."""
     decided: datetime
     """When, by the clock of whoever decided."""
     what: str

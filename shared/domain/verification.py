@@ -28,6 +28,8 @@ AHEAD = timedelta(hours=1)
 _NAME = re.compile(r"(.+)/([0-9]{10})\.json", re.DOTALL)
 HASH = re.compile(r"[0-9a-f]{64}")
 """SHA-256 as it is written everywhere."""
+OUTSIDE = -1
+"""In an anchor, where a manifest's number would be: a mail or an event told it."""
 _KINDS = frozenset(kind.value for kind in RecordKind)
 
 
@@ -51,11 +53,13 @@ class Anchor:
     seq: int
     hash: str
     manifest: int
-    """Number of the manifest; 0: the posture row, or what keeps the chain's head in its place."""
+    """Number of the manifest; 0: the posture row, or what keeps the chain's head in its place; or OUTSIDE."""
 
     @property
     def by(self) -> str:
         """Who says it."""
+        if self.manifest == OUTSIDE:
+            return "the mail or event"
         return f"manifest {self.manifest}" if self.manifest else "the app's row"
 
 
@@ -171,6 +175,8 @@ class ChainCheck:
         """Hash of the record before; None if that one is missing."""
         self._anchors = deque(sorted(anchors, key=lambda anchor: anchor.seq))
         self._anchored = max((anchor.seq for anchor in self._anchors if anchor.manifest), default=after.seq)
+        self.named = self._anchored > 0
+        """Whether a manifest names the chain."""
         self._intents = set[int]()
         """Hashes of the ids of all intents, or manifests: a number each, where a text would make a long chain heavy."""
         self._open: dict[str, tuple[int, datetime, bool]] = {}

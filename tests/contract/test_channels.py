@@ -405,6 +405,7 @@ def test_a_manifest_leaves_the_app_as_an_event_of_its_own() -> None:
     assert manifest["data"] == {
         "v": 1,
         "record": "_manifests/0000000012.json",
+        "verify": f"--manifest 12:{'ab' * 32} --key=thumb",
         "date": "2026-11-23",
         "seq": 12,
         "sha256": "ab" * 32,

@@ -78,11 +78,17 @@ def mend(pack: Path, forger: Forger) -> None:
         (pack / SUMS).write_text(sums)
 
 
+PROSE = {"index.json", "index.html"}
+"""What nothing vouches for but who sent the pack."""
+OWN = {"VERIFY.md", "certificates.json", "evidence.schema.json"}
+"""The product's own files: of other versions they are others, which is a note and no fault."""
+
+
 def targets(pack: Path, forger: Forger) -> list[str]:
-    """What there is to be tampered with: prose can be changed by who makes the sums anew, evidence never."""
+    """What there is to be tampered with: prose can be changed by who makes the sums anew, evidence and copies never."""
     names = list(Directory(pack).names())
     if forger is not Forger.CARELESS:
-        names = [name for name in names if name.startswith(("evidence/", "snapshots/"))]
+        names = [name for name in names if name not in {SUMS, *PROSE, *OWN}]
     if forger is Forger.LISTS:
         # Behind the last manifest: nothing but the lists knows of it.
         names.remove(record_name(PAY.path, 10))
@@ -92,6 +98,8 @@ def targets(pack: Path, forger: Forger) -> list[str]:
 def removable(pack: Path, forger: Forger) -> list[str]:
     """What is missed when it is gone: of the last manifest only the lists know."""
     known = targets(pack, forger)
+    if forger is not Forger.CARELESS:
+        known += sorted(OWN)
     return [name for name in known if forger is not Forger.LISTS or name != record_name(MANIFESTS, 3)]
 
 
@@ -142,6 +150,18 @@ def rename(pack: Path, forger: Forger, draw: Draw) -> set[str]:
     name = pick(removable(pack, forger), draw)
     (pack / name).rename(pack / f"{name}.old")
     return {name, f"{name}.old"}
+
+
+def add(pack: Path, forger: Forger, draw: Draw) -> set[str]:
+    """Lay a file beside the others that looks as if it belonged there."""
+    added = (
+        "REPORT.html", "evidence/notes.txt", "keys/another.pem", f"policies/{'a' * 64}.yaml", "exemptions/x.yaml",
+        "snapshots/daily/2026-11-30.json", f"{PAY.path}/0000000001.json",
+    )  # fmt: skip
+    name = pick(list(added), draw)
+    (pack / name).parent.mkdir(parents=True, exist_ok=True)
+    (pack / name).write_bytes((pack / pick(targets(pack, forger), draw)).read_bytes())
+    return {name}
 
 
 def duplicate(pack: Path, forger: Forger, draw: Draw) -> set[str]:
@@ -211,7 +231,7 @@ def narrow(pack: Path, forger: Forger, draw: Draw) -> set[str]:
 
 
 TAMPERING: tuple[Tamper, ...] = (
-    change_a_byte, cut_short, remove, swap, rename, duplicate, insert, hash_anew, swap_chains, narrow,
+    change_a_byte, cut_short, remove, swap, rename, add, duplicate, insert, hash_anew, swap_chains, narrow,
 )  # fmt: skip
 
 

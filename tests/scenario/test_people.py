@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from cli.main import main
+from local.world.access import APP
 from local.world.model import Pool
 from shared.domain.records import RecordKind
 from tests.scenario.conftest import CLUSTER, Job, Start
@@ -73,7 +74,7 @@ def test_mode_approve_waits_and_the_command_lets_exactly_that_through_once(
     assert job.puts() == [200]
     (intent,) = [one for one in job.chain() if one.kind is RecordKind.INTENT]
     (approval,) = intent.payload["approvals"].values()
-    assert approval["by"] == "ana"
+    assert approval["by"] == APP.object_id
     assert "batch" in approval["what"]
     eventually(lambda: "Approved by ana" in str(job.stack.teams.cards), "people are told who agreed")
     assert job.budget().approvals == {}

@@ -296,7 +296,8 @@ def test_the_digest_carries_the_manifest_out_and_says_what_to_keep() -> None:
     assert digest.severity == "good"
     assert (
         f"Manifest 1 of 2026-11-23 over 1 evidence chain: SHA-256 {found.sha256}, "
-        f"signed by the key with thumbprint {found.thumbprint}." in digest.text
+        f"signed by the key with thumbprint {found.thumbprint}. Check it later: fipswarden evidence verify "
+        f"--manifest 1:{found.sha256} --key={found.thumbprint}" in digest.text
     )
 
 

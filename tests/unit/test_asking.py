@@ -19,7 +19,7 @@ from shared.domain.policy import Breaker
 from shared.domain.posture import Posture
 from shared.domain.records import Head
 from shared.postures import StoredPosture, commit
-from tests.builders import NOW, OTHER_SUBSCRIPTION, book, cluster, cluster_id, disabled, judged, situation
+from tests.builders import ANA, NOW, OTHER_SUBSCRIPTION, book, cluster, cluster_id, disabled, judged, situation
 from tests.unit.test_cli import App, Printed, app
 
 __all__ = ["app"]
@@ -47,7 +47,7 @@ class TestApprove:
         budget = read_budget(app.tables["rollout"])
         assert budget.approvals == {
             WAITING[0].approval: Approval(
-                "ana",
+                ANA,
                 NOW,
                 NOW + timedelta(days=7),
                 "rg-pay/aks-pay/apps: enable fips on apps (enableFIPS = true; 3 nodes)",
@@ -75,11 +75,13 @@ class TestApprove:
         main(["approve", "rg-pay/aks-pay", "APPS", "--days", "2"])
 
         assert [(one.request.cluster, one.request.cause) for one in app.queue.messages] == [
-            (cluster_id(), "cli: ana approved")
+            (cluster_id(), f"cli: {ANA} approved")
         ]
         (alert,) = app.alerts.sent
         assert (alert.reason, alert.severity) == ("Approved", "info")
-        assert alert.text.startswith("Approved by ana until 2026-11-25: rg-pay/aks-pay/apps: enable fips on apps")
+        assert alert.text.startswith(
+            f"Approved by ana ({ANA}) until 2026-11-25: rg-pay/aks-pay/apps: enable fips on apps"
+        )
 
     @pytest.mark.parametrize(
         ("deferrals", "said"),
@@ -154,7 +156,7 @@ class TestRevoke:
         step = "rg-pay/aks-pay/apps: enable fips on apps (enableFIPS = true; 3 nodes)"
         assert Printed(capsys).out == f"taken back, and has to be approved anew: {step}\n"
         decision = budget.decisions[-1]
-        assert (decision.decision, decision.by, decision.what) == (DecisionKind.REVOKE, "ana", step)
+        assert (decision.decision, decision.by, decision.what) == (DecisionKind.REVOKE, ANA, step)
         assert decision.fingerprint == WAITING[0].approval
         assert [alert.reason for alert in app.alerts.sent] == ["Approved", "Revoked"]
         assert [one.request.cluster for one in app.queue.messages] == [cluster_id()] * 2
@@ -214,7 +216,7 @@ class TestBreaker:
         assert [one.request.cluster for one in app.queue.messages] == [cluster_id()]
         (alert,) = app.alerts.sent
         assert alert.reason == "BreakerReset"
-        assert "by ana: quota raised" in alert.text
+        assert f"by ana ({ANA}): quota raised" in alert.text
         assert "1 of the last 1 remediations failed" in alert.text
         assert Printed(capsys).out == "reset; 1 cluster will be looked at now\n"
 
@@ -254,8 +256,8 @@ class TestPause:
         main(["resume"])
 
         assert [(alert.reason, alert.text) for alert in app.alerts.sent] == [
-            ("Paused", "Paused by ana: incident 7. What runs goes on to its end."),
-            ("Resumed", "Resumed by ana; paused by ana: incident 7."),
+            ("Paused", f"Paused by ana ({ANA}): incident 7. What runs goes on to its end."),
+            ("Resumed", f"Resumed by ana ({ANA}); paused by {ANA}: incident 7."),
         ]
 
     def test_a_second_pause_says_whose_the_first_is_and_changes_nothing(
@@ -267,8 +269,8 @@ class TestPause:
 
         assert main(["pause", "--reason", "mine too"]) == 0
 
-        assert "it was paused already, by ana: incident 7" in Printed(capsys).out
-        assert read_budget(app.tables["rollout"]).paused_by == "ana: incident 7"
+        assert f"it was paused already, by {ANA}: incident 7" in Printed(capsys).out
+        assert read_budget(app.tables["rollout"]).paused_by == f"{ANA}: incident 7"
         assert len(app.alerts.sent) == 1
 
     def test_to_resume_what_was_not_paused_is_nothing(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,8 +23,9 @@ from shared.domain.memory import Memory
 from shared.domain.model import Unreadable
 from shared.domain.posture import Posture
 from shared.domain.records import Head
-from shared.errors import TransientError
+from shared.errors import InputError, TransientError
 from tests.builders import (
+    ANA,
     ENFORCING,
     NOW,
     OTHER_SUBSCRIPTION,
@@ -79,6 +80,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> App:
     monkeypatch.setattr(bootstrap, "evidence", lambda: made.evidence)
     monkeypatch.setattr(bootstrap.SystemClock, "now", lambda _: NOW)
     monkeypatch.delenv("FIPSWARDEN_SUBSCRIPTIONS", raising=False)
+    monkeypatch.setattr(bootstrap, "caller", lambda: ANA)
     monkeypatch.setenv("USER", "ana")
     monkeypatch.setenv("LOGNAME", "ana")
     return made
@@ -488,7 +490,7 @@ class TestPosture:
         main(["posture"])
 
         first = Printed(capsys).out.splitlines()[0]
-        assert first == "paused by ana: incident 7; nothing new is begun until `fipswarden resume`"
+        assert first == f"paused by {ANA}: incident 7; nothing new is begun until `fipswarden resume`"
 
     def test_of_all_clusters_it_is_json_for_programs(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
         app.looked(BAD)
@@ -591,7 +593,7 @@ def test_a_look_is_queued_with_the_name_of_who_asked(app: App, capsys: pytest.Ca
     assert main(["look", ID]) == 0
 
     (message,) = app.queue.messages
-    assert (message.request.cluster, message.request.cause) == (cluster_id(), "cli: ana")
+    assert (message.request.cluster, message.request.cause) == (cluster_id(), f"cli: {ANA}")
     out = Printed(capsys).out
     assert "queued: rg-pay/aks-pay will be looked at" in out
     assert "if it does not exist, there will be no verdict" in out
@@ -646,21 +648,39 @@ def test_who_has_no_name_may_ask_too(app: App, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
 
-    assert main(["look", ID]) == 0
+    assert main(["pause", "--reason", "incident 7"]) == 0
 
-    assert app.queue.messages[0].request.cause == "cli: somebody without a name"
+    (alert,) = app.alerts.sent
+    assert alert.text.startswith(f"Paused by {ANA}: incident 7.")
+
+
+@pytest.mark.parametrize(
+    "command", [["look", ID], ["pause", "--reason", "why"], ["policy", "approve", "local/policy.yaml"]], ids=" ".join
+)
+def test_who_has_no_object_id_asks_nothing(
+    command: list[str], app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nobody() -> str:
+        raise InputError("the token has no object id")
+
+    monkeypatch.setattr(bootstrap, "caller", nobody)
+    before = read_budget(app.tables["rollout"])
+
+    assert main(command) == 64
+    assert Printed(capsys).err == "fipswarden: the token has no object id\n"
+    assert (read_budget(app.tables["rollout"]), app.queue.messages, app.alerts.sent) == (before, [], [])
 
 
 def test_a_pause_keeps_who_and_why_until_somebody_resumes(app: App, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pause", "--reason", "incident 7"]) == 0
 
     budget = read_budget(app.tables["rollout"])
-    assert (budget.paused, budget.paused_by) == (True, "ana: incident 7")
+    assert (budget.paused, budget.paused_by) == (True, f"{ANA}: incident 7")
     assert main(["resume"]) == 0
     assert not read_budget(app.tables["rollout"]).paused
     assert (
         Printed(capsys).out.splitlines()[-1]
-        == "resumed (it was paused by ana: incident 7); 0 clusters will be looked at now"
+        == f"resumed (it was paused by {ANA}: incident 7); 0 clusters will be looked at now"
     )
 
 
@@ -678,9 +698,9 @@ def test_resume_queues_a_look_at_what_may_have_waited(
     assert main(["resume"]) == 0
 
     assert [(one.request.cluster, one.request.cause) for one in app.queue.messages] == [
-        (cluster_id(), "cli: ana let remediations go on")
+        (cluster_id(), f"cli: {ANA} let remediations go on")
     ]
-    assert Printed(capsys).out == ("resumed (it was paused by ana: incident 7); 1 cluster will be looked at now\n")
+    assert Printed(capsys).out == (f"resumed (it was paused by {ANA}: incident 7); 1 cluster will be looked at now\n")
 
 
 @pytest.mark.parametrize(("reason", "said"), [("", "say why"), (" \n", "say why"), ("x" * 501, "too many")])

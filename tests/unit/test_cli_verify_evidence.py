@@ -1,9 +1,11 @@
 """`fipswarden evidence verify` and `export`: what they print, what they return, and that an auditor needs no Azure."""
 
+import hashlib
 import json
 import os
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,10 @@ from cli.main import main
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared import bootstrap
+from shared.archive import Directory
 from shared.domain.codec import plain
 from shared.domain.memory import Memory
+from shared.domain.pack import SUMS, sum_line
 from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind
 from shared.domain.verification import record_name
 from shared.heads import KEYS, PARTITION
@@ -22,7 +26,7 @@ from shared.key_files import pem
 from shared.ports import Put
 from shared.postures import StoredPosture, commit
 from tests.builders import NOW, cluster, cluster_id, judged
-from tests.stored import INTENT, MEDIA, PAY, Stored, key_name, public, signing_key, stored
+from tests.stored import ASKED, INTENT, MEDIA, PAY, Stored, key_name, public, signing_key, stored
 
 
 class App:
@@ -77,7 +81,7 @@ def test_sound_evidence_says_so_with_what_to_compare(app: App, capsys: pytest.Ca
     last = app.archive.heads[MANIFESTS]
     assert capsys.readouterr().out.splitlines() == [
         "nothing is wrong: 23 records, 3 chains, 3 manifests",
-        f"last manifest: 3 of 2026-11-25, SHA-256 {last.hash}; compare it with your mail",
+        f"last manifest: 3 of 2026-11-25, SHA-256 {last.hash}; compare it with your mail, or give --manifest",
         f"manifests 1 to 3 name the key {key_name()}; nobody vouched for it: compare it with your mail, or give --key",
         "records behind the last manifest: 1; no manifest vouches for them yet",
     ]
@@ -92,7 +96,9 @@ def test_programs_get_faults_notes_counts_and_heads(app: App, capsys: pytest.Cap
     assert (found["faults"], found["total"]) == ([missing], 1)
     assert [found[name] for name in ("records", "chains", "manifests", "unsigned", "unanchored")] == [22, 3, 3, 0, 0]
     assert found["scope"] == {"cluster": "", "after": 0}
-    assert found["lastManifest"] == {"date": "2026-11-25", **plain(app.archive.heads[MANIFESTS])}
+    assert found["lastManifest"] == {
+        "date": "2026-11-25", **plain(app.archive.heads[MANIFESTS]), "given": False, "late": False
+    }  # fmt: skip
     assert found["keys"] == {key_name(): {"first": 1, "last": 3}}
     assert list(found["heads"]) == sorted(app.archive.heads)
     assert found["heads"][MEDIA.path] == plain(app.archive.heads[MEDIA.path])
@@ -108,6 +114,7 @@ def test_programs_are_told_that_there_is_nothing(app: App, capsys: pytest.Captur
     assert main(["evidence", "verify", "--json"]) == 2
     found = json.loads(capsys.readouterr().out)
     assert (found["faults"], found["records"], found["lastManifest"], found["heads"]) == ([], 0, None, {})
+    assert (found["unnamed"], found["quiet"], found["foreign"]) == ([], [], [])
 
 
 @pytest.mark.parametrize("most", ["0", "-3", "x", "1.5", "9" * 5000])
@@ -241,6 +248,130 @@ def test_a_cluster_of_a_pack_is_named_as_everywhere(text: str, alone: Path) -> N
     (alone / "SHA256SUMS").unlink()
     (alone / "index.json").unlink()
     assert main(["evidence", "verify", "--offline", str(alone), "--cluster", text]) == 0
+
+
+def told(app: App, seq: int) -> str:
+    """A manifest as the daily mail has it."""
+    return f"{seq}:{hashlib.sha256(app.archive.files[record_name(MANIFESTS, seq)]).hexdigest()}"
+
+
+def test_manifests_that_were_told_outside_are_there_and_the_same(
+    app: App, alone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--manifest", told(app, 2), "--manifest", f" 000{told(app, 3).upper()} "]
+
+    assert main(["evidence", "verify", *given, "--offline", str(alone)]) == 0
+    assert f"last manifest: 3 of 2026-11-25, SHA-256 {told(app, 3)[2:]}; it is the one that was given" in (
+        capsys.readouterr().out
+    )
+
+
+def test_a_manifest_of_the_mail_that_is_another_or_gone_is_a_fault(
+    app: App, alone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--manifest", f"2:{'a' * 64}", "--manifest", f"4:{'b' * 64}"]
+
+    assert main(["evidence", "verify", *given, "--offline", str(alone)]) == 1
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        f"{record_name(MANIFESTS, 2)} was changed: its hash is not the one that the mail or event holds",
+        f"{record_name(MANIFESTS, 4)} is missing; the mail or event knows of record 4",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "3", f"0:{'a' * 64}", f"3:{'a' * 63}", f"x:{'a' * 64}", f"-1:{'a' * 64}"])
+def test_what_is_no_manifest_is_bad_usage(text: str, app: App) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["evidence", "verify", f"--manifest={text}"])
+    assert ended.value.code == 64
+
+
+def test_it_is_said_that_the_last_manifest_is_old(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    app.archive.at += timedelta(hours=27)
+
+    assert main(["evidence", "verify"]) == 0
+    assert "it was 27 hours old, and one is made a day: those after it were not made" in capsys.readouterr().out
+    assert main(["evidence", "verify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["lastManifest"]["late"] is True
+
+
+def test_chains_that_no_manifest_names_are_told(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    invented = cluster_id("aks-invented")
+    app.archive.add(invented, RecordKind.REQUEST, plain(ASKED))
+
+    assert main(["evidence", "verify"]) == 0
+    assert f"1 chain that no manifest names: {invented.path}" in capsys.readouterr().out
+    assert main(["evidence", "verify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unnamed"] == [invented.path]
+
+
+@pytest.mark.parametrize(("key", "said"), [([], "may be signed by any key"), (["--key", key_name()], "has to be sign")])
+def test_a_pack_that_begins_behind_a_manifest_says_from_where_on_and_what_has_no_record_there(
+    key: list[str], said: str, app: App, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evidence", "export", str(tmp_path / "part"), "--since", "2026-11-25"]) == 0
+    capsys.readouterr()
+    verify = ["evidence", "verify", "--offline", str(tmp_path / "part"), *key]
+
+    assert main(verify) == 0
+    out = capsys.readouterr().out
+    assert f"verified from manifest 3 on, which {said}" in out
+    assert f"1 chain without a record behind manifest 3; how it is there was not read: {MEDIA.path}" in out
+    assert main([*verify, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["quiet"] == [MEDIA.path]
+
+
+def as_forger(pack: Path) -> None:
+    """Make SHA256SUMS anew."""
+    names = [name for name in Directory(pack).names() if name != SUMS]
+    lines = (sum_line(name, hashlib.sha256((pack / name).read_bytes()).hexdigest()) for name in names)
+    (pack / SUMS).write_text("".join(lines))
+
+
+def test_of_a_pack_it_is_said_what_nothing_vouches_for(alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (alone / "VERIFY.md").write_text("run `true`")
+    as_forger(alone)
+
+    assert main(["evidence", "verify", "--offline", str(alone)]) == 0
+    out = capsys.readouterr().out
+    assert "it is of 2026-11-25 09:38 UTC: nothing vouches for that, for the rest of index.json, or for index" in out
+    assert "not as this version of fipswarden writes it, and nothing else vouches for it: VERIFY.md" in out
+
+
+@pytest.mark.parametrize("name", ["REPORT.html", "keys/x.pem", "policies/x.yaml", f"{PAY.path}/0000000001.json"])
+def test_a_file_that_no_pack_has_was_added(name: str, alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (alone / name).parent.mkdir(parents=True, exist_ok=True)
+    (alone / name).write_bytes(b"x")
+    as_forger(alone)
+
+    assert main(["evidence", "verify", "--offline", str(alone)]) == 1
+    assert capsys.readouterr().out.startswith(f"{name} is no part of what the pack holds: it was added\n")
+
+
+@pytest.mark.parametrize("pattern", ["keys/*.pem", "keys/*.jwk.json", "policies/*", "index.json", "VERIFY.md"])
+def test_a_copy_that_is_changed_or_gone_is_named(pattern: str, alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path,) = alone.glob(pattern)
+    name = path.relative_to(alone).as_posix()
+    if "/" in name:
+        path.write_bytes(path.read_bytes() + b" ")
+        as_forger(alone)
+        assert main(["evidence", "verify", "--offline", str(alone)]) == 1
+        assert capsys.readouterr().out.startswith(f"{name} was changed: it is not what the manifests or the fleet's")
+
+    path.unlink()
+    as_forger(alone)
+    assert main(["evidence", "verify", "--offline", str(alone)]) == 1
+    assert f"{name} is missing: a pack has it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/etc/hostname")], ids=["pipe", "link"])
+def test_what_is_no_regular_file_is_a_fault_and_never_read(
+    make: Callable[[Path], None], alone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = record_name(PAY.path, 11)
+    make(alone / name)
+
+    assert main(["evidence", "verify", "--offline", str(alone)]) == 1
+    assert capsys.readouterr().out.startswith(f"{name} is no regular file: it was added, and is not read\n")
 
 
 def test_a_plain_copy_is_verified_and_said_to_be_one(alone: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import base64
 import datetime as dt
 import hashlib
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -34,6 +35,39 @@ RECORDS = (Path(__file__).parents[2] / "docs" / "records.md").read_text(encoding
 KINDS = {"observation", "proof", "intent", "outcome", "request", "replacement", "approval", "exemption", "policy"}
 
 
+PROSE = {"index.json", "index.html", "VERIFY.md", "certificates.json", "evidence.schema.json"}
+
+
+def decode(text: str) -> bytes:
+    """Read base64url without padding."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def thumbprint(key: dict[str, str]) -> str:
+    """A key's name by RFC 7638."""
+    named = json.dumps({name: key[name] for name in ("e", "kty", "n")}, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(hashlib.sha256(named).digest()).rstrip(b"=").decode()
+
+
+def der(tag: int, content: bytes) -> bytes:
+    """One value of ASN.1 as DER."""
+    size = len(content)
+    long = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes([tag]) + (bytes([size]) if size < 128 else bytes([0x80 | len(long)]) + long) + content
+
+
+def key_files(key: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    """The two files of a key."""
+    said = {name: key[name] for name in ("kid", "kty", "n", "e")}
+    jwk = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    yield f"keys/{thumbprint(key)}.jwk.json", jwk
+    numbers = b"".join(der(2, b"\0" * (decode(key[name])[0] >> 7) + decode(key[name])) for name in ("n", "e"))
+    algorithm = der(0x30, bytes.fromhex("06092a864886f70d0101010500"))
+    text = base64.b64encode(der(0x30, algorithm + der(3, b"\0" + der(0x30, numbers)))).decode()
+    lines = ["-----BEGIN PUBLIC KEY-----", *re.findall(".{1,64}", text), "-----END PUBLIC KEY-----", ""]
+    yield f"keys/{thumbprint(key)}.pem", "\n".join(lines).encode()
+
+
 def time(record: dict[str, Any]) -> dt.datetime:
     """When a record was made."""
     return dt.datetime.fromisoformat(record["at"])
@@ -45,8 +79,11 @@ class Reader:
     def __init__(self, folder: Path, key: str = "") -> None:
         self.folder, self.key = folder, key
         self.wrong: list[str] = []
-        found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-        self.names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
+        files = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+        seen = {path.relative_to(folder): path.is_file() and not path.is_symlink() for path in files}
+        seen = {path: regular for path, regular in seen.items() if not any(part[0] == "." for part in path.parts)}
+        self.names = sorted(path.as_posix() for path, regular in seen.items() if regular)
+        self.odd = [path.as_posix() for path, regular in seen.items() if not regular]
 
     def faults(self) -> list[str]:
         self.step_1()
@@ -69,7 +106,7 @@ class Reader:
         if rest or len(listed) < len(lines) or listed != sorted(listed):
             self.wrong.append("SHA256SUMS")
         self.wrong += [name for name, digest in listed if self.hash(name) != digest]
-        self.wrong += sorted(set(self.names) - {name for name, _ in listed} - {"SHA256SUMS"})
+        self.wrong += sorted(set(self.names) - {name for name, _ in listed} - {"SHA256SUMS"}) + self.odd
 
     def step_2(self) -> None:
         index = json.loads((self.folder / "index.json").read_bytes())
@@ -95,8 +132,7 @@ class Reader:
                     self.chains.setdefault(found[1], {})[int(found[2])] = name
                 else:
                     self.wrong.append(name)
-            elif name.startswith("snapshots/") and self.cluster:
-                self.wrong.append(name)
+        self.wrong += sorted(PROSE - set(self.names))
 
     def step_4_and_5(self) -> None:
         self.said: dict[str, dict[str, Any]] = {}
@@ -164,9 +200,6 @@ class Reader:
                 self.wrong.append(name)
 
     def is_signed(self, found: dict[str, Any]) -> bool:
-        def decode(text: str) -> bytes:
-            return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
         key = found["key"]
         whole = {name: value for name, value in found.items() if name != "signature"}
         data = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -178,9 +211,7 @@ class Reader:
             return False
         end = b"\0" + bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(data).digest()
         wanted = b"\0\1" + b"\xff" * (size - len(end) - 2) + end
-        named = json.dumps({name: key[name] for name in ("e", "kty", "n")}, separators=(",", ":")).encode()
-        thumbprint = base64.urlsafe_b64encode(hashlib.sha256(named).digest()).rstrip(b"=").decode()
-        return pow(number, e, n).to_bytes(size) == wanted and self.key in ("", thumbprint)
+        return pow(number, e, n).to_bytes(size) == wanted and self.key in ("", thumbprint(key))
 
     def step_7(self) -> None:
         known = [found["chains"] for seq, _, found in self.manifests() if seq >= self.after]
@@ -194,15 +225,22 @@ class Reader:
                     self.wrong.append(name or f"evidence/{chain}/{head['seq']:010}.json")
 
     def step_8(self) -> None:
+        wanted: dict[str, str] = {}
         for seq, _, found in self.manifests():
+            if found.get("key"):
+                for name, data in key_files(found["key"]):
+                    wanted.setdefault(name, hashlib.sha256(data).hexdigest())
             for file in (found.get("snapshot"), found.get("series")):
-                if (
-                    file
-                    and seq >= self.after
-                    and not self.cluster
-                    and self.hash(f"snapshots/{file['name']}") != file["sha256"]
-                ):
-                    self.wrong.append(f"snapshots/{file['name']}")
+                if file and seq >= self.after and not self.cluster:
+                    wanted[f"snapshots/{file['name']}"] = file["sha256"]
+        for name in self.chains.get("_fleet", {}).values():
+            found = self.said.get(name, {})
+            folder = {"policy": "policies", "exemption": "exemptions"}.get(found.get("kind", ""))
+            if folder and found["hash"]:
+                wanted[f"{folder}/{found['hash']}.yaml"] = found["hash"]
+        self.wrong += [name for name, digest in wanted.items() if self.hash(name) != digest]
+        others = {name for name in self.names if not name.startswith("evidence/")}
+        self.wrong += sorted(others - {"SHA256SUMS"} - PROSE - set(wanted))
 
     def step_9(self) -> None:
         latest = max([self.at, *(dt.datetime.fromisoformat(found["at"]) for _, _, found in self.manifests())])
@@ -384,6 +422,48 @@ def test_a_tampered_pack_has_one_and_it_is_named(
         sums(pack)
 
     assert name in Reader(pack, key_name()).faults()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "REPORT.html", "keys/x.pem", f"policies/{'a' * 64}.yaml", "exemptions/x.yaml",
+        "snapshots/daily/2026-11-30.json", f"{PAY.path}/0000000001.json",
+    ],
+)  # fmt: skip
+def test_a_file_that_no_pack_has_is_found(name: str, pack: Path) -> None:
+    (pack / name).parent.mkdir(parents=True, exist_ok=True)
+    (pack / name).write_bytes(b"x")
+    sums(pack)
+
+    assert Reader(pack, key_name()).faults() == [name]
+
+
+def test_neither_a_link_nor_a_pipe_is_a_file(pack: Path) -> None:
+    (pack / "notes").symlink_to(pack / "VERIFY.md")
+    os.mkfifo(pack / "pipe")
+
+    assert sorted(Reader(pack, key_name()).faults()) == ["notes", "pipe"]
+
+
+@pytest.mark.parametrize("pattern", ["keys/*.pem", "keys/*.jwk.json", "policies/*"])
+def test_a_copy_that_is_changed_or_gone_is_found(pattern: str, pack: Path) -> None:
+    (path,) = pack.glob(pattern)
+    for change in (append, Path.unlink):
+        change(path)
+        sums(pack)
+        assert Reader(pack, key_name()).faults() == [path.relative_to(pack).as_posix()]
+
+
+@pytest.mark.parametrize("name", sorted(PROSE - {"index.json"}))
+def test_prose_may_be_another_versions_and_is_not_missing(name: str, pack: Path) -> None:
+    append(pack / name)
+    sums(pack)
+    assert Reader(pack, key_name()).faults() == []
+
+    (pack / name).unlink()
+    sums(pack)
+    assert Reader(pack, key_name()).faults() == [name]
 
 
 def test_the_commands_on_the_page_do_what_it_says(pack: Path) -> None:

@@ -28,7 +28,7 @@ from shared.ports import Put
 from shared.postures import StoredPosture, commit
 from shared.rollout import RolloutRow
 from shared.rulebooks import Rulebooks
-from tests.builders import NOW, arm_cluster, cluster, cluster_id, disabled, judged, memory, profile
+from tests.builders import ANA, NOW, arm_cluster, cluster, cluster_id, disabled, judged, memory, profile
 
 AUDIT = "version: 1\nmode: audit\n"
 ENFORCE = "version: 1\nmode: enforce\nrequire_approved_policy: true\n"
@@ -103,6 +103,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> App:
     monkeypatch.setattr(bootstrap, "alert_queue", lambda: made.told)
     monkeypatch.setattr(bootstrap.SystemClock, "now", lambda _: NOW)
     monkeypatch.delenv("FIPSWARDEN_SUBSCRIPTIONS", raising=False)
+    monkeypatch.setattr(bootstrap, "caller", lambda: ANA)
     monkeypatch.setenv("USER", "ana")
     monkeypatch.setenv("LOGNAME", "ana")
     return made
@@ -514,11 +515,11 @@ class TestApprove:
         main(["policy", "approve", write(text), "--days", "3"])
 
         ((_, approval),) = read_budget(app.tables["rollout"]).approvals.items()
-        assert (approval.by, approval.at, approval.until) == ("ana", NOW, NOW + timedelta(days=3))
+        assert (approval.by, approval.at, approval.until) == (ANA, NOW, NOW + timedelta(days=3))
         assert approval.what.endswith(": changes by rule `prod` (approve)")
         (alert,) = app.told.sent
         assert (alert.reason, alert.severity) == ("PolicyApproved", "info")
-        assert "Approved by ana until 2026-11-26" in alert.text
+        assert f"Approved by ana ({ANA}) until 2026-11-26" in alert.text
 
     def test_what_waited_is_looked_at(self, app: App, write: Write, capsys: Capture) -> None:
         commit(app.tables["posture"], cluster_id(), StoredPosture(Head(1), judged(cluster(disabled())), due=NOW))

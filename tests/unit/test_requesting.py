@@ -16,7 +16,7 @@ from shared.errors import InputError
 from shared.ports import Put
 from shared.requested import ask, clear, drop_unreadable, open_requests
 from shared.rollout import RolloutRow
-from tests.builders import NOW, OTHER_SUBSCRIPTION, cluster, cluster_id, disabled, judged, memory, operation
+from tests.builders import ANA, NOW, OTHER_SUBSCRIPTION, cluster, cluster_id, disabled, judged, memory, operation
 from tests.unit.test_cli import App, Printed, app
 
 __all__ = ["app"]
@@ -44,9 +44,9 @@ def test_an_abort_is_kept_with_who_asked_a_look_is_queued_and_everybody_is_told(
 
     assert main(["abort", "rg-pay/aks-pay", "APPS"]) == 0
 
-    assert asked(app) == [("abort", "apps", "ana")]
+    assert asked(app) == [("abort", "apps", ANA)]
     assert app.tables["rollout"].read(ID.key, ID.key) == before, "the lease of a look that runs is left alone"
-    assert [one.request.cause for one in app.queue.messages] == ["cli: ana asked for abort"]
+    assert [one.request.cause for one in app.queue.messages] == [f"cli: {ANA} asked for abort"]
     (alert,) = app.alerts.sent
     assert (alert.reason, alert.title) == ("AbortRequested", "rg-pay/aks-pay/apps: abort requested")
     out = Printed(capsys).out
@@ -63,7 +63,7 @@ def test_a_replacement_is_given_up_by_the_name_of_its_pool_or_its_twin(
 
     assert main(["abort", ID.arm_id, "apps"]) == 0
 
-    assert asked(app) == [("abort", "apps", "ana")]
+    assert asked(app) == [("abort", "apps", ANA)]
     (alert,) = app.alerts.sent
     assert f"the replacement of {old} by {twin}" in alert.text
     assert "both pools stay" in Printed(capsys).out
@@ -91,9 +91,9 @@ def test_what_the_app_has_forgotten_is_asked_for_where_somebody_says_so(
 
     assert main(["abort", ID.arm_id, "apps", "--forgotten"]) == 0
 
-    assert asked(app) == [("abort", "apps", "ana")]
+    assert asked(app) == [("abort", "apps", ANA)]
     (alert,) = app.alerts.sent
-    assert "ana asked to abort a replacement that the app does not remember." in alert.text
+    assert f"ana ({ANA}) asked to abort a replacement that the app does not remember." in alert.text
     assert "if there is a twin" in Printed(capsys).out
 
 
@@ -104,7 +104,7 @@ def test_an_unblock_is_kept_and_promises_nothing_beyond_the_policy(
 
     assert main(["unblock", ID.arm_id, "apps"]) == 0
 
-    assert asked(app) == [("unblock", "apps", "ana")]
+    assert asked(app) == [("unblock", "apps", ANA)]
     assert [alert.reason for alert in app.alerts.sent] == ["UnblockRequested"]
     assert "holds as before" in Printed(capsys).out
 
