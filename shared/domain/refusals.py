@@ -132,12 +132,12 @@ def _not_done(budget: Budget, rules: Rulebook, ring: Ring, now: datetime) -> Ref
         texts = "this text of the policy" if counts.policy != rules.policy.hash else "these exemptions"
         message = f"Ring {ring.name} comes first, and the resync counts it once the app uses {texts}."
         return Refusal("RingClosed", message)
-    if UNTOLD in budget.unsettled:
-        message = f"Ring {ring.name} comes first, and a pool whose ring can't be told turned out not to be proven."
-        return Refusal("RingClosed", message)
     counted = counts.rings.get(ring.name, RingCount())
     if counted.unproven or counted.clean_since is None or ring.name in budget.unsettled:
         return Refusal("RingClosed", _unproven(ring, counted))
+    if UNTOLD in budget.unsettled:
+        message = f"Ring {ring.name} comes first, and a pool whose ring can't be told turned out not to be proven."
+        return Refusal("RingClosed", message)
     if counted.exempt_until and counted.exempt_until <= now:
         message = f"Ring {ring.name} comes first, and an exemption of one of its pools has ended since it was counted."
         return Refusal("RingClosed", message)
