@@ -5,11 +5,12 @@ modules are validated`.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from shared.domain.exemptions import Exemption
 from shared.domain.model import ComplianceState, ProofLevel, worst
 from shared.domain.model import ComplianceState as State
+from shared.domain.modules import Standing, ends
 from shared.domain.proven import Proof
 from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSeen, PoolVerdict, worst_of
 
@@ -17,10 +18,14 @@ OPEN = (State.INCONSISTENT, State.NON_COMPLIANT, State.UNKNOWN, State.EXEMPT)
 """The states of findings that somebody has to do something about, or has to answer for."""
 READABLE = "readable"
 """The check that says why nothing else could be checked."""
-PROOF_EXPIRED, EXEMPTION_ENDED = "ProofExpired", "ExemptionEnded"
+PROOF_EXPIRED, PROOF_AHEAD = "ProofExpired", "ProofAhead"
+EXEMPTION_ENDED, CERTIFICATE_ENDED = "ExemptionEnded", "CertificateEnded"
+ENDED = (PROOF_EXPIRED, PROOF_AHEAD, EXEMPTION_ENDED, CERTIFICATE_ENDED)
 """The reasons of what time alone has made unknown."""
 GRACE = timedelta(hours=1)
 """How long after a proof's end a report still goes by it: the look that renews it may be on its way."""
+_NOT_ON = {("flag", "FipsDisabled"), ("image", "ImageNotFips"), ("proof", "NodesDisagree")}
+"""Checks with reasons that say that FIPS is not in effect, whatever the switch says and whoever excuses it."""
 _UNASKED = ("NoNodes", "Stopped")
 """Reasons for which a pool needs no proof: there is nobody to ask."""
 
@@ -113,12 +118,21 @@ class PoolAssessed:
         return self.verdict.findings
 
     @property
-    def on(self) -> bool:
-        """Say whether FIPS is on: by the switch, or on Windows, where that settles nothing, by the nodes."""
-        said = self.implementation
-        if said is None:
+    def on(self) -> bool | None:
+        """Say whether FIPS is in effect: by the switch, the image and the nodes; None: too little is known.
+
+        On Windows the switch settles nothing, and only what the nodes say counts.
+        """
+        said, seen = self.implementation, {(one.check, one.reason) for one in self.findings}
+        if said is None or any(check == READABLE for check, _ in seen):
+            return None
+        if seen & _NOT_ON:
             return False
-        return self.state is State.COMPLIANT if said.os_type == "Windows" else said.enabled is True
+        if any(_leaves_open(one) for one in self.findings):
+            return None
+        if said.os_type != "Windows":
+            return said.enabled
+        return any(one.check == "proof" for one in self.findings) or None
 
     @property
     def decisive(self) -> Judgement:
@@ -141,19 +155,27 @@ class PoolAssessed:
 
     def as_of(self, now: datetime) -> "PoolAssessed":
         """Return the pool as it has to be called at a time: unknown, where what its verdict rests on has ended."""
-        findings = tuple(self._as_of(one, now) for one in self.verdict.findings)
+        modules = self.modules.as_of(now.date()) if self.modules else None
+        findings = tuple(self._as_of(one, modules, now) for one in self.verdict.findings)
         if findings == self.verdict.findings:
-            return self
+            return self if modules == self.modules else replace(self, modules=modules)
         state = worst([one.state for one in findings])
         since = max((one.since for one in findings if one.state is state and one.since), default=self.since)
         verdict = replace(self.verdict, state=state, findings=findings)
-        return replace(self, verdict=verdict if state is self.state else replace(verdict, state_since=since))
+        dated = verdict if state is self.state else replace(verdict, state_since=since)
+        return replace(self, verdict=dated, modules=modules)
 
-    def _as_of(self, found: Judgement, now: datetime) -> Judgement:
+    def _as_of(self, found: Judgement, modules: ModulesSeen | None, now: datetime) -> Judgement:
         if found.state is State.EXEMPT:
             return unexcused(found, now)
+        if (found.check, found.state) == ("modules", State.COMPLIANT) and modules:
+            return _certified(found, modules)
         if (found.check, found.state) != ("proof", State.COMPLIANT) or found.reason in _UNASKED:
             return found
+        asked = self.proof.proof.at if self.proof else self.verdict.effectiveness.at
+        if asked and asked > now + GRACE:
+            message = f"The nodes' proof is of {asked:%Y-%m-%d %H:%M} UTC, which is still to come: it proves nothing."
+            return replace(found, state=State.UNKNOWN, reason=PROOF_AHEAD, message=message)
         expires = self.ends
         if expires and now <= expires + GRACE:
             return found
@@ -178,6 +200,25 @@ class PoolAssessed:
             state_since=why.since,
         )
         return replace(self, verdict=verdict)
+
+
+def _certified(found: Judgement, modules: ModulesSeen) -> Judgement:
+    """Return a finding that says that modules are validated, as long as their certificates last."""
+    if modules.standing is Standing.ACTIVE:
+        return found
+    past = [one for one in modules.certificates if one.standing is not Standing.ACTIVE]
+    named = ", ".join(f"{one.number} is {one.standing}" for one in past)
+    message = f"Not every certificate that was active when the pool was judged still is: {named}."
+    ended = min((day for one in past if (day := ends(one))), default=None)
+    since = datetime.combine(ended, time(), UTC) if ended else found.since
+    return replace(found, state=State.UNKNOWN, reason=CERTIFICATE_ENDED, message=message, since=since)
+
+
+def _leaves_open(found: Judgement) -> bool:
+    """Say whether a finding leaves it open whether FIPS is in effect; an excuse settles nothing."""
+    if found.check in ("legible", "settled", "image", "proof"):
+        return found.state not in (State.COMPLIANT, State.NOT_APPLICABLE)
+    return found.state is State.UNKNOWN and found.check != "modules"
 
 
 def unexcused(found: Judgement, now: datetime) -> Judgement:

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from shared.domain.acting import Acting
 from shared.domain.answerable import Answerable
 from shared.domain.assessed import (
-    EXEMPTION_ENDED,
+    ENDED,
     GRACE,
+    PROOF_AHEAD,
     PROOF_EXPIRED,
     READABLE,
     PoolAssessed,
@@ -116,7 +117,7 @@ class Reading:
         return next((one.why for one in reversed(absences) if one.closed is None), None)
 
     def _age(self, pools: Iterable[str], until: datetime) -> None:
-        """Tell what time alone has made of findings: of proofs and exemptions that have ended."""
+        """Tell what time alone has made of findings: of proofs, exemptions and certificates that have ended."""
         if self._last is None or not self._last.judged:
             return
         asked, observed = set(pools), self._last.source
@@ -124,7 +125,7 @@ class Reading:
         was = {(one.pool, found): None for one in verdicts for found in self._standing(one, self._last, until).findings}
         was |= {("", unexcused(found, until)): None for found in self._last.seen.posture.cluster_findings}
         for pool, found in was:
-            if found.reason in (PROOF_EXPIRED, EXEMPTION_ENDED) and found.state is ComplianceState.UNKNOWN:
+            if found.reason in ENDED and found.state is ComplianceState.UNKNOWN:
                 grace = GRACE if found.reason == PROOF_EXPIRED else timedelta()
                 at = max(observed.at, (found.since or observed.at) + grace)
                 self._tell(self._open.met((pool, found.check), found, replace(observed, at=at)))
@@ -184,7 +185,7 @@ class Reading:
         proof = ProofSeen(said.proof, said.level, said.method, said.way, said.expected_nodes, source)
         self._age([said.pool], source.at)
         self._pools.proven(said.pool, seq, proof)
-        if self._open.reason((said.pool, "proof")) == PROOF_EXPIRED and not proof.proof.flawed:
+        if self._open.reason((said.pool, "proof")) in (PROOF_EXPIRED, PROOF_AHEAD) and not proof.proof.flawed:
             why = "The nodes were asked again, and what they said settles as much."
             self._tell(self._open.close((said.pool, "proof"), source, why, mended=True))
 
@@ -252,6 +253,7 @@ def _dated(known: Answerable, verdict: PoolVerdict, source: Source, proof: Proof
     return PoolAssessed(
         replace(verdict, findings=tuple(map(known.dated, verdict.findings))),
         source,
+        modules=verdict.modules,
         proof=replace(proof, expires=ends) if proof else None,
         ends=ends,
         assumed=known.max_age is None,

@@ -41,6 +41,8 @@ class ClusterAssessed:
     """Within the period, in their order."""
     policy: str = ""
     """SHA-256 of the policy's text that it was last judged by."""
+    vouched: bool = True
+    """A manifest, or a head that the app or the pack remembers, names its chain."""
     unwatched: datetime | None = None
     """When a look was due of which nothing says whether it came; None: the fleet's snapshot, or a record, says it."""
 
