@@ -163,7 +163,8 @@ def _gaps_of(cluster: ClusterAssessed) -> Iterator[str]:
     if not cluster.vouched:
         yield "nothing vouches for them: no manifest names their chain, and nobody remembers its head"
     if cluster.begins > 1:
-        yield f"records 1 to {cluster.begins - 1} are not in the pack"
+        before = f"record{'' if cluster.begins == 2 else 's 1 to'} {cluster.begins - 1}"
+        yield f"{before} {'is' if cluster.begins == 2 else 'are'} not in the pack"
     if cluster.judged and any(pool.assumed and pool.ends for pool in cluster.pools):
         yield _ASSUMED
     if cluster.observed is None:
@@ -189,5 +190,9 @@ def _uncovered(found: Coverage) -> str:
     said = (
         "nobody could ask which subscriptions there are" if lost is None else f"{count(lost, 'subscription')} not read"
     )
-    rest = "no resync came" if unseen is None else f"{unseen} clusters and subscriptions never judged"
+    rest = (
+        "no resync came"
+        if unseen is None
+        else f"{count(unseen, 'cluster or subscription', 'clusters and subscriptions')} never judged"
+    )
     return f"on {found.date}: {said}; {rest}"

@@ -142,7 +142,7 @@ def _pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Sequence[Cell]:
         if said and pool.read
         else ""
     )
-    asked = f"<br>asked {words.minute(proof.proof.at)}" if proof else ""
+    asked = f"<br>{'tried' if proof.proof.unreadable else 'asked'} {words.minute(proof.proof.at)}" if proof else ""
     ends = f", ends {words.minute(proof.expires)}" if proof and proof.expires else ""
     rule = f"{verdict.rule}, line {verdict.line}" if verdict.line else verdict.rule
     return (
