@@ -5,12 +5,12 @@ modules are validated`.
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 
 from shared.domain.exemptions import Exemption
 from shared.domain.model import ComplianceState, ProofLevel, worst
 from shared.domain.model import ComplianceState as State
-from shared.domain.modules import Standing, ends
+from shared.domain.outlived import lasting
 from shared.domain.proven import Proof
 from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSeen, PoolVerdict, worst_of
 
@@ -18,16 +18,8 @@ OPEN = (State.INCONSISTENT, State.NON_COMPLIANT, State.UNKNOWN, State.EXEMPT)
 """The states of findings that somebody has to do something about, or has to answer for."""
 READABLE = "readable"
 """The check that says why nothing else could be checked."""
-PROOF_EXPIRED, PROOF_AHEAD = "ProofExpired", "ProofAhead"
-EXEMPTION_ENDED, CERTIFICATE_ENDED = "ExemptionEnded", "CertificateEnded"
-ENDED = (PROOF_EXPIRED, PROOF_AHEAD, EXEMPTION_ENDED, CERTIFICATE_ENDED)
-"""The reasons of what time alone has made unknown."""
-GRACE = timedelta(hours=1)
-"""How long after a proof's end a report still goes by it: the look that renews it may be on its way."""
 _NOT_ON = {("flag", "FipsDisabled"), ("image", "ImageNotFips"), ("proof", "NodesDisagree")}
 """Checks with reasons that say that FIPS is not in effect, whatever the switch says and whoever excuses it."""
-_UNASKED = ("NoNodes", "Stopped")
-"""Reasons for which a pool needs no proof: there is nobody to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +148,8 @@ class PoolAssessed:
     def as_of(self, now: datetime) -> "PoolAssessed":
         """Return the pool as it has to be called at a time: unknown, where what its verdict rests on has ended."""
         modules = self.modules.as_of(now.date()) if self.modules else None
-        findings = tuple(self._as_of(one, modules, now) for one in self.verdict.findings)
+        asked = self.proof.proof.at if self.proof else self.verdict.effectiveness.at
+        findings = tuple(lasting(one, now, modules, asked, self.ends) for one in self.verdict.findings)
         if findings == self.verdict.findings:
             return self if modules == self.modules else replace(self, modules=modules)
         state = worst([one.state for one in findings])
@@ -164,27 +157,6 @@ class PoolAssessed:
         verdict = replace(self.verdict, state=state, findings=findings)
         dated = verdict if state is self.state else replace(verdict, state_since=since)
         return replace(self, verdict=dated, modules=modules)
-
-    def _as_of(self, found: Judgement, modules: ModulesSeen | None, now: datetime) -> Judgement:
-        if found.state is State.EXEMPT:
-            return unexcused(found, now)
-        if (found.check, found.state) == ("modules", State.COMPLIANT) and modules:
-            return _certified(found, modules)
-        if (found.check, found.state) != ("proof", State.COMPLIANT) or found.reason in _UNASKED:
-            return found
-        asked = self.proof.proof.at if self.proof else self.verdict.effectiveness.at
-        if asked and asked > now + GRACE:
-            message = f"The nodes' proof is of {asked:%Y-%m-%d %H:%M} UTC, which is still to come: it proves nothing."
-            return replace(found, state=State.UNKNOWN, reason=PROOF_AHEAD, message=message)
-        expires = self.ends
-        if expires and now <= expires + GRACE:
-            return found
-        message = (
-            f"The nodes' proof ended at {expires:%Y-%m-%d %H:%M} UTC, and no record holds a newer one."
-            if expires
-            else "No record says when the nodes' proof ends."
-        )
-        return replace(found, state=State.UNKNOWN, reason=PROOF_EXPIRED, message=message, since=expires or found.since)
 
     def silent(self, why: Judgement) -> "PoolAssessed":
         """Return the pool of a cluster that nobody looks at any more: what was well there is unknown."""
@@ -202,33 +174,8 @@ class PoolAssessed:
         return replace(self, verdict=verdict)
 
 
-def _certified(found: Judgement, modules: ModulesSeen) -> Judgement:
-    """Return a finding that says that modules are validated, as long as their certificates last."""
-    if modules.standing is Standing.ACTIVE:
-        return found
-    past = [one for one in modules.certificates if one.standing is not Standing.ACTIVE]
-    named = ", ".join(f"{one.number} is {one.standing}" for one in past)
-    message = f"Not every certificate that was active when the pool was judged still is: {named}."
-    ended = min((day for one in past if (day := ends(one))), default=None)
-    since = datetime.combine(ended, time(), UTC) if ended else found.since
-    return replace(found, state=State.UNKNOWN, reason=CERTIFICATE_ENDED, message=message, since=since)
-
-
 def _leaves_open(found: Judgement) -> bool:
     """Say whether a finding leaves it open whether FIPS is in effect; an excuse settles nothing."""
     if found.check in ("legible", "settled", "image", "proof"):
         return found.state not in (State.COMPLIANT, State.NOT_APPLICABLE)
     return found.state is State.UNKNOWN and found.check != "modules"
-
-
-def unexcused(found: Judgement, now: datetime) -> Judgement:
-    """Return a finding as it has to be called at a time: unknown, where the exemption that excuses it has ended."""
-    ends = found.exempt_until
-    if found.state is not State.EXEMPT or (ends and now < ends):
-        return found
-    message = (
-        f"The exemption `{found.exemption}` ended at {ends:%Y-%m-%d %H:%M} UTC, and nobody has judged since."
-        if ends
-        else "No record says when its exemption ends."
-    )
-    return replace(found, state=State.UNKNOWN, reason=EXEMPTION_ENDED, message=message, since=ends or found.since)

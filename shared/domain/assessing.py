@@ -11,17 +11,7 @@ from typing import Any, NamedTuple
 
 from shared.domain.acting import Acting
 from shared.domain.answerable import Answerable
-from shared.domain.assessed import (
-    ENDED,
-    GRACE,
-    PROOF_AHEAD,
-    PROOF_EXPIRED,
-    READABLE,
-    PoolAssessed,
-    ProofSeen,
-    Source,
-    unexcused,
-)
+from shared.domain.assessed import READABLE, PoolAssessed, ProofSeen, Source
 from shared.domain.bodies import Intent, NodeProof, Observation, Outcome, ReplacementPart
 from shared.domain.changes import Change, OpenFindings
 from shared.domain.cluster_assessed import ClusterAssessed
@@ -30,6 +20,7 @@ from shared.domain.ids import ClusterId
 from shared.domain.linked import Stored, linked
 from shared.domain.looks import HEARTBEAT, OVERDUE, SILENT, Looks
 from shared.domain.model import ComplianceState, worst
+from shared.domain.outlived import ENDED, GRACE, PROOF_AHEAD, PROOF_EXPIRED, unexcused
 from shared.domain.pools_seen import PoolsSeen
 from shared.domain.records import Head, RecordKind
 from shared.domain.rule_texts import RuleTexts
@@ -185,7 +176,8 @@ class Reading:
         proof = ProofSeen(said.proof, said.level, said.method, said.way, said.expected_nodes, source)
         self._age([said.pool], source.at)
         self._pools.proven(said.pool, seq, proof)
-        if self._open.reason((said.pool, "proof")) in (PROOF_EXPIRED, PROOF_AHEAD) and not proof.proof.flawed:
+        settles = not proof.proof.flawed and proof.proof.at <= source.at + GRACE
+        if settles and self._open.reason((said.pool, "proof")) in (PROOF_EXPIRED, PROOF_AHEAD):
             why = "The nodes were asked again, and what they said settles as much."
             self._tell(self._open.close((said.pool, "proof"), source, why, mended=True))
 

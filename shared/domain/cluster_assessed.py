@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.domain.assessed import PoolAssessed, Source, unexcused
+from shared.domain.assessed import PoolAssessed, Source
 from shared.domain.attempts import Attempt
 from shared.domain.changes import Change
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, Unreadable, worst
 from shared.domain.model import ComplianceState as State
+from shared.domain.outlived import unexcused
 from shared.domain.records import Head
 from shared.domain.verdicts import Judgement
 
