@@ -120,12 +120,7 @@ class Fleet:
             self._faults += one.faults
             if one.source:
                 self._fleet = Head(one.seq, one.source.hash)
-            if one.said is None or one.source is None:
-                continue
-            try:
-                self._texts.meet(one.said, one.source)
-            except ValueError as error:
-                self._faults.append(f"{one.source.name} does not say what its kind must say: {error}")
+                self._texts.meet(one.body, one.source)
 
     def clusters(self, chains: Chains) -> None:
         """Read the chains of the clusters."""
