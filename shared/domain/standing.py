@@ -53,7 +53,11 @@ def partial(found: Assessment) -> str:
     """Say which part of the evidence an assessment is of; empty if it is of all."""
     said = []
     if cluster := found.scope.cluster:
-        others = f"; manifest {found.manifest.number} names {found.manifest.clusters}" if found.manifest else ""
+        others = (
+            f"; manifest {found.manifest.number} names {count(found.manifest.clusters, 'cluster')}"
+            if found.manifest
+            else ""
+        )
         said.append(f"This is of the cluster {cluster} alone{others}.")
     if after := found.scope.after:
         said.append(f"What clusters' records up to manifest {after} say is not in it.")

@@ -130,7 +130,8 @@ class CertificateSeen:
 
     def as_of(self, day: date) -> "CertificateSeen":
         """Return it as it stands on a later day, by what the record says of it: worse, or the same."""
-        return replace(self, standing=worst_standing((self.standing, standing(self, day))))
+        worst = worst_standing((self.standing, standing(self, day)))
+        return self if worst is self.standing else replace(self, standing=worst)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,11 @@ class ModulesSeen:
         """Return them as they stand on a later day."""
         seen = tuple(one.as_of(day) for one in self.certificates)
         worst = worst_standing((self.standing, *(one.standing for one in seen)))
-        return replace(self, standing=worst, certificates=seen)
+        return (
+            self
+            if (worst, seen) == (self.standing, self.certificates)
+            else replace(self, standing=worst, certificates=seen)
+        )
 
 
 @dataclass(frozen=True, slots=True)

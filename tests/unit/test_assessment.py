@@ -46,6 +46,7 @@ from tests.recorded import (
     observation,
     read_of,
     recorded,
+    since_a_manifest,
     verdict,
 )
 from tests.stored import key_name, said
@@ -525,19 +526,6 @@ def test_a_part_of_a_chain_begins_behind_its_manifest_and_says_what_is_not_there
     assert (str(PAY), "records 1 to 7 are not in the pack") in list(found.unread())
 
 
-def since_a_manifest() -> Recorded:
-    """A part of the evidence: one cluster is bad and quiet, and all of its records lie before the part."""
-    made = Recorded()
-    made.texts()
-    made.see(PAY, observation(read_of(PAY, "jobs"), [verdict("jobs", OFF)]))
-    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
-    made.prove(MEDIA, "apps", made.at)
-    made.see(MEDIA, observation(read_of(MEDIA, "apps"), [verdict("apps", ON, PROVEN)]))
-    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
-    del made.files[record_name(PAY.path, 1)]
-    return made
-
-
 def test_a_cluster_whose_records_all_lie_before_a_part_of_the_evidence_is_not_forgotten() -> None:
     found = assessed(since_a_manifest(), scope=Scope(after=1))
 
@@ -556,7 +544,7 @@ def test_a_cluster_whose_records_all_lie_before_a_part_of_the_evidence_is_not_fo
     ("scope", "said"),
     [
         (Scope(after=1), "What clusters' records up to manifest 1 say is not in it."),
-        (Scope(PAY.path, 1), f"This is of the cluster {PAY.path} alone; manifest 2 names 2."),
+        (Scope(PAY.path, 1), f"This is of the cluster {PAY.path} alone; manifest 2 names 2 clusters."),
     ],
 )
 def test_every_format_says_which_part_of_the_evidence_it_is_of(form: str, scope: Scope, said: str) -> None:
