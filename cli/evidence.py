@@ -66,7 +66,7 @@ def _show(chosen: argparse.Namespace) -> int:
 
 
 def _one(archive: "Archive", named: "ClusterId | str", seq: int) -> int:
-    from shared.domain.verification import body_fault, envelope_fault, parse, record_name
+    from shared.domain.verification import body_of, envelope_fault, parse, record_name
 
     path = path_of(named)
     name = record_name(path, seq)
@@ -79,8 +79,8 @@ def _one(archive: "Archive", named: "ClusterId | str", seq: int) -> int:
         return _told([f"{name} {said}"])
     with cut_short():
         print(json.dumps(said, indent=2))
-    fault = envelope_fault(said, path, seq) or body_fault(said)
-    return _told([f"{name} {fault}"] if fault else [])
+    found = envelope_fault(said, path, seq) or body_of(said)
+    return _told([f"{name} {found}"] if isinstance(found, str) else [])
 
 
 def _list(archive: "Archive", named: "ClusterId | str", known: "Head") -> int:

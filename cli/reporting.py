@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FORMATS = ("html", "csv", "json", "oscal", "ocsf", "poam")
 """Those of shared.reports.formats, which is loaded when one is written."""
 _MOST = 20
+_NOTHING = "there is no evidence to report on"
 _DESCRIPTION = (
     "Reads the evidence, online or from a pack, and writes what it says: html (to read and print), csv (a row for each "
     "node pool), json, oscal (assessment results), ocsf (compliance findings, one event a line), poam (open findings "
@@ -45,6 +46,10 @@ def _report(chosen: argparse.Namespace) -> int:
     from shared.reports.formats import FORMATS as WRITERS
 
     found = _assessed(chosen)
+    if chosen.to and not (found.clusters or found.fleet or found.manifest or found.faults):
+        # Of a wrong path, say: a file would stand there as a report.
+        print(f"{_NOTHING}: {chosen.to} was not written", file=sys.stderr)
+        return UNKNOWN
     pieces = WRITERS[chosen.format](found)
     if chosen.to:
         _write(chosen.to, pieces)
@@ -58,11 +63,13 @@ def _report(chosen: argparse.Namespace) -> int:
 def _assessed(chosen: argparse.Namespace) -> "Assessment":
     from shared import bootstrap
     from shared.domain.fleet_assessment import Asked
-    from shared.reporting import assess
+    from shared.reporting import assess, unlisted
 
     since = datetime.combine(chosen.since, time(), UTC) if chosen.since else None
-    with stored(chosen) as (folder, meant), counter("records", folder.files if folder else None) as count:
+    with stored(chosen) as (folder, meant), counter("files", 2 * (folder.files or 0) if folder else None) as count:
         faults = tuple(map(str, folder.faults)) if folder else ()
+        if folder and folder.sums:
+            faults += unlisted(folder.archive, folder.sums, count)
         archive = folder.archive if folder else bootstrap.archive()
         return assess(archive, Asked(meant.now, since, meant.scope, meant.heads, faults), count)
 
@@ -116,7 +123,7 @@ def _verdict(found: "Assessment") -> int:
     if faults:
         return NON_COMPLIANT
     if not found.clusters:
-        print("there is no evidence to report on", file=sys.stderr)
+        print(_NOTHING, file=sys.stderr)
         return UNKNOWN
     worst = of_states([*found.states(), *(one.state for one in found.judged)])
     return worst or (UNKNOWN if any(found.unread()) else worst)

@@ -1,5 +1,6 @@
 """Reads stored evidence into an assessment, which every report is made from; nothing is written."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
@@ -7,6 +8,7 @@ from shared.archive import RECORDS, SNAPSHOTS, Archive, each
 from shared.domain.assessment import Assessment
 from shared.domain.fleet_assessment import Asked, Chains, Fleet
 from shared.domain.linked import Stored
+from shared.domain.pack import SUMS, Sums
 from shared.domain.records import FLEET, MANIFESTS
 
 
@@ -25,6 +27,18 @@ def assess(archive: Archive, asked: Asked, progress: Callable[[int], None] = lam
     fleet.own(_stored(archive, f"{RECORDS}{FLEET}/", progress))
     fleet.clusters(_chains(archive, asked, progress))
     return fleet.assessed()
+
+
+def unlisted(archive: Archive, sums: Sums, progress: Callable[[int], None] = lambda _: None) -> tuple[str, ...]:
+    """Hold every file of a pack to SHA256SUMS, and return what is wrong, as sentences; raises what the storage raises.
+
+    Beforehand and not while it is assessed: what nobody would read for a report must not have been changed either.
+    """
+    for name, data in each(archive, (name for name in archive.names() if name != SUMS)):
+        progress(1)
+        sums.take(name, hashlib.sha256(data).hexdigest())
+    sums.end()
+    return tuple(map(str, sums.faults))
 
 
 def _there(archive: Archive, name: str) -> bytes | None:

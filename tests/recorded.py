@@ -27,6 +27,7 @@ from shared.domain.verdicts import (
     PoolVerdict,
     Verdict,
 )
+from shared.domain.verification import record_name
 from tests.builders import NOW, cluster, cluster_id, disabled, profile
 from tests.stored import Stored
 
@@ -224,4 +225,17 @@ def recorded() -> Recorded:
     made.see(OLD, observation(read_of(OLD, "apps"), [verdict("apps", OFF)]))
     made.see(OLD, observation(None, [], judgement("exists", S.NOT_APPLICABLE, "ClusterGone")))
     made.anchor(NOW, unreadSubscriptions=0, unseen=0)
+    return made
+
+
+def since_a_manifest() -> Recorded:
+    """A part of the evidence: one cluster is bad and quiet, and all of its records lie before the part."""
+    made = Recorded()
+    made.texts()
+    made.see(PAY, observation(read_of(PAY, "jobs"), [verdict("jobs", OFF)]))
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    made.prove(MEDIA, "apps", made.at)
+    made.see(MEDIA, observation(read_of(MEDIA, "apps"), [verdict("apps", ON, PROVEN)]))
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    del made.files[record_name(PAY.path, 1)]
     return made

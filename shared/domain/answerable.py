@@ -44,6 +44,9 @@ class Answerable:
 
     def ends(self, proof: ProofSeen | None) -> datetime | None:
         """Return the time from which on what the nodes said is too old; None if nobody knows when they were asked."""
+        if proof and proof.proof.unreadable:
+            # Nothing was proven that could end.
+            return None
         asked = proof.proof.at if proof else self.verdict.effectiveness.at
         try:
             return asked + (self.max_age or ProofSettings().max_age) if asked else None
@@ -97,10 +100,8 @@ class Answerable:
         plan = self.seen.plan
         if plan.action and plan.action.pool == verdict.pool:
             return Due(self.seen.posture.at, "the app begins its remediation at once")
-        waits: list[tuple[datetime, str]] = [
-            (one.until, one.reason) for one in plan.deferrals if one.pool == verdict.pool and one.until
-        ]
-        if not waits:
-            return NO_DATE
-        at, reason = max(waits)
-        return Due(at, f"remediation is not begun before that: {reason}")
+        waits = [one for one in plan.deferrals if one.pool == verdict.pool]
+        if undated := [one.reason for one in waits if one.until is None]:
+            return Due(None, f"{NO_DATE.basis}: remediation waits for {', '.join(undated)}")
+        at, reason = max(((one.until, one.reason) for one in waits if one.until), default=(None, ""))
+        return Due(at, f"remediation is not begun before that: {reason}") if at else NO_DATE

@@ -5,11 +5,12 @@ modules are validated`.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shared.domain.exemptions import Exemption
 from shared.domain.model import ComplianceState, ProofLevel, worst
 from shared.domain.model import ComplianceState as State
+from shared.domain.outlived import lasting
 from shared.domain.proven import Proof
 from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSeen, PoolVerdict, worst_of
 
@@ -17,12 +18,8 @@ OPEN = (State.INCONSISTENT, State.NON_COMPLIANT, State.UNKNOWN, State.EXEMPT)
 """The states of findings that somebody has to do something about, or has to answer for."""
 READABLE = "readable"
 """The check that says why nothing else could be checked."""
-PROOF_EXPIRED, EXEMPTION_ENDED = "ProofExpired", "ExemptionEnded"
-"""The reasons of what time alone has made unknown."""
-GRACE = timedelta(hours=1)
-"""How long after a proof's end a report still goes by it: the look that renews it may be on its way."""
-_UNASKED = ("NoNodes", "Stopped")
-"""Reasons for which a pool needs no proof: there is nobody to ask."""
+_NOT_ON = {("flag", "FipsDisabled"), ("image", "ImageNotFips"), ("proof", "NodesDisagree")}
+"""Checks with reasons that say that FIPS is not in effect, whatever the switch says and whoever excuses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +110,21 @@ class PoolAssessed:
         return self.verdict.findings
 
     @property
-    def on(self) -> bool:
-        """Say whether FIPS is on: by the switch, or on Windows, where that settles nothing, by the nodes."""
-        said = self.implementation
-        if said is None:
+    def on(self) -> bool | None:
+        """Say whether FIPS is in effect: by the switch, the image and the nodes; None: too little is known.
+
+        On Windows the switch settles nothing, and only what the nodes say counts.
+        """
+        said, seen = self.implementation, {(one.check, one.reason) for one in self.findings}
+        if said is None or any(check == READABLE for check, _ in seen):
+            return None
+        if seen & _NOT_ON:
             return False
-        return self.state is State.COMPLIANT if said.os_type == "Windows" else said.enabled is True
+        if any(_leaves_open(one) for one in self.findings):
+            return None
+        if said.os_type != "Windows":
+            return said.enabled
+        return any(one.check == "proof" for one in self.findings) or None
 
     @property
     def decisive(self) -> Judgement:
@@ -141,28 +147,16 @@ class PoolAssessed:
 
     def as_of(self, now: datetime) -> "PoolAssessed":
         """Return the pool as it has to be called at a time: unknown, where what its verdict rests on has ended."""
-        findings = tuple(self._as_of(one, now) for one in self.verdict.findings)
+        modules = self.modules.as_of(now.date()) if self.modules else None
+        asked = self.proof.proof.at if self.proof else self.verdict.effectiveness.at
+        findings = tuple(lasting(one, now, modules, asked, self.ends) for one in self.verdict.findings)
         if findings == self.verdict.findings:
-            return self
+            return self if modules == self.modules else replace(self, modules=modules)
         state = worst([one.state for one in findings])
         since = max((one.since for one in findings if one.state is state and one.since), default=self.since)
         verdict = replace(self.verdict, state=state, findings=findings)
-        return replace(self, verdict=verdict if state is self.state else replace(verdict, state_since=since))
-
-    def _as_of(self, found: Judgement, now: datetime) -> Judgement:
-        if found.state is State.EXEMPT:
-            return unexcused(found, now)
-        if (found.check, found.state) != ("proof", State.COMPLIANT) or found.reason in _UNASKED:
-            return found
-        expires = self.ends
-        if expires and now <= expires + GRACE:
-            return found
-        message = (
-            f"The nodes' proof ended at {expires:%Y-%m-%d %H:%M} UTC, and no record holds a newer one."
-            if expires
-            else "No record says when the nodes' proof ends."
-        )
-        return replace(found, state=State.UNKNOWN, reason=PROOF_EXPIRED, message=message, since=expires or found.since)
+        dated = verdict if state is self.state else replace(verdict, state_since=since)
+        return replace(self, verdict=dated, modules=modules)
 
     def silent(self, why: Judgement) -> "PoolAssessed":
         """Return the pool of a cluster that nobody looks at any more: what was well there is unknown."""
@@ -180,14 +174,8 @@ class PoolAssessed:
         return replace(self, verdict=verdict)
 
 
-def unexcused(found: Judgement, now: datetime) -> Judgement:
-    """Return a finding as it has to be called at a time: unknown, where the exemption that excuses it has ended."""
-    ends = found.exempt_until
-    if found.state is not State.EXEMPT or (ends and now < ends):
-        return found
-    message = (
-        f"The exemption `{found.exemption}` ended at {ends:%Y-%m-%d %H:%M} UTC, and nobody has judged since."
-        if ends
-        else "No record says when its exemption ends."
-    )
-    return replace(found, state=State.UNKNOWN, reason=EXEMPTION_ENDED, message=message, since=ends or found.since)
+def _leaves_open(found: Judgement) -> bool:
+    """Say whether a finding leaves it open whether FIPS is in effect; an excuse settles nothing."""
+    if found.check in ("legible", "settled", "image", "proof"):
+        return found.state not in (State.COMPLIANT, State.NOT_APPLICABLE)
+    return found.state is State.UNKNOWN and found.check != "modules"

@@ -11,26 +11,17 @@ from typing import Any, NamedTuple
 
 from shared.domain.acting import Acting
 from shared.domain.answerable import Answerable
-from shared.domain.assessed import (
-    EXEMPTION_ENDED,
-    GRACE,
-    PROOF_EXPIRED,
-    READABLE,
-    PoolAssessed,
-    ProofSeen,
-    Source,
-    unexcused,
-)
-from shared.domain.bodies import Intent, NodeProof, Observation, Outcome, ReplacementPart
+from shared.domain.assessed import READABLE, PoolAssessed, ProofSeen, Source
+from shared.domain.bodies import Body, Intent, NodeProof, Observation, Outcome, ReplacementPart
 from shared.domain.changes import Change, OpenFindings
 from shared.domain.cluster_assessed import ClusterAssessed
-from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
 from shared.domain.linked import Stored, linked
 from shared.domain.looks import HEARTBEAT, OVERDUE, SILENT, Looks
 from shared.domain.model import ComplianceState, worst
+from shared.domain.outlived import ENDED, GRACE, PROOF_AHEAD, PROOF_EXPIRED, unexcused
 from shared.domain.pools_seen import PoolsSeen
-from shared.domain.records import Head, RecordKind
+from shared.domain.records import Head
 from shared.domain.rule_texts import RuleTexts
 from shared.domain.verdicts import Judgement, PoolVerdict
 from shared.domain.verification import ChainCheck
@@ -90,7 +81,7 @@ class Reading:
                 self._head = Head(found.seq, found.source.hash)
                 self._hear(found.source)
             if found.said is not None and found.source:
-                self._take(found.said, found.source)
+                self._take(found.body, found.said, found.source)
         absent = self._pass(None)
         return self._assessed(absent).as_of(self.now, absent)
 
@@ -116,7 +107,7 @@ class Reading:
         return next((one.why for one in reversed(absences) if one.closed is None), None)
 
     def _age(self, pools: Iterable[str], until: datetime) -> None:
-        """Tell what time alone has made of findings: of proofs and exemptions that have ended."""
+        """Tell what time alone has made of findings: of proofs, exemptions and certificates that have ended."""
         if self._last is None or not self._last.judged:
             return
         asked, observed = set(pools), self._last.source
@@ -124,7 +115,7 @@ class Reading:
         was = {(one.pool, found): None for one in verdicts for found in self._standing(one, self._last, until).findings}
         was |= {("", unexcused(found, until)): None for found in self._last.seen.posture.cluster_findings}
         for pool, found in was:
-            if found.reason in (PROOF_EXPIRED, EXEMPTION_ENDED) and found.state is ComplianceState.UNKNOWN:
+            if found.reason in ENDED and found.state is ComplianceState.UNKNOWN:
                 grace = GRACE if found.reason == PROOF_EXPIRED else timedelta()
                 at = max(observed.at, (found.since or observed.at) + grace)
                 self._tell(self._open.met((pool, found.check), found, replace(observed, at=at)))
@@ -143,27 +134,20 @@ class Reading:
     def _tell(self, changes: tuple[Change, ...]) -> None:
         self._changes += (one for one in changes if self._within(one.source))
 
-    def _take(self, said: Mapping[str, Any], source: Source) -> None:
-        kind = RecordKind(said["kind"])
-        try:
-            match kind:
-                case RecordKind.OBSERVATION:
-                    self._observation(typed(Observation, said), said, source)
-                case RecordKind.PROOF if "pool" in said:
-                    self._proof(typed(NodeProof, said), int(said["seq"]), source)
-                case RecordKind.INTENT:
-                    self._tell(self._acting.intent(typed(Intent, said), str(said["id"]), source))
-                case RecordKind.OUTCOME:
-                    self._tell(self._acting.outcome(typed(Outcome, said), source))
-                case RecordKind.REPLACEMENT:
-                    self._tell(self._acting.part(typed(ReplacementPart, said), source))
-                case _:
-                    pass
-        except ValueError as error:
-            self._faults.append(f"{source.name} does not say what its kind must say: {error}")
-            if kind is RecordKind.OBSERVATION:
-                # What the one before said is not the last word any more.
-                self._last = None
+    def _take(self, body: Body | None, said: Mapping[str, Any], source: Source) -> None:
+        match body:
+            case Observation():
+                self._observation(body, said, source)
+            case NodeProof():
+                self._proof(body, int(said["seq"]), source)
+            case Intent():
+                self._tell(self._acting.intent(body, str(said["id"]), source))
+            case Outcome():
+                self._tell(self._acting.outcome(body, source))
+            case ReplacementPart():
+                self._tell(self._acting.part(body, source))
+            case _:
+                pass
 
     def _within(self, source: Source) -> bool:
         return self.since is None or source.at >= self.since
@@ -184,7 +168,8 @@ class Reading:
         proof = ProofSeen(said.proof, said.level, said.method, said.way, said.expected_nodes, source)
         self._age([said.pool], source.at)
         self._pools.proven(said.pool, seq, proof)
-        if self._open.reason((said.pool, "proof")) == PROOF_EXPIRED and not proof.proof.flawed:
+        settles = not proof.proof.flawed and proof.proof.at <= source.at + GRACE
+        if settles and self._open.reason((said.pool, "proof")) in (PROOF_EXPIRED, PROOF_AHEAD):
             why = "The nodes were asked again, and what they said settles as much."
             self._tell(self._open.close((said.pool, "proof"), source, why, mended=True))
 
@@ -252,6 +237,7 @@ def _dated(known: Answerable, verdict: PoolVerdict, source: Source, proof: Proof
     return PoolAssessed(
         replace(verdict, findings=tuple(map(known.dated, verdict.findings))),
         source,
+        modules=verdict.modules,
         proof=replace(proof, expires=ends) if proof else None,
         ends=ends,
         assumed=known.max_age is None,

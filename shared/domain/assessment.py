@@ -13,6 +13,7 @@ from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.ids import ClusterId
 from shared.domain.looks import SILENT
 from shared.domain.model import ComplianceState
+from shared.domain.pack import Scope
 from shared.domain.records import Head
 from shared.domain.verdicts import Judgement
 from shared.domain.wording import count
@@ -26,6 +27,8 @@ class LastManifest:
     source: Source
     key: str
     """Thumbprint of the key that signed it; empty: nobody did, or the signature does not hold, which is a fault."""
+    clusters: int = 0
+    """How many chains of clusters it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class Assessment:
     """When: now, or when the pack was written."""
     since: datetime | None
     """From when on changes and remediations are told; None: from the first record."""
+    scope: Scope
+    """Which part of the evidence it is of."""
     clusters: tuple[ClusterAssessed, ...]
     """In the order of their chains' names."""
     policies: tuple[tuple[str, Source], ...] = ()
@@ -138,6 +143,8 @@ class Assessment:
         """Yield what is not known and stands in no finding."""
         for fault in self.faults:
             yield Gap("the fleet's records", fault, is_fault=True)
+        if not self.clusters:
+            yield Gap("the evidence", "there is no record of any cluster: this report is of nothing")
         for text in self.texts_unread:
             yield Gap("the fleet's records", text)
         if self.manifest and self.as_of - self.manifest.source.at > SILENT:
@@ -153,8 +160,11 @@ class Assessment:
 
 
 def _gaps_of(cluster: ClusterAssessed) -> Iterator[str]:
+    if not cluster.vouched:
+        yield "nothing vouches for them: no manifest names their chain, and nobody remembers its head"
     if cluster.begins > 1:
-        yield f"records 1 to {cluster.begins - 1} are not in the pack"
+        before = f"record{'' if cluster.begins == 2 else 's 1 to'} {cluster.begins - 1}"
+        yield f"{before} {'is' if cluster.begins == 2 else 'are'} not in the pack"
     if cluster.judged and any(pool.assumed and pool.ends for pool in cluster.pools):
         yield _ASSUMED
     if cluster.observed is None:

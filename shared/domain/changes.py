@@ -101,13 +101,18 @@ class OpenFindings:
 
     def _met(self, key: Key, judgement: Judgement, source: Source) -> Change | None:
         last, pool = self._open.get(key), key[0]
-        if last and (last.judgement.state, last.judgement.reason) == (judgement.state, judgement.reason):
+        if last and _told(last.judgement) == _told(judgement):
             self._open[key] = replace(last, judgement=judgement)
             return None
         activity = Activity.UPDATE if last else Activity.CREATE
         opened = last.opened if last else source
         self._open[key] = Change(activity, pool, judgement, opened, source, remediating=pool in self.acting)
         return self._open[key]
+
+
+def _told(found: Judgement) -> tuple[object, ...]:
+    """Return what makes a finding another one than it was: its excuse, too, and when that ends."""
+    return found.state, found.reason, found.exemption, found.exempt_until
 
 
 def _open_in(seen: Observation) -> Mapping[Key, Judgement]:

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.domain.assessed import PoolAssessed, Source, unexcused
+from shared.domain.assessed import PoolAssessed, Source
 from shared.domain.attempts import Attempt
 from shared.domain.changes import Change
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, Unreadable, worst
 from shared.domain.model import ComplianceState as State
+from shared.domain.outlived import unexcused
 from shared.domain.records import Head
 from shared.domain.verdicts import Judgement
 
@@ -41,6 +42,8 @@ class ClusterAssessed:
     """Within the period, in their order."""
     policy: str = ""
     """SHA-256 of the policy's text that it was last judged by."""
+    vouched: bool = True
+    """A manifest, or a head that the app or the pack remembers, names its chain."""
     unwatched: datetime | None = None
     """When a look was due of which nothing says whether it came; None: the fleet's snapshot, or a record, says it."""
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.domain.anchoring import read_manifest, signature_fault
@@ -78,7 +78,7 @@ class Fleet:
             signed = signed or bool(read.signature)
             key = thumbprint(read.key) if read.signature and read.key and not fault else ""
             self._anchored = read.chains
-            self._manifest = LastManifest(one.seq, one.source, key)
+            self._manifest = LastManifest(one.seq, one.source, key, sum(path != FLEET for path in read.chains))
             self.series = read.series
             self.looks.manifest(one.source)
             if read.snapshot:
@@ -120,12 +120,7 @@ class Fleet:
             self._faults += one.faults
             if one.source:
                 self._fleet = Head(one.seq, one.source.hash)
-            if one.said is None or one.source is None:
-                continue
-            try:
-                self._texts.meet(one.said, one.source)
-            except ValueError as error:
-                self._faults.append(f"{one.source.name} does not say what its kind must say: {error}")
+                self._texts.meet(one.body, one.source)
 
     def clusters(self, chains: Chains) -> None:
         """Read the chains of the clusters."""
@@ -136,20 +131,28 @@ class Fleet:
                 self._faults.append(f"evidence/{path} is the place of no chain: what lies there was added")
                 continue
             reading = Reading(cluster, self._texts, self.looks, self.asked.now, self.asked.since)
-            self._found.append(reading.read(self._check(path), stored))
+            found = reading.read(self._check(path), stored)
+            self._found.append(replace(found, vouched=path in self._anchored or path in self.asked.heads))
 
     def assessed(self) -> Assessment:
         """Return the whole, once all has been read."""
         there = {one.cluster.path for one in self._found} | {FLEET, MANIFESTS}
-        known = {path: head for path, head in {**self._anchored, **self.asked.heads}.items() if path not in there}
+        known = {**self._after, **self._anchored, **self.asked.heads}
+        quiet = []
         for path, head in sorted(known.items()):
-            # Nothing new may have come behind the head that a part of the chain begins behind.
-            if self.asked.scope.has(path) and head.seq > self._after.get(path, Head()).seq:
+            if path in there or not self.asked.scope.has(path):
+                continue
+            after = self._after.get(path, Head()).seq
+            if head.seq > after:
                 self._faults.append(f"{path} is known to have {head.seq} records, and none of them is there")
+            elif after:
+                # Nothing came behind the head that its part of the evidence begins behind: how it is, that says.
+                quiet.append(ClusterAssessed(ClusterId(*path.split("/")), head, begins=after + 1))
         return Assessment(
             self.asked.now,
             self.asked.since,
-            tuple(self._found),
+            self.asked.scope,
+            tuple(sorted([*self._found, *quiet], key=lambda one: one.cluster.path)),
             tuple(self._texts.sources.items()),
             self._fleet,
             self._manifest,

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain.assessed import Source
+from shared.domain.bodies import Body
 from shared.domain.verification import ChainCheck, place_of, record_name, time_of
 
 Stored = tuple[str, bytes]
@@ -24,6 +25,8 @@ class Linked:
     """Its number, or that of the last one that is missing at the end; 0: it is no record."""
     said: Mapping[str, Any] | None
     """What it holds; None if it can't be read, or was changed as far as can be told."""
+    body: Body | None
+    """The same, as its kind has it."""
     source: Source | None
     faults: tuple[str, ...]
     """What is wrong with it, and with those that should stand before it, as sentences."""
@@ -34,7 +37,7 @@ def linked(check: ChainCheck, stored: Iterable[Stored], now: datetime) -> Iterat
     for name, data in stored:
         place = place_of(name)
         if place is None:
-            yield Linked(0, None, None, (f"{name} has a name that no record has",))
+            yield Linked(0, None, None, None, (f"{name} has a name that no record has",))
             continue
         digest, before = hashlib.sha256(data).hexdigest(), check.last
         said = check.take(place[1], data, digest)
@@ -43,11 +46,12 @@ def linked(check: ChainCheck, stored: Iterable[Stored], now: datetime) -> Iterat
         at = time_of(said) if said else None
         sound = said is not None and at is not None and not doubted
         source = Source(name, digest, at) if at else None
-        yield Linked(place[1], said if sound else None, source, _taken(check))
+        told = (said, check.body) if sound else (None, None)
+        yield Linked(place[1], *told, source, _taken(check))
     before = check.last
     check.end(now)
     if check.faults:
-        yield Linked(check.last if check.last > before else 0, None, None, _taken(check))
+        yield Linked(check.last if check.last > before else 0, None, None, None, _taken(check))
 
 
 def _taken(check: ChainCheck) -> tuple[str, ...]:

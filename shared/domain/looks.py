@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from shared.domain.assessed import GRACE, READABLE, Source
+from shared.domain.assessed import READABLE, Source
 from shared.domain.codec import typed
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState
+from shared.domain.outlived import GRACE
 from shared.domain.verdicts import Aspect, Judgement
 
 SNAPSHOT = "fipswarden.snapshot/1"

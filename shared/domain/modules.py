@@ -4,10 +4,12 @@ Pure. Never speaks about whether FIPS is on: enabled and validated are two thing
 unknown, never active.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache, lru_cache
+from typing import Protocol
 
 from shared.domain.data_file import load
 from shared.domain.support import Release
@@ -53,6 +55,26 @@ class Standing(StrEnum):
     """Not to be relied on for new procurement: the module is no longer validated."""
     UNKNOWN = "unknown"
     ACTIVE = "active"
+
+
+class Listed(Protocol):
+    """What says how long a certificate lasts: a row of the data file, or what a record holds of one."""
+
+    @property
+    def standard(self) -> Standard:
+        """The edition of FIPS 140."""
+
+    @property
+    def status(self) -> Status:
+        """As listed at the date of the data."""
+
+    @property
+    def sunset(self) -> date | None:
+        """The day on which it becomes historical."""
+
+    @property
+    def renewal(self) -> Renewal:
+        """What is known of a longer life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +125,7 @@ def edition() -> Certificates:
     return load(Certificates, FILE)
 
 
-def standing(certificate: Certificate, today: date) -> Standing:
+def standing(certificate: Listed, today: date) -> Standing:
     """Say what a certificate is worth on a day.
 
     Past a sunset that the vendor works on to extend, nobody here knows whether NIST did: unknown.
@@ -120,13 +142,25 @@ def standing(certificate: Certificate, today: date) -> Standing:
     return Standing.ACTIVE
 
 
+def ends(certificate: Listed) -> date | None:
+    """Return the day from which on a certificate is not known to be active any more; None if none is known."""
+    last = [END_OF_140_2] if certificate.standard is Standard.FIPS_140_2 else []
+    if certificate.sunset and certificate.renewal is not Renewal.GRANTED:
+        last.append(certificate.sunset)
+    return min(last, default=None)
+
+
+def worst_standing(found: Iterable[Standing]) -> Standing:
+    """Return the worst of them; unknown if there is none."""
+    return min(found, key=tuple(Standing).index, default=Standing.UNKNOWN)
+
+
 @lru_cache(maxsize=256)
 def modules_of(release: Release, today: date) -> ModuleStanding:
     """Say whether the modules of a release are validated on a day."""
     found = tuple(item for item in edition().certificates if item.release == release.name)
     each = [standing(item, today) for item in found]
-    worst = min(each, key=tuple(Standing).index, default=Standing.UNKNOWN)
-    return ModuleStanding(worst, found, edition().as_of, _summary(release, found, each))
+    return ModuleStanding(worst_standing(each), found, edition().as_of, _summary(release, found, each))
 
 
 _STANDING = {

@@ -266,4 +266,5 @@ def _proven(subject: Subject, taken: Proof) -> Finding:
 def _all(taken: Proof) -> str:
     if taken.sampled:
         return f"{taken.sampled} nodes"
-    return "The only node" if taken.nodes == 1 else f"All {taken.nodes} nodes"
+    named = {1: "The only node", 2: "Both nodes"}
+    return named.get(taken.nodes, f"All {taken.nodes} nodes")

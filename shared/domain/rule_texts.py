@@ -4,17 +4,13 @@ What they say is used only to complete what the records of looks say themselves;
 read, never makes a verdict better.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from shared.domain.assessed import Source
-from shared.domain.bodies import ExemptionsText, PolicyText
-from shared.domain.codec import typed
+from shared.domain.bodies import Body, ExemptionsText, PolicyText
 from shared.domain.exemptions import NO_EXEMPTIONS, Exemptions
 from shared.domain.policy import Policy
 from shared.domain.policy_reader import read_exemptions, read_policy
-from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from shared.errors import ConfigError
 
@@ -32,15 +28,16 @@ class RuleTexts:
     _books: dict[tuple[str, str], tuple[Rulebook | None, tuple[str, ...]]] = field(default_factory=dict)
     """What each pair of texts says, and why it does not say all."""
 
-    def meet(self, said: Mapping[str, Any], source: Source) -> None:
-        """Remember the text of a record, if it holds one; raises ValueError for one that can't be read."""
-        if said["kind"] == RecordKind.POLICY:
-            found = typed(PolicyText, said)
-            self._policies[found.hash] = found.text
-            self.sources[found.hash] = source
-        elif said["kind"] == RecordKind.EXEMPTION:
-            told = typed(ExemptionsText, said)
-            self._exemptions[told.hash] = told.text
+    def meet(self, said: Body | None, source: Source) -> None:
+        """Remember the text of a record, if it holds one."""
+        match said:
+            case PolicyText():
+                self._policies[said.hash] = said.text
+                self.sources[said.hash] = source
+            case ExemptionsText():
+                self._exemptions[said.hash] = said.text
+            case _:
+                pass
 
     def rulebook(self, policy: str, exemptions: str) -> Rulebook | None:
         """Return what a look judged by, by the hashes that its records name; None if the policy is not there."""

@@ -6,7 +6,7 @@ a reason of its own.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from shared.domain.assessed import PoolAssessed
@@ -44,7 +44,24 @@ class ControlStanding:
 
 def standings(found: Assessment) -> tuple[ControlStanding, ...]:
     """Say how each control stands of which the records can say anything."""
-    return tuple(_standing(control, found) for control in controls().assessed)
+    told = f" {of_part}" if (of_part := partial(found)) else ""
+    each = (_standing(control, found) for control in controls().assessed)
+    return tuple(replace(one, summary=f"{one.summary}{told}") for one in each)
+
+
+def partial(found: Assessment) -> str:
+    """Say which part of the evidence an assessment is of; empty if it is of all."""
+    said = []
+    if cluster := found.scope.cluster:
+        others = (
+            f"; manifest {found.manifest.number} names {count(found.manifest.clusters, 'cluster')}"
+            if found.manifest
+            else ""
+        )
+        said.append(f"This is of the cluster {cluster} alone{others}.")
+    if after := found.scope.after:
+        said.append(f"What clusters' records up to manifest {after} say is not in it.")
+    return " ".join(said)
 
 
 def concerned(found: Assessment) -> Iterator[PoolAssessed]:
@@ -88,11 +105,13 @@ def _counted(states: Counter[State]) -> str:
 def _validated(control: Control, found: Assessment) -> ControlStanding:
     pools = tuple(concerned(found))
     worth = Counter(pool.modules.standing if pool.modules else Standing.UNKNOWN for pool in pools if pool.on)
-    without = len(pools) - worth.total()
+    without = sum(pool.on is False for pool in pools)
+    open_ = len(pools) - worth.total() - without
     said = [f"{worth[standing]} {standing}" for standing in Standing if worth[standing]]
     said += [f"{without} without FIPS, where no validated module is known to be in use"] if without else []
+    said += [f"{open_} of which it is not known whether FIPS is in effect"] if open_ else []
     told = f"Of {count(len(pools), 'node pool')}, by the worst certificate of their modules: {', '.join(said)}."
-    reason = _reason(found, worth, worth[Standing.HISTORICAL] + without, worth[Standing.UNKNOWN])
+    reason = _reason(found, worth, worth[Standing.HISTORICAL] + without, worth[Standing.UNKNOWN] + open_)
     return ControlStanding(control, reason, told if pools else "There is no node pool to judge.")
 
 

@@ -5,12 +5,12 @@ enabled` and `its modules are validated`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from shared.domain.model import Cluster, ComplianceState, Mode, ProofLevel, Unreadable, worst
-from shared.domain.modules import Renewal, Standard, Standing, Status
+from shared.domain.modules import Renewal, Standard, Standing, Status, standing, worst_standing
 from shared.domain.planned import Action, Deferral
 
 
@@ -128,6 +128,11 @@ class CertificateSeen:
     source: str
     """Where the edition has it from."""
 
+    def as_of(self, day: date) -> "CertificateSeen":
+        """Return it as it stands on a later day, by what the record says of it: worse, or the same."""
+        worst = worst_standing((self.standing, standing(self, day)))
+        return self if worst is self.standing else replace(self, standing=worst)
+
 
 @dataclass(frozen=True, slots=True)
 class ModulesSeen:
@@ -140,6 +145,16 @@ class ModulesSeen:
     standing: Standing
     """The worst of the certificates; `unknown` if none is known."""
     certificates: tuple[CertificateSeen, ...] = ()
+
+    def as_of(self, day: date) -> "ModulesSeen":
+        """Return them as they stand on a later day."""
+        seen = tuple(one.as_of(day) for one in self.certificates)
+        worst = worst_standing((self.standing, *(one.standing for one in seen)))
+        return (
+            self
+            if (worst, seen) == (self.standing, self.certificates)
+            else replace(self, standing=worst, certificates=seen)
+        )
 
 
 @dataclass(frozen=True, slots=True)

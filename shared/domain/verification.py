@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from shared.domain.bodies import BODIES, Origin, RuleText
+from shared.domain.bodies import BODIES, Body, Origin, RuleText
 from shared.domain.codec import canonical, text_hash, typed
 from shared.domain.ids import ClusterId
 from shared.domain.operation import OutcomeState
@@ -132,8 +132,8 @@ def envelope_fault(said: Mapping[str, Any], path: str, seq: int) -> str:
     return ""
 
 
-def body_fault(said: Mapping[str, Any]) -> str:
-    """Say what is wrong with what a record holds beside that, by the published schema's types; empty if nothing is."""
+def body_of(said: Mapping[str, Any]) -> Body | str:
+    """Return what a record holds beside that, or what is wrong with it by the published schema's types."""
     kind, why = RecordKind(said["kind"]), ""
     for body in BODIES[kind]:
         try:
@@ -142,14 +142,15 @@ def body_fault(said: Mapping[str, Any]) -> str:
         except ValueError as error:
             why = f"is no {kind}, by the schema: {error}"
         else:
-            return _text_fault(found) if isinstance(found, RuleText) else ""
+            return found if not isinstance(found, RuleText) or _is_called(found) else _MISCALLED
     return why
 
 
-def _text_fault(found: RuleText) -> str:
-    if found.hash == text_hash(found.text) or not (found.hash or found.text):
-        return ""
-    return "holds a text that has not the hash by which it is called"
+_MISCALLED = "holds a text that has not the hash by which it is called"
+
+
+def _is_called(found: RuleText) -> bool:
+    return found.hash == text_hash(found.text) or not (found.hash or found.text)
 
 
 def time_of(said: Mapping[str, Any]) -> datetime | None:
@@ -169,6 +170,8 @@ class ChainCheck:
         """Records seen, and those behind the last manifest that names the chain."""
         self.faults: list[Fault] = []
         """What has been found; whoever reads it may take it out."""
+        self.body: Body | None = None
+        """What the last record that was taken says, as its kind has it; None if that is not known."""
         self.last = after.seq
         self._start = self.last
         self._before: str | None = after.hash
@@ -191,17 +194,27 @@ class ChainCheck:
             self._missing(seq - 1)
         self.records += 1
         self.unanchored += seq > self._anchored
-        said = parse(data)
-        fault = said if isinstance(said, str) else envelope_fault(said, self.path, seq) or body_fault(said)
-        if fault:
-            self._fault(seq, fault)
+        said = self._sound(seq, data)
+        if said is None:
             self._whole = False
-        elif not isinstance(said, str):
+        else:
             self._follow(seq, str(said["previous"]))
             self._remember(seq, said)
         self._compare(seq, digest)
         self.last, self._before = seq, digest
-        return None if fault or isinstance(said, str) else said
+        return said
+
+    def _sound(self, seq: int, data: bytes) -> Mapping[str, Any] | None:
+        """Return what a record holds, and keep it as what its kind says; None, with a fault, if it is none."""
+        said = parse(data)
+        fault = said if isinstance(said, str) else envelope_fault(said, self.path, seq)
+        body = fault if fault or isinstance(said, str) else body_of(said)
+        if isinstance(body, str) or isinstance(said, str):
+            self.body = None
+            self._fault(seq, str(body))
+            return None
+        self.body = body
+        return said
 
     @property
     def head(self) -> Head:

@@ -32,14 +32,15 @@ Cell = tuple[str, str]
 
 def html_report(found: Assessment) -> Iterator[str]:
     """Yield the page in pieces."""
-    title = f"FIPS on AKS node pools, {words.minute(found.as_of)}"
+    name = f"FIPS on AKS node pools{f' of {found.scope.cluster}' if found.scope.cluster else ''}"
+    title = f"{name}, {words.minute(found.as_of)}"
     yield (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         f"<title>{_text(title)}</title>\n<style>{STYLE}</style></head>\n<body>\n"
     )
-    yield f"<header><h1>FIPS on AKS node pools</h1>\n<p>As of {words.minute(found.as_of)}. "
+    yield f"<header><h1>{_text(name)}</h1>\n<p>As of {words.minute(found.as_of)}. "
     yield f"{_text(words.summary(found))} Changes and remediations {_text(words.period(found))}.</p></header>\n"
     yield _cards(found)
     yield from _unread(found)
@@ -104,7 +105,7 @@ def _plan(found: Assessment) -> Iterator[str]:
     header = ("id", "state", "what", "where", "age", "owner", "due", "controls")
     rows = (_item(item) for item in items(found))
     about = "Every open finding, the worst and oldest first (POA&M)."
-    yield from _table("Open findings", about, header, rows, "There is no open finding.")
+    yield from _table("Open findings", about, header, rows, "No record names an open finding.")
 
 
 def _item(item: Item) -> Sequence[Cell]:
@@ -141,7 +142,7 @@ def _pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Sequence[Cell]:
         if said and pool.read
         else ""
     )
-    asked = f"<br>asked {words.minute(proof.proof.at)}" if proof else ""
+    asked = f"<br>{'tried' if proof.proof.unreadable else 'asked'} {words.minute(proof.proof.at)}" if proof else ""
     ends = f", ends {words.minute(proof.expires)}" if proof and proof.expires else ""
     rule = f"{verdict.rule}, line {verdict.line}" if verdict.line else verdict.rule
     return (
@@ -209,7 +210,7 @@ def _modules(found: Assessment) -> Iterator[str]:
         "standard",
         "as listed",
         "sunset",
-        "on the day of the record",
+        "on the day of the report",
         "edition",
     )
     seen: dict[tuple[str, str, str], tuple[ModulesSeen, int]] = {}

@@ -29,6 +29,7 @@ def _head(found: Assessment) -> dict[str, Any]:
         "app": __version__,
         "asOf": plain(found.as_of),
         "since": plain(found.since),
+        "scope": plain(found.scope),
         "limits": list(words.limits(found)),
         "summary": {state.value: states[state] for state in ComplianceState},
         "controls": [

@@ -19,6 +19,7 @@ from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import plain
 from shared.domain.controls import Basis, controls
 from shared.domain.model import ComplianceState as State
+from shared.domain.standing import partial
 from shared.domain.stated import SHORT_LIMITS
 from shared.domain.verdicts import Aspect, Judgement
 
@@ -46,14 +47,15 @@ _LIMITS = " ".join(SHORT_LIMITS)
 
 def ocsf_report(found: Assessment) -> Iterator[str]:
     """Yield the events of the period, cluster by cluster in the order of their records."""
+    limits = f"{partial(found)} {_LIMITS}".lstrip()
     for cluster in found.clusters:
         for change in cluster.changes:
-            yield f"{json.dumps(_event(cluster, change), sort_keys=True)}\n"
+            yield f"{json.dumps(_event(cluster, change, limits), sort_keys=True)}\n"
     for gap in found.gaps():
-        yield f"{json.dumps(_unknown(found, gap), sort_keys=True)}\n"
+        yield f"{json.dumps(_unknown(found, gap, limits), sort_keys=True)}\n"
 
 
-def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
+def _event(cluster: ClusterAssessed, change: Change, limits: str) -> dict[str, Any]:
     judgement, source = change.judgement, change.source
     key = finding_key(cluster.cluster, change.pool, judgement.check)
     desc = f"{judgement.message} {change.why}".strip()
@@ -72,7 +74,7 @@ def _event(cluster: ClusterAssessed, change: Change) -> dict[str, Any]:
         "unmapped": {
             "aspect": judgement.aspect.value,
             "state": judgement.state.value,
-            "limits": _LIMITS,
+            "limits": limits,
             "head": plain(cluster.head),
         },
     }
@@ -173,7 +175,7 @@ def _resource(cluster: ClusterAssessed, pool: str) -> dict[str, Any]:
     return {**found, "region": cluster.location} if cluster.location else found
 
 
-def _unknown(found: Assessment, gap: Gap) -> dict[str, Any]:
+def _unknown(found: Assessment, gap: Gap, limits: str) -> dict[str, Any]:
     """Return the event of a fault in the evidence itself, or of what it leaves out: how that is, is not known."""
     cluster, fault = gap.cluster, gap.why
     reason = "EvidenceFault" if gap.is_fault else "NotKnown"
@@ -188,7 +190,7 @@ def _unknown(found: Assessment, gap: Gap) -> dict[str, Any]:
         **_named("status", _NEW),
         "compliance": _compliance(change),
         "finding_info": _info(key, change, fault, "the cluster" if cluster else "the fleet"),
-        "unmapped": {"state": State.UNKNOWN.value, "limits": _LIMITS},
+        "unmapped": {"state": State.UNKNOWN.value, "limits": limits},
     }
     return {**event, "resources": [_resource(cluster, "")]} if cluster else event
 

@@ -42,7 +42,8 @@ _CONTROLS = "controls"
 def oscal_report(found: Assessment) -> Iterator[str]:
     """Yield the document in pieces: what there is one of for each pool is never held as a whole."""
     heads = "".join(digest for _, _, digest in words.origins(found))
-    key = (heads, plain(found.as_of), str(plain(found.since)))
+    scope = f"{found.scope.cluster}/{found.scope.after}"
+    key = (heads, plain(found.as_of), str(plain(found.since)), scope)
     yield f'{{"assessment-results": {_open(_document(found, key))}, "results": [{_open(_result(found, key))}'
     yield f', "local-definitions": {_open({"assessment-assets": _assets()})}'
     yield from _listed("components", components(found))
@@ -74,7 +75,7 @@ def _document(found: Assessment, key: tuple[str, ...]) -> Json:
     return {
         "uuid": uuid("document", *key),
         "metadata": {
-            "title": "FIPS on AKS node pools",
+            "title": line(f"FIPS on AKS node pools{f' of {cluster}' if (cluster := found.scope.cluster) else ''}"),
             "last-modified": plain(found.as_of),
             "version": f"{found.as_of:%Y-%m-%dT%H:%M:%SZ}",
             "oscal-version": VERSION,

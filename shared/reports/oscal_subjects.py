@@ -66,7 +66,7 @@ def _validation(key: str, modules: ModulesSeen, one: CertificateSeen) -> Json:
         "title": line(f"CMVP certificate {one.number}: {one.module}"),
         "description": prose(
             f"FIPS {one.standard}, {one.status} by the list of {modules.edition}, sunset {sunset}, renewal "
-            f"{one.renewal}: {one.standing} on the day of the record. Source: {one.source}."
+            f"{one.renewal}: {one.standing} on the day of the report. Source: {one.source}."
         ),
         "props": [
             prop("certificate", one.number),

@@ -7,6 +7,7 @@ from shared.domain.assessed import Due, PoolAssessed, ProofSeen
 from shared.domain.assessment import Assessment
 from shared.domain.attempts import Attempt
 from shared.domain.model import ComplianceState
+from shared.domain.standing import partial
 from shared.domain.stated import REPORT_LIMITS
 from shared.domain.verdicts import ModulesSeen
 from shared.domain.wording import called, count
@@ -61,12 +62,14 @@ def _say(number: int) -> str:
 
 
 def validated(pool: PoolAssessed) -> str:
-    """Say how the certificates of a pool's modules stand; never whether FIPS is on."""
+    """Say how the certificates of a pool's modules stand: they count for nothing where FIPS is not in effect."""
     if pool.modules is None:
         return NOT_READ
     release = pool.modules.release or "an unknown release"
+    if pool.on is None:
+        return f"{release}: none is known to be in use, as it is not known whether FIPS is in effect"
     if not pool.on:
-        return f"{release}: none is known to be in use, as FIPS is not on"
+        return f"{release}: none is known to be in use, as FIPS is not in effect"
     return f"{release}: {certified(pool.modules)}"
 
 
@@ -94,11 +97,14 @@ def until(due: Due) -> str:
 
 
 def summary(found: Assessment) -> str:
-    """Say in one sentence how the fleet is."""
+    """Say how the fleet is, or the part of it that was meant."""
     states = found.states()
     said = ", ".join(f"{states[state]} {called(state)}" for state in ComplianceState if states[state])
     pools = f"{count(states.total(), 'node pool')} in {count(len(found.judged), 'cluster')}"
-    return f"{pools}: {said}." if said else f"{pools}: nothing was judged."
+    told = f"{pools}: {said or 'nothing was judged'}."
+    if silent := sum(one.observed is None for one in found.judged):
+        told += f" Of {count(silent, 'cluster')} no record says how it is."
+    return f"{told} {partial(found)}".rstrip()
 
 
 def period(found: Assessment) -> str:
@@ -137,4 +143,4 @@ def covered(found: Assessment) -> str:
 
 def limits(found: Assessment) -> tuple[str, ...]:
     """Return all that a report may not be taken to say, and what it rests on."""
-    return (*REPORT_LIMITS, covered(found), anchored(found))
+    return (*filter(None, [partial(found)]), *REPORT_LIMITS, covered(found), anchored(found))

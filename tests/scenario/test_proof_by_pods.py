@@ -186,7 +186,7 @@ class TestNodesThatComeAndGo:
         lab.prove()
 
         assert lab.finding().reason == "NodesProven"
-        assert "All 2 nodes" in lab.finding().message
+        assert "Both nodes" in lab.finding().message
         assert gone.name not in lab.answers()
 
     def test_one_that_joins_is_asked_too(self, lab: Nodes) -> None:
@@ -267,7 +267,7 @@ class TestNodesThatComeAndGo:
         assert lab.finding().state is COMPLIANT
         lab.prove()
 
-        assert "All 2 nodes" in lab.finding().message
+        assert "Both nodes" in lab.finding().message
         assert len(lab.proofs()) == 2
 
     def test_as_long_as_all_are_the_same_nobody_is_asked_again(self, lab: Nodes) -> None:

@@ -1,5 +1,6 @@
 """Reports of what the real looks recorded: the main job, as assessors, SIEMs and auditors see it."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,6 +14,7 @@ from trestle.oscal.assessment_results import Model
 from shared.domain.assessment import Assessment
 from shared.domain.fleet_assessment import Asked
 from shared.domain.ids import ClusterId
+from shared.domain.records import Head
 from shared.domain.verification import record_name
 from shared.reporting import assess
 from shared.reports.formats import FORMATS
@@ -24,7 +26,9 @@ from tests.stored import MemoryArchive
 
 def assessed(fleet: Fleet | Replacing) -> Assessment:
     files = {record_name(path, seq): data for (path, seq), data in fleet.evidence.blobs.items()}
-    return assess(MemoryArchive(files), Asked(fleet.clock.now()))
+    last = dict(sorted(fleet.evidence.blobs))
+    heads = {path: Head(seq, hashlib.sha256(fleet.evidence.blobs[path, seq]).hexdigest()) for path, seq in last.items()}
+    return assess(MemoryArchive(files), Asked(fleet.clock.now(), heads=heads))
 
 
 @cache

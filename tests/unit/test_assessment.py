@@ -1,7 +1,8 @@
 """What the fleet is called by its records: nothing unread, unproven, changed or missing is ever called compliant."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -13,13 +14,13 @@ from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import canonical, plain
 from shared.domain.fleet_assessment import Asked
 from shared.domain.model import ComplianceState, Mode, Unreadable
-from shared.domain.modules import Standing
+from shared.domain.modules import Standing, Status
 from shared.domain.operation import OutcomeState
 from shared.domain.pack import Scope
-from shared.domain.planned import ActionKind, Method
+from shared.domain.planned import ActionKind, Deferral, Method
 from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind, read_record
 from shared.domain.standing import Reason, standings
-from shared.domain.verdicts import Aspect, Judgement
+from shared.domain.verdicts import Aspect, Judgement, PoolVerdict
 from shared.domain.verification import record_name
 from shared.reporting import assess
 from shared.reports.formats import FORMATS
@@ -30,6 +31,7 @@ from tests.recorded import (
     EXCUSED,
     HOSTILE,
     LAB,
+    LYING,
     MEDIA,
     OFF,
     OLD,
@@ -39,16 +41,19 @@ from tests.recorded import (
     PROVEN,
     UNREAD,
     Recorded,
+    judgement,
     modules,
     observation,
     read_of,
     recorded,
+    since_a_manifest,
     verdict,
 )
 from tests.stored import key_name, said
 
 S = ComplianceState
 LATER = NOW + timedelta(hours=1)
+NOTHING_SETTLED = judgement("flag", S.NOT_APPLICABLE, "FlagSettlesNothing")
 
 
 def assessed(archive: Recorded, **asked: object) -> Assessment:
@@ -521,6 +526,51 @@ def test_a_part_of_a_chain_begins_behind_its_manifest_and_says_what_is_not_there
     assert (str(PAY), "records 1 to 7 are not in the pack") in list(found.unread())
 
 
+def test_a_cluster_whose_records_all_lie_before_a_part_of_the_evidence_is_not_forgotten() -> None:
+    found = assessed(since_a_manifest(), scope=Scope(after=1))
+
+    assert found.faults == ()
+    assert [(each.cluster, each.state) for each in found.clusters] == [(MEDIA, S.COMPLIANT), (PAY, S.UNKNOWN)]
+    assert [why for what, why in found.unread() if what == str(PAY)] == [
+        "record 1 is not in the pack",
+        "no record of it says how it is",
+    ]
+    assert Reason.MET not in {each.reason for each in standings(found)}
+    assert [each.cluster for each in assessed(since_a_manifest(), scope=Scope(MEDIA.path, 1)).clusters] == [MEDIA]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        (Scope(after=1), "What clusters' records up to manifest 1 say is not in it."),
+        (Scope(PAY.path, 1), f"This is of the cluster {PAY.path} alone; manifest 2 names 2 clusters."),
+    ],
+)
+def test_every_format_says_which_part_of_the_evidence_it_is_of(form: str, scope: Scope, said: str) -> None:
+    text = "".join(FORMATS[form](assessed(since_a_manifest(), scope=scope)))
+
+    assert said in unescape(text)
+    assert PAY.name in text
+    assert all(said in each.summary for each in standings(assessed(since_a_manifest(), scope=scope)))
+    assert said not in unescape("".join(FORMATS[form](assessed(since_a_manifest()))))
+
+
+@pytest.mark.parametrize("heads", [True, False])
+def test_a_chain_that_nobody_knows_is_told_and_leaves_no_control_met(*, heads: bool) -> None:
+    made = proven()
+    known = dict(made.heads) if heads else {}
+    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
+    made.prove(MEDIA, "apps", NOW)
+    made.see(MEDIA, observation(read_of(MEDIA, "apps"), [verdict("apps", ON, PROVEN)]))
+    found = assessed(made, heads=known)
+
+    assert list(found.unread()) == [
+        (str(MEDIA), "nothing vouches for them: no manifest names their chain, and nobody remembers its head")
+    ]
+    assert standing(found, "ca-7_smt.c", "monitoring") is Reason.OTHER
+
+
 def test_a_part_that_begins_behind_a_manifest_that_is_not_there_is_a_fault() -> None:
     (fault,) = assessed(recorded(), scope=Scope(after=7)).faults
 
@@ -685,6 +735,157 @@ def test_fips_that_is_on_does_not_make_modules_validated(worth: Standing, reason
 
     assert standing(found, "sc-13_smt.b", "enabled") is Reason.MET
     assert standing(found, "sc-13_smt.b", "validated") is standing(found, "ia-7_smt", "validated") is reason
+
+
+NOT_FIPS = judgement("image", S.NON_COMPLIANT, "ImageNotFips")
+UNPROVEN = judgement("proof", S.UNKNOWN, "ProofMissing")
+SETTLING = judgement("settled", S.UNKNOWN, "OperationInProgress")
+
+
+def excused(found: Judgement) -> Judgement:
+    return replace(found, state=S.EXEMPT, exemption="legacy", exempt_until=NOW + 9 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("findings", "on", "reason"),
+    [
+        ((ON, PROVEN), True, Reason.MET),
+        ((ON,), True, Reason.MET),
+        ((ON, judgement("modules", S.UNKNOWN, "ModulesUnknown")), True, Reason.MET),
+        ((ON, NOT_FIPS), False, Reason.FAIL),
+        ((ON, LYING), False, Reason.FAIL),
+        ((excused(OFF),), False, Reason.FAIL),
+        ((ON, excused(LYING)), False, Reason.FAIL),
+        ((ON, UNPROVEN), None, Reason.OTHER),
+        ((ON, excused(UNPROVEN)), None, Reason.OTHER),
+        ((ON, SETTLING), None, Reason.OTHER),
+        ((judgement("rule", S.UNKNOWN, "RuleUndecided"),), None, Reason.OTHER),
+    ],
+)
+def test_active_certificates_count_only_where_fips_is_in_effect(
+    findings: tuple[Judgement, ...], on: bool | None, reason: Reason
+) -> None:
+    made = Recorded()
+    made.texts()
+    made.see(PAY, observation(read_of(PAY, "jobs"), [certified(verdict("jobs", *findings))]))
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    found = assessed(made, now=made.at)
+
+    assert pool(found, "jobs").on is on
+    assert standing(found, "sc-13_smt.b", "validated") is standing(found, "ia-7_smt", "validated") is reason
+    assert ("not known whether FIPS is in effect" in "".join(FORMATS["csv"](found))) == (on is None)
+
+
+@pytest.mark.parametrize(
+    ("findings", "on"), [((PROVEN,), True), ((LYING,), False), ((UNPROVEN,), None), ((NOTHING_SETTLED,), None)]
+)
+def test_on_windows_only_the_nodes_say_whether_fips_is_in_effect(
+    findings: tuple[Judgement, ...], on: bool | None
+) -> None:
+    said = verdict("win", *findings)
+    assert said.implementation is not None
+    made = Recorded()
+    made.texts()
+    windows = replace(said, implementation=replace(said.implementation, os_type="Windows"))
+    made.see(PAY, observation(read_of(PAY, "win"), [windows]))
+
+    assert pool(assessed(made), "win").on is on
+
+
+def test_whether_fips_is_on_in_a_pool_that_was_never_read_is_not_known() -> None:
+    made = Recorded()
+    made.texts()
+    lost = Unreadable("Unreachable", "ARM did not answer.", None)
+    made.see(PAY, observation(lost, [verdict("jobs", UNREAD, read=False)], UNREAD))
+    found = assessed(made)
+
+    assert pool(found, "jobs").on is None
+    assert standing(found, "ia-7_smt", "validated") is Reason.OTHER
+
+
+SUNSET = (NOW + 9 * DAY).date()
+
+
+def certified(one: PoolVerdict, sunset: date | None = None) -> PoolVerdict:
+    """The verdict with modules whose certificates are active until a day."""
+    assert one.modules is not None
+    seen = tuple(
+        replace(each, status=Status.ACTIVE, standing=Standing.ACTIVE, sunset=sunset)
+        for each in one.modules.certificates
+    )
+    return replace(one, modules=replace(one.modules, standing=Standing.ACTIVE, certificates=seen))
+
+
+@pytest.mark.parametrize(("days", "reason"), [(8, Reason.MET), (9, Reason.FAIL)])
+def test_a_certificate_counts_until_its_sunset_and_not_until_the_next_record(days: int, reason: Reason) -> None:
+    made, validated = Recorded(), judgement("modules", S.COMPLIANT, "ModulesValidated")
+    made.texts()
+    made.see(PAY, observation(read_of(PAY, "apps"), [certified(verdict("apps", ON, validated), SUNSET)]))
+    made.at = datetime.combine(NOW.date(), time(), UTC) + days * DAY
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    found = assessed(made, now=made.at)
+
+    assert standing(found, "sc-13_smt.b", "validated") is standing(found, "ia-7_smt", "validated") is reason
+    assert [each.judgement.reason for each in found.open()] == ([] if reason is Reason.MET else ["CertificateEnded"])
+    for form in FORMATS:
+        assert ("CertificateEnded" in "".join(FORMATS[form](found))) == (reason is Reason.FAIL)
+
+
+@pytest.mark.parametrize(("ahead", "state"), [(timedelta(minutes=30), S.COMPLIANT), (300 * DAY, S.UNKNOWN)])
+def test_a_proof_that_is_still_to_come_proves_nothing(ahead: timedelta, state: ComplianceState) -> None:
+    made = Recorded()
+    made.texts()
+    made.prove(PAY, "apps", NOW + ahead)
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, PROVEN)]))
+    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
+    found = assessed(made, now=NOW)
+
+    assert pool(found, "apps").state is state
+    assert ["ProofAhead" in "".join(FORMATS[form](found)) for form in FORMATS] == [state is S.UNKNOWN] * len(FORMATS)
+
+
+def test_the_next_proof_closes_one_that_was_still_to_come() -> None:
+    made = Recorded()
+    made.texts()
+    made.prove(PAY, "apps", NOW + 300 * DAY)
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, PROVEN)]))
+    made.prove(PAY, "apps", NOW)
+    found = assessed(made)
+
+    assert pool(found, "apps").state is S.COMPLIANT
+    assert [(each.activity.value, each.judgement.reason) for each in one(found, PAY).changes] == [
+        ("create", "ProofAhead"),
+        ("close", "ProofAhead"),
+    ]
+
+
+def test_a_proof_that_failed_has_no_end() -> None:
+    made = Recorded()
+    made.texts()
+    made.prove(PAY, "apps", NOW, unreadable="Unreachable: nobody answered", nodes=0)
+    refused = judgement("proof", S.UNKNOWN, "Unreachable")
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, refused)]))
+    found = assessed(made)
+    seen = pool(found, "apps")
+
+    assert seen.proof is not None
+    assert (seen.ends, seen.proof.expires) == (None, None)
+    page = "".join(FORMATS["html"](found))
+    assert "<br>tried 20" in page
+    assert ", ends 20" not in page
+
+
+def test_where_one_wait_has_no_end_no_date_is_set_and_the_wait_is_named() -> None:
+    made = Recorded()
+    made.texts()
+    waits = (
+        Deferral("jobs", "AwaitingApproval", "Somebody has to agree.", None),
+        Deferral("jobs", "WindowClosed", "The window opens on Saturday.", NOW + 2 * DAY),
+    )
+    made.see(PAY, observation(read_of(PAY, "jobs"), [verdict("jobs", OFF)], deferrals=waits))
+    due = pool(assessed(made), "jobs").due
+
+    assert (due.at, due.basis) == (None, "no date is set: remediation waits for AwaitingApproval")
 
 
 def test_certificates_count_for_nothing_where_fips_is_off() -> None:

@@ -9,7 +9,7 @@ from shared.domain.bodies import Observation
 from shared.domain.changes import Activity, OpenFindings
 from shared.domain.model import ComplianceState, Unreadable
 from tests.builders import NOW
-from tests.recorded import EXCUSED, LYING, OFF, ON, PAY, PROVEN, UNREAD, judgement, observation, read_of, verdict
+from tests.recorded import DAY, EXCUSED, LYING, OFF, ON, PAY, PROVEN, UNREAD, judgement, observation, read_of, verdict
 
 WELL = observation(read_of(PAY, "apps"), [verdict("apps", ON, PROVEN)])
 BAD = observation(read_of(PAY, "apps"), [verdict("apps", OFF)])
@@ -38,6 +38,15 @@ def test_another_state_or_reason_is_an_update_of_the_same_finding() -> None:
     excused = observation(read_of(PAY, "apps"), [verdict("apps", EXCUSED)])
 
     assert told(BAD, excused, excused) == ["1 create apps:flag FipsDisabled", "2 update apps:flag FipsDisabled"]
+
+
+def test_an_exemption_that_is_renewed_or_another_is_an_update() -> None:
+    seen = [
+        observation(read_of(PAY, "apps"), [verdict("apps", replace(EXCUSED, exemption=name, exempt_until=NOW + days))])
+        for name, days in (("legacy", DAY), ("legacy", 2 * DAY), ("other", 2 * DAY), ("other", 2 * DAY))
+    ]
+
+    assert [one.split()[:2] for one in told(*seen)] == [["1", "create"], ["2", "update"], ["3", "update"]]
 
 
 def test_a_cluster_that_can_not_be_read_closes_nothing_and_is_told_once() -> None:

@@ -210,7 +210,10 @@ def test_a_clock_that_was_wrong_opens_and_closes_nothing_twice() -> None:
 
     ids = [one["metadata"]["uid"] for one in told]
     assert len(ids) == len(set(ids))
-    assert [one["activity_name"] for one in told if one["status_code"] == "NotRenewed"] == ["Create", "Create"]
+    # What is known of the other cluster is no more than that its evidence says that it is from times to come.
+    (silent,) = [one for one in told if one["status_code"] == "NotRenewed"]
+    assert (silent["activity_name"], silent["resources"][0]["name"]) == ("Create", str(PAY))
+    assert [one["resources"][0]["name"] for one in told if one["status_code"] == "EvidenceFault"] == [str(MEDIA)]
 
 
 def test_while_the_app_stands_still_a_cluster_that_was_overdue_before_stays_one_finding() -> None:

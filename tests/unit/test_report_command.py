@@ -205,6 +205,36 @@ def test_no_evidence_returns_2_and_is_still_a_report(
     assert REPORT_LIMITS[1] in said.out
 
 
+def test_a_folder_without_evidence_becomes_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    report = tmp_path / "report.html"
+
+    assert main(["report", "--offline", str(tmp_path / "elsewhere"), "--to", str(report)]) == 2
+    assert not report.exists()
+    assert capsys.readouterr().err == f"there is no evidence to report on: {report} was not written\n"
+
+
+@pytest.mark.parametrize("name", ["policies", "added", "gone"])
+def test_a_pack_that_is_not_what_its_list_says_is_told_and_returns_1(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = pack(well(), tmp_path / "pack")
+    text = next((folder / "policies").iterdir())
+    match name:
+        case "policies":
+            text.write_text("version: 1")
+        case "added":
+            (folder / "evidence" / "notes.txt").write_text("x")
+        case _:
+            text.unlink()
+
+    for form in FORMATS:
+        assert main(["report", "--format", form, "--offline", str(folder)]) == 1
+        said = capsys.readouterr()
+        assert "SHA256SUMS" in said.out
+        assert "SHA256SUMS" in said.err
+
+
 def test_a_pack_whose_index_is_broken_is_told(
     account: Recorded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

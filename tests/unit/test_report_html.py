@@ -119,7 +119,13 @@ def test_a_report_of_nothing_says_so() -> None:
     empty = "".join(Page("".join(html_report(assess(Recorded(), Asked(NOW))))).texts)
 
     for said in (
-        *("nothing was judged", "There is no open finding.", "There is no node pool to judge.", "There were none."),
+        *(
+            "nothing was judged",
+            "there is no record of any cluster",
+            "No record names an open finding.",
+            "There is no node pool to judge.",
+            "There were none.",
+        ),
         *("There is no record.", "No manifest is among the records"),
     ):
         assert said in empty

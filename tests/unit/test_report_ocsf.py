@@ -157,8 +157,9 @@ def test_what_no_record_says_is_an_event_and_never_an_empty_report() -> None:
     made = Recorded()
     made.texts()
     made.anchor(NOW, unreadSubscriptions=3, unseen=2)
-    (event,) = events(made)
+    nothing, event = events(made)
 
+    assert nothing["message"] == "there is no record of any cluster: this report is of nothing"
     assert (event["status_code"], event["compliance"]["status_id"]) == ("NotKnown", 0)
     assert event["finding_info"]["title"] == "NotKnown on the fleet"
     assert event["compliance"]["control"] == "CA-7"

@@ -14,13 +14,14 @@ from trestle.oscal.assessment_results import Model
 from shared.domain.assessment import Assessment
 from shared.domain.codec import canonical
 from shared.domain.fleet_assessment import Asked
+from shared.domain.pack import Scope
 from shared.domain.records import MANIFESTS
 from shared.domain.stated import REPORT_LIMITS
 from shared.domain.verification import record_name
 from shared.reporting import assess
 from shared.reports.oscal import oscal_report
 from tests.builders import NOW
-from tests.recorded import MEDIA, PAY, Recorded, recorded
+from tests.recorded import MEDIA, PAY, Recorded, recorded, since_a_manifest
 from tests.stored import said
 
 
@@ -77,8 +78,10 @@ def damaged() -> Assessment:
         damaged(),
         replace(found(), since=NOW - timedelta(days=1)),
         replace(found(), manifest=None, fleet=None),
+        assess(since_a_manifest(), Asked(NOW + timedelta(hours=1), scope=Scope(after=1))),
+        assess(since_a_manifest(), Asked(NOW + timedelta(hours=1), scope=Scope(PAY.path, 1))),
     ],
-    ids=["usual", "empty", "damaged", "a period", "unanchored"],
+    ids=["usual", "empty", "damaged", "a period", "unanchored", "a part", "a part of one cluster"],
 )
 def test_trestle_accepts_it(assessment: Assessment) -> None:
     assert accepted(document(assessment))

@@ -75,8 +75,9 @@ def test_every_pool_is_a_row_with_both_words_and_the_certificates_apart() -> Non
         "inconsistent",
     )
     assert batch["nodes"] == "2 of 3 say yes at level kernel; 1 says no"
-    assert batch["modules"] == "Azure Linux 3.0: unknown, by the list of 2026-05-01"
-    assert pools["jobs"]["modules"] == "Azure Linux 3.0: none is known to be in use, as FIPS is not on"
+    assert batch["modules"] == "Azure Linux 3.0: none is known to be in use, as FIPS is not in effect"
+    assert pools["apps"]["modules"] == "Azure Linux 3.0: unknown, by the list of 2026-05-01"
+    assert pools["jobs"]["modules"] == "Azure Linux 3.0: none is known to be in use, as FIPS is not in effect"
     assert (batch["record"], batch["since"], batch["days"]) == (record_name(PAY.path, 7), "2026-11-14 09:30Z", "9")
     assert pools["legacy"]["owner"] == "'=payments"
 
