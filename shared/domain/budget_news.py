@@ -69,8 +69,11 @@ def counting(budget: Budget, at: datetime) -> Budget:
 def counted(budget: Budget, counts: Counts, watches: Callable[[str], bool] = lambda _: True) -> Budget:
     """Return the budget with fresh counts; a ring in which nothing is left to do chooses its next canary anew.
 
-    So does one whose canary is in a subscription that `watches` says nobody looks after any more.
+    So does one whose canary is in a subscription that `watches` says nobody looks after any more. Of two resyncs that
+    overlap the one that began last is believed, whichever ends last.
     """
+    if budget.counts and counts.at < budget.counts.at:
+        return budget
     before = budget.counts.rings if budget.counts else {}
     # What a look saw, or a remediation that began, while this was being counted; a look commits after it has told.
     late = {name: at for name, at in budget.unsettled.items() if at >= counts.at - _LOOK_LASTS - TOLD_AGAIN}

@@ -115,9 +115,13 @@ def _ring_closed(budget: Budget, rules: Rulebook, ring: Ring, wanted: Wanted, no
 
 
 def canary_of(budget: Budget, policy: Policy, ring: Ring) -> Canary | None:
-    """Return the canary of a ring; one that was chosen when the name stood for other pools is none."""
+    """Return the canary of a ring; a proof from when its name stood for other pools opens nothing.
+
+    One that is not proven holds its ring back whatever is edited meanwhile, until a look sees that it has left.
+    """
     canary = budget.canaries.get(ring.name) if ring.canary else None
-    return canary if canary and canary.stage == policy.stage(ring) else None
+    spoken = canary is not None and (not canary.proven or canary.stage == policy.stage(ring))
+    return canary if spoken else None
 
 
 def _not_done(budget: Budget, rules: Rulebook, ring: Ring, now: datetime) -> Refusal | None:

@@ -330,11 +330,17 @@ class TestTaking:
         assert budget.canaries == {"one": Canary(ONE, "apps", stage=STAGE)}
         assert taken(budget, rules(rings=(one,)), wanted(TWO, ring=one), place(wanted(TWO, ring=one)), (), NOW) is None
 
-    @pytest.mark.parametrize("proven", [False, True])
-    def test_a_canary_of_a_ring_that_is_about_other_pools_now_is_none(self, *, proven: bool) -> None:
+    @pytest.mark.parametrize("stage", [STAGE, ""], ids=["edited", "of the version before"])
+    def test_a_canary_that_is_not_proven_holds_its_ring_whatever_is_edited_meanwhile(self, stage: str) -> None:
+        one = Ring("one", Match(tags={"wave": "2"}))
+        before = Budget(canaries={"one": Canary(THREE, "apps", stage=stage)})
+
+        assert taken(before, rules(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW) is None
+
+    def test_a_proof_from_when_the_ring_was_about_other_pools_opens_nothing(self) -> None:
         one = Ring("one", Match(tags={"wave": "2"}))
         made = rules(rings=(one,))
-        before = Budget(canaries={"one": Canary(THREE, "apps", proven=proven, stage=STAGE)})
+        before = Budget(canaries={"one": Canary(THREE, "apps", proven=True, stage=STAGE)})
 
         budget = taken(before, made, wanted(ring=one), place(wanted(ring=one)), (), NOW)
 
@@ -1148,6 +1154,11 @@ class TestSoaksAnew:
 
         assert self.closed(held) is None
         assert self.closed(held, NOW + MINUTE) == "RingClosed"
+
+    def test_of_two_counts_that_overlap_the_one_that_began_last_is_believed(self) -> None:
+        last = counted(self.LONG_CLEAN, counts({"first": RingCount(10, 1)}, at=NOW + HOUR))
+
+        assert counted(last, counts({"first": RingCount(10, 0)}, at=NOW + MINUTE)) is last
 
     def test_what_a_look_saw_while_it_was_counted_is_not_overwritten_by_the_count(self) -> None:
         verdict = replace(judged(cluster()).pools[0], ring="first", state=ComplianceState.NON_COMPLIANT)
