@@ -50,6 +50,8 @@ def add(what: Any) -> None:
         "compare with this policy rather than the last used one; needs no deployed app, and remembers nothing of pools"
     )
     diff.add_argument("--old", type=a_file, help=old)
+    before = "the exemptions that go with OLD; without it, those of NEW hold for both"
+    diff.add_argument("--old-exemptions", type=a_file, help=before)
     add_from(diff, "compare on")
     fresh = "read every cluster from ARM: Resource Graph lags behind, and shows too little for proofs of nodes to count"
     diff.add_argument("--fresh", action="store_true", help=fresh)
@@ -80,12 +82,25 @@ def _diff(chosen: argparse.Namespace) -> int:
 
 def _rulebooks(chosen: argparse.Namespace) -> tuple[Old, Rulebook]:
     """Return the old and the new rulebook; where only policies are given, the same exemptions hold for both."""
+    if chosen.old_exemptions and not chosen.old:
+        raise InputError("--old-exemptions go with a policy: give --old as well")
     new = load(chosen.new, chosen.exemptions)
-    old = Old(Rulebook(load(chosen.old).policy, new.exemptions), str(chosen.old)) if chosen.old else acted_by()
+    old = _old(chosen, new) if chosen.old else acted_by()
     if not chosen.exemptions:
         new = Rulebook(new.policy, old.rules.exemptions)
     signed_in = not chosen.files
     return replace(old, rules=with_scope(old.rules, signed_in=signed_in)), with_scope(new, signed_in=signed_in)
+
+
+def _old(chosen: argparse.Namespace, new: Rulebook) -> Old:
+    if chosen.old_exemptions:
+        return Old(load(chosen.old, chosen.old_exemptions), str(chosen.old))
+    same = (
+        "The same exemptions hold for both policies: --old-exemptions FILE gives the old one its own."
+        if chosen.exemptions
+        else ""
+    )
+    return Old(Rulebook(load(chosen.old).policy, new.exemptions), str(chosen.old), (same,) if same else ())
 
 
 def _memories(*, live: bool) -> Callable[[ClusterId], Memory]:

@@ -223,6 +223,30 @@ class TestDiffOfFiles:
         }
         assert found["limits"] == ["require_approved_policy: false, then true"]
 
+    def test_a_change_of_the_exemptions_alone_is_compared_by_the_same_policy_twice(
+        self, write: Write, saved: list[str], capsys: Capture
+    ) -> None:
+        policy, none = write("version: 1\nmode: enforce\n" + LONG), write("version: 1\nexemptions: []\n", "none.yaml")
+        excused = write(EXEMPTIONS, "excused.yaml")
+        both = ["policy", "diff", policy, "--exemptions", none, "--old", policy]
+
+        assert main([*both, *saved]) == 0
+        same = capsys.readouterr()
+        assert main([*both, "--old-exemptions", excused, *saved]) == 1
+        lifted = capsys.readouterr()
+
+        assert "The same exemptions hold for both policies" in same.err
+        assert "apps" in lifted.out
+        assert "The same exemptions" not in lifted.err
+
+    def test_exemptions_of_an_old_policy_need_that_policy(
+        self, write: Write, saved: list[str], capsys: Capture
+    ) -> None:
+        excused = write(EXEMPTIONS, "excused.yaml")
+
+        assert main(["policy", "diff", write(AUDIT), "--old-exemptions", excused, *saved]) == 64
+        assert "--old-exemptions go with a policy: give --old as well" in capsys.readouterr().err
+
     def test_exemptions_hold_for_both_where_only_policies_are_compared(
         self, write: Write, saved: list[str], capsys: Capture
     ) -> None:
