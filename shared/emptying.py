@@ -7,6 +7,7 @@ Pods leave by the Eviction API alone; nothing is ever forced.
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from shared.domain.api_server import Answered, Way, read_all, refused
@@ -28,12 +29,14 @@ from shared.domain.draining import (
 from shared.domain.handover import PDB_BLOCKED, PODS_RETURN
 from shared.domain.memory import Replacement
 from shared.domain.model import Cluster, Pool, Unreadable
-from shared.domain.observe import NODES
+from shared.domain.observe import NODES, read_node
 from shared.domain.observe_workloads import read_left, read_place
 from shared.domain.planned import Action
+from shared.domain.proven import Node, Proof
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
-from shared.domain.workloads import SHOWN, apart
+from shared.domain.taken import nodes_of, not_proven
+from shared.domain.workloads import SHOWN, Place, apart
 from shared.look import Look
 from shared.ports import KubernetesApi
 from shared.remediation import Remediation
@@ -103,24 +106,48 @@ def enter(look: Look, read: Cluster, rules: Rulebook, pool: str) -> AbstractCont
     return look.ports.kubernetes.open(read, ways - {Way.RUN_COMMAND})
 
 
-def what_is_left(api: KubernetesApi, pool: Pool, twin: Pool) -> Drained | Unreadable:
-    """List the nodes of a pool and its twin, the pods that keep the old ones from being empty, and who has no node."""
-    hosts = read_all(api.get, NODES, read_place, "nodes")
-    if isinstance(hosts, Unreadable):
-        return hosts
+@dataclass(frozen=True, slots=True)
+class Emptying:
+    """A pool that is emptied, and what is known of it and of its twin before the lists are read."""
+
+    pool: Pool
+    twin: Pool
+    now: datetime
+    taken: Proof | None = None
+    """The proof that the twin has, if its nodes are asked at all: they are compared with those that gave it."""
+    ran: Mapping[str, int] | None = None
+    """How the pool's workloads ran when emptying began, if it has (`Replacement.ran`)."""
+
+
+def what_is_left(api: KubernetesApi, asked: Emptying) -> Drained | Unreadable:
+    """List the nodes of a pool and its twin, the pods that keep the old ones from being empty, and who does not run."""
+    pool, twin, now = asked.pool, asked.twin, asked.now
+    nodes = read_all(api.get, NODES, _read_both, "nodes")
+    if isinstance(nodes, Unreadable):
+        return nodes
+    hosts = [host for host, _ in nodes]
     mine = {host.name for host in hosts if host.pool == pool.name}
+    theirs = {host.name for host in hosts if host.pool == twin.name} - mine
 
     def read(item: Mapping[str, Any]) -> Left | None:
         found = read_left(item)
-        return found if found and (found.node in mine or not found.node) else None
+        if found is None or found.node in mine or not found.node:
+            return found
+        # Of those that run on the twin nothing is to be known.
+        return found if found.node in theirs and not found.run.is_well(now) else None
 
     left: list[Left] = []
-    for path in pod_paths(apart(hosts, {pool.name})) if mine else ():
+    for path in pod_paths(apart(hosts, {pool.name, twin.name})) if mine or theirs else ():
         pods = read_all(api.get, path, read, "pods")
         if isinstance(pods, Unreadable):
             return pods
         left += [pod for pod in pods if pod]
-    return drained(pool, twin, hosts, left)
+    unproven = not_proven(twin, asked.taken, nodes_of([node for _, node in nodes], twin.name), now)
+    return replace(drained(pool, twin, hosts, left, now, asked.ran), unproven=unproven)
+
+
+def _read_both(item: Mapping[str, Any]) -> tuple[Place, Node]:
+    return read_place(item), read_node(item)
 
 
 @dataclass(slots=True)
@@ -145,6 +172,10 @@ def drain(look: Look, remediation: Remediation, situation: Situation, action: Ac
         return ""
     if remediation.reserve(action, replacement.id) is None:
         return f"{action.pool}: {HELD}"
+    if replacement.ran is None and seen.ran is not None:
+        # Before anything is moved: whoever comes after a death does not know any more how it was.
+        replacement = replace(replacement, ran=seen.ran)
+        look.hold.save(replace(look.memory, replacement=replacement))
     tries = {"cordon": seen.open[:CORDONED_AT_ONCE]} if seen.open else {"evict": tuple(_named(seen, replacement))}
     told = fingerprint(tries)
     if told != replacement.recorded:

@@ -18,6 +18,7 @@ from shared.domain.demands import NO_DEMAND, read_demand
 from shared.domain.draining import Left
 from shared.domain.observe import read_node
 from shared.domain.probes import NAMESPACES
+from shared.domain.running import read_running
 from shared.domain.taints import read_taints, read_tolerations
 from shared.domain.workloads import Place, PodUse
 
@@ -237,6 +238,7 @@ def read_left(item: Mapping[str, Any]) -> Left | None:
         going=bool(metadata.get("deletionTimestamp")),
         demand=read_demand(spec),
         tolerations=read_tolerations(spec),
+        run=read_running(item),
     )
 
 

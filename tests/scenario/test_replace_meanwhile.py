@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from tests.scenario.replacing import (
     REPLACES,
     SETTINGS,
     Replacing,
+    draining,
     evictions,
     half_way,
     proving,
@@ -34,6 +36,7 @@ from tests.scenario.replacing import (
 )
 
 RINGS = "disruption: {concurrent: 5}\nrings:\n- {name: first, match: {pools: ['old*']}}\n- {name: second, match: {}}\n"
+KERNEL = 'proof: {level: kernel, image: "registry.example.com/tools/busybox:1.37"}\n'
 APPROVES = "mode: approve\nstrategy: replace\n"
 Change = Callable[[Replacing], None]
 
@@ -250,6 +253,119 @@ def test_a_pool_whose_pods_have_found_no_room_elsewhere_is_not_deleted() -> None
     lab.scale("oldf", 3)
     lab.passes(HOUR)
     lab.assert_replaced()
+
+
+def loses_label(lab: Replacing) -> None:
+    """The label is taken off the twin's nodes."""
+    for node in lab.nodes("oldf"):
+        node.fips_label = False
+
+
+def reboots(lab: Replacing) -> None:
+    """The twin's nodes start anew, without FIPS in their kernels."""
+    for node in lab.nodes("oldf"):
+        node.boot_id, node.kernel_fips = lab.world.guid(), 0
+
+
+def is_exchanged(lab: Replacing) -> None:
+    """Others take the place of the twin's machines, of which no kernel has FIPS."""
+    reboots(lab)
+    for node in lab.nodes("oldf"):
+        node.uid = lab.world.guid()
+
+
+@pytest.mark.parametrize("mode", ["User", "System"])
+@pytest.mark.parametrize("happens", [loses_label, reboots, is_exchanged])
+def test_no_pod_is_sent_to_nodes_that_are_not_those_that_have_proven_the_twin(happens: Change, mode: str) -> None:
+    lab = Replacing.made(mode=mode)
+    lab.policies.rules = ruled(f"{REPLACES}{KERNEL}")
+    lab.event()
+    lab.until(lambda: draining(lab))
+    sent = evictions(lab)
+    with lab.world.entered():
+        happens(lab)
+    lab.look(lasting=3 * HOUR)
+    assert (evictions(lab), list(lab.pools), writes(lab)) == (sent, ["old", "oldf"], [("PUT", 201)])
+    assert (lab.verdict(pool="oldf"), lab.waits(pool="old")) == ("inconsistent: NodesDisagree", "TwinNotProven")
+
+
+@pytest.mark.parametrize("happens", [loses_label, reboots, is_exchanged])
+def test_nor_is_an_empty_pool_deleted_next_to_such_nodes(happens: Change) -> None:
+    lab = emptied()
+    lab.policies.rules = ruled(f"{REPLACES}{KERNEL}")
+    lab.look(lasting=timedelta(seconds=1))
+    with lab.world.entered():
+        happens(lab)
+    lab.look(lasting=HOUR)
+    assert (list(lab.pools), writes(lab)) == (["old", "oldf"], [("PUT", 201)])
+
+
+def test_a_twin_whose_nodes_started_anew_is_asked_at_once_and_the_replacement_goes_on() -> None:
+    lab = half_way(f"{REPLACES}{KERNEL}")
+    with lab.world.entered():
+        lab.nodes("oldf")[0].boot_id = lab.world.guid()
+    lab.until(lambda: lab.waits(pool="old") == "TwinNotReady", 5 * MINUTE)
+    lab.look(lasting=HOUR)
+    lab.assert_replaced()
+
+
+IMAGE = "mcr.microsoft.com/oss/nginx/nginx:1.27"
+"""Of every pod there is."""
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_a_pool_whose_pods_do_not_run_on_the_twin_is_not_deleted(*, protected: bool) -> None:
+    lab = Replacing.made(pods=protected)
+    if not protected:
+        with lab.world.entered():
+            kube.add_workload(lab.cluster, "web", replicas=8)
+            kube.add_workload(lab.cluster, "db", kind="StatefulSet", replicas=2)
+    lab.event()
+    lab.until(lambda: proving(lab) and lab.verdict(pool="oldf") == PROVEN)
+    with lab.world.entered():
+        lab.kube.unpullable.add(IMAGE)
+    lab.look(lasting=4 * HOUR)
+    assert (lab.waits(pool="old"), writes(lab)) == ("PodsNotRunning", [("PUT", 201)])
+    assert "default/StatefulSet/db" in lab.deferral(pool="old").message
+    assert stuck_told(lab) == 1
+    lab.ask(RequestKind.ABORT, "old")
+    lab.look(lasting=HOUR)
+    assert not any(node.unschedulable for node in lab.nodes())
+
+
+def test_pods_that_run_again_on_the_twin_let_it_go_on() -> None:
+    lab = half_way()
+    with lab.world.entered():
+        lab.kube.unpullable.add(IMAGE)
+    lab.look(lasting=HOUR)
+    sent = evictions(lab)
+    lab.passes(HOUR)
+    assert (lab.waits(pool="old"), evictions(lab)) == ("PodsNotRunning", sent)
+    with lab.world.entered():
+        lab.kube.unpullable.clear()
+        for pod in [one for one in lab.kube.pods.values() if one.phase == "Pending"]:
+            pods.delete(lab.cluster, pod, grace=0)
+    lab.passes(2 * HOUR)
+    lab.assert_replaced()
+
+
+@pytest.mark.parametrize("row", ["kept", "lost"])
+def test_what_did_not_run_before_does_not_keep_a_pool_from_being_replaced(row: str) -> None:
+    """Unless the row is lost in the middle, with it how it was: then people are told."""
+    lab = Replacing.small()
+    with lab.world.entered():
+        lab.kube.unpullable.add("broken:1")
+        kube.add_workload(lab.cluster, "broken", replicas=1, containers=[{"name": "main", "image": "broken:1"}])
+        kube.add_workload(lab.cluster, "stuck", replicas=1, schedulerName="another")
+    lab.passes(HOUR)
+    lab.event()
+    lab.until(lambda: draining(lab))
+    if row == "lost":
+        lab.lose_row()
+        lab.event()
+    lab.look(lasting=4 * HOUR)
+    assert list(lab.pools) == (["oldf"] if row == "kept" else ["old", "oldf"])
+    assert row == "kept" or lab.waits(pool="old") in ("PodsPending", "PodsNotRunning")
 
 
 def test_a_workload_that_would_not_bear_it_is_found_though_it_came_later() -> None:
