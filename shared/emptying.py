@@ -4,10 +4,11 @@ What is to be done follows from nodes, pods and our label, so that a look may en
 Pods leave by the Eviction API alone; nothing is ever forced.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from shared.domain.api_server import Answered, Way, read_all, refused
@@ -180,9 +181,9 @@ def drain(look: Look, remediation: Remediation, situation: Situation, action: Ac
     told = fingerprint(tries)
     if told != replacement.recorded:
         record(look, replacement, Part.DRAINS, **tries)
-    if not remediation.is_open(action):
+    moved = _move(look, situation, replacement, seen, partial(remediation.is_open, action))
+    if moved is None:
         return f"{action.pool}: {HELD}"
-    moved = _move(look, situation, replacement, seen)
     if moved.cordoned or moved.evicted or told != replacement.recorded:
         did = {"cordoned": moved.cordoned, "evicted": tuple(moved.evicted), "waits": moved.waiting}
         record(look, replacement, Part.DRAINED, **did)
@@ -196,22 +197,28 @@ def _named(seen: Drained, replacement: Replacement) -> list[str]:
     return sorted(f"{pod.namespace}/{pod.name}" for batch in tried for pod in batch)
 
 
-def _move(look: Look, situation: Situation, replacement: Replacement, seen: Drained) -> _Moved:
+def _move(
+    look: Look, situation: Situation, replacement: Replacement, seen: Drained, is_open: Callable[[], bool]
+) -> _Moved | None:
+    """Cordon, or evict; None if the fence was closed by then: what was read takes its time."""
     with enter(look, situation.cluster, situation.rules, replacement.pool) as api:
         if isinstance(api, Unreadable):
             return _Moved(waiting=f"{api.reason}: {api.message}")
+        if not is_open():
+            return None
         if seen.open:
             done, failed = _patched(look, api, {name: cordon(name, replacement.id) for name in seen.open})
             # Of those that were refused the next look sees that they are open.
             return _Moved(done, waiting=f"{failed.reason}: {failed.message}" if failed else "")
-        return _evict(look, api, seen, replacement.turn)
+        return _evict(api, seen, replacement.turn, is_open)
 
 
-def _evict(look: Look, api: KubernetesApi, seen: Drained, first: str) -> _Moved:
-    """Evict the pods of one node; of the next one only if no budget lets any of this one go."""
+def _evict(api: KubernetesApi, seen: Drained, first: str, is_open: Callable[[], bool]) -> _Moved:
+    """Evict the pods of one node; of the next one only if no budget lets any of this one go, and the fence is open."""
     moved, held, other = _Moved(), set[str](), ""
     for batch in batches(seen.to_evict, first):
-        look.hold.check()
+        if moved.node and not is_open():
+            break
         moved.node = batch[0].node
         for pod, answer in zip(batch, api.send("POST", [eviction(pod) for pod in batch]), strict=True):
             if not (why := _why_not(answer, "evict pods")):

@@ -10,7 +10,7 @@ from shared.budget import release
 from shared.domain.announced import given_up
 from shared.domain.arm_errors import ABORTED
 from shared.domain.bodies import Part
-from shared.domain.checks import TWIN_GONE
+from shared.domain.checks import FORGOTTEN, TWIN_GONE
 from shared.domain.draining import Drained
 from shared.domain.evaluate import subjects
 from shared.domain.giving_up import hopeless, step_under_way
@@ -109,12 +109,15 @@ def _give_up(look: Look, read: Cluster, rules: Rulebook, replacement: Replacemen
     said = _ended(read, replacement, failed)
     record(look, replacement, Part.ENDED, message=said)
     reason, before = replacement.ends.partition(": ")[0], replace(look.memory.pool(pool.name), ended=now)
-    if reason in (ABORTED, TWIN_GONE):
+    stopped = reason in (ABORTED, TWIN_GONE, FORGOTTEN)
+    if stopped:
         # Somebody stopped it: it is left alone until somebody lets it go on, and a finding says so.
         after = replace(before, blocked=said, blocked_on=WHATEVER, blocked_reason=reason)
     else:
-        # What people have decided, or changed, is judged anew; who sees the finding does not see that a twin stays.
         after = replace(before, not_before=now + PAUSE, waiting=f"{reason}: {said}")
+    if failed or not stopped:
+        # What people have decided, or changed, is judged anew; who sees the finding does not see that a twin stays, or
+        # in mode audit that nodes are still cordoned.
         look.hold.check()
         channels = rules.policy.rule_for(read, pool).settings.alerts
         look.ports.alerts.send(given_up(look.cluster, replacement, said, replacement.moved, channels))
