@@ -4,9 +4,11 @@ What is to be done follows from nodes, pods and our label, so that a look may en
 Pods leave by the Eviction API alone; nothing is ever forced.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from shared.domain.api_server import Answered, Way, read_all, refused
@@ -28,12 +30,14 @@ from shared.domain.draining import (
 from shared.domain.handover import PDB_BLOCKED, PODS_RETURN
 from shared.domain.memory import Replacement
 from shared.domain.model import Cluster, Pool, Unreadable
-from shared.domain.observe import NODES
+from shared.domain.observe import NODES, read_node
 from shared.domain.observe_left import read_left, read_place
 from shared.domain.planned import Action
+from shared.domain.proven import Node, Proof
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
-from shared.domain.workloads import SHOWN, apart
+from shared.domain.taken import nodes_of, not_proven
+from shared.domain.workloads import SHOWN, Place, apart
 from shared.look import Look
 from shared.ports import KubernetesApi
 from shared.remediation import Remediation
@@ -103,24 +107,48 @@ def enter(look: Look, read: Cluster, rules: Rulebook, pool: str) -> AbstractCont
     return look.ports.kubernetes.open(read, ways - {Way.RUN_COMMAND})
 
 
-def what_is_left(api: KubernetesApi, pool: Pool, twin: Pool) -> Drained | Unreadable:
-    """List the nodes of a pool and its twin, the pods that keep the old ones from being empty, and who has no node."""
-    hosts = read_all(api.get, NODES, read_place, "nodes")
-    if isinstance(hosts, Unreadable):
-        return hosts
+@dataclass(frozen=True, slots=True)
+class Emptying:
+    """A pool that is emptied, and what is known of it and of its twin before the lists are read."""
+
+    pool: Pool
+    twin: Pool
+    now: datetime
+    taken: Proof | None = None
+    """The proof that the twin has, if its nodes are asked at all: they are compared with those that gave it."""
+    ran: Mapping[str, int] | None = None
+    """How the pool's workloads ran when emptying began, if it has (`Replacement.ran`)."""
+
+
+def what_is_left(api: KubernetesApi, asked: Emptying) -> Drained | Unreadable:
+    """List the nodes of a pool and its twin, the pods that keep the old ones from being empty, and who does not run."""
+    pool, twin, now = asked.pool, asked.twin, asked.now
+    nodes = read_all(api.get, NODES, _read_both, "nodes")
+    if isinstance(nodes, Unreadable):
+        return nodes
+    hosts = [host for host, _ in nodes]
     mine = {host.name for host in hosts if host.pool == pool.name}
+    theirs = {host.name for host in hosts if host.pool == twin.name} - mine
 
     def read(item: Mapping[str, Any]) -> Left | None:
         found = read_left(item)
-        return found if found and (found.node in mine or not found.node) else None
+        if found is None or found.node in mine or not found.node:
+            return found
+        # Of those that run on the twin nothing is to be known.
+        return found if found.node in theirs and not found.run.is_well(now) else None
 
     left: list[Left] = []
-    for path in pod_paths(apart(hosts, {pool.name})) if mine else ():
+    for path in pod_paths(apart(hosts, {pool.name, twin.name})) if mine or theirs else ():
         pods = read_all(api.get, path, read, "pods")
         if isinstance(pods, Unreadable):
             return pods
         left += [pod for pod in pods if pod]
-    return drained(pool, twin, hosts, left)
+    unproven = not_proven(twin, asked.taken, nodes_of([node for _, node in nodes], twin.name), now)
+    return replace(drained(pool, twin, hosts, left, now, asked.ran), unproven=unproven)
+
+
+def _read_both(item: Mapping[str, Any]) -> tuple[Place, Node]:
+    return read_place(item), read_node(item)
 
 
 @dataclass(slots=True)
@@ -145,13 +173,17 @@ def drain(look: Look, remediation: Remediation, situation: Situation, action: Ac
         return ""
     if remediation.fence.reserve(action, replacement.id) is None:
         return f"{action.pool}: {HELD}"
+    if replacement.ran is None and seen.ran is not None:
+        # Before anything is moved: whoever comes after a death does not know any more how it was.
+        replacement = replace(replacement, ran=seen.ran)
+        look.hold.save(replace(look.memory, replacement=replacement))
     tries = {"cordon": seen.open[:CORDONED_AT_ONCE]} if seen.open else {"evict": tuple(_named(seen, replacement))}
     told = fingerprint(tries)
     if told != replacement.recorded:
         record(look, replacement, Part.DRAINS, **tries)
-    if not remediation.fence.is_open(action):
+    moved = _move(look, situation, replacement, seen, partial(remediation.fence.is_open, action))
+    if moved is None:
         return f"{action.pool}: {HELD}"
-    moved = _move(look, situation, replacement, seen)
     if moved.cordoned or moved.evicted or told != replacement.recorded:
         did = {"cordoned": moved.cordoned, "evicted": tuple(moved.evicted), "waits": moved.waiting}
         record(look, replacement, Part.DRAINED, **did)
@@ -165,22 +197,28 @@ def _named(seen: Drained, replacement: Replacement) -> list[str]:
     return sorted(f"{pod.namespace}/{pod.name}" for batch in tried for pod in batch)
 
 
-def _move(look: Look, situation: Situation, replacement: Replacement, seen: Drained) -> _Moved:
+def _move(
+    look: Look, situation: Situation, replacement: Replacement, seen: Drained, is_open: Callable[[], bool]
+) -> _Moved | None:
+    """Cordon, or evict; None if the fence was closed by then: what was read takes its time."""
     with enter(look, situation.cluster, situation.rules, replacement.pool) as api:
         if isinstance(api, Unreadable):
             return _Moved(waiting=f"{api.reason}: {api.message}")
+        if not is_open():
+            return None
         if seen.open:
             done, failed = _patched(look, api, {name: cordon(name, replacement.id) for name in seen.open})
             # Of those that were refused the next look sees that they are open.
             return _Moved(done, waiting=f"{failed.reason}: {failed.message}" if failed else "")
-        return _evict(look, api, seen, replacement.turn)
+        return _evict(api, seen, replacement.turn, is_open)
 
 
-def _evict(look: Look, api: KubernetesApi, seen: Drained, first: str) -> _Moved:
-    """Evict the pods of one node; of the next one only if no budget lets any of this one go."""
+def _evict(api: KubernetesApi, seen: Drained, first: str, is_open: Callable[[], bool]) -> _Moved:
+    """Evict the pods of one node; of the next one only if no budget lets any of this one go, and the fence is open."""
     moved, held, other = _Moved(), set[str](), ""
     for batch in batches(seen.to_evict, first):
-        look.hold.check()
+        if moved.node and not is_open():
+            break
         moved.node = batch[0].node
         for pod, answer in zip(batch, api.send("POST", [eviction(pod) for pod in batch]), strict=True):
             if not (why := _why_not(answer, "evict pods")):

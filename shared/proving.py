@@ -25,6 +25,7 @@ from shared.domain.subject import Subject
 from shared.domain.taken import (
     OUTSIDE,
     Asked,
+    contradicted,
     counted,
     doubt_of,
     fewer,
@@ -110,7 +111,10 @@ class Proving:
     def _compared(
         self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead
     ) -> tuple[Memory, set[str]]:
-        """Remember which pools have nodes that were not asked, and say which are to be asked anew."""
+        """Remember which pools have nodes that were not asked, and say which are to be asked anew.
+
+        That are those, and pools whose nodes show by now what contradicts their proof.
+        """
         changed: set[str] = set()
         for subject in subjects(cluster, memory, rules.policy, self.now):
             pool, taken = subject.pool, subject.memory.proof
@@ -121,6 +125,7 @@ class Proving:
                 continue
             nodes = nodes_of(read, pool.name)
             if taken.asked == mark(nodes):
+                changed |= {pool.name} if contradicted(pool, taken, nodes, self.now) else set()
                 continue
             changed |= {pool.name} if proofs.again(taken, self.now) else set()
             # Without some that have gone, what the others said holds until they have been asked.

@@ -10,19 +10,22 @@ from shared.budget import release
 from shared.domain.announced import given_up
 from shared.domain.arm_errors import ABORTED
 from shared.domain.bodies import Part
-from shared.domain.checks import TWIN_GONE
+from shared.domain.checks import FORGOTTEN, TWIN_GONE
+from shared.domain.draining import Drained
+from shared.domain.evaluate import subjects
 from shared.domain.giving_up import hopeless, step_under_way
 from shared.domain.handover import IN_ORDER, stage_of, twin_under_way
 from shared.domain.memory import WHATEVER, Replacement, Stage
-from shared.domain.model import Cluster, ClusterRead, Unreadable
+from shared.domain.model import Cluster, ClusterRead, Pool, Unreadable
 from shared.domain.parts import done
 from shared.domain.planned import Action, ActionKind, Plan
+from shared.domain.proofs import asks_nodes
 from shared.domain.rulebook import Rulebook
 from shared.domain.situation import Situation
 from shared.domain.steps import due
 from shared.domain.twins import remade
 from shared.domain.waits import waits
-from shared.emptying import HELD, UNCORDONING, cordoned_nodes, enter, uncordon_all, what_is_left
+from shared.emptying import HELD, UNCORDONING, Emptying, cordoned_nodes, enter, uncordon_all, what_is_left
 from shared.look import Look
 from shared.remediation import Remediation
 from shared.restoring import forgotten, record
@@ -106,12 +109,15 @@ def _give_up(look: Look, read: Cluster, rules: Rulebook, replacement: Replacemen
     said = _ended(read, replacement, failed)
     record(look, replacement, Part.ENDED, message=said)
     reason, before = replacement.ends.partition(": ")[0], replace(look.memory.pool(pool.name), ended=now)
-    if reason in (ABORTED, TWIN_GONE):
+    stopped = reason in (ABORTED, TWIN_GONE, FORGOTTEN)
+    if stopped:
         # Somebody stopped it: it is left alone until somebody lets it go on, and a finding says so.
         after = replace(before, blocked=said, blocked_on=WHATEVER, blocked_reason=reason)
     else:
-        # What people have decided, or changed, is judged anew; who sees the finding does not see that a twin stays.
         after = replace(before, not_before=now + PAUSE, waiting=f"{reason}: {said}")
+    if failed or not stopped:
+        # What people have decided, or changed, is judged anew; who sees the finding does not see that a twin stays, or
+        # in mode audit that nodes are still cordoned.
         look.hold.check()
         channels = rules.policy.rule_for(read, pool).settings.alerts
         look.ports.alerts.send(given_up(look.cluster, replacement, said, replacement.moved, channels))
@@ -145,12 +151,28 @@ def at_nodes(look: Look, situation: Situation) -> Situation:
     with enter(look, situation.cluster, situation.rules, step.pool.name) as api:
         if isinstance(api, Unreadable):
             return replace(situation, drained=api)
-        seen = what_is_left(api, step.pool, twin or step.pool)
+        asked = _emptying(situation, step.pool, twin)
+        seen = what_is_left(api, asked)
         if twin is None and not isinstance(seen, Unreadable):
             # Before a twin is made it is tried whether there is time for this at all, and once more for as many calls:
             # the looks to come list the nodes for the twin's proof as well, cordon and evict.
-            seen = what_is_left(api, step.pool, step.pool)
+            seen = what_is_left(api, asked)
+    if twin and isinstance(seen, Drained) and seen.unproven:
+        # The next look lists the nodes, whenever the last one did, and asks those anew that are not the proven ones.
+        look.hold.save(replace(look.memory, listed=None))
+        situation = replace(situation, memory=look.memory)
     return replace(situation, drained=seen)
+
+
+def _emptying(situation: Situation, pool: Pool, twin: Pool | None) -> Emptying:
+    """Return what is asked of a pool's nodes and of its twin's; before there is one, of the pool's alone."""
+    replacement, policy = situation.memory.replacement, situation.rules.policy
+    asked = Emptying(pool, twin or pool, situation.now, ran=replacement.ran if replacement else None)
+    if twin is None:
+        return asked
+    known = subjects(situation.cluster, situation.memory, policy, situation.now)
+    subject = next(one for one in known if one.pool.name == twin.name)
+    return replace(asked, taken=subject.memory.proof if asks_nodes(subject) else None)
 
 
 def remember(look: Look, situation: Situation | None, planned: Plan) -> None:

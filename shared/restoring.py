@@ -9,11 +9,17 @@ from typing import Any
 
 from shared.budget import read_budget
 from shared.domain.bodies import Part, ReplacementPart
-from shared.domain.memory import Memory, Replacement
+from shared.domain.checks import FORGOTTEN
+from shared.domain.memory import Memory, Replacement, Stage
 from shared.domain.model import Cluster, ClusterRead
 from shared.domain.records import RecordKind
 from shared.domain.twins import made_for, remade
 from shared.look import Look
+
+_LOST = (
+    "What was remembered of the replacement was lost, and no place in the budget says that it goes on: somebody may "
+    "have stopped it."
+)
 
 
 def record(look: Look, replacement: Replacement, part: Part, **said: Any) -> None:
@@ -24,19 +30,28 @@ def record(look: Look, replacement: Replacement, part: Part, **said: Any) -> Non
 
 
 def restore(look: Look, read: ClusterRead) -> None:
-    """Remember a replacement again that was lost with the rollout row: its place in the budget says that it goes on."""
-    memory = look.memory
+    """Remember a replacement again that was lost with the rollout row: its place in the budget says that it goes on.
+
+    Without a place it had been given up, by a person perhaps: it is given up once more, with all that may be left.
+    """
+    memory, now = look.memory, look.ports.clock.now()
     if memory.replacement or memory.operation or not isinstance(read, Cluster):
         return
-    if not any(made_for(pool)[0] for pool in read.pools):
+    olds = [old for pool in read.pools if (old := made_for(pool)[0])]
+    if not olds:
         return
     place = read_budget(look.ports.rollout).places.get(look.cluster.key)
-    found = forgotten(memory, read, place.pool, look.ports.clock.now()) if place else None
     # What is left alone was given up, and remembers that.
-    if place is None or found is None or found.id != place.intent or memory.pool(place.pool).blocked:
-        return
-    record(look, found, Part.RESUMED, message="What was remembered of it had been lost.")
-    look.hold.save(replace(memory, replacement=found))
+    olds = [name for name in olds if not memory.pool(name).blocked and (place is None or place.pool == name)]
+    lost = [found for name in olds if (found := forgotten(memory, read, name, now))]
+    going_on = next((found for found in lost if place and place.intent == found.id), None)
+    # Whatever ended in a way that is remembered says when.
+    given_up = next((found for found in lost if place is None and memory.pool(found.pool).ended is None), None)
+    if going_on:
+        record(look, going_on, Part.RESUMED, message="What was remembered of it had been lost.")
+    elif given_up:
+        given_up = replace(given_up, stage=Stage.ENDING, ends=f"{FORGOTTEN}: {_LOST}")
+    look.hold.save(replace(memory, replacement=going_on or given_up))
 
 
 def forgotten(memory: Memory, read: Cluster, pool: str, now: datetime) -> Replacement | None:

@@ -22,7 +22,9 @@ PATIENCE = timedelta(hours=2)
 """How long a replacement may wait for one thing before people are told; it goes on waiting."""
 TWIN_GONE = "TwinGone"
 """The reason of a replacement whose twin somebody deleted."""
-_KNOWN = frozenset({ABORTED, CANCELED, TWIN_GONE, *(row.reason for row in TABLE)})
+FORGOTTEN = "ReplacementForgotten"
+"""The reason of a replacement of which only the twin tells, and no place in the budget that it goes on."""
+_KNOWN = frozenset({ABORTED, CANCELED, TWIN_GONE, FORGOTTEN, *(row.reason for row in TABLE)})
 CONTEST = timedelta(days=7)
 """A pool that needs us again within this time is contested."""
 

@@ -3,8 +3,9 @@
 Pure. Nothing is ever forced: whatever a pod disruption budget does not allow stays where it is.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from urllib.parse import quote
 from shared.domain.api_server import Answered
 from shared.domain.demands import NO_DEMAND, Demand
 from shared.domain.model import Pool
+from shared.domain.running import RUNS, Running, at_begin, watched, worse
 from shared.domain.taints import Toleration, of_pool, tolerated
 from shared.domain.workloads import SHOWN, Place
 
@@ -46,6 +48,7 @@ class Left:
     """It is being deleted already."""
     demand: Demand = NO_DEMAND
     tolerations: tuple[Toleration, ...] = ()
+    run: Running = RUNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,17 @@ class Drained:
     """Nodes that ARM counts and Kubernetes does not show as the pool's: nobody knows what runs on them."""
     unfit: str = ""
     """Why nodes of the twin take no pods, or are not there; empty if all that ARM counts do."""
+    unproven: str = ""
+    """Why the nodes of the twin, as they are, are not those that have proven it; empty if they are."""
     pending: tuple[str, ...] = ()
-    """Workloads with pods that have no node, and would run on the pool's if it took any."""
+    """Workloads with pods that have no node, and would run on the pool's if it took any: more than before."""
+    failing: tuple[str, ...] = ()
+    """Workloads that ran on the pool, with pods on the twin that don't: more than before, and for a while."""
+    starting: tuple[str, ...] = ()
+    """Those, and others whose pods there are too new to run."""
+    ran: Mapping[str, int] | None = None
+    """Of each workload that ran on the pool when emptying began, or would begin now, how many pods did not, by its
+    mark; None if that is not known any more."""
 
     @property
     def to_evict(self) -> tuple[Left, ...]:
@@ -71,19 +83,44 @@ class Drained:
     @property
     def empty(self) -> bool:
         """Say whether nothing of the old pool would be lost."""
-        return not (self.open or self.left or self.unseen or self.unfit or self.pending)
+        waits = self.unseen or self.unfit or self.unproven or self.pending or self.starting
+        return not (self.open or self.left or waits)
 
 
-def drained(pool: Pool, twin: Pool, hosts: Collection[Place], pods: Collection[Left]) -> Drained:
-    """Return what is left of a pool; nodes are its own by their label, and no fewer than ARM counts."""
+def drained(
+    pool: Pool,
+    twin: Pool,
+    hosts: Collection[Place],
+    pods: Collection[Left],
+    now: datetime,
+    ran: Mapping[str, int] | None = None,
+) -> Drained:
+    """Return what is left of a pool; nodes are its own by their label, and no fewer than ARM counts.
+
+    `ran` is what is remembered of how its workloads ran when emptying began; None before that.
+    """
     mine = {host.name: host for host in hosts if host.pool == pool.name}
     left = sorted((pod for pod in pods if pod.node in mine), key=lambda pod: (pod.node, pod.namespace, pod.name))
     to_cordon = tuple(sorted(host.name for host in mine.values() if not host.cordoned))
     # Where ARM gives no count, one more may be there than is seen.
     counted = len(mine) + 1 if pool.count is None else pool.count
-    pending = {pod.workload for pod in pods if _would_run(pod, pool, mine.values())}
     unseen = max(counted - len(mine), 0)
-    return Drained(to_cordon, tuple(left), unseen, _unfit(twin, hosts), tuple(sorted(pending)))
+    waiting = [pod for pod in pods if _would_run(pod, pool, mine.values())]
+    if ran is None and not any(cordoned_for(host) for host in mine.values()):
+        ran = at_begin([*waiting, *(pod for pod in left if not pod.going)], now)
+    theirs = {host.name for host in hosts if host.pool == twin.name}
+    ill = [pod for pod in pods if pod.node in theirs and not pod.going and not pod.run.is_well(now)]
+    ill = [pod for pod in ill if watched(pod, ran)]
+    return Drained(
+        to_cordon,
+        tuple(left),
+        unseen,
+        _unfit(twin, hosts),
+        pending=worse(waiting, ran),
+        failing=worse([*waiting, *(pod for pod in ill if not pod.run.is_new(now))], ran),
+        starting=worse([*waiting, *ill], ran),
+        ran=ran,
+    )
 
 
 def _would_run(pod: Left, pool: Pool, mine: Collection[Place]) -> bool:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from shared.domain.budget import Place
 from shared.domain.checks import TWIN_GONE
+from shared.domain.draining import Drained
 from shared.domain.memory import Stage
 from shared.domain.model import ComplianceState, Pool, Unreadable
 from shared.domain.planned import ActionKind, Method
@@ -166,17 +167,32 @@ def undrained(situation: Situation, step: Step) -> Wait | None:
         return refused_before(situation)
     if isinstance(seen, Unreadable):
         return Wait(seen.reason, seen.message, seen.retry_after or situation.idle_poll)
-    if seen and seen.unfit:
+    if seen is None:
+        return None
+    return _cannot_follow(situation, step, seen) or _not_empty_yet(situation, step, seen)
+
+
+def _cannot_follow(situation: Situation, step: Step, seen: Drained) -> Wait | None:
+    """Whether the twin is not fit to take what comes, or what came to it does not run."""
+    if seen.unfit:
         message = f"The twin has to take the pods of {step.pool.name}, and not all of its nodes do: {seen.unfit}."
         return Wait("TwinNotReady", message, situation.slow_poll)
-    if seen and seen.pending:
+    if seen.unproven:
+        message = f"The twin's nodes have to be asked anew before anything goes on: {seen.unproven}."
+        return Wait("TwinNotReady", message, situation.poll)
+    if seen.pending:
         more = " ..." if len(seen.pending) > SHOWN else ""
         message = (
             f"Pods that {step.pool.name} would take have no node: {', '.join(seen.pending[:SHOWN])}{more}. Make room "
             f"for them elsewhere, such as by more nodes of the twin, or abort, which uncordons {step.pool.name}."
         )
         return Wait("PodsPending", message, max(situation.slow_poll, _ever_less_often(situation)))
-    if seen is None or seen.open or seen.to_evict:
+    return _not_running(situation, step, seen.failing) if seen.failing else None
+
+
+def _not_empty_yet(situation: Situation, step: Step, seen: Drained) -> Wait | None:
+    """Whether a look can only wait: what is to be cordoned or evicted it does itself."""
+    if seen.open or seen.to_evict:
         return None
     if seen.left:
         message = f"{len(seen.left)} evicted pods have not ended yet."
@@ -185,7 +201,16 @@ def undrained(situation: Situation, step: Step) -> Wait | None:
         counted = "gives no number of nodes" if step.pool.count is None else f"counts {step.pool.count} nodes"
         message = f"ARM {counted}, and {seen.unseen} more than Kubernetes shows may be there: nobody sees their pods."
         return Wait("NodesUnseen", message, situation.slow_poll)
-    return None
+    return _not_running(situation, step, seen.starting) if seen.starting else None
+
+
+def _not_running(situation: Situation, step: Step, names: tuple[str, ...]) -> Wait:
+    more, pool = " ..." if len(names) > SHOWN else "", step.pool.name
+    message = (
+        f"Pods that followed from {pool} to its twin don't run there: {', '.join(names[:SHOWN])}{more}. Find out why, "
+        f"such as by their logs; as long as {pool} is there they can go back: abort uncordons it."
+    )
+    return Wait("PodsNotRunning", message, max(situation.poll, _ever_less_often(situation)))
 
 
 def _ever_less_often(situation: Situation) -> timedelta:

@@ -57,6 +57,9 @@ class Replacement:
     """Why it is given up, as `Reason: message`; empty if it goes on."""
     missed: datetime | None = None
     """When a look first did not see the old pool any more; None if it is there."""
+    ran: Mapping[str, int] | None = field(default=None, hash=False)
+    """Of each workload that ran on the old pool before its first node was cordoned, how many of its pods did not, by
+    its mark (shared.domain.running); None before that, and where it was lost with the row."""
     configuration: str = ""
     """The old pool's configuration, as it was judged when this began: another one is another pool."""
 

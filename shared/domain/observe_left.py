@@ -7,6 +7,7 @@ from shared.domain.demands import read_demand
 from shared.domain.draining import Left
 from shared.domain.kube_json import MIRROR, as_dict, name_of, namespace_of, owner_of, workload_of
 from shared.domain.observe import read_node
+from shared.domain.running import read_running
 from shared.domain.taints import read_taints, read_tolerations
 from shared.domain.workloads import Place
 
@@ -45,4 +46,5 @@ def read_left(item: Mapping[str, Any]) -> Left | None:
         going=bool(metadata.get("deletionTimestamp")),
         demand=read_demand(spec),
         tolerations=read_tolerations(spec),
+        run=read_running(item),
     )

@@ -17,7 +17,7 @@ _OF_CHECKS = (
         "OperationInProgress",
     ),
     *("MonitoringAgentUnknown", "FieldUnreadable", "ImageContradictsFlag", "ImageUnknown", "OsContradictory"),
-    *("BeingReplaced", "ReplacementStuck", "TwinGone"),
+    *("BeingReplaced", "ReplacementStuck", "ReplacementForgotten", "TwinGone"),
     *(
         "OsSkuUnknown",
         "OsTypeUnknown",

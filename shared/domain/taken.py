@@ -44,6 +44,28 @@ def mark(nodes: Iterable[Node]) -> str:
     return hashlib.sha256("\n".join(each).encode()).hexdigest()[:16]
 
 
+def contradicted(pool: Pool, taken: Proof, nodes: tuple[Node, ...], now: datetime) -> bool:
+    """Say whether the very machines that have proven a pool show by now that it is otherwise, or are not ready.
+
+    What settled nothing is asked again without that.
+    """
+    return not taken.flawed and (bool(take_proof(pool, nodes, now).disagreeing) or not all(one.ready for one in nodes))
+
+
+def not_proven(pool: Pool, taken: Proof | None, nodes: tuple[Node, ...], now: datetime) -> str:
+    """Say why machines, as a list shows them, are not those that have proven a pool; empty if they are.
+
+    `taken` is None where the policy has nobody ask them: then their labels are all that there is.
+    """
+    found = take_proof(pool, nodes, now)
+    if found.disagreeing:
+        more = " ..." if len(found.disagreeing) > _SHOWN else ""
+        return f"{', '.join(found.disagreeing[:_SHOWN])}{more} don't carry the FIPS label, or have another image"
+    if taken and taken.asked != found.asked:
+        return "since its nodes were asked some joined, went, were exchanged or started anew"
+    return ""
+
+
 def fewer(nodes: Sequence[Node], than: int, at: datetime) -> bool:
     """Say whether machines may just be those of whom `than` were asked at a time, without some that have gone."""
     return len(nodes) < than and all(node.joined and node.joined < at - CLOCKS for node in nodes)

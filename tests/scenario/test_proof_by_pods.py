@@ -289,6 +289,36 @@ class TestNodesThatComeAndGo:
         lab.prove(timedelta(hours=1))
         assert lab.verdict(pool="apps") == "unknown: NodesMissing"
 
+    @pytest.mark.parametrize("level", ["node", "kernel"])
+    @pytest.mark.parametrize(
+        ("shows", "verdict"),
+        [
+            ({"fips_label": False}, "inconsistent: NodesDisagree"),
+            ({"image": "AKSUbuntu-2204gen2containerd-202601.01.0"}, "inconsistent: NodesDisagree"),
+            ({"ready": False}, "unknown: NodesMissing"),
+        ],
+    )
+    def test_what_a_list_shows_of_proven_nodes_counts_against_their_proof(
+        self, lab: Nodes, level: str, shows: dict[str, Any], verdict: str
+    ) -> None:
+        """The same machines on the same boots, in the next look that lists the nodes anyway."""
+        lab.ask_for(level)
+        node = lab.nodes(lab.pool_of())[0]
+        lab.prove()
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+        before = {name: getattr(node, name) for name in shows}
+        for name, value in shows.items():
+            setattr(node, name, value)
+        lab.clock.advance(timedelta(minutes=61))
+        lab.prove(timedelta(minutes=2))
+
+        assert lab.verdict(pool="apps") == verdict
+        for name, value in before.items():
+            setattr(node, name, value)
+        lab.prove(timedelta(hours=2))
+        assert lab.verdict(pool="apps") == "compliant: NodesProven"
+        lab.assert_nothing_left()
+
     def test_one_that_stops_being_ready_is_waited_for_and_then_unproven(self, lab: Nodes) -> None:
         nodes = lab.nodes(lab.pool_of())
         nodes[0].ready = True

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from local.world.access import APP
+from local.world.faults import Answer as Refusal
+from local.world.faults import Fault
 from local.world.kube import builders as kube
 from local.world.kube import pods
-from shared.budget import change, release
+from shared.budget import change, pause, release
 from shared.domain.budget import Budget
 from shared.domain.exemptions import Exemptions
 from shared.domain.people import RequestKind
@@ -26,6 +29,7 @@ from tests.scenario.replacing import (
     REPLACES,
     SETTINGS,
     Replacing,
+    draining,
     evictions,
     half_way,
     proving,
@@ -34,7 +38,9 @@ from tests.scenario.replacing import (
 )
 
 RINGS = "disruption: {concurrent: 5}\nrings:\n- {name: first, match: {pools: ['old*']}}\n- {name: second, match: {}}\n"
+KERNEL = 'proof: {level: kernel, image: "registry.example.com/tools/busybox:1.37"}\n'
 APPROVES = "mode: approve\nstrategy: replace\n"
+UNPATCHABLE = Fault(Refusal(503, "x", "x"), method="PATCH", kind="kubernetes", times=None)
 Change = Callable[[Replacing], None]
 
 
@@ -250,6 +256,169 @@ def test_a_pool_whose_pods_have_found_no_room_elsewhere_is_not_deleted() -> None
     lab.scale("oldf", 3)
     lab.passes(HOUR)
     lab.assert_replaced()
+
+
+def loses_label(lab: Replacing) -> None:
+    """The label is taken off the twin's nodes."""
+    for node in lab.nodes("oldf"):
+        node.fips_label = False
+
+
+def reboots(lab: Replacing) -> None:
+    """The twin's nodes start anew, without FIPS in their kernels."""
+    for node in lab.nodes("oldf"):
+        node.boot_id, node.kernel_fips = lab.world.guid(), 0
+
+
+def is_exchanged(lab: Replacing) -> None:
+    """Others take the place of the twin's machines, of which no kernel has FIPS."""
+    reboots(lab)
+    for node in lab.nodes("oldf"):
+        node.uid = lab.world.guid()
+
+
+@pytest.mark.parametrize("mode", ["User", "System"])
+@pytest.mark.parametrize("happens", [loses_label, reboots, is_exchanged])
+def test_no_pod_is_sent_to_nodes_that_are_not_those_that_have_proven_the_twin(happens: Change, mode: str) -> None:
+    lab = Replacing.made(mode=mode)
+    lab.policies.rules = ruled(f"{REPLACES}{KERNEL}")
+    lab.event()
+    lab.until(lambda: draining(lab))
+    sent = evictions(lab)
+    with lab.world.entered():
+        happens(lab)
+    lab.look(lasting=3 * HOUR)
+    assert (evictions(lab), list(lab.pools), writes(lab)) == (sent, ["old", "oldf"], [("PUT", 201)])
+    assert (lab.verdict(pool="oldf"), lab.waits(pool="old")) == ("inconsistent: NodesDisagree", "TwinNotProven")
+
+
+@pytest.mark.parametrize("happens", [loses_label, reboots, is_exchanged])
+def test_nor_is_an_empty_pool_deleted_next_to_such_nodes(happens: Change) -> None:
+    lab = emptied()
+    lab.policies.rules = ruled(f"{REPLACES}{KERNEL}")
+    lab.look(lasting=timedelta(seconds=1))
+    with lab.world.entered():
+        happens(lab)
+    lab.look(lasting=HOUR)
+    assert (list(lab.pools), writes(lab)) == (["old", "oldf"], [("PUT", 201)])
+
+
+def test_a_twin_whose_nodes_started_anew_is_asked_at_once_and_the_replacement_goes_on() -> None:
+    lab = half_way(f"{REPLACES}{KERNEL}")
+    with lab.world.entered():
+        lab.nodes("oldf")[0].boot_id = lab.world.guid()
+    lab.until(lambda: lab.waits(pool="old") == "TwinNotReady", 5 * MINUTE)
+    lab.look(lasting=HOUR)
+    lab.assert_replaced()
+
+
+IMAGE = "mcr.microsoft.com/oss/nginx/nginx:1.27"
+"""Of every pod there is."""
+
+
+def pauses(lab: Replacing) -> None:
+    """Somebody stops everything."""
+    pause(lab.rollout, "ana", "look into it", lab.clock.now())
+
+
+STOPS: dict[str, Change] = {
+    "pause": pauses,
+    "policy": rules("mode: audit\nstrategy: replace\n"),
+}
+
+
+def rest(lab: Replacing, stop: Change, call: str, times: int) -> int:
+    """How often something was sent to an API server after a stop that came at the `times`th call of its kind."""
+    made: list[str] = []
+
+    def before(found: str) -> None:
+        made.append(found)
+        if found == call and made.count(call) == times:
+            stop(lab)
+            made[:] = [call] * times
+
+    for _ in range(8):
+        made.clear()
+        lab.step(Tap(before))
+        if made.count(call) >= times:
+            return made[times:].count("kubernetes.api.send")
+    raise AssertionError("it does not come to that call")
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_what_stops_everything_stops_a_look_between_its_evictions(stop: str) -> None:
+    lab = Replacing.made(pods=False, count=3)
+    with lab.world.entered():
+        kube.add_workload(lab.cluster, "web", replicas=6)
+        kube.add_budget(lab.cluster, "web", min_available=6)
+    lab.event()
+    lab.until(lambda: evictions(lab) > 0)
+    assert rest(lab, lambda _: None, "kubernetes.api.send", 1) == 2, "one node after the other"
+    assert rest(lab, STOPS[stop], "kubernetes.api.send", 1) == 0
+    assert lab.replacement is None or lab.replacement.waiting.startswith("PdbBlocked")
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_and_before_the_first_one_though_the_cluster_was_entered(stop: str) -> None:
+    lab = half_way()
+    sent = evictions(lab)
+    assert rest(lab, STOPS[stop], "kubernetes.open", 3) == 0
+    assert evictions(lab) == sent
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_a_pool_whose_pods_do_not_run_on_the_twin_is_not_deleted(*, protected: bool) -> None:
+    lab = Replacing.made(pods=protected)
+    if not protected:
+        with lab.world.entered():
+            kube.add_workload(lab.cluster, "web", replicas=8)
+            kube.add_workload(lab.cluster, "db", kind="StatefulSet", replicas=2)
+    lab.event()
+    lab.until(lambda: proving(lab) and lab.verdict(pool="oldf") == PROVEN)
+    with lab.world.entered():
+        lab.kube.unpullable.add(IMAGE)
+    lab.look(lasting=4 * HOUR)
+    assert (lab.waits(pool="old"), writes(lab)) == ("PodsNotRunning", [("PUT", 201)])
+    assert "default/StatefulSet/db" in lab.deferral(pool="old").message
+    assert stuck_told(lab) == 1
+    lab.ask(RequestKind.ABORT, "old")
+    lab.look(lasting=HOUR)
+    assert not any(node.unschedulable for node in lab.nodes())
+
+
+def test_pods_that_run_again_on_the_twin_let_it_go_on() -> None:
+    lab = half_way()
+    with lab.world.entered():
+        lab.kube.unpullable.add(IMAGE)
+    lab.look(lasting=HOUR)
+    sent = evictions(lab)
+    lab.passes(HOUR)
+    assert (lab.waits(pool="old"), evictions(lab)) == ("PodsNotRunning", sent)
+    with lab.world.entered():
+        lab.kube.unpullable.clear()
+        for pod in [one for one in lab.kube.pods.values() if one.phase == "Pending"]:
+            pods.delete(lab.cluster, pod, grace=0)
+    lab.passes(2 * HOUR)
+    lab.assert_replaced()
+
+
+@pytest.mark.parametrize("row", ["kept", "lost"])
+def test_what_did_not_run_before_does_not_keep_a_pool_from_being_replaced(row: str) -> None:
+    """Unless the row is lost in the middle, with it how it was: then people are told."""
+    lab = Replacing.small()
+    with lab.world.entered():
+        lab.kube.unpullable.add("broken:1")
+        kube.add_workload(lab.cluster, "broken", replicas=1, containers=[{"name": "main", "image": "broken:1"}])
+        kube.add_workload(lab.cluster, "stuck", replicas=1, schedulerName="another")
+    lab.passes(HOUR)
+    lab.event()
+    lab.until(lambda: draining(lab))
+    if row == "lost":
+        lab.lose_row()
+        lab.event()
+    lab.look(lasting=4 * HOUR)
+    assert list(lab.pools) == (["oldf"] if row == "kept" else ["old", "oldf"])
+    assert row == "kept" or lab.waits(pool="old") in ("PodsPending", "PodsNotRunning")
 
 
 def test_a_workload_that_would_not_bear_it_is_found_though_it_came_later() -> None:
@@ -481,13 +650,68 @@ def test_what_was_changed_while_the_row_was_lost_is_not_taken_for_what_was_judge
     assert (lab.waits(pool="old"), writes(lab)) == ("TwinDiffers", [("PUT", 201)])
 
 
-def test_an_abort_finds_what_only_the_twin_tells_of() -> None:
+@pytest.mark.parametrize("mode", ["audit", "enforce"])
+def test_without_its_place_what_a_lost_row_knew_is_uncordoned_and_left_alone(mode: str) -> None:
     lab = half_way()
+    sent = evictions(lab)
     lab.lose_row()
     release(lab.rollout, CLUSTER, lambda _: True, begun=True)
-    lab.policies.rules = ruled("mode: audit\nstrategy: replace\n")
+    lab.policies.rules = ruled(f"mode: {mode}\nstrategy: replace\n")
+    lab.look(lasting=3 * HOUR)
+    assert (uncordoned(lab), evictions(lab), set(lab.pools)) == (True, sent, {"old", "oldf"})
+    assert lab.remembered().blocked_reason == "ReplacementForgotten"
+    assert "somebody may have stopped it. old stays, its nodes uncordoned." in lab.remembered().blocked
+    lab.policies.rules = ruled(REPLACES)
+    lab.event()
     lab.look(lasting=HOUR)
-    assert any(node.unschedulable for node in lab.nodes()), "nobody knows of it"
+    assert lab.waits(pool="old") == "Blocked"
+    posture = lab.stored().posture
+    assert posture
+    assert "ReplacementForgotten" in {one.reason for one in posture.pools[0].findings}
+    lab.ask(RequestKind.UNBLOCK, "old")
+    lab.passes(2 * HOUR)
+    lab.assert_replaced()
+
+
+@pytest.mark.parametrize("reads", ["at once", "after a while"])
+def test_what_a_person_stopped_stays_stopped_though_the_row_is_lost(reads: str) -> None:
+    lab = half_way()
+    lab.ask(RequestKind.ABORT, "old")
+    lab.look(lasting=HOUR)
+    sent = evictions(lab)
+    lab.lose_row()
+    if reads == "after a while":
+        lab.world.faults.add(Fault(Refusal(503, "x", "x"), method="GET", kind="managedClusters", times=60))
+    lab.event()
+    lab.look(lasting=9 * HOUR)
+    assert (lab.waits(pool="old"), evictions(lab), writes(lab)) == ("Blocked", sent, [("PUT", 201)])
+    assert uncordoned(lab)
+
+
+def test_nodes_that_a_lost_row_left_cordoned_are_uncordoned_once_that_is_possible() -> None:
+    """Somebody had given it up, and the place was given back already."""
+    lab = half_way()
+    lab.world.faults.add(UNPATCHABLE)
+    lab.ask(RequestKind.ABORT, "old")
+    lab.look(lasting=HOUR)
+    lab.lose_row()
+    lab.event()
+    lab.look(lasting=3 * HOUR)
+    assert any(node.unschedulable for node in lab.nodes())
+    assert any("Its nodes are still cordoned" in alert.text for alert in lab.alerts.sent)
+    lab.world.faults.clear()
+    lab.passes(HOUR)
+    assert uncordoned(lab)
+    assert lab.waits(pool="old") == "Blocked"
+
+
+def test_an_abort_uncordons_what_could_not_be_for_a_day() -> None:
+    lab = half_way()
+    lab.world.faults.add(UNPATCHABLE)
+    lab.policies.rules = ruled("mode: audit\nstrategy: replace\n")
+    lab.look(lasting=2 * DAY)
+    assert any(node.unschedulable for node in lab.nodes())
+    lab.world.faults.clear()
     lab.ask(RequestKind.ABORT, "old")
     lab.passes(5 * MINUTE)
     assert uncordoned(lab)

@@ -25,10 +25,10 @@ from shared.domain.model import Pool
 from shared.domain.observe_left import read_left, read_place
 from shared.domain.taints import SPOT, Taint, Toleration
 from shared.domain.workloads import Place
-from tests.builders import pool
+from tests.builders import NOW, pool
 from tests.unit.kubernetes_objects import OF_DAEMON_SET, OF_JOB, pod
 
-OLD = Place("o1", "old", {"agentpool": "old"}, cordoned=True)
+OLD = Place("o1", "old", {"agentpool": "old", CORDON: "0" * 32}, cordoned=True)
 NEW = Place("n1", "oldf", {"agentpool": "oldf"})
 ONE = pool("old", count=1)
 TWIN = pool("oldf", count=1)
@@ -42,26 +42,26 @@ def left(name: str = "web-0", node: str = "o1", **changes: Any) -> Left:
 
 
 def test_a_pool_is_empty_when_no_node_takes_pods_and_none_is_left() -> None:
-    assert drained(ONE, TWIN, [OLD, NEW], []).empty
-    assert drained(pool("old", count=0), TWIN, [NEW], []).empty
-    assert not drained(ONE, TWIN, [replace(OLD, cordoned=False), NEW], []).empty
-    assert not drained(ONE, TWIN, [OLD, NEW], [left(going=True)]).empty
+    assert drained(ONE, TWIN, [OLD, NEW], [], NOW).empty
+    assert drained(pool("old", count=0), TWIN, [NEW], [], NOW).empty
+    assert not drained(ONE, TWIN, [replace(OLD, cordoned=False), NEW], [], NOW).empty
+    assert not drained(ONE, TWIN, [OLD, NEW], [left(going=True)], NOW).empty
 
 
 @pytest.mark.parametrize(("count", "unseen"), [(1, 0), (0, 0), (2, 1), (3, 2), (None, 1)])
 def test_a_pool_is_not_empty_while_fewer_nodes_are_seen_than_it_has(count: int | None, unseen: int) -> None:
     """A node whose label somebody took off has pods that nobody sees."""
-    found = drained(replace(ONE, count=count), TWIN, [OLD, NEW], [])
+    found = drained(replace(ONE, count=count), TWIN, [OLD, NEW], [], NOW)
     assert (found.unseen, found.empty) == (unseen, not unseen)
 
 
 def test_pods_of_other_pools_are_nobodys_business() -> None:
-    found = drained(ONE, TWIN, [OLD, NEW], [left("a", "n1"), left("b"), left("c", "")])
+    found = drained(ONE, TWIN, [OLD, NEW], [left("a", "n1"), left("b"), left("c", "")], NOW)
     assert [one.name for one in found.left] == ["b"]
 
 
 def test_only_pods_that_nobody_has_told_to_go_are_evicted() -> None:
-    found = drained(ONE, TWIN, [OLD, NEW], [left("a", going=True), left("b")])
+    found = drained(ONE, TWIN, [OLD, NEW], [left("a", going=True), left("b")], NOW)
     assert [one.name for one in found.to_evict] == ["b"]
 
 
@@ -101,14 +101,14 @@ def test_whose_turn_it_is_comes_first_and_then_the_others() -> None:
 )
 def test_a_twin_takes_pods_when_each_of_its_nodes_does(nodes: list[Place], count: int | None, why: str) -> None:
     twin = pool("oldf", count=1, nodeTaints=["gpu=yes:NoSchedule"])
-    found = drained(ONE, replace(twin, count=count), [OLD, *nodes], [])
+    found = drained(ONE, replace(twin, count=count), [OLD, *nodes], [], NOW)
     assert (found.unfit, found.empty) == (why, not why)
 
 
 def test_nodes_of_spot_machines_have_the_taint_of_such_whether_arm_tells_it_or_not() -> None:
     twin = pool("oldf", count=1, scaleSetPriority="Spot")
-    assert drained(ONE, twin, [OLD, replace(NEW, taints=(SPOT,))], []).unfit == ""
-    assert drained(ONE, TWIN, [OLD, replace(NEW, taints=(SPOT,))], []).unfit
+    assert drained(ONE, twin, [OLD, replace(NEW, taints=(SPOT,))], [], NOW).unfit == ""
+    assert drained(ONE, TWIN, [OLD, replace(NEW, taints=(SPOT,))], [], NOW).unfit
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_nodes_of_spot_machines_have_the_taint_of_such_whether_arm_tells_it_or_n
 def test_pods_that_a_pool_would_take_and_that_have_no_node_are_waited_for(
     old: Pool, changes: dict[str, Any], *, pending: bool
 ) -> None:
-    found = drained(old, TWIN, [OLD, NEW], [replace(left("web-0", ""), **changes)])
+    found = drained(old, TWIN, [OLD, NEW], [replace(left("web-0", ""), **changes)], NOW)
     assert found.pending == (("pay/StatefulSet/web-0",) if pending else ())
     assert found.empty is not pending
 

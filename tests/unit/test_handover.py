@@ -140,10 +140,16 @@ ROWS: dict[str, list[Row]] = {
         Row(SLOW, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, unfit="n1 is cordoned")),
         Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(open=("o1",), unfit="n1 is cordoned")),
         Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(unfit="n1 is cordoned")),
+        Row(POLL, BOTH, replacement=UNDER_WAY, drained=Drained(unproven="n1 was exchanged")),
+        Row(POLL, BOTH, replacement=UNDER_WAY, drained=Drained(open=("o1",), unproven="n1 was exchanged")),
     ],
     "PodsPending": [
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, pending=("pay/Deployment/web",))),
         Row(SLOW, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(pending=("pay/Deployment/web",))),
+    ],
+    "PodsNotRunning": [
+        Row(IDLE, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, failing=("web",), starting=("web",))),
+        Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(starting=("web",))),
     ],
     "TiedToPool": [
         Row(HOUR, pools={"old": TIED_WORKLOADS}),

@@ -13,7 +13,16 @@ from shared.domain.model import ProofLevel
 from shared.domain.probes import Method
 from shared.domain.proven import Node
 from shared.domain.settings import ProofSettings
-from shared.domain.taken import Asked, deepen, deepen_strays, nodes_of, take_proof, take_strays
+from shared.domain.taken import (
+    Asked,
+    contradicted,
+    deepen,
+    deepen_strays,
+    nodes_of,
+    not_proven,
+    take_proof,
+    take_strays,
+)
 from tests.builders import NOW, node, nodes, pool
 
 BEGAN = NOW - timedelta(minutes=1)
@@ -118,6 +127,39 @@ class TestSample:
 
     def test_without_leave_all_are_asked(self) -> None:
         assert len(asked(*nodes(1000)).sample("0a")) == 1000
+
+
+TAKEN = take_proof(pool(), nodes(3), NOW)
+
+
+@pytest.mark.parametrize(
+    ("seen", "disagrees", "other"),
+    [
+        (nodes(3), False, False),
+        ((*nodes(2), replace(nodes(3)[2], fips_label=None)), True, True),
+        ((*nodes(2), replace(nodes(3)[2], image_label="AKSUbuntu-1")), True, True),
+        ((*nodes(2), replace(nodes(3)[2], ready=False)), True, False),
+        ((*nodes(2), replace(nodes(3)[2], uid="another")), False, True),
+        ((*nodes(2), replace(nodes(3)[2], boot="another")), False, True),
+        (nodes(2), False, True),
+        (nodes(4), False, True),
+    ],
+)
+def test_what_a_list_shows_of_proven_machines_is_compared_with_their_proof(
+    seen: tuple[Node, ...], *, disagrees: bool, other: bool
+) -> None:
+    """Whether it contradicts the proof, and whether they are not the machines that gave it."""
+    assert contradicted(pool(), TAKEN, seen, NOW) is disagrees
+    assert bool(not_proven(pool(), TAKEN, seen, NOW)) is other
+
+
+def test_a_proof_that_settled_nothing_is_asked_again_without_that() -> None:
+    assert not contradicted(pool(), replace(TAKEN, missing=1), (*nodes(2), replace(nodes(3)[2], ready=False)), NOW)
+
+
+def test_where_nobody_asks_nodes_their_labels_are_what_there_is() -> None:
+    assert not_proven(pool(), None, nodes(4), NOW) == ""
+    assert "don't carry the FIPS label" in not_proven(pool(), None, nodes(40, fips_label=None), NOW)
 
 
 def test_virtual_nodes_are_no_machines_of_a_pool() -> None:

@@ -8,6 +8,7 @@ from local.world.kube.nodes import Place
 from local.world.kube.state import Json, Pod
 from local.world.model import Cluster
 
+_OURS = "default-scheduler"
 _BLOCKING = ("NoSchedule", "NoExecute")
 
 
@@ -78,7 +79,9 @@ def _tolerated(toleration: Json, taint: Json) -> bool:
 
 
 def choose(cluster: Cluster, pod: Pod) -> Place | None:
-    """Return the node that the scheduler gives a pod, or None if none fits."""
+    """Return the node that the scheduler gives a pod, or None if none fits, or another scheduler is asked for."""
+    if pod.spec.get("schedulerName", _OURS) != _OURS:
+        return None  # Kubernetes, "configure multiple schedulers": nobody else binds it
     load = cluster.kube.load
     emptiest_first = sorted(nodes.places(cluster), key=lambda place: (load.get(place[1].name, 0), place[1].name))
     return next((place for place in emptiest_first if _fits(cluster, place, pod)), None)

@@ -1,0 +1,128 @@
+"""Which pods run, which are too new to tell, and which workloads are worse off than before."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.domain.draining import Left, drained
+from shared.domain.running import RUNS, STEADY, WATCHED, Running, at_begin, read_running, watched, worse
+from shared.domain.workloads import Place
+from tests.builders import NOW, pool
+
+SECOND = timedelta(seconds=1)
+ILL = Running(ready=False)
+NEW = Running(ready=False, made=NOW - STEADY + SECOND)
+OLD, TWIN = pool("old", count=1), pool("oldf", count=1)
+NODES = (Place("o1", "old", {}), Place("n1", "oldf", {}))
+CORDONED = (replace(NODES[0], labels={"fipswarden/cordoned-for": "0" * 32}, cordoned=True), NODES[1])
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod of a workload."""
+
+    workload: str
+    run: Running = RUNS
+
+
+def status(ready: str = "True", restarts: int = 0, since: str = "2026-11-23T09:29:00Z") -> dict[str, Any]:
+    """A pod as Kubernetes shows it, made ten minutes ago."""
+    condition = {"type": "Ready", "status": ready, "lastTransitionTime": since}
+    containers = [{"name": "a", "restartCount": 0}, {"name": "b", "restartCount": restarts}]
+    return {
+        "metadata": {"creationTimestamp": "2026-11-23T09:20:04Z"},
+        "status": {"conditions": ["?", {"type": "Initialized"}, condition], "containerStatuses": containers},
+    }
+
+
+@pytest.mark.parametrize(
+    ("item", "well"),
+    [
+        (status(), True),
+        (status("False"), False),
+        (status("Unknown"), False),
+        (status(restarts=3), False),
+        (status(restarts=3, since="2026-11-23T09:25:04Z"), True),
+        (status(restarts=3, since="2026-11-23T09:25:05Z"), False),
+        (status(restarts=3, since="yesterday"), True),
+        ({}, False),
+        ({"status": {"conditions": None}}, False),
+    ],
+)
+def test_a_pod_runs_when_it_is_ready_and_does_not_start_again_and_again(item: dict[str, Any], *, well: bool) -> None:
+    assert read_running(item).is_well(NOW) is well
+
+
+def test_a_pod_is_new_for_some_minutes() -> None:
+    assert not read_running(status()).is_new(NOW)
+    assert NEW.is_new(NOW)
+    assert not NEW.is_new(NOW + SECOND)
+    assert not read_running({"metadata": {"creationTimestamp": "2026-11-23T09:30:00"}}).is_new(NOW)
+
+
+def test_those_that_did_not_run_for_a_while_are_counted_off_and_not_those_that_are_starting() -> None:
+    ran = at_begin([Pod("a"), Pod("a", ILL), Pod("b"), Pod("c", NEW)], NOW)
+
+    assert sorted(ran.values()) == [0, 0, 1]
+    assert worse([Pod("a", ILL)], ran) == ()
+    assert worse([Pod("a", ILL), Pod("a", ILL), Pod("b", ILL), Pod("c", ILL), Pod("d", ILL)], ran) == tuple("abcd")
+    assert [name for name in "abcd" if watched(Pod(name), ran)] == ["a", "b", "c"]
+
+
+def test_where_nobody_knows_how_it_was_nothing_is_counted_off_and_every_workload_is_watched() -> None:
+    assert worse([Pod("a", ILL)], None) == ("a",)
+    assert watched(Pod("a"), None)
+
+
+def test_of_many_workloads_those_are_remembered_that_do_not_run() -> None:
+    ran = at_begin([*(Pod(f"w{number}") for number in range(WATCHED)), Pod("ill", ILL)], NOW)
+    assert (len(ran), worse([Pod("ill", ILL)], ran)) == (WATCHED, ())
+
+
+def left(workload: str, node: str, run: Running = ILL, **changes: Any) -> Left:
+    made = Left("pay", f"{workload}-0", "u", node, workload, going=False, run=run)
+    return replace(made, **changes)
+
+
+class TestOnTheTwin:
+    """Pods of workloads that ran on the old pool, when emptying began."""
+
+    ran = at_begin([Pod("web"), Pod("db", ILL)], NOW)
+
+    @pytest.mark.parametrize(
+        ("pod", "failing", "starting"),
+        [
+            (left("web", "n1"), ("web",), ("web",)),
+            (left("web", "n1", NEW), (), ("web",)),
+            (left("web", "n1", RUNS), (), ()),
+            (left("web", "n1", going=True), (), ()),
+            (left("web", "elsewhere"), (), ()),
+            (left("db", "n1"), (), ()),
+            (left("others", "n1"), (), ()),
+        ],
+    )
+    def test_one_that_does_not_run_is_told_if_it_ran_before(
+        self, pod: Left, failing: tuple[str, ...], starting: tuple[str, ...]
+    ) -> None:
+        found = drained(OLD, TWIN, CORDONED, [pod], NOW, self.ran)
+        assert (found.failing, found.starting, found.empty) == (failing, starting, not starting)
+        assert found.ran == self.ran
+
+    def test_one_that_waits_for_a_node_and_one_that_does_not_run_count_together(self) -> None:
+        pods = [left("db", ""), left("db", "n1")]
+        found = drained(OLD, TWIN, CORDONED, pods, NOW, self.ran)
+        assert (found.pending, found.failing) == ((), ("db",))
+
+    def test_of_a_lost_row_every_workload_is_watched(self) -> None:
+        found = drained(OLD, TWIN, CORDONED, [left("others", "n1")], NOW)
+        assert (found.ran, found.failing) == (None, ("others",))
+
+
+def test_how_it_was_is_told_until_the_first_node_is_cordoned() -> None:
+    pods = [left("web", "o1", RUNS), left("db", "o1"), left("stuck", ""), left("new", "", NEW)]
+    found = drained(OLD, TWIN, NODES, pods, NOW)
+    assert sorted((found.ran or {}).values()) == [0, 0, 1, 1]
+    assert found.pending == ("new",), "one that has waited before can't be helped by a node"
+    assert drained(OLD, TWIN, CORDONED, pods, NOW).pending == ("new", "stuck")
