@@ -14,6 +14,7 @@ from shared.errors import InputError
 
 if TYPE_CHECKING:
     from shared.domain.series import Day
+    from shared.series import UnreadDay
 
 _DAYS = 30
 _MOST = 3700
@@ -25,7 +26,7 @@ def add(commands: Any) -> None:
     """Add the command to the parser."""
     words = (
         "the fleet day by day: pools by state, coverage, time to remediate, age of proofs; 2 if there is no day, or "
-        "one can't be read"
+        "one can't be read; the figures are as stored: `evidence verify` holds them against the manifests"
     )
     history = commands.add_parser("history", help=words, description=words, epilog=MEANING)
     history.add_argument("--since", type=_day, metavar="DATE", help=f"first day, UTC; default: {_DAYS} days ago")
@@ -43,7 +44,7 @@ def _day(text: str) -> date:
 
 def _history(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
-    from shared.domain.series import Day, day_document
+    from shared.domain.series import Day
     from shared.series import series
 
     until = chosen.until or bootstrap.SystemClock().now().date()
@@ -57,12 +58,19 @@ def _history(chosen: argparse.Namespace) -> int:
         print(plain_text(one.why), file=sys.stderr)
     with cut_short():
         if chosen.output == "json":
-            print(json.dumps([day_document(day) for day in days], indent=2))
+            print(json.dumps([_document(one) for one in found], indent=2))
         elif days:
             print_aligned(_HEADER, [_row(day) for day in days])
         elif not unread:
             print(f"there is no day from {since} to {until}: the daily timer writes one a day")
     return OK if days and not unread else UNKNOWN
+
+
+def _document(one: "Day | UnreadDay") -> dict[str, Any]:
+    """Return a day as it is stored; one that can't be read says so: to a program it must not look like none."""
+    from shared.domain.series import Day, day_document
+
+    return dict(day_document(one)) if isinstance(one, Day) else {"date": one.date.isoformat(), "unreadable": one.why}
 
 
 _HEADER = (

@@ -187,9 +187,9 @@ def test_the_command_aborts_our_operation_and_lets_it_go_on_later(
     assert job.puts() == [200, 200]
     asked = [one.payload for one in job.chain() if one.kind is RecordKind.REQUEST]
     assert [(one["by"], one["asks"], one["stage"]) for one in asked] == [
-        ("ana", "abort", "asked"),
-        ("ana", "abort", "answered"),
-        ("ana", "unblock", "answered"),
+        (APP.object_id, "abort", "asked"),
+        (APP.object_id, "abort", "answered"),
+        (APP.object_id, "unblock", "answered"),
     ]
 
 

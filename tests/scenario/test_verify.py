@@ -16,6 +16,7 @@ from shared.domain.people import Request, RequestKind
 from shared.domain.records import RecordKind
 from shared.requested import ask, open_requests
 from shared.rollout import read_memory
+from tests.builders import ANA
 from tests.protocol.lab import CLUSTER, ruled
 from tests.scenario.proving import IMAGE, Nodes
 
@@ -29,6 +30,7 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Nodes:
     monkeypatch.setattr(bootstrap, "wake_ups", lambda: made.queue)
     monkeypatch.setattr(bootstrap, "evidence", lambda: made.evidence)
     monkeypatch.setattr(bootstrap.SystemClock, "now", lambda _: made.clock.now())
+    monkeypatch.setattr(bootstrap, "caller", lambda: ANA)
     monkeypatch.setattr(verify, "pause", lambda seconds: made.passes(timedelta(seconds=seconds)))
     monkeypatch.delenv("FIPSWARDEN_SUBSCRIPTIONS", raising=False)
     return made

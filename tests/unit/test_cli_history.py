@@ -120,3 +120,9 @@ def test_a_day_that_can_not_be_read_is_named_and_hides_no_other(
     said = capsys.readouterr()
     assert [line.split()[0] for line in said.out.splitlines()] == ["day", "2026-11-23"]
     assert said.err.startswith("snapshots/daily/2026-11-22.json can't be read: ")
+
+    assert main(["history", "--json"]) == 2
+    unread, read = json.loads(capsys.readouterr().out)
+    assert (unread["date"], read["date"]) == ("2026-11-22", "2026-11-23")
+    assert list(unread) == ["date", "unreadable"]
+    assert unread["unreadable"].startswith("snapshots/daily/2026-11-22.json can't be read: ")
