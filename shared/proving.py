@@ -24,6 +24,7 @@ from shared.domain.settings import ProofSettings, Settings
 from shared.domain.subject import Subject
 from shared.domain.taken import (
     OUTSIDE,
+    TURNS,
     Asked,
     contradicted,
     counted,
@@ -80,7 +81,7 @@ class Proving:
                 return self._in_vain(memory, api)
             pools = {one.pool.name: one for one in due}
             if _too_many(api, read, asked, memory.probing):
-                asked = [one.narrowed() for one in asked]
+                asked = _in_turns(api, read, asked, memory.probing)
             if why := _too_many(api, read, asked, memory.probing):
                 memory, asked = self._unasked(memory, asked, pools, why), []
             round_ = Round(api, Probes(api, self.hold.check), asked, pools, wanted)
@@ -267,3 +268,9 @@ def _too_many(
         return None
     found = questions(asked, probing.id if probing else "")
     return too_many(len(read), Counter(one.method for one in found).values())
+
+
+def _in_turns(api: KubernetesApi, read: NodesRead, asked: Sequence[Asked], probing: Probing | None) -> list[Asked]:
+    """Return whom to ask where not all can be asked in one proof; the same if that is no matter of who is in doubt."""
+    turns = ([one.narrowed(most) for one in asked] for most in TURNS)
+    return next((found for found in turns if not _too_many(api, read, found, probing)), [*asked])

@@ -104,10 +104,11 @@ def after_refusal(
 def _refuses_both(operation: Operation, result: Refused) -> bool:
     """Say whether AKS may have refused only that OS SKU and FIPS change in one PUT.
 
-    Nothing documents that it does, or how it would say so: whatever it refuses of the two together is tried one by
-    one, and what it refuses then is its last word.
+    Nothing documents that it does, or how it would say so: what names both, or says that a property may not change, is
+    tried one by one, and what it refuses then is its last word. What names one of them is no matter of the other: to
+    change that alone would reimage the nodes for nothing.
     """
-    names = result.reason == "PropertyChangeNotAllowed" or any(
+    names = result.reason == "PropertyChangeNotAllowed" or all(
         name in result.message.lower() for name in ("ossku", "enablefips")
     )
     return operation.method is Method.UPDATE and operation.changes.keys() == _TOGETHER and names

@@ -105,7 +105,7 @@ class PoolMemory:
     """A node has said no to pods, or nothing, and not all have said yes since, whatever was done to the pool: the next
     proof by pods is no sample."""
     doubts: tuple[str, ...] = ()
-    """Names of those nodes; empty if there are more than a hundred of them."""
+    """Names of those nodes; empty if there are more than 160 of them."""
     shown: int = 0
     """How many nodes of it the last list of the nodes showed, though ARM calls it empty or stopped."""
     returned: str = ""

@@ -118,7 +118,7 @@ class Strays:
     began: datetime | None = None
     """When the first pod was sent to them; None if their labels were read alone."""
     missing: int = 0
-    """How many of them are not ready, or did not answer, where they were asked for more than labels."""
+    """How many of them are not ready, or did not answer."""
     silent: str = ""
     """Why, of some of them; empty if all did."""
     virtual: tuple[str, ...] = ()
@@ -126,7 +126,7 @@ class Strays:
     doubted: bool = False
     """One of them has said no, or nothing, and not all have said yes since: the next proof by pods is no sample."""
     doubts: tuple[str, ...] = ()
-    """Names of those; empty if there are more than a hundred of them."""
+    """Names of those; empty if there are more than 160 of them."""
     asked: str = ""
     """Fingerprint of the machines that there were, each with its boot."""
     sampled: int = 0

@@ -31,7 +31,7 @@ def strays(cluster: Cluster, found: Strays | None, settings: Settings, now: date
 
 def _well(found: Strays, settings: Settings) -> bool:
     deep = settings.proof.level.reaches(ProofLevel.KERNEL)
-    return not found.disabled and not (deep and (found.missing or not _deep_enough(found, settings)))
+    return not found.disabled and not found.missing and (_deep_enough(found, settings) or not deep)
 
 
 def _deep_enough(found: Strays, settings: Settings) -> bool:
@@ -61,7 +61,8 @@ def _machines(found: Strays, settings: Settings) -> Finding:
             f"{found.nodes} nodes outside every node pool carry the FIPS label; at level {level} not{asked} asked."
         )
         return Finding("strays", _S.UNKNOWN, "ProofLevelMissing", message)
-    message = f"{found.missing} of {found.nodes} nodes outside every node pool are unproven. {found.silent}".strip()
+    why = found.silent or "They are not ready."
+    message = f"{found.missing} of {found.nodes} nodes outside every node pool are unproven. {why}"
     return Finding("strays", _S.UNKNOWN, "NodesUnanswered", message)
 
 
@@ -106,7 +107,8 @@ def stray_pods_due(cluster: Cluster, known: Strays, found: Strays, settings: Set
     """Say whether pods are to be sent to nodes outside every pool again: not right after some that settled nothing."""
     if not again(known, now):
         return False
-    return known.asked != found.asked or strays_due(cluster, known, settings, now)
+    others = known.asked != found.asked or bool(found.missing and not known.flawed)
+    return others or strays_due(cluster, known, settings, now)
 
 
 def _strays_renew(found: Strays | None, settings: Settings, now: datetime) -> bool:

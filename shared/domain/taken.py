@@ -89,6 +89,8 @@ def take_strays(outside: Sequence[Node], now: datetime) -> Strays:
         len(machines),
         len(disabled),
         tuple(names),
+        # As in a pool: the labels of a machine that may be gone prove nothing.
+        missing=sum(not node.ready for node in machines),
         virtual=tuple(virtual[:_SHOWN]),
         asked=mark(machines),
     )
@@ -113,8 +115,9 @@ class Asked:
     """One of them has said no, or nothing, and not all have said yes since: none speaks for another then."""
     doubts: tuple[str, ...] = ()
     """Names of those; empty if there are too many to name."""
-    narrow: bool = False
-    """The way in can't ask all of them: those in doubt are asked, and a sample beside them."""
+    most: int = 0
+    """The way in can't ask all of them: those in doubt are asked, and a sample beside them, so many at most; 0: it
+    can."""
 
     def sample(self, proof: str) -> tuple[Node, ...]:
         """Return those of them that are asked: all that are ready, or where the policy allows it some, by chance.
@@ -122,19 +125,34 @@ class Asked:
         The chance is in the proof's id: nobody can know beforehand who is asked, and every look picks the same ones.
         """
         ready = [node for node in self.nodes if node.ready]
-        if (self.doubted and not self.narrow) or not self.settings.sampling:
+        if (self.doubted and not self.most) or not self.settings.sampling:
             return tuple(ready)
         size = max(LEAST_SAMPLE, -(-len(ready) // 10))
         ready.sort(key=lambda node: hashlib.sha256(f"{proof} {node.uid}".encode()).digest())
-        return (*ready[:size], *(node for node in ready[size:] if node.name in self.doubts))
+        drawn = [*ready[:size], *(node for node in ready[size:] if node.name in self.doubts)]
+        if self.most and len(drawn) > self.most:
+            # By turns: whoever says yes is not in doubt in the next proof.
+            drawn = sorted(drawn, key=lambda node: node.name not in self.doubts)[: max(self.most, size)]
+        return tuple(drawn)
 
-    def narrowed(self) -> "Asked":
-        """Return what is asked where the way in can't ask all; the same if it is known of nobody whom to ask again."""
-        return replace(self, narrow=True) if self.doubts else self
+    def passed_over(self, proof: str) -> tuple[Node, ...]:
+        """Return those in doubt whose turn has not come: they are unproven until it has."""
+        if not self.most:
+            return ()
+        waiting = {*self.doubts} - {node.name for node in self.sample(proof)}
+        return tuple(node for node in self.nodes if node.ready and node.name in waiting)
+
+    def narrowed(self, most: int) -> "Asked":
+        """Return what is asked where the way in can't ask all; where nobody knows who is in doubt, everybody is."""
+        doubts = self.doubts or tuple(sorted(node.name for node in self.nodes))
+        return replace(self, most=most, doubts=doubts) if self.doubted else self
 
 
-DOUBTS = 100
-"""So many nodes are kept in doubt by name; where there are more, all are asked again."""
+DOUBTS = 160
+"""So many nodes are kept in doubt by name; where there are more, all are asked again. No cluster has more of which AKS
+run command can ask a sample (shared.domain.by_command)."""
+TURNS = (DOUBTS, 100, 50, 25)
+"""How many nodes of a pool are asked at most, where the way in can't ask all: the first that it can."""
 LEAST_SAMPLE = 10
 """A sample is a tenth of a pool's nodes, and not fewer than this."""
 
@@ -148,6 +166,8 @@ def deepen(labels: Proof, asked: Asked, answers: Mapping[str, Answer], proof: st
     """Return what a pool's answers prove, on top of labels that agree."""
     sample = asked.sample(proof)
     unheard, silent = _unheard(sample, labels, asked, answers, began)
+    waiting = asked.passed_over(proof)
+    unheard, silent = [*unheard, *waiting], [*silent, *waiting]
     return replace(
         labels,
         nodes=labels.nodes - len(unheard),
@@ -232,7 +252,9 @@ def reasons(unheard: Sequence[Node], answers: Mapping[str, Answer]) -> str:
 
 
 def _why(answer: Answer | None) -> str:
-    return answer.why[:300] if answer else "it could not be asked: the policy names no image for its operating system"
+    if answer:
+        return answer.why[:300]
+    return "it was not asked: its turn comes in a later proof, or the policy names no image for its operating system"
 
 
 def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], proof: str) -> Strays:
@@ -241,6 +263,7 @@ def deepen_strays(labels: Strays, asked: Asked, answers: Mapping[str, Answer], p
     plain = {node.name for node in asked.nodes if node.fips_label != "true"}
     noes = {node.name for node in sample if (answer := answers.get(node.name)) and answer.fips is False} - plain
     unheard = [node for node in sample if (answer := answers.get(node.name)) is None or answer.fips is None]
+    unheard += asked.passed_over(proof)
     missing = len(unheard) + sum(not node.ready for node in asked.nodes)
     names = sorted(noes or plain) or sorted({node.name for node in sample} or labels.names)[:_SHOWN]
     doubts = _in_doubt(asked, _said(sample, answers), noes | plain | {node.name for node in unheard})

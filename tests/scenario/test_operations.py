@@ -495,7 +495,7 @@ def test_os_sku_and_fips_change_in_one_put_where_aks_takes_it() -> None:
     "effect",
     [
         Answer(400, "PropertyChangeNotAllowed", "Changing property 'agentPoolProfile.OSSKU' is not allowed."),
-        Answer(400, "BadRequest", "Updating enableFIPS together with other properties is not supported."),
+        Answer(400, "BadRequest", "Updating enableFIPS together with osSKU is not supported."),
     ],
 )
 def test_os_sku_and_fips_change_in_two_steps_where_aks_refuses_both_at_once(effect: Answer) -> None:
@@ -507,6 +507,17 @@ def test_os_sku_and_fips_change_in_two_steps_where_aks_refuses_both_at_once(effe
     assert lab.outcomes() == ["refused", "accepted", "succeeded", "accepted", "succeeded"]
     assert lab.verdict() == PROVEN
     assert len(lab.budget.ended) == 2, "each step had a place of its own"
+
+
+@pytest.mark.parametrize("named", ["enableFIPS", "OSSKU Ubuntu2204"])
+def test_what_aks_refuses_of_one_of_both_is_no_reason_to_change_the_other(named: str) -> None:
+    """The nodes would be reimaged for nothing."""
+    lab = moving()
+    refused = Answer(400, "BadRequest", f"{named} is not supported with this VM size in this region.")
+    lab.world.faults.add(Fault(refused, method="PUT", kind="agentPools", times=1))
+    lab.look(lasting=DAY)
+    assert (lab.puts(), lab.pool.properties["osSKU"]) == ([400], "Ubuntu2404")
+    assert lab.waits() == "Blocked"
 
 
 def test_what_aks_refuses_of_one_step_alone_is_its_last_word() -> None:

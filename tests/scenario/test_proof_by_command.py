@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from local.world import rollout
 from local.world.faults import Answer, Fault
 from local.world.kube import outside
 from local.world.model import Pool
@@ -71,10 +72,34 @@ def test_nodes_that_said_no_are_asked_again_with_every_new_sample_until_they_say
 
     for node in lab.nodes(pool):
         node.kernel_fips = 1
-    lab.prove(timedelta(minutes=30))
+    lab.prove(timedelta(hours=1))  # ever more seldom, while the same say no
 
     assert lying
     assert lab.finding().reason == "NodesProven"
+
+
+def test_more_nodes_in_doubt_than_can_be_asked_at_once_are_asked_by_turns() -> None:
+    """All said no while the pool was small enough to ask all of them; it grew."""
+    lab = private(sampling=True)
+    pool = lab.pool_of(count=118)
+    for node in lab.nodes(pool):
+        node.kernel_fips = 0
+    for _ in range(2):
+        lab.prove(timedelta(hours=3))
+    assert len(lab.proofs()[-1]["proof"]["disagreeing"]) == 118
+    with lab.world.entered():
+        pool.properties["count"] = MANY
+        rollout.resize(lab.cluster, pool, lab.clock.now())
+    *mended, liar = lab.nodes(pool)[:118]
+    for node in mended:
+        node.kernel_fips = 1
+    lab.prove(timedelta(hours=6))
+
+    assert lab.finding().nodes == (liar.name,)
+    liar.kernel_fips = 1
+    lab.prove(timedelta(hours=6))
+    assert lab.finding().reason == "NodesProven"
+    lab.assert_nothing_left()
 
 
 def test_another_node_that_is_missing_does_not_keep_a_pool_in_doubt_for_ever() -> None:

@@ -423,6 +423,26 @@ class TestOutside:
         lab.prove(timedelta(hours=2))
         assert lab.cluster_finding().reason == ("VirtualNodes" if virtual else "NodesOutsidePools")
 
+    @pytest.mark.parametrize("level", ["node", "kernel"])
+    @pytest.mark.parametrize("ever", [True, False])
+    def test_those_that_are_not_ready_are_unproven_until_they_are(self, lab: Nodes, level: str, *, ever: bool) -> None:
+        """Also those that were ready when they were asked, by the next list of the nodes."""
+        lab.ask_for(level)
+        lab.cluster.properties["nodeProvisioningProfile"] = {"mode": "Auto"}
+        lab.pool_of()
+        with lab.world.entered():
+            nodes = [outside.add_provisioned_node(lab.cluster, osSKU="AzureLinux", enableFIPS=True) for _ in range(2)]
+        nodes[0].ready = ever
+        lab.prove()
+        nodes[0].ready = False
+        lab.prove(timedelta(hours=2))
+        assert (lab.cluster_finding().reason, lab.cluster_finding().state) == ("NodesUnanswered", UNKNOWN)
+
+        nodes[0].ready = True
+        lab.prove(timedelta(hours=2))
+        assert lab.cluster_finding().reason == "NodesOutsidePoolsProven"
+        lab.assert_nothing_left()
+
     def test_virtual_nodes_are_known_where_no_pool_has_to_be_asked(self, lab: Nodes) -> None:
         lab.ask_for("control-plane")
         lab.pool_of()

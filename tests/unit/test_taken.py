@@ -18,6 +18,7 @@ from shared.domain.taken import (
     contradicted,
     deepen,
     deepen_strays,
+    doubt_left,
     nodes_of,
     not_proven,
     take_proof,
@@ -127,6 +128,58 @@ class TestSample:
 
     def test_without_leave_all_are_asked(self) -> None:
         assert len(asked(*nodes(1000)).sample("0a")) == 1000
+
+
+class TestTurns:
+    """Where the way in can't ask all nodes, those in doubt are asked first, and none of them is taken for proven."""
+
+    machines = nodes(125)
+    names = tuple(sorted(one.name for one in machines))
+
+    def doubting(self, *doubts: str) -> Asked:
+        return replace(asked(*self.machines, sampling=True), doubted=True, doubts=doubts)
+
+    def test_so_many_are_asked_as_can_be_and_those_in_doubt_come_first(self) -> None:
+        doubts = self.names[:60]
+        assert len(self.doubting(*doubts).narrowed(100).sample("0a")) >= 60
+        drawn = self.doubting(*doubts).narrowed(50).sample("0a")
+        assert (len(drawn), {one.name for one in drawn} <= {*doubts}) == (50, True)
+
+    def test_a_sample_is_never_smaller_than_the_policy_has_it(self) -> None:
+        assert len(self.doubting(*self.names[:60]).narrowed(5).sample("0a")) == 13
+
+    def test_where_nobody_knows_who_is_in_doubt_everybody_is(self) -> None:
+        assert self.doubting().narrowed(50).doubts == self.names
+        group = replace(self.doubting(), doubted=False)
+        assert group.narrowed(50) == group
+
+    def test_those_whose_turn_has_not_come_are_unproven_and_stay_in_doubt(self) -> None:
+        group = self.doubting(*self.names).narrowed(100)
+        answers = {one.name: said(one) for one in group.sample("0a")}
+        heard = take_proof(pool(count=125), self.machines, NOW), group, answers, "0a", BEGAN
+        found, left = deepen(*heard), doubt_left(*heard)
+
+        assert (found.nodes, found.missing) == (100, 25)
+        assert "its turn comes in a later proof" in found.silent
+        assert {*left["doubts"]} == {*self.names} - {*answers}
+        strays = deepen_strays(take_strays(self.machines, NOW), group, answers, "0a")
+        assert (strays.missing, strays.doubts) == (25, left["doubts"])
+
+    def test_when_they_have_said_yes_nobody_is_in_doubt(self) -> None:
+        group = self.doubting(*self.names[:25]).narrowed(100)
+        answers = {one.name: said(one) for one in group.sample("0b")}
+        heard = take_proof(pool(count=125), self.machines, NOW), group, answers, "0b", BEGAN
+
+        assert doubt_left(*heard) == {"doubted": False, "doubts": ()}
+        assert not deepen(*heard).flawed
+
+    def test_without_turns_nobody_is_passed_over(self) -> None:
+        assert self.doubting(*self.names).passed_over("0a") == ()
+
+
+def test_what_labels_say_of_nodes_outside_every_pool_that_are_not_ready_proves_nothing() -> None:
+    found = take_strays((*nodes(2, pool=""), node("away", pool="", ready=False)), NOW)
+    assert (found.nodes, found.missing, found.flawed) == (3, 1, True)
 
 
 TAKEN = take_proof(pool(), nodes(3), NOW)
