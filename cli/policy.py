@@ -3,7 +3,7 @@
 import argparse
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli import difference
 from cli.asking import LONGEST, approved_until, in_person, look_at_waiting, tell, who
@@ -17,6 +17,9 @@ from shared.domain.policy_warnings import exemption_warnings, rulebook_warnings
 from shared.domain.scalars import duration_text
 from shared.domain.wording import count
 from shared.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from shared.ports import Table
 
 _HOLDS = 90
 """Days that an approval of a policy holds if nobody says otherwise: the longest that one may."""
@@ -97,8 +100,21 @@ def _approve(chosen: argparse.Namespace) -> int:
     print(plain_text(f"it allows: {_allows(policy)}"))
     if not policy.require_approved_policy:
         print(f"it doesn't say `require_approved_policy: true`: {_ENDS if demanded else _NEEDS_NONE}")
+    used = _in_use(table)
+    if used and used != policy.hash and policy.require_approved_policy:
+        print(f"the app uses another text now, and begins nothing by it unless that is approved, too: sha256 {used}")
     print(f"{look_at_waiting()} will be looked at now; what the app reads must be this very text to be approved")
     return OK
+
+
+def _in_use(table: "Table") -> str:
+    """Return the hash of the text that the app used last; empty if it never used one."""
+    from shared.rulebooks import last_used
+
+    try:
+        return last_used(table).policy.hash
+    except (InputError, ConfigError):
+        return ""
 
 
 def _allows(policy: Policy) -> str:

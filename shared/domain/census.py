@@ -13,7 +13,16 @@ from shared.domain.rulebook import Rulebook
 
 DONE = (ComplianceState.COMPLIANT, ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE)
 """States in which nothing is left to do."""
-_PASSING = frozenset({"OperationInProgress", "ProofMissing", "ProofSettling", "NodesMissing", NODES_UNREADABLE})
+_PASSING = frozenset(
+    {
+        "OperationInProgress",
+        "ProofMissing",
+        "WindowsProofMissing",
+        "ProofSettling",
+        "NodesMissing",
+        NODES_UNREADABLE,
+    }
+)
 """Reasons why a pool is unknown that pass by themselves: AKS works on it, or its nodes are asked in a moment."""
 
 

@@ -13,7 +13,7 @@ from shared.domain.legible import illegible
 from shared.domain.memory import Stage
 from shared.domain.model import Cluster, Pool, ProofLevel
 from shared.domain.model import ComplianceState as State
-from shared.domain.operation import Operation
+from shared.domain.operation import UNDER_WAY, Operation
 from shared.domain.posture import Finding
 from shared.domain.subject import Subject, contradictory
 from shared.domain.support import is_fips_image, os_sku_named
@@ -153,13 +153,17 @@ OF_CLUSTERS = {"Failed": "ClusterFailed", "Canceled": "ClusterCanceled"}
 def cluster_settled(subject: Subject) -> Finding | None:
     """Say that an operation on the cluster itself did not end well.
 
-    What is then true of its pools no document says: where the flag alone would speak for a pool, nothing does.
+    What is then true of its pools no document says: where the flag alone would speak for a pool, nothing does. Nor
+    while AKS works on the cluster: the flag shows the target as soon as a change is accepted, before any node has it.
     """
     state = subject.cluster.provisioning_state
+    alone = subject.required and subject.pool.enable_fips and not subject.settings.proof.level.reaches(ProofLevel.NODE)
+    if alone and state in UNDER_WAY:
+        message = f"AKS works on the cluster itself ({state}), and no node is asked: the flag may be what is yet to be."
+        return Finding("cluster_settled", State.UNKNOWN, "OperationInProgress", message)
     reason = OF_CLUSTERS.get(state)
     if reason is None:
         return None
-    alone = subject.required and subject.pool.enable_fips and not subject.settings.proof.level.reaches(ProofLevel.NODE)
     known = "no document says whether the flag then holds, and no node is asked" if alone else "judged all the same"
     message = f"The cluster's own provisioning state is {state}: {known}. {mend_cluster(subject.cluster)}"
     return Finding("cluster_settled", State.UNKNOWN if alone else State.NOT_APPLICABLE, reason, message)

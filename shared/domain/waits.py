@@ -271,7 +271,10 @@ def _not_agreed(situation: Situation, step: Step) -> Wait | None:
 def _policy_not_agreed(situation: Situation, _: Step) -> Wait | None:
     policy, budget = situation.rules.policy, situation.budget
     if (policy.require_approved_policy or budget.guarded) and not agreed(budget, policy.hash, situation.now):
-        message = "The policy has changed and is not approved: see `fipswarden policy diff`."
+        message = (
+            f"The policy's text (sha256 {policy.hash[:12]}...) is not approved, or not any more: "
+            "see `fipswarden policy diff`, then `fipswarden policy approve`."
+        )
         return Wait("PolicyNotApproved", message, _REREAD, policy.hash)
     return None
 

@@ -545,6 +545,16 @@ class TestApprove:
         assert (alert.reason, alert.severity) == ("PolicyApproved", "info")
         assert f"Approved by ana ({ANA}) until 2026-11-26" in alert.text
 
+    def test_while_the_app_uses_another_text_it_says_that_nothing_is_begun_by_that_one(
+        self, app: App, write: Write, tmp_path: Path, capsys: Capture
+    ) -> None:
+        app.used(tmp_path, AUDIT)
+
+        main(["policy", "approve", write(ENFORCE)])
+
+        said = "the app uses another text now, and begins nothing by it unless that is approved, too: sha256 "
+        assert said + read_policy(AUDIT).hash in capsys.readouterr().out
+
     def test_what_waited_is_looked_at(self, app: App, write: Write, capsys: Capture) -> None:
         commit(app.tables["posture"], cluster_id(), StoredPosture(Head(1), judged(cluster(disabled())), due=NOW))
 

@@ -392,6 +392,16 @@ def test_an_operation_on_the_cluster_leaves_what_its_pools_say(state: str) -> No
     assert found.state is ComplianceState.COMPLIANT
 
 
+@pytest.mark.parametrize("state", sorted(UNDER_WAY))
+def test_while_aks_works_on_the_cluster_its_flags_alone_are_not_believed(state: str) -> None:
+    read, by_flag = cluster(profile(), provisioningState=state), book(proof=ProofSettings(ProofLevel.CONTROL_PLANE))
+
+    (pool,) = evaluate(read, Memory(), by_flag, None, NOW).pools
+
+    assert (pool.state, pool.decisive.reason) == (UNKNOWN, "OperationInProgress")
+    assert f"AKS works on the cluster itself ({state})" in pool.decisive.message
+
+
 @pytest.mark.parametrize("state", ["Failed", "Canceled"])
 @pytest.mark.parametrize(
     ("level", "changes", "verdict"),
