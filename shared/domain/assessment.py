@@ -160,7 +160,7 @@ class Assessment:
 
 
 def _gaps_of(cluster: ClusterAssessed) -> Iterator[str]:
-    if not cluster.vouched:
+    if not cluster.vouched and cluster.unreadable is None:
         yield "nothing vouches for them: no manifest names their chain, and nobody remembers its head"
     if cluster.begins > 1:
         before = f"record{'' if cluster.begins == 2 else 's 1 to'} {cluster.begins - 1}"

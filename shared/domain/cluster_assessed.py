@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.domain.assessed import PoolAssessed, Source
+from shared.domain.assessed import READABLE, PoolAssessed, Source
 from shared.domain.attempts import Attempt
 from shared.domain.changes import Change
 from shared.domain.ids import ClusterId
@@ -11,7 +11,7 @@ from shared.domain.model import ComplianceState, Unreadable, worst
 from shared.domain.model import ComplianceState as State
 from shared.domain.outlived import unexcused
 from shared.domain.records import Head
-from shared.domain.verdicts import Judgement
+from shared.domain.verdicts import Aspect, Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,17 @@ class ClusterAssessed:
             return self._with(pools, findings)
         found = self._with(tuple(pool.silent(absent) for pool in pools), (*findings, absent))
         return replace(found, unreadable=Unreadable(absent.reason, absent.message, None))
+
+    def unvouched(self) -> "ClusterAssessed":
+        """Return the cluster of whose chain nobody knows: whoever wrote it, what it calls well is unknown."""
+        if self.observed is None or not self.judged:
+            return replace(self, vouched=False)
+        message = (
+            "No manifest names the chain of its records, and nobody remembers its head: who wrote them is not known."
+        )
+        why = Judgement(READABLE, Aspect.IMPLEMENTATION, State.UNKNOWN, "NotVouched", message, self.observed.at)
+        found = self._with(tuple(pool.silent(why) for pool in self.pools), (*self.findings, why))
+        return replace(found, vouched=False, unreadable=Unreadable(why.reason, message, None))
 
     def _with(self, pools: tuple[PoolAssessed, ...], findings: tuple[Judgement, ...]) -> "ClusterAssessed":
         if (pools, findings) == (self.pools, self.findings):

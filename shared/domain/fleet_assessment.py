@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.domain.anchoring import read_manifest, signature_fault
@@ -132,7 +132,8 @@ class Fleet:
                 continue
             reading = Reading(cluster, self._texts, self.looks, self.asked.now, self.asked.since)
             found = reading.read(self._check(path), stored)
-            self._found.append(replace(found, vouched=path in self._anchored or path in self.asked.heads))
+            known = path in self._anchored or path in self.asked.heads
+            self._found.append(found if known else found.unvouched())
 
     def assessed(self) -> Assessment:
         """Return the whole, once all has been read."""

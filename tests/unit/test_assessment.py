@@ -565,10 +565,11 @@ def test_a_chain_that_nobody_knows_is_told_and_leaves_no_control_met(*, heads: b
     made.see(MEDIA, observation(read_of(MEDIA, "apps"), [verdict("apps", ON, PROVEN)]))
     found = assessed(made, heads=known)
 
-    assert list(found.unread()) == [
-        (str(MEDIA), "nothing vouches for them: no manifest names their chain, and nobody remembers its head")
-    ]
+    ((where, why),) = found.unread()
+    assert (where, why.partition(":")[0]) == (str(MEDIA), "NotVouched")
     assert standing(found, "ca-7_smt.c", "monitoring") is Reason.OTHER
+    (stranger,) = [one for one in found.clusters if one.cluster == MEDIA]
+    assert [(pool.state, pool.decisive.reason) for pool in stranger.pools] == [(ComplianceState.UNKNOWN, "NotVouched")]
 
 
 def test_a_part_that_begins_behind_a_manifest_that_is_not_there_is_a_fault() -> None:
