@@ -31,6 +31,8 @@ DEFAULTS: Mapping[str, Any] = {
     # In answers to `az aks show` of pools that asked for none.
     "securityProfile": {"sshAccess": "LocalUser"},
     "kubeletConfig": {
+        # Kubernetes' own (KubeletConfiguration, v1beta1).
+        "failSwapOn": True,
         "cpuManagerPolicy": "none",
         "cpuCfsQuota": True,
         "cpuCfsQuotaPeriod": "100ms",
@@ -44,12 +46,22 @@ DEFAULTS: Mapping[str, Any] = {
 """By ARM's names; what is off, empty or none at all needs no row."""
 
 
-def same(one: Any, other: Any, default: Any = None) -> bool:
-    """Say whether two values of a setting mean the same, where either may be left out."""
+_EXACT = frozenset({"nodeLabels", "sysctls", "tags"})
+"""Settings whose entries people choose: what is empty or 0 there is not what is missing."""
+_SETS = frozenset({"availabilityZones", "nodeTaints"})
+"""Lists whose order says nothing."""
+
+
+def same(name: str, one: Any, other: Any, default: Any = None) -> bool:
+    """Say whether two values of a setting mean the same, where either may be left out; `name` is its own in ARM."""
+    if name in _EXACT:
+        return bool((one or {}) == (other or {}))
+    if name in _SETS and isinstance(one or [], list) and isinstance(other or [], list):
+        return sorted(map(str, one or [])) == sorted(map(str, other or []))
     if isinstance(one or {}, dict) and isinstance(other or {}, dict) and (one or other):
         of = default if isinstance(default, dict) else {}
         one, other = one or {}, other or {}
-        return all(same(one.get(key), other.get(key), of.get(key)) for key in one.keys() | other.keys())
+        return all(same(key, one.get(key), other.get(key), of.get(key)) for key in one.keys() | other.keys())
     return bool(_meant(one, default) == _meant(other, default))
 
 

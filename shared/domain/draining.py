@@ -106,11 +106,11 @@ def drained(
     counted = len(mine) + 1 if pool.count is None else pool.count
     unseen = max(counted - len(mine), 0)
     waiting = [pod for pod in pods if _would_run(pod, pool, mine.values())]
-    if ran is None and not any(cordoned_for(host) for host in mine.values()):
-        ran = at_begin([*waiting, *(pod for pod in left if not pod.going)], now)
     theirs = {host.name for host in hosts if host.pool == twin.name}
-    ill = [pod for pod in pods if pod.node in theirs and not pod.going and not pod.run.is_well(now)]
-    ill = [pod for pod in ill if watched(pod, ran)]
+    followed = [pod for pod in pods if pod.node in theirs and not pod.going]
+    if ran is None and not any(cordoned_for(host) for host in mine.values()):
+        ran = at_begin([*waiting, *(pod for pod in left if not pod.going)], followed, now)
+    ill = [pod for pod in followed if not pod.run.is_well(now) and watched(pod, ran)]
     return Drained(
         to_cordon,
         tuple(left),

@@ -66,11 +66,17 @@ def read_running(item: Mapping[str, Any]) -> Running:
     return Running(ready.get("status") == "True", since + STEADY if since else None, made)
 
 
-def at_begin(pods: Iterable[Pod], now: datetime) -> Mapping[str, int]:
-    """Return, of each workload, how many of its pods have not run for a while, before anything is moved."""
+def at_begin(pods: Iterable[Pod], on_twin: Iterable[Pod], now: datetime) -> Mapping[str, int]:
+    """Return, of each workload, how many of its pods have not run for a while, before anything is moved.
+
+    What is on the twin already may have followed in an earlier try that was given up: it is watched, and none of its
+    pods there that doesn't run is counted off.
+    """
     found = Counter[str]()
     for pod in pods:
         found[_mark(pod.workload)] += not pod.run.is_well(now) and not pod.run.is_new(now)
+    for pod in on_twin:
+        found[_mark(pod.workload)] += 0
     return dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))[:WATCHED])
 
 

@@ -126,7 +126,7 @@ def differing(pool: Pool, twin: Pool) -> tuple[str, ...]:
     """Return the settings in which a pool is not what a twin of another one is made with, by ARM's names."""
     names = sorted((pool.body.keys() | twin.body.keys()) - NOT_CARRIED - _VARIES)
     mine, its = pool.body, twin.body
-    return tuple(name for name in names if not same(mine.get(name), its.get(name), DEFAULTS.get(name)))
+    return tuple(name for name in names if not same(name, mine.get(name), its.get(name), DEFAULTS.get(name)))
 
 
 def remade(cluster: Cluster, pool: str, at: datetime) -> Replacement | None:

@@ -384,6 +384,11 @@ def test_a_pool_whose_pods_do_not_run_on_the_twin_is_not_deleted(*, protected: b
     lab.ask(RequestKind.ABORT, "old")
     lab.look(lasting=HOUR)
     assert not any(node.unschedulable for node in lab.nodes())
+    # Whoever lets it be tried again has not mended those that followed already.
+    lab.ask(RequestKind.UNBLOCK, "old")
+    lab.look(lasting=4 * HOUR)
+    held = "PdbBlocked" if protected else "PodsNotRunning"
+    assert (lab.waits(pool="old"), writes(lab)) == (held, [("PUT", 201)])
 
 
 def test_pods_that_run_again_on_the_twin_let_it_go_on() -> None:

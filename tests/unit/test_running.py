@@ -63,7 +63,7 @@ def test_a_pod_is_new_for_some_minutes() -> None:
 
 
 def test_those_that_did_not_run_for_a_while_are_counted_off_and_not_those_that_are_starting() -> None:
-    ran = at_begin([Pod("a"), Pod("a", ILL), Pod("b"), Pod("c", NEW)], NOW)
+    ran = at_begin([Pod("a"), Pod("a", ILL), Pod("b"), Pod("c", NEW)], (), NOW)
 
     assert sorted(ran.values()) == [0, 0, 1]
     assert worse([Pod("a", ILL)], ran) == ()
@@ -76,8 +76,15 @@ def test_where_nobody_knows_how_it_was_nothing_is_counted_off_and_every_workload
     assert watched(Pod("a"), None)
 
 
+def test_what_is_on_the_twin_already_is_watched_and_nothing_of_it_is_counted_off() -> None:
+    ran = at_begin([Pod("a", ILL)], [Pod("a", ILL), Pod("followed", ILL)], NOW)
+
+    assert worse([Pod("a", ILL), Pod("followed", ILL)], ran) == ("followed",)
+    assert watched(Pod("followed"), ran)
+
+
 def test_of_many_workloads_those_are_remembered_that_do_not_run() -> None:
-    ran = at_begin([*(Pod(f"w{number}") for number in range(WATCHED)), Pod("ill", ILL)], NOW)
+    ran = at_begin([*(Pod(f"w{number}") for number in range(WATCHED)), Pod("ill", ILL)], (), NOW)
     assert (len(ran), worse([Pod("ill", ILL)], ran)) == (WATCHED, ())
 
 
@@ -89,7 +96,7 @@ def left(workload: str, node: str, run: Running = ILL, **changes: Any) -> Left:
 class TestOnTheTwin:
     """Pods of workloads that ran on the old pool, when emptying began."""
 
-    ran = at_begin([Pod("web"), Pod("db", ILL)], NOW)
+    ran = at_begin([Pod("web"), Pod("db", ILL)], (), NOW)
 
     @pytest.mark.parametrize(
         ("pod", "failing", "starting"),

@@ -215,3 +215,24 @@ def test_the_successor_is_one_that_is_known_to_have_fips(properties: dict[str, A
     assert found == by
     if found and made.os_type == "Linux":
         assert incapable(replace(made, os_sku=found), today=NOW.date()) is None
+
+
+@pytest.mark.parametrize(
+    ("mine", "its", "same"),
+    [
+        ({"nodeLabels": {"example.com/pci": ""}}, {"nodeLabels": None}, False),
+        ({"nodeLabels": {"example.com/pci": ""}}, {"nodeLabels": {}}, False),
+        ({"nodeLabels": {}}, {"nodeLabels": None}, True),
+        ({"linuxOSConfig": {"sysctls": {"vmSwappiness": 0}}}, {"linuxOSConfig": {"sysctls": {}}}, False),
+        ({"linuxOSConfig": {"sysctls": {}}}, {}, True),
+        ({"kubeletConfig": {"failSwapOn": False}}, {}, False),
+        ({"kubeletConfig": {"failSwapOn": True}}, {}, True),
+        ({"availabilityZones": ["1", "2"]}, {"availabilityZones": ["2", "1"]}, True),
+        ({"availabilityZones": ["1", "2"]}, {"availabilityZones": ["1"]}, False),
+        ({"nodeTaints": ["a=b:NoSchedule", "c:NoExecute"]}, {"nodeTaints": ["c:NoExecute", "a=b:NoSchedule"]}, True),
+    ],
+)
+def test_what_people_chose_is_compared_as_it_is(mine: dict[str, Any], its: dict[str, Any], *, same: bool) -> None:
+    twin = pool("oldf", osSKU="AzureLinux3", **its)
+
+    assert (differing(old(**mine), twin) == ()) is same
