@@ -25,7 +25,7 @@ from shared.domain.ids import ClusterId
 from shared.domain.memory import Memory
 from shared.domain.model import Cluster, ProofLevel, Unreadable
 from shared.domain.policy import Policy
-from shared.domain.probes import OWNER
+from shared.domain.probes import CONTAINER, OWNER
 from shared.domain.records import Head
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings, Settings
@@ -103,7 +103,7 @@ class ApiServer:
         }
         status = {
             "phase": "Succeeded",
-            "containerStatuses": [{"imageID": "i@sha256:1", "state": {"terminated": ended}}],
+            "containerStatuses": [{"name": CONTAINER, "imageID": "i@sha256:1", "state": {"terminated": ended}}],
         }
         return {"metadata": pod["metadata"], "spec": {"nodeName": pod["node"]}, "status": status | _PADDING}
 
