@@ -110,7 +110,7 @@ class Rings:
         assert action
         step = next(each for each in due(situation) if each.pool.name == action.pool)
         for before in self.before(action.ring):
-            self.nothing_is_open_in(before)
+            self.assert_nothing_is_open_in(before)
         place = Place(f"i{self.now}-{name}", action.pool, "s", action.ring, 3, self.now)
         held = taken(self.budget, self.book, wanted(situation, step), place, (), self.now)
         assert held
@@ -124,7 +124,7 @@ class Rings:
         while ring := (policy.before(ring) if ring else None):
             yield ring
 
-    def nothing_is_open_in(self, ring: Ring) -> None:
+    def assert_nothing_is_open_in(self, ring: Ring) -> None:
         """Assert that nothing is known that keeps the rings behind one closed."""
         for posture in self.told.values():
             assert all(is_done(pool) for pool in posture.pools if pool.ring in (ring.name, UNTOLD))
@@ -238,6 +238,7 @@ _steps = st.one_of(
 def test_nothing_begins_in_a_ring_while_one_before_it_is_known_not_to_be_done(
     soak: timedelta, canary: bool, steps: list[tuple[Any, ...]]
 ) -> None:
+    """What is asserted stands in `Rings.begin`: whatever is begun, at that moment."""
     fleet = Rings(soak, canary=canary)
     for step, *given_to in steps:
         step(fleet, *given_to)
