@@ -1,6 +1,7 @@
 """Reads stored evidence into an assessment, which every report is made from; nothing is written."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
@@ -10,6 +11,7 @@ from shared.domain.fleet_assessment import Asked, Chains, Fleet
 from shared.domain.linked import Stored
 from shared.domain.pack import SUMS, Sums
 from shared.domain.records import FLEET, MANIFESTS
+from shared.domain.verification import Fault
 
 
 def assess(archive: Archive, asked: Asked, progress: Callable[[int], None] = lambda _: None) -> Assessment:
@@ -38,7 +40,21 @@ def unlisted(archive: Archive, sums: Sums, progress: Callable[[int], None] = lam
         progress(1)
         sums.take(name, hashlib.sha256(data).hexdigest())
     sums.end()
-    return tuple(map(str, sums.faults))
+    return tuple(_gathered(sums.faults))
+
+
+def _gathered(faults: Iterable[Fault]) -> Iterator[str]:
+    """Yield a sentence for all files of a folder of which the same is wrong: one for each would bury other gaps."""
+    alike = defaultdict[tuple[str, str], list[str]](list)
+    for fault in faults:
+        folder, _, file = fault.name.rpartition("/")
+        alike[folder, fault.said].append(file)
+    for (folder, said), files in alike.items():
+        where = f"{folder}/" if folder else ""
+        if len(files) == 1:
+            yield f"{where}{files[0]} {said}"
+        else:
+            yield f"each of {len(files)} files of {where or 'the pack'} (the first is {files[0]}) {said}"
 
 
 def _there(archive: Archive, name: str) -> bytes | None:

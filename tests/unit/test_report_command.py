@@ -235,6 +235,26 @@ def test_a_pack_that_is_not_what_its_list_says_is_told_and_returns_1(
         assert "SHA256SUMS" in said.err
 
 
+def test_a_chain_that_was_added_is_told_in_one_row_and_hides_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = pack(well(), tmp_path / "pack")
+    invented = f"evidence/{PAY.subscription}/rg/invented"
+    (folder / invented).mkdir(parents=True)
+    records = sorted((folder / "evidence" / PAY.path).iterdir())
+    for record in records:
+        (folder / invented / record.name).write_bytes(record.read_bytes())
+    (folder / "policies" / f"{'0' * 64}.yaml").write_text("x")
+
+    assert main(["report", "--format", "json", "--offline", str(folder)]) == 1
+    said = [row["why"] for row in json.loads(capsys.readouterr().out)["unread"] if "SHA256SUMS" in row["why"]]
+    added = "is not in SHA256SUMS: it was added"
+    assert said == [
+        f"each of {len(records)} files of {invented}/ (the first is {records[0].name}) {added}",
+        f"policies/{'0' * 64}.yaml {added}",
+    ]
+
+
 def test_a_pack_whose_index_is_broken_is_told(
     account: Recorded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
