@@ -19,7 +19,7 @@ from shared.domain.rulebook import Rulebook
 from shared.ports import Put, Table
 from shared.rulebooks import Rulebooks
 from shared.storage_settings import Storage
-from tests.protocol.lab import Written
+from tests.texts import MemoryText
 
 ENFORCING = "version: 1\nmode: enforce\n"
 EXEMPTIONS = """version: 1
@@ -128,8 +128,8 @@ def table(request: pytest.FixtureRequest) -> Table:
 DOWN = Unreadable("PolicyUnreadable", "policy/exemptions.yaml: the storage is down", timedelta(minutes=2))
 
 
-def files(text: str = ENFORCING, exemptions: str | Unreadable = EXEMPTIONS) -> tuple[Written, Written]:
-    return Written("policy.yaml", text), Written("exemptions.yaml", exemptions)
+def files(text: str = ENFORCING, exemptions: str | Unreadable = EXEMPTIONS) -> tuple[MemoryText, MemoryText]:
+    return MemoryText(text), MemoryText(exemptions, "exemptions.yaml")
 
 
 def loaded(books: Rulebooks) -> Rulebook:
@@ -139,7 +139,7 @@ def loaded(books: Rulebooks) -> Rulebook:
 
 
 def test_a_policy_alone_is_a_rulebook_without_exemptions(table: Table) -> None:
-    found = loaded(Rulebooks(Written("policy.yaml", ENFORCING), None, table))
+    found = loaded(Rulebooks(MemoryText(ENFORCING), None, table))
     assert found.policy.defaults.mode is Mode.ENFORCE
     assert (found.exemptions.entries, found.trouble) == ((), "")
 
@@ -157,7 +157,7 @@ def test_both_files_make_one_rulebook_and_its_hash_changes_with_either(table: Ta
 
 @pytest.mark.parametrize("text", ["version: 2\n", "mode: nonsense\n", "rules: [", ""])
 def test_a_policy_with_faults_that_never_was_a_good_one_is_unreadable_and_named(table: Table, text: str) -> None:
-    found = Rulebooks(Written("policy.yaml", text), None, table).load()
+    found = Rulebooks(MemoryText(text), None, table).load()
     assert isinstance(found, Unreadable)
     assert (found.reason, found.retry_after) == ("PolicyInvalid", None)
     assert found.message.startswith("policy.yaml:")
@@ -220,7 +220,7 @@ def test_the_last_good_pair_is_written_once_per_process_and_change(table: Table)
 
 def test_a_last_good_policy_that_this_version_can_no_longer_read_is_none(table: Table) -> None:
     table.write("rulebook", Put("rulebook", None, {}, {"policy": "version: 0\n", "exemptions": ""}))
-    found = Rulebooks(Written("policy.yaml", "rules: ["), None, table).load()
+    found = Rulebooks(MemoryText("rules: ["), None, table).load()
     assert isinstance(found, Unreadable)
     assert "policy.yaml" in found.message
 
@@ -232,7 +232,7 @@ def test_a_policy_whose_groups_cannot_be_resolved_is_judged_by_the_last_good_one
     def resolve(policy: Policy) -> Policy | Unreadable:
         return (answers.pop(0) if answers else why) or policy
 
-    books = Rulebooks(Written("policy.yaml", ENFORCING), None, table, resolve)
+    books = Rulebooks(MemoryText(ENFORCING), None, table, resolve)
     assert books.load() == why
     assert loaded(books).trouble == ""
     assert isinstance(books.load(), Unreadable), "the scope of the last good one can't be known either"

@@ -96,17 +96,6 @@ class FixedRules:
         return self.rules
 
 
-class Written:
-    """shared.ports.Text that a test writes."""
-
-    def __init__(self, name: str, text: str | Unreadable) -> None:
-        self.name, self.text = name, text
-
-    def read(self) -> str | Unreadable:
-        """Return it."""
-        return self.text
-
-
 @dataclass
 class Lab:
     """One cluster with one pool that is to be switched on, and everything that works on it."""

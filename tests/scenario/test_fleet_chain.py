@@ -19,8 +19,9 @@ from shared.heads import kept_head
 from shared.rulebooks import Rulebooks
 from tests.builders import NOW
 from tests.evidence import assert_sound, body_of
-from tests.protocol.lab import Tap, Tapped, WorkerDied, Written, ruled
+from tests.protocol.lab import Tap, Tapped, WorkerDied, ruled
 from tests.scenario.fleet import Fleet
+from tests.texts import MemoryText
 
 AUDIT, ENFORCE = "version: 1\nmode: audit\n", "version: 1\nmode: enforce\n"
 NONE = "version: 1\nexemptions: []\n"
@@ -199,9 +200,7 @@ class Away(MemoryEvidence):
 def test_no_text_is_used_before_it_is_recorded() -> None:
     desk = Desk()
     desk.evidence = Away()
-    books = Rulebooks(
-        Written("policy.yaml", AUDIT), Written("exemptions.yaml", NONE), desk.table, record=desk.worker().texts
-    )
+    books = Rulebooks(MemoryText(AUDIT), MemoryText(NONE, "exemptions.yaml"), desk.table, record=desk.worker().texts)
 
     with pytest.raises(OSError, match="can't be reached"):
         books.load()
@@ -218,7 +217,7 @@ def test_no_text_is_used_before_it_is_recorded() -> None:
 
 def test_while_the_evidence_is_away_no_look_judges_by_a_new_text_and_then_it_does() -> None:
     lab = Fleet()
-    policy = Written("policy.yaml", AUDIT)
+    policy = MemoryText(AUDIT)
     evidence = Away()
     evidence.away = False
     lab.evidence = evidence
@@ -259,9 +258,7 @@ def test_what_persons_decided_is_recorded_by_the_next_look_before_anything_is_do
 
 def test_a_policy_that_cannot_be_used_is_not_recorded() -> None:
     desk = Desk()
-    books = Rulebooks(
-        Written("policy.yaml", "version: 1\nmode: enforc\n"), None, desk.table, record=desk.worker().texts
-    )
+    books = Rulebooks(MemoryText("version: 1\nmode: enforc\n"), None, desk.table, record=desk.worker().texts)
 
     assert isinstance(books.load(), Unreadable)
     assert desk.records() == []

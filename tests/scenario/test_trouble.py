@@ -19,8 +19,9 @@ from shared.domain.rulebook import Rulebook
 from shared.ports import Kubernetes, KubernetesApi
 from shared.rulebooks import Rulebooks
 from tests.builders import node, node_json
-from tests.protocol.lab import CLUSTER, FixedRules, Written, ruled
+from tests.protocol.lab import CLUSTER, FixedRules, ruled
 from tests.scenario.fleet import Fleet
+from tests.texts import MemoryText
 
 PROVEN = "compliant: NodesProven"
 HOUR, DAY, SOON = timedelta(hours=1), timedelta(days=1), timedelta(seconds=10)
@@ -96,7 +97,7 @@ class Files(FixedRules):
     """shared.ports.Policies on two files and the app's own table, as they are deployed."""
 
     def __init__(self, lab: Fleet, policy: str) -> None:
-        self.policy, self.exemptions = Written("policy.yaml", policy), Written("exemptions.yaml", "version: 1\n")
+        self.policy, self.exemptions = MemoryText(policy), MemoryText("version: 1\n", "exemptions.yaml")
         self._books = Rulebooks(self.policy, self.exemptions, lab.rollout)
 
     def load(self) -> Rulebook | Unreadable:
@@ -118,7 +119,7 @@ def test_what_is_broken_is_judged_by_the_last_good_one_and_acts_on_nothing(which
     lab = Fleet()
     files = lab.policies = Files(lab, "version: 1\nmode: enforce\n")
     lab.look(lasting=HOUR)
-    good: Written = getattr(files, which)
+    good: MemoryText = getattr(files, which)
     before, good.text = good.text, text
     late = lab.add("aks-late")
     lab.look(CLUSTER, late, lasting=3 * HOUR)

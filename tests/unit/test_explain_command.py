@@ -36,6 +36,7 @@ from tests.builders import (
     memory,
     proof,
 )
+from tests.texts import MemoryText
 
 ID = cluster_id().arm_id
 NAME = "rg-pay/aks-pay"
@@ -64,19 +65,6 @@ exemptions:
 Capture = pytest.CaptureFixture[str]
 
 
-class AppText:
-    """A file that the app reads."""
-
-    name = "policy.yaml"
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def read(self) -> str:
-        """Return the text."""
-        return self.text
-
-
 class App:
     """What the app's storage and ARM say."""
 
@@ -99,7 +87,7 @@ class App:
 
     def used(self, policy: str = POLICY, exemptions: str = "") -> None:
         """The app has judged by these."""
-        texts = Rulebooks(AppText(policy), AppText(exemptions) if exemptions else None, self.tables["rollout"])
+        texts = Rulebooks(MemoryText(policy), MemoryText(exemptions) if exemptions else None, self.tables["rollout"])
         assert not isinstance(texts.load(), Unreadable)
 
     def remembers(self, remembered: Memory) -> None:
@@ -333,7 +321,7 @@ class TestPolicy:
         app.configurations = Unreadable("Forbidden", "403", None)
         path = app.tables["rollout"]
         own = POLICY.replace("mode: enforce", "mode: audit\n    cluster_maintenance: true")
-        Rulebooks(AppText(own), None, path).load()
+        Rulebooks(MemoryText(own), None, path).load()
         capsys.readouterr()
 
         assert main(["explain", ID, "apps"]) == 1

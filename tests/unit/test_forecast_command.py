@@ -32,6 +32,7 @@ from shared.postures import StoredPosture, commit
 from shared.rollout import RolloutRow
 from shared.rulebooks import Rulebooks, last_used
 from tests.builders import NOW, arm_cluster, cluster_id, disabled, judged, memory, profile, proof
+from tests.texts import MemoryText
 
 ENFORCE = "version: 1\nmode: enforce\n"
 OWN_WINDOWS = "version: 1\nmode: audit\nrules:\n  - { name: all, mode: enforce, cluster_maintenance: true }\n"
@@ -55,18 +56,6 @@ Capture = pytest.CaptureFixture[str]
 Write = Callable[..., str]
 
 
-class Texts:
-    """A policy's file in memory."""
-
-    name = "policy.yaml"
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def read(self) -> str:
-        return self._text
-
-
 class App:
     """What the app's storage holds."""
 
@@ -75,7 +64,7 @@ class App:
 
     def used(self, policy: str) -> None:
         """The app has judged by this policy."""
-        assert not isinstance(Rulebooks(Texts(policy), None, self.tables["rollout"]).load(), Unreadable)
+        assert not isinstance(Rulebooks(MemoryText(policy), None, self.tables["rollout"]).load(), Unreadable)
 
     def remembers(self, read: Cluster, memory: Memory) -> None:
         """An earlier look has left this."""

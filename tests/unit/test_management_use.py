@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +30,8 @@ from shared.policy_warnings import tell_warnings
 from shared.resync import Resynced, ResyncPorts, resync
 from shared.rulebooks import Rulebooks
 from tests.builders import NOW, SUBSCRIPTION, arm_cluster, cluster
+from tests.texts import MemoryText
 from tests.unit.trees import CLOSED, NO_GROUP, SLOW, THIRD, Tree, resolve, scoped
-
-
-@dataclass
-class File:
-    """A file that people write."""
-
-    text: str
-    name: str = "policy.yaml"
-
-    def read(self) -> str | Unreadable:
-        """Return its text."""
-        return self.text
-
 
 OF_CORP = "version: 1\nscope: { management_groups: [corp] }\n"
 OF_OTHER = "version: 1\nscope: { management_groups: [other] }\n"
@@ -53,7 +40,7 @@ OF_OTHER = "version: 1\nscope: { management_groups: [other] }\n"
 class TestRulebooks:
     """A scope that can't be resolved leads to the last good pair or to nothing, and never to everything."""
 
-    def books(self, file: File, tree: Tree, table: MemoryTable | None = None) -> Rulebooks:
+    def books(self, file: MemoryText, tree: Tree, table: MemoryTable | None = None) -> Rulebooks:
         return Rulebooks(
             file,
             None,
@@ -64,7 +51,7 @@ class TestRulebooks:
 
     def test_the_policy_is_resolved_anew_at_every_load(self) -> None:
         tree = Tree({"corp": (SUBSCRIPTION,)})
-        books = self.books(File(OF_CORP), tree)
+        books = self.books(MemoryText(OF_CORP), tree)
         first = books.load()
         tree.groups["corp"] = (THIRD,)
         second = books.load()
@@ -77,13 +64,13 @@ class TestRulebooks:
     @pytest.mark.parametrize("why", [CLOSED, SLOW])
     def test_a_group_that_cannot_be_read_any_more_leaves_no_rulebook(self, why: Unreadable) -> None:
         tree = Tree({"corp": (SUBSCRIPTION,)})
-        books = self.books(File(OF_CORP), tree)
+        books = self.books(MemoryText(OF_CORP), tree)
         assert isinstance(books.load(), Rulebook)
         tree.groups["corp"] = why
         assert books.load() == why
 
     def test_a_new_policy_of_a_group_that_cannot_be_read_leaves_the_last_good_one_resolved_anew(self) -> None:
-        tree, file = Tree({"corp": (SUBSCRIPTION,)}), File(OF_CORP)
+        tree, file = Tree({"corp": (SUBSCRIPTION,)}), MemoryText(OF_CORP)
         books = self.books(file, tree)
         books.load()
         file.text, tree.groups["corp"] = OF_OTHER, (THIRD,)
@@ -95,19 +82,19 @@ class TestRulebooks:
         assert "Management group other" in found.trouble
 
     def test_where_neither_can_be_resolved_todays_reason_is_told(self) -> None:
-        tree, file = Tree({"corp": (SUBSCRIPTION,)}), File(OF_CORP)
+        tree, file = Tree({"corp": (SUBSCRIPTION,)}), MemoryText(OF_CORP)
         books = self.books(file, tree)
         books.load()
         file.text, tree.groups["corp"] = OF_OTHER, CLOSED
         assert books.load() == NO_GROUP
 
     def test_a_rulebook_that_can_ask_nobody_has_no_policy_with_groups(self) -> None:
-        found = Rulebooks(File(OF_CORP), None, MemoryTable(ManualClock(NOW))).load()
+        found = Rulebooks(MemoryText(OF_CORP), None, MemoryTable(ManualClock(NOW))).load()
         assert isinstance(found, Unreadable)
         assert found.reason == "ManagementGroupUnreadable"
 
     def test_an_empty_group_is_a_warning_and_no_trouble_also_in_the_last_good_pair(self) -> None:
-        file = File(OF_CORP)
+        file = MemoryText(OF_CORP)
         books = self.books(file, Tree({"corp": ()}))
         good = books.load()
         file.text = "version: 2\n"

@@ -1,6 +1,5 @@
 """The rulebook in any order of good and broken texts: today's if both can be used, else the last good pair, marked."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from shared.errors import ConfigError, InputError
 from shared.ports import Put, Written
 from shared.rulebooks import Rulebooks, last_used
 from tests.builders import NOW, cluster, cluster_id
+from tests.texts import MemoryText
 
 AUDIT, ENFORCE = "version: 1\nmode: audit\n", "version: 1\nmode: enforce\n"
 NOBODY = "version: 1\nexemptions: []\n"
@@ -27,23 +27,11 @@ exemptions:
 BROKEN, AWAY = "version: 1\nmode: enforc\n", Unreadable("Unreachable", "the storage said 503", timedelta(seconds=30))
 
 
-@dataclass
-class Text:
-    """A file that people write."""
-
-    now: str | Unreadable
-    name: str = "policy.yaml"
-
-    def read(self) -> str | Unreadable:
-        """The text as it is now."""
-        return self.now
-
-
 class Desk:
     """Both files, and the app's table."""
 
     def __init__(self, policy: str | Unreadable = ENFORCE, exemptions: str | Unreadable = LEGACY) -> None:
-        self.policy, self.exemptions = Text(policy), Text(exemptions, "exemptions.yaml")
+        self.policy, self.exemptions = MemoryText(policy), MemoryText(exemptions, "exemptions.yaml")
         self.table = MemoryTable(ManualClock(NOW))
         self.rulebooks = self.process()
 
@@ -82,7 +70,7 @@ def test_in_any_order_it_is_todays_pair_or_the_last_good_one_marked(
 ) -> None:
     desk, good = Desk(), None
     for policy, exemptions, restarted in states:
-        desk.policy.now, desk.exemptions.now = policy, exemptions
+        desk.policy.text, desk.exemptions.text = policy, exemptions
         if restarted:
             desk.rulebooks = desk.process()
         usable = policy in GOOD_POLICIES and exemptions in GOOD_EXEMPTIONS
@@ -113,7 +101,7 @@ def test_the_trouble_says_what_is_wrong_and_that_nothing_is_changed(
 ) -> None:
     desk = Desk()
     desk.book()
-    desk.policy.now, desk.exemptions.now = policy, exemptions
+    desk.policy.text, desk.exemptions.text = policy, exemptions
 
     trouble = desk.book().trouble
 
@@ -142,7 +130,7 @@ def test_exemptions_that_overlap_by_the_rules_of_a_broken_policy_are_not_said_to
 def test_a_mended_file_holds_at_once() -> None:
     desk = Desk()
     for text in (ENFORCE, BROKEN, AUDIT):
-        desk.policy.now = text
+        desk.policy.text = text
         found = desk.book()
 
     assert (names(found), found.trouble) == ((Mode.AUDIT, ["legacy"]), "")
@@ -151,7 +139,7 @@ def test_a_mended_file_holds_at_once() -> None:
 def test_without_an_exemptions_file_nobody_is_exempt() -> None:
     table = MemoryTable(ManualClock(NOW))
 
-    found = Rulebooks(Text(ENFORCE), None, table).load()
+    found = Rulebooks(MemoryText(ENFORCE), None, table).load()
 
     assert isinstance(found, Rulebook)
     assert found.exemptions.entries == ()
@@ -169,20 +157,20 @@ class TestReadingAgain:
     def test_nor_are_the_last_good_ones_while_today_s_are_broken(self) -> None:
         desk = Desk()
         good = desk.book().exemptions
-        desk.policy.now = BROKEN
+        desk.policy.text = BROKEN
 
         assert [desk.book().exemptions is good for _ in range(3)] == [True] * 3
 
     def test_exemptions_are_read_anew_by_the_rules_of_another_policy(self) -> None:
         desk = Desk()
         before = desk.book()
-        desk.policy.now = AUDIT
+        desk.policy.text = AUDIT
 
         assert desk.book().exemptions is not before.exemptions
 
     def test_what_a_scope_holds_is_asked_at_every_load_all_the_same(self) -> None:
         answers = iter([Policy(hash="first"), Policy(hash="second")])
-        books = Rulebooks(Text(ENFORCE), None, MemoryTable(ManualClock(NOW)), lambda _: next(answers))
+        books = Rulebooks(MemoryText(ENFORCE), None, MemoryTable(ManualClock(NOW)), lambda _: next(answers))
 
         found = [books.load() for _ in range(2)]
 
@@ -204,7 +192,7 @@ def test_who_loses_the_race_to_keep_a_pair_goes_on() -> None:
             """Lose."""
             return None
 
-    found = Rulebooks(Text(ENFORCE), None, Raced(ManualClock(NOW))).load()
+    found = Rulebooks(MemoryText(ENFORCE), None, Raced(ManualClock(NOW))).load()
 
     assert isinstance(found, Rulebook)
     assert not found.trouble
@@ -215,7 +203,11 @@ class TestResolving:
 
     def test_what_it_resolves_to_holds(self) -> None:
         scoped = Rulebooks(
-            Text(ENFORCE), None, MemoryTable(ManualClock(NOW)), lambda _: Policy(hash="resolved"), lambda _: ("odd",)
+            MemoryText(ENFORCE),
+            None,
+            MemoryTable(ManualClock(NOW)),
+            lambda _: Policy(hash="resolved"),
+            lambda _: ("odd",),
         ).load()
 
         assert isinstance(scoped, Rulebook)
@@ -224,7 +216,7 @@ class TestResolving:
     def test_what_cannot_be_resolved_is_not_used(self) -> None:
         table = MemoryTable(ManualClock(NOW))
 
-        assert Rulebooks(Text(ENFORCE), None, table, lambda _: AWAY).load() == AWAY
+        assert Rulebooks(MemoryText(ENFORCE), None, table, lambda _: AWAY).load() == AWAY
         assert table.read("rulebook", "rulebook") is None, "and not kept as good"
 
 
@@ -234,7 +226,7 @@ class TestLastUsed:
     def test_it_is_the_pair_of_the_last_good_load(self) -> None:
         desk = Desk()
         desk.book()
-        desk.policy.now = BROKEN
+        desk.policy.text = BROKEN
         desk.book()
 
         assert names(last_used(desk.table)) == (Mode.ENFORCE, ["legacy"])
