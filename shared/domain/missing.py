@@ -16,9 +16,10 @@ from shared.domain.posture import Posture
 def no_pools(read: Cluster, retry_after: timedelta | None = None) -> Unreadable | None:
     """Return why a cluster can't be judged by its list of pools, as it is empty; None if it can.
 
-    Every cluster has a system pool (AKS, "Manage system node pools"); those that AKS manages itself are not listed.
+    Every cluster has a system pool (AKS, "Manage system node pools"), and lists it unless AKS manages it itself: node
+    auto-provisioning or virtual nodes alone are no reason for an empty list.
     """
-    if read.pools or read.unlisted:
+    if read.pools or read.hosted:
         return None
     message = "ARM shows no node pool of the cluster: whatever nodes it has are not judged."
     return Unreadable("NoNodePools", message, retry_after)

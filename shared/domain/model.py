@@ -163,6 +163,8 @@ class Cluster:
     """What keeps others from the API server, such as authorised IP ranges; empty: the whole internet reaches it."""
     run_command: bool = True
     """False if the cluster has `disableRunCommand`."""
+    hosted: bool = False
+    """AKS manages its system node pools itself and lists none of them: its list of pools may be empty."""
 
 
 @dataclass(frozen=True, slots=True)

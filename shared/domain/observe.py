@@ -44,6 +44,7 @@ def read_cluster(body: Mapping[str, Any]) -> Cluster:
         illegible=illegible_of_cluster(body, properties),
         narrow=_narrow(_dict(properties.get("apiServerAccessProfile"))),
         run_command=_dict(properties.get("apiServerAccessProfile")).get("disableRunCommand") is not True,
+        hosted=_hosted(properties),
     )
 
 
@@ -65,6 +66,12 @@ def _unlisted(properties: Mapping[str, Any]) -> str:
         "virtual nodes": _has_virtual_nodes(properties),
     }
     return " and ".join(name for name, makes in makers.items() if makes)
+
+
+def _hosted(properties: Mapping[str, Any]) -> bool:
+    """Say whether a list without pools may be true: nobody says whether ARM then has an empty list or leaves it out."""
+    none_or_some = isinstance(properties.get("agentPoolProfiles"), list | None)
+    return none_or_some and _dict(properties.get("hostedSystemProfile")).get("enabled") is True
 
 
 def _has_virtual_nodes(properties: Mapping[str, Any]) -> bool:

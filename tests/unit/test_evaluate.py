@@ -15,7 +15,7 @@ from shared.domain.memory import Memory, PoolMemory
 from shared.domain.model import Cluster, ComplianceState, Gone, Mode, ProofLevel, Unreadable, worst
 from shared.domain.posture import Finding, PoolPosture, Posture
 from shared.domain.proofs import SETTLE
-from shared.domain.proven import Proof
+from shared.domain.proven import Proof, Strays
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings
 from tests.builders import (
@@ -270,6 +270,35 @@ def test_a_cluster_that_shows_no_node_pools_is_unknown(profiles: object) -> None
 
     assert posture.state is UNKNOWN
     assert [finding.reason for finding in posture.cluster_findings] == ["NoNodePools"]
+
+
+@pytest.mark.parametrize("profiles", [None, [], {}, {"apps": {}}, "none"])
+@pytest.mark.parametrize(
+    "unlisted",
+    [
+        {"nodeProvisioningProfile": {"mode": "Auto"}},
+        {"addonProfiles": {"aciConnectorLinux": {"enabled": True}}},
+        {"hostedSystemProfile": {"enabled": "true"}},
+        {"hostedSystemProfile": True},
+    ],
+)
+@pytest.mark.parametrize("asked", [None, Strays(NOW, 0, 0), Strays(NOW, 2, 0, ("n1", "n2"))])
+def test_that_nodes_come_from_elsewhere_too_is_no_reason_for_an_empty_list(
+    profiles: object, unlisted: dict[str, Any], asked: Strays | None
+) -> None:
+    read = cluster(agentPoolProfiles=profiles, **unlisted)
+
+    posture = judged(read, replace(memory(), strays=asked))
+
+    assert posture.state is UNKNOWN
+    assert [finding.reason for finding in posture.cluster_findings] == ["NoNodePools"]
+
+
+@pytest.mark.parametrize(("profiles", "state"), [([], COMPLIANT), (None, COMPLIANT), ({}, UNKNOWN), ("none", UNKNOWN)])
+def test_that_aks_keeps_the_system_pools_to_itself_is_one(profiles: object, state: ComplianceState) -> None:
+    read = cluster(agentPoolProfiles=profiles, hostedSystemProfile={"enabled": True})
+
+    assert judged(read, replace(memory(), strays=Strays(NOW, 2, 0, ("n1", "n2")))).state is state
 
 
 class TestSince:

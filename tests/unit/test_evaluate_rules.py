@@ -306,7 +306,7 @@ class TestNodesOutsidePools:
         assert strays_due(read, replace(memory(), strays=found), rules, NOW) is due
 
     def test_a_cluster_of_such_nodes_alone_is_judged_by_them(self) -> None:
-        read = cluster(agentPoolProfiles=[], nodeProvisioningProfile={"mode": "Auto"})
+        read = cluster(agentPoolProfiles=[], hostedSystemProfile={"enabled": True})
 
         unread = judged(read)
         well = judged(read, replace(memory(), strays=Strays(NOW, 2, 0, ("n",))))

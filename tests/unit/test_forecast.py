@@ -354,7 +354,7 @@ class TestRings:
 
     def test_but_not_one_whose_nodes_outside_every_pool_are_proven(self) -> None:
         asked = replace(memory(), strays=Strays(NOW, 2, 0, ("n1", "n2")))
-        auto = known(agentPoolProfiles=[], nodeProvisioningProfile={"mode": "Auto"}, memory=asked)
+        auto = known(agentPoolProfiles=[], hostedSystemProfile={"enabled": True}, memory=asked)
 
         found = foretold(auto, known(disabled(), name="aks-p"), rules=book(rings=(DEV, PROD)))
 
