@@ -194,7 +194,7 @@ def _approve(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
     from shared.budget import approve
     from shared.domain.budget import Approval
-    from shared.domain.waits import FOR_A_PERSON
+    from shared.domain.consent import FOR_A_PERSON
 
     cluster, now = ours(named_cluster(chosen.cluster)), bootstrap.SystemClock().now()
     until = approved_until(now, chosen.days)
