@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.domain.budget import Budget, Place
-from shared.domain.budget_news import counted, counting, seen
+from shared.domain.budget_news import by_texts, counted, counting, seen
 from shared.domain.census import exempt_until, is_done, passes
 from shared.domain.evaluate import evaluate
 from shared.domain.limits import Limit
@@ -157,7 +157,7 @@ class Rings:
         if isinstance(read, Cluster) and key not in self.budget.places:
             # The planner knows what it plans from, told or not.
             situation = Situation(read, posture, remembered, self.book, self.budget, (), self.now, POLL, assuming=True)
-        self.budget = seen(self.budget, key, posture)
+        self.budget = seen(by_texts(self.budget, self.book), key, posture)
         if situation and plan(situation).action:
             self.begin(name, replace(situation, budget=self.budget))
 
@@ -333,3 +333,18 @@ def test_nothing_begins_in_a_ring_before_an_earlier_one_is_done_or_its_first_poo
     fleet = Rings(soak, canary=canary)
     for step, *given_to in steps:
         step(fleet, *given_to)
+
+
+def test_texts_that_come_back_are_not_believed_by_an_old_count() -> None:
+    """What failed meanwhile was told of the ring that it was in by the other text."""
+    fleet = Rings(timedelta(), canary=True)
+    fleet.somebody_edits("dev/mid2")
+    fleet.a_day_on_which_all_is_mended()
+    fleet.somebody_edits("dev/mid2")
+    fleet.changes("mid2", "failed")
+    fleet.look("aks-b")
+    fleet.somebody_edits("dev/mid2")
+
+    fleet.comes_due("mid3")
+
+    assert not fleet.budget.places
