@@ -13,6 +13,7 @@ from shared.domain.memory import Stage
 from shared.domain.model import ComplianceState, Pool, Unreadable
 from shared.domain.planned import ActionKind, Method
 from shared.domain.refusals import breaker_open
+from shared.domain.resting import PODS_RETURN, may_go, returned
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step
 from shared.domain.throttle import paced
@@ -24,8 +25,6 @@ TIED = "TiedToPool"
 """The reason of pods that can run in no other pool."""
 PDB_BLOCKED = "PdbBlocked"
 """The reason of pods that their budgets do not let go."""
-PODS_RETURN = "PodsReturn"
-"""The reason of pods that come back to the nodes that they were evicted from."""
 POOL_CHANGED = "PoolChanged"
 """The reason of a pool that is no longer the one that was judged."""
 _REREAD = timedelta(hours=1)
@@ -178,8 +177,8 @@ def _cannot_follow(situation: Situation, step: Step, seen: Drained) -> Wait | No
         message = f"The twin has to take the pods of {step.pool.name}, and not all of its nodes do: {seen.unfit}."
         return Wait("TwinNotReady", message, situation.slow_poll)
     if seen.unproven:
-        message = f"The twin's nodes have to be asked anew before anything goes on: {seen.unproven}."
-        return Wait("TwinNotReady", message, situation.poll)
+        message = f"The twin's nodes don't prove it as they are now: {seen.unproven}."
+        return Wait("TwinNotReady", message, max(situation.poll, _ever_less_often(situation)))
     if seen.pending:
         more = " ..." if len(seen.pending) > SHOWN else ""
         message = (
@@ -193,7 +192,7 @@ def _cannot_follow(situation: Situation, step: Step, seen: Drained) -> Wait | No
 def _not_empty_yet(situation: Situation, step: Step, seen: Drained) -> Wait | None:
     """Whether a look can only wait: what is to be cordoned or evicted it does itself."""
     if seen.open or seen.to_evict:
-        return None
+        return None if seen.open else _resting(situation, seen)
     if seen.left:
         message = f"{len(seen.left)} evicted pods have not ended yet."
         return Wait("PodsLeaving", message, max(situation.poll, _ever_less_often(situation)))
@@ -204,11 +203,20 @@ def _not_empty_yet(situation: Situation, step: Step, seen: Drained) -> Wait | No
     return _not_running(situation, step, seen.starting) if seen.starting else None
 
 
+def _resting(situation: Situation, seen: Drained) -> Wait | None:
+    """Whether every pod that is left was evicted in vain, and none is for a while."""
+    replacement = situation.memory.replacement
+    if replacement is None or replacement.rests is None or may_go(seen, replacement, situation.now):
+        return None
+    return Wait(PODS_RETURN, returned(seen, replacement), min(replacement.rests - situation.now, situation.idle_poll))
+
+
 def _not_running(situation: Situation, step: Step, names: tuple[str, ...]) -> Wait:
     more, pool = " ..." if len(names) > SHOWN else "", step.pool.name
     message = (
-        f"Pods that followed from {pool} to its twin don't run there: {', '.join(names[:SHOWN])}{more}. Find out why, "
-        f"such as by their logs; as long as {pool} is there they can go back: abort uncordons it."
+        f"Pods that followed from {pool} to its twin don't run there, or have not for long: "
+        f"{', '.join(names[:SHOWN])}{more}. Find out why, such as by their logs, and delete those that have failed for "
+        f"good; as long as {pool} is there they can go back: abort uncordons it."
     )
     return Wait("PodsNotRunning", message, max(situation.poll, _ever_less_often(situation)))
 
