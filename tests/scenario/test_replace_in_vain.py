@@ -6,6 +6,7 @@ import pytest
 
 from local.world.kube import builders as kube
 from local.world.kube import pods
+from local.world.kube.state import Pod
 from shared.domain.records import RecordKind
 from tests.protocol.lab import Tap
 from tests.scenario.replacing import (
@@ -164,7 +165,7 @@ def test_what_rests_does_not_keep_what_budgets_let_go_later() -> None:
     assert {pod.name[:3] for pod in on_old(lab)} == {"sti"}
 
 
-def on_old(lab: Replacing) -> list[pods.Pod]:
+def on_old(lab: Replacing) -> list[Pod]:
     """The pods that are on the old pool."""
     names = {node.name for node in lab.nodes()}
     return [pod for pod in lab.kube.pods.values() if pod.node in names]
