@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,18 @@ from local.world.kube.state import Pod
 from shared.domain.people import RequestKind
 from shared.domain.running import STEADY
 from tests.protocol.lab import Tap
-from tests.scenario.replacing import DAY, HOUR, PROVEN, Replacing, evictions, half_way, proving, stuck_told, writes
+from tests.scenario.replacing import (
+    DAY,
+    HOUR,
+    MINUTE,
+    PROVEN,
+    Replacing,
+    evictions,
+    half_way,
+    proving,
+    stuck_told,
+    writes,
+)
 
 BUSYBOX = "busybox:1.36"
 HERE = '[ "$(cat /proc/sys/crypto/fips_enabled 2>/dev/null)" = 1 ]'
@@ -85,6 +97,9 @@ def test_pods_that_come_and_go_all_the_time_do_not_keep_it_where_one_has_run_for
     lab.until(lambda: evictions(lab) >= 3)
     end = lab.clock.now() + HOUR
     while "old" in lab.pools and lab.clock.now() < end:
+        visible = lab.queue.next_visible()
+        assert visible
+        lab.clock.advance(max(visible - lab.clock.now() - MINUTE, timedelta()))
         rescaled(lab)
         lab.step(Tap())
     assert list(lab.pools) == ["oldf"]
