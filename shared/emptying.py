@@ -35,12 +35,12 @@ from shared.domain.observe import NODES, read_node
 from shared.domain.observe_left import read_followed, read_left, read_place
 from shared.domain.planned import Action
 from shared.domain.proven import Node, Proof
-from shared.domain.resting import PODS_RETURN, brings_on, may_go, opened, rested, returned
+from shared.domain.resting import PODS_RETURN, brings_on, may_go, opened, rested, returned, shown
 from shared.domain.rulebook import Rulebook
 from shared.domain.running import STEADY
 from shared.domain.situation import Situation
 from shared.domain.taken import nodes_of, not_proven
-from shared.domain.workloads import SHOWN, Place, apart
+from shared.domain.workloads import Place, apart
 from shared.look import Look
 from shared.ports import KubernetesApi
 from shared.remediation import Remediation
@@ -238,8 +238,7 @@ def _evict(api: KubernetesApi, seen: Drained, first: str, is_open: Callable[[], 
                 other = f"{why.reason}: {pod.workload}: {why.message}"
         if moved.evicted:
             return moved
-    names = f"{', '.join(sorted(held)[:SHOWN])}{' ...' if len(held) > SHOWN else ''}"
-    blocked = f"{PDB_BLOCKED}: Pod disruption budgets let no pod go of: {names}. Nothing is forced."
+    blocked = f"{PDB_BLOCKED}: Pod disruption budgets let no pod go of: {shown(held)}. Nothing is forced."
     moved.waiting = other or blocked
     return moved
 

@@ -72,7 +72,9 @@ class Drained:
     failing: tuple[str, ...] = ()
     """Workloads that ran on the pool, with pods on the twin that don't: more than before, and for a while."""
     starting: tuple[str, ...] = ()
-    """Those, and others whose pods there are too new to run, or to be known to."""
+    """Those, and others whose pods there are too new to run."""
+    untried: tuple[str, ...] = ()
+    """Those, and others of which no pod has run there for long."""
     ran: Mapping[str, int] | None = None
     """Of each workload that ran on the pool when emptying began, or would begin now, how many pods did not, by its
     mark; None if that is not known any more."""
@@ -85,7 +87,7 @@ class Drained:
     @property
     def empty(self) -> bool:
         """Say whether nothing of the old pool would be lost."""
-        waits = self.unseen or self.unfit or self.unproven or self.pending or self.starting
+        waits = self.unseen or self.unfit or self.unproven or self.pending or self.starting or self.untried
         return not (self.open or self.left or waits)
 
 
@@ -116,7 +118,7 @@ def drained(
         unproven = [*(pod for pod in ill(followed, now) if not pod.run.end), *young(followed, now, steady)]
         ran = at_begin([*waiting, *(pod for pod in left if not pod.going)], unproven, now)
     sick = [pod for pod in ill(followed, now) if watched(pod, ran)]
-    untried = [pod for pod in young(followed, now, steady) if watched(pod, ran)]
+    fresh = [pod for pod in young(followed, now, steady) if watched(pod, ran)]
     return Drained(
         open=tuple(host.name for host in to_cordon),
         again=tuple(host.name for host in to_cordon if cordoned_for(host)),
@@ -125,7 +127,8 @@ def drained(
         unfit=_unfit(twin, hosts),
         pending=worse(waiting, ran),
         failing=worse([*waiting, *(pod for pod in sick if not pod.run.is_new(now))], ran),
-        starting=worse([*waiting, *sick, *untried], ran),
+        starting=worse([*waiting, *sick], ran),
+        untried=worse([*waiting, *sick, *fresh], ran),
         ran=ran,
     )
 

@@ -65,7 +65,7 @@ def returned(seen: Drained, replacement: Replacement) -> str:
     there = {pod.workload for pod in seen.to_evict}
     names = {name for name in there if mark(name) in replacement.evicted} or there
     return (
-        f"Evicted pods are on nodes of {replacement.pool} again: {_shown(names)}. They tolerate every taint, or nodes "
+        f"Evicted pods are on nodes of {replacement.pool} again: {shown(names)}. They tolerate every taint, or nodes "
         f"have joined {replacement.pool}, as its autoscaler adds some where pods find no room: give them room on "
         f"{replacement.twin}. They are evicted ever less often, once a day at last."
     )
@@ -75,18 +75,19 @@ def opened(seen: Drained, replacement: Replacement) -> str:
     """Say which nodes had to be cordoned though emptying has begun, as `Reason: message`."""
     pool, twin = replacement.pool, replacement.twin
     if seen.again:
-        names = _shown(seen.again)
+        names = shown(seen.again)
         return (
             f"{NODES_UNCORDONED}: Somebody has uncordoned nodes of {pool}, which are cordoned again: {names}. Find out "
             f"who; to have {pool} back, abort."
         )
     return (
-        f"{NODES_JOINED}: Nodes have joined {pool} since its pods are evicted, and are cordoned: {_shown(seen.open)}. "
+        f"{NODES_JOINED}: Nodes have joined {pool} since its pods are evicted, and are cordoned: {shown(seen.open)}. "
         f"Its autoscaler adds them where pods find no room: give them room on {twin}, such as by a higher minimum of "
         f"its nodes, quota or a larger subnet."
     )
 
 
-def _shown(names: Iterable[str]) -> str:
+def shown(names: Iterable[str]) -> str:
+    """Name some of them."""
     ordered = sorted(names)
     return f"{', '.join(ordered[:SHOWN])}{' ...' if len(ordered) > SHOWN else ''}"

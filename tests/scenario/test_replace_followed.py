@@ -71,10 +71,14 @@ def test_the_old_pool_is_deleted_when_a_pod_of_each_workload_has_run_for_a_while
     lab = with_pods("web", {})
     lab.event()
     followed: dict[str, Any] = {}
+    waited = set[str]()
     while not any(method == "DELETE" for method, _ in writes(lab)):
         followed, before = {pod.name: pod.started for pod in on(lab, "oldf")} if "oldf" in lab.pools else {}, followed
         lab.step(Tap())
+        waited.add(lab.waits(pool="old"))
     assert len(followed) == 3
+    assert "PodsSettling" in waited
+    assert "PodsNotRunning" not in waited
     assert all(lab.clock.now() - started >= STEADY for started in before.values())
     lab.passes(HOUR)
     lab.assert_replaced()

@@ -153,6 +153,10 @@ ROWS: dict[str, list[Row]] = {
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, failing=("web",), starting=("web",))),
         Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(starting=("web",))),
     ],
+    "PodsSettling": [
+        Row(IDLE, BOTH, replacement=UNDER_WAY, drained=Drained(untried=("web",))),
+        Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(untried=("web",))),
+    ],
     "TiedToPool": [
         Row(HOUR, pools={"old": TIED_WORKLOADS}),
         Row(HOUR, BOTH, replacement=UNDER_WAY, drained=Drained(), pools={"old": TIED_WORKLOADS}),

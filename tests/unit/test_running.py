@@ -157,7 +157,7 @@ class TestOnTheTwin:
         assert found.ran == self.ran
 
     @pytest.mark.parametrize(
-        ("runs", "starting"),
+        ("runs", "untried"),
         [
             ([JUST], ("web",)),
             ([JUST, JUST], ("web",)),
@@ -167,11 +167,11 @@ class TestOnTheTwin:
         ],
     )
     def test_before_the_deletion_one_pod_of_each_workload_has_to_have_run_for_a_while(
-        self, runs: list[Running], starting: tuple[str, ...]
+        self, runs: list[Running], untried: tuple[str, ...]
     ) -> None:
         pods = [left("web", "n1", run) for run in runs] + [left("others", "n1", JUST)]
         found = drained(OLD, TWIN, CORDONED, pods, NOW, self.ran)
-        assert (found.failing, found.starting) == ((), starting)
+        assert (found.failing, found.starting, found.untried, found.empty) == ((), (), untried, not untried)
 
     @pytest.mark.parametrize(
         ("runs", "failing", "starting"),
