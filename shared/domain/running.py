@@ -150,15 +150,11 @@ def _made_good(pods: Iterable[Pod], now: datetime) -> Mapping[str, datetime]:
 
 
 def _is_ill(run: Running, good: datetime | None, now: datetime) -> bool:
-    match run.end:
-        case End.NONE:
-            return not run.is_well(now)
-        case End.DONE:
-            return False
-        case End.FAILED | End.REFUSED:
-            # One that was refused says nothing of its workload, unless that goes on and on.
-            matters = run.end is End.FAILED or run.is_new(now)
-            return matters and (good is None or (run.made or _LONG_AGO) >= good)
+    if run.end is End.NONE:
+        return not run.is_well(now)
+    # One that was refused says nothing of its workload, unless that goes on and on.
+    matters = run.end is End.FAILED or (run.end is End.REFUSED and run.is_new(now))
+    return matters and (good is None or (run.made or _LONG_AGO) >= good)
 
 
 def young(pods: Collection[AnyPod], now: datetime, steady: timedelta) -> list[AnyPod]:
