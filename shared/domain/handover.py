@@ -13,19 +13,17 @@ from shared.domain.memory import Stage
 from shared.domain.model import ComplianceState, Pool, Unreadable
 from shared.domain.planned import ActionKind, Method
 from shared.domain.refusals import breaker_open
+from shared.domain.resting import PODS_RETURN, may_go, returned, shown
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step
 from shared.domain.throttle import paced
 from shared.domain.twins import TAG, differing, impossible, made_for, twin_of
 from shared.domain.wait import Wait
-from shared.domain.workloads import SHOWN
 
 TIED = "TiedToPool"
 """The reason of pods that can run in no other pool."""
 PDB_BLOCKED = "PdbBlocked"
 """The reason of pods that their budgets do not let go."""
-PODS_RETURN = "PodsReturn"
-"""The reason of pods that come back to the nodes that they were evicted from."""
 POOL_CHANGED = "PoolChanged"
 """The reason of a pool that is no longer the one that was judged."""
 _REREAD = timedelta(hours=1)
@@ -186,12 +184,11 @@ def _cannot_follow(situation: Situation, step: Step, seen: Drained) -> Wait | No
         message = f"The twin has to take the pods of {step.pool.name}, and not all of its nodes do: {seen.unfit}."
         return Wait("TwinNotReady", message, situation.slow_poll)
     if seen.unproven:
-        message = f"The twin's nodes have to be asked anew before anything goes on: {seen.unproven}."
-        return Wait("TwinNotReady", message, situation.poll)
+        message = f"The twin's nodes don't prove it as they are now: {seen.unproven}."
+        return Wait("TwinNotReady", message, max(situation.poll, _ever_less_often(situation)))
     if seen.pending:
-        more = " ..." if len(seen.pending) > SHOWN else ""
         message = (
-            f"Pods that {step.pool.name} would take have no node: {', '.join(seen.pending[:SHOWN])}{more}. Make room "
+            f"Pods that {step.pool.name} would take have no node: {shown(seen.pending)}. Make room "
             f"for them elsewhere, such as by more nodes of the twin, or abort, which uncordons {step.pool.name}."
         )
         return Wait("PodsPending", message, max(situation.slow_poll, _ever_less_often(situation)))
@@ -201,7 +198,7 @@ def _cannot_follow(situation: Situation, step: Step, seen: Drained) -> Wait | No
 def _not_empty_yet(situation: Situation, step: Step, seen: Drained) -> Wait | None:
     """Whether a look can only wait: what is to be cordoned or evicted it does itself."""
     if seen.open or seen.to_evict:
-        return None
+        return None if seen.open else _resting(situation, seen)
     if seen.left:
         message = f"{len(seen.left)} evicted pods have not ended yet."
         return Wait("PodsLeaving", message, max(situation.poll, _ever_less_often(situation)))
@@ -209,14 +206,29 @@ def _not_empty_yet(situation: Situation, step: Step, seen: Drained) -> Wait | No
         counted = "gives no number of nodes" if step.pool.count is None else f"counts {step.pool.count} nodes"
         message = f"ARM {counted}, and {seen.unseen} more than Kubernetes shows may be there: nobody sees their pods."
         return Wait("NodesUnseen", message, situation.slow_poll)
-    return _not_running(situation, step, seen.starting) if seen.starting else None
+    if seen.starting:
+        return _not_running(situation, step, seen.starting)
+    if seen.untried:
+        names = shown(seen.untried)
+        message = f"Pods that followed from {step.pool.name} run on its twin, and have not for long: {names}."
+        return Wait("PodsSettling", message, max(situation.poll, _ever_less_often(situation)))
+    return None
+
+
+def _resting(situation: Situation, seen: Drained) -> Wait | None:
+    """Whether every pod that is left was evicted in vain, and none is for a while."""
+    replacement = situation.memory.replacement
+    if replacement is None or replacement.rests is None or may_go(seen, replacement, situation.now):
+        return None
+    return Wait(PODS_RETURN, returned(seen, replacement), min(replacement.rests - situation.now, situation.idle_poll))
 
 
 def _not_running(situation: Situation, step: Step, names: tuple[str, ...]) -> Wait:
-    more, pool = " ..." if len(names) > SHOWN else "", step.pool.name
+    pool = step.pool.name
     message = (
-        f"Pods that followed from {pool} to its twin don't run there: {', '.join(names[:SHOWN])}{more}. Find out why, "
-        f"such as by their logs; as long as {pool} is there they can go back: abort uncordons it."
+        f"Pods that followed from {pool} to its twin don't run there: {shown(names)}. Find out why, such as by their "
+        f"logs, and delete those that have failed for good; as long as {pool} is there they can go back: abort "
+        "uncordons it."
     )
     return Wait("PodsNotRunning", message, max(situation.poll, _ever_less_often(situation)))
 
