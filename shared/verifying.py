@@ -13,10 +13,10 @@ from shared.anchors import Anchors
 from shared.archive import RECORDS, SNAPSHOTS, Archive, each
 from shared.domain.anchoring import read_manifest, signature_fault
 from shared.domain.bodies import Manifest
-from shared.domain.pack import INDEX, SUMS, Scope, Sums, unmet
+from shared.domain.pack import ADDED, INDEX, SUMS, Scope, Sums, unmet
 from shared.domain.records import FLEET, MANIFESTS, Head
 from shared.domain.signatures import thumbprint
-from shared.domain.verification import OUTSIDE, ChainCheck, Fault, place_of, time_of
+from shared.domain.verification import OUTSIDE, ChainCheck, Fault, place_of, record_name, time_of
 from shared.pack_files import PackFiles
 
 _MANIFESTS = f"{RECORDS}{MANIFESTS}/"
@@ -230,7 +230,7 @@ class Verification:
         path, seq = place
         if self.asked.held.has(path) and seq > (self._begins or {}).get(path, Head()).seq:
             return ""
-        return f"is no part of what the pack holds, by {INDEX}: it was added"
+        return ADDED
 
     def _begun(self, path: str, anchors: Anchors) -> ChainCheck:
         return ChainCheck(path, self._after.get(path, Head()), anchors.take(path), self.asked.now)
