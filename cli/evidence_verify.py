@@ -46,7 +46,8 @@ def add(commands: Any) -> None:
         type=named,
         action="append",
         default=[],
-        help="key that manifests must be signed by: a PEM or JWK file, or its thumbprint; more than one may be given",
+        help="key that manifests must be signed by, from the first that it signed on: a PEM or JWK file, or its "
+        "thumbprint; more than one may be given",
     )
     verify.add_argument(
         "--manifest",
