@@ -55,9 +55,10 @@ def _as_listed(look: Look, read: Cluster, progress: Progress) -> Cluster | Unrea
     now, memory = look.ports.clock.now(), look.memory
     # Our operation is looked after as often as ever: somebody may want to abort it.
     again = min(look.ports.timing.poll, GONE_SURE) if memory.operation else GONE_SURE
-    if nothing := no_pools(read, again):
+    names = missing(read, memory, look.stored.posture, progress)
+    if names and (nothing := no_pools(read, again)):
         return nothing
-    missed = {name: memory.missed.get(name, now) for name in missing(read, memory, look.stored.posture, progress)}
+    missed = {name: memory.missed.get(name, now) for name in names}
     if missed != memory.missed:
         look.hold.save(replace(memory, missed=missed))
     works_on = memory.operation.on if memory.operation and goes_on(progress) else ""

@@ -194,6 +194,19 @@ def test_a_cluster_of_which_no_pool_is_listed_is_unknown_and_nothing_of_it_is_fo
     assert (lab.waits(), lab.puts()) == ("Blocked", [200])
 
 
+@pytest.mark.parametrize(
+    ("scope", "reasons"), [("", ["NoNodePools"]), ("scope: {exclude: [{tags: {team: none}}]}\n", [])]
+)
+def test_a_cluster_that_never_had_a_pool_in_a_list_is_judged_at_once(scope: str, reasons: list[str]) -> None:
+    lab = Fleet()
+    lab.policies.rules = ruled(f"mode: enforce\n{scope}")
+    with lab.world.entered():
+        lab.world.cluster_by_id(CLUSTER.arm_id).tags["team"] = "none"
+    lacking(lab, "np1")
+    lab.look(lasting=SOON)
+    assert [one.reason for one in posture(lab).cluster_findings] == reasons
+
+
 def test_a_remediation_goes_on_through_hours_without_any_pool_in_the_list() -> None:
     lab = begun(beside=False)
     lacking(lab, "np1")
