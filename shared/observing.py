@@ -1,4 +1,7 @@
-"""The first part of a look: reads the cluster and its nodes anew; one passing error or 404 is not believed."""
+"""The first part of a look: reads the cluster and its nodes anew.
+
+One passing error, one 404, and one list that lacks pools are not believed.
+"""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -6,8 +9,9 @@ from datetime import datetime, timedelta
 
 from shared.domain.evaluate import unreadable
 from shared.domain.memory import Memory, PoolMemory
+from shared.domain.missing import missing, no_pools
 from shared.domain.model import Cluster, ClusterRead, Gone, Pool, Unreadable
-from shared.domain.operation import OutcomeState
+from shared.domain.operation import OutcomeState, Progress, goes_on
 from shared.domain.planned import Deferral
 from shared.domain.rulebook import Rulebook
 from shared.domain.steps import UNFINISHED
@@ -21,7 +25,8 @@ UNREADABLE_GRACE = timedelta(minutes=15)
 LEFT_OVER = timedelta(minutes=10)
 """How soon a look tries again to delete the namespace of a proof that is over."""
 GONE_SURE = timedelta(minutes=2)
-"""How long ARM must go on saying that a cluster does not exist, before its operation and places are given up."""
+"""How long ARM must go on saying that a cluster does not exist, or not listing a pool that was there, before that is
+believed and operations, places and all that is remembered are given up."""
 
 
 def observe(look: Look, remediation: Remediation) -> ClusterRead:
@@ -33,10 +38,36 @@ def observe(look: Look, remediation: Remediation) -> ClusterRead:
     read = look.ports.clusters.read(look.cluster)
     if look.memory.gone_since and not isinstance(read, Gone):
         look.hold.save(replace(look.memory, gone_since=None))
+    if isinstance(read, Cluster):
+        read = _as_listed(look, read, progress)
     restore(look, read)
     if not isinstance(read, Gone) or _gone_is_sure(look):
         remediation.follow(read, progress)
     return read
+
+
+def _as_listed(look: Look, read: Cluster, progress: Progress) -> Cluster | Unreadable:
+    """Return the cluster, or why its list of pools is no reason to believe that those which it lacks are gone.
+
+    It is then read again, for GONE_SURE and as long as AKS says that our operation on such a pool goes on; what lasts
+    longer than the grace is judged unknown.
+    """
+    now, memory = look.ports.clock.now(), look.memory
+    # Our operation is looked after as often as ever: somebody may want to abort it.
+    again = min(look.ports.timing.poll, GONE_SURE) if memory.operation else GONE_SURE
+    names = missing(read, memory, look.stored.posture, progress)
+    if names and (nothing := no_pools(read, again)):
+        return nothing
+    missed = {name: memory.missed.get(name, now) for name in names}
+    if missed != memory.missed:
+        look.hold.save(replace(memory, missed=missed))
+    works_on = memory.operation.on if memory.operation and goes_on(progress) else ""
+    unsure = sorted(name for name, since in missed.items() if now - since < GONE_SURE or name == works_on)
+    if not unsure:
+        return read
+    working = f", and says that its operation on {works_on} goes on" if works_on in unsure else ""
+    message = f"ARM does not list {', '.join(unsure)} any more{working}: asked again before that is believed."
+    return Unreadable("PoolsMissing", message, again)
 
 
 def not_believed(look: Look, read: ClusterRead) -> tuple[Deferral, timedelta] | None:

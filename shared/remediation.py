@@ -20,8 +20,8 @@ from shared.domain.operation import (
     Accepted,
     BeginResult,
     Operation,
-    OperationRead,
     OutcomeState,
+    Progress,
     Refused,
     Unanswered,
 )
@@ -58,7 +58,7 @@ class Remediation:
         """What stands before everything that is sent."""
         return Fence(self.policies, self.rules, self.budget, self.clock, self.request.cluster, self.hold)
 
-    def follow(self, read: ClusterRead, progress: OperationRead | Unreadable | None) -> None:
+    def follow(self, read: ClusterRead, progress: Progress) -> None:
         """Bring what is remembered of our operation in line with the world, and give back what it no longer needs.
 
         `progress` is what the operation's URL answered before `read` was read; None if there is no URL.
@@ -127,12 +127,8 @@ class Remediation:
             state, message = OutcomeState.UNKNOWN, "No answer is known; the pool was changed, or is gone."
         return self._outcome(operation, state, message)
 
-    def _end(self, operation: Operation, pool: Pool | None, progress: OperationRead | Unreadable | None) -> Operation:
+    def _end(self, operation: Operation, pool: Pool | None, progress: Progress) -> Operation:
         """Record the end of an accepted operation, if it has one."""
-        if pool is None:
-            deleted = operation.method is Method.DELETE
-            state = OutcomeState.SUCCEEDED if deleted else OutcomeState.CANCELED
-            return self._outcome(operation, state, "The pool does not exist any more.")
         end, message = ended(operation, pool, progress)
         return self._outcome(operation, ENDS[end], message, progress) if end else operation
 

@@ -32,8 +32,6 @@ from shared.restoring import forgotten, record
 
 UNCORDONS_FOR = timedelta(days=1)
 """How long a replacement that is given up tries to uncordon nodes; then people are told to, and it ends."""
-POOL_GONE_SURE = timedelta(minutes=2)
-"""How long ARM must go on not listing the old pool, before that is believed."""
 BACK = "PoolReturned"
 """The reason of a pool that was believed to be gone, and was not."""
 PAUSE = timedelta(hours=1)
@@ -49,12 +47,10 @@ def settle(look: Look, read: ClusterRead, rules: Rulebook) -> None:
     if replacement is None:
         return
     if all(pool.name != replacement.pool for pool in read.pools):
-        _gone(look, replacement)
-        return
-    if replacement.missed:
-        replacement = replace(replacement, missed=None)
-        look.hold.save(replace(look.memory, replacement=replacement))
-    if replacement.ends:
+        record(look, replacement, Part.ENDED, message=f"{replacement.pool} is gone.")
+        look.hold.save(done(look.memory))
+        _give_place_back(look)
+    elif replacement.ends:
         _give_up(look, read, rules, replacement)
 
 
@@ -78,21 +74,6 @@ def _find_returned(look: Look, read: Cluster, rules: Rulebook) -> None:
         look.hold.save(replace(memory, replacement=ending))
         if ending:
             return
-
-
-def _gone(look: Look, replacement: Replacement) -> None:
-    """End a replacement whose pool somebody deleted: believed when looks have not seen it for a while.
-
-    A list that lacks it once would leave its nodes cordoned, with nobody who remembers that.
-    """
-    now = look.ports.clock.now()
-    missed = replacement.missed or now
-    if now - missed < POOL_GONE_SURE:
-        look.hold.save(replace(look.memory, replacement=replace(replacement, missed=missed)))
-        return
-    record(look, replacement, Part.ENDED, message=f"{replacement.pool} is gone.")
-    look.hold.save(done(look.memory))
-    _give_place_back(look)
 
 
 def _give_up(look: Look, read: Cluster, rules: Rulebook, replacement: Replacement) -> None:

@@ -3,13 +3,15 @@
 from typing import Any
 
 from shared.domain.arm_errors import code_and_text
-from shared.domain.model import Pool, Unreadable
+from shared.domain.model import Pool
 from shared.domain.operation import (
     AT_REST,
     Operation,
     OperationRead,
     OperationStatus,
     OutcomeState,
+    Progress,
+    goes_on,
 )
 from shared.domain.parts import is_ours
 from shared.domain.planned import Method
@@ -55,21 +57,35 @@ def nothing_happened(operation: Operation, pool: Pool | None) -> bool:
     return operation.outcome in (None, OutcomeState.NOT_BEGUN)
 
 
-def ended(
-    operation: Operation, pool: Pool, progress: OperationRead | Unreadable | None
-) -> tuple[OperationStatus | None, str]:
-    """Say how an operation ended: by its URL, or where that was lost, by the pool's provisioning state."""
+def ended(operation: Operation, pool: Pool | None, progress: Progress) -> tuple[OperationStatus | None, str]:
+    """Say how an operation ended: by its URL, or where that was lost, by the pool's provisioning state.
+
+    One on a pool that is gone has ended.
+    """
+    if pool is None:
+        return _of_gone(operation, progress)
     aborted = operation.aborted and pool.provisioning_state == OperationStatus.CANCELED
     if isinstance(progress, OperationRead) and not aborted:
-        if progress.status is OperationStatus.IN_PROGRESS:
+        if goes_on(progress):
             return None, ""
-        detail = f"{progress.code}: {progress.message}" if progress.code else progress.message
-        return progress.status, detail or error_of(pool) or "AKS says that the operation has ended."
+        return progress.status, _error(progress) or error_of(pool) or "AKS says that the operation has ended."
     for status in ENDS:
         if pool.provisioning_state == status.value:
             error = error_of(pool) if status is not OperationStatus.SUCCEEDED else ""
             return status, error or f"The pool's provisioning state is {status}."
     return None, ""
+
+
+def _of_gone(operation: Operation, progress: Progress) -> tuple[OperationStatus, str]:
+    """Say how an operation ended whose pool is gone: by its URL, or where that knows no end, by what it was for."""
+    said = "The pool does not exist any more."
+    if isinstance(progress, OperationRead) and not goes_on(progress):
+        return progress.status, _error(progress) or said
+    return OperationStatus.SUCCEEDED if operation.method is Method.DELETE else OperationStatus.CANCELED, said
+
+
+def _error(progress: OperationRead) -> str:
+    return f"{progress.code}: {progress.message}" if progress.code else progress.message
 
 
 def error_of(pool: Pool) -> str:

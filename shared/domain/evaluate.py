@@ -11,6 +11,7 @@ from shared.domain import checks, images, proofs, risks, strays
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
 from shared.domain.memory import Memory, Replacement
+from shared.domain.missing import no_pools
 from shared.domain.model import Cluster, ClusterRead, Gone, Mode, Unreadable, worst
 from shared.domain.model import ComplianceState as State
 from shared.domain.policy import ExemptionRules, Policy, Rule, stricter
@@ -88,9 +89,8 @@ def _judged(read: Cluster, memory: Memory, rules: Rulebook, previous: Posture | 
 
 
 def _cluster_findings(read: Cluster, memory: Memory, policy: Policy, now: datetime) -> tuple[Finding, ...]:
-    if not read.pools and not read.unlisted:
-        message = "ARM shows no node pool of the cluster: whatever nodes it has are not judged."
-        return (Finding("readable", State.UNKNOWN, "NoNodePools", message),)
+    if nothing := no_pools(read):
+        return (Finding("readable", State.UNKNOWN, nothing.reason, nothing.message),)
     rule = policy.rule_outside(read)
     found = undecided(rule, rule.match.undecided_cluster(read))
     found = found or strays.strays(read, memory.strays, rule.settings, now)

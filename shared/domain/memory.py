@@ -57,8 +57,6 @@ class Replacement:
     """Fingerprint of the last record of a drain: the same attempt is not recorded again."""
     ends: str = ""
     """Why it is given up, as `Reason: message`; empty if it goes on."""
-    missed: datetime | None = None
-    """When a look first did not see the old pool any more; None if it is there."""
     ran: Mapping[str, int] | None = field(default=None, hash=False)
     """Of each workload that ran on the old pool before its first node was cordoned, how many of its pods did not, by
     its mark (shared.domain.running); None before that, and where it was lost with the row."""
@@ -131,6 +129,8 @@ class Memory:
     """Since when transient errors keep the cluster from being read."""
     gone_since: datetime | None = None
     """Since when ARM says that the cluster does not exist: one passing 404 is no deletion."""
+    missed: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    """Since when ARM does not list pools that should be there: a list that lacks them once is no deletion."""
     strays: Strays | None = None
     """Nodes outside every pool; None if the nodes were never asked."""
     agent: str = ""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from shared.domain.model import Unreadable
 from shared.domain.planned import ActionKind, Method
 
 
@@ -111,6 +112,15 @@ class OperationRead:
     """ARM's error text with what is nested in it, if it ended badly."""
     correlation_id: str = field(default="", compare=False)
     request_id: str = field(default="", compare=False)
+
+
+Progress = OperationRead | Unreadable | None
+"""What our operation's own URL answered; None if it has none."""
+
+
+def goes_on(progress: Progress) -> bool:
+    """Say whether AKS itself says that an operation has not ended."""
+    return isinstance(progress, OperationRead) and progress.status is OperationStatus.IN_PROGRESS
 
 
 @dataclass(frozen=True, slots=True)

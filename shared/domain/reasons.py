@@ -41,7 +41,7 @@ _OF_PROOFS = (
     *("ProofExpired", "ProofLevelMissing", "ProofMissing", "ProofSettling", "Stopped", "WindowsProofMissing"),
 )
 _OF_CLUSTERS = (
-    *("ClusterCanceled", "ClusterFailed", "ClusterGone", "NoNodePools"),
+    *("ClusterCanceled", "ClusterFailed", "ClusterGone", "NoNodePools", "PoolsMissing"),
     *("NodesOutsidePools", "NodesOutsidePoolsProven", "NodesOutsidePoolsUnread"),
     *("ExemptionExpired", "ExemptionExpiring", "NothingAsked"),
 )

@@ -26,7 +26,7 @@ JUDGES = (
 )
 RULES = "domain/subject"
 """Puts its reason together elsewhere than where the finding is made."""
-READERS = ("adapters/aks", "adapters/kubernetes", "domain/api_server", "proving")
+READERS = ("adapters/aks", "adapters/kubernetes", "domain/api_server", "domain/missing", "observing", "proving")
 REASON_AT = {"Finding": 2, "_Objection": 0, "Unreadable": 0}
 """By what is made: which of its arguments is the reason."""
 HUMPS = re.compile(r"([A-Z][a-z0-9]+){2,}")
