@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from shared.domain.assessment import Assessment
 from shared.domain.fleet_assessment import Asked
@@ -90,7 +91,7 @@ def measured(clusters: int, rounds: int) -> Iterator[tuple[str, float]]:
     yield "read, sha256, json.loads (baseline)", best(rounds, lambda: baseline(made)) * each
     yield "assess", best(rounds, lambda: assessed(made)) * each
     for name in FORMATS:
-        yield name, best(rounds, lambda name=name: written(found, name)) * each  # type: ignore[misc]
+        yield name, best(rounds, partial(written, found, name)) * each
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ import getpass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cli.exits import MEANING, OK
+from cli.exits import DONE, GROUP, OK
 from cli.naming import CLUSTER, is_watched, named_cluster, ours
 from cli.show import plain_text
 from shared.domain.ids import ClusterId, pool_name
@@ -30,31 +30,31 @@ def add(commands: Any) -> None:
     words = (
         "ask the app to look at a cluster now: it reads and judges it anew, and begins what is due and held by nothing"
     )
-    look = commands.add_parser("look", help="ask the app to look at a cluster now", description=words, epilog=MEANING)
+    look = commands.add_parser("look", help="ask the app to look at a cluster now", description=words, epilog=DONE)
     look.add_argument("cluster", help=CLUSTER)
     look.set_defaults(run=_look)
     words = "stop every remediation of the fleet; what runs goes on to its end, and everybody is told"
-    pause = commands.add_parser("pause", help=words, description=words, epilog=MEANING)
+    pause = commands.add_parser("pause", help=words, description=words, epilog=DONE)
     pause.add_argument("--reason", required=True, type=_reason, help="kept with who you are")
     pause.set_defaults(run=_pause)
     words = "let remediations go on after a pause; what waited is looked at now, and everybody is told"
-    resume = commands.add_parser("resume", help=words, description=words, epilog=MEANING)
+    resume = commands.add_parser("resume", help=words, description=words, epilog=DONE)
     resume.set_defaults(run=_resume)
     words = "the breaker that stops everything when too many remediations fail"
-    breaker = commands.add_parser("breaker", help=words, description=words, epilog=MEANING)
+    breaker = commands.add_parser("breaker", help=words, description=words, epilog=GROUP)
     words = "let remediations go on after too many failed; what failed until now counts no more, and everybody is told"
-    resets = breaker.add_subparsers(required=True, metavar="what")
-    reset = resets.add_parser("reset", help=words, description=words, epilog=MEANING)
+    resets = breaker.add_subparsers(required=True)
+    reset = resets.add_parser("reset", help=words, description=words, epilog=DONE)
     reset.add_argument("--reason", required=True, type=_reason, help="what was wrong, told with who you are")
     reset.set_defaults(run=_reset)
     words = "agree to exactly what waits for a person's approval on a node pool (mode `approve`), as `explain` shows it"
-    approve = commands.add_parser("approve", help=words, description=words, epilog=MEANING)
+    approve = commands.add_parser("approve", help=words, description=words, epilog=DONE)
     approve.add_argument("cluster", help=CLUSTER)
     approve.add_argument("pool", help="name of the node pool")
     approve.add_argument("--days", default=_HOLDS, help=f"how long it holds, 1 to {LONGEST}; default: {_HOLDS}")
     approve.set_defaults(run=_approve)
     words = "take back what was approved on a node pool and has not been used; everybody is told"
-    revoke = commands.add_parser("revoke", help=words, description=words, epilog=MEANING)
+    revoke = commands.add_parser("revoke", help=words, description=words, epilog=DONE)
     revoke.add_argument("cluster", help=CLUSTER)
     revoke.add_argument("pool", help="name of the node pool")
     revoke.set_defaults(run=_revoke)
@@ -194,7 +194,7 @@ def _approve(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
     from shared.budget import approve
     from shared.domain.budget import Approval
-    from shared.domain.waits import FOR_A_PERSON
+    from shared.domain.consent import FOR_A_PERSON
 
     cluster, now = ours(named_cluster(chosen.cluster)), bootstrap.SystemClock().now()
     until = approved_until(now, chosen.days)

@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.difference_old import Old, acted_by
 from cli.difference_report import Report, print_difference
-from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
+from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short, returns
 from cli.fleet import FleetReading, add_from, say_unseen
 from cli.naming import a_file, add_output
 from cli.rules import load
@@ -32,10 +32,9 @@ _DESCRIPTION = (
     "now be reimaged, or no longer; be in scope, or out of it; be exempt, or not; be under another rule. Windows, "
     "budget, notices and approvals only delay a reimage, and count for nothing here."
 )
-_EXIT = (
-    "exit codes: 1 it disrupts more (a step would be taken that was not, or another one); else 2 a part of the fleet "
-    "was not seen, or NEW leaves out all of it; else 0. 64 bad input or usage, 69 could not run (sign-in, network, "
-    "storage)"
+_EXIT = returns(
+    "it disrupts more (a step would be taken that was not, or another one)",
+    "a part of the fleet was not seen, or NEW leaves out all of it",
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cli import evidence_export, evidence_verify, protection
-from cli.exits import MEANING, NON_COMPLIANT, OK, UNKNOWN, cut_short
+from cli.exits import GROUP, NON_COMPLIANT, OK, UNKNOWN, cut_short, returns
 from cli.naming import CLUSTER, at_least_one, named_cluster, well_named
 from cli.show import plain_text, print_aligned
 from shared.domain.records import FLEET, MANIFESTS, in_words, path_of
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Add the command, with its own commands, to the parser."""
     words = "what was seen and done: show it, verify it, export it, see what keeps it from being changed"
-    evidence = commands.add_parser("evidence", help=words, description=words)
-    below = evidence.add_subparsers(required=True, metavar="command")
+    evidence = commands.add_parser("evidence", help=words, description=words, epilog=GROUP)
+    below = evidence.add_subparsers(required=True)
     _add_show(below)
     evidence_verify.add(below)
     evidence_export.add(below)
@@ -32,7 +32,8 @@ def add(commands: Any) -> None:
 
 def _add_show(commands: Any) -> None:
     words = "the records of a chain; 1 if one is missing, unreadable or changed, 2 if there are none"
-    show = commands.add_parser("show", help=words, description=words, epilog=MEANING)
+    meaning = returns("a record is missing, unreadable or changed", "there is none")
+    show = commands.add_parser("show", help=words, description=words, epilog=meaning)
     show.add_argument("chain", help=f"{CLUSTER}; or {' or '.join(_OTHERS)}, for those of no cluster")
     show.add_argument("seq", nargs="?", type=at_least_one, help="number of one record, to see it whole")
     show.set_defaults(run=_show)

@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.counter import counter
 from cli.evidence_verify import add_scope
-from cli.exits import MEANING, OK, UNKNOWN
+from cli.exits import OK, UNKNOWN, returns
 from cli.naming import a_file, named_cluster, well_named
 from cli.show import plain_text
 from shared.domain.wording import count
@@ -22,7 +22,9 @@ _DESCRIPTION = (
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     words = "write a pack that an auditor verifies by himself"
-    export = commands.add_parser("export", help=words, description=_DESCRIPTION, epilog=MEANING)
+    export = commands.add_parser(
+        "export", help=words, description=_DESCRIPTION, epilog=returns(two="there is no evidence")
+    )
     export.add_argument("folder", type=a_file, metavar="DIR", help="a folder that is not there yet")
     add_scope(export)
     export.set_defaults(run=_export)

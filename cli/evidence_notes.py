@@ -46,7 +46,7 @@ def _scope(seen: "Seen", asked: "Asked") -> Iterator[str]:
         yield f"only the cluster {asked.scope.cluster}, the fleet's chain and the manifests were verified"
     if not seen.after:
         return
-    whose = "has to be signed by the key that was given" if asked.trusted else "may be signed by any key"
+    whose = "a key that was given has to vouch for" if asked.trusted else "may be signed by any key"
     yield (
         f"verified from manifest {seen.after} on, which {whose}: "
         f"clusters' records up to the heads in manifest {seen.after} were not verified"
@@ -68,9 +68,19 @@ def _outside(seen: "Seen", asked: "Asked") -> Iterator[str]:
         when = f"at {asked.now:%Y-%m-%d %H:%M} UTC it was {hours:,.0f} hours old"
         yield f"{when}, and one is made a day: those after it were not made, or were taken away"
     for key, (first, last) in seen.keys.items():
-        known = "" if asked.trusted else "; nobody vouched for it: compare it with your mail, or give --key"
         which = f"manifest {first} names" if first == last else f"manifests {first} to {last} name"
-        yield f"{which} the key {key}{known}"
+        yield f"{which} the key {key}{_known(key, asked)}"
+    if seen.trusted_from > 1:
+        yield (
+            f"manifest {seen.trusted_from} is the first that is signed by a key that was given; it vouches for those "
+            "before it, whoever signed them: each holds the hash of the one before"
+        )
+
+
+def _known(key: str, asked: "Asked") -> str:
+    if not asked.trusted:
+        return "; nobody vouched for it: compare it with your mail, or give --key"
+    return "" if key in asked.trusted else ", which was not given"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.counter import counter
 from cli.evidence_notes import late, notes
-from cli.exits import MEANING, NON_COMPLIANT, OK, UNKNOWN, cut_short
+from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short, returns
 from cli.naming import CLUSTER, add_output, at_least_one, named, named_cluster, well_named
 from cli.show import plain_text
 from shared.domain.wording import count
@@ -35,7 +35,8 @@ _DESCRIPTION = (
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     words = "check that evidence is what the app wrote"
-    verify = commands.add_parser("verify", help=words, description=_DESCRIPTION, epilog=MEANING)
+    meaning = returns("anything is wrong", "there is nothing to verify")
+    verify = commands.add_parser("verify", help=words, description=_DESCRIPTION, epilog=meaning)
     add_scope(verify)
     verify.add_argument(
         "--offline", type=folder_path, metavar="DIR", help="what `evidence export` wrote; no Azure is needed"
@@ -45,7 +46,8 @@ def add(commands: Any) -> None:
         type=named,
         action="append",
         default=[],
-        help="key that manifests must be signed by: a PEM or JWK file, or its thumbprint; more than one may be given",
+        help="key that manifests must be signed by, from the first that it signed on: a PEM or JWK file, or its "
+        "thumbprint; more than one may be given",
     )
     verify.add_argument(
         "--manifest",

@@ -18,11 +18,21 @@ from shared.errors import ConfigError, InputError, TransientError
 
 OK, NON_COMPLIANT, UNKNOWN = 0, 1, 2
 USAGE, UNAVAILABLE, CRASH, INTERRUPTED, PIPE = 64, 69, 70, 130, 141
-MEANING = (
-    "exit codes: 1 something is non_compliant or inconsistent; else 2 something is unknown; else 0. "
-    "64 bad input or usage, 69 could not run (sign-in, network, storage), 70 a crash, 130 interrupted"
-)
-"""For --help."""
+_REST = "64 bad input or usage, 69 could not run (sign-in, network, storage), 70 a crash, 130 interrupted"
+
+
+def returns(one: str = "", two: str = "") -> str:
+    """Return what --help says of a command's exit codes; `one` and `two` say when it is 1, and 2: empty if never."""
+    codes = [f"{code} {when}" for code, when in ((NON_COMPLIANT, one), (UNKNOWN, two)) if when]
+    return f"exit codes: {'; else '.join([*codes, '0'])}. {_REST}"
+
+
+MEANING = returns("something is non_compliant or inconsistent", "something is unknown")
+"""For --help of what judges."""
+DONE = returns()
+"""For --help of what judges nothing."""
+GROUP = "`--help` behind each of them says more"
+"""For --help of what only has commands below it."""
 DEBUG = "FIPSWARDEN_DEBUG"
 """Environment variable: with any value, a crash shows its traceback."""
 OFFLINE = "Without signing in: `az aks list -o json > fleet.json` by somebody who can, then --from fleet.json"

@@ -54,10 +54,13 @@ def _explain(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
 
     asked, pool = (chosen.cluster, chosen.pool) if chosen.pool is not None else _apart(chosen.cluster)
-    cluster, name = ours(named_cluster(asked)), _pool_name(pool)
+    cluster = ours(named_cluster(asked))
+    name = "" if pool is None else _pool_name(pool)
     rules, source = _rules(chosen.policy, chosen.exemptions)
     _, clusters = bootstrap.standalone_fleet()
     read = _read(clusters, cluster)
+    if not name:
+        raise InputError(_no_pool(asked, read))
     if isinstance(read, Unreadable) and rules.policy.may_cover(cluster):
         print(plain_text(f"{cluster} can't be read, so {name} is unknown: {read.reason}: {read.message}"))
         return UNKNOWN
@@ -91,13 +94,29 @@ def _explained(read: Cluster, name: str, rules: Rulebook, clusters: "Clusters") 
     return explain(_situation(read, rules, clusters, before), _pool(read, name)), _unseen(before)
 
 
-def _apart(text: str) -> tuple[str, str]:
-    """Return the cluster and the node pool of `group/cluster/pool`, or of the pool's ARM id; raises InputError."""
+def _apart(text: str) -> tuple[str, str | None]:
+    """Return the cluster and the node pool of `group/cluster/pool`, or of the pool's ARM id; raises InputError.
+
+    None for the pool: it is a cluster alone.
+    """
+    slashes = 8 if text.startswith("/") else 1
+    if text.count("/") == slashes:
+        return text, None
     cluster, _, pool = text.rpartition("/")
     cluster = re.sub("/agentpools$", "", cluster, flags=re.IGNORECASE) if text.startswith("/") else cluster
-    if cluster.count("/") != (8 if text.startswith("/") else 1):
-        raise InputError(f"{text[:200]!r} names no node pool: give its name behind the cluster, or group/cluster/pool")
+    if cluster.count("/") != slashes:
+        raise InputError(_no_pool(text))
     return cluster, pool
+
+
+def _no_pool(text: str, read: Cluster | Unreadable | None = None) -> str:
+    """Say that a text names no node pool, and which the cluster has that it names."""
+    has = f"; it has: {_names(read)}" if isinstance(read, Cluster) else ""
+    return f"{text[:200]!r} names no node pool: give its name behind the cluster, or group/cluster/pool{has}"
+
+
+def _names(read: Cluster) -> str:
+    return ", ".join(sorted(pool.name for pool in read.pools)) or "none"
 
 
 def _pool_name(text: str) -> str:
@@ -135,8 +154,7 @@ def _pool(read: Cluster, name: str) -> Pool:
     for pool in read.pools:
         if pool.name == name:
             return pool
-    names = ", ".join(sorted(pool.name for pool in read.pools)) or "none"
-    raise InputError(f"{read.id} has no node pool {name}; it has: {names}")
+    raise InputError(f"{read.id} has no node pool {name}; it has: {_names(read)}")
 
 
 def _unseen(before: "Posture | None") -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short
+from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short, returns
 from cli.fleet import add_from, say_unseen
 from cli.forecast_fleet import App, Found, members
 from cli.forecast_report import Report, print_forecast
@@ -34,10 +34,7 @@ _DESCRIPTION = (
     "many nodes are reimaged when, and what never will be and why. By default with the policy, the exemptions, the "
     "budget and the memory of the app. It is no promise: what it assumes stands at its end."
 )
-_EXIT = (
-    "exit codes: 1 something is not done by then; else 2 a part of the fleet was not seen; else 0. "
-    "64 bad input or usage, 69 could not run (sign-in, network, storage)"
-)
+_EXIT = returns("something is not done by then", "a part of the fleet was not seen")
 _FRESH = "no app was asked: an empty budget, and nothing is remembered of any pool"
 
 

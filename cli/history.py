@@ -6,7 +6,7 @@ import sys
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cli.exits import MEANING, OK, UNKNOWN, cut_short
+from cli.exits import OK, UNKNOWN, cut_short, returns
 from cli.naming import add_output
 from cli.show import plain_text, print_aligned
 from shared.domain.model import WORST_FIRST
@@ -28,7 +28,8 @@ def add(commands: Any) -> None:
         "the fleet day by day: pools by state, coverage, time to remediate, age of proofs; 2 if there is no day, or "
         "one can't be read; the figures are as stored: `evidence verify` holds them against the manifests"
     )
-    history = commands.add_parser("history", help=words, description=words, epilog=MEANING)
+    meaning = returns(two="there is no day, or one can't be read")
+    history = commands.add_parser("history", help=words, description=words, epilog=meaning)
     history.add_argument("--since", type=_day, metavar="DATE", help=f"first day, UTC; default: {_DAYS} days ago")
     history.add_argument("--until", type=_day, metavar="DATE", help="last day, UTC; default: today")
     add_output(history)

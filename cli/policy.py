@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli import difference
 from cli.asking import LONGEST, approved_until, in_person, look_at_waiting, tell, who
-from cli.exits import MEANING, OK, USAGE
+from cli.exits import DONE, GROUP, OK, USAGE
 from cli.naming import a_file
 from cli.rules import load, source
 from cli.show import plain_text
@@ -30,16 +30,16 @@ _ENDS = "the text approved before demanded an approval; that demand ends once th
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     words = "work with the policy: its faults, what another one would change, a person's word for it"
-    parser = commands.add_parser("policy", help=words, description=words, epilog=MEANING)
-    policy = parser.add_subparsers(required=True, metavar="what")
+    parser = commands.add_parser("policy", help=words, description=words, epilog=GROUP)
+    policy = parser.add_subparsers(required=True)
     words = "report every fault of a policy file at once; 64 if there is one"
-    validate = policy.add_parser("validate", help=words, description=words, epilog=MEANING)
+    validate = policy.add_parser("validate", help=words, description=words, epilog=DONE)
     validate.add_argument("file", type=a_file, nargs="?", help="the policy, YAML")
     validate.add_argument("--exemptions", type=a_file, help="the exemptions, YAML: with a policy or alone")
     validate.set_defaults(run=_validate)
     difference.add(policy)
     words = "agree to exactly this text of the policy, for `require_approved_policy`"
-    approve = policy.add_parser("approve", help=words, description=words, epilog=MEANING)
+    approve = policy.add_parser("approve", help=words, description=words, epilog=DONE)
     approve.add_argument("file", type=a_file, metavar="NEW", help="the policy, YAML")
     days = f"how long it holds, 1 to {LONGEST}; default: {LONGEST}"
     approve.add_argument("--days", default=str(LONGEST), help=days)

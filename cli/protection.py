@@ -5,7 +5,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from cli.exits import MEANING, NON_COMPLIANT, OK, UNKNOWN, cut_short
+from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short, returns
 from cli.show import print_aligned
 from shared.domain.model import Unreadable
 from shared.errors import InputError
@@ -27,7 +27,8 @@ def add(commands: Any) -> None:
         "whether locked immutability policies keep evidence and snapshots for 18 months; 1 if one is missing, "
         "unlocked or shorter, 2 if ARM can't say"
     )
-    protection = commands.add_parser("protection", help=words, description=words, epilog=MEANING)
+    meaning = returns("a policy is missing, unlocked or shorter", "ARM can't say")
+    protection = commands.add_parser("protection", help=words, description=words, epilog=meaning)
     protection.add_argument("--account", help="ARM id of the evidence account; default: by what azd knows")
     protection.set_defaults(run=_protection)
 

@@ -63,13 +63,13 @@ def _report(chosen: argparse.Namespace) -> int:
 def _assessed(chosen: argparse.Namespace) -> "Assessment":
     from shared import bootstrap
     from shared.domain.fleet_assessment import Asked
-    from shared.reporting import assess, unlisted
+    from shared.reporting import assess, pack_faults
 
     since = datetime.combine(chosen.since, time(), UTC) if chosen.since else None
     with stored(chosen) as (folder, meant), counter("files", 2 * (folder.files or 0) if folder else None) as count:
         faults = tuple(map(str, folder.faults)) if folder else ()
         if folder and folder.sums:
-            faults += unlisted(folder.archive, folder.sums, count)
+            faults += pack_faults(folder.archive, folder.sums, meant.held, count)
         archive = folder.archive if folder else bootstrap.archive()
         return assess(archive, Asked(meant.now, since, meant.scope, meant.heads, faults), count)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cli.asking import in_person, queue, tell, who
-from cli.exits import MEANING, OK
+from cli.exits import DONE, OK
 from cli.naming import CLUSTER, named_cluster, ours
 from shared.domain.ids import ClusterId, pool_name
 from shared.errors import InputError
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Add the commands to the parser."""
     words = "stop our own operation on a node pool, or give its replacement up; a look does it, and everybody is told"
-    abort = commands.add_parser("abort", help=words, description=words, epilog=MEANING)
+    abort = commands.add_parser("abort", help=words, description=words, epilog=DONE)
     words = "let a node pool be tried again that is left alone after a failure; a look does it"
-    unblock = commands.add_parser("unblock", help=words, description=words, epilog=MEANING)
+    unblock = commands.add_parser("unblock", help=words, description=words, epilog=DONE)
     for command, run in ((abort, _abort), (unblock, _unblock)):
         command.add_argument("cluster", help=CLUSTER)
         command.add_argument("pool", help="name of the node pool")

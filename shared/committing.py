@@ -6,7 +6,7 @@ from datetime import datetime
 from shared.budget import change
 from shared.domain import alerts
 from shared.domain.budget import Budget
-from shared.domain.budget_news import seen
+from shared.domain.budget_news import by_texts, seen
 from shared.domain.memory import Memory
 from shared.domain.model import ClusterRead
 from shared.domain.planned import Plan
@@ -90,13 +90,15 @@ def remember_notices(look: Look, plan: Plan, posture: Posture) -> None:
         look.hold.save(memory)
 
 
-def tell_rings(look: Look, posture: Posture, budget: Budget) -> Budget:
+def tell_rings(look: Look, posture: Posture, budget: Budget, rules: Rulebook) -> Budget:
     """Tell the budget how the canaries and rings of this cluster are; returns it as it then is.
 
     `budget` is what the look read of it. Told before anything is begun: the reservation asks the row anew, and must
     not find a later ring open while this look sees a pool of an earlier one that is not done.
     """
     key = look.cluster.key
-    if seen(budget, key, posture) == budget:
-        return budget
-    return change(look.ports.rollout, lambda now: seen(now, key, posture)) or budget
+
+    def told(before: Budget) -> Budget:
+        return seen(by_texts(before, rules), key, posture)
+
+    return budget if told(budget) == budget else change(look.ports.rollout, told) or budget

@@ -4,10 +4,10 @@ What is to be done follows from nodes, pods and our label, so that a look may en
 Pods leave by the Eviction API alone; nothing is ever forced.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -27,17 +27,20 @@ from shared.domain.draining import (
     next_node,
     uncordon,
 )
-from shared.domain.handover import PDB_BLOCKED, PODS_RETURN
+from shared.domain.handover import PDB_BLOCKED
+from shared.domain.kube_json import as_dict
 from shared.domain.memory import Replacement
 from shared.domain.model import Cluster, Pool, Unreadable
 from shared.domain.observe import NODES, read_node
-from shared.domain.observe_left import read_left, read_place
+from shared.domain.observe_left import read_followed, read_left, read_place
 from shared.domain.planned import Action
 from shared.domain.proven import Node, Proof
+from shared.domain.resting import PODS_RETURN, brings_on, may_go, opened, rested, returned, shown
 from shared.domain.rulebook import Rulebook
+from shared.domain.running import STEADY
 from shared.domain.situation import Situation
 from shared.domain.taken import nodes_of, not_proven
-from shared.domain.workloads import SHOWN, Place, apart
+from shared.domain.workloads import Place, apart
 from shared.look import Look
 from shared.ports import KubernetesApi
 from shared.remediation import Remediation
@@ -114,10 +117,14 @@ class Emptying:
     pool: Pool
     twin: Pool
     now: datetime
+    began: datetime
+    """When its replacement did: what failed on the twin before that is no matter of it."""
     taken: Proof | None = None
     """The proof that the twin has, if its nodes are asked at all: they are compared with those that gave it."""
     ran: Mapping[str, int] | None = None
     """How the pool's workloads ran when emptying began, if it has (`Replacement.ran`)."""
+    steady: timedelta = STEADY
+    """How long pods that followed have to run before the pool is deleted."""
 
 
 def what_is_left(api: KubernetesApi, asked: Emptying) -> Drained | Unreadable:
@@ -131,11 +138,10 @@ def what_is_left(api: KubernetesApi, asked: Emptying) -> Drained | Unreadable:
     theirs = {host.name for host in hosts if host.pool == twin.name} - mine
 
     def read(item: Mapping[str, Any]) -> Left | None:
-        found = read_left(item)
-        if found is None or found.node in mine or not found.node:
-            return found
-        # Of those that run on the twin nothing is to be known.
-        return found if found.node in theirs and not found.run.is_well(now) else None
+        node = as_dict(item.get("spec")).get("nodeName")
+        if node in theirs:
+            return read_followed(item, asked.began)
+        return read_left(item) if not node or node in mine else None
 
     left: list[Left] = []
     for path in pod_paths(apart(hosts, {pool.name, twin.name})) if mine or theirs else ():
@@ -144,7 +150,7 @@ def what_is_left(api: KubernetesApi, asked: Emptying) -> Drained | Unreadable:
             return pods
         left += [pod for pod in pods if pod]
     unproven = not_proven(twin, asked.taken, nodes_of([node for _, node in nodes], twin.name), now)
-    return replace(drained(pool, twin, hosts, left, now, asked.ran), unproven=unproven)
+    return replace(drained(pool, twin, hosts, left, now, asked.ran, asked.steady), unproven=unproven)
 
 
 def _read_both(item: Mapping[str, Any]) -> tuple[Place, Node]:
@@ -177,24 +183,26 @@ def drain(look: Look, remediation: Remediation, situation: Situation, action: Ac
         # Before anything is moved: whoever comes after a death does not know any more how it was.
         replacement = replace(replacement, ran=seen.ran)
         look.hold.save(replace(look.memory, replacement=replacement))
-    tries = {"cordon": seen.open[:CORDONED_AT_ONCE]} if seen.open else {"evict": tuple(_named(seen, replacement))}
+    pods = may_go(seen, replacement, situation.now)
+    tries = {"cordon": seen.open[:CORDONED_AT_ONCE]} if seen.open else {"evict": _named(pods, replacement)}
     told = fingerprint(tries)
     if told != replacement.recorded:
         record(look, replacement, Part.DRAINS, **tries)
-    moved = _move(look, situation, replacement, seen, partial(remediation.fence.is_open, action))
+    tried = replace(seen, left=pods)
+    moved = _move(look, situation, replacement, tried, partial(remediation.fence.is_open, action))
     if moved is None:
         return f"{action.pool}: {HELD}"
-    if moved.cordoned or moved.evicted or told != replacement.recorded:
+    if moved.evicted or told != replacement.recorded:
         did = {"cordoned": moved.cordoned, "evicted": tuple(moved.evicted), "waits": moved.waiting}
         record(look, replacement, Part.DRAINED, **did)
     _remember_moved(look, situation, seen, moved, told)
     return f"{action.pool}: cordoned {len(moved.cordoned)} nodes, evicted {len(moved.evicted)} pods"
 
 
-def _named(seen: Drained, replacement: Replacement) -> list[str]:
+def _named(pods: Sequence[Left], replacement: Replacement) -> tuple[str, ...]:
     # In one order, whoever's turn it is: the same attempt is recorded once.
-    tried = batches(seen.to_evict, replacement.turn)
-    return sorted(f"{pod.namespace}/{pod.name}" for batch in tried for pod in batch)
+    tried = batches(pods, replacement.turn)
+    return tuple(sorted(f"{pod.namespace}/{pod.name}" for batch in tried for pod in batch))
 
 
 def _move(
@@ -230,8 +238,7 @@ def _evict(api: KubernetesApi, seen: Drained, first: str, is_open: Callable[[], 
                 other = f"{why.reason}: {pod.workload}: {why.message}"
         if moved.evicted:
             return moved
-    names = f"{', '.join(sorted(held)[:SHOWN])}{' ...' if len(held) > SHOWN else ''}"
-    blocked = f"{PDB_BLOCKED}: Pod disruption budgets let no pod go of: {names}. Nothing is forced."
+    blocked = f"{PDB_BLOCKED}: Pod disruption budgets let no pod go of: {shown(held)}. Nothing is forced."
     moved.waiting = other or blocked
     return moved
 
@@ -240,28 +247,23 @@ def _remember_moved(look: Look, situation: Situation, seen: Drained, moved: _Mov
     replacement, now, count = look.memory.replacement, look.ports.clock.now(), len(seen.to_evict)
     if replacement is None:
         return
-    fewer = replacement.least < 0 or count < replacement.least
-    went = bool(moved.cordoned or (moved.evicted and fewer))
+    went = brings_on(seen, replacement, moved.cordoned, evicts=bool(moved.evicted))
+    rests, evicted = rested(replacement, moved.workloads, now, situation.slow_poll)
     found = replace(
         replacement,
         moved=now if went else replacement.moved,
-        waiting=moved.waiting or ("" if went else _returned(seen, replacement)),
+        waiting=moved.waiting or ("" if went else _in_vain(seen, replacement, moved)),
         # A pod that was evicted a moment ago may let the next one go as soon as it is back.
         not_before=None if went else now + max(situation.slow_poll, min(now - replacement.moved, situation.idle_poll)),
-        least=-1 if moved.cordoned else count if fewer else replacement.least,
+        least=count if moved.evicted and went else replacement.least,
         # Whose pods come back, or don't go, does not keep those of the other nodes.
         turn=moved.node if went else next_node(seen.to_evict, moved.node),
-        evicted=tuple(sorted(moved.workloads)),
+        rests=None if went else rests,
+        evicted=evicted,
         recorded=told,
     )
     look.hold.save(replace(look.memory, replacement=found))
 
 
-def _returned(seen: Drained, replacement: Replacement) -> str:
-    there = {pod.workload for pod in seen.to_evict}
-    names = sorted(there.intersection(replacement.evicted) or there)
-    more = " ..." if len(names) > SHOWN else ""
-    return (
-        f"{PODS_RETURN}: Evicted pods come back to cordoned nodes, as those do that tolerate every taint: "
-        f"{', '.join(names[:SHOWN])}{more}."
-    )
+def _in_vain(seen: Drained, replacement: Replacement, moved: _Moved) -> str:
+    return opened(seen, replacement) if moved.cordoned else f"{PODS_RETURN}: {returned(seen, replacement)}"

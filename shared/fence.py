@@ -6,12 +6,14 @@ from shared.budget import change, read_budget
 from shared.domain.budget import Budget, Place
 from shared.domain.ids import ClusterId
 from shared.domain.model import Unreadable
+from shared.domain.people import RequestKind
 from shared.domain.places import taken
 from shared.domain.planned import Action, Method
 from shared.domain.refusals import Wanted
 from shared.domain.rulebook import Rulebook
 from shared.domain.throttle import WRITE_PACE, held, paced
 from shared.ports import Clock, Policies, Table
+from shared.requested import open_requests
 from shared.rollout import Hold
 
 
@@ -52,6 +54,8 @@ class Fence:
     def is_open(self, action: Action) -> bool:
         """The fence: nothing is stopped, the rules are those judged by, the window is open, and the lease is ours.
 
+        An abort that nobody has answered yet stops whatever pool of the cluster it names: it may be asked of the twin.
+
         The PUT that follows leaves within 20 s or not at all (shared/adapters/deadline.py), well before the lease's
         margin (60 s) is over; how long its answer takes does not matter.
         """
@@ -59,5 +63,6 @@ class Fence:
         same = not isinstance(current, Unreadable) and not current.trouble and current.hash == self.rules.hash
         budget = read_budget(self.budget)
         late = action.before is not None and self.clock.now() >= action.before
+        asked = any(one.kind is RequestKind.ABORT for one in open_requests(self.budget, self.cluster))
         self.hold.check()
-        return same and not late and not budget.paused and not budget.broken
+        return same and not late and not asked and not budget.paused and not budget.broken

@@ -52,10 +52,13 @@ def _as_listed(look: Look, read: Cluster, progress: Progress) -> Cluster | Unrea
     It is then read again, for GONE_SURE and as long as AKS says that our operation on such a pool goes on; what lasts
     longer than the grace is judged unknown.
     """
-    if nothing := no_pools(read, GONE_SURE):
-        return nothing
     now, memory = look.ports.clock.now(), look.memory
-    missed = {name: memory.missed.get(name, now) for name in missing(read, memory, look.stored.posture, progress)}
+    # Our operation is looked after as often as ever: somebody may want to abort it.
+    again = min(look.ports.timing.poll, GONE_SURE) if memory.operation else GONE_SURE
+    names = missing(read, memory, look.stored.posture, progress)
+    if names and (nothing := no_pools(read, again)):
+        return nothing
+    missed = {name: memory.missed.get(name, now) for name in names}
     if missed != memory.missed:
         look.hold.save(replace(memory, missed=missed))
     works_on = memory.operation.on if memory.operation and goes_on(progress) else ""
@@ -64,7 +67,7 @@ def _as_listed(look: Look, read: Cluster, progress: Progress) -> Cluster | Unrea
         return read
     working = f", and says that its operation on {works_on} goes on" if works_on in unsure else ""
     message = f"ARM does not list {', '.join(unsure)} any more{working}: asked again before that is believed."
-    return Unreadable("PoolsMissing", message, GONE_SURE)
+    return Unreadable("PoolsMissing", message, again)
 
 
 def not_believed(look: Look, read: ClusterRead) -> tuple[Deferral, timedelta] | None:

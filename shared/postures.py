@@ -6,7 +6,7 @@ Writing it is the commit of a look.
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 
 from shared.domain.alert import Alert
@@ -116,7 +116,7 @@ def control_digest(read: ClusterRead, rules: Rulebook, now: datetime) -> str:
     """
     # The image and the number of nodes: other nodes than those that were asked are a reason to ask again.
     images = [[pool.name, pool.node_image, pool.count] for pool in read.pools] if isinstance(read, Cluster) else []
-    return fingerprint([_verdicts(evaluate(read, Memory(), rules, None, now)), images, rules.hash])
+    return fingerprint([_PARTS, _verdicts(evaluate(read, Memory(), rules, None, now)), images, rules.hash])
 
 
 def _verdicts(posture: Posture) -> str:
@@ -182,8 +182,11 @@ class PostureSummary:
         return not self.gone and (self.due is None or now - self.due > OVERDUE)
 
 
+_PARTS = len(fields(RingPart))
+"""How much a row says of a ring; one of a version that said less is written anew by its next look, which is queued."""
+
+
 def _ring_part(pools: int, unproven: int, passing: int = 0, until: int | None = None) -> RingPart:
-    """Read a part; rows of earlier versions have its first two numbers alone."""
     return RingPart(pools, unproven, passing, None if until is None else _time(until))
 
 
@@ -195,6 +198,9 @@ def summaries(table: Table, subscription: str | None = None) -> Iterator[Posture
 
 def _summary(row: Row) -> PostureSummary:
     columns = row.columns
+    rings: dict[str, list[int]] = json.loads(str(columns.get("rings", "{}")))
+    # Who counts must not take such a row for judged: it may hide when an exemption ends.
+    whole = all(len(part) == _PARTS for part in rings.values())
     return PostureSummary(
         ClusterId.parse(str(columns["armId"])),
         ComplianceState(str(columns["state"])),
@@ -205,8 +211,8 @@ def _summary(row: Row) -> PostureSummary:
         str(columns["control"]),
         due if isinstance(due := columns.get("due"), datetime) else None,
         at if isinstance(at := columns.get("at"), datetime) else None,
-        str(columns.get("rules", "")),
-        {ring: _ring_part(*part) for ring, part in json.loads(str(columns.get("rings", "{}"))).items()},
+        str(columns.get("rules", "")) if whole else "",
+        {ring: _ring_part(*part) for ring, part in rings.items()},
         columns.get("unread") is True,
     )
 

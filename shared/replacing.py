@@ -148,9 +148,9 @@ def at_nodes(look: Look, situation: Situation) -> Situation:
 def _emptying(situation: Situation, pool: Pool, twin: Pool | None) -> Emptying:
     """Return what is asked of a pool's nodes and of its twin's; before there is one, of the pool's alone."""
     replacement, policy = situation.memory.replacement, situation.rules.policy
-    asked = Emptying(pool, twin or pool, situation.now, ran=replacement.ran if replacement else None)
-    if twin is None:
-        return asked
+    if replacement is None or twin is None:
+        return Emptying(pool, pool, situation.now, situation.now)
+    asked = Emptying(pool, twin, situation.now, replacement.began, ran=replacement.ran, steady=situation.steady)
     known = subjects(situation.cluster, situation.memory, policy, situation.now)
     subject = next(one for one in known if one.pool.name == twin.name)
     return replace(asked, taken=subject.memory.proof if asks_nodes(subject) else None)

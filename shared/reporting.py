@@ -9,9 +9,9 @@ from shared.archive import RECORDS, SNAPSHOTS, Archive, each
 from shared.domain.assessment import Assessment
 from shared.domain.fleet_assessment import Asked, Chains, Fleet
 from shared.domain.linked import Stored
-from shared.domain.pack import SUMS, Sums
+from shared.domain.pack import ADDED, SUMS, Scope, Sums
 from shared.domain.records import FLEET, MANIFESTS
-from shared.domain.verification import Fault
+from shared.domain.verification import Fault, place_of
 
 
 def assess(archive: Archive, asked: Asked, progress: Callable[[int], None] = lambda _: None) -> Assessment:
@@ -31,16 +31,30 @@ def assess(archive: Archive, asked: Asked, progress: Callable[[int], None] = lam
     return fleet.assessed()
 
 
-def unlisted(archive: Archive, sums: Sums, progress: Callable[[int], None] = lambda _: None) -> tuple[str, ...]:
-    """Hold every file of a pack to SHA256SUMS, and return what is wrong, as sentences; raises what the storage raises.
+def pack_faults(
+    archive: Archive, sums: Sums, held: Scope, progress: Callable[[int], None] = lambda _: None
+) -> tuple[str, ...]:
+    """Hold every file of a pack to SHA256SUMS and to what the pack says that it holds; raises what the storage raises.
 
-    Beforehand and not while it is assessed: what nobody would read for a report must not have been changed either.
+    Returns what is wrong, as sentences. Beforehand and not while it is assessed: what nobody would read for a report
+    must neither have been changed nor lie in it.
     """
+    added = []
     for name, data in each(archive, (name for name in archive.names() if name != SUMS)):
         progress(1)
         sums.take(name, hashlib.sha256(data).hexdigest())
+        if held.cluster and _is_of_others(name, held):
+            added.append(Fault(name, ADDED))
     sums.end()
-    return tuple(_gathered(sums.faults))
+    return tuple(_gathered([*sums.faults, *added]))
+
+
+def _is_of_others(name: str, held: Scope) -> bool:
+    """Say whether a pack of one cluster can't have such a file: to narrow an index must not hide records."""
+    if not name.startswith(RECORDS):
+        return name.startswith(SNAPSHOTS)
+    place = place_of(name)
+    return place is None or not (place[0] == MANIFESTS or held.has(place[0]))
 
 
 def _gathered(faults: Iterable[Fault]) -> Iterator[str]:

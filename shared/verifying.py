@@ -13,10 +13,10 @@ from shared.anchors import Anchors
 from shared.archive import RECORDS, SNAPSHOTS, Archive, each
 from shared.domain.anchoring import read_manifest, signature_fault
 from shared.domain.bodies import Manifest
-from shared.domain.pack import INDEX, SUMS, Scope, Sums, unmet
+from shared.domain.pack import ADDED, INDEX, SUMS, Scope, Sums, unmet
 from shared.domain.records import FLEET, MANIFESTS, Head
 from shared.domain.signatures import thumbprint
-from shared.domain.verification import OUTSIDE, ChainCheck, Fault, place_of, time_of
+from shared.domain.verification import OUTSIDE, ChainCheck, Fault, place_of, record_name, time_of
 from shared.pack_files import PackFiles
 
 _MANIFESTS = f"{RECORDS}{MANIFESTS}/"
@@ -34,7 +34,8 @@ class Asked:
     heads: Mapping[str, Head] = field(default_factory=dict)
     """Heads of chains as the app remembers them, by path."""
     trusted: frozenset[str] = frozenset()
-    """Thumbprints of the keys that manifests have to be signed by; empty: any."""
+    """Thumbprints of the keys that manifests have to be signed by, from the first on that one of them signed; that one
+    vouches for those before it by its `previous`. Empty: any."""
     held: Scope = field(default_factory=Scope)
     """What a pack says that it holds, whatever part of that is to be verified: anything else in it was added."""
     told: tuple[Head, ...] = ()
@@ -55,6 +56,8 @@ class Seen:
     """Manifests without a signature."""
     keys: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By thumbprint of the key: the first and the last manifest that it signed."""
+    trusted_from: int = 0
+    """Number of the first manifest that is signed by a key that was given; 0: none is."""
     last: Head = field(default_factory=Head)
     """Number and hash of the last manifest."""
     last_date: date | None = None
@@ -107,8 +110,8 @@ class Verification:
             yield from _taken(self.sums.faults)
             yield from self._pack.missing()
             self.seen.foreign = self._pack.foreign
-        if self.asked.trusted and self.seen.records and not self.seen.manifests:
-            yield Fault(_MANIFESTS, "holds no manifest that can be read, and the key that signs them was given")
+        if self.asked.trusted and self.seen.records and not self.seen.trusted_from:
+            yield _unvouched(self.seen.last.seq)
 
     def _manifests(self, anchors: Anchors) -> Iterator[Fault]:
         """Check the manifests, and keep what they say of the chains that are meant."""
@@ -135,7 +138,7 @@ class Verification:
         if isinstance(read, str):
             yield Fault(name, read)
             return
-        if fault := signature_fault(said, read, self.asked.trusted, must=bool(self.seen.keys)):
+        if fault := self._signature_fault(seq, said, read):
             yield Fault(name, fault)
         at = time_of(said)
         if at and read.date != at.astimezone(UTC).date():
@@ -153,6 +156,15 @@ class Verification:
             anchors.clear()
         anchors.add(seq, ((path, head) for path, head in read.chains.items() if asked.scope.has(path)))
         self._files += [(f"{SNAPSHOTS}{file.name}", file.sha256, name) for file in read.files]
+
+    def _signature_fault(self, seq: int, said: Mapping[str, Any], read: Manifest) -> str:
+        seen, given = self.seen, self.asked.trusted
+        # What came before the first is held by the hashes in `previous`: the key may have been another, or none.
+        trusted = given if seen.trusted_from else frozenset()
+        fault = signature_fault(said, read, trusted, must=bool(seen.keys))
+        if not (fault or seen.trusted_from) and read.signature and read.key and thumbprint(read.key) in given:
+            seen.trusted_from = seq
+        return fault
 
     def _count(self, seq: int, read: Manifest, at: datetime | None) -> None:
         seen = self.seen
@@ -230,7 +242,7 @@ class Verification:
         path, seq = place
         if self.asked.held.has(path) and seq > (self._begins or {}).get(path, Head()).seq:
             return ""
-        return f"is no part of what the pack holds, by {INDEX}: it was added"
+        return ADDED
 
     def _begun(self, path: str, anchors: Anchors) -> ChainCheck:
         return ChainCheck(path, self._after.get(path, Head()), anchors.take(path), self.asked.now)
@@ -258,6 +270,14 @@ def _is_record(name: str) -> bool:
 
 def _odd(name: str) -> Fault:
     return Fault(name, "has a name that no record has: it was added")
+
+
+def _unvouched(last: int) -> Fault:
+    """Say that no manifest up to the last one is signed by a key that was given."""
+    if not last:
+        return Fault(_MANIFESTS, "holds no manifest, and a key that signs them was given")
+    said = "is the last manifest, and neither it nor any before it is signed by a key that was given"
+    return Fault(record_name(MANIFESTS, last), said)
 
 
 def _taken(faults: list[Fault]) -> Iterator[Fault]:

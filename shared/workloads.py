@@ -13,6 +13,7 @@ from urllib.parse import quote
 from shared.domain import observe_volumes
 from shared.domain import observe_workloads as kube
 from shared.domain.api_server import Ask, Way, read_all
+from shared.domain.barriers import barred
 from shared.domain.evaluate import subjects
 from shared.domain.handover import TIED, under_way
 from shared.domain.memory import Memory
@@ -25,7 +26,7 @@ from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
 from shared.domain.subject import Subject, decided
 from shared.domain.twins import twin_of
-from shared.domain.waits import barred, waits
+from shared.domain.waits import waits
 from shared.domain.workloads import Leaving, Place, PodUse, Workloads, apart, gathered, unread
 from shared.look import Look
 from shared.ports import Kubernetes

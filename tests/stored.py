@@ -155,9 +155,21 @@ def stored(days: int = 3, *, sign: bool = True) -> Stored:
     return made
 
 
-def key_name() -> str:
-    """The thumbprint of the key that signs."""
-    return thumbprint(public(signing_key()))
+def rotated(*keys: str) -> Stored:
+    """The same, with a manifest a day for each key, which is signed by the key of that name; empty: by none."""
+    made = stored(days=0)
+    for number, key in enumerate(keys):
+        made.at = NOW + timedelta(days=number)
+        made.remediate(PAY, number)
+        name = made.anchor(made.at, sign=False)
+        if key:
+            made.put(MANIFESTS, number + 1, signed(said(made.files[name]), signing_key(key)))
+    return made
+
+
+def key_name(*name: str) -> str:
+    """The thumbprint of the key that signs, or of one that is called so."""
+    return thumbprint(public(signing_key(*name)))
 
 
 def said(data: bytes) -> dict[str, Any]:

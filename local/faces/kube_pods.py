@@ -63,8 +63,13 @@ def _conditions(pod: Pod, *, ready: bool) -> list[Json]:
     scheduled: Json = {"type": "PodScheduled", "status": "True" if pod.node else "False"}
     if not pod.node:
         scheduled |= {"reason": "Unschedulable", "message": "no node matches the pod"}
-    state = {"status": "True" if ready else "False"}
+    state: Json = {"status": "True" if ready else "False", "lastTransitionTime": stamp(_changed(pod))}
     return [scheduled, {"type": "Ready"} | state, {"type": "ContainersReady"} | state]
+
+
+def _changed(pod: Pod) -> datetime:
+    """Return since when a pod is as ready as it is: since its last container started or ended."""
+    return max([pod.created, *(at for one in pod.containers for at in (one.started, one.finished) if at)])
 
 
 def _container(container: Container, *, ready: bool) -> Json:

@@ -35,12 +35,10 @@ def read_manifest(said: Mapping[str, Any]) -> Manifest | str:
 def signature_fault(said: Mapping[str, Any], read: Manifest, trusted: frozenset[str], must: bool) -> str:
     """Say what is wrong with a manifest's signature; empty if it is good, or if there is none and need not be.
 
-    `trusted` are thumbprints of the keys that somebody vouches for (none: any key), `must` is whether an earlier one
-    was signed.
+    `trusted` are thumbprints of the keys one of which has to have signed it (none: any key), `must` is whether an
+    earlier one was signed.
     """
     if not read.signature:
-        if trusted:
-            return "is not signed, and the key that it has to be signed by was given"
         return "is not signed, though one before it is" if must else ""
     if read.key is None:
         return "is signed and names no key"
@@ -51,5 +49,6 @@ def signature_fault(said: Mapping[str, Any], read: Manifest, trusted: frozenset[
     if not good:
         return "has a signature that is not its own: it was changed, or signed by another key"
     if trusted and thumbprint(read.key) not in trusted:
-        return f"is signed by another key than the one given: {thumbprint(read.key)}"
+        other = thumbprint(read.key)
+        return f"is signed by a key that was not given: {other}; if a newer mail of yours names it, give --key for both"
     return ""

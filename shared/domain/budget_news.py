@@ -11,6 +11,7 @@ from shared.domain.model import ComplianceState
 from shared.domain.places import unsettled
 from shared.domain.policy import ENDS_KEPT, UNTOLD, Breaker
 from shared.domain.posture import PoolPosture, Posture
+from shared.domain.rulebook import Rulebook
 from shared.domain.subject import RULE
 
 _LOOK_LASTS = timedelta(minutes=15)
@@ -59,6 +60,18 @@ def _can_prove(pool: PoolPosture, ring: str) -> bool:
     undecided = any(one.check == RULE and one.state is ComplianceState.UNKNOWN for one in pool.findings)
     acts, there = pool.mode.acts or undecided, pool.ring in (ring, UNTOLD)
     return acts and there and pool.state not in _EXCUSED and not asleep
+
+
+def by_texts(budget: Budget, rules: Rulebook) -> Budget:
+    """Return the budget for a look by these texts: what was counted by others is no count, should they come back.
+
+    What looks tell meanwhile they tell of other rings.
+    """
+    counts = budget.counts
+    texts = (rules.policy.hash, rules.exemptions.hash)
+    if counts is None or not counts.policy or (counts.policy, counts.exemptions) == texts:
+        return budget
+    return replace(budget, counts=replace(counts, policy=""))
 
 
 def counting(budget: Budget, at: datetime) -> Budget:

@@ -11,7 +11,7 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
@@ -163,14 +163,20 @@ def _seconds(value: Any) -> timedelta:
         raise _MisfitError(str(error)) from error
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
+    """Return a time with its zone; raises ValueError for anything else, and for one that UTC can't hold."""
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
+    try:
+        # Of the first and the last day of the calendar, another zone's hours may lie beyond its ends.
+        found.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is a time that UTC can't hold") from error
     return found
 
 
-_TEXTS: Mapping[Any, _Reader] = {ClusterId: ClusterId.parse, date: date.fromisoformat, datetime: _moment}
+_TEXTS: Mapping[Any, _Reader] = {ClusterId: ClusterId.parse, date: date.fromisoformat, datetime: moment}
 """How values are read that are written as a text."""
 
 

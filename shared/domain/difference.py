@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from shared.domain.afterwards import with_etags
+from shared.domain.barriers import barred
 from shared.domain.budget import Budget
 from shared.domain.changed_limits import changed_limits
 from shared.domain.evaluate import evaluate
@@ -27,7 +28,7 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Settings
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
-from shared.domain.waits import barred, harmful, wanted
+from shared.domain.waits import harmful, wanted
 
 _DELAYS = frozenset({"Stopped", "ProvisioningFailed", "ProvisioningCanceled"})
 """Why AKS would refuse a step now, and would not any more once somebody has started or mended what he needs anyway."""
@@ -183,7 +184,7 @@ def _sides(cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> 
 def _due_step(situation: Situation, step: Step) -> DueStep:
     wait = barred(situation, step)
     delayed = wait.reason if wait and wait.reason in _DELAYS else ""
-    never = wait if wait and not delayed else harmful(situation, step) or _never_fits(situation, step)
+    never = wait if wait and not delayed else next(harmful(situation, step), None) or _never_fits(situation, step)
     return DueStep(step.kind, step.changes, never.reason if never else "", step.verdict.mode is Mode.APPROVE, delayed)
 
 

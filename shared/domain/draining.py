@@ -5,7 +5,7 @@ Pure. Nothing is ever forced: whatever a pod disruption budget does not allow st
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from urllib.parse import quote
 from shared.domain.api_server import Answered
 from shared.domain.demands import NO_DEMAND, Demand
 from shared.domain.model import Pool
-from shared.domain.running import RUNS, Running, at_begin, watched, worse
+from shared.domain.running import RUNS, STEADY, Running, at_begin, ill, watched, worse, young
 from shared.domain.taints import Toleration, of_pool, tolerated
 from shared.domain.workloads import SHOWN, Place
 
@@ -57,6 +57,8 @@ class Drained:
 
     open: tuple[str, ...] = ()
     """Nodes that take pods: to be cordoned."""
+    again: tuple[str, ...] = ()
+    """Those of them that we had cordoned: somebody has uncordoned them."""
     left: tuple[Left, ...] = ()
     """Pods that are still there, in the order of their nodes."""
     unseen: int = 0
@@ -71,6 +73,8 @@ class Drained:
     """Workloads that ran on the pool, with pods on the twin that don't: more than before, and for a while."""
     starting: tuple[str, ...] = ()
     """Those, and others whose pods there are too new to run."""
+    untried: tuple[str, ...] = ()
+    """Those, and others of which no pod has run there for long."""
     ran: Mapping[str, int] | None = None
     """Of each workload that ran on the pool when emptying began, or would begin now, how many pods did not, by its
     mark; None if that is not known any more."""
@@ -83,7 +87,7 @@ class Drained:
     @property
     def empty(self) -> bool:
         """Say whether nothing of the old pool would be lost."""
-        waits = self.unseen or self.unfit or self.unproven or self.pending or self.starting
+        waits = self.unseen or self.unfit or self.unproven or self.pending or self.starting or self.untried
         return not (self.open or self.left or waits)
 
 
@@ -94,14 +98,16 @@ def drained(
     pods: Collection[Left],
     now: datetime,
     ran: Mapping[str, int] | None = None,
+    steady: timedelta = STEADY,
 ) -> Drained:
     """Return what is left of a pool; nodes are its own by their label, and no fewer than ARM counts.
 
-    `ran` is what is remembered of how its workloads ran when emptying began; None before that.
+    `ran` is what is remembered of how its workloads ran when emptying began; None before that. `steady` is how long
+    pods that followed have to run before nothing is left that could take them back.
     """
     mine = {host.name: host for host in hosts if host.pool == pool.name}
     left = sorted((pod for pod in pods if pod.node in mine), key=lambda pod: (pod.node, pod.namespace, pod.name))
-    to_cordon = tuple(sorted(host.name for host in mine.values() if not host.cordoned))
+    to_cordon = sorted((host for host in mine.values() if not host.cordoned), key=lambda host: host.name)
     # Where ARM gives no count, one more may be there than is seen.
     counted = len(mine) + 1 if pool.count is None else pool.count
     unseen = max(counted - len(mine), 0)
@@ -109,16 +115,20 @@ def drained(
     theirs = {host.name for host in hosts if host.pool == twin.name}
     followed = [pod for pod in pods if pod.node in theirs and not pod.going]
     if ran is None and not any(cordoned_for(host) for host in mine.values()):
-        ran = at_begin([*waiting, *(pod for pod in left if not pod.going)], followed, now)
-    ill = [pod for pod in followed if not pod.run.is_well(now) and watched(pod, ran)]
+        unproven = [*(pod for pod in ill(followed, now) if not pod.run.end), *young(followed, now, steady)]
+        ran = at_begin([*waiting, *(pod for pod in left if not pod.going)], unproven, now)
+    sick = [pod for pod in ill(followed, now) if watched(pod, ran)]
+    fresh = [pod for pod in young(followed, now, steady) if watched(pod, ran)]
     return Drained(
-        to_cordon,
-        tuple(left),
-        unseen,
-        _unfit(twin, hosts),
+        open=tuple(host.name for host in to_cordon),
+        again=tuple(host.name for host in to_cordon if cordoned_for(host)),
+        left=tuple(left),
+        unseen=unseen,
+        unfit=_unfit(twin, hosts),
         pending=worse(waiting, ran),
-        failing=worse([*waiting, *(pod for pod in ill if not pod.run.is_new(now))], ran),
-        starting=worse([*waiting, *ill], ran),
+        failing=worse([*waiting, *(pod for pod in sick if not pod.run.is_new(now))], ran),
+        starting=worse([*waiting, *sick], ran),
+        untried=worse([*waiting, *sick, *fresh], ran),
         ran=ran,
     )
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.domain.asked import asked, ring_asked
+from shared.domain.barriers import exempted
 from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
 from shared.domain.model import Cluster, Pool
@@ -18,7 +19,7 @@ from shared.domain.policy import Policy
 from shared.domain.posture import PoolPosture
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due
-from shared.domain.waits import all_waits, exempted
+from shared.domain.waits import all_waits
 
 REMEDIES: Mapping[str, str] = {
     "ModeDoesNotAct": "the rule gets mode `approve` or `enforce`",

@@ -13,19 +13,17 @@ from shared.domain.memory import Stage
 from shared.domain.model import ComplianceState, Pool, Unreadable
 from shared.domain.planned import ActionKind, Method
 from shared.domain.refusals import breaker_open
+from shared.domain.resting import PODS_RETURN, may_go, returned, shown
 from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step
 from shared.domain.throttle import paced
 from shared.domain.twins import TAG, differing, impossible, made_for, twin_of
 from shared.domain.wait import Wait
-from shared.domain.workloads import SHOWN
 
 TIED = "TiedToPool"
 """The reason of pods that can run in no other pool."""
 PDB_BLOCKED = "PdbBlocked"
 """The reason of pods that their budgets do not let go."""
-PODS_RETURN = "PodsReturn"
-"""The reason of pods that come back to the nodes that they were evicted from."""
 POOL_CHANGED = "PoolChanged"
 """The reason of a pool that is no longer the one that was judged."""
 _REREAD = timedelta(hours=1)
@@ -44,46 +42,45 @@ def twin_under_way(situation: Situation) -> Pool | None:
     return next((one for one in situation.cluster.pools if replacement and one.name == replacement.twin), None)
 
 
-def no_twin(situation: Situation, step: Step) -> Wait | None:
-    """Why a pool can't be replaced, or not by the pool that bears the name of its twin."""
+def no_twin(situation: Situation, step: Step) -> Iterator[Wait]:
+    """Yield why a pool can't be replaced, or not by the pool that bears the name of its twin."""
     twin = twin_of(situation.cluster, step.pool.name)
     if twin is None:
-        found = impossible(step.subject, situation.rules.policy)
-        return Wait(found.reason, found.message) if found else None
+        if found := impossible(step.subject, situation.rules.policy):
+            yield Wait(found.reason, found.message)
+        return
     if situation.memory.pool(twin.name).replaced == made_for(twin)[1]:
         message = (
             f"{twin.name} has replaced {step.pool.name}, which is there again: find out who makes it (Terraform does). "
             f"To have it replaced once more, take the tag `{TAG}` off {twin.name}."
         )
-        return Wait("ReplacedBefore", message)
-    return _unlike(step, twin)
+        yield Wait("ReplacedBefore", message)
+    yield from _unlike(step, twin)
 
 
-def _unlike(step: Step, twin: Pool) -> Wait | None:
-    """Why a pool is not, or not any more, what the twin of a step is made as, and people agreed to."""
+def _unlike(step: Step, twin: Pool) -> Iterator[Wait]:
+    """Yield why a pool is not, or not any more, what the twin of a step is made as, and people agreed to."""
     pool, os_sku = step.pool, str(step.changes.get("osSKU", ""))
     if twin.provisioning_state in UNFINISHED:
         message = f"AKS left its twin {twin.name} in {twin.provisioning_state}: delete it, or mend it."
-        return Wait("TwinUnfinished", message)
+        yield Wait("TwinUnfinished", message)
     if differs := differing(pool, twin):
         message = f"{twin.name} is not set as {pool.name} is: {', '.join(differs)}. Delete it, or mend it."
-        return Wait("TwinDiffers", message)
+        yield Wait("TwinDiffers", message)
     if twin.os_sku.lower() != os_sku.lower():
         asked = f"one with {os_sku} is asked for now" if os_sku else "no OS SKU is known any more that could have FIPS"
         message = f"{twin.name} has OS SKU {twin.os_sku}, and {asked}: delete it, or set the policy's `os_sku` to that."
-        return Wait("TwinDiffers", message)
-    return None
+        yield Wait("TwinDiffers", message)
 
 
-def too_slow(situation: Situation, step: Step) -> Wait | None:
-    """Whether one look can't read all that it would have to, once the twin is there: then none is made.
+def too_slow(situation: Situation, step: Step) -> Iterator[Wait]:
+    """Yield that one look can't read all that it would have to, once the twin is there: then none is made.
 
     What a drain lists was read on trial, behind all that was asked before.
     """
     seen = situation.drained
-    if step.kind is not ActionKind.REPLACE or not isinstance(seen, Unreadable):
-        return None
-    return Wait(seen.reason, seen.message, seen.retry_after or situation.idle_poll)
+    if step.kind is ActionKind.REPLACE and isinstance(seen, Unreadable):
+        yield Wait(seen.reason, seen.message, seen.retry_after or situation.idle_poll)
 
 
 def busy_replacing(situation: Situation, step: Step) -> Wait | None:
@@ -105,16 +102,16 @@ def tied(step: Step) -> Iterator[tuple[str, str]]:
         yield TIED, f"{why}: {known.tied}. Let them run elsewhere."
 
 
-def changed(situation: Situation, step: Step) -> Wait | None:
-    """Whether the old pool is not the one any more that was judged, and that people agreed to."""
+def changed(situation: Situation, step: Step) -> Iterator[Wait]:
+    """Yield that the old pool is not the one any more that was judged, and that people agreed to."""
     replacement = situation.memory.replacement
     if replacement is None or replacement.configuration == step.pool.configuration:
-        return None
+        return
     message = (
         f"{step.pool.name} was changed while it was being replaced, by somebody or by an upgrade: it is judged, and "
         "agreed to, anew."
     )
-    return Wait(POOL_CHANGED, message, situation.poll)
+    yield Wait(POOL_CHANGED, message, situation.poll)
 
 
 def not_its_own(situation: Situation, place: Place) -> Wait | None:
@@ -126,28 +123,35 @@ def not_its_own(situation: Situation, place: Place) -> Wait | None:
     return Wait("PlaceTaken", message, situation.slow_poll)
 
 
-def stopped(situation: Situation, _: Step) -> Wait | None:
-    """Whether a person or the breaker has stopped what has begun, too."""
+def stopped(situation: Situation, _: Step) -> Iterator[Wait]:
+    """Yield that a person, the breaker or Azure's pace has stopped what has begun, too."""
     budget, subscription = situation.budget, situation.cluster.id.subscription
     if budget.paused:
-        return Wait("Paused", "A person has paused every remediation, so the replacement waits.", _REREAD)
+        yield Wait("Paused", "A person has paused every remediation, so the replacement waits.", _REREAD)
     if budget.broken:
-        return Wait("BreakerOpen", breaker_open(budget.broken), _REREAD)
-    found = paced(budget, subscription, situation.now)
-    return Wait(found.reason, found.message, found.after) if found else None
+        yield Wait("BreakerOpen", breaker_open(budget.broken), _REREAD)
+    if found := paced(budget, subscription, situation.now):
+        yield Wait(found.reason, found.message, found.after)
 
 
-def unproven_twin(situation: Situation, step: Step) -> Wait | None:
-    """Whether the twin can take the place of its pool: ours, set as it is, with nodes, and proven."""
+def unproven_twin(situation: Situation, step: Step) -> Iterator[Wait]:
+    """Yield why the twin can't take its pool's place: it has to be ours, set as that is, with nodes, and proven."""
     replacement, twin = situation.memory.replacement, twin_under_way(situation)
     if replacement is None or twin is None:
         message = f"The twin of {step.pool.name} was deleted while that was being replaced."
-        return Wait(TWIN_GONE, message, situation.poll)
+        yield Wait(TWIN_GONE, message, situation.poll)
+        return
     if made_for(twin) != (replacement.pool, replacement.id):
         message = f"{twin.name} does not carry the tag `{TAG}` of this replacement: another pool may have its name now."
-        return Wait("TwinNotOurs", message, situation.idle_poll)
-    if wait := _unlike(step, twin):
-        return wait
+        yield Wait("TwinNotOurs", message, situation.idle_poll)
+        return
+    yield from _unlike(step, twin)
+    if unproven := _unproven(situation, step, twin):
+        yield unproven
+
+
+def _unproven(situation: Situation, step: Step, twin: Pool) -> Wait | None:
+    """Whether nodes that could prove the twin are not there, or have not proven it."""
     if twin.stopped:
         return Wait("TwinStopped", f"{twin.name} is stopped: start it, so that it takes pods and can be proven.")
     if not twin.count:
@@ -160,16 +164,18 @@ def unproven_twin(situation: Situation, step: Step) -> Wait | None:
     return None
 
 
-def undrained(situation: Situation, step: Step) -> Wait | None:
-    """What keeps the old pool's nodes from being emptied, or from being empty."""
+def undrained(situation: Situation, step: Step) -> Iterator[Wait]:
+    """Yield what keeps the old pool's nodes from being emptied, or empty: one thing, as it goes step by step."""
     seen, replacement = situation.drained, situation.memory.replacement
+    found = None
     if replacement and replacement.not_before and replacement.not_before > situation.now:
-        return refused_before(situation)
-    if isinstance(seen, Unreadable):
-        return Wait(seen.reason, seen.message, seen.retry_after or situation.idle_poll)
-    if seen is None:
-        return None
-    return _cannot_follow(situation, step, seen) or _not_empty_yet(situation, step, seen)
+        found = refused_before(situation)
+    elif isinstance(seen, Unreadable):
+        found = Wait(seen.reason, seen.message, seen.retry_after or situation.idle_poll)
+    elif seen:
+        found = _cannot_follow(situation, step, seen) or _not_empty_yet(situation, step, seen)
+    if found:
+        yield found
 
 
 def _cannot_follow(situation: Situation, step: Step, seen: Drained) -> Wait | None:
@@ -178,12 +184,11 @@ def _cannot_follow(situation: Situation, step: Step, seen: Drained) -> Wait | No
         message = f"The twin has to take the pods of {step.pool.name}, and not all of its nodes do: {seen.unfit}."
         return Wait("TwinNotReady", message, situation.slow_poll)
     if seen.unproven:
-        message = f"The twin's nodes have to be asked anew before anything goes on: {seen.unproven}."
-        return Wait("TwinNotReady", message, situation.poll)
+        message = f"The twin's nodes don't prove it as they are now: {seen.unproven}."
+        return Wait("TwinNotReady", message, max(situation.poll, _ever_less_often(situation)))
     if seen.pending:
-        more = " ..." if len(seen.pending) > SHOWN else ""
         message = (
-            f"Pods that {step.pool.name} would take have no node: {', '.join(seen.pending[:SHOWN])}{more}. Make room "
+            f"Pods that {step.pool.name} would take have no node: {shown(seen.pending)}. Make room "
             f"for them elsewhere, such as by more nodes of the twin, or abort, which uncordons {step.pool.name}."
         )
         return Wait("PodsPending", message, max(situation.slow_poll, _ever_less_often(situation)))
@@ -193,7 +198,7 @@ def _cannot_follow(situation: Situation, step: Step, seen: Drained) -> Wait | No
 def _not_empty_yet(situation: Situation, step: Step, seen: Drained) -> Wait | None:
     """Whether a look can only wait: what is to be cordoned or evicted it does itself."""
     if seen.open or seen.to_evict:
-        return None
+        return None if seen.open else _resting(situation, seen)
     if seen.left:
         message = f"{len(seen.left)} evicted pods have not ended yet."
         return Wait("PodsLeaving", message, max(situation.poll, _ever_less_often(situation)))
@@ -201,14 +206,29 @@ def _not_empty_yet(situation: Situation, step: Step, seen: Drained) -> Wait | No
         counted = "gives no number of nodes" if step.pool.count is None else f"counts {step.pool.count} nodes"
         message = f"ARM {counted}, and {seen.unseen} more than Kubernetes shows may be there: nobody sees their pods."
         return Wait("NodesUnseen", message, situation.slow_poll)
-    return _not_running(situation, step, seen.starting) if seen.starting else None
+    if seen.starting:
+        return _not_running(situation, step, seen.starting)
+    if seen.untried:
+        names = shown(seen.untried)
+        message = f"Pods that followed from {step.pool.name} run on its twin, and have not for long: {names}."
+        return Wait("PodsSettling", message, max(situation.poll, _ever_less_often(situation)))
+    return None
+
+
+def _resting(situation: Situation, seen: Drained) -> Wait | None:
+    """Whether every pod that is left was evicted in vain, and none is for a while."""
+    replacement = situation.memory.replacement
+    if replacement is None or replacement.rests is None or may_go(seen, replacement, situation.now):
+        return None
+    return Wait(PODS_RETURN, returned(seen, replacement), min(replacement.rests - situation.now, situation.idle_poll))
 
 
 def _not_running(situation: Situation, step: Step, names: tuple[str, ...]) -> Wait:
-    more, pool = " ..." if len(names) > SHOWN else "", step.pool.name
+    pool = step.pool.name
     message = (
-        f"Pods that followed from {pool} to its twin don't run there: {', '.join(names[:SHOWN])}{more}. Find out why, "
-        f"such as by their logs; as long as {pool} is there they can go back: abort uncordons it."
+        f"Pods that followed from {pool} to its twin don't run there: {shown(names)}. Find out why, such as by their "
+        f"logs, and delete those that have failed for good; as long as {pool} is there they can go back: abort "
+        "uncordons it."
     )
     return Wait("PodsNotRunning", message, max(situation.poll, _ever_less_often(situation)))
 
@@ -243,4 +263,4 @@ def stage_of(situation: Situation, step: Step) -> Stage:
         return Stage.ENDING
     if operation:
         return Stage.DELETING if operation.method is Method.DELETE else Stage.CREATING
-    return Stage.PROVING if unproven_twin(situation, step) else Stage.DRAINING
+    return Stage.PROVING if any(unproven_twin(situation, step)) else Stage.DRAINING

@@ -57,16 +57,27 @@ def _forbidden_image(pool: Pool) -> Finding | None:
 
 
 def known_kubernetes(subject: Subject) -> Finding | None:
-    """Say that the Kubernetes version is newer than the data, where no node's own word settles the pool."""
-    pool, asked = subject.pool, subject.settings.proof.level is not ProofLevel.CONTROL_PLANE
-    by_nodes = subject.required and not subject.empty and (asked or pool.os_type == "Windows")
-    if by_nodes or not is_too_new(pool.kubernetes_version):
+    """Say that the Kubernetes version is newer than the data, where no node's own kernel settles the pool."""
+    pool, asked = subject.pool, subject.required and not subject.empty
+    if not is_too_new(pool.kubernetes_version) or (asked and _by_kernels(subject)):
         return None
+    or_ask = ", or have the nodes' own kernels asked (level kernel)" if asked else ""
     message = (
         f"Kubernetes {pool.kubernetes_version} is newer than this version's data (up to {matrix().newest_kubernetes}, "
-        f"of {matrix().as_of}): what the flag means with it isn't known. Update the app, or ask the nodes (level node)."
+        f"of {matrix().as_of}): what AKS's flag, image and labels mean with it isn't known. Update the app{or_ask}."
     )
     return Finding("kubernetes", State.UNKNOWN, "ReleaseUnknown", message)
+
+
+def _by_kernels(subject: Subject) -> bool:
+    """Say whether the kernels' word (on Windows, the registry's), or that FIPS is off, settles a pool."""
+    pool, taken, level = subject.pool, subject.memory.proof, subject.settings.proof.level
+    if pool.os_type == "Windows":
+        return True
+    if level is ProofLevel.CONTROL_PLANE:
+        return False
+    asked = level.reaches(ProofLevel.KERNEL) or (taken is not None and taken.level.reaches(ProofLevel.KERNEL))
+    return asked or not pool.enable_fips
 
 
 def modules(subject: Subject) -> Finding | None:

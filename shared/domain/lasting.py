@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
+from shared.domain.barriers import barred
 from shared.domain.maintenance import MAINTENANCE_UNREADABLE, opening_by_cluster
 from shared.domain.model import Cluster
 from shared.domain.openings import BLACKOUT, OUTSIDE_WINDOW, Closed
@@ -11,7 +12,6 @@ from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
 from shared.domain.steps import Step
 from shared.domain.wait import Wait
-from shared.domain.waits import barred
 from shared.domain.windows import opening
 
 CLOSED = (OUTSIDE_WINDOW, BLACKOUT)

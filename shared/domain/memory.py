@@ -45,12 +45,14 @@ class Replacement:
     not_before: datetime | None = None
     """When evictions that were refused are tried again."""
     least: int = -1
-    """The fewest pods that were to be evicted since nodes were cordoned: more or as many again have come back; -1: none
-    was counted."""
+    """The fewest pods that were to be evicted when some were: as many or more bring nothing; -1: none were yet."""
     turn: str = ""
     """The node that evictions begin with; empty: the first one."""
     evicted: tuple[str, ...] = ()
-    """The workloads of which the last evictions took pods."""
+    """The workloads of which the last evictions took pods, by their marks (shared.domain.running); while they rest,
+    those of all that brought nothing."""
+    rests: datetime | None = None
+    """Until when they rest; None if evictions bring something."""
     recorded: str = ""
     """Fingerprint of the last record of a drain: the same attempt is not recorded again."""
     ends: str = ""

@@ -1,6 +1,7 @@
 """Reads the nodes and pods of a drain: what takes pods, and what keeps a node from being empty."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from shared.domain.demands import read_demand
@@ -31,9 +32,22 @@ def read_left(item: Mapping[str, Any]) -> Left | None:
 
     Those of DaemonSets and static ones stay. One with `schedulingGates` is not to get a node yet.
     """
+    found = _read(item)
+    return None if found is None or found.run.end else found
+
+
+def read_followed(item: Mapping[str, Any], since: datetime) -> Left | None:
+    """Read a pod on the twin, also one that has ended there; None if it stays with its node, or failed long before."""
+    found = _read(item)
+    if found is None or (found.run.end and (found.run.made or since) < since):
+        return None
+    return found
+
+
+def _read(item: Mapping[str, Any]) -> Left | None:
     metadata, spec = as_dict(item.get("metadata")), as_dict(item.get("spec"))
-    owner, ended = owner_of(item), as_dict(item.get("status")).get("phase") in ("Succeeded", "Failed")
-    if ended or owner.get("kind") == "DaemonSet" or MIRROR in as_dict(metadata.get("annotations")):
+    owner = owner_of(item)
+    if owner.get("kind") == "DaemonSet" or MIRROR in as_dict(metadata.get("annotations")):
         return None
     if spec.get("schedulingGates") and not spec.get("nodeName"):
         return None

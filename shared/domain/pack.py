@@ -125,6 +125,10 @@ def read_pack(data: bytes) -> Pack:
     return found
 
 
+ADDED = f"is no part of what the pack holds, by {INDEX}: it was added"
+"""What is wrong with a file that lies in a pack of another part of the evidence."""
+
+
 def unmet(scope: Scope) -> str:
     """Say that a pack begins behind a manifest that it has not, or that can't be read."""
     return f"begins behind manifest {scope.after}, which is not there or can't be read: it was changed"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+from shared.domain.barriers import barred
+from shared.domain.consent import approvals_needed
 from shared.domain.draining import Drained
 from shared.domain.evaluate import proof_due
 from shared.domain.giving_up import hopeless
@@ -19,7 +21,7 @@ from shared.domain.steps import Step, due, put_body
 from shared.domain.timing import closes
 from shared.domain.twins import twin_name, twin_of
 from shared.domain.wait import Wait
-from shared.domain.waits import approvals_needed, barred, waits, wanted
+from shared.domain.waits import waits, wanted
 
 _SELDOM = timedelta(minutes=30)
 """How soon at the latest nodes are asked again that are missing, or have not answered."""

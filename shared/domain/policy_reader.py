@@ -109,7 +109,7 @@ def _misplaced(root: Located, kind: type) -> str:
     listed = mapping(root).get("exemptions")
     of_policies = {*names(Policy)} & {*mapping(root)} - {"exemptions"}
     if kind is Policy and listed is not None and isinstance(listed.value, list) and not of_policies:
-        return "this is an exemptions file, not a policy: give it with `--exemptions`, or where the app's stands"
+        return "this is an exemptions file, not a policy: commands take it with `--exemptions`, the app by a setting"
     if kind is Exemptions and listed is None and of_policies:
         return "this is a policy, not an exemptions file: its entries stand in a list under `exemptions`"
     return ""

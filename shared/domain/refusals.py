@@ -1,5 +1,6 @@
 """Whether the budget has a place for a step: every limit of the policy, in one order, each with a reason and an end."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,17 +36,21 @@ class Refusal:
 
 
 def refusal(budget: Budget, rules: Rulebook, wanted: Wanted, now: datetime) -> Refusal | None:
-    """Say why a pool may not be remediated now, or None if it may."""
-    policy = rules.policy
+    """Say why a pool may not be remediated now, by the first reason, or None if it may."""
+    return next(refusals(budget, rules, wanted, now), None)
+
+
+def refusals(budget: Budget, rules: Rulebook, wanted: Wanted, now: datetime) -> Iterator[Refusal]:
+    """Yield every reason why a pool may not be remediated now, in the order in which they are asked."""
     if budget.paused:
-        return Refusal("Paused", f"A person has paused every remediation, so {wanted.pool} waits.", timedelta(hours=1))
+        yield Refusal("Paused", f"A person has paused every remediation, so {wanted.pool} waits.", timedelta(hours=1))
     if budget.broken:
-        return Refusal("BreakerOpen", breaker_open(budget.broken), timedelta(hours=1))
-    return (
-        _full(budget, policy, wanted, now)
-        or _spaced(budget, policy.disruption.spacing, now)
-        or (_ring_closed(budget, rules, wanted.ring, wanted, now) if wanted.ring else None)
-    )
+        yield Refusal("BreakerOpen", breaker_open(budget.broken), timedelta(hours=1))
+    yield from _full(budget, rules.policy, wanted, now)
+    if spaced := _spaced(budget, rules.policy.disruption.spacing, now):
+        yield spaced
+    if wanted.ring:
+        yield from _ring_closed(budget, rules, wanted.ring, wanted, now)
 
 
 def breaker_open(broken: str) -> str:
@@ -53,7 +58,7 @@ def breaker_open(broken: str) -> str:
     return f"{broken} Find out why, then reset it with `fipswarden breaker reset`."
 
 
-def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refusal | None:
+def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Iterator[Refusal]:
     others = [place for key, place in budget.places.items() if key != wanted.cluster]
     disruption = policy.disruption
     # A share of a number that nobody has counted lately, or that another policy's scope and rings gave, is one.
@@ -72,8 +77,9 @@ def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refu
     for where, used, limit in limits:
         if used >= limit:
             runs = f"{count(used, 'remediation')} {'runs' if used == 1 else 'run'}"
-            return Refusal("BudgetExhausted", f"{runs} in {where}; the policy allows {limit}.")
-    return too_many_nodes(budget, policy, wanted)
+            yield Refusal("BudgetExhausted", f"{runs} in {where}; the policy allows {limit}.")
+    if found := too_many_nodes(budget, policy, wanted):
+        yield found
 
 
 def too_many_nodes(budget: Budget, policy: Policy, wanted: Wanted) -> Refusal | None:
@@ -100,18 +106,18 @@ def _spaced(budget: Budget, spacing: timedelta, now: datetime) -> Refusal | None
     return Refusal("Spacing", f"The last remediation began at {budget.last_begun:%H:%M} UTC: the next waits.", left)
 
 
-def _ring_closed(budget: Budget, rules: Rulebook, ring: Ring, wanted: Wanted, now: datetime) -> Refusal | None:
+def _ring_closed(budget: Budget, rules: Rulebook, ring: Ring, wanted: Wanted, now: datetime) -> Iterator[Refusal]:
     policy = rules.policy
     earlier = None if wanted.skip_soak else policy.before(ring)
     while earlier:
         if closed := _not_done(budget, rules, earlier, now):
-            return closed
+            yield closed
         earlier = policy.before(earlier)
     canary = canary_of(budget, policy, ring)
     if canary is None or canary.proven or (canary.cluster, canary.pool) == who_wants(wanted):
-        return None
+        return
     message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is not proven yet."
-    return Refusal("CanaryUnproven", message)
+    yield Refusal("CanaryUnproven", message)
 
 
 def canary_of(budget: Budget, policy: Policy, ring: Ring) -> Canary | None:

@@ -8,10 +8,9 @@ again, and only when something that they wait for may have changed.
 from collections.abc import Hashable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import IntEnum
-from heapq import heappop, heappush
 
 from shared.domain.afterwards import remembered, settled, switched, with_proofs, with_replacement_running
+from shared.domain.agenda import Agenda, Event
 from shared.domain.budget import Counts, Ended, Place
 from shared.domain.budget_news import counted, learnt, seen
 from shared.domain.census import DONE, Census, is_done
@@ -37,21 +36,6 @@ _ANYBODY = Wanted("", "", "", None, 0)
 """Who asks for no nodes, in no ring and no subscription: where there is no place for them, there is for nobody."""
 
 
-class _Event(IntEnum):
-    """What happens at a time; of several at once, in this order."""
-
-    END = 0
-    """Our operation on a cluster ends."""
-    SETTLED = 1
-    """What others do to a cluster ends."""
-    LOOK = 2
-    """A cluster is worth a look."""
-    LANE = 3
-    """A lane may have something to take."""
-    AGAIN = 4
-    """Nothing but that time has passed: a resync, or the spacing."""
-
-
 class Rehearsal:
     """One play; afterwards its fields say what became of everything."""
 
@@ -69,8 +53,7 @@ class Rehearsal:
         """Pools whose nodes nobody has asked, and that are assumed to agree."""
         self._census = Census(self.rules, start.blind, start.hidden)
         self._counted_at: datetime | None = None
-        self._events: list[tuple[datetime, _Event, str]] = []
-        self._coming: set[tuple[datetime, _Event, str]] = set()
+        self._agenda = Agenda()
         self._lanes = Lanes()
         self._shut: list[int] = []
 
@@ -82,20 +65,17 @@ class Rehearsal:
     @property
     def over(self) -> bool:
         """Say whether nothing would ever happen any more."""
-        return not self._events
+        return self._agenda.next is None
 
     def run(self) -> None:
         """Play until the time is up, or nothing happens any more."""
         now, until = self.start.now, self.start.until
         self._enter(now)
         self._begin(now)
-        while self._events and self._events[0][0] <= until:
-            at = self._events[0][0]
+        while (at := self._agenda.next) and at <= until:
             self.resync(at)
-            while self._events and self._events[0][0] == at:
-                event = heappop(self._events)
-                self._coming.discard(event)
-                self._happen(event[1], event[2], at)
+            for event, key in self._agenda.happening(at):
+                self._happen(event, key, at)
             self._begin(at)
 
     def situation(self, actor: Actor, at: datetime) -> Situation:
@@ -118,7 +98,7 @@ class Rehearsal:
         actor.posture = evaluate(actor.cluster, actor.memory, self.rules, None, at)
         key = actor.cluster.id.key
         if self._census.count(actor.cluster.id, actor.posture):
-            self._schedule(self._mark(at) + _HOUR, _Event.AGAIN)
+            self._agenda.add(self._mark(at) + _HOUR, Event.AGAIN)
         for pool in actor.posture.pools:
             if is_done(pool):
                 self.done.setdefault((key, pool.pool), at)
@@ -129,12 +109,6 @@ class Rehearsal:
         if self.budget.canaries != before:
             self._reopen()
         return assumed
-
-    def _schedule(self, at: datetime, event: _Event, key: str = "") -> None:
-        found = (at, event, key)
-        if found not in self._coming:
-            self._coming.add(found)
-            heappush(self._events, found)
 
     def _enter(self, now: datetime) -> None:
         for known in sorted(self.start.fleet, key=lambda it: it.cluster.id.key):
@@ -147,11 +121,11 @@ class Rehearsal:
                 self.asides += () if known.proven else _asides(actor)
         self.resync(now)
         for key in sorted(self.budget.places.keys() | {key for key, it in self.actors.items() if it.memory.operation}):
-            self._schedule(self._ends(key, now), _Event.END, key)
+            self._agenda.add(self._ends(key, now), Event.END, key)
         for key, actor in self.actors.items():
             if actor.memory.operation is None and busy(actor.cluster):
                 nodes = max((pool.count or 0 for pool in actor.cluster.pools), default=0)
-                self._schedule(now + self.start.pace.of(nodes), _Event.SETTLED, key)
+                self._agenda.add(now + self.start.pace.of(nodes), Event.SETTLED, key)
             self._queue(actor, now)
 
     def _ends(self, key: str, now: datetime) -> datetime:
@@ -162,14 +136,14 @@ class Rehearsal:
         ends = began + self.start.pace.of(place.nodes if place else 1)
         return ends if ends > now else now + self.start.pace.per_node
 
-    def _happen(self, event: _Event, key: str, at: datetime) -> None:
-        if event is _Event.LANE:
+    def _happen(self, event: Event, key: str, at: datetime) -> None:
+        if event is Event.LANE:
             self._lanes.wake(int(key))
-        elif event is _Event.END:
+        elif event is Event.END:
             self._end(key, at)
-        elif event in (_Event.SETTLED, _Event.LOOK):
+        elif event in (Event.SETTLED, Event.LOOK):
             actor = self.actors[key]
-            if event is _Event.SETTLED:
+            if event is Event.SETTLED:
                 actor.cluster = settled(actor.cluster)
             self._look(actor, at)
 
@@ -189,7 +163,7 @@ class Rehearsal:
             if busy(actor.cluster) or lasting(situation, step, waits):
                 continue
             if after := not_yet(waits):
-                self._schedule(at + after, _Event.LOOK, actor.cluster.id.key)
+                self._agenda.add(at + after, Event.LOOK, actor.cluster.id.key)
             else:
                 self._lanes.put(lane_key(actor, situation, step), candidate(actor, situation, step))
 
@@ -202,7 +176,7 @@ class Rehearsal:
             for entry in self.rules.exemptions.matching(actor.cluster, pool) if pool.name in waiting else ():
                 for turn in (entry.created, entry.ends(self.policy.exemptions)):
                     if turn > at:
-                        self._schedule(turn, _Event.LOOK, actor.cluster.id.key)
+                        self._agenda.add(turn, Event.LOOK, actor.cluster.id.key)
 
     def _begin(self, at: datetime) -> None:
         """Begin all that may be begun now, the safest first."""
@@ -227,7 +201,7 @@ class Rehearsal:
     def _next(self, at: datetime) -> Lane | None:
         if found := refusal(self.budget, self.rules, _ANYBODY, at):
             if found.reason == "Spacing" and found.after:
-                self._schedule(at + found.after, _Event.AGAIN)
+                self._agenda.add(at + found.after, Event.AGAIN)
             return None
         return self._lanes.next()
 
@@ -239,7 +213,7 @@ class Rehearsal:
         lane.resting = True
         self._shut.append(lane.number)
         if found.after:
-            self._schedule(at + found.after, _Event.LANE, str(lane.number))
+            self._agenda.add(at + found.after, Event.LANE, str(lane.number))
 
     def _try(self, lane: Lane, actor: Actor, head: Candidate, at: datetime) -> None:
         self.judge(actor, at)
@@ -252,7 +226,7 @@ class Rehearsal:
             self._take(actor, made.action, at)
         elif mine and mine.reason in CLOSED and mine.until:
             lane.resting = True
-            self._schedule(mine.until, _Event.LANE, str(lane.number))
+            self._agenda.add(mine.until, Event.LANE, str(lane.number))
         else:
             self._queue(actor, at)
         self._lanes.offer(lane)
@@ -274,7 +248,7 @@ class Rehearsal:
         actor.memory = replace(actor.memory, operation=operation)
         actor.generation += 1
         ends = at + self.start.pace.of(nodes)
-        self._schedule(ends, _Event.END, cluster.key)
+        self._agenda.add(ends, Event.END, cluster.key)
         made = Remediation(cluster, action.pool, action.ring, action.kind, nodes, at, ends)
         self.remediations.append(made)
 

@@ -5,10 +5,11 @@ Pure. What did not run before anything was moved is nobody's fault here, and is 
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
 
 STEADY = timedelta(minutes=5)
 """How long a pod may take until it is ready, and how long one whose containers were restarted has to be ready until
@@ -18,24 +19,48 @@ WATCHED = 1000
 """So many workloads of a pool are remembered, those that don't run first: the row must not grow with the pool."""
 
 
+class End(StrEnum):
+    """How a pod ended that is not started again."""
+
+    NONE = ""
+    """It has not."""
+    DONE = "done"
+    FAILED = "failed"
+    """By what its own containers did."""
+    REFUSED = "refused"
+    """By its kubelet, which did not take it or needed the room, and says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """How a pod is."""
 
     ready: bool = True
     """Its condition `Ready` is true."""
-    steady: datetime | None = None
-    """From when on that may be believed; None: at once."""
+    since: datetime | None = None
+    """When that condition changed last, or else when the pod was made; None if it says neither: a while ago then."""
+    restarted: bool = False
+    """Containers of it were started again."""
     made: datetime | None = None
     """When it was made; None if it does not say: a while ago then."""
+    lasts: bool = True
+    """It is to run for ever, and not to an end, as those of Jobs are."""
+    end: End = End.NONE
 
     def is_well(self, now: datetime) -> bool:
-        """Say whether it runs, and not for a moment only."""
-        return self.ready and (self.steady is None or self.steady <= now)
+        """Say whether it runs, and did not start again a moment ago."""
+        return self.ready and not (self.restarted and self._lately(now, STEADY))
+
+    def is_steady(self, now: datetime, steady: timedelta) -> bool:
+        """Say whether it has run for so long, if it is to run on."""
+        return self.is_well(now) and not (self.lasts and self._lately(now, steady))
 
     def is_new(self, now: datetime) -> bool:
         """Say whether it may still be starting."""
         return self.made is not None and now - self.made < STEADY
+
+    def _lately(self, now: datetime, within: timedelta) -> bool:
+        return self.since is not None and now - self.since < within
 
 
 RUNS = Running()
@@ -60,10 +85,34 @@ def read_running(item: Mapping[str, Any]) -> Running:
     """Read how a pod is; what it does not say is taken as not ready."""
     metadata, status = _dict(item.get("metadata")), _dict(item.get("status"))
     ready = next((one for one in _dicts(status.get("conditions")) if one.get("type") == "Ready"), {})
-    restarted = any(one.get("restartCount") for one in _dicts(status.get("containerStatuses")))
-    since = _time(ready.get("lastTransitionTime")) if restarted else None
     made = _time(metadata.get("creationTimestamp"))
-    return Running(ready.get("status") == "True", since + STEADY if since else None, made)
+    return Running(
+        ready=ready.get("status") == "True",
+        since=_time(ready.get("lastTransitionTime")) or made,
+        restarted=any(one.get("restartCount") for one in _dicts(status.get("containerStatuses"))),
+        made=made,
+        lasts=_dict(item.get("spec")).get("restartPolicy", "Always") == "Always",
+        end=_end(status),
+    )
+
+
+def _end(status: Mapping[str, Any]) -> End:
+    """Read how a pod ended; a kubelet that ends one for its node's sake, or refuses it, gives the pod a reason.
+
+    `Evicted`, `Terminated` (the node shuts down), what keeps it from being admitted (Kubernetes, pkg/kubelet: eviction,
+    nodeshutdown, rejectPod). Its controller makes another one, and the old one stays as an object.
+    """
+    match status.get("phase"):
+        case "Succeeded":
+            return End.DONE
+        case "Failed":
+            return End.REFUSED if status.get("reason") else End.FAILED
+        case _:
+            return End.NONE
+
+
+AnyPod = TypeVar("AnyPod", bound=Pod)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def at_begin(pods: Iterable[Pod], on_twin: Iterable[Pod], now: datetime) -> Mapping[str, int]:
@@ -74,24 +123,56 @@ def at_begin(pods: Iterable[Pod], on_twin: Iterable[Pod], now: datetime) -> Mapp
     """
     found = Counter[str]()
     for pod in pods:
-        found[_mark(pod.workload)] += not pod.run.is_well(now) and not pod.run.is_new(now)
+        found[mark(pod.workload)] += not pod.run.is_well(now) and not pod.run.is_new(now)
     for pod in on_twin:
-        found[_mark(pod.workload)] += 0
+        found[mark(pod.workload)] += 0
     return dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))[:WATCHED])
 
 
 def watched(pod: Pod, ran: Mapping[str, int] | None) -> bool:
     """Say whether a pod is of a workload that ran on the old pool; where nobody knows any more which did, any is."""
-    return ran is None or _mark(pod.workload) in ran
+    return ran is None or mark(pod.workload) in ran
+
+
+def ill(pods: Collection[AnyPod], now: datetime) -> list[AnyPod]:
+    """Return those of the pods of a pool that don't run, or that failed and nothing has made good."""
+    good = _made_good(pods, now)
+    return [pod for pod in pods if _is_ill(pod.run, good.get(pod.workload), now)]
+
+
+def _made_good(pods: Iterable[Pod], now: datetime) -> Mapping[str, datetime]:
+    """Return when the last pod of each workload was made that runs or has done its work."""
+    found: dict[str, datetime] = {}
+    for pod in pods:
+        if pod.run.end is End.DONE or pod.run.is_well(now):
+            found[pod.workload] = max(found.get(pod.workload, _LONG_AGO), pod.run.made or _LONG_AGO)
+    return found
+
+
+def _is_ill(run: Running, good: datetime | None, now: datetime) -> bool:
+    if run.end is End.NONE:
+        return not run.is_well(now)
+    # One that was refused says nothing of its workload, unless that goes on and on.
+    matters = run.end is End.FAILED or (run.end is End.REFUSED and run.is_new(now))
+    return matters and (good is None or (run.made or _LONG_AGO) >= good)
+
+
+def young(pods: Collection[AnyPod], now: datetime, steady: timedelta) -> list[AnyPod]:
+    """Return those of the pods of a pool that run, but not for so long, and no other one of their workload has either.
+
+    What fails at its first call, or after a slow start, is ready until then.
+    """
+    proven = {pod.workload for pod in pods if pod.run.is_steady(now, steady)}
+    return [pod for pod in pods if pod.run.is_well(now) and pod.workload not in proven]
 
 
 def worse(pods: Iterable[Pod], ran: Mapping[str, int] | None) -> tuple[str, ...]:
     """Return the workloads of pods that don't run, those that had fewer of them at the beginning."""
     now = Counter(pod.workload for pod in pods)
-    return tuple(sorted(name for name, count in now.items() if count > (ran or {}).get(_mark(name), 0)))
+    return tuple(sorted(name for name, count in now.items() if count > (ran or {}).get(mark(name), 0)))
 
 
-def _mark(workload: str) -> str:
+def mark(workload: str) -> str:
     """Return what is remembered in place of a workload's name: names are long, and many."""
     return hashlib.sha256(workload.encode(errors="surrogatepass")).hexdigest()[:8]
 

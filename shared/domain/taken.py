@@ -60,9 +60,10 @@ def not_proven(pool: Pool, taken: Proof | None, nodes: tuple[Node, ...], now: da
     found = take_proof(pool, nodes, now)
     if found.disagreeing:
         more = " ..." if len(found.disagreeing) > _SHOWN else ""
-        return f"{', '.join(found.disagreeing[:_SHOWN])}{more} don't carry the FIPS label, or have another image"
+        names = f"{', '.join(found.disagreeing[:_SHOWN])}{more}"
+        return f"{names} don't carry the FIPS label, or have another image: these labels have to be right"
     if taken and taken.asked != found.asked:
-        return "since its nodes were asked some joined, went, were exchanged or started anew"
+        return "some joined, went, were exchanged or started anew since they were asked: they are asked anew"
     return ""
 
 

@@ -45,13 +45,12 @@ def skips(subject: Subject, what: Skip) -> bool:
     return is_new(subject) and what in subject.settings.new_pools.skip
 
 
-def closed(situation: Situation, step: Step) -> Wait | None:
-    """Whether a reimage may begin at this time."""
+def closed(situation: Situation, step: Step) -> Iterator[Wait]:
+    """Yield what keeps a reimage from beginning at this time."""
     for opening_ in _openings(situation, step):
         if isinstance(opening_, Closed):
             after = opening_.until - situation.now if opening_.until else _REREAD
-            return Wait(opening_.reason, opening_.message, after)
-    return None
+            yield Wait(opening_.reason, opening_.message, after)
 
 
 def closes(situation: Situation, step: Step) -> datetime | None:

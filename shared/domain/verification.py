@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from shared.domain.bodies import BODIES, Body, Origin, RuleText
-from shared.domain.codec import canonical, text_hash, typed
+from shared.domain.codec import canonical, moment, text_hash, typed
 from shared.domain.ids import ClusterId
 from shared.domain.operation import OutcomeState
 from shared.domain.records import FLEET, GENESIS, MANIFESTS, SCHEMA, Head, RecordKind
@@ -154,12 +154,11 @@ def _is_called(found: RuleText) -> bool:
 
 
 def time_of(said: Mapping[str, Any]) -> datetime | None:
-    """Return when a record says that it was made."""
+    """Return when a record says that it was made; None if it says no time with a zone, or one that UTC can't hold."""
     try:
-        at = datetime.fromisoformat(str(said.get("at")))
+        return moment(str(said.get("at")))
     except ValueError:
         return None
-    return at if at.tzinfo else None
 
 
 class ChainCheck:

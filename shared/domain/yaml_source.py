@@ -18,6 +18,8 @@ _SHOWN = 100
 """Characters of a value or key that a fault shows: a text of a megabyte is no help to anybody."""
 _ADVISED = 100
 """So many faults come with a search for what was meant: it is slow, and more of them mean another kind of file."""
+_CLOSE, _SURE = 0.6, 0.7
+"""How like a word has to be (difflib's ratio) to be offered, and to be offered alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +64,18 @@ class Faults:
                 self.add(value.key or value, f"unknown key {quoted(key)} in {where}: {self.advice(key, allowed)}")
 
     def advice(self, written: str, allowed: Sequence[str]) -> str:
-        """Say which of the allowed words was probably meant, or else which there are."""
-        return self.meant(written, allowed) or f"allowed are {', '.join(allowed)}"
+        """Say which of the allowed words was meant; where that is a guess, or not to be told, also which there are."""
+        if sure := self.meant(written, allowed, _SURE):
+            return sure
+        return f"{self.meant(written, allowed)} allowed are {', '.join(allowed)}".strip()
 
-    def meant(self, written: str, allowed: Iterable[str]) -> str:
-        """Say which of some words was probably meant; empty if none is close."""
+    def meant(self, written: str, allowed: Iterable[str], close: float = _CLOSE) -> str:
+        """Say which of some words was probably meant; empty if none is so `close`, where 1 is the same word."""
         if self.count >= _ADVISED:
             return ""
         words = {word.lower(): word for word in allowed}
-        close = get_close_matches(written[:_SHOWN].lower(), words, n=1)
-        return f"did you mean `{words[close[0]]}`?" if close else ""
+        found = get_close_matches(written[:_SHOWN].lower(), words, n=1, cutoff=close)
+        return f"did you mean `{words[found[0]]}`?" if found else ""
 
     def lines(self) -> tuple[str, ...]:
         """Return the faults in the order of the document, as `line L, column C: text`."""

@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _SOURCES = (
     *("shared/domain/waits.py", "shared/domain/refusals.py", "shared/domain/throttle.py", "shared/domain/plan.py"),
     *("shared/domain/handover.py", "shared/domain/twins.py", "shared/domain/timing.py", "shared/reconciler.py"),
+    *("shared/domain/barriers.py", "shared/domain/consent.py"),
 )
 _REASON = re.compile(r"(?:Wait|Refusal|NoTwin|Deferral\(\"\",|Closed\(None,|_Wait)\(?\s*\"([A-Z][A-Za-z]+)\"")
 _ELSEWHERE = {"NoSuchCluster"}

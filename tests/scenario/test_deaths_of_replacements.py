@@ -17,7 +17,7 @@ READS = frozenset(
 """Calls that change nothing: a death at one of them is a death before the next of the others."""
 exhaustive = pytest.mark.no_cover
 """A run for every call: one of them covers what the others do, and watching them all doubles the time."""
-CALLS = 100
+CALLS = 125
 """More than a whole replacement makes of the others."""
 APPROVES = "mode: approve\nstrategy: replace\n"
 

@@ -20,7 +20,7 @@ from shared.domain.model import Cluster, Unreadable
 from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
 from shared.ports import Kubernetes, KubernetesApi
-from tests.protocol.lab import CLUSTER, ruled
+from tests.protocol.lab import CLUSTER, Tap, ruled
 from tests.scenario.proving import WINDOWS_IMAGE
 from tests.scenario.replacing import (
     DAY,
@@ -247,7 +247,7 @@ def test_a_pod_that_comes_back_does_not_keep_those_of_the_other_nodes() -> None:
     lab.look(lasting=3 * HOUR)
     assert {pod.name[:6] for pod in lab.kube.pods.values() if pod.node in (first, other)} == {"sticky"}
     assert lab.waits(pool="old") == "PodsReturn"
-    assert lab.deferral(pool="old").message.endswith(": default/CloneSet/sticky.")
+    assert " again: default/CloneSet/sticky. " in lab.deferral(pool="old").message
 
 
 def test_only_nodes_that_were_cordoned_are_recorded_as_such() -> None:
@@ -464,6 +464,30 @@ def test_an_abort_uncordons_what_we_cordoned_and_leaves_both_pools() -> None:
     lab.passes(HOUR)
     lab.assert_replaced()
     assert writes(lab) == [("PUT", 201), ("DELETE", 202)], "the twin is gone on with"
+
+
+@pytest.mark.parametrize("before_the_end", [2, 3, 6, 20])
+def test_an_abort_that_comes_in_the_very_look_that_deletes_is_heard(before_the_end: int) -> None:
+    whole, looks, calls = half_way(), 0, list[str]()
+    while whole.pools["old"].provisioning_state != "Deleting":
+        calls.clear()
+        whole.step(Tap(before=calls.append))
+        looks += 1
+    asked_at = calls.index("clusters.begin") - before_the_end
+    lab, gone = half_way(), list[str]()
+    for _ in range(looks - 1):
+        lab.step(Tap())
+
+    def ask(call: str) -> None:
+        if len(gone) == asked_at:
+            lab.ask(RequestKind.ABORT, "old")
+        gone.append(call)
+
+    lab.step(Tap(before=ask))
+    lab.passes(HOUR)
+
+    lab.assert_untouched()
+    assert "as ana asked" in lab.deferral(pool="old").message
 
 
 def test_an_abort_stops_the_creation_of_the_twin() -> None:

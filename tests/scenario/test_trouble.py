@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from local.seed import PAYMENTS
+from local.world import operations
 from local.world.faults import Answer, Fault
 from shared.domain.api_server import Answered, Way
 from shared.domain.model import Cluster, ComplianceState, Mode, Unreadable
@@ -77,14 +78,21 @@ def test_two_404s_of_different_hours_are_two_that_passed() -> None:
     assert lab.verdict() == PROVEN
 
 
-def test_a_cluster_that_stays_gone_gives_its_place_back_and_has_its_outcome() -> None:
+@pytest.mark.parametrize("canceled", [True, False])
+def test_a_cluster_that_stays_gone_gives_its_place_back_and_has_its_outcome(*, canceled: bool) -> None:
     lab = Fleet()
+    lab.world.operation_time = DAY
     lab.look(lasting=SOON)
     assert lab.budget.places
     with lab.world.entered():
-        lab.world.remove_cluster(lab.world.cluster_by_id(CLUSTER.arm_id))
+        made = lab.world.cluster_by_id(CLUSTER.arm_id)
+        if canceled:
+            operations.preempt(lab.world, made)
+        lab.world.remove_cluster(made)
     lab.look(lasting=HOUR)
     assert lab.outcomes() == ["accepted", "canceled"]
+    said = "AKSOperationPreemptedByDelete" if canceled else "The pool does not exist any more."
+    assert lab.records(RecordKind.OUTCOME)[-1].payload["message"].startswith(said)
     assert lab.budget.places == {}
     assert posture(lab).cluster_findings[0].reason == "ClusterGone"
     lab.assert_chain()

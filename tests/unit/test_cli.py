@@ -172,7 +172,11 @@ class TestPolicyValidate:
     @pytest.mark.parametrize(
         ("option", "text", "said"),
         [
-            ([], "exemptions: [{ name: x }]", "this is an exemptions file, not a policy: give it with `--exemptions`"),
+            (
+                [],
+                "exemptions: [{ name: x }]",
+                "this is an exemptions file, not a policy: commands take it with `--exemptions`",
+            ),
             (["--exemptions"], "mode: enforce", "this is a policy, not an exemptions file"),
         ],
     )

@@ -17,16 +17,18 @@ from local.memory import MemoryTable
 from shared import bootstrap
 from shared.archive import Directory
 from shared.domain.codec import plain
+from shared.domain.manifests import anchor_of
 from shared.domain.memory import Memory
 from shared.domain.pack import SUMS, sum_line
-from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind
+from shared.domain.records import FLEET, MANIFESTS, Head, RecordKind, read_record
 from shared.domain.verification import record_name
 from shared.heads import KEYS, PARTITION
 from shared.key_files import pem
+from shared.packing import Wanted, write_pack
 from shared.ports import Put
 from shared.postures import StoredPosture, commit
 from tests.builders import NOW, cluster, cluster_id, judged
-from tests.stored import ASKED, INTENT, MEDIA, PAY, Stored, key_name, public, signing_key, stored
+from tests.stored import ASKED, INTENT, MEDIA, PAY, Stored, key_name, public, rotated, signing_key, stored
 
 
 class App:
@@ -220,6 +222,8 @@ def test_a_tampered_pack_is_named_for_what_was_touched(alone: Path, capsys: pyte
         ({"scope": {"cluster": PAY.path, "after": 0}}, "snapshots/daily/2026-11-23.json is no part of"),
         ({"scope": {"cluster": "", "after": 9}}, "index.json begins behind manifest 9, which is not there"),
         ({"scope": {"cluster": "", "after": -1}}, "index.json can't be read: it has a scope that can't be"),
+        ({"at": "0001-01-01T00:00:00+23:59"}, "index.json can't be read: Pack.at: "),
+        ({"at": "9999-12-31T23:59:59-23:59"}, "index.json can't be read: Pack.at: "),
         ({"scope": {"cluster": FLEET, "after": 0}}, "index.json can't be read: it has a scope that can't be"),
         ({"heads": {PAY.path: {"seq": 10**30, "hash": "0" * 64}}}, "index.json can't be read: it names a head that"),
     ],
@@ -304,7 +308,10 @@ def test_chains_that_no_manifest_names_are_told(app: App, capsys: pytest.Capture
     assert json.loads(capsys.readouterr().out)["unnamed"] == [invented.path]
 
 
-@pytest.mark.parametrize(("key", "said"), [([], "may be signed by any key"), (["--key", key_name()], "has to be sign")])
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [([], "may be signed by any key"), (["--key", key_name()], "a key that was given has to vouch for")],
+)
 def test_a_pack_that_begins_behind_a_manifest_says_from_where_on_and_what_has_no_record_there(
     key: list[str], said: str, app: App, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -402,6 +409,20 @@ def test_manifests_must_be_signed_by_the_key_that_is_given(
     key: Callable[[Path], str], code: int, alone: Path, tmp_path: Path
 ) -> None:
     assert main(["evidence", "verify", "--offline", str(alone), "--key", key(tmp_path)]) == code
+
+
+@pytest.mark.parametrize("keys", [("old", "old", "new"), ("", "", "new"), ("new", "new", "new")])
+def test_the_arguments_of_todays_mail_hold_whatever_was_signed_before(
+    keys: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = rotated(*keys)
+    write_pack(archive, tmp_path / "pack", Wanted(heads=archive.heads), archive.at)
+    mail = anchor_of(read_record(archive.files[record_name(MANIFESTS, 3)])).verify.split()
+
+    assert main(["evidence", "verify", "--offline", str(tmp_path / "pack"), *mail]) == 0
+    out = capsys.readouterr().out
+    assert ("manifests 1 to 2 name the key " + key_name("old") + ", which was not given" in out) == ("old" in keys)
+    assert ("manifest 3 is the first that is signed by a key that was given; it vouches" in out) == (keys[0] != "new")
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,8 @@ def test_a_missing_field_takes_its_default() -> None:
         ({"at": "yesterday"}, r"Proof\.at: Invalid isoformat"),
         ({"at": "2026-11-23T08:30:04"}, r"Proof\.at: .* has no time zone"),
         ({"at": "2026-11-23"}, r"Proof\.at: .* has no time zone"),
+        ({"at": "0001-01-01T00:00:00+23:59"}, r"Proof\.at: .* is a time that UTC can't hold"),
+        ({"at": "9999-12-31T23:59:59-23:59"}, r"Proof\.at: .* is a time that UTC can't hold"),
         ({"disagreeing": "n1"}, r"Proof\.disagreeing: expected list, found str"),
         ({"disagreeing": [1]}, r"Proof\.disagreeing\[0\]: expected str, found int"),
     ],

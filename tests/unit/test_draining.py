@@ -22,7 +22,7 @@ from shared.domain.draining import (
     uncordon,
 )
 from shared.domain.model import Pool
-from shared.domain.observe_left import read_left, read_place
+from shared.domain.observe_left import read_followed, read_left, read_place
 from shared.domain.taints import SPOT, Taint, Toleration
 from shared.domain.workloads import Place
 from tests.builders import NOW, pool
@@ -58,6 +58,12 @@ def test_a_pool_is_not_empty_while_fewer_nodes_are_seen_than_it_has(count: int |
 def test_pods_of_other_pools_are_nobodys_business() -> None:
     found = drained(ONE, TWIN, [OLD, NEW], [left("a", "n1"), left("b"), left("c", "")], NOW)
     assert [one.name for one in found.left] == ["b"]
+
+
+def test_a_node_that_somebody_uncordoned_shows_by_our_label_that_it_was_cordoned_before() -> None:
+    hosts = [replace(OLD, cordoned=False), Place("o2", "old", {"agentpool": "old"}), replace(OLD, name="o3")]
+    found = drained(ONE, TWIN, hosts, [], NOW)
+    assert (found.open, found.again) == (("o1", "o2"), ("o1",))
 
 
 def test_only_pods_that_nobody_has_told_to_go_are_evicted() -> None:
@@ -188,6 +194,25 @@ def test_what_keeps_a_node_from_being_empty(changes: dict[str, Any], *, stays: b
     assert (found is not None) is stays
     if found:
         assert found.going is ("deleting" in changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "made", "counts"),
+    [
+        ({}, "2026-11-23T08:00:00Z", True),
+        ({"phase": "Failed"}, "2026-11-23T09:30:04Z", True),
+        ({"phase": "Failed"}, "2026-11-23T09:30:03Z", False),
+        ({"phase": "Failed"}, "some day", True),
+        ({"phase": "Succeeded"}, "2026-11-23T09:30:04Z", True),
+        ({"owners": [OF_DAEMON_SET]}, "2026-11-23T09:30:04Z", False),
+    ],
+)
+def test_what_has_ended_on_the_twin_since_a_replacement_began_is_seen(
+    changes: dict[str, Any], made: str, *, counts: bool
+) -> None:
+    item = pod(**changes)
+    item["metadata"]["creationTimestamp"] = made
+    assert (read_followed(item, NOW) is not None) is counts
 
 
 def test_a_pod_that_is_left_says_what_it_asks_and_what_it_tolerates() -> None:

@@ -142,8 +142,29 @@ ROWS = {
     "Kubernetes is the newest of the data, control plane": Row(
         COMPLIANT, "ImageFips", "image", {"currentOrchestratorVersion": "1.36.9"}, rules=CONTROL_PLANE
     ),
-    "Kubernetes is newer than the data, and its nodes are proven": Row(
-        COMPLIANT, "NodesProven", "proof", {"currentOrchestratorVersion": "1.37.0"}
+    "Kubernetes is newer than the data, and its nodes carry AKS's label": Row(
+        UNKNOWN, "ReleaseUnknown", "kubernetes", {"currentOrchestratorVersion": "1.37.0"}
+    ),
+    "Kubernetes is newer than the data, and its nodes' kernels were asked": Row(
+        COMPLIANT, "NodesProven", "proof", {"currentOrchestratorVersion": "1.37.0"}, proof(level=ProofLevel.KERNEL)
+    ),
+    "Kubernetes is newer than the data, and kernels under another image were asked": Row(
+        UNKNOWN,
+        "ProofMissing",
+        "proof",
+        {"currentOrchestratorVersion": "1.37.0"},
+        proof(level=ProofLevel.KERNEL, node_image="AKSAzureLinux-V3gen2fips-202610.01.0"),
+    ),
+    "Kubernetes is newer than the data, the kernels were asked, control plane": Row(
+        *(UNKNOWN, "ReleaseUnknown", "kubernetes", {"currentOrchestratorVersion": "1.37.0"}),
+        proof(level=ProofLevel.KERNEL),
+        CONTROL_PLANE,
+    ),
+    "Kubernetes is newer than the data, and FIPS is off": Row(
+        NON_COMPLIANT,
+        "FipsDisabled",
+        "flag",
+        {"currentOrchestratorVersion": "1.37.0", "enableFIPS": False, "nodeImageVersion": PLAIN_IMAGE},
     ),
     "Kubernetes is newer than the data, and there are no nodes": Row(
         UNKNOWN, "ReleaseUnknown", "kubernetes", {"currentOrchestratorVersion": "1.37.0", "count": 0}, None
@@ -590,3 +611,18 @@ def test_a_proof_ends_with_any_operation_on_its_pool(changes: dict[str, object])
     assert [finding.reason for finding in posture.pools[0].findings if finding.check == "proof"] == ["ProofMissing"]
     assert posture.state is ComplianceState.UNKNOWN
     assert [one.pool.name for one in to_prove(read, memory(apps=proof(at=NOW)), ENFORCING, NOW)] == ["apps"]
+
+
+@pytest.mark.parametrize(
+    ("properties", "rules", "offered"),
+    [({}, ENFORCING, True), ({}, CONTROL_PLANE, True), ({"count": 0}, ENFORCING, False)],
+)
+def test_of_kubernetes_newer_than_the_data_kernels_are_asked_where_there_are_any(
+    properties: dict[str, Any], rules: Rulebook, *, offered: bool
+) -> None:
+    read = cluster(profile(currentOrchestratorVersion="1.37.0", **properties))
+
+    (found,) = (one for one in judged(read, rules=rules).pools[0].findings if one.check == "kubernetes")
+
+    assert ("level kernel" in found.message) is offered
+    assert "Update the app" in found.message

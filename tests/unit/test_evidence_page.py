@@ -28,7 +28,7 @@ from shared.folder import opened
 from shared.packing import Wanted, write_pack
 from shared.verifying import Asked, Verification
 from tests.builders import NOW
-from tests.stored import INTENT, MEDIA, PAY, Stored, key_name, said, signed, signing_key, stored
+from tests.stored import INTENT, MEDIA, PAY, Stored, key_name, rotated, said, signed, signing_key, stored
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
 RECORDS = (Path(__file__).parents[2] / "docs" / "records.md").read_text(encoding="utf-8")
@@ -68,16 +68,23 @@ def key_files(key: dict[str, str]) -> Iterator[tuple[str, bytes]]:
     yield f"keys/{thumbprint(key)}.pem", "\n".join(lines).encode()
 
 
-def time(record: dict[str, Any]) -> dt.datetime:
-    """When a record was made."""
-    return dt.datetime.fromisoformat(record["at"])
+def time(said: dict[str, Any]) -> dt.datetime:
+    """When a record was made, or a pack written; raises ValueError for no time with a zone that UTC can hold."""
+    at = dt.datetime.fromisoformat(said["at"])
+    try:
+        at.astimezone(dt.UTC)
+    except OverflowError as error:
+        raise ValueError(said["at"]) from error
+    if at.tzinfo is None:
+        raise ValueError(said["at"])
+    return at
 
 
 class Reader:
     """The algorithm; each method is the step of its number."""
 
-    def __init__(self, folder: Path, key: str = "") -> None:
-        self.folder, self.key = folder, key
+    def __init__(self, folder: Path, *keys: str) -> None:
+        self.folder, self.keys = folder, keys
         self.wrong: list[str] = []
         files = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
         seen = {path.relative_to(folder): path.is_file() and not path.is_symlink() for path in files}
@@ -110,7 +117,11 @@ class Reader:
 
     def step_2(self) -> None:
         index = json.loads((self.folder / "index.json").read_bytes())
-        self.at = dt.datetime.fromisoformat(index["at"])
+        try:
+            self.at = time(index)
+        except ValueError:
+            self.wrong.append("index.json")
+            self.at = dt.datetime.max.replace(tzinfo=dt.UTC)
         self.cluster, self.after = index["scope"]["cluster"], index["scope"]["after"]
         self.heads = index["heads"]
         self.base = f"evidence/_manifests/{self.after:010}.json"
@@ -166,7 +177,7 @@ class Reader:
                 and isinstance(found["id"], str)
                 and found["id"]
                 and found["kind"] in kinds
-                and dt.datetime.fromisoformat(found["at"]).tzinfo
+                and time(found)
                 and re.fullmatch("[0-9a-f]{64}", found["previous"])
                 and self.is_called_right(found)
             )
@@ -188,16 +199,17 @@ class Reader:
                 yield seq, name, self.said[name]
 
     def step_6(self) -> None:
-        before = False
-        if self.key and "_manifests" not in self.chains:
-            self.wrong.append("evidence/_manifests/")
-        for _, name, found in self.manifests():
-            if "signature" in found:
-                before = True
-                if not self.is_signed(found):
-                    self.wrong.append(name)
-            elif before or self.key:
-                self.wrong.append(name)
+        before = trusted = False
+        last = "evidence/_manifests/"
+        for _, last, found in self.manifests():
+            good = self.is_signed(found) if "signature" in found else not before
+            own = "signature" in found and thumbprint(found["key"]) in self.keys
+            if not good or (trusted and not own):
+                self.wrong.append(last)
+            before |= "signature" in found
+            trusted |= good and own
+        if self.keys and not trusted:
+            self.wrong.append(last)
 
     def is_signed(self, found: dict[str, Any]) -> bool:
         key = found["key"]
@@ -211,7 +223,7 @@ class Reader:
             return False
         end = b"\0" + bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(data).digest()
         wanted = b"\0\1" + b"\xff" * (size - len(end) - 2) + end
-        return pow(number, e, n).to_bytes(size) == wanted and self.key in ("", thumbprint(key))
+        return pow(number, e, n).to_bytes(size) == wanted
 
     def step_7(self) -> None:
         known = [found["chains"] for seq, _, found in self.manifests() if seq >= self.after]
@@ -243,7 +255,7 @@ class Reader:
         self.wrong += sorted(others - {"SHA256SUMS"} - PROSE - set(wanted))
 
     def step_9(self) -> None:
-        latest = max([self.at, *(dt.datetime.fromisoformat(found["at"]) for _, _, found in self.manifests())])
+        latest = max([self.at, *(time(found) for _, _, found in self.manifests())])
         for numbers in self.chains.values():
             found = [(name, self.said[name]) for _, name in sorted(numbers.items()) if name in self.said]
             days = [(name, one["date"], time(one).astimezone(dt.UTC)) for name, one in found if "date" in one]
@@ -329,6 +341,44 @@ def test_a_pack_without_manifests_does_not_hold_for_who_has_the_key(pack: Path) 
 def test_a_sound_pack_has_no_fault(pack: Path) -> None:
     assert Reader(pack).faults() == []
     assert Reader(pack, key_name()).faults() == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "given"),
+    [
+        (("old", "old", "new"), ["new"]),
+        (("", "", "new"), ["new"]),
+        (("", "old", "new"), ["old", "new"]),
+        (("old", "new", "old"), ["old", "new"]),
+        (("old", "new", "new"), ["old"]),
+        (("old", "new", "old"), ["old"]),
+        (("", "old", ""), ["old"]),
+        (("old", "new"), ["another"]),
+        (("", ""), ["another"]),
+    ],
+)
+def test_page_and_program_hold_the_same_manifests_to_the_keys_that_were_given(
+    keys: tuple[str, ...], given: list[str], tmp_path: Path
+) -> None:
+    archive = rotated(*keys)
+    write_pack(archive, tmp_path / "pack", Wanted(heads=archive.heads), archive.at)
+    names = list(map(key_name, given))
+    with opened(tmp_path / "pack") as found:
+        assert found.pack
+        asked = Asked(found.pack.at, trusted=frozenset(names))
+        by_program = [one.name for one in Verification(found.archive, asked, found.sums).faults()]
+
+    assert Reader(tmp_path / "pack", *names).faults() == by_program
+    assert by_program == [] or given in (["old"], ["another"])
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+@pytest.mark.parametrize("name", ["index.json", "evidence/_manifests/0000000003.json"])
+def test_a_time_that_utc_cannot_hold_is_found(name: str, at: str, pack: Path) -> None:
+    say(pack / name, at=at)
+    sums(pack)
+
+    assert name in Reader(pack, key_name()).faults()
 
 
 @pytest.mark.parametrize("wanted", [Wanted(PAY.path), Wanted(since=NOW.date()), Wanted(PAY.path, NOW.date())])

@@ -195,7 +195,18 @@ def test_a_pool_is_named_as_every_command_prints_it(app: App, capsys: Capture, t
     assert capsys.readouterr().out.startswith(f"{NAME}/apps: non_compliant (FipsDisabled) since")
 
 
-@pytest.mark.parametrize("text", ["apps", NAME, ARM_ID, f"{NAME}/apps/more", ""])
+@pytest.mark.parametrize("text", [NAME, ARM_ID])
+def test_of_a_cluster_alone_the_pools_are_named(app: App, capsys: Capture, text: str) -> None:
+    app.used()
+
+    assert main(["explain", text]) == 64
+
+    said = capsys.readouterr().err
+    assert f"{text!r} names no node pool" in said
+    assert said.endswith("it has: apps, batch\n")
+
+
+@pytest.mark.parametrize("text", ["apps", f"{NAME}/apps/more", ""])
 def test_what_names_no_pool_is_refused(app: App, capsys: Capture, text: str) -> None:
     app.used()
 

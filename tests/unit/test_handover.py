@@ -22,6 +22,7 @@ from shared.domain.planned import ActionKind, Method
 from shared.domain.policy import Disruption
 from shared.domain.proven import Proof
 from shared.domain.rulebook import Rulebook
+from shared.domain.running import mark
 from shared.domain.settings import Fips, Modules, Notice, OsSku, ProofSettings, Risk, Strategy, WorkloadSettings
 from shared.domain.situation import Situation
 from shared.domain.steps import due
@@ -99,6 +100,7 @@ TIED_WORKLOADS = PoolMemory(workloads=workloads(tied=("pay/Deployment/pinned",))
 UNREAD = PoolMemory(workloads=unread(NOW, "Unreachable: no.", passing=True))
 SMB = PoolMemory(workloads=workloads(smb=("pay/Deployment/share",)))
 PAST = replace(UNDER_WAY, waiting="PdbBlocked: no.", not_before=NOW + 3 * POLL)
+RESTING = replace(UNDER_WAY, least=1, evicted=(mark(left().workload),), rests=NOW + DAY)
 ROWS: dict[str, list[Row]] = {
     "NoTwin": [
         Row(None, cluster(disabled("old", vmSize="Standard_DC4as_v5"))),
@@ -140,8 +142,8 @@ ROWS: dict[str, list[Row]] = {
         Row(SLOW, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, unfit="n1 is cordoned")),
         Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(open=("o1",), unfit="n1 is cordoned")),
         Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(unfit="n1 is cordoned")),
-        Row(POLL, BOTH, replacement=UNDER_WAY, drained=Drained(unproven="n1 was exchanged")),
-        Row(POLL, BOTH, replacement=UNDER_WAY, drained=Drained(open=("o1",), unproven="n1 was exchanged")),
+        Row(IDLE, BOTH, replacement=UNDER_WAY, drained=Drained(unproven="n1 was exchanged")),
+        Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(open=("o1",), unproven="n1")),
     ],
     "PodsPending": [
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, pending=("pay/Deployment/web",))),
@@ -150,6 +152,10 @@ ROWS: dict[str, list[Row]] = {
     "PodsNotRunning": [
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, failing=("web",), starting=("web",))),
         Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(starting=("web",))),
+    ],
+    "PodsSettling": [
+        Row(IDLE, BOTH, replacement=UNDER_WAY, drained=Drained(untried=("web",))),
+        Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(untried=("web",))),
     ],
     "TiedToPool": [
         Row(HOUR, pools={"old": TIED_WORKLOADS}),
@@ -210,7 +216,13 @@ ROWS: dict[str, list[Row]] = {
         Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(left=(left(going=True),))),
         Row(IDLE, BOTH, replacement=replace(UNDER_WAY, moved=NOW - DAY), drained=Drained(left=(left(going=True),))),
     ],
-    "PodsReturn": [Row(3 * POLL, BOTH, replacement=replace(PAST, waiting="PodsReturn: web."))],
+    "PodsReturn": [
+        Row(3 * POLL, BOTH, replacement=replace(PAST, waiting="PodsReturn: web.")),
+        Row(2 * POLL, BOTH, replacement=replace(RESTING, rests=NOW + 2 * POLL), drained=BUSY),
+        Row(IDLE, BOTH, replacement=RESTING, drained=BUSY),
+    ],
+    "NodesUncordoned": [Row(3 * POLL, BOTH, replacement=replace(PAST, waiting="NodesUncordoned: n1."))],
+    "NodesJoined": [Row(3 * POLL, BOTH, replacement=replace(PAST, waiting="NodesJoined: n1."))],
     "PdbBlocked": [Row(3 * POLL, BOTH, replacement=PAST)],
     "Unreachable": [
         Row(POLL, drained=Unreadable("Unreachable", "too slow", POLL)),
@@ -235,7 +247,7 @@ def test_a_replacement_that_waits_says_why_and_until_when(reason: str, row: Row)
 
 def test_every_reason_in_the_sources_has_its_row() -> None:
     domain = Path(handover.__file__).parent
-    written = "".join((domain / name).read_text(encoding="utf-8") for name in ("handover.py", "twins.py"))
+    written = "".join((domain / name).read_text(encoding="utf-8") for name in ("handover.py", "resting.py", "twins.py"))
 
     reasons = set(re.findall(r'(?:Wait|NoTwin)\(\s*"([A-Z]\w+)"', written))
     reasons |= set(re.findall(r'(?m)^[A-Z_]+ = "([A-Z]\w+)"', written))
@@ -252,6 +264,9 @@ def test_every_reason_in_the_sources_has_its_row() -> None:
         (BOTH, {}, Method.ADOPT, "oldf"),
         (BOTH, {"replacement": UNDER_WAY, "drained": BUSY}, Method.DRAIN, ""),
         (BOTH, {"replacement": UNDER_WAY, "drained": Drained(open=("n1",))}, Method.DRAIN, ""),
+        (BOTH, {"replacement": RESTING, "drained": replace(BUSY, open=("n1",))}, Method.DRAIN, ""),
+        (BOTH, {"replacement": replace(RESTING, least=2), "drained": BUSY}, Method.DRAIN, ""),
+        (BOTH, {"replacement": replace(RESTING, evicted=()), "drained": BUSY}, Method.DRAIN, ""),
         (BOTH, {"replacement": UNDER_WAY, "drained": Drained()}, Method.DELETE, ""),
     ],
 )

@@ -173,15 +173,18 @@ class TestRings:
     def test_out_of_scope_there_are_none(self, table: MemoryTable) -> None:
         assert self.counted(table, judged(cluster(), rules=OUT_OF_SCOPE)) == {}
 
-    def test_a_row_of_an_older_version_says_less_of_each(self, table: MemoryTable) -> None:
-        commit(table, cluster_id(), stored())
+    def test_a_row_that_says_less_of_each_counts_as_judged_by_nobody(self, table: MemoryTable) -> None:
+        commit(table, cluster_id(), replace(stored(), rules="of today"))
+        assert next(summaries(table)).rules == "of today"
         row = table.read(cluster_id().subscription, cluster_id().key)
         assert row is not None
         table.write(
             cluster_id().subscription, Put(row.key, row.etag, {**row.columns, "rings": '{"": [2, 1]}'}, row.doc)
         )
 
-        assert next(summaries(table)).rings == {"": RingPart(2, 1)}
+        (found,) = summaries(table)
+
+        assert (found.rules, found.rings) == ("", {"": RingPart(2, 1)})
 
     def test_a_row_of_an_older_version_has_neither_rings_nor_rules(self, table: MemoryTable) -> None:
         commit(table, cluster_id(), stored())

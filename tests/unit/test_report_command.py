@@ -1,6 +1,7 @@
 """`fipswarden report`: from the account or from a pack, to a file or to standard output, with one meaning of codes."""
 
 import csv
+import hashlib
 import io
 import json
 from datetime import timedelta
@@ -13,6 +14,8 @@ from cli.main import main
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared import bootstrap
+from shared.archive import Directory
+from shared.domain.pack import INDEX, SUMS, sum_line
 from shared.domain.records import Head
 from shared.domain.stated import REPORT_LIMITS
 from shared.domain.verification import record_name
@@ -253,6 +256,31 @@ def test_a_chain_that_was_added_is_told_in_one_row_and_hides_no_other(
         f"each of {len(records)} files of {invented}/ (the first is {records[0].name}) {added}",
         f"policies/{'0' * 64}.yaml {added}",
     ]
+
+
+def test_what_lies_in_a_pack_of_one_cluster_and_is_no_part_of_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever narrows the index, and makes the list of files anew, would hide what the other clusters' records say."""
+    made = well()
+    made.see(MEDIA, observation(read_of(MEDIA, "apps"), [verdict("apps", ON, PROVEN)]))
+    made.anchor(made.at)
+    folder = pack(made, tmp_path / "pack")
+    index = json.loads((folder / INDEX).read_bytes())
+    (folder / INDEX).write_text(json.dumps(index | {"scope": {"cluster": PAY.path, "after": 0}}))
+    (folder / "evidence" / "notes.txt").write_text("x")
+    names = [name for name in Directory(folder).names() if name != SUMS]
+    lines = (sum_line(name, hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in names)
+    (folder / SUMS).write_text("".join(lines))
+
+    assert main(["report", "--format", "json", "--offline", str(folder)]) == 1
+    said = [row["why"] for row in json.loads(capsys.readouterr().out)["unread"]]
+    added = " is no part of what the pack holds, by index.json: it was added"
+    (series,), (snapshot,) = (folder / "snapshots/daily").iterdir(), (folder / "snapshots/fleet").rglob("*.gz")
+    others = [record_name(MEDIA.path, 1), "evidence/notes.txt"]
+    assert {why.removesuffix(added) for why in said if why.endswith(added)} == {
+        *others, *(one.relative_to(folder).as_posix() for one in (series, snapshot))
+    }  # fmt: skip
 
 
 def test_a_pack_whose_index_is_broken_is_told(

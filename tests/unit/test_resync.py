@@ -9,6 +9,7 @@ import pytest
 
 from local.clock import ManualClock
 from local.memory import MemoryAlerts, MemoryQueue, MemoryTable
+from shared import postures
 from shared.budget import change, read_budget
 from shared.domain.budget import Approval, Budget, Counts, Place, RingCount
 from shared.domain.codec import fingerprint
@@ -24,7 +25,7 @@ from shared.domain.records import Head
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips
 from shared.policy_warnings import kept_warnings
-from shared.ports import FleetHint
+from shared.ports import FleetHint, Put
 from shared.postures import StoredPosture, commit, control_digest, read_posture
 from shared.resync import Resynced, ResyncPorts, resync
 from shared.rollout import HORIZON
@@ -519,6 +520,25 @@ class TestCounts:
 
         ends = NOW + timedelta(days=2)
         assert bench.counts.rings["first"] == RingCount(2, 0, NOW, exempt_until=ends)
+
+    def test_a_row_of_a_version_that_said_less_of_rings_is_taken_for_no_judgement_and_looked_at(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It says of no exemption when it ends."""
+        excused = exemption(match=Match(clusters=("aks-a1",)))
+        bench.policies.rules = book(rings=RINGED.policy.rings, exemptions=(excused,))
+        with monkeypatch.context() as before:
+            before.setattr(postures, "_PARTS", 2)
+            self.both(bench, replace(cluster(disabled()), id=cluster_id("aks-a1")))
+        row = bench.postures.read(SUBSCRIPTION, cluster_id("aks-a1").key)
+        assert row is not None
+        old = Put(row.key, row.etag, {**row.columns, "rings": '{"first": [1, 0]}'}, row.doc)
+        bench.postures.write(SUBSCRIPTION, old)
+
+        bench.run()
+
+        assert bench.counts.rings["first"] == RingCount(1, 1, unjudged=1)
+        assert bench.queued == [(str(cluster_id("aks-a1")), "resync: drift", NO_DELAY)]
 
     def test_of_many_that_nobody_could_judge_some_are_named(self, bench: Bench) -> None:
         bench.fleet.closed = {SUBSCRIPTION: Unreadable("Forbidden", "no", None)}

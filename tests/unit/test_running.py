@@ -1,18 +1,21 @@
 """Which pods run, which are too new to tell, and which workloads are worse off than before."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.domain.draining import Left, drained
-from shared.domain.running import RUNS, STEADY, WATCHED, Running, at_begin, read_running, watched, worse
+from shared.domain.running import RUNS, STEADY, WATCHED, End, Running, at_begin, read_running, watched, worse
 from shared.domain.workloads import Place
 from tests.builders import NOW, pool
 
 SECOND = timedelta(seconds=1)
 ILL = Running(ready=False)
+HOUR = timedelta(hours=1)
+JUST = Running(since=NOW - STEADY + SECOND)
+LATER = Running(since=NOW - HOUR, made=NOW - HOUR)
 NEW = Running(ready=False, made=NOW - STEADY + SECOND)
 OLD, TWIN = pool("old", count=1), pool("oldf", count=1)
 NODES = (Place("o1", "old", {}), Place("n1", "oldf", {}))
@@ -55,6 +58,38 @@ def test_a_pod_runs_when_it_is_ready_and_does_not_start_again_and_again(item: di
     assert read_running(item).is_well(NOW) is well
 
 
+@pytest.mark.parametrize(
+    ("item", "steady"),
+    [
+        (status(since="2026-11-23T09:25:04Z"), True),
+        (status(since="2026-11-23T09:25:05Z"), False),
+        (status("False"), False),
+        (status(since="yesterday"), True),
+        (status(since="2026-11-23T09:30:03Z") | {"spec": {"restartPolicy": "Always"}}, False),
+        (status(since="2026-11-23T09:30:03Z") | {"spec": {"restartPolicy": "Never"}}, True),
+        (status(since="2026-11-23T09:30:03Z", restarts=1) | {"spec": {"restartPolicy": "OnFailure"}}, False),
+    ],
+)
+def test_a_pod_is_steady_when_it_has_run_for_a_while_or_is_to_come_to_an_end(
+    item: dict[str, Any], *, steady: bool
+) -> None:
+    assert read_running(item).is_steady(NOW, STEADY) is steady
+
+
+@pytest.mark.parametrize(
+    ("state", "end"),
+    [
+        ({"phase": "Running"}, End.NONE),
+        ({}, End.NONE),
+        ({"phase": "Succeeded"}, End.DONE),
+        ({"phase": "Failed"}, End.FAILED),
+        ({"phase": "Failed", "reason": "Evicted"}, End.REFUSED),
+    ],
+)
+def test_a_pod_says_how_it_ended(state: dict[str, Any], end: End) -> None:
+    assert read_running({"status": state}).end is end
+
+
 def test_a_pod_is_new_for_some_minutes() -> None:
     assert not read_running(status()).is_new(NOW)
     assert NEW.is_new(NOW)
@@ -88,6 +123,10 @@ def test_of_many_workloads_those_are_remembered_that_do_not_run() -> None:
     assert (len(ran), worse([Pod("ill", ILL)], ran)) == (WATCHED, ())
 
 
+def ended(end: End = End.FAILED, made: datetime = NOW - 2 * HOUR) -> Running:
+    return Running(ready=False, made=made, end=end)
+
+
 def left(workload: str, node: str, run: Running = ILL, **changes: Any) -> Left:
     made = Left("pay", f"{workload}-0", "u", node, workload, going=False, run=run)
     return replace(made, **changes)
@@ -117,6 +156,47 @@ class TestOnTheTwin:
         assert (found.failing, found.starting, found.empty) == (failing, starting, not starting)
         assert found.ran == self.ran
 
+    @pytest.mark.parametrize(
+        ("runs", "untried"),
+        [
+            ([JUST], ("web",)),
+            ([JUST, JUST], ("web",)),
+            ([JUST, RUNS], ()),
+            ([JUST, replace(RUNS, since=NOW - STEADY)], ()),
+            ([replace(JUST, lasts=False)], ()),
+        ],
+    )
+    def test_before_the_deletion_one_pod_of_each_workload_has_to_have_run_for_a_while(
+        self, runs: list[Running], untried: tuple[str, ...]
+    ) -> None:
+        pods = [left("web", "n1", run) for run in runs] + [left("others", "n1", JUST)]
+        found = drained(OLD, TWIN, CORDONED, pods, NOW, self.ran)
+        assert (found.failing, found.starting, found.untried, found.empty) == ((), (), untried, not untried)
+
+    @pytest.mark.parametrize(
+        ("runs", "failing", "starting"),
+        [
+            ([ended()], ("web",), ("web",)),
+            ([ended(made=NOW)], (), ("web",)),
+            ([ended(End.DONE)], (), ()),
+            ([ended(End.REFUSED)], (), ()),
+            ([ended(End.REFUSED, made=NOW)], (), ("web",)),
+            ([ended(), LATER], (), ()),
+            ([ended(), replace(LATER, ready=False)], ("web",), ("web",)),
+            ([ended(), ended(End.DONE, made=NOW - HOUR)], (), ()),
+            ([LATER, ended(made=NOW - STEADY)], ("web",), ("web",)),
+            ([LATER, ended(End.REFUSED, made=NOW)], (), ("web",)),
+            ([ended(), replace(RUNS, made=None)], ("web",), ("web",)),
+        ],
+    )
+    def test_one_that_failed_counts_until_one_that_was_made_later_makes_it_good(
+        self, runs: list[Running], failing: tuple[str, ...], starting: tuple[str, ...]
+    ) -> None:
+        """And one that its kubelet did not take, or put out, for a few minutes alone: its controller makes others."""
+        pods = [left("web", "n1", run) for run in runs] + [left("others", "n1", ended())]
+        found = drained(OLD, TWIN, CORDONED, pods, NOW, self.ran)
+        assert (found.failing, found.starting) == (failing, starting)
+
     def test_one_that_waits_for_a_node_and_one_that_does_not_run_count_together(self) -> None:
         pods = [left("db", ""), left("db", "n1")]
         found = drained(OLD, TWIN, CORDONED, pods, NOW, self.ran)
@@ -125,6 +205,13 @@ class TestOnTheTwin:
     def test_of_a_lost_row_every_workload_is_watched(self) -> None:
         found = drained(OLD, TWIN, CORDONED, [left("others", "n1")], NOW)
         assert (found.ran, found.failing) == (None, ("others",))
+
+
+def test_what_ran_there_for_a_moment_is_watched_from_the_first_cordon_on_and_what_failed_is_not() -> None:
+    pods = [left("young", "n1", JUST), left("job", "n1", ended())]
+    ran = drained(OLD, TWIN, NODES, pods, NOW).ran
+    assert ran
+    assert [name for name in ("young", "job") if watched(Pod(name), ran)] == ["young"]
 
 
 def test_how_it_was_is_told_until_the_first_node_is_cordoned() -> None:

@@ -15,7 +15,7 @@ from shared.domain.records import FLEET, GENESIS, MANIFESTS, Head, RecordKind
 from shared.domain.verification import record_name
 from shared.verifying import Asked, Verification
 from tests.builders import NOW
-from tests.stored import ASKED, INTENT, MEDIA, PAY, Stored, key_name, said, signed, signing_key, stored
+from tests.stored import ASKED, INTENT, MEDIA, PAY, Stored, key_name, rotated, said, signed, signing_key, stored
 
 LATER = NOW + timedelta(days=30)
 
@@ -95,6 +95,8 @@ def test_what_is_no_record_is_named(garbage: bytes, why: str) -> None:
         ({"kind": "manifest"}, "is of a kind that does not belong here"),
         ({"at": "yesterday"}, "has no time"),
         ({"at": "2026-11-23T09:30:04"}, "has no time"),
+        ({"at": "0001-01-01T00:00:00+23:59"}, "has no time"),
+        ({"at": "9999-12-31T23:59:59-23:59"}, "has no time"),
         ({"previous": None}, "names no record before it"),
         ({"previous": "x"}, "names no record before it"),
     ],
@@ -313,13 +315,25 @@ def test_a_manifest_without_its_signature_is_named_where_one_before_it_has_one()
     assert faults(archive) == [f"{name} is not signed, though one before it is"]
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_manifest_of_a_time_that_utc_cannot_hold_is_named_and_hides_no_other_fault(at: str) -> None:
+    archive = stored()
+    relink(archive, MANIFESTS, 3, at=at)
+    archive.files[pay(2)] = b"garbage"
+    found = faults(archive)
+
+    assert f"{record_name(MANIFESTS, 3)} has no time" in found
+    assert f"{pay(2)} is not JSON: it was changed or cut short" in found
+
+
 def test_manifests_that_were_never_signed_are_counted_and_no_fault_unless_a_key_was_given() -> None:
     archive = stored(sign=False)
     verification = Verification(archive, Asked(LATER))
 
     assert list(verification.faults()) == []
     assert verification.seen.unsigned == 3
-    assert len(faults(archive, trusted=frozenset({key_name()}))) == 3
+    why = "is the last manifest, and neither it nor any before it is signed by a key that was given"
+    assert faults(archive, trusted=frozenset({key_name()})) == [f"{record_name(MANIFESTS, 3)} {why}"]
 
 
 def test_a_manifest_signed_by_somebody_else_is_known_by_the_key_that_was_given() -> None:
@@ -329,7 +343,75 @@ def test_a_manifest_signed_by_somebody_else_is_known_by_the_key_that_was_given()
 
     assert faults(archive) == []
     found = faults(archive, trusted=frozenset({key_name()}))
-    assert [one.partition(" than")[0] for one in found] == [f"{name} is signed by another key"]
+    other = key_name("a forger's")
+    assert found == [
+        f"{name} is signed by a key that was not given: {other}; if a newer mail of yours names it, give --key for both"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "given"),
+    [
+        (("old", "old", "new"), {"new"}),
+        (("old", "old", "new"), {"old", "new"}),
+        (("older", "old", "new", "new"), {"new"}),
+        (("", "", "new"), {"new"}),
+        (("", "old", "new"), {"new"}),
+        (("", "old", "new"), {"new", "of another deployment"}),
+        (("old", "new", "old"), {"old", "new"}),
+    ],
+)
+def test_the_key_of_today_vouches_for_what_another_one_or_none_has_signed_before(
+    keys: tuple[str, ...], given: set[str]
+) -> None:
+    archive = rotated(*keys)
+    trusted = frozenset(map(key_name, given))
+    verification = Verification(archive, Asked(LATER, heads=archive.heads, trusted=trusted))
+
+    assert list(verification.faults()) == []
+    assert verification.seen.trusted_from == next(at for at, key in enumerate(keys, 1) if key in given)
+
+
+@pytest.mark.parametrize(
+    ("keys", "named"),
+    [(("old", "new", "new"), [2, 3]), (("old", "new", "old"), [2]), (("", "old", ""), [3]), (("new", ""), [2])],
+)
+def test_what_comes_behind_the_first_manifest_of_a_key_that_was_given_is_signed_by_one_that_was_given(
+    keys: tuple[str, ...], named: list[int]
+) -> None:
+    archive = rotated(*keys)
+    found = faults(archive, trusted=frozenset({key_name("old"), key_name("of another deployment")}))
+
+    last = [] if "old" in keys else [record_name(MANIFESTS, len(keys))]
+    assert [one.split()[0] for one in found] == [*(record_name(MANIFESTS, seq) for seq in named), *last]
+
+
+def test_whoever_signs_the_manifests_before_that_of_a_key_that_was_given_breaks_the_chain() -> None:
+    archive = rotated("old", "old", "new")
+    name = record_name(MANIFESTS, 2)
+    archive.files[name] = canonical(signed(said(archive.files[name]), signing_key("a forger's")))
+
+    assert faults(archive, trusted=frozenset({key_name("new")})) == [
+        f"{name} or the record after it was changed: 3 names another hash than 2 has"
+    ]
+
+
+def test_whoever_signs_all_manifests_anew_has_none_that_a_key_that_was_given_has_signed() -> None:
+    archive = rotated("a forger's", "a forger's")
+    assert [one.split(" is ")[0] for one in faults(archive, trusted=frozenset({key_name("new")}))] == [
+        record_name(MANIFESTS, 2)
+    ]
+
+
+def test_a_signature_that_does_not_hold_vouches_for_nothing() -> None:
+    archive = rotated("old", "new")
+    name = record_name(MANIFESTS, 2)
+    archive.put(MANIFESTS, 2, said(archive.files[name]) | {"signature": "AAAA"})
+
+    assert faults(archive, trusted=frozenset({key_name("new")})) == [
+        f"{name} has a signature that is not its own: it was changed, or signed by another key",
+        f"{name} is the last manifest, and neither it nor any before it is signed by a key that was given",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -371,7 +453,7 @@ def test_a_key_that_was_given_and_no_manifest_is_a_fault() -> None:
 
     assert faults(archive) == []
     assert faults(archive, trusted=frozenset({key_name()})) == [
-        "evidence/_manifests/ holds no manifest that can be read, and the key that signs them was given"
+        "evidence/_manifests/ holds no manifest, and a key that signs them was given"
     ]
     assert faults(Stored(), trusted=frozenset({key_name()}), heads={}) == []
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.barriers import barred
 from shared.domain.budget import Approval, Budget, Canary, Counts, Place, RingCount
 from shared.domain.limits import Limit
 from shared.domain.maintenance import MaintenanceConfiguration
@@ -25,7 +26,7 @@ from shared.domain.settings import Fips, NewPools, OsSku, Risk, Skip, Strategy, 
 from shared.domain.settings import Notice as NoticeSettings
 from shared.domain.situation import Situation
 from shared.domain.steps import due, step_fingerprint
-from shared.domain.waits import all_waits, barred
+from shared.domain.waits import all_waits
 from shared.domain.windows import Blackout, Weekday, Window
 from shared.domain.workloads import unread
 from tests.builders import (
@@ -393,7 +394,7 @@ def test_every_reason_in_the_sources_has_its_row() -> None:
     domain = Path(plan.__code__.co_filename).parent
     written = "".join(
         (domain / name).read_text(encoding="utf-8")
-        for name in ("waits.py", "refusals.py", "throttle.py", "openings.py")
+        for name in ("barriers.py", "consent.py", "waits.py", "refusals.py", "throttle.py", "openings.py")
     )
 
     reasons = set(re.findall(r'(?:Wait|Refusal)\(\s*"([A-Z]\w+)"', written))
@@ -409,24 +410,35 @@ def test_all_reasons_of_a_step_begin_with_the_one_that_is_told(row: Row) -> None
     made = row.situation()
     (step,) = [step for step in due(made) if step.pool.name == "apps"]
 
-    found = [wait.reason for wait in all_waits(made, step)]
+    found = [wait.message for wait in all_waits(made, step)]
 
-    assert found[0] == row.deferral().reason
+    assert found[0] == row.deferral().message
     assert len(found) == len(set(found))
 
 
 def test_several_reasons_at_once_are_all_there() -> None:
-    rules = approved(book(Mode.APPROVE, windows=(CLOSED,), trouble="line 3"))
-    made = situation(cluster(disabled(eTag=...), provisioningState="Updating"), rules=rules, budget=Budget(paused=True))
+    dev, test, mine = (Ring(name, Match(pools=(name,))) for name in ("dev", "test", "apps"))
+    limits = Disruption(Limit(1), spacing=HOUR)
+    asked: dict[str, Any] = {
+        "rings": (dev, test, mine),
+        "windows": (CLOSED,),
+        "notice": NoticeSettings(DAY, objection_tag="no"),
+    }
+    objecting = disabled(eTag=..., tags={"no": ""})
+    rules = approved(book(Mode.APPROVE, trouble="line 3", exemptions=(exemption(),), disruption=limits, **asked))
+    budget = filled(paused=True, broken="2 of 4 failed.", last_begun=NOW, canaries={"apps": Canary("s|g|other", "p")})
+    read = cluster(objecting, provisioningState="Updating", powerState={"code": "Stopped"})
+    blocked = memory(apps=PoolMemory(blocked="It failed.", blocked_on=read.pools[0].configuration))
+    made = situation(read, rules=rules, memory=blocked, budget=budget)
     (step,) = due(made)
 
     assert [wait.reason for wait in all_waits(made, step)] == [
-        "RulesUnreadable",
-        "NoETag",
+        *("Exempt", "RulesUnreadable", "OwnerObjects"),
+        *("NoETag", "Stopped", "Blocked"),
         "ClusterBusy",
-        "PolicyNotApproved",
-        "Paused",
-        "OutsideWindow",
+        *("PolicyNotApproved", "ApprovalMissing"),
+        *("Paused", "BreakerOpen", "BudgetExhausted", "Spacing", "RingClosed", "RingClosed", "CanaryUnproven"),
+        *("NoticeGiven", "OutsideWindow"),
     ]
 
 

@@ -134,6 +134,14 @@ def test_an_unknown_key_gets_the_one_that_was_probably_meant_or_all_that_are_all
     )
 
 
+def test_a_guess_at_an_unknown_key_comes_with_all_that_are_allowed() -> None:
+    faults = Faults()
+    faults.unknown_keys(read("wait: 5m")[0], ("enforce_after", "within", "skip"), "`new_pools`")
+
+    (line,) = faults.lines()
+    assert line.endswith("`new_pools`: did you mean `within`? allowed are enforce_after, within, skip")
+
+
 def test_a_key_has_a_place_of_its_own() -> None:
     root, _ = read("a:\n  long key: [x]\n")
     inner = mapping(mapping(root)["a"])["long key"]

@@ -1,0 +1,183 @@
+"""What followed to the twin has to run there, and for a while, before nothing is left that could take it back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from local.world.kube import builders as kube
+from local.world.kube import pods
+from local.world.kube.state import Pod
+from shared.domain.people import RequestKind
+from shared.domain.running import STEADY
+from tests.protocol.lab import Tap
+from tests.scenario.replacing import (
+    DAY,
+    HOUR,
+    MINUTE,
+    PROVEN,
+    Replacing,
+    evictions,
+    half_way,
+    proving,
+    stuck_told,
+    writes,
+)
+
+BUSYBOX = "busybox:1.36"
+HERE = '[ "$(cat /proc/sys/crypto/fips_enabled 2>/dev/null)" = 1 ]'
+"""Whether the node's kernel has FIPS on."""
+
+
+def runs(script: str, policy: str = "Always") -> dict[str, Any]:
+    """The spec of pods that run a script."""
+    return {
+        "containers": [{"name": "main", "image": BUSYBOX, "command": ["sh", "-c", script]}],
+        "restartPolicy": policy,
+    }
+
+
+LATE = runs(f"sleep 120; if {HERE}; then exit 1; fi; sleep 999999")
+"""An application that ends two minutes after its start where there is FIPS: at its first call over TLS, say."""
+JOB = runs(f"if {HERE}; then exit 1; fi; sleep 999999", "Never")
+"""A Job that fails where there is FIPS."""
+
+
+def with_pods(name: str, spec: Mapping[str, Any], kind: str = "ReplicaSet", replicas: int = 3) -> Replacing:
+    """A pool with one workload."""
+    lab = Replacing.made(pods=False)
+    with lab.world.entered():
+        kube.add_workload(lab.cluster, name, kind=kind, replicas=replicas, **spec)
+    return lab
+
+
+def on(lab: Replacing, pool: str) -> list[Pod]:
+    """The pods of a pool."""
+    names = {node.name for node in lab.nodes(pool)}
+    return [pod for pod in lab.kube.pods.values() if pod.node in names]
+
+
+def test_an_application_that_fails_minutes_after_its_start_keeps_the_old_pool() -> None:
+    lab = with_pods("web", LATE)
+    lab.look(lasting=4 * HOUR)
+    assert (lab.waits(pool="old"), writes(lab)) == ("PodsNotRunning", [("PUT", 201)])
+    assert "default/ReplicaSet/web" in lab.deferral(pool="old").message
+    assert stuck_told(lab) == 1
+
+
+def test_the_old_pool_is_deleted_when_a_pod_of_each_workload_has_run_for_a_while() -> None:
+    lab = with_pods("web", {})
+    lab.event()
+    followed: dict[str, Any] = {}
+    waited = set[str]()
+    while not any(method == "DELETE" for method, _ in writes(lab)):
+        followed, before = {pod.name: pod.started for pod in on(lab, "oldf")} if "oldf" in lab.pools else {}, followed
+        lab.step(Tap())
+        waited.add(lab.waits(pool="old"))
+    assert len(followed) == 3
+    assert "PodsSettling" in waited
+    assert "PodsNotRunning" not in waited
+    assert all(lab.clock.now() - started >= STEADY for started in before.values())
+    lab.passes(HOUR)
+    lab.assert_replaced()
+
+
+def rescaled(lab: Replacing) -> None:
+    """An autoscaler takes the youngest pod away and makes another one."""
+    key = ("default", "web")
+    with lab.world.entered():
+        if len(lab.kube.pods) > 3:
+            pods.delete(lab.cluster, max(lab.kube.pods.values(), key=lambda pod: pod.created), grace=0)
+        lab.kube.workloads[key] = replace(lab.kube.workloads[key], replicas=4)
+        pods.replenish(lab.cluster, lab.kube.workloads[key])
+
+
+def test_pods_that_come_and_go_all_the_time_do_not_keep_it_where_one_has_run_for_a_while() -> None:
+    lab = with_pods("web", {})
+
+    lab.event()
+    lab.until(lambda: evictions(lab) >= 3)
+    end = lab.clock.now() + HOUR
+    while "old" in lab.pools and lab.clock.now() < end:
+        visible = lab.queue.next_visible()
+        assert visible
+        lab.clock.advance(max(visible - lab.clock.now() - MINUTE, timedelta()))
+        rescaled(lab)
+        lab.step(Tap())
+    assert list(lab.pools) == ["oldf"]
+
+
+def test_a_job_that_fails_on_the_twin_keeps_the_old_pool_until_somebody_deletes_it() -> None:
+    lab = with_pods("batch", JOB, kind="Job")
+    lab.look(lasting=4 * HOUR)
+    assert {pod.phase for pod in on(lab, "oldf")} == {"Failed"}
+    assert (lab.waits(pool="old"), writes(lab)) == ("PodsNotRunning", [("PUT", 201)])
+    assert "default/Job/batch" in lab.deferral(pool="old").message
+    assert "delete those that have failed" in lab.deferral(pool="old").message
+    with lab.world.entered():
+        del lab.kube.workloads["default", "batch"]
+        for pod in on(lab, "oldf"):
+            pods.delete(lab.cluster, pod, grace=0)
+    lab.passes(HOUR)
+    lab.assert_replaced()
+
+
+def retried(lab: Replacing) -> None:
+    """The Job's controller makes a pod for each that failed, and this time all goes well."""
+    key = ("default", "batch")
+    lab.kube.workloads[key] = replace(lab.kube.workloads[key], replicas=6, spec=runs("sleep 999999", "Never"))
+    pods.replenish(lab.cluster, lab.kube.workloads[key])
+
+
+def succeeded(lab: Replacing) -> None:
+    """The same, and they have done their work."""
+    retried(lab)
+    key = ("default", "batch")
+    lab.kube.workloads[key] = replace(lab.kube.workloads[key], spec=runs("exit 0", "Never"))
+    for pod in [one for one in on(lab, "oldf") if one.phase == "Pending"]:
+        pods.delete(lab.cluster, pod, grace=0)
+
+
+@pytest.mark.parametrize("happens", [retried, succeeded])
+def test_a_job_whose_later_pods_run_or_succeed_does_not(happens: Callable[[Replacing], None]) -> None:
+    lab = with_pods("batch", JOB, kind="Job")
+    lab.look(lasting=HOUR)
+    assert lab.waits(pool="old") == "PodsNotRunning"
+    with lab.world.entered():
+        happens(lab)
+    lab.passes(HOUR)
+    assert sorted({pod.phase for pod in on(lab, "oldf")}) == [
+        "Failed",
+        "Running" if happens is retried else "Succeeded",
+    ]
+    assert list(lab.pools) == ["oldf"]
+
+
+def test_what_a_kubelet_has_put_out_and_its_controller_made_good_does_not() -> None:
+    """It stays as an object in phase Failed for as long as nobody deletes it."""
+    lab, key = half_way(), ("default", "web")
+    lab.until(lambda: any(pod.workload == key for pod in on(lab, "oldf")))
+    with lab.world.entered():
+        out = next(pod for pod in on(lab, "oldf") if pod.workload == key)
+        out.phase, out.reason = "Failed", "Evicted"
+        lab.kube.workloads[key] = replace(lab.kube.workloads[key], replicas=5)
+        pods.replenish(lab.cluster, lab.kube.workloads[key])
+    lab.passes(HOUR)
+    assert out in on(lab, "oldf")
+    assert list(lab.pools) == ["oldf"]
+
+
+def test_what_failed_on_the_twin_before_it_was_gone_on_with_does_not() -> None:
+    lab = with_pods("batch", JOB, kind="Job")
+    lab.event()
+    lab.until(lambda: proving(lab) and lab.verdict(pool="oldf") == PROVEN)
+    lab.look(lasting=HOUR)
+    assert lab.waits(pool="old") == "PodsNotRunning"
+    lab.ask(RequestKind.ABORT, "old")
+    lab.passes(HOUR)
+    lab.ask(RequestKind.UNBLOCK, "old")
+    lab.passes(DAY)
+    assert {pod.phase for pod in on(lab, "oldf")} == {"Failed"}
+    assert list(lab.pools) == ["oldf"]
