@@ -10,6 +10,7 @@ from shared.domain.budget_news import seen
 from shared.domain.memory import Memory
 from shared.domain.model import ClusterRead
 from shared.domain.planned import Plan
+from shared.domain.policy import Policy
 from shared.domain.posture import Posture
 from shared.domain.remediated import followed
 from shared.domain.rulebook import Rulebook
@@ -90,13 +91,14 @@ def remember_notices(look: Look, plan: Plan, posture: Posture) -> None:
         look.hold.save(memory)
 
 
-def tell_rings(look: Look, posture: Posture, budget: Budget) -> Budget:
+def tell_rings(look: Look, policy: Policy, posture: Posture, budget: Budget) -> Budget:
     """Tell the budget how the canaries and rings of this cluster are; returns it as it then is.
 
-    `budget` is what the look read of it. Told before anything is begun: the reservation asks the row anew, and must
-    not find a later ring open while this look sees a pool of an earlier one that is not done.
+    `posture` was judged by `policy`, and `budget` is what the look read of it. Told before anything is begun: the
+    reservation asks the row anew, and must not find a later ring open while this look sees a pool of an earlier one
+    that is not done.
     """
     key = look.cluster.key
-    if seen(budget, key, posture) == budget:
+    if seen(budget, policy, key, posture) == budget:
         return budget
-    return change(look.ports.rollout, lambda now: seen(now, key, posture)) or budget
+    return change(look.ports.rollout, lambda now: seen(now, policy, key, posture)) or budget

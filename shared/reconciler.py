@@ -117,7 +117,7 @@ def _run(look: Look) -> Looked:
     if situation and survey(look, situation) != memory:
         posture = evaluate(read, look.memory, rules, look.stored.posture, now)
         situation = replace(situation, posture=posture, memory=look.memory)
-    budget = tell_rings(look, posture, budget)
+    budget = tell_rings(look, rules.policy, posture, budget)
     situation = at_nodes(look, replace(situation, budget=budget)) if situation else None
     planned = plan(situation) if situation else _nothing(read)
     remember(look, situation, planned)

@@ -218,7 +218,7 @@ def _no_place(situation: Situation, step: Step) -> Wait | None:
         found = too_many_nodes(situation.budget, situation.rules.policy, place) if grown else None
         return not_its_own(situation, mine) or (_refused(found, situation) if found else None)
     # A later ring must not open while the very posture that is planned from has a pool of an earlier one not done.
-    budget = seen(situation.budget, situation.cluster.id.key, situation.posture)
+    budget = seen(situation.budget, situation.rules.policy, situation.cluster.id.key, situation.posture)
     found = refusal(budget, situation.rules, place, situation.now)
     found = found or paced(situation.budget, place.subscription, situation.now)
     return _refused(found, situation) if found else None

@@ -100,7 +100,7 @@ class Rings:
         if isinstance(read, Cluster) and key not in self.budget.places:
             # The planner knows what it plans from, told or not.
             situation = Situation(read, posture, remembered, self.book, self.budget, (), self.now, POLL, assuming=True)
-        self.budget = seen(self.budget, key, posture)
+        self.budget = seen(self.budget, self.book.policy, key, posture)
         if situation and plan(situation).action:
             self.begin(name, replace(situation, budget=self.budget))
 
@@ -111,7 +111,8 @@ class Rings:
         step = next(each for each in due(situation) if each.pool.name == action.pool)
         for before in self.before(action.ring):
             self.assert_nothing_is_open_in(before)
-        place = Place(f"i{self.now}-{name}", action.pool, "s", action.ring, 3, self.now)
+        stage = self.book.policy.stage_called(action.ring)
+        place = Place(f"i{self.now}-{name}", action.pool, "s", stage, 3, self.now)
         held = taken(self.budget, self.book, wanted(situation, step), place, (), self.now)
         assert held
         self.budget, self.world[action.pool] = held, "upgrading"
@@ -131,7 +132,7 @@ class Rings:
         for posture in self.rests_on.values():
             ends = [exempt_until(pool) for pool in posture.pools if pool.ring == ring.name]
             assert all(end is None or end > self.now for end in ends)
-        assert ring.name not in {place.ring for place in self.budget.places.values()}
+        assert self.book.policy.stage(ring) not in {place.stage for place in self.budget.places.values()}
         assert self.budget.counts
         assert not self.budget.counts.rings[ring.name].unproven
         if ring.name in self.troubled:
