@@ -68,12 +68,13 @@ def opens(situation: Situation, step: Step, at: datetime) -> datetime:
 
 def _openings(situation: Situation, step: Step) -> Iterator[Open | Closed]:
     settings, skipped = step.subject.settings, skips(step.subject, Skip.WINDOW)
-    # A blackout holds for a new pool, too: nothing runs on it yet, but nobody is there to see to it either.
+    # A blackout holds for a new pool, too, and so does the cluster's own: nothing runs on it yet, but nobody is there to
+    # see to it either.
     yield opening(() if skipped else settings.windows, settings.blackouts, situation.now)
-    if settings.cluster_maintenance and not skipped:
-        own = opening_by_cluster(situation.maintenance, situation.now)
+    if settings.cluster_maintenance:
+        own = opening_by_cluster(situation.maintenance, situation.now, any_time=skipped)
         if not isinstance(own, NoMaintenanceConfiguration):
             yield own
-        elif not settings.windows:
+        elif not settings.windows and not skipped:
             message = "The policy asks for the cluster's own maintenance window, and none is configured for its nodes."
             yield Closed(None, "NoMaintenanceConfiguration", message)
