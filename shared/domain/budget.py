@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.domain.people import Decision
+from shared.domain.proofs import CLOCKS
 
 COUNTS_LAST = timedelta(hours=3)
 """How old the counts of the fleet may be: a ring that nobody has counted since is closed."""
@@ -122,6 +123,10 @@ class Counts:
     """Some of what is counted as `blind`, by ARM id or name: so many as people can be shown."""
     exemptions: str = ""
     """Hash of the exemptions that excused some of them."""
+
+    def lately(self, now: datetime) -> bool:
+        """Say whether it was counted lately; it was not at a time that has not come, by a clock that was wrong."""
+        return -CLOCKS <= now - self.at <= COUNTS_LAST
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from shared.domain.model import ComplianceState
 from shared.domain.places import unsettled
 from shared.domain.policy import ENDS_KEPT, UNTOLD, Breaker, Policy
 from shared.domain.posture import PoolPosture, Posture
+from shared.domain.proofs import CLOCKS
 from shared.domain.subject import RULE
 
 _LOOK_LASTS = timedelta(minutes=15)
@@ -93,17 +94,20 @@ def counting(budget: Budget, at: datetime) -> Budget:
     return replace(budget, counting=at)
 
 
-def counted(budget: Budget, counts: Counts, watches: Callable[[str], bool] = lambda _: True) -> Budget:
-    """Return the budget with fresh counts; a ring in which nothing is left to do chooses its next canary anew.
+def counted(budget: Budget, counts: Counts, now: datetime, watches: Callable[[str], bool] = lambda _: True) -> Budget:
+    """Return the budget with counts that end now; a ring in which nothing is left to do chooses its next canary anew.
 
     So does one whose canary is in a subscription that `watches` says nobody looks after any more. Of two resyncs that
-    overlap the one that began last is believed, whichever ends last.
+    overlap the one that began last is believed, whichever ends last; none, nor what a look saw, of a time that has not
+    come: a clock was wrong, and what it says would be believed until then.
     """
-    if budget.counts and counts.at < budget.counts.at:
+    last = budget.counts if budget.counts and budget.counts.at <= now + CLOCKS else None
+    if last and counts.at < last.at:
         return budget
-    before = budget.counts.rings if budget.counts else {}
+    before = last.rings if last else {}
     # What a look saw, or a remediation that began, while this was being counted; a look commits after it has told.
-    late = {name: at for name, at in budget.unsettled.items() if at >= counts.at - _LOOK_LASTS - TOLD_AGAIN}
+    since = counts.at - _LOOK_LASTS - TOLD_AGAIN
+    late = {name: at for name, at in budget.unsettled.items() if since <= at <= now + CLOCKS}
     rings = {
         name: replace(ring, clean_since=_clean_since(ring, before.get(name), counts.at, late=name in late))
         for name, ring in counts.rings.items()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.budget import COUNTS_LAST, Budget, Canary, Place, RingCount
+from shared.domain.budget import Budget, Canary, Place, RingCount
 from shared.domain.policy import UNTOLD, Policy, Ring
 from shared.domain.rulebook import Rulebook
 from shared.domain.wording import count
@@ -59,7 +59,7 @@ def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Refu
     disruption = policy.disruption
     # A share of a number that nobody has counted lately, or that another policy's scope and rings gave, is one.
     counts = budget.counts
-    if counts and (counts.policy != policy.hash or now - counts.at > COUNTS_LAST):
+    if counts and (counts.policy != policy.hash or not counts.lately(now)):
         counts = None
     limits = [("the fleet", len(others), disruption.concurrent.of(counts.pools if counts else None))]
     if disruption.per_subscription:
@@ -161,7 +161,7 @@ def _not_done(budget: Budget, rules: Rulebook, ring: Ring, now: datetime) -> Ref
         told = "of it" if running.stage == rules.policy.stage(ring) else "which may be of it"
         return Refusal("RingClosed", f"Ring {ring.name} comes first, and {running.pool}, {told}, is under remediation.")
     counts = budget.counts
-    if counts is None or now - counts.at > COUNTS_LAST:
+    if counts is None or not counts.lately(now):
         return Refusal("RingClosed", f"Ring {ring.name} comes first, and has not been counted lately.")
     if (counts.policy, counts.exemptions) != (rules.policy.hash, rules.exemptions.hash):
         texts = "this text of the policy" if counts.policy != rules.policy.hash else "these exemptions"

@@ -299,7 +299,7 @@ class Rehearsal:
             return
         self._counted_at, before = mark, self.budget
         # Whatever was seen since the last count is in this one.
-        self.budget = counted(replace(before, unsettled={}), self._census.counts(mark))
+        self.budget = counted(replace(before, unsettled={}), self._census.counts(mark), at)
         if before.unsettled or _clean(before.counts) != _clean(self.budget.counts):
             self._reopen()
 

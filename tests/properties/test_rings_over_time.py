@@ -185,7 +185,7 @@ class Rings:
         rings = {
             name: replace(ring, exempt_until=first_end(rows.values(), name)) for name, ring in counts.rings.items()
         }
-        self.budget = counted(self.budget, replace(counts, rings=rings))
+        self.budget = counted(self.budget, replace(counts, rings=rings), self.now)
         self.read, self.rests_on = None, rows
 
     def time_passes(self, after: timedelta) -> None:

@@ -12,8 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.budget import approve, change, pause, read_budget, release, reset_breaker, resume, stale_places
+from shared.domain import budget_news
 from shared.domain.budget import COUNTS_LAST, Approval, Budget, Canary, Counts, Ended, Place, RingCount
-from shared.domain.budget_news import counted, counting, learnt, seen
+from shared.domain.budget_news import counting, learnt, seen
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.limits import Limit
@@ -76,6 +77,11 @@ def holding(*wishes: Wanted, by: Rulebook | None = None, **changes: Any) -> Budg
 def counts(rings: dict[str, RingCount] | None = None, **changes: Any) -> Counts:
     """A fleet of a hundred pools, counted now."""
     return replace(Counts(NOW, 100, {SUBSCRIPTION: 20}, rings or {}, "p1", exemptions="e1"), **changes)
+
+
+def counted(budget: Budget, found: Counts, now: datetime | None = None, **watches: Any) -> Budget:
+    """The budget with counts that took no time."""
+    return budget_news.counted(budget, found, now or found.at, **watches)
 
 
 @dataclass(frozen=True)
@@ -176,6 +182,16 @@ ROWS = {
         Budget(counts=counts({"first": RingCount(1, 0, NOW - 9 * DAY)}, at=NOW - COUNTS_LAST - MINUTE)),
         rules(rings=(FIRST, SECOND)),
         wanted(ring=SECOND),
+    ),
+    "the ring before was counted by a clock that was ahead": Row(
+        "RingClosed",
+        None,
+        Budget(counts=counts({"first": RingCount(1, 0, NOW - 9 * DAY)}, at=NOW + DAY)),
+        rules(rings=(FIRST, SECOND)),
+        wanted(ring=SECOND),
+    ),
+    "a share of what was counted by a clock that was ahead": Row(
+        "BudgetExhausted", None, holding(wanted(TWO), counts=counts(at=NOW + DAY)), rules(Limit(percent=50))
     ),
     "the ring before was counted by another policy": Row(
         "RingClosed",
@@ -759,8 +775,8 @@ class TestCounts:
     def test_a_canary_that_nobody_looks_after_leaves_its_ring(self) -> None:
         budget = Budget(canaries={"two": Canary(TWO, "apps")})
 
-        assert counted(budget, counts({"two": RingCount(5, 1)}), lambda one: one == SUBSCRIPTION).canaries == {}
-        assert counted(budget, counts({"two": RingCount(5, 1)}), lambda one: one == OTHER_SUBSCRIPTION).canaries
+        assert counted(budget, counts({"two": RingCount(5, 1)}), watches=lambda one: one == SUBSCRIPTION).canaries == {}
+        assert counted(budget, counts({"two": RingCount(5, 1)}), watches=lambda one: one == OTHER_SUBSCRIPTION).canaries
 
     def test_a_ring_in_which_nothing_is_left_to_do_has_no_canary(self) -> None:
         proven = {name: Canary(ONE, "apps", proven=True, stage=name) for name in ("one", "two", "three")}
@@ -1247,7 +1263,16 @@ class TestSoaksAnew:
     def test_of_two_counts_that_overlap_the_one_that_began_last_is_believed(self) -> None:
         last = counted(self.LONG_CLEAN, counts({"first": RingCount(10, 1)}, at=NOW + HOUR))
 
-        assert counted(last, counts({"first": RingCount(10, 0)}, at=NOW + MINUTE)) is last
+        assert counted(last, counts({"first": RingCount(10, 0)}, at=NOW + MINUTE), NOW + HOUR + MINUTE) is last
+
+    def test_counts_and_what_was_seen_by_a_clock_that_was_ahead_are_believed_by_nobody(self) -> None:
+        ahead = counted(self.LONG_CLEAN, counts({"first": RingCount(10, 0)}, at=NOW + 30 * DAY))
+        told = replace(ahead, unsettled={"first": NOW + 30 * DAY})
+        after = counted(told, counts({"first": RingCount(10, 0)}))
+
+        assert self.closed(ahead) == "RingClosed"
+        assert after.counts == counts({"first": RingCount(10, 0, NOW)})
+        assert after.unsettled == {}
 
     def test_what_a_look_saw_while_it_was_counted_is_not_overwritten_by_the_count(self) -> None:
         verdict = replace(judged(cluster()).pools[0], ring="first", state=ComplianceState.NON_COMPLIANT)

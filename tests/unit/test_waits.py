@@ -505,7 +505,14 @@ class TestNewPools:
         assert self.planned(PoolMemory(), rings=rings).deferrals[0].reason == "RingClosed"
 
     @pytest.mark.parametrize(
-        "pool", [PoolMemory(), PoolMemory(first_seen=NOW), PoolMemory(first_seen=NOW, absent=NOW - HOUR)]
+        "pool",
+        [
+            PoolMemory(),
+            PoolMemory(first_seen=NOW),
+            PoolMemory(first_seen=NOW, absent=NOW - HOUR),
+            PoolMemory(first_seen=NOW - DAY, absent=NOW + HOUR),
+        ],
+        ids=["not known", "who knows", "long ago", "by a clock that was ahead"],
     )
     def test_an_older_one_waits_like_any(self, pool: PoolMemory) -> None:
         assert self.planned(pool, windows=(CLOSED,)).deferrals[0].reason == "OutsideWindow"
