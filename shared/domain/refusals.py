@@ -115,13 +115,7 @@ def _untried(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted) -> Refu
     """Say what has to be proven in a ring before another of its pools is begun."""
     canary = canary_of(budget, policy, ring)
     if canary is None:
-        # It came into the ring under way, or tries nothing: either way the ring has not been tried.
-        others = [place for key, place in budget.places.items() if key != wanted.cluster]
-        running = next(iter(_within(policy, ring, others)), None)
-        message = (
-            f"{running.pool} is under remediation in ring {ring.name}, of which nothing is proven." if running else ""
-        )
-        return Refusal("CanaryUnproven", message) if running else None
+        return _running_untried(budget, policy, ring, wanted)
     if canary.proven or (canary.cluster, canary.pool) == who_wants(wanted):
         return None
     if canary.stage == policy.stage(ring):
@@ -132,6 +126,15 @@ def _untried(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted) -> Refu
             f"changed it may be in ring {ring.name}: the next look at it tells."
         )
     return Refusal("CanaryUnproven", message)
+
+
+def _running_untried(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted) -> Refusal | None:
+    """Say what runs in a ring without a canary: it came there under way, or tries nothing."""
+    others = (place for key, place in budget.places.items() if key != wanted.cluster)
+    for running in _within(policy, ring, others):
+        message = f"{running.pool} is under remediation in ring {ring.name}, of which nothing is proven."
+        return Refusal("CanaryUnproven", message)
+    return None
 
 
 def canary_of(budget: Budget, policy: Policy, ring: Ring) -> Canary | None:
