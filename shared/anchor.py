@@ -13,7 +13,6 @@ from typing import Any
 from shared.budget import read_budget
 from shared.chain import Chain
 from shared.domain.alert import Alert
-from shared.domain.budget import COUNTS_LAST
 from shared.domain.codec import canonical, plain, typed
 from shared.domain.manifests import Anchor, anchor_of, in_words, record_id
 from shared.domain.records import FLEET, MANIFESTS, Head, Record, RecordKind
@@ -112,7 +111,7 @@ def _write(ports: AnchorPorts, chain: Chain, now: datetime, today: date, unread_
 
     snapshot = take_snapshot(ports.postures, ports.snapshots, now, count)
     counts = read_budget(ports.rollout).counts
-    unseen = counts.blind if counts and now - counts.at <= COUNTS_LAST else None
+    unseen = counts.blind if counts and counts.lately(now) else None
     day = keep_day(ports.snapshots, tally.day(unread_subscriptions, unseen))
     if (fleet := _fleet_head(ports)).seq:
         heads[FLEET] = fleet

@@ -93,12 +93,13 @@ def remember_notices(look: Look, plan: Plan, posture: Posture) -> None:
 def tell_rings(look: Look, posture: Posture, budget: Budget, rules: Rulebook) -> Budget:
     """Tell the budget how the canaries and rings of this cluster are; returns it as it then is.
 
-    `budget` is what the look read of it. Told before anything is begun: the reservation asks the row anew, and must
-    not find a later ring open while this look sees a pool of an earlier one that is not done.
+    `posture` was judged by `rules`, and `budget` is what the look read of it. Told before anything is begun: the
+    reservation asks the row anew, and must not find a later ring open while this look sees a pool of an earlier one
+    that is not done.
     """
     key = look.cluster.key
 
     def told(before: Budget) -> Budget:
-        return seen(by_texts(before, rules), key, posture)
+        return seen(by_texts(before, rules), rules.policy, key, posture)
 
     return budget if told(budget) == budget else change(look.ports.rollout, told) or budget

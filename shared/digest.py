@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from shared.domain.alert import Alert
-from shared.domain.budget import COUNTS_LAST, Counts, named
+from shared.domain.budget import Counts, named
 from shared.domain.model import WORST_FIRST, ComplianceState, Unreadable
 from shared.domain.wording import count
 from shared.ports import Table
@@ -47,8 +47,8 @@ def daily_digest(
 
 def unseen(counts: Counts | None, now: datetime) -> str:
     """Say what the last resync saw that nobody has judged, or that there was none lately; empty if all was seen."""
-    if counts is None or now - counts.at > COUNTS_LAST:
-        when = f" since {counts.at:%Y-%m-%d %H:%M} UTC" if counts else ""
+    if counts is None or not counts.lately(now):
+        when = f" since {counts.at:%Y-%m-%d %H:%M} UTC" if counts and counts.at <= now else ""
         return f"There has been no resync{when}: whether there are more clusters is not known."
     if not counts.blind:
         return ""

@@ -39,7 +39,7 @@ class Fence:
         ring = next((ring for ring in self.rules.policy.rings if ring.name == action.ring), None)
         wanted = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
         nodes = 1 if action.nodes is None else action.nodes
-        place = Place(intent, action.pool, cluster.subscription, action.ring, nodes, now)
+        place = Place(intent, action.pool, cluster.subscription, self.rules.policy.stage(ring), nodes, now)
 
         def decide(budget: Budget) -> Budget | None:
             if paced(budget, cluster.subscription, now):

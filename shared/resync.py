@@ -98,9 +98,10 @@ def resync(ports: ResyncPorts) -> Resynced:
     shown.whole = shown.whole and not closed
     tell_warnings(ports.rollout, ports.alerts, rules, shown, now)
     found = count.result(now, closed)
+    ended = ports.clock.now()
     change(
         ports.rollout,
-        lambda budget: counted(demand_as_used(rules.policy, budget, now), found, ports.fleet.watches),
+        lambda budget: counted(demand_as_used(rules.policy, budget, now), found, ended, ports.fleet.watches),
     )
     return Resynced(len(covered), count.clusters, queued, count.unaddressed, len(closed))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.domain.people import Decision
+from shared.domain.proofs import CLOCKS
 
 COUNTS_LAST = timedelta(hours=3)
 """How old the counts of the fleet may be: a ring that nobody has counted since is closed."""
@@ -38,8 +39,8 @@ class Place:
     intent: str
     pool: str
     subscription: str
-    ring: str
-    """Empty if the pool is in none."""
+    stage: str
+    """Which ring its pool is in (Policy.stage), as the last look at it told."""
     nodes: int
     at: datetime
     approvals: Mapping[str, Approval] = field(default_factory=dict, hash=False)
@@ -69,7 +70,12 @@ class Canary:
     pool: str
     proven: bool = False
     stage: str = ""
-    """Fingerprint of which pools its ring was about when it was chosen: it speaks for no other ones."""
+    """Its ring (Policy.stage), as the last look at it told; that for which it is proven, once it is."""
+
+    @property
+    def key(self) -> str:
+        """What the budget keeps it by."""
+        return f"{self.cluster}|{self.pool}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ class RingCount:
     """Those of `unproven` that nobody knows to be in it: clusters and subscriptions that may hold some of the ring, and
     the `untold`."""
     stage: str = ""
-    """Fingerprint of which pools the ring is about: with another one its soak begins anew."""
+    """Which pools the ring is about (Policy.stage): with another one its soak begins anew."""
     untold: int = 0
     """Those of `unseen` that are pools whose ring can't be told."""
     exempt_until: datetime | None = None
@@ -118,6 +124,10 @@ class Counts:
     exemptions: str = ""
     """Hash of the exemptions that excused some of them."""
 
+    def lately(self, now: datetime) -> bool:
+        """Say whether it was counted lately; it was not at a time that has not come, by a clock that was wrong."""
+        return -CLOCKS <= now - self.at <= COUNTS_LAST
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -137,7 +147,7 @@ class Budget:
     """Why the breaker is open; empty if it is closed."""
     counts: Counts | None = None
     canaries: Mapping[str, Canary] = field(default_factory=dict, hash=False)
-    """By name of the ring."""
+    """By key of the cluster and name of the pool: `subscription|group|cluster|pool`."""
     approvals: Mapping[str, Approval] = field(default_factory=dict, hash=False)
     """By fingerprint; a policy's by its hash."""
     guarded: bool = False

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from shared.domain.refusals import Wanted
+from shared.domain.refusals import Wanted, canary_of
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor
 from shared.domain.steps import Step
@@ -43,7 +43,7 @@ def lane_key(actor: Actor, situation: Situation, step: Step) -> Hashable:
     """Return what all steps of a lane have in common; a new pool, or a canary, has limits of its own."""
     place, settings = wanted(situation, step), step.subject.settings
     ring = place.ring.name if place.ring else ""
-    canary = situation.budget.canaries.get(ring)
+    canary = canary_of(situation.budget, situation.rules.policy, place.ring) if place.ring else None
     alone = bool(settings.new_pools.skip) and is_new(step.subject)
     alone = alone or (canary is not None and (canary.cluster, canary.pool) == (place.cluster, place.pool))
     maintenance = actor.maintenance if settings.cluster_maintenance else None

@@ -72,28 +72,29 @@ class NoMaintenanceConfiguration:
 
 
 def opening_by_cluster(
-    configurations: Sequence[MaintenanceConfiguration] | Unreadable, now: datetime
+    configurations: Sequence[MaintenanceConfiguration] | Unreadable, now: datetime, *, any_time: bool = False
 ) -> Open | Closed | NoMaintenanceConfiguration:
     """Say whether the cluster's own windows are open now; what can't be read is `MaintenanceUnreadable`, closed.
 
+    For what need not wait for a window, at `any_time`, only the times that are not allowed count.
     `Closed.until` of that is None: when reading again may help stands in `Unreadable.retry_after`.
     """
     if isinstance(configurations, Unreadable):
         return _unreadable(f"{configurations.reason}: {configurations.message}")
     for name in _CONCERNING_NODES:
         if found := {one for one in configurations if one.name.lower() == name.lower()}:
-            return _opening(found, now)
+            return _opening(found, now, any_time=any_time)
     return NoMaintenanceConfiguration(tuple(sorted({one.name for one in configurations})))
 
 
-def _opening(found: set[MaintenanceConfiguration], now: datetime) -> Open | Closed:
+def _opening(found: set[MaintenanceConfiguration], now: datetime, *, any_time: bool) -> Open | Closed:
     """Judge the one configuration of a name."""
     one = min(found, key=lambda each: each.name)
     if len(found) > 1:
         return _unreadable(f"ARM lists {one.name} twice and differently.")
     if one.fault:
         return _unreadable(f"{one.name}: {one.fault}")
-    judged = judge(one.windows, one.closures, now)
+    judged = judge(() if any_time else one.windows, one.closures, now)
     return judged if isinstance(judged, Open) else replace(judged, message=f"{one.name}: {judged.message}")
 
 

@@ -32,13 +32,13 @@ def taken(
         return _with_place(budget, wanted.cluster, mine, used)
     if refusal(budget, rules, wanted, now):
         return None
-    canaries = dict(budget.canaries)
-    # A pool without nodes can prove nothing: it is no canary.
-    ring, policy = wanted.ring, rules.policy
-    if ring and ring.canary and wanted.nodes != 0 and canary_of(budget, policy, ring) is None:
-        canaries[ring.name] = Canary(wanted.cluster, wanted.pool, stage=policy.stage(ring))
-    found = _with_place(budget, wanted.cluster, place, used)
-    return replace(unsettled(found, {place.ring}, {place.ring}, now), last_begun=place.at, canaries=canaries)
+    canaries, ring, policy = dict(budget.canaries), wanted.ring, rules.policy
+    # A pool without nodes can prove nothing, and a new one, on which nothing runs yet, tries nothing.
+    if ring and ring.canary and wanted.nodes != 0 and not wanted.skip_soak and canary_of(budget, policy, ring) is None:
+        chosen = Canary(wanted.cluster, wanted.pool, stage=policy.stage(ring))
+        canaries[chosen.key] = chosen
+    found, names = _with_place(budget, wanted.cluster, place, used), {ring.name} if ring else set[str]()
+    return replace(unsettled(found, names, names, now), last_begun=place.at, canaries=canaries)
 
 
 def unsettled(budget: Budget, rings: Collection[str], failing: Collection[str], now: datetime) -> Budget:

@@ -6,6 +6,7 @@ The types are the language (shared/domain/settings.py says how); the default mod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
+from functools import lru_cache
 
 from shared.domain.codec import fingerprint, plain
 from shared.domain.ids import ClusterId
@@ -236,10 +237,24 @@ class Policy:
         rules = tuple(replace(rule, settings=_held(rule.settings)) for rule in self.rules)
         return replace(self, defaults=_held(self.defaults), rules=rules)
 
-    def stage(self, ring: Ring) -> str:
-        """Return a fingerprint of which pools are in a ring: what it matches, and what the rings above it take."""
-        place = [each.name for each in self.rings].index(ring.name)
-        return fingerprint([plain(replace(each.match, line=0)) for each in self.rings[: place + 1]])
+    def stage(self, ring: Ring | None) -> str:
+        """Return a fingerprint of which pools are in a ring, or in none: what it matches, and what those above it take.
+
+        No name is in it: a ring that is called otherwise is about the same pools.
+        """
+        return _stages(self.rings)[ring.name if ring else ""]
+
+    def stage_called(self, name: str) -> str:
+        """Return the stage of a ring by its name, of none by none; empty, which is no stage, if there is no such."""
+        return _stages(self.rings).get(name, "")
+
+    def elsewhere(self, ring: Ring) -> frozenset[str]:
+        """Return the stages whose pools are certainly not in a ring: those of the other rings, and of none.
+
+        What was told to be in another stage than these may be in the ring: it is the ring's own, or one from before the
+        rings were changed, and only the next look knows what became of its pools.
+        """
+        return frozenset(_stages(self.rings).values()) - {self.stage(ring)}
 
     def before(self, ring: Ring) -> Ring | None:
         """Return the ring that has to be done before this one opens."""
@@ -259,6 +274,15 @@ def stricter(rule: Rule, asked: Settings) -> Rule:
         sampling=mine.sampling and others.sampling,
     )
     return replace(rule, settings=replace(rule.settings, proof=proof))
+
+
+# A forecast asks a hundred thousand times.
+@lru_cache(maxsize=8)
+def _stages(rings: tuple[Ring, ...]) -> Mapping[str, str]:
+    """Return the stage of each ring by its name, and of none by the empty one."""
+    matches = [plain(replace(each.match, line=0)) for each in rings]
+    stages = {ring.name: fingerprint(matches[: place + 1]) for place, ring in enumerate(rings)}
+    return {**stages, "": fingerprint([*matches, None])}
 
 
 def _held(settings: Settings) -> Settings:

@@ -1,10 +1,10 @@
 """Whether the budget has a place for a step: every limit of the policy, in one order, each with a reason and an end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.budget import COUNTS_LAST, Budget, Canary, RingCount
+from shared.domain.budget import Budget, Canary, Place, RingCount
 from shared.domain.policy import UNTOLD, Policy, Ring
 from shared.domain.rulebook import Rulebook
 from shared.domain.wording import count
@@ -63,7 +63,7 @@ def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Iter
     disruption = policy.disruption
     # A share of a number that nobody has counted lately, or that another policy's scope and rings gave, is one.
     counts = budget.counts
-    if counts and (counts.policy != policy.hash or now - counts.at > COUNTS_LAST):
+    if counts and (counts.policy != policy.hash or not counts.lately(now)):
         counts = None
     limits = [("the fleet", len(others), disruption.concurrent.of(counts.pools if counts else None))]
     if disruption.per_subscription:
@@ -72,7 +72,7 @@ def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Iter
         limits.append(("its subscription", mine, disruption.per_subscription.of(total)))
     if wanted.ring and wanted.ring.concurrent:
         total = counts.rings.get(wanted.ring.name, RingCount()).pools if counts else None
-        mine = sum(place.ring == wanted.ring.name for place in others)
+        mine = len(_within(policy, wanted.ring, others))
         limits.append((f"ring {wanted.ring.name}", mine, wanted.ring.concurrent.of(total)))
     for where, used, limit in limits:
         if used >= limit:
@@ -113,30 +113,64 @@ def _ring_closed(budget: Budget, rules: Rulebook, ring: Ring, wanted: Wanted, no
         if closed := _not_done(budget, rules, earlier, now):
             yield closed
         earlier = policy.before(earlier)
+    if ring.canary and (untried := _untried(budget, policy, ring, wanted)):
+        yield untried
+
+
+def _untried(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted) -> Refusal | None:
+    """Say what has to be proven in a ring before another of its pools is begun."""
     canary = canary_of(budget, policy, ring)
-    if canary is None or canary.proven or (canary.cluster, canary.pool) == who_wants(wanted):
-        return
-    message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is not proven yet."
-    yield Refusal("CanaryUnproven", message)
+    if canary is None:
+        return _running_untried(budget, policy, ring, wanted)
+    if canary.proven or (canary.cluster, canary.pool) == who_wants(wanted):
+        return None
+    if canary.stage == policy.stage(ring):
+        message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is not proven yet."
+    else:
+        message = (
+            f"{canary.pool} of {canary.cluster} went first in its ring and is not proven yet; since the rings were "
+            f"changed it may be in ring {ring.name}: the next look at it tells."
+        )
+    return Refusal("CanaryUnproven", message)
+
+
+def _running_untried(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted) -> Refusal | None:
+    """Say what runs in a ring without a canary: it came there under way, or tries nothing."""
+    others = (place for key, place in budget.places.items() if key != wanted.cluster)
+    for running in _within(policy, ring, others):
+        message = f"{running.pool} is under remediation in ring {ring.name}, of which nothing is proven."
+        return Refusal("CanaryUnproven", message)
+    return None
 
 
 def canary_of(budget: Budget, policy: Policy, ring: Ring) -> Canary | None:
-    """Return the canary of a ring; a proof from when its name stood for other pools opens nothing.
+    """Return the canary of a ring that wants one: the first that is not proven, else one that is; None if it has none.
 
-    One that is not proven holds its ring back whatever is edited meanwhile, until a look sees that it has left.
+    One that is not proven holds back every ring that it may be in, whatever is edited meanwhile, until a look sees
+    where it is. A proof from when the ring was about other pools opens nothing.
     """
-    canary = budget.canaries.get(ring.name) if ring.canary else None
-    spoken = canary is not None and (not canary.proven or canary.stage == policy.stage(ring))
-    return canary if spoken else None
+    if not ring.canary:
+        return None
+    stage, elsewhere = policy.stage(ring), policy.elsewhere(ring)
+    found = [
+        one for one in budget.canaries.values() if (one.stage not in elsewhere and not one.proven) or one.stage == stage
+    ]
+    return min(found, key=lambda one: (one.proven, one.cluster, one.pool), default=None)
+
+
+def _within(policy: Policy, ring: Ring, places: Iterable[Place]) -> list[Place]:
+    """Return the places of pools that are in a ring, or may be."""
+    elsewhere = policy.elsewhere(ring)
+    return [place for place in places if place.stage not in elsewhere]
 
 
 def _not_done(budget: Budget, rules: Rulebook, ring: Ring, now: datetime) -> Refusal | None:
     """Say what keeps the ring after this one closed."""
-    running = next((place for place in budget.places.values() if place.ring == ring.name), None)
-    if running:
-        return Refusal("RingClosed", f"Ring {ring.name} comes first, and {running.pool} of it is under remediation.")
+    if running := next(iter(_within(rules.policy, ring, budget.places.values())), None):
+        told = "of it" if running.stage == rules.policy.stage(ring) else "which may be of it"
+        return Refusal("RingClosed", f"Ring {ring.name} comes first, and {running.pool}, {told}, is under remediation.")
     counts = budget.counts
-    if counts is None or now - counts.at > COUNTS_LAST:
+    if counts is None or not counts.lately(now):
         return Refusal("RingClosed", f"Ring {ring.name} comes first, and has not been counted lately.")
     if (counts.policy, counts.exemptions) != (rules.policy.hash, rules.exemptions.hash):
         texts = "this text of the policy" if counts.policy != rules.policy.hash else "these exemptions"

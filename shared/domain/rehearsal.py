@@ -105,7 +105,7 @@ class Rehearsal:
             else:
                 self.done.pop((key, pool.pool), None)
         before = self.budget.canaries
-        self.budget = seen(self.budget, key, actor.posture)
+        self.budget = seen(self.budget, self.policy, key, actor.posture)
         if self.budget.canaries != before:
             self._reopen()
         return assumed
@@ -238,7 +238,7 @@ class Rehearsal:
         intent = f"forecast-{number}"
         ring = next((ring for ring in self.policy.rings if ring.name == action.ring), None)
         asks = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
-        place = Place(intent, action.pool, cluster.subscription, action.ring, nodes, at)
+        place = Place(intent, action.pool, cluster.subscription, self.policy.stage(ring), nodes, at)
         held = taken(self.budget, self.rules, asks, place, action.approvals, at)
         if held is None:
             raise RuntimeError(f"plan and budget disagree about {cluster}/{action.pool}")
@@ -273,7 +273,7 @@ class Rehearsal:
             return
         self._counted_at, before = mark, self.budget
         # Whatever was seen since the last count is in this one.
-        self.budget = counted(replace(before, unsettled={}), self._census.counts(mark))
+        self.budget = counted(replace(before, unsettled={}), self._census.counts(mark), at)
         if before.unsettled or _clean(before.counts) != _clean(self.budget.counts):
             self._reopen()
 

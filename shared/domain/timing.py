@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_cluster
+from shared.domain.proofs import CLOCKS
 from shared.domain.settings import Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import Step
@@ -28,7 +29,8 @@ def _age(subject: Subject) -> timedelta | None:
 def is_new(subject: Subject) -> bool:
     """Say whether a pool is new for certain: by when its cluster was made, or a look last saw that it was not there."""
     known = [at for at in (subject.memory.absent, subject.cluster.created) if at]
-    return bool(known) and subject.now - max(known) < subject.settings.new_pools.within
+    # A time that has not come is one of a clock that was wrong.
+    return bool(known) and -CLOCKS <= subject.now - max(known) < subject.settings.new_pools.within
 
 
 def too_new(step: Step) -> timedelta | None:
@@ -67,12 +69,12 @@ def opens(situation: Situation, step: Step, at: datetime) -> datetime:
 
 def _openings(situation: Situation, step: Step) -> Iterator[Open | Closed]:
     settings, skipped = step.subject.settings, skips(step.subject, Skip.WINDOW)
-    # A blackout holds for a new pool, too: nothing runs on it yet, but nobody is there to see to it either.
+    # Blackouts hold for a new pool, too, the cluster's own as well: nothing runs on it yet, but nobody is there either.
     yield opening(() if skipped else settings.windows, settings.blackouts, situation.now)
-    if settings.cluster_maintenance and not skipped:
-        own = opening_by_cluster(situation.maintenance, situation.now)
+    if settings.cluster_maintenance:
+        own = opening_by_cluster(situation.maintenance, situation.now, any_time=skipped)
         if not isinstance(own, NoMaintenanceConfiguration):
             yield own
-        elif not settings.windows:
+        elif not settings.windows and not skipped:
             message = "The policy asks for the cluster's own maintenance window, and none is configured for its nodes."
             yield Closed(None, "NoMaintenanceConfiguration", message)

@@ -98,7 +98,7 @@ def _no_place(situation: Situation, step: Step) -> Iterator[Wait]:
             yield _refused(found, situation)
         return
     # A later ring must not open while the very posture that is planned from has a pool of an earlier one not done.
-    budget = seen(situation.budget, situation.cluster.id.key, situation.posture)
+    budget = seen(situation.budget, situation.rules.policy, situation.cluster.id.key, situation.posture)
     for refused in refusals(budget, situation.rules, place, situation.now):
         yield _refused(refused, situation)
     if too_soon := paced(situation.budget, place.subscription, situation.now):

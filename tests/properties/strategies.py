@@ -343,7 +343,7 @@ def eager(draw: st.DrawFn) -> Situation:
     posture = evaluate(read, remembered, rules, None, now)
     counted = {name: draw(st.just(_DONE) | _ring_counts | _ring_counts) for name in RINGS}
     counts = Counts(NOW, 50, {_SUBSCRIPTION: 20}, counted, "p1", exemptions="e1")
-    budget = _as_of(now, Budget(draw(places | _full_rings), counts=counts))
+    budget = _staged(rules.policy, _as_of(now, Budget(draw(places | _full_rings), counts=counts)))
     return Situation(read, posture, remembered, rules, budget, draw(maintenance), now, POLL, assuming=True)
 
 
@@ -354,10 +354,10 @@ def _switchable(name: str) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _staged(policy: Policy, budget: Budget) -> Budget:
-    """The same budget, whose canaries were chosen when their rings were about the pools that they are about now."""
-    stages = {ring.name: policy.stage(ring) for ring in policy.rings}
-    chosen = {name: replace(canary, stage=stages.get(name, "")) for name, canary in budget.canaries.items()}
-    return replace(budget, canaries=chosen)
+    """The same budget, told in which rings of a policy its places and canaries are: in none that it has, if not."""
+    chosen = {name: replace(canary, stage=policy.stage_called(name)) for name, canary in budget.canaries.items()}
+    held = {key: replace(place, stage=policy.stage_called(place.stage)) for key, place in budget.places.items()}
+    return replace(budget, places=held, canaries=chosen)
 
 
 def _as_of(now: datetime, budget: Budget) -> Budget:

@@ -157,7 +157,7 @@ class Rings:
         if isinstance(read, Cluster) and key not in self.budget.places:
             # The planner knows what it plans from, told or not.
             situation = Situation(read, posture, remembered, self.book, self.budget, (), self.now, POLL, assuming=True)
-        self.budget = seen(by_texts(self.budget, self.book), key, posture)
+        self.budget = seen(by_texts(self.budget, self.book), self.book.policy, key, posture)
         if situation and plan(situation).action:
             self.begin(name, replace(situation, budget=self.budget))
 
@@ -169,7 +169,8 @@ class Rings:
         for before in self.before(action.ring):
             self.assert_nothing_is_open_in(before)
         self.goes_first_or_follows(action.ring, action.pool)
-        place = Place(f"i{self.now}-{name}", action.pool, "s", action.ring, 3, self.now)
+        stage = self.book.policy.stage_called(action.ring)
+        place = Place(f"i{self.now}-{name}", action.pool, "s", stage, 3, self.now)
         held = taken(self.budget, self.book, wanted(situation, step), place, (), self.now)
         assert held
         self.budget, self.world[action.pool] = held, "upgrading"
@@ -214,7 +215,7 @@ class Rings:
         for posture in self.rests_on.values():
             ends = [exempt_until(pool) for pool in posture.pools if pool.ring == ring.name]
             assert all(end is None or end > self.now for end in ends)
-        assert ring.name not in {place.ring for place in self.budget.places.values()}
+        assert self.book.policy.stage(ring) not in {place.stage for place in self.budget.places.values()}
         assert self.budget.counts
         assert not self.budget.counts.rings[ring.name].unproven
 
@@ -266,7 +267,7 @@ class Rings:
             fleet.posture(summary, self.observed(name)[0], self.began)
         self.rests_on = {name: posture for name, (_, posture) in rows.items()}
         counts = fleet.result(self.began, ())
-        self.budget, self.read = counted(self.budget, counts), None
+        self.budget, self.read = counted(self.budget, counts, self.now), None
         done = {name for name, ring in counts.rings.items() if not ring.unproven}
         under_way = {place.pool for place in self.budget.places.values()}
         # Where nothing is left to do the ring has no first one any more.

@@ -14,6 +14,7 @@ from shared.domain.budget import Approval
 from shared.domain.exemptions import Exemptions
 from shared.domain.ids import ClusterId
 from shared.domain.records import RecordKind
+from shared.domain.rulebook import Rulebook
 from tests.builders import exemption
 from tests.protocol.lab import CLUSTER, ruled
 from tests.scenario.fleet import Fleet
@@ -282,6 +283,52 @@ rings: [{name: wave, match: {clusters: ["old-*"]}}]
     proven = next(record for record in lab.records(RecordKind.PROOF, first))
     assert [lab.verdict(each) for each in (first, *others)] == [PROVEN] * 3
     assert all(begun(lab, each)[0] >= datetime.fromisoformat(proven.payload["at"]) for each in others)
+
+
+_ALL = '{name: prod, match: {clusters: ["old-*"]}, concurrent: 1}'
+_HALF, _OTHER = '{name: half, match: {clusters: ["old-a"]}}', '{name: other, match: {clusters: ["old-b"]}}'
+_NEW = '{name: new, match: {clusters: ["new"]}}'
+
+
+def _ringed(*rings: str) -> Rulebook:
+    return ruled(f"mode: enforce\ndisruption: {{concurrent: 10}}\nrings: [{', '.join(rings)}]\n")
+
+
+@pytest.mark.parametrize("failing", [False, True])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([_ALL], [_ALL.replace("prod", "production")]),
+        ([_ALL], [_ALL.replace("old-*", "old-?")]),
+        ([_ALL], [_NEW, _ALL]),
+        ([_HALF, _OTHER], [_ALL]),
+        ([_HALF], [_ALL]),
+    ],
+    ids=["renamed", "edited", "behind a new one", "merged", "wider"],
+)
+def test_rings_that_change_forget_neither_what_runs_nor_what_has_failed(
+    before: list[str], after: list[str], *, failing: bool
+) -> None:
+    """`old-a` is under way, or has failed: until it is proven `old-b` waits, in whatever ring they are by now."""
+    lab = Fleet()
+    lab.policies.rules = _ringed(*before)
+    first, second = lab.add("old-a"), lab.add("old-b")
+    if failing:
+        fails(lab)
+    lab.look(first, lasting=2 * HOUR if failing else timedelta(0))
+    assert lab.puts(first) == [200]
+    lab.policies.rules = _ringed(*after)
+    lab.count()
+    lab.look(second)
+    assert lab.puts(second) == []
+    for _ in range(3):
+        lab.count()
+        lab.look(first, second, lasting=HOUR)
+    if failing:
+        assert lab.puts(second) == []
+    else:
+        proven = next(record for record in lab.records(RecordKind.PROOF, first))
+        assert begun(lab, second)[0] >= datetime.fromisoformat(proven.payload["at"])
 
 
 def test_a_canary_that_is_deleted_leaves_its_ring_to_the_next_one() -> None:

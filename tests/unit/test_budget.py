@@ -12,8 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.budget import approve, change, pause, read_budget, release, reset_breaker, resume, stale_places
+from shared.domain import budget_news
 from shared.domain.budget import COUNTS_LAST, Approval, Budget, Canary, Counts, Ended, Place, RingCount
-from shared.domain.budget_news import counted, counting, learnt, seen
+from shared.domain.budget_news import counting, learnt, seen
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.limits import Limit
@@ -48,6 +49,7 @@ CLUSTERS = [
 ONE, TWO, THREE = (cluster.key for cluster in CLUSTERS[:3])
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 FIRST, SECOND = Ring("first", canary=False, soak=timedelta(days=2)), Ring("second")
+LAB, REST = Ring("lab", Match(clusters=("lab-*",)), concurrent=Limit(1)), Ring("rest", concurrent=Limit(1))
 WORD = Approval("ana", NOW - HOUR, NOW + HOUR, "enable fips on apps")
 
 
@@ -61,19 +63,25 @@ def wanted(cluster: str = ONE, ring: Ring | None = None, **changes: Any) -> Want
     return replace(Wanted(cluster, "apps", cluster.partition("|")[0], ring, 3), **changes)
 
 
-def place(wish: Wanted, intent: str = "i1", at: datetime = NOW) -> Place:
-    """The place that was wanted."""
-    return Place(intent, wish.pool, wish.subscription, wish.ring.name if wish.ring else "", wish.nodes or 0, at)
+def place(wish: Wanted, intent: str = "i1", at: datetime = NOW, by: Rulebook | None = None) -> Place:
+    """The place that was wanted; by rules whose only ring is its own, if none are given."""
+    by = by or rules(rings=(wish.ring,) if wish.ring else ())
+    return Place(intent, wish.pool, wish.subscription, by.policy.stage(wish.ring), wish.nodes or 0, at)
 
 
-def holding(*wishes: Wanted, **changes: Any) -> Budget:
+def holding(*wishes: Wanted, by: Rulebook | None = None, **changes: Any) -> Budget:
     """A budget in which these have their places, begun long ago."""
-    return Budget({one.cluster: place(one, f"i-{one.cluster}", NOW - DAY) for one in wishes}, **changes)
+    return Budget({one.cluster: place(one, f"i-{one.cluster}", NOW - DAY, by) for one in wishes}, **changes)
 
 
 def counts(rings: dict[str, RingCount] | None = None, **changes: Any) -> Counts:
     """A fleet of a hundred pools, counted now."""
     return replace(Counts(NOW, 100, {SUBSCRIPTION: 20}, rings or {}, "p1", exemptions="e1"), **changes)
+
+
+def counted(budget: Budget, found: Counts, now: datetime | None = None, **watches: Any) -> Budget:
+    """The budget with counts that took no time."""
+    return budget_news.counted(budget, found, now or found.at, **watches)
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,37 @@ ROWS = {
         rules(rings=(Ring("one", concurrent=Limit(percent=10)),)),
         wanted(ring=Ring("one", concurrent=Limit(percent=10))),
     ),
+    "what runs where the rings were others, and may be in it": Row(
+        "BudgetExhausted",
+        None,
+        holding(wanted(TWO, ring=REST), by=rules(rings=(FIRST, LAB, REST))),
+        rules(rings=(LAB, REST)),
+        wanted(ring=LAB),
+    ),
+    "what runs in no ring where there was none": Row(
+        "BudgetExhausted", None, holding(wanted(TWO)), rules(rings=(LAB, REST)), wanted(ring=LAB)
+    ),
+    "what runs in the ring by its name of yesterday": Row(
+        "BudgetExhausted",
+        None,
+        holding(wanted(TWO, ring=replace(REST, name="all"))),
+        rules(rings=(REST,)),
+        wanted(ring=REST),
+    ),
+    "what runs and may be in the ring before": Row(
+        "RingClosed",
+        None,
+        holding(wanted(TWO, ring=LAB), counts=counts({"first": RingCount(10, 0, NOW - 30 * DAY)})),
+        rules(rings=(FIRST, SECOND)),
+        wanted(ring=SECOND),
+    ),
+    "what runs in a ring of which nothing is proven": Row(
+        "CanaryUnproven",
+        None,
+        holding(wanted(TWO, ring=Ring("one"))),
+        rules(rings=(Ring("one"),)),
+        wanted(ring=Ring("one")),
+    ),
     "too many nodes with those that run": Row("TooManyNodes", None, holding(wanted(TWO)), rules(nodes=5)),
     "more nodes than are ever allowed": Row("TooManyNodes", None, Budget(), rules(nodes=2)),
     "too soon after the last": Row("Spacing", MINUTE, Budget(last_begun=NOW - 9 * MINUTE), rules(spacing=10 * MINUTE)),
@@ -143,6 +182,16 @@ ROWS = {
         Budget(counts=counts({"first": RingCount(1, 0, NOW - 9 * DAY)}, at=NOW - COUNTS_LAST - MINUTE)),
         rules(rings=(FIRST, SECOND)),
         wanted(ring=SECOND),
+    ),
+    "the ring before was counted by a clock that was ahead": Row(
+        "RingClosed",
+        None,
+        Budget(counts=counts({"first": RingCount(1, 0, NOW - 9 * DAY)}, at=NOW + DAY)),
+        rules(rings=(FIRST, SECOND)),
+        wanted(ring=SECOND),
+    ),
+    "a share of what was counted by a clock that was ahead": Row(
+        "BudgetExhausted", None, holding(wanted(TWO), counts=counts(at=NOW + DAY)), rules(Limit(percent=50))
     ),
     "the ring before was counted by another policy": Row(
         "RingClosed",
@@ -199,9 +248,9 @@ ALLOWED = {
     "a share is rounded down": (holding(wanted(TWO), counts=counts(pools=200)), rules(Limit(percent=1)), wanted()),
     "another subscription is full": (holding(wanted(TWO)), rules(per_subscription=Limit(1)), wanted()),
     "the ring's limit counts its own alone": (
-        holding(wanted(TWO, ring=Ring("two"))),
-        rules(rings=(Ring("one", concurrent=Limit(1)),)),
-        wanted(ring=Ring("one", concurrent=Limit(1))),
+        holding(wanted(TWO, ring=REST), wanted(THREE), by=rules(rings=(LAB, REST))),
+        rules(rings=(LAB, REST)),
+        wanted(ring=LAB),
     ),
     "just so many nodes": (holding(wanted(TWO)), rules(nodes=6), wanted()),
     "its own place does not count against it": (holding(wanted(ONE)), rules(Limit(1), nodes=3), wanted()),
@@ -234,9 +283,9 @@ ALLOWED = {
         wanted(ring=Ring("one")),
     ),
     "the canary of another ring": (
-        Budget(canaries={"two": Canary(TWO, "apps", stage=STAGE)}),
-        rules(rings=(Ring("one"),)),
-        wanted(ring=Ring("one")),
+        Budget(canaries={"two": Canary(TWO, "apps", stage=rules(rings=(LAB, REST)).policy.stage(REST))}),
+        rules(rings=(LAB, REST)),
+        wanted(ring=LAB),
     ),
     "a ring that wants no canary any more": (
         Budget(canaries={"one": Canary(TWO, "apps", stage=STAGE)}),
@@ -327,7 +376,7 @@ class TestTaking:
         budget = taken(Budget(), rules(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW)
 
         assert budget is not None
-        assert budget.canaries == {"one": Canary(ONE, "apps", stage=STAGE)}
+        assert budget.canaries == {f"{ONE}|apps": Canary(ONE, "apps", stage=STAGE)}
         assert taken(budget, rules(rings=(one,)), wanted(TWO, ring=one), place(wanted(TWO, ring=one)), (), NOW) is None
 
     @pytest.mark.parametrize("stage", [STAGE, ""], ids=["edited", "of the version before"])
@@ -337,6 +386,29 @@ class TestTaking:
 
         assert taken(before, rules(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW) is None
 
+    def test_of_several_that_came_together_in_a_ring_none_is_begun_before_the_first_is_proven(self) -> None:
+        one = Ring("one")
+        came = {
+            key: Canary(key, "apps", proven=proven, stage=STAGE)
+            for key, proven in ((ONE, True), (TWO, False), (THREE, False))
+        }
+        first, second = sorted((TWO, THREE))
+
+        assert refusal(Budget(canaries=came), rules(rings=(one,)), wanted(first, ring=one), NOW) is None
+        assert refusal(Budget(canaries=came), rules(rings=(one,)), wanted(second, ring=one), NOW)
+
+    def test_a_new_pool_that_enters_a_closed_ring_is_no_canary_and_goes_alone(self) -> None:
+        one, made = Ring("one"), rules(rings=(Ring("one"),))
+        wish = wanted(ring=one, skip_soak=True)
+
+        budget = taken(Budget(), made, wish, place(wish), (), NOW)
+
+        assert budget
+        assert budget.canaries == {}
+        closed = refusal(budget, made, wanted(TWO, ring=one), NOW)
+        assert closed
+        assert (closed.reason, "of which nothing is proven" in closed.message) == ("CanaryUnproven", True)
+
     def test_a_proof_from_when_the_ring_was_about_other_pools_opens_nothing(self) -> None:
         one = Ring("one", Match(tags={"wave": "2"}))
         made = rules(rings=(one,))
@@ -345,7 +417,7 @@ class TestTaking:
         budget = taken(before, made, wanted(ring=one), place(wanted(ring=one)), (), NOW)
 
         assert budget is not None
-        assert budget.canaries == {"one": Canary(ONE, "apps", stage=made.policy.stage(one))}
+        assert budget.canaries[f"{ONE}|apps"] == Canary(ONE, "apps", stage=made.policy.stage(one))
         closed = refusal(budget, made, wanted(TWO, ring=one), NOW)
         assert closed
         assert closed.reason == "CanaryUnproven"
@@ -497,25 +569,29 @@ def undecided() -> PoolPosture:
 class TestCanaries:
     """The canary opens its ring when it is proven, and never holds it for a reason that will not pass."""
 
-    BEFORE = Budget(canaries={"one": Canary(ONE, "apps"), "two": Canary(TWO, "apps")})
+    POLICY = rules(rings=(Ring("one"), Ring("two"))).policy
+    AT_FIRST = Canary(ONE, "apps", stage=STAGE)
+    BEFORE = Budget(canaries={"one": AT_FIRST, "two": Canary(TWO, "apps", stage=POLICY.stage(Ring("two")))})
 
     def after(self, *verdicts: PoolPosture, cluster: str = ONE, budget: Budget = BEFORE) -> Canary | None:
         posture = Posture(NOW, ComplianceState.UNKNOWN, verdicts)
-        return seen(budget, cluster, posture).canaries.get("one")
+        return seen(budget, self.POLICY, cluster, posture).canaries.get("one")
 
     def test_it_is_proven_when_its_verdict_is_compliant(self) -> None:
-        assert self.after(verdict("apps", ComplianceState.COMPLIANT)) == Canary(ONE, "apps", proven=True)
+        assert self.after(verdict("apps", ComplianceState.COMPLIANT)) == replace(self.AT_FIRST, proven=True)
 
     @pytest.mark.parametrize(
         "state", [ComplianceState.UNKNOWN, ComplianceState.NON_COMPLIANT, ComplianceState.INCONSISTENT]
     )
     def test_until_then_it_stays(self, state: ComplianceState) -> None:
-        assert self.after(verdict("apps", state), verdict("batch", ComplianceState.COMPLIANT)) == Canary(ONE, "apps")
+        assert self.after(verdict("apps", state), verdict("batch", ComplianceState.COMPLIANT)) == self.AT_FIRST
 
     def test_proven_once_it_stays_so(self) -> None:
-        proven = Budget(canaries={"one": Canary(ONE, "apps", proven=True)})
+        proven = Budget(canaries={"one": replace(self.AT_FIRST, proven=True)})
 
-        assert self.after(verdict("apps", ComplianceState.UNKNOWN), budget=proven) == Canary(ONE, "apps", proven=True)
+        assert self.after(verdict("apps", ComplianceState.UNKNOWN), budget=proven) == replace(
+            self.AT_FIRST, proven=True
+        )
 
     @pytest.mark.parametrize(
         "verdicts",
@@ -525,7 +601,7 @@ class TestCanaries:
             (verdict("apps", ComplianceState.EXEMPT),),
             (verdict("apps", ComplianceState.NOT_APPLICABLE),),
             (verdict("apps", ComplianceState.NON_COMPLIANT, Mode.ALERT),),
-            (replace(verdict("apps", ComplianceState.NON_COMPLIANT), ring="another"),),
+            (replace(verdict("apps", ComplianceState.NON_COMPLIANT), ring=""),),
             (asleep("NoNodes"),),
             (asleep("Stopped"),),
         ],
@@ -543,28 +619,52 @@ class TestCanaries:
         ],
     )
     def test_while_its_rule_or_its_ring_is_not_known_it_stays(self, unknown: PoolPosture, *, proven: bool) -> None:
-        before = Budget(canaries={"one": Canary(ONE, "apps", proven=proven)})
+        before = Budget(canaries={"one": replace(self.AT_FIRST, proven=proven)})
 
-        assert self.after(unknown, budget=before) == Canary(ONE, "apps", proven=proven)
+        assert self.after(unknown, budget=before) == replace(self.AT_FIRST, proven=proven)
 
     @pytest.mark.parametrize(
         "none",
         [
             replace(verdict("apps", ComplianceState.NON_COMPLIANT, Mode.ALERT), ring=UNTOLD),
             replace(verdict("apps", ComplianceState.EXEMPT), ring=UNTOLD),
-            replace(undecided(), ring="another"),
+            replace(undecided(), ring=""),
         ],
     )
     def test_but_not_where_what_is_known_makes_it_none(self, none: PoolPosture) -> None:
         assert self.after(none) is None
 
+    def test_it_moves_with_its_pool_into_another_ring_and_its_proof_does_not(self) -> None:
+        off, well = (
+            replace(verdict("apps", state), ring="two")
+            for state in (ComplianceState.NON_COMPLIANT, ComplianceState.COMPLIANT)
+        )
+        two = self.POLICY.stage(Ring("two"))
+
+        assert self.after(off) == Canary(ONE, "apps", stage=two)
+        assert self.after(well) == Canary(ONE, "apps", proven=True, stage=two)
+        assert self.after(well, budget=Budget(canaries={"one": replace(self.AT_FIRST, proven=True)})) is None
+
+    @pytest.mark.parametrize(("ring", "stage"), [("two", "two"), ("", ""), (UNTOLD, None)])
+    def test_what_is_under_way_is_told_to_be_in_the_ring_that_its_pool_is_in_by_now(
+        self, ring: str, stage: str | None
+    ) -> None:
+        before = holding(wanted(ONE, ring=LAB), wanted(TWO, ring=LAB))
+        posture = Posture(NOW, ComplianceState.UNKNOWN, (replace(verdict("apps", ComplianceState.UNKNOWN), ring=ring),))
+
+        found = seen(before, self.POLICY, ONE, posture).places
+
+        was = before.places[ONE].stage
+        assert found[ONE].stage == (was if stage is None else self.POLICY.stage_called(stage))
+        assert found[TWO] == before.places[TWO]
+
     def test_while_its_cluster_shows_no_pool_it_stays(self) -> None:
         posture = judged(cluster(agentPoolProfiles=[]))
 
-        assert seen(self.BEFORE, ONE, posture).canaries == self.BEFORE.canaries
+        assert seen(self.BEFORE, self.POLICY, ONE, posture).canaries == self.BEFORE.canaries
 
     def test_a_look_at_another_cluster_says_nothing_of_it(self) -> None:
-        found = seen(self.BEFORE, THREE, Posture(NOW, ComplianceState.COMPLIANT, ()))
+        found = seen(self.BEFORE, self.POLICY, THREE, Posture(NOW, ComplianceState.COMPLIANT, ()))
 
         assert found is self.BEFORE
 
@@ -611,6 +711,7 @@ class TestCounts:
 
         assert stages(same) == stages(test), "neither its place in the file nor how long it soaks"
         assert all(one != two for one, two in zip(stages(other), stages(test), strict=True))
+        assert stages(replace(test, name="lab")) == stages(test), "nor what it is called"
 
     @pytest.mark.parametrize(
         ("count", "says"),
@@ -674,13 +775,15 @@ class TestCounts:
     def test_a_canary_that_nobody_looks_after_leaves_its_ring(self) -> None:
         budget = Budget(canaries={"two": Canary(TWO, "apps")})
 
-        assert counted(budget, counts({"two": RingCount(5, 1)}), lambda one: one == SUBSCRIPTION).canaries == {}
-        assert counted(budget, counts({"two": RingCount(5, 1)}), lambda one: one == OTHER_SUBSCRIPTION).canaries
+        assert counted(budget, counts({"two": RingCount(5, 1)}), watches=lambda one: one == SUBSCRIPTION).canaries == {}
+        assert counted(budget, counts({"two": RingCount(5, 1)}), watches=lambda one: one == OTHER_SUBSCRIPTION).canaries
 
     def test_a_ring_in_which_nothing_is_left_to_do_has_no_canary(self) -> None:
-        budget = Budget(canaries={name: Canary(ONE, "apps", proven=True) for name in ("one", "two", "three")})
+        proven = {name: Canary(ONE, "apps", proven=True, stage=name) for name in ("one", "two", "three")}
 
-        found = counted(budget, counts({"one": RingCount(5, 0), "two": RingCount(5, 1)}))
+        found = counted(
+            Budget(canaries=proven), counts({"1": RingCount(5, stage="one"), "2": RingCount(5, 1, stage="two")})
+        )
 
         assert set(found.canaries) == {"two", "three"}
 
@@ -920,7 +1023,7 @@ class BudgetMachine(RuleBasedStateMachine):
             approve(self.table, needs[0], Approval("ana", self.now, self.now + HOUR, str(self.words)))
             before = self.budget()
 
-        place_ = place(wish, intent, self.now)
+        place_ = place(wish, intent, self.now, self.book)
         after = change(self.table, lambda budget: taken(budget, self.book, wish, place_, needs, self.now))
 
         if after is None:
@@ -950,7 +1053,7 @@ class BudgetMachine(RuleBasedStateMachine):
         if wish.ring is None:
             return
         count = before.counts.rings.get(wish.ring.name) if before.counts else None
-        within = [one for one in held if one.ring == wish.ring.name]
+        within = [one for one in held if one.stage == self.book.policy.stage(wish.ring)]
         assert len(within) <= allowed(wish.ring.concurrent, count.pools if count else 0)
         if wish.ring.name == "second":
             assert before.counts is not None
@@ -1000,8 +1103,9 @@ class BudgetMachine(RuleBasedStateMachine):
 
     @rule(cluster=st.sampled_from(CLUSTERS), state=st.sampled_from(ComplianceState))
     def look(self, cluster: ClusterId, state: ComplianceState) -> None:
-        posture = Posture(self.now, state, (verdict("apps", state),))
-        change(self.table, lambda budget: seen(budget, cluster.key, posture))
+        ring = self.wish(cluster).ring
+        posture = Posture(self.now, state, (replace(verdict("apps", state), ring=ring.name if ring else ""),))
+        change(self.table, lambda budget: seen(budget, self.book.policy, cluster.key, posture))
         if self.canary and self.canary[0] == cluster.key:
             if state in (ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE):
                 self.canary = None
@@ -1010,7 +1114,8 @@ class BudgetMachine(RuleBasedStateMachine):
 
     @rule(unproven=st.integers(0, 1), pools=st.integers(1, 8))
     def count(self, unproven: int, pools: int) -> None:
-        rings = {"first": RingCount(pools, unproven), "second": RingCount(pools, 1)}
+        first, second = (self.book.policy.stage(ring) for ring in RINGS)
+        rings = {"first": RingCount(pools, unproven, stage=first), "second": RingCount(pools, 1, stage=second)}
         found = Counts(self.now, 2 * pools, {SUBSCRIPTION: pools, OTHER_SUBSCRIPTION: pools}, rings, "p1")
         change(self.table, lambda budget: counted(budget, found))
         if not unproven:
@@ -1095,7 +1200,7 @@ class TestSoaksAnew:
     )
     def test_with_a_pool_that_fails(self, read: Cluster, remembered: Memory) -> None:
         posture = judged(read, remembered, self.RULES)
-        after = seen(self.LONG_CLEAN, ONE, posture)
+        after = seen(self.LONG_CLEAN, self.RULES.policy, ONE, posture)
         recounted = counted(after, counts({"first": RingCount(10, 0)}, at=NOW + HOUR))
 
         assert posture.pools[0].state is not ComplianceState.COMPLIANT
@@ -1117,7 +1222,7 @@ class TestSoaksAnew:
     def test_but_not_with_one_where_all_that_is_wrong_passes_by_itself(self, read: Cluster, remembered: Memory) -> None:
         """The ring is closed until it is counted again, and its soak goes on."""
         posture = judged(read, remembered, self.RULES)
-        after = seen(self.LONG_CLEAN, ONE, posture)
+        after = seen(self.LONG_CLEAN, self.RULES.policy, ONE, posture)
         recounted = counted(after, counts({"first": RingCount(10, 0)}, at=NOW + HOUR))
 
         assert posture.pools[0].state is ComplianceState.UNKNOWN
@@ -1129,7 +1234,7 @@ class TestSoaksAnew:
     @pytest.mark.parametrize("before", [judged(cluster(), memory(apps=proof()), RULES), None], ids=["known", "never"])
     def test_nor_with_a_cluster_that_cannot_be_read(self, before: Posture | None) -> None:
         posture = evaluate(Unreadable("ServerError", "no", None), Memory(), self.RULES, before, NOW)
-        after = seen(self.LONG_CLEAN, ONE, posture)
+        after = seen(self.LONG_CLEAN, self.RULES.policy, ONE, posture)
         recounted = counted(after, counts({"first": RingCount(10, 0)}, at=NOW + HOUR))
 
         assert self.closed(after) == "RingClosed"
@@ -1143,8 +1248,8 @@ class TestSoaksAnew:
 
     def test_what_is_told_anew_in_time_is_not_lost_on_a_count_that_reads_a_row_before_its_look_ends(self) -> None:
         off = judged(cluster(disabled()), rules=self.RULES)
-        early = seen(counting(self.LONG_CLEAN, NOW), ONE, off)
-        late = seen(early, TWO, replace(off, at=NOW + HOUR - MINUTE))
+        early = seen(counting(self.LONG_CLEAN, NOW), self.RULES.policy, ONE, off)
+        late = seen(early, self.RULES.policy, TWO, replace(off, at=NOW + HOUR - MINUTE))
         recounted = counted(counting(late, NOW + HOUR), counts({"first": RingCount(10, 0)}, at=NOW + HOUR))
 
         assert self.closed(recounted, NOW + HOUR) == "RingClosed"
@@ -1158,13 +1263,22 @@ class TestSoaksAnew:
     def test_of_two_counts_that_overlap_the_one_that_began_last_is_believed(self) -> None:
         last = counted(self.LONG_CLEAN, counts({"first": RingCount(10, 1)}, at=NOW + HOUR))
 
-        assert counted(last, counts({"first": RingCount(10, 0)}, at=NOW + MINUTE)) is last
+        assert counted(last, counts({"first": RingCount(10, 0)}, at=NOW + MINUTE), NOW + HOUR + MINUTE) is last
+
+    def test_counts_and_what_was_seen_by_a_clock_that_was_ahead_are_believed_by_nobody(self) -> None:
+        ahead = counted(self.LONG_CLEAN, counts({"first": RingCount(10, 0)}, at=NOW + 30 * DAY))
+        told = replace(ahead, unsettled={"first": NOW + 30 * DAY})
+        after = counted(told, counts({"first": RingCount(10, 0)}))
+
+        assert self.closed(ahead) == "RingClosed"
+        assert after.counts == counts({"first": RingCount(10, 0, NOW)})
+        assert after.unsettled == {}
 
     def test_what_a_look_saw_while_it_was_counted_is_not_overwritten_by_the_count(self) -> None:
         verdict = replace(judged(cluster()).pools[0], ring="first", state=ComplianceState.NON_COMPLIANT)
         begun = counting(self.LONG_CLEAN, NOW)
-        told = seen(begun, TWO, Posture(NOW + MINUTE, ComplianceState.NON_COMPLIANT, (verdict,)))
-        again = seen(told, TWO, Posture(NOW + 2 * MINUTE, ComplianceState.NON_COMPLIANT, (verdict,)))
+        told = seen(begun, self.RULES.policy, TWO, Posture(NOW + MINUTE, ComplianceState.NON_COMPLIANT, (verdict,)))
+        again = seen(told, self.RULES.policy, TWO, Posture(NOW + 2 * MINUTE, ComplianceState.NON_COMPLIANT, (verdict,)))
         stale = counted(again, counts({"first": RingCount(10, 0)}))
         fresh = counted(counting(stale, NOW + HOUR), counts({"first": RingCount(10, 0)}, at=NOW + HOUR))
 
@@ -1176,7 +1290,12 @@ class TestSoaksAnew:
 
     def test_a_pool_whose_ring_cannot_be_told_closes_every_ring_until_the_next_count(self) -> None:
         verdict = replace(judged(cluster()).pools[0], ring=UNTOLD, state=ComplianceState.UNKNOWN)
-        told = seen(counting(self.LONG_CLEAN, NOW), TWO, Posture(NOW + MINUTE, ComplianceState.UNKNOWN, (verdict,)))
+        told = seen(
+            counting(self.LONG_CLEAN, NOW),
+            self.RULES.policy,
+            TWO,
+            Posture(NOW + MINUTE, ComplianceState.UNKNOWN, (verdict,)),
+        )
         after = counted(told, counts({"first": RingCount(10, 0)}, at=NOW + HOUR))
 
         closed = refusal(told, self.RULES, wanted(ring=SECOND), NOW + MINUTE)

@@ -109,6 +109,7 @@ class TestWhatIsNotKnown:
         ("counts", "when"),
         [
             (None, "There has been no resync:"),
+            (Counts(NOW + timedelta(hours=1), 1), "There has been no resync:"),
             (
                 Counts(NOW - COUNTS_LAST - timedelta(minutes=1), 1),
                 "There has been no resync since 2026-11-23 06:29 UTC:",

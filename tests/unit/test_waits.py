@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from shared.domain.barriers import barred
 from shared.domain.budget import Approval, Budget, Canary, Counts, Place, RingCount
 from shared.domain.limits import Limit
-from shared.domain.maintenance import MaintenanceConfiguration
+from shared.domain.maintenance import DEFAULT, MaintenanceConfiguration
 from shared.domain.matching import Match, VersionRange
 from shared.domain.memory import PoolMemory
 from shared.domain.model import Cluster, Mode, Unreadable
+from shared.domain.openings import Closure
 from shared.domain.plan import plan
 from shared.domain.planned import Deferral, Notice, Plan
 from shared.domain.policy import Disruption, Ring
@@ -476,6 +477,36 @@ class TestNewPools:
 
         assert [item.reason for item in planned.deferrals] == ["Blackout"]
 
+    @pytest.mark.parametrize(
+        ("maintenance", "reason"),
+        [
+            ((), ""),
+            ((MaintenanceConfiguration(DEFAULT, (CLOSED,)),), ""),
+            ((MaintenanceConfiguration(DEFAULT, (CLOSED,), (Closure(NOW - HOUR, NOW + HOUR, "x"),)),), "Blackout"),
+            ((MaintenanceConfiguration(DEFAULT, fault="it is odd"),), "MaintenanceUnreadable"),
+            (Unreadable("Forbidden", "no role", None), "MaintenanceUnreadable"),
+        ],
+        ids=["none", "outside its window", "not allowed", "not understood", "unread"],
+    )
+    def test_so_does_that_of_its_cluster(
+        self, maintenance: tuple[MaintenanceConfiguration, ...] | Unreadable, reason: str
+    ) -> None:
+        """Windows of the cluster it need not wait for; what can't be read may be a blackout."""
+        rules = book(new_pools=self.SKIPPING, cluster_maintenance=True)
+
+        planned = plan(situation(OFF, rules=rules, memory=memory(apps=self.YOUNG), maintenance=maintenance))
+
+        assert [item.reason for item in planned.deferrals] == ([reason] if reason else [])
+
+    def test_it_begins_no_later_than_the_blackout_of_its_cluster(self) -> None:
+        rules = book(new_pools=self.SKIPPING, cluster_maintenance=True)
+        ahead = (MaintenanceConfiguration(DEFAULT, (CLOSED,), (Closure(NOW + HOUR, NOW + DAY, "x"),)),)
+
+        action = plan(situation(OFF, rules=rules, memory=memory(apps=self.YOUNG), maintenance=ahead)).action
+
+        assert action
+        assert action.before == NOW + HOUR
+
     def test_it_enters_a_ring_that_is_closed(self) -> None:
         rings = (Ring("lab", Match(clusters=("lab-*",))), Ring("rest"))
 
@@ -486,7 +517,14 @@ class TestNewPools:
         assert self.planned(PoolMemory(), rings=rings).deferrals[0].reason == "RingClosed"
 
     @pytest.mark.parametrize(
-        "pool", [PoolMemory(), PoolMemory(first_seen=NOW), PoolMemory(first_seen=NOW, absent=NOW - HOUR)]
+        "pool",
+        [
+            PoolMemory(),
+            PoolMemory(first_seen=NOW),
+            PoolMemory(first_seen=NOW, absent=NOW - HOUR),
+            PoolMemory(first_seen=NOW - DAY, absent=NOW + HOUR),
+        ],
+        ids=["not known", "who knows", "long ago", "by a clock that was ahead"],
     )
     def test_an_older_one_waits_like_any(self, pool: PoolMemory) -> None:
         assert self.planned(pool, windows=(CLOSED,)).deferrals[0].reason == "OutsideWindow"
