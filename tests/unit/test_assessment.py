@@ -221,10 +221,9 @@ def test_an_exemption_of_which_nothing_says_when_it_ends_excuses_nothing() -> No
     assert pool(assessed(made), "legacy").decisive.reason == "ExemptionEnded"
 
 
-def test_a_proof_that_was_renewed_since_counts_and_one_that_settled_nothing_does_not() -> None:
+def test_a_proof_that_was_renewed_since_counts() -> None:
     made = proven()
     made.prove(PAY, "apps", NOW)
-    made.prove(PAY, "apps", NOW + timedelta(minutes=5), missing=1)
 
     assert pool(assessed(made), "apps").ends == NOW + 3 * DAY
 
@@ -290,11 +289,26 @@ def test_a_manifest_that_is_not_signed_behind_one_that_is_is_a_fault() -> None:
     assert ["is not signed, though one before it is" in fault for fault in assessed(made).faults] == [True]
 
 
-def test_that_nobody_knows_of_clusters_that_no_record_names_leaves_monitoring_unmet() -> None:
-    found = assessed(proven())
+@pytest.mark.parametrize("manifest", [False, True])
+def test_where_nobody_knows_which_clusters_there_are_no_control_is_met(manifest: bool) -> None:
+    made = proven()
+    if manifest:
+        heads = {path: plain(head) for path, head in made.heads.items()}
+        made.add(MANIFESTS, RecordKind.MANIFEST, {"date": made.at.date().isoformat(), "chains": heads})
+    found = assessed(made)
 
-    assert (found.coverage, list(found.unread())) == (None, [])
-    assert standing(found, "ca-7_smt.c", "monitoring") is Reason.OTHER
+    ((what, why),) = found.unread()
+    assert (found.coverage, what) == (None, "the fleet")
+    assert why.startswith("which clusters and subscriptions there are is not known: no ")
+    assert {each.reason for each in standings(found)} == {Reason.OTHER}
+    assert all(why in unescape("".join(FORMATS[form](found))) for form in FORMATS)
+
+
+def test_a_report_of_one_cluster_does_not_ask_which_others_there_are() -> None:
+    found = assessed(proven(), scope=Scope(PAY.path))
+
+    assert list(found.unread()) == []
+    assert standing(found, "sc-13_smt.b", "enabled") is Reason.MET
 
 
 def test_a_rule_is_the_one_that_the_verdict_names_whatever_is_left_of_the_tags_that_it_matches() -> None:
@@ -327,6 +341,7 @@ def test_an_exemption_that_is_not_among_the_texts_is_told() -> None:
     made.texts()
     excused = replace(OFF, state=S.EXEMPT, exemption="forgotten", exempt_until=NOW + 9 * DAY)
     made.see(PAY, observation(read_of(PAY, "other"), [verdict("other", excused)]))
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
     found = assessed(made)
 
     assert pool(found, "other").state is S.EXEMPT
@@ -339,6 +354,7 @@ def test_a_record_that_names_no_policy_is_told() -> None:
     made = proven()
     seen = observation(read_of(PAY, "apps"), [verdict("apps", ON)])
     made.add(PAY, RecordKind.OBSERVATION, {**plain(ORIGIN), "policy": "", **plain(seen)})
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
 
     assert [why for _, why in assessed(made).unread()] == [
         "no record holds a record of the policy: owners, ends and due dates are not taken from it"
@@ -438,6 +454,7 @@ def test_a_text_that_can_not_be_read_is_told_and_nothing_is_taken_from_it() -> N
     made = Recorded()
     made.texts(policy="version: 99\n", exemptions="exemptions: 7\n")
     made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", OFF)]))
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
     found = assessed(made)
 
     assert pool(found, "legacy").exemption is None
@@ -902,6 +919,7 @@ def test_an_exemption_is_a_deviation_that_was_approved_and_no_setting() -> None:
     made.texts()
     excused = replace(OFF, state=S.EXEMPT, exemption="legacy", exempt_until=NOW + 9 * DAY)
     made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", excused)]))
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
     found = assessed(made)
 
     assert standing(found, "cm-6_smt.c", "deviations") is Reason.MET
