@@ -893,7 +893,7 @@ def test_a_proof_that_failed_has_no_end() -> None:
     assert ", ends 20" not in page
 
 
-def test_where_one_wait_has_no_end_no_date_is_set_and_the_wait_is_named() -> None:
+def test_where_one_wait_has_no_end_no_date_is_set_and_it_is_said_why() -> None:
     made = Recorded()
     made.texts()
     waits = (
@@ -903,7 +903,7 @@ def test_where_one_wait_has_no_end_no_date_is_set_and_the_wait_is_named() -> Non
     made.see(PAY, observation(read_of(PAY, "jobs"), [verdict("jobs", OFF)], deferrals=waits))
     due = pool(assessed(made), "jobs").due
 
-    assert (due.at, due.basis) == (None, "no date is set: remediation waits for AwaitingApproval")
+    assert (due.at, due.basis) == (None, "no date is set: Somebody has to agree")
 
 
 def test_certificates_count_for_nothing_where_fips_is_off() -> None:
@@ -912,6 +912,19 @@ def test_certificates_count_for_nothing_where_fips_is_off() -> None:
     made.see(PAY, observation(read_of(PAY, "jobs"), [verdict("jobs", OFF)]))
 
     assert standing(assessed(made), "ia-7_smt", "validated") is Reason.FAIL
+
+
+def test_pools_of_which_it_is_not_known_whether_fips_is_in_effect_are_counted_apart_from_those_without() -> None:
+    made, flag = Recorded(), judgement("flag", S.UNKNOWN, "FlagUnreadable")
+    made.texts()
+    pools = [verdict("apps", ON), verdict("jobs", OFF), verdict("odd", flag)]
+    made.see(PAY, observation(read_of(PAY, "apps", "jobs", "odd"), pools))
+    (told,) = {each.summary for each in standings(assessed(made)) if each.control.basis == "validated"}
+
+    assert told == (
+        "Of 3 node pools, by the worst certificate of their modules: 1 unknown; 1 without FIPS, where no validated "
+        "module is known to be in use; 1 where it is not known whether FIPS is in effect."
+    )
 
 
 def test_an_exemption_is_a_deviation_that_was_approved_and_no_setting() -> None:
