@@ -24,6 +24,7 @@ from shared.domain.verdicts import Aspect, Judgement, PoolVerdict
 from shared.domain.verification import record_name
 from shared.reporting import assess
 from shared.reports.formats import FORMATS
+from shared.reports.words import limits
 from tests.builders import NOW
 from tests.evidence import assert_sound
 from tests.recorded import (
@@ -947,6 +948,23 @@ def test_no_control_is_met_where_nothing_was_judged_or_something_is_not_known() 
     assert {each.reason for each in standings(empty)} == {Reason.OTHER}
     assert Reason.MET not in {each.reason for each in standings(assessed(broken))}
     assert standing(assessed(broken), "ca-7_smt.c", "monitoring") is Reason.FAIL
+
+
+def test_what_no_manifest_vouches_for_yet_is_among_the_limits() -> None:
+    made = proven()
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    assert "No manifest vouches yet" not in " ".join(limits(assessed(made)))
+
+    made.prove(PAY, "apps", made.at)
+    assert "No manifest vouches yet for 1 record of 1 cluster behind it. " in limits(assessed(made))[-1]
+
+    made.see(LAB, observation(read_of(LAB, "jobs"), [verdict("jobs", OFF)]))
+    told = f"for 2 records of 2 clusters behind it, and none names the chain of {LAB}: it has begun since, or was "
+    found = assessed(made)
+    assert told in limits(found)[-1]
+    pages = {form: unescape("".join(FORMATS[form](found))) for form in FORMATS}
+    assert all(told in page for form, page in pages.items() if form != "ocsf")
+    assert "No manifest names the chain of the cluster's records." in pages["ocsf"]
 
 
 def test_an_assessment_can_be_written_as_json_values() -> None:
