@@ -21,7 +21,7 @@ from rich.text import Text
 from cli.exits import NON_COMPLIANT, OK
 from cli.main import main as run_command
 from local import seed
-from local.demo_anchor import anchored
+from local.demo_anchor import anchored, mailed
 from local.demo_create import create_pool
 from local.demo_evidence import PACK, verify_evidence
 from local.demo_replace import OLD, TWIN, WINDOWS, check_replaced, how_it_went, is_replaced
@@ -169,7 +169,7 @@ class Demo:
         self._show_told()
         self._check(records)
         self.say(f"{OLD}, which could not have FIPS, is gone. {TWIN} has its settings and its pods: none was lost.")
-        verify_evidence(self.stack.folder, PAYMENTS, self.say)
+        verify_evidence(self.stack.folder, PAYMENTS, mailed(self.stack), self.say)
         write_reports(self.stack.folder, self.stack.folder / PACK, self.say)
         self.console.print(_NEXT)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cli.exits import NON_COMPLIANT, OK
@@ -18,22 +18,25 @@ TRUE, FALSE = b"inconsistent", b"compliant"
 """What a record says of the node that lied, and what a forger would have it say."""
 
 
-def verify_evidence(folder: Path, liar: ClusterId, say: Callable[[str], None]) -> None:
+def verify_evidence(folder: Path, liar: ClusterId, mailed: Sequence[str], say: Callable[[str], None]) -> None:
     """Verify all that the demo has recorded, and a forged copy of it; raises DemoError if either goes wrong.
 
-    `liar` is the cluster of which a node has lied.
+    `liar` is the cluster of which a node has lied, `mailed` what the daily mail says to verify the evidence with.
     """
     say("All of its evidence is verified where it lies: `fipswarden evidence verify`.")
     _run(OK, "verify")
     pack, forged = folder / PACK, folder / f"{PACK}-forged"
     for old in (pack, forged):
         shutil.rmtree(old, ignore_errors=True)
-    say(f"It goes to an auditor as a folder, {pack.name}, who needs neither Azure nor trust in anybody.")
+    say(
+        f"It goes to an auditor as a folder, {pack.name}, who needs no Azure: the daily mail says what it has to match."
+    )
     _run(OK, "export", str(pack))
-    _run(OK, "verify", "--offline", str(pack))
+    say(f"`fipswarden evidence verify --offline {pack.name} {' '.join(mailed)}`")
+    _run(OK, "verify", "--offline", str(pack), *mailed)
     name = forge(pack, forged, liar)
     say(f"In a copy, {name} is made to say that the pool whose node lied was compliant, and {SUMS} is made to fit ...")
-    _run(NON_COMPLIANT, "verify", "--offline", str(forged))
+    _run(NON_COMPLIANT, "verify", "--offline", str(forged), *mailed)
     say("[red]The forgery is found[/red], and the record is named.")
 
 

@@ -4,6 +4,7 @@ They are copies and prose, there to be read. One that nothing holds to anything 
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 
 from shared.archive import SNAPSHOTS
@@ -18,6 +19,7 @@ from shared.domain.signatures import PublicKey, thumbprint
 from shared.domain.verification import HASH, Fault
 from shared.key_files import pem
 
+_JWK = ".jwk.json"
 _TEXTS: Mapping[str, str] = {RecordKind.POLICY: "policies", RecordKind.EXEMPTION: "exemptions"}
 _PROSE = frozenset({INDEX, PAGE})
 """What nothing vouches for but who sent the pack; of the index, all but what the verification itself goes by."""
@@ -35,7 +37,7 @@ def documents() -> dict[str, bytes]:
 def key_copies(key: PublicKey) -> dict[str, bytes]:
     """Return the files of a key, the PEM first; raises ValueError for one that is none."""
     name = f"keys/{thumbprint(key)}"
-    return {f"{name}.pem": pem(key), f"{name}.jwk.json": canonical(plain(key))}
+    return {f"{name}.pem": pem(key), f"{name}{_JWK}": canonical(plain(key))}
 
 
 def text_copy(said: Mapping[str, object]) -> tuple[str, bytes] | None:
@@ -77,11 +79,11 @@ class PackFiles:
         if copy := text_copy(said):
             self._expect(copy[0], hashlib.sha256(copy[1]).hexdigest())
 
-    def fault(self, name: str, digest: str) -> str:
+    def fault(self, name: str, data: bytes, digest: str) -> str:
         """Say what is wrong with a file that is no record; empty if nothing is."""
         self._left.discard(name)
         if name in self._copies:
-            same = digest == self._copies[name]
+            same = (_jwk_digest(data) if name.endswith(_JWK) else digest) == self._copies[name]
             return "" if same else "was changed: it is not what the manifests or the fleet's chain hold under that name"
         if name in self._own:
             if digest != self._own[name]:
@@ -97,3 +99,14 @@ class PackFiles:
         if name not in self._copies:
             self._copies[name] = digest
             self._left.add(name)
+
+
+def _jwk_digest(data: bytes) -> str:
+    """Return the hash of a key's members, in canonical form: how the file spaces and orders them is no matter."""
+    try:
+        found = json.loads(data, object_pairs_hook=tuple)
+        # Of a member that is there twice, readers take either.
+        once = isinstance(found, tuple) and len(dict(found)) == len(found)
+        return hashlib.sha256(canonical(dict(found)) if once else data).hexdigest()
+    except (ValueError, RecursionError, TypeError):
+        return ""

@@ -197,7 +197,7 @@ class Verification:
                 self.sums.take(name, digest)
                 yield from _taken(self.sums.faults)
             place = place_of(name)
-            if added := self._added(name, place, digest):
+            if added := self._added(name, place, data, digest):
                 yield Fault(name, added)
             elif not _is_record(name):
                 continue
@@ -231,12 +231,12 @@ class Verification:
     def _is_quiet(self, path: str) -> bool:
         return self.asked.scope.has(path) and path not in self.seen.heads
 
-    def _added(self, name: str, place: tuple[str, int] | None, digest: str) -> str:
+    def _added(self, name: str, place: tuple[str, int] | None, data: bytes, digest: str) -> str:
         """Say why a file can't be a part of the pack; empty if it can: what nobody would verify must not lie in it."""
         if self._pack is None:
             return ""
         if not name.startswith(RECORDS):
-            return self._pack.fault(name, digest)
+            return self._pack.fault(name, data, digest)
         if place is None or place[0] == MANIFESTS:
             return ""
         path, seq = place

@@ -101,7 +101,7 @@ class Answerable:
         if plan.action and plan.action.pool == verdict.pool:
             return Due(self.seen.posture.at, "the app begins its remediation at once")
         waits = [one for one in plan.deferrals if one.pool == verdict.pool]
-        if undated := [one.reason for one in waits if one.until is None]:
-            return Due(None, f"{NO_DATE.basis}: remediation waits for {', '.join(undated)}")
+        if undated := [one.message for one in waits if one.until is None]:
+            return Due(None, f"{NO_DATE.basis}: {' '.join(undated).rstrip('.')}")
         at, reason = max(((one.until, one.reason) for one in waits if one.until), default=(None, ""))
         return Due(at, f"remediation is not begun before that: {reason}") if at else NO_DATE

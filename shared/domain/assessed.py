@@ -12,6 +12,7 @@ from shared.domain.model import ComplianceState, ProofLevel, worst
 from shared.domain.model import ComplianceState as State
 from shared.domain.outlived import lasting
 from shared.domain.proven import Proof
+from shared.domain.unjudged import belied
 from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSeen, PoolVerdict, worst_of
 
 OPEN = (State.INCONSISTENT, State.NON_COMPLIANT, State.UNKNOWN, State.EXEMPT)
@@ -32,6 +33,8 @@ class Source:
     """SHA-256 of its bytes."""
     at: datetime
     """When it was written, by the app's clock."""
+    look: str = ""
+    """Id of the look that wrote it; empty where none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class ProofSeen:
     source: Source
     expires: datetime | None = None
     """From when on it is too old, by the rule that its pool was judged by, or by default; None if it has no end."""
+    judged: bool = False
+    """Its pool's last verdict goes by it; else the verdict goes by an older one."""
 
     @property
     def tested(self) -> bool:
@@ -146,10 +151,11 @@ class PoolAssessed:
         return worst_of(self.verdict.findings, aspect)
 
     def as_of(self, now: datetime) -> "PoolAssessed":
-        """Return the pool as it has to be called at a time: unknown, where what its verdict rests on has ended."""
+        """Return the pool as it has to be called at a time: what its verdict rests on has ended, or been belied."""
         modules = self.modules.as_of(now.date()) if self.modules else None
         asked = self.proof.proof.at if self.proof else self.verdict.effectiveness.at
-        findings = tuple(lasting(one, now, modules, asked, self.ends) for one in self.verdict.findings)
+        known = (self._newest(one) for one in self.verdict.findings)
+        findings = tuple(lasting(one, now, modules, asked, self.ends) for one in known)
         if findings == self.verdict.findings:
             return self if modules == self.modules else replace(self, modules=modules)
         state = worst([one.state for one in findings])
@@ -157,6 +163,11 @@ class PoolAssessed:
         verdict = replace(self.verdict, state=state, findings=findings)
         dated = verdict if state is self.state else replace(verdict, state_since=since)
         return replace(self, verdict=dated, modules=modules)
+
+    def _newest(self, found: Judgement) -> Judgement:
+        """Return a finding after what the nodes have said since it was judged."""
+        new = self.proof if self.proof and not self.proof.judged else None
+        return belied(found, new.proof, new.source.at) if new else found
 
     def silent(self, why: Judgement) -> "PoolAssessed":
         """Return the pool of a cluster that nobody looks at any more: what was well there is unknown."""

@@ -11,18 +11,20 @@ from typing import Any, NamedTuple
 
 from shared.domain.acting import Acting
 from shared.domain.answerable import Answerable
-from shared.domain.assessed import READABLE, PoolAssessed, ProofSeen, Source
-from shared.domain.bodies import Body, Intent, NodeProof, Observation, Outcome, ReplacementPart
-from shared.domain.changes import Change, OpenFindings
+from shared.domain.assessed import OPEN, READABLE, PoolAssessed, ProofSeen, Source
+from shared.domain.bodies import Body, Intent, NodeProof, Observation, Outcome, ReplacementPart, StrayProof
+from shared.domain.changes import Change, Key, OpenFindings
 from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.ids import ClusterId
 from shared.domain.linked import Stored, linked
 from shared.domain.looks import HEARTBEAT, OVERDUE, SILENT, Looks
 from shared.domain.model import ComplianceState, worst
-from shared.domain.outlived import ENDED, GRACE, PROOF_AHEAD, PROOF_EXPIRED, unexcused
+from shared.domain.outlived import ENDED, GRACE, PROOF_EXPIRED, unexcused
 from shared.domain.pools_seen import PoolsSeen
+from shared.domain.proven import Strays
 from shared.domain.records import Head
 from shared.domain.rule_texts import RuleTexts
+from shared.domain.unjudged import PROOF, STRAYS, outside, with_outside
 from shared.domain.verdicts import Judgement, PoolVerdict
 from shared.domain.verification import ChainCheck
 
@@ -65,6 +67,8 @@ class Reading:
     _begins: int = 0
     _heard: Source | None = None
     """The latest record that was not written in times to come."""
+    _outside: tuple[Strays, Source] | None = None
+    """What nodes outside every pool said since the last observation."""
 
     def __post_init__(self) -> None:
         self._acting = Acting(self._open)
@@ -103,7 +107,8 @@ class Reading:
             if one.closed:
                 self._tell(self._open.close(_CLUSTER, one.closed, "The app has looked or written again.", mended=True))
         if by is None:
-            self._age([one.pool for one in self._last.seen.posture.pools], self.now)
+            self._age(self._named, self.now)
+            self._belied(["", *self._named], None)
         return next((one.why for one in reversed(absences) if one.closed is None), None)
 
     def _age(self, pools: Iterable[str], until: datetime) -> None:
@@ -113,7 +118,7 @@ class Reading:
         asked, observed = set(pools), self._last.source
         verdicts = (one for one in self._last.seen.posture.pools if one.pool in asked)
         was = {(one.pool, found): None for one in verdicts for found in self._standing(one, self._last, until).findings}
-        was |= {("", unexcused(found, until)): None for found in self._last.seen.posture.cluster_findings}
+        was |= {("", unexcused(found, until)): None for found in self._of_cluster(self._last)}
         for pool, found in was:
             if found.reason in ENDED and found.state is ComplianceState.UNKNOWN:
                 grace = GRACE if found.reason == PROOF_EXPIRED else timedelta()
@@ -140,6 +145,8 @@ class Reading:
                 self._observation(body, said, source)
             case NodeProof():
                 self._proof(body, int(said["seq"]), source)
+            case StrayProof():
+                self._stray(body, source)
             case Intent():
                 self._tell(self._acting.intent(body, str(said["id"]), source))
             case Outcome():
@@ -153,11 +160,13 @@ class Reading:
         return self.since is None or source.at >= self.since
 
     def _observation(self, seen: Observation, said: Mapping[str, Any], source: Source) -> None:
-        self._age([one.pool for one in self._last.seen.posture.pools] if self._last else (), source.at)
+        self._age(self._named, source.at)
+        self._belied(["", *self._named], source)
         self._tell(self._open.next(seen, source))
         self._last = _Seen(seen, source, str(said.get("policy", "")), str(said.get("exemptions", "")))
         self.cluster = ClusterId.parse(str(said["cluster"]))
-        self._pools.observed(seen, int(said["seq"]), source)
+        self._pools.observed(seen, source)
+        self._outside = None
         for verdict in seen.posture.pools:
             if verdict.state is not worst([one.state for one in verdict.findings]):
                 self._faults.append(f"{source.name} calls {verdict.pool} {verdict.state}, and its findings do not")
@@ -167,11 +176,62 @@ class Reading:
     def _proof(self, said: NodeProof, seq: int, source: Source) -> None:
         proof = ProofSeen(said.proof, said.level, said.method, said.way, said.expected_nodes, source)
         self._age([said.pool], source.at)
+        self._belied([said.pool], source)
         self._pools.proven(said.pool, seq, proof)
-        settles = not proof.proof.flawed and proof.proof.at <= source.at + GRACE
-        if settles and self._open.reason((said.pool, "proof")) in (PROOF_EXPIRED, PROOF_AHEAD):
-            why = "The nodes were asked again, and what they said settles as much."
-            self._tell(self._open.close((said.pool, "proof"), source, why, mended=True))
+        if (found := self._by_nodes(said.pool, source.at)) and found.state not in OPEN:
+            self._close((said.pool, "proof"), source)
+
+    def _stray(self, said: StrayProof, source: Source) -> None:
+        self._belied([""], source)
+        self._outside = said.strays, source
+        found = self._by_nodes("", source.at)
+        if found is None or found.state not in OPEN:
+            self._close(("", STRAYS), source)
+
+    def _close(self, key: Key, source: Source) -> None:
+        why = "The nodes were asked again, and what they said settles as much."
+        self._tell(self._open.close(key, source, why, mended=True))
+
+    def _belied(self, pools: Iterable[str], until: Source | None) -> None:
+        """Tell what nodes have said since the last observation, unless the look that asked them judges it itself."""
+        for pool in pools:
+            asked = self._asked(pool)
+            found = self._by_nodes(pool, asked.at) if asked and not (until and until.look == asked.look) else None
+            if asked and found and found.state in OPEN:
+                self._tell(self._open.met((pool, found.check), found, asked))
+
+    def _asked(self, pool: str) -> Source | None:
+        """Return the record of a pool's nodes, or of those outside every pool, that no verdict knows."""
+        if not pool:
+            return self._outside[1] if self._outside else None
+        proof = self._pools.proof(pool)
+        return proof.source if proof and not proof.judged else None
+
+    def _by_nodes(self, pool: str, at: datetime) -> Judgement | None:
+        """Return the finding that goes by what the nodes of a pool said, or those outside every pool."""
+        if not (last := self._judged):
+            return None
+        if not pool:
+            return outside(self._of_cluster(last))
+        each = (self._standing(one, last, at).findings for one in last.seen.posture.pools if one.pool == pool)
+        return next((one for findings in each for one in findings if one.check == PROOF), None)
+
+    @property
+    def _named(self) -> list[str]:
+        """The pools of the last observation."""
+        return [one.pool for one in self._last.seen.posture.pools] if self._last else []
+
+    @property
+    def _judged(self) -> _Seen | None:
+        return self._last if self._last and self._last.judged else None
+
+    def _of_cluster(self, last: _Seen) -> tuple[Judgement, ...]:
+        """Return what concerns no single pool, with what nodes outside every pool have said since."""
+        found, cluster = last.seen.posture.cluster_findings, last.seen.observed.cluster
+        if self._outside is None or cluster is None or not last.judged:
+            return found
+        said, source = self._outside
+        return with_outside(found, cluster, said, self.texts.rulebook(last.policy, last.exemptions), source.at)
 
     def _assessed(self, absent: Judgement | None) -> ClusterAssessed:
         done = tuple(one for one in self._acting.attempts.values() if self._within(one.latest))
@@ -187,17 +247,18 @@ class Reading:
         if self._last is None:
             return found
         last = self._last
+        findings = self._of_cluster(last)
         if last.judged:
             self.texts.tell(last.policy, last.exemptions)
         return replace(
             found,
             observed=last.source,
-            state=last.seen.posture.state,
+            state=worst([last.seen.posture.state, *(one.state for one in findings)]),
             in_scope=last.seen.posture.in_scope,
             gone=last.seen.observed.gone,
             unreadable=last.seen.observed.unreadable,
             pools=tuple(self._pool(verdict, last) for verdict in last.seen.posture.pools),
-            findings=last.seen.posture.cluster_findings,
+            findings=findings,
             policy=last.policy,
             unwatched=None if absent else self._unwatched(last),
         )

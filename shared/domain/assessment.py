@@ -150,13 +150,26 @@ class Assessment:
         if self.manifest and self.as_of - self.manifest.source.at > SILENT:
             since = f"{self.manifest.source.at:%Y-%m-%d %H:%M} UTC"
             yield Gap("the fleet", f"nobody has written a manifest since {since}, and one is due each day")
-        if self.coverage and not self.coverage.whole:
-            yield Gap("the fleet", _uncovered(self.coverage))
+        if why := self._uncovered():
+            yield Gap("the fleet", why)
         for cluster in self.clusters:
             for fault in cluster.faults:
                 yield Gap("its records", fault, cluster, is_fault=True)
             for why in _gaps_of(cluster):
                 yield Gap("its records", why, cluster)
+
+    def _uncovered(self) -> str:
+        """Say why it is not known which clusters there are; empty if it is, or if one cluster alone is meant."""
+        if self.coverage:
+            return "" if self.coverage.whole else _uncovered(self.coverage)
+        if self.scope.cluster:
+            return ""
+        why = (
+            "no line of the series that the last manifest names is there"
+            if self.manifest
+            else "no manifest is among the records (the daily digest writes one)"
+        )
+        return f"which clusters and subscriptions there are is not known: {why}"
 
 
 def _gaps_of(cluster: ClusterAssessed) -> Iterator[str]:

@@ -36,9 +36,9 @@ class Change:
     judgement: Judgement
     """As it is now; of a closed one, as it was last."""
     opened: Source
-    """The observation that opened it."""
+    """The record that opened it."""
     source: Source
-    """The observation that says so."""
+    """The record that says so."""
     why: str = ""
     """Why it was closed."""
     mended: bool = False
@@ -70,10 +70,6 @@ class OpenFindings:
         for key in [key for key in self._open if key not in found and not _unsettled(key, seen)]:
             told += self.close(key, source, *_why(key, seen, self.replaced))
         return tuple(told)
-
-    def reason(self, key: Key) -> str:
-        """Return the reason of an open finding; empty if it is not open."""
-        return self._open[key].judgement.reason if key in self._open else ""
 
     def close(self, key: Key, source: Source, why: str, mended: bool) -> tuple[Change, ...]:
         """Close a finding, if it is open."""

@@ -44,6 +44,10 @@ class ClusterAssessed:
     """SHA-256 of the policy's text that it was last judged by."""
     vouched: bool = True
     """A manifest, or a head that the app or the pack remembers, names its chain."""
+    unanchored: int = 0
+    """How many of its records lie behind the last manifest that names its chain: no manifest vouches for them yet."""
+    named: bool = True
+    """A manifest names its chain."""
     unwatched: datetime | None = None
     """When a look was due of which nothing says whether it came; None: the fleet's snapshot, or a record, says it."""
 

@@ -210,6 +210,11 @@ def _plain(kind: Any) -> _Reader:
 def _record(kind: Any) -> _Reader:
     hints = typing.get_type_hints(kind)
     fields = tuple((field.name, camel(field.name), _reader(hints[field.name])) for field in dataclasses.fields(kind))
+    needed = {
+        field.name: camel(field.name)
+        for field in dataclasses.fields(kind)
+        if field.default is field.default_factory is dataclasses.MISSING
+    }
 
     def read(value: Any) -> Any:
         given, name = {}, ""
@@ -223,7 +228,8 @@ def _record(kind: Any) -> _Reader:
         try:
             return kind(**given)
         except TypeError as error:
-            raise _MisfitError(str(error)) from error
+            lacks = ", ".join(f"`{key}`" for name, key in needed.items() if name not in given)
+            raise _MisfitError(f"lacks {lacks}" if lacks else str(error)) from error
 
     return read
 

@@ -80,15 +80,18 @@ def _judged(read: Cluster, memory: Memory, rules: Rulebook, previous: Posture | 
         _dated(_pool_posture(subject, rules), before.get(subject.pool.name))
         for subject in subjects(read, memory, rules.policy, now)
     )
-    found = tuple(
-        _excused_cluster(finding, read, rules, now) for finding in _cluster_findings(read, memory, rules.policy, now)
-    )
-    found = (*found, *_told_of_cluster(read, pools, rules, now))
+    found = (*cluster_findings(read, memory, rules, now), *_told_of_cluster(read, pools, rules, now))
     states = [*(pool.state for pool in pools), *(finding.state for finding in found)]
     return Posture(now, worst(states), pools, _since(found, previous.cluster_findings if previous else (), now))
 
 
-def _cluster_findings(read: Cluster, memory: Memory, policy: Policy, now: datetime) -> tuple[Finding, ...]:
+def cluster_findings(read: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> tuple[Finding, ...]:
+    """Judge what concerns no single pool, nodes outside every pool among it."""
+    found = _of_cluster(read, memory, rules.policy, now)
+    return tuple(_excused_cluster(finding, read, rules, now) for finding in found)
+
+
+def _of_cluster(read: Cluster, memory: Memory, policy: Policy, now: datetime) -> tuple[Finding, ...]:
     if nothing := no_pools(read):
         return (Finding("readable", State.UNKNOWN, nothing.reason, nothing.message),)
     rule = policy.rule_outside(read)

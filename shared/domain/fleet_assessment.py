@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.domain.anchoring import read_manifest, signature_fault
@@ -131,7 +131,9 @@ class Fleet:
                 self._faults.append(f"evidence/{path} is the place of no chain: what lies there was added")
                 continue
             reading = Reading(cluster, self._texts, self.looks, self.asked.now, self.asked.since)
-            found = reading.read(self._check(path), stored)
+            check = self._check(path)
+            read = reading.read(check, stored)
+            found = replace(read, unanchored=check.unanchored, named=check.named)
             known = path in self._anchored or path in self.asked.heads
             self._found.append(found if known else found.unvouched())
 

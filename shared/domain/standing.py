@@ -107,10 +107,11 @@ def _validated(control: Control, found: Assessment) -> ControlStanding:
     worth = Counter(pool.modules.standing if pool.modules else Standing.UNKNOWN for pool in pools if pool.on)
     without = sum(pool.on is False for pool in pools)
     open_ = len(pools) - worth.total() - without
-    said = [f"{worth[standing]} {standing}" for standing in Standing if worth[standing]]
+    on = ", ".join(f"{worth[standing]} {standing}" for standing in Standing if worth[standing])
+    said = [on] if on else []
     said += [f"{without} without FIPS, where no validated module is known to be in use"] if without else []
-    said += [f"{open_} of which it is not known whether FIPS is in effect"] if open_ else []
-    told = f"Of {count(len(pools), 'node pool')}, by the worst certificate of their modules: {', '.join(said)}."
+    said += [f"{open_} where it is not known whether FIPS is in effect"] if open_ else []
+    told = f"Of {count(len(pools), 'node pool')}, by the worst certificate of their modules: {'; '.join(said)}."
     reason = _reason(found, worth, worth[Standing.HISTORICAL] + without, worth[Standing.UNKNOWN] + open_)
     return ControlStanding(control, reason, told if pools else "There is no node pool to judge.")
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from shared.domain.bodies import BODIES, Body, Origin, RuleText
+from shared.domain.bodies import BODIES, Body, Origin, RuleText, StrayProof
 from shared.domain.codec import canonical, moment, text_hash, typed
 from shared.domain.ids import ClusterId
 from shared.domain.operation import OutcomeState
@@ -134,16 +134,15 @@ def envelope_fault(said: Mapping[str, Any], path: str, seq: int) -> str:
 
 def body_of(said: Mapping[str, Any]) -> Body | str:
     """Return what a record holds beside that, or what is wrong with it by the published schema's types."""
-    kind, why = RecordKind(said["kind"]), ""
-    for body in BODIES[kind]:
-        try:
-            typed(Origin, said)
-            found = typed(body, said)
-        except ValueError as error:
-            why = f"is no {kind}, by the schema: {error}"
-        else:
-            return found if not isinstance(found, RuleText) or _is_called(found) else _MISCALLED
-    return why
+    kind = RecordKind(said["kind"])
+    of_strays = kind is RecordKind.PROOF and "strays" in said
+    body: type[Body] = StrayProof if of_strays else BODIES[kind][0]
+    try:
+        typed(Origin, said)
+        found: Body = typed(body, said)
+    except ValueError as error:
+        return f"is no {kind}, by the schema: {error}"
+    return found if not isinstance(found, RuleText) or _is_called(found) else _MISCALLED
 
 
 _MISCALLED = "holds a text that has not the hash by which it is called"

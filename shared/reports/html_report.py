@@ -118,7 +118,7 @@ def _item(item: Item) -> Sequence[Cell]:
         (_where(one.cluster, one.pool.name if one.pool else ""), "where"),
         ("not known" if item.days is None else f"{item.days} d", "short"),
         _plain(item.owner or words.NOBODY),
-        _plain(words.until(item.due)),
+        (_text(words.until(item.due)), "due"),
         (_text(item.controls).replace(", ", "<br>"), "short"),
     )
 

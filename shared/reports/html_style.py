@@ -20,7 +20,7 @@ th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bot
   overflow-wrap: anywhere; min-width: 5.5rem; }
 th { background: var(--band); border-bottom: 2px solid var(--line); white-space: nowrap; }
 .long { min-width: 18rem; } .id { font-family: ui-monospace, Consolas, monospace; font-size: .92em; min-width: 4rem; }
-.where { min-width: 9rem; } code { font-size: .95em; }
+.where, .due { min-width: 9rem; } code { font-size: .95em; }
 .short { white-space: nowrap; }
 .state { font-weight: 600; white-space: nowrap; }
 .state.inconsistent, .state.non_compliant { color: #a4262c; } .state.unknown { color: #7a5600; }
@@ -29,7 +29,7 @@ footer { margin-top: 2rem; border-top: 1px solid var(--line); padding-top: .5rem
 @page { size: A4 landscape; margin: 12mm; }
 @media print {
   body { max-width: none; padding: 0; font-size: 9pt; } table { font-size: 7.5pt; } .wide { overflow: visible; }
-  th, td { min-width: 0; padding: 2pt 4pt; } .long { min-width: 8rem; } .id, .where { min-width: 0; }
+  th, td { min-width: 0; padding: 2pt 4pt; } .long { min-width: 8rem; } .id, .where, .due { min-width: 0; }
   thead { display: table-header-group; } tr, .cards li { break-inside: avoid; } h2, .about { break-after: avoid; }
   th, .cards li, .state { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

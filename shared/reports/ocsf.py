@@ -74,7 +74,7 @@ def _event(cluster: ClusterAssessed, change: Change, limits: str) -> dict[str, A
         "unmapped": {
             "aspect": judgement.aspect.value,
             "state": judgement.state.value,
-            "limits": limits,
+            "limits": limits if cluster.named else f"{limits} No manifest names the chain of the cluster's records.",
             "head": plain(cluster.head),
         },
     }

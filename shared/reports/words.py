@@ -14,6 +14,8 @@ from shared.domain.wording import called, count
 
 NOBODY = "nobody is named"
 NOT_READ = "not read"
+_NAMED = 10
+"""So many clusters are named in a sentence."""
 
 
 def day(at: datetime | None) -> str:
@@ -128,8 +130,25 @@ def anchored(found: Assessment) -> str:
     if found.manifest is None:
         return "No manifest is among the records: that they are whole rests on the chains alone."
     by = f"signed by the key {found.manifest.key}" if found.manifest.key else "with no signature that is good"
-    told = f"Manifest {found.manifest.number} of {minute(found.manifest.source.at)}, {by}, holds the chains' heads."
-    return f"{told} `fipswarden evidence verify` checks whose key it is, and all manifests."
+    told = (
+        f"Manifest {found.manifest.number} of {minute(found.manifest.source.at)}, {by}, holds the heads of chains then."
+    )
+    checks = "`fipswarden evidence verify` checks whose key it is, and all manifests."
+    return " ".join(filter(None, (told, _unanchored(found), checks)))
+
+
+def _unanchored(found: Assessment) -> str:
+    """Say for what the last manifest does not vouch; empty if it does for all."""
+    behind = [one for one in found.clusters if one.unanchored]
+    if not behind:
+        return ""
+    records = count(sum(one.unanchored for one in behind), "record")
+    told = f"No manifest vouches yet for {records} of {count(len(behind), 'cluster')} behind it"
+    unnamed = [str(one.cluster) for one in behind if not one.named]
+    if not unnamed:
+        return f"{told}."
+    names = ", ".join(unnamed[:_NAMED]) + (" ..." if len(unnamed) > _NAMED else "")
+    return f"{told}, and none names the chain of {names}: it has begun since, or was invented."
 
 
 def covered(found: Assessment) -> str:

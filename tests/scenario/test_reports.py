@@ -14,12 +14,14 @@ from trestle.oscal.assessment_results import Model
 from shared.domain.assessment import Assessment
 from shared.domain.fleet_assessment import Asked
 from shared.domain.ids import ClusterId
+from shared.domain.people import RequestKind
 from shared.domain.records import Head
 from shared.domain.verification import record_name
 from shared.reporting import assess
 from shared.reports.formats import FORMATS
-from tests.protocol.lab import CLUSTER
+from tests.protocol.lab import CLUSTER, Tap, WorkerDied
 from tests.scenario.fleet import Fleet
+from tests.scenario.proving import Nodes
 from tests.scenario.replacing import HOUR, Replacing
 from tests.stored import MemoryArchive
 
@@ -54,9 +56,10 @@ def events() -> Iterator[dict[str, Any]]:
 def test_the_evidence_of_real_looks_is_whole_and_says_what_is_true() -> None:
     found = remediated()
 
-    # These looks are given their rules, and no text of them is recorded.
-    ((_, why),) = found.unread()
-    assert why.startswith("no record holds the policy")
+    # These looks are given their rules, of which no text is recorded, and nobody writes manifests.
+    rules, fleet = (why for _, why in found.unread())
+    assert rules.startswith("no record holds the policy")
+    assert fleet.startswith("which clusters and subscriptions there are is not known")
     assert [(pool.name, pool.state.value) for _, pool in found.pools()] == [("np1", "compliant")] * 2
     assert [one.gone for one in found.clusters if not one.judged] == [True]
     assert all(pool.proof and pool.on for _, pool in found.pools())
@@ -111,3 +114,30 @@ def test_a_real_replacement_is_told_in_every_format() -> None:
         assert "replaced" in text, name
         assert "oldf" in text, name
         assert "The node pool does not exist any more" not in text, name
+
+
+def test_nodes_that_said_no_to_a_look_that_died_are_told_and_the_next_look_judges_them() -> None:
+    lab = Nodes()
+    pool = lab.pool_of()
+    lab.prove()
+    lab.nodes(pool)[1].kernel_fips = 0
+    lab.ask(RequestKind.VERIFY, "apps")
+
+    def dies(_: str) -> None:
+        if lab.evidence.chain(CLUSTER)[-1].payload.get("proof", {}).get("disagreeing"):
+            raise WorkerDied
+
+    while not lab.evidence.chain(CLUSTER)[-1].payload.get("proof", {}).get("disagreeing"):
+        lab.clock.advance(timedelta(seconds=30))
+        if message := lab.queue.take(timedelta(minutes=5)):
+            lab.work(message, Tap(after=dies))
+
+    assert lab.verdict(pool="apps") == "compliant: NodesProven"
+    ((_, before),) = assessed(lab).pools()
+    assert (before.state.value, before.decisive.reason) == ("inconsistent", "NodesDisagree")
+    assert "nobody has judged since" in before.decisive.message
+
+    lab.prove()
+    ((_, after),) = assessed(lab).pools()
+    assert (after.state.value, after.decisive.reason) == ("inconsistent", "NodesDisagree")
+    assert "nobody has judged since" not in after.decisive.message

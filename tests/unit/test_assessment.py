@@ -24,6 +24,7 @@ from shared.domain.verdicts import Aspect, Judgement, PoolVerdict
 from shared.domain.verification import record_name
 from shared.reporting import assess
 from shared.reports.formats import FORMATS
+from shared.reports.words import limits
 from tests.builders import NOW
 from tests.evidence import assert_sound
 from tests.recorded import (
@@ -221,10 +222,9 @@ def test_an_exemption_of_which_nothing_says_when_it_ends_excuses_nothing() -> No
     assert pool(assessed(made), "legacy").decisive.reason == "ExemptionEnded"
 
 
-def test_a_proof_that_was_renewed_since_counts_and_one_that_settled_nothing_does_not() -> None:
+def test_a_proof_that_was_renewed_since_counts() -> None:
     made = proven()
     made.prove(PAY, "apps", NOW)
-    made.prove(PAY, "apps", NOW + timedelta(minutes=5), missing=1)
 
     assert pool(assessed(made), "apps").ends == NOW + 3 * DAY
 
@@ -290,11 +290,26 @@ def test_a_manifest_that_is_not_signed_behind_one_that_is_is_a_fault() -> None:
     assert ["is not signed, though one before it is" in fault for fault in assessed(made).faults] == [True]
 
 
-def test_that_nobody_knows_of_clusters_that_no_record_names_leaves_monitoring_unmet() -> None:
-    found = assessed(proven())
+@pytest.mark.parametrize("manifest", [False, True])
+def test_where_nobody_knows_which_clusters_there_are_no_control_is_met(manifest: bool) -> None:
+    made = proven()
+    if manifest:
+        heads = {path: plain(head) for path, head in made.heads.items()}
+        made.add(MANIFESTS, RecordKind.MANIFEST, {"date": made.at.date().isoformat(), "chains": heads})
+    found = assessed(made)
 
-    assert (found.coverage, list(found.unread())) == (None, [])
-    assert standing(found, "ca-7_smt.c", "monitoring") is Reason.OTHER
+    ((what, why),) = found.unread()
+    assert (found.coverage, what) == (None, "the fleet")
+    assert why.startswith("which clusters and subscriptions there are is not known: no ")
+    assert {each.reason for each in standings(found)} == {Reason.OTHER}
+    assert all(why in unescape("".join(FORMATS[form](found))) for form in FORMATS)
+
+
+def test_a_report_of_one_cluster_does_not_ask_which_others_there_are() -> None:
+    found = assessed(proven(), scope=Scope(PAY.path))
+
+    assert list(found.unread()) == []
+    assert standing(found, "sc-13_smt.b", "enabled") is Reason.MET
 
 
 def test_a_rule_is_the_one_that_the_verdict_names_whatever_is_left_of_the_tags_that_it_matches() -> None:
@@ -327,6 +342,7 @@ def test_an_exemption_that_is_not_among_the_texts_is_told() -> None:
     made.texts()
     excused = replace(OFF, state=S.EXEMPT, exemption="forgotten", exempt_until=NOW + 9 * DAY)
     made.see(PAY, observation(read_of(PAY, "other"), [verdict("other", excused)]))
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
     found = assessed(made)
 
     assert pool(found, "other").state is S.EXEMPT
@@ -339,6 +355,7 @@ def test_a_record_that_names_no_policy_is_told() -> None:
     made = proven()
     seen = observation(read_of(PAY, "apps"), [verdict("apps", ON)])
     made.add(PAY, RecordKind.OBSERVATION, {**plain(ORIGIN), "policy": "", **plain(seen)})
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
 
     assert [why for _, why in assessed(made).unread()] == [
         "no record holds a record of the policy: owners, ends and due dates are not taken from it"
@@ -438,6 +455,7 @@ def test_a_text_that_can_not_be_read_is_told_and_nothing_is_taken_from_it() -> N
     made = Recorded()
     made.texts(policy="version: 99\n", exemptions="exemptions: 7\n")
     made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", OFF)]))
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
     found = assessed(made)
 
     assert pool(found, "legacy").exemption is None
@@ -876,7 +894,7 @@ def test_a_proof_that_failed_has_no_end() -> None:
     assert ", ends 20" not in page
 
 
-def test_where_one_wait_has_no_end_no_date_is_set_and_the_wait_is_named() -> None:
+def test_where_one_wait_has_no_end_no_date_is_set_and_it_is_said_why() -> None:
     made = Recorded()
     made.texts()
     waits = (
@@ -886,7 +904,7 @@ def test_where_one_wait_has_no_end_no_date_is_set_and_the_wait_is_named() -> Non
     made.see(PAY, observation(read_of(PAY, "jobs"), [verdict("jobs", OFF)], deferrals=waits))
     due = pool(assessed(made), "jobs").due
 
-    assert (due.at, due.basis) == (None, "no date is set: remediation waits for AwaitingApproval")
+    assert (due.at, due.basis) == (None, "no date is set: Somebody has to agree")
 
 
 def test_certificates_count_for_nothing_where_fips_is_off() -> None:
@@ -897,11 +915,25 @@ def test_certificates_count_for_nothing_where_fips_is_off() -> None:
     assert standing(assessed(made), "ia-7_smt", "validated") is Reason.FAIL
 
 
+def test_pools_of_which_it_is_not_known_whether_fips_is_in_effect_are_counted_apart_from_those_without() -> None:
+    made, flag = Recorded(), judgement("flag", S.UNKNOWN, "FlagUnreadable")
+    made.texts()
+    pools = [verdict("apps", ON), verdict("jobs", OFF), verdict("odd", flag)]
+    made.see(PAY, observation(read_of(PAY, "apps", "jobs", "odd"), pools))
+    (told,) = {each.summary for each in standings(assessed(made)) if each.control.basis == "validated"}
+
+    assert told == (
+        "Of 3 node pools, by the worst certificate of their modules: 1 unknown; 1 without FIPS, where no validated "
+        "module is known to be in use; 1 where it is not known whether FIPS is in effect."
+    )
+
+
 def test_an_exemption_is_a_deviation_that_was_approved_and_no_setting() -> None:
     made = Recorded()
     made.texts()
     excused = replace(OFF, state=S.EXEMPT, exemption="legacy", exempt_until=NOW + 9 * DAY)
     made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", excused)]))
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
     found = assessed(made)
 
     assert standing(found, "cm-6_smt.c", "deviations") is Reason.MET
@@ -916,6 +948,23 @@ def test_no_control_is_met_where_nothing_was_judged_or_something_is_not_known() 
     assert {each.reason for each in standings(empty)} == {Reason.OTHER}
     assert Reason.MET not in {each.reason for each in standings(assessed(broken))}
     assert standing(assessed(broken), "ca-7_smt.c", "monitoring") is Reason.FAIL
+
+
+def test_what_no_manifest_vouches_for_yet_is_among_the_limits() -> None:
+    made = proven()
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    assert "No manifest vouches yet" not in " ".join(limits(assessed(made)))
+
+    made.prove(PAY, "apps", made.at)
+    assert "No manifest vouches yet for 1 record of 1 cluster behind it. " in limits(assessed(made))[-1]
+
+    made.see(LAB, observation(read_of(LAB, "jobs"), [verdict("jobs", OFF)]))
+    told = f"for 2 records of 2 clusters behind it, and none names the chain of {LAB}: it has begun since, or was "
+    found = assessed(made)
+    assert told in limits(found)[-1]
+    pages = {form: unescape("".join(FORMATS[form](found))) for form in FORMATS}
+    assert all(told in page for form, page in pages.items() if form != "ocsf")
+    assert "No manifest names the chain of the cluster's records." in pages["ocsf"]
 
 
 def test_an_assessment_can_be_written_as_json_values() -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -359,7 +360,8 @@ def test_a_copy_that_is_changed_or_gone_is_named(pattern: str, alone: Path, caps
     (path,) = alone.glob(pattern)
     name = path.relative_to(alone).as_posix()
     if "/" in name:
-        path.write_bytes(path.read_bytes() + b" ")
+        # A JSON object that says two things, of which each reader believes one; of the others the bytes count.
+        path.write_bytes(b'{"n":"AQAB",' + path.read_bytes()[1:])
         as_forger(alone)
         assert main(["evidence", "verify", "--offline", str(alone)]) == 1
         assert capsys.readouterr().out.startswith(f"{name} was changed: it is not what the manifests or the fleet's")
@@ -368,6 +370,20 @@ def test_a_copy_that_is_changed_or_gone_is_named(pattern: str, alone: Path, caps
     as_forger(alone)
     assert main(["evidence", "verify", "--offline", str(alone)]) == 1
     assert f"{name} is missing: a pack has it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("said", "code"), [(partial(json.dumps, indent=2), 0), (lambda key: json.dumps(key | {"n": "AQAB"}), 1),
+                       (lambda key: json.dumps([*key.items()]), 1), (lambda _: "7", 1), (lambda _: "[" * 9_999, 1)]
+)  # fmt: skip
+def test_of_a_key_what_its_file_says_is_compared_and_not_how_it_is_spaced(
+    said: Callable[[dict[str, str]], str], code: int, alone: Path
+) -> None:
+    (path,) = alone.glob("keys/*.jwk.json")
+    path.write_text(said(json.loads(path.read_bytes())))
+    as_forger(alone)
+
+    assert main(["evidence", "verify", "--offline", str(alone)]) == code
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/etc/hostname")], ids=["pipe", "link"])

@@ -50,6 +50,7 @@ def well() -> Recorded:
     made.texts()
     made.prove(PAY, "apps", NOW)
     made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, PROVEN)]))
+    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
     return made
 
 

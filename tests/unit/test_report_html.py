@@ -136,4 +136,4 @@ def test_an_unsigned_manifest_is_called_unsigned() -> None:
     assert one is not None
     made = "".join(html_report(replace(found(), manifest=replace(one, key=""))))
 
-    assert ", with no signature that is good, holds the chains" in made
+    assert ", with no signature that is good, holds the heads" in made

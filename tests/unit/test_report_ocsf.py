@@ -208,7 +208,9 @@ def test_what_one_record_opened_and_time_changed_since_is_two_events() -> None:
     made = Recorded()
     made.texts()
     made.see(PAY, observation(read_of(PAY, "legacy"), [verdict("legacy", EXCUSED)]))
-    found = assess(made, Asked(NOW + timedelta(days=40), heads=made.heads))
+    made.at = NOW + timedelta(days=40)
+    made.anchor(made.at, unreadSubscriptions=0, unseen=0)
+    found = assess(made, Asked(made.at, heads=made.heads))
     told = of([json.loads(line) for line in ocsf_report(found)], "legacy")
 
     assert [one["status"] for one in told] == ["Suppressed", "New"]

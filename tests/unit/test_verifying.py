@@ -115,6 +115,20 @@ def test_what_a_record_holds_is_checked_by_the_published_types() -> None:
     assert faults(archive)[0].startswith(f"{pay(2)} is no intent, by the schema: Intent.mode: ")
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"pool": "apps"}, "NodeProof.proof: lacks `at`, `nodeImage`, `nodes`"),
+        ({"strays": {}}, "StrayProof.strays: lacks `at`, `nodes`"),
+    ],
+)
+def test_a_proof_is_held_to_the_type_that_it_is_of(body: dict[str, object], why: str) -> None:
+    archive = stored()
+    name = archive.add(PAY, RecordKind.PROOF, {"proof": {}, **body})
+
+    assert f"{name} is no proof, by the schema: {why}" in faults(archive)
+
+
 def test_a_text_that_is_called_by_another_ones_hash_is_named() -> None:
     archive = stored()
     name = archive.add(FLEET, RecordKind.POLICY, plain(PolicyText("1" * 64, "mode: audit\n", "file:policy.yaml")))
