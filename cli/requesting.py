@@ -50,6 +50,7 @@ def ask(kind: "RequestKind", cluster: ClusterId, pool: str = "") -> None:
 def _abort(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
     from shared.domain.people import RequestKind
+    from shared.domain.planned import Method
     from shared.rollout import read_memory
 
     cluster, pool = seen(chosen.cluster, chosen.pool)
@@ -57,6 +58,8 @@ def _abort(chosen: argparse.Namespace) -> int:
     operation, replacement = memory.operation, memory.replacement
     at: datetime | None
     if replacement and pool in (replacement.pool, replacement.twin):
+        if operation and operation.method is Method.DELETE:
+            raise InputError(f"{operation.pool} is empty and is being deleted: that is not stopped half-way")
         what, at = f"the replacement of {replacement.pool} by {replacement.twin}", replacement.began
         after = "both pools stay, and nodes that were cordoned are uncordoned; the old one is left alone"
     elif operation and operation.pool == pool:

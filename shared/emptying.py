@@ -28,11 +28,10 @@ from shared.domain.draining import (
     uncordon,
 )
 from shared.domain.handover import PDB_BLOCKED
-from shared.domain.kube_json import as_dict
 from shared.domain.memory import Replacement
 from shared.domain.model import Cluster, Pool, Unreadable
 from shared.domain.observe import NODES, read_node
-from shared.domain.observe_left import read_followed, read_left, read_place
+from shared.domain.observe_left import node_of, read_followed, read_left, read_place
 from shared.domain.planned import Action
 from shared.domain.proven import Node, Proof
 from shared.domain.resting import PODS_RETURN, brings_on, may_go, opened, rested, returned, shown
@@ -138,7 +137,7 @@ def what_is_left(api: KubernetesApi, asked: Emptying) -> Drained | Unreadable:
     theirs = {host.name for host in hosts if host.pool == twin.name} - mine
 
     def read(item: Mapping[str, Any]) -> Left | None:
-        node = as_dict(item.get("spec")).get("nodeName")
+        node = node_of(item)
         if node in theirs:
             return read_followed(item, asked.began)
         return read_left(item) if not node or node in mine else None

@@ -124,6 +124,12 @@ class Demand:
         return tuple(sorted(frozenset[str]().union(*found))) if all(found) else ()
 
     @property
+    def node(self) -> str:
+        """The only node that it names as such; empty if it names none, or more."""
+        named = [one.values for term in self.terms or () for one in term.fields if one.operator == "In"]
+        return named[0][0] if len(named) == 1 and len(named[0]) == 1 else ""
+
+    @property
     def portable(self) -> bool:
         """Say whether any node of the same system will do."""
         return self.terms is None and all(key in _ANYWHERE for key, _ in self.selector)

@@ -49,6 +49,8 @@ class Left:
     demand: Demand = NO_DEMAND
     tolerations: tuple[Toleration, ...] = ()
     run: Running = RUNS
+    stays: bool = False
+    """It is a DaemonSet's: it goes with its node, and is never evicted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def drained(
     pods that followed have to run before nothing is left that could take them back.
     """
     mine = {host.name: host for host in hosts if host.pool == pool.name}
-    left = sorted((pod for pod in pods if pod.node in mine), key=lambda pod: (pod.node, pod.namespace, pod.name))
+    here = sorted((pod for pod in pods if pod.node in mine), key=lambda pod: (pod.node, pod.namespace, pod.name))
     to_cordon = sorted((host for host in mine.values() if not host.cordoned), key=lambda host: host.name)
     # Where ARM gives no count, one more may be there than is seen.
     counted = len(mine) + 1 if pool.count is None else pool.count
@@ -114,28 +116,39 @@ def drained(
     waiting = [pod for pod in pods if _would_run(pod, pool, mine.values())]
     theirs = {host.name for host in hosts if host.pool == twin.name}
     followed = [pod for pod in pods if pod.node in theirs and not pod.going]
-    if ran is None and not any(cordoned_for(host) for host in mine.values()):
+    begun = any(cordoned_for(host) for host in mine.values())
+    if ran is None and not begun:
         unproven = [*(pod for pod in ill(followed, now) if not pod.run.end), *young(followed, now, steady)]
-        ran = at_begin([*waiting, *(pod for pod in left if not pod.going)], unproven, now)
+        before = [*waiting, *(pod for pod in here if not pod.going and _counts(pod, here, now))]
+        ran = at_begin(before, [pod for pod in unproven if not pod.stays], now)
+    # Those of DaemonSets are on the twin before anything is moved: nothing is, until they run.
     sick = [pod for pod in ill(followed, now) if watched(pod, ran)]
     fresh = [pod for pod in young(followed, now, steady) if watched(pod, ran)]
     return Drained(
         open=tuple(host.name for host in to_cordon),
         again=tuple(host.name for host in to_cordon if cordoned_for(host)),
-        left=tuple(left),
+        left=tuple(pod for pod in here if not pod.stays),
         unseen=unseen,
         unfit=_unfit(twin, hosts),
         pending=worse(waiting, ran),
-        failing=worse([*waiting, *(pod for pod in sick if not pod.run.is_new(now))], ran),
+        failing=worse([*waiting, *(pod for pod in sick if (pod.stays and not begun) or not pod.run.is_new(now))], ran),
         starting=worse([*waiting, *sick], ran),
         untried=worse([*waiting, *sick, *fresh], ran),
         ran=ran,
     )
 
 
+def _counts(pod: Left, here: Collection[Left], now: datetime) -> bool:
+    """Say whether it matters how a pod of the old pool was: of a DaemonSet only if it runs there at all.
+
+    On a twin with more nodes more of it would fail.
+    """
+    return not pod.stays or any(one.workload == pod.workload and one.run.is_well(now) for one in here)
+
+
 def _would_run(pod: Left, pool: Pool, mine: Collection[Place]) -> bool:
     """Say whether a pod waits for a node, and the pool's would do, as far as labels and taints go."""
-    if pod.node or pod.going or not tolerated(of_pool(pool), pod.tolerations):
+    if pod.node or pod.going or pod.stays or not tolerated(of_pool(pool), pod.tolerations):
         return False
     return any(pod.demand.met_by(host) for host in mine)
 

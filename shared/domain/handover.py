@@ -226,7 +226,7 @@ def _resting(situation: Situation, seen: Drained) -> Wait | None:
 def _not_running(situation: Situation, step: Step, names: tuple[str, ...]) -> Wait:
     pool = step.pool.name
     message = (
-        f"Pods that followed from {pool} to its twin don't run there: {shown(names)}. Find out why, such as by their "
+        f"Pods of what ran on {pool} don't run on its twin: {shown(names)}. Find out why, such as by their "
         f"logs, and delete those that have failed for good; as long as {pool} is there they can go back: abort "
         "uncordons it."
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from shared.domain.demands import read_demand
+from shared.domain.demands import NO_DEMAND, read_demand
 from shared.domain.draining import Left
 from shared.domain.kube_json import MIRROR, as_dict, name_of, namespace_of, owner_of, workload_of
 from shared.domain.observe import read_node
@@ -27,17 +27,26 @@ def read_place(item: Mapping[str, Any]) -> Place:
     )
 
 
-def read_left(item: Mapping[str, Any]) -> Left | None:
-    """Read a pod that keeps a node from being empty, or has none; None if it stays with its node, or has ended.
+def node_of(item: Mapping[str, Any]) -> str:
+    """Return a pod's node, also one that a DaemonSet's pod still waits for; empty if it has none.
 
-    Those of DaemonSets and static ones stay. One with `schedulingGates` is not to get a node yet.
+    The scheduler gives such a pod the only node that its affinity names (Kubernetes, "DaemonSet", "How Daemon Pods are
+    scheduled": the controller adds `spec.affinity.nodeAffinity` to match the target host).
     """
+    spec = as_dict(item.get("spec"))
+    if spec.get("nodeName") or owner_of(item).get("kind") != "DaemonSet":
+        return str(spec.get("nodeName") or "")
+    return read_demand(spec).node
+
+
+def read_left(item: Mapping[str, Any]) -> Left | None:
+    """Read a pod of an old pool, or one that has no node; None if it is static, has ended, or is not to get one yet."""
     found = _read(item)
     return None if found is None or found.run.end else found
 
 
 def read_followed(item: Mapping[str, Any], since: datetime) -> Left | None:
-    """Read a pod on the twin, also one that has ended there; None if it stays with its node, or failed long before."""
+    """Read a pod on the twin, also one that has ended there; None if it is static, or failed long before."""
     found = _read(item)
     if found is None or (found.run.end and (found.run.made or since) < since):
         return None
@@ -47,7 +56,8 @@ def read_followed(item: Mapping[str, Any], since: datetime) -> Left | None:
 def _read(item: Mapping[str, Any]) -> Left | None:
     metadata, spec = as_dict(item.get("metadata")), as_dict(item.get("spec"))
     owner = owner_of(item)
-    if owner.get("kind") == "DaemonSet" or MIRROR in as_dict(metadata.get("annotations")):
+    stays = owner.get("kind") == "DaemonSet"
+    if MIRROR in as_dict(metadata.get("annotations")):
         return None
     if spec.get("schedulingGates") and not spec.get("nodeName"):
         return None
@@ -55,10 +65,12 @@ def _read(item: Mapping[str, Any]) -> Left | None:
         namespace=namespace_of(item),
         name=name_of(item),
         uid=str(metadata.get("uid") or ""),
-        node=str(spec.get("nodeName") or ""),
+        node=node_of(item),
         workload=workload_of(item, owner),
         going=bool(metadata.get("deletionTimestamp")),
-        demand=read_demand(spec),
-        tolerations=read_tolerations(spec),
+        # There are some on each node, and nobody looks for another one for them.
+        demand=NO_DEMAND if stays else read_demand(spec),
+        tolerations=() if stays else read_tolerations(spec),
         run=read_running(item),
+        stays=stays,
     )

@@ -181,3 +181,26 @@ def test_what_failed_on_the_twin_before_it_was_gone_on_with_does_not() -> None:
     lab.passes(DAY)
     assert {pod.phase for pod in on(lab, "oldf")} == {"Failed"}
     assert list(lab.pools) == ["oldf"]
+
+
+def test_a_daemon_set_that_does_not_run_on_the_twin_keeps_everything_where_it_is() -> None:
+    """Its pods are there before anything is moved: nothing is evicted to find out."""
+    lab = Replacing.made()
+    agent = [{"name": "main", "image": "acme/agent:1"}]
+    with lab.world.entered():
+        kube.add_workload(lab.cluster, "security", kind="DaemonSet", replicas=0, containers=agent)
+    lab.clock.advance(2 * MINUTE)
+    with lab.world.entered():
+        pods.look_again(lab.cluster)
+        lab.kube.unpullable.add("acme/agent:1")
+    lab.look(lasting=4 * HOUR)
+    assert (lab.waits(pool="old"), writes(lab), evictions(lab)) == ("PodsNotRunning", [("PUT", 201)], 0)
+    assert "default/DaemonSet/security" in lab.deferral(pool="old").message
+    assert not [node.name for node in lab.nodes() if node.unschedulable]
+    assert stuck_told(lab) == 1
+    with lab.world.entered():
+        lab.kube.unpullable.clear()
+        for pod in [one for one in on(lab, "oldf") if one.phase == "Pending"]:
+            pods.delete(lab.cluster, pod, grace=0)
+    lab.passes(2 * HOUR)
+    lab.assert_replaced()

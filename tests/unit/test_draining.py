@@ -36,6 +36,13 @@ TAINTED = pool("old", count=1, nodeTaints=["gpu=yes:NoSchedule", "soft:PreferNoS
 GPU = Taint("gpu", "yes", "NoSchedule")
 
 
+def of_node(*names: str) -> dict[str, Any]:
+    """The affinity that a DaemonSet's controller gives a pod."""
+    field = {"key": "metadata.name", "operator": "In", "values": list(names)}
+    required = {"nodeSelectorTerms": [{"matchFields": [field]}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+
+
 def left(name: str = "web-0", node: str = "o1", **changes: Any) -> Left:
     made = Left("pay", name, f"uid-{name}", node, f"pay/StatefulSet/{name}", going=False)
     return replace(made, **changes)
@@ -181,7 +188,6 @@ def test_an_eviction_means_one_pod_of_the_name_alone() -> None:
         ({"owners": [OF_JOB]}, True),
         ({"owners": [OF_JOB], "phase": "Succeeded"}, False),
         ({"phase": "Failed"}, False),
-        ({"owners": [OF_DAEMON_SET]}, False),
         ({"annotations": {"kubernetes.io/config.mirror": "x"}}, False),
         ({"deleting": True}, True),
         ({"node": ""}, True),
@@ -204,7 +210,7 @@ def test_what_keeps_a_node_from_being_empty(changes: dict[str, Any], *, stays: b
         ({"phase": "Failed"}, "2026-11-23T09:30:03Z", False),
         ({"phase": "Failed"}, "some day", True),
         ({"phase": "Succeeded"}, "2026-11-23T09:30:04Z", True),
-        ({"owners": [OF_DAEMON_SET]}, "2026-11-23T09:30:04Z", False),
+        ({"owners": [OF_DAEMON_SET]}, "2026-11-23T09:30:04Z", True),
     ],
 )
 def test_what_has_ended_on_the_twin_since_a_replacement_began_is_seen(
@@ -213,6 +219,24 @@ def test_what_has_ended_on_the_twin_since_a_replacement_began_is_seen(
     item = pod(**changes)
     item["metadata"]["creationTimestamp"] = made
     assert (read_followed(item, NOW) is not None) is counts
+
+
+@pytest.mark.parametrize(
+    ("changes", "node"),
+    [
+        ({"owners": [OF_DAEMON_SET]}, "aks-apps-0"),
+        ({"owners": [OF_DAEMON_SET], "node": "", "affinity": of_node("n1")}, "n1"),
+        ({"owners": [OF_DAEMON_SET], "node": "", "affinity": of_node("n1", "n2")}, ""),
+        ({"owners": [OF_DAEMON_SET], "node": ""}, ""),
+        ({"node": "", "affinity": of_node("n1")}, ""),
+    ],
+)
+def test_a_pod_of_a_daemon_set_belongs_to_its_node_also_while_it_waits_for_it(
+    changes: dict[str, Any], node: str
+) -> None:
+    found = read_left(pod(**changes))
+    assert found
+    assert (found.node, found.stays) == (node, "owners" in changes)
 
 
 def test_a_pod_that_is_left_says_what_it_asks_and_what_it_tolerates() -> None:

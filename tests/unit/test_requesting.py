@@ -12,6 +12,7 @@ from shared.domain.codec import plain
 from shared.domain.memory import Memory, Replacement
 from shared.domain.operation import Operation
 from shared.domain.people import Request, RequestKind
+from shared.domain.planned import Method
 from shared.errors import InputError
 from shared.ports import Put
 from shared.requested import ask, clear, drop_unreadable, open_requests
@@ -67,6 +68,21 @@ def test_a_replacement_is_given_up_by_the_name_of_its_pool_or_its_twin(
     (alert,) = app.alerts.sent
     assert f"the replacement of {old} by {twin}" in alert.text
     assert "both pools stay" in Printed(capsys).out
+
+
+@pytest.mark.parametrize("pool", ["apps", "appsf"])
+def test_a_deletion_that_runs_is_not_stopped_and_nothing_is_promised(
+    pool: str, app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deleting = operation("apps", method=Method.DELETE)
+    app.looked(judged(cluster(disabled(), disabled("appsf"))))
+    row = RolloutRow(memory=Memory(deleting, replacement=Replacement("0" * 32, "apps", "appsf", NOW, NOW)))
+    app.tables["rollout"].write(ID.key, Put(ID.key, None, {}, plain(row)))
+
+    assert main(["abort", ID.arm_id, pool]) == 64
+
+    assert "apps is empty and is being deleted: that is not stopped half-way" in Printed(capsys).err
+    assert (asked(app), app.queue.messages, app.alerts.sent) == ([], [], [])
 
 
 @pytest.mark.parametrize(

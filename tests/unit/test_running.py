@@ -207,6 +207,42 @@ class TestOnTheTwin:
         assert (found.ran, found.failing) == (None, ("others",))
 
 
+class TestDaemonSets:
+    """Their pods are on both pools at once, and never leave their nodes."""
+
+    OURS = left("agent", "o1", RUNS, stays=True)
+    THEIRS = left("agent", "n1", stays=True)
+
+    @pytest.mark.parametrize(
+        ("pods", "failing", "starting"),
+        [
+            ([OURS, THEIRS], ("agent",), ("agent",)),
+            ([OURS, replace(THEIRS, run=RUNS)], (), ()),
+            ([OURS, replace(THEIRS, run=NEW)], ("agent",), ("agent",)),
+            ([OURS, replace(OURS, run=ILL), THEIRS], (), ()),
+            ([replace(OURS, run=ILL), THEIRS, THEIRS], (), ()),
+            ([OURS], (), ()),
+            ([THEIRS], (), ()),
+            ([OURS, replace(THEIRS, node="")], (), ()),
+        ],
+    )
+    def test_before_anything_is_moved_what_of_them_ran_on_the_old_pool_has_to_run_on_the_twin(
+        self, pods: list[Left], failing: tuple[str, ...], starting: tuple[str, ...]
+    ) -> None:
+        found = drained(OLD, TWIN, NODES, pods, NOW)
+        assert (found.failing, found.starting, found.pending, found.left) == (failing, starting, (), ())
+
+    def test_afterwards_they_may_start_on_nodes_that_join_until_the_deletion(self) -> None:
+        ran = drained(OLD, TWIN, NODES, [self.OURS], NOW).ran
+        found = drained(OLD, TWIN, CORDONED, [self.OURS, replace(self.THEIRS, run=NEW)], NOW, ran)
+        assert (found.failing, found.starting, found.empty) == ((), ("agent",), False)
+        found = drained(OLD, TWIN, CORDONED, [self.OURS, self.THEIRS], NOW, ran)
+        assert (found.failing, found.to_evict) == (("agent",), ())
+
+    def test_they_keep_no_pool_from_being_empty(self) -> None:
+        assert drained(OLD, TWIN, CORDONED, [self.OURS, replace(self.THEIRS, run=RUNS)], NOW, {}).empty
+
+
 def test_what_ran_there_for_a_moment_is_watched_from_the_first_cordon_on_and_what_failed_is_not() -> None:
     pods = [left("young", "n1", JUST), left("job", "n1", ended())]
     ran = drained(OLD, TWIN, NODES, pods, NOW).ran
