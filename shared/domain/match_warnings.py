@@ -52,6 +52,10 @@ def match_warnings(what: str, match: ClusterMatch) -> Iterator[str]:
 def _never_fits(part: str, glob: str) -> str:
     if unclosed(glob):
         return "has a `[` without its `]`, which no name has"
+    if glob != glob.strip() or "," in glob:
+        return "fits no name: none has a blank at its ends or a comma, write each as an item of its own"
+    if "/" in glob:
+        return "fits no name: none has a `/`, give the group under `resource_groups` and the cluster under `clusters`"
     if part == "subscriptions" and not (_GUID if is_name(glob) else _PART_OF_GUID).fullmatch(glob):
         return "fits no subscription id: those are GUIDs"
     if part == "locations" and " " in glob:

@@ -139,6 +139,9 @@ def glob_warnings(policy: Policy, exemptions: Exemptions, fleet: Sequence[Cluste
             "version: 1\nrings: [{name: a, match: {pools: [x]}}]\nrules: [{name: r, mode: approve}]",
             "line 2: every ring has a `match`",
         ),
+        (RULE + "  match: {clusters: [rg/aks]}", "line 5: `rg/aks` in `clusters` of rule `first` fits no name"),
+        (RULE + "  match: {pools: [' np']}", "line 5: ` np` in `pools` of rule `first` fits no name: none has a blank"),
+        (RULE + "  match: {pools: ['a,b']}", "line 5: `a,b` in `pools` of rule `first` fits no name: none has a blank"),
         ("version: 1\nexemptions: {max_age: 30d}", "`expiring` of `exemptions` is no shorter than `max_age`"),
     ],
 )
