@@ -52,8 +52,8 @@ def _check(chosen: argparse.Namespace) -> int:
     judge.judge(_noted(fleet.entries(chosen.files, fresh=chosen.fresh), seen))
     fleet.gaps.extend(scope_gaps(rules, fleet.covered))
     fleet.notes.extend(rulebook_warnings(rules, now))
-    if not fleet.gaps:
-        fleet.notes.extend(fleet_warnings(rules, seen))
+    seen.whole = seen.whole and not fleet.gaps
+    fleet.notes.extend(fleet_warnings(rules, seen))
     verdicts = judge.verdicts()
     with cut_short():
         print_report(verdicts, chosen.output)

@@ -163,8 +163,9 @@ class _Fleet:
         self.seen.note(read)
 
     def warnings(self, new: Rulebook) -> tuple[str, ...]:
-        """Return what is nowhere in the fleet; of one that was seen in part that can't be said."""
-        return () if self.gaps else fleet_warnings(new, self.seen)
+        """Return what no ring holds back and what is nowhere in the fleet; that only where all of it was seen."""
+        self.seen.whole = self.seen.whole and not self.gaps
+        return fleet_warnings(new, self.seen)
 
 
 def _covers(policy: Policy, entry: Entry) -> bool:

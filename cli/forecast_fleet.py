@@ -95,10 +95,9 @@ class Found:
         self._parts += len(gaps)
 
     def warnings(self, rules: Rulebook) -> tuple[str, ...]:
-        """Return what is nowhere in the fleet; of one that was seen in part that can't be said."""
-        if self.blind or self._excluded:
-            return ()
+        """Return what no ring holds back and what is nowhere in the fleet; that only where all of it was seen."""
         seen = FleetSeen(rules.policy)
+        seen.whole = not (self.blind or self._excluded)
         for cluster in self.clusters:
             seen.note(cluster)
         return fleet_warnings(rules, seen)

@@ -1,6 +1,7 @@
-"""`fipswarden policy`: work with the policy: its faults, what it would change, and a person's word for it."""
+"""`fipswarden policy`: work with the policy: its faults, what it would change, a person's word for it."""
 
 import argparse
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from cli.exits import DONE, GROUP, OK, USAGE
 from cli.naming import a_file
 from cli.rules import load, source
 from cli.show import plain_text
+from shared.domain.codec import text_hash
 from shared.domain.policy import ExemptionRules, Policy
 from shared.domain.policy_reader import read_exemptions, read_policy
 from shared.domain.policy_warnings import exemption_warnings, rulebook_warnings
@@ -44,6 +46,10 @@ def add(commands: Any) -> None:
     days = f"how long it holds, 1 to {LONGEST}; default: {LONGEST}"
     approve.add_argument("--days", default=str(LONGEST), help=days)
     approve.set_defaults(run=_approve)
+    words = "take back the approval of a text of the policy; what runs goes on to its end, and everybody is told"
+    revoke = policy.add_parser("revoke", help=words, description=words, epilog=MEANING)
+    revoke.add_argument("text", type=a_file, metavar="OLD", help="the policy, YAML, or its sha256 (64 hex digits)")
+    revoke.set_defaults(run=_revoke)
 
 
 def _validate(chosen: argparse.Namespace) -> int:
@@ -100,21 +106,55 @@ def _approve(chosen: argparse.Namespace) -> int:
     print(plain_text(f"it allows: {_allows(policy)}"))
     if not policy.require_approved_policy:
         print(f"it doesn't say `require_approved_policy: true`: {_ENDS if demanded else _NEEDS_NONE}")
-    used = _in_use(table)
-    if used and used != policy.hash and policy.require_approved_policy:
-        print(f"the app uses another text now, and begins nothing by it unless that is approved, too: sha256 {used}")
+    used = _used(table)
+    if used and used.hash != policy.hash and policy.require_approved_policy:
+        said = "the app uses another text now, and begins nothing by it unless that is approved, too"
+        print(f"{said}: sha256 {used.hash}")
     print(f"{look_at_waiting()} will be looked at now; what the app reads must be this very text to be approved")
     return OK
 
 
-def _in_use(table: "Table") -> str:
-    """Return the hash of the text that the app used last; empty if it never used one."""
+def _revoke(chosen: argparse.Namespace) -> int:
+    from shared import bootstrap
+    from shared.budget import revoke
+
+    # The file may be gone, or be one that this version can't use: what was approved is a hash.
+    named = str(chosen.text)
+    of = named.lower() if re.fullmatch("[0-9a-fA-F]{64}", named) else text_hash(source(chosen.text).text)
+    table = bootstrap.table("rollout")
+    taken = revoke(table, of, who(), bootstrap.SystemClock().now())
+    if not taken:
+        raise InputError(f"no approval of this text holds: sha256 {of}; a changed space or line end is another text")
+    for one in taken:
+        text = f"{in_person()} took back what {one.by} had approved: {one.what}. What runs goes on to its end."
+        tell("PolicyRevoked", "The approval of a policy was taken back", text)
+        print(plain_text(f"taken back: {one.what}"))
+    print(_without_approval(table, of))
+    return OK
+
+
+def _without_approval(table: "Table", of: str) -> str:
+    """Say what becomes of a text whose approval was taken back, by the one that the app uses."""
+    from shared.budget import read_budget
+
+    demanded = read_budget(table).guarded
+    used = _used(table)
+    if used is None or used.hash != of:
+        said = "the app uses another text now: by this one, used again, nothing is begun until it is approved anew"
+        return said if demanded else f"{said}, but if it has no `require_approved_policy: true`"
+    if demanded or used.require_approved_policy:
+        return "the app uses this text: nothing is begun until it, or another one that comes into use, is approved"
+    return "the app uses this text, which demands no approval, and goes on by it: `fipswarden pause` stops it"
+
+
+def _used(table: "Table") -> Policy | None:
+    """Return the policy that the app used last; None if it never used one."""
     from shared.rulebooks import last_used
 
     try:
-        return last_used(table).policy.hash
+        return last_used(table).policy
     except (InputError, ConfigError):
-        return ""
+        return None
 
 
 def _allows(policy: Policy) -> str:

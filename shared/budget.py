@@ -124,12 +124,12 @@ def approve(
 
 
 def revoke(table: Table, of: str, by: str, at: datetime) -> tuple[Approval, ...]:
-    """Take back the approvals of a pool (Approval.of) that are not used; returns them, none where there is none."""
+    """Take back the approvals that are not used of a pool (Approval.of), or of a policy by its hash; returns them."""
     found = dict[str, Approval]()
 
     def decide(budget: Budget) -> Budget | None:
         found.clear()
-        found.update({key: one for key, one in budget.approvals.items() if one.of == of and one.until > at})
+        found.update({key: one for key, one in budget.approvals.items() if (one.of or key) == of and one.until > at})
         left = {key: one for key, one in budget.approvals.items() if key not in found}
         after = replace(budget, approvals=left)
         for key, one in found.items():

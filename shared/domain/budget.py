@@ -29,7 +29,7 @@ class Approval:
     what: str
     """In words: the action and the pool, or the policy."""
     of: str = ""
-    """What it can be taken back by: `subscription|group|cluster|pool`, lower case; empty for a policy."""
+    """What it can be taken back by: `subscription|group|cluster|pool`, lower case; empty for a policy: its hash."""
 
 
 @dataclass(frozen=True, slots=True)

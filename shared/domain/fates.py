@@ -1,7 +1,7 @@
 """What becomes of each node pool by the end of a forecast, and why."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -110,33 +110,47 @@ def _too_big(situation: Situation, step: Step) -> Wait | None:
 
 
 def _blocked(play: Rehearsal, found: list[PoolFate]) -> list[PoolFate]:
-    """Return the fates, knowing that nothing comes behind a ring, or a canary, that is never done."""
+    """Return the fates, knowing that nothing comes behind a ring, or a canary, that is never done.
+
+    What waits for a person's word does not come either where that would help nothing: `never` wins.
+    """
     while True:
-        stuck = {(each.cluster.key, each.pool): each.ring for each in found if each.fate in (Fate.PERSON, Fate.NEVER)}
-        rings = Counter(stuck.values())
-        # What nobody can read, and a pool whose ring can't be told, may be in any.
-        rings.update({ring.name: play.anywhere + rings[UNTOLD] for ring in play.policy.rings})
-        after = [_behind(play, each, rings, stuck.keys()) for each in found]
+        stuck = _Stuck(play, found, (Fate.PERSON, Fate.NEVER))
+        hopeless = _Stuck(play, found, (Fate.NEVER,))
+        after = [_behind(play, each, hopeless if each.fate is Fate.PERSON else stuck) for each in found]
         if after == found:
             return found
         found = after
 
 
-def _behind(play: Rehearsal, one: PoolFate, rings: Mapping[str, int], stuck: Collection[tuple[str, str]]) -> PoolFate:
+class _Stuck:
+    """The node pools of some fates, and how many of them may be in each ring."""
+
+    def __init__(self, play: Rehearsal, found: list[PoolFate], fates: Collection[Fate]) -> None:
+        rings = {(each.cluster.key, each.pool): each.ring for each in found if each.fate in fates}
+        self.pools = rings.keys()
+        self.rings = Counter(rings.values())
+        # What nobody can read, and a pool whose ring can't be told, may be in any.
+        self.anywhere = play.anywhere + self.rings[UNTOLD]
+        self.rings.update({ring.name: self.anywhere for ring in play.policy.rings})
+
+
+def _behind(play: Rehearsal, one: PoolFate, stuck: _Stuck) -> PoolFate:
     ring = next((ring for ring in play.policy.rings if ring.name == one.ring), None)
-    if ring is None or one.fate is not Fate.LATER or one.reason == "OperationInProgress":
+    if ring is None or one.fate not in (Fate.LATER, Fate.PERSON) or one.reason == "OperationInProgress":
         return one
+    besides = f" Besides: {one.message}" if one.fate is Fate.PERSON else ""
     before, canary = play.policy.before(ring), canary_of(play.budget, play.policy, ring)
     # The budget asks every earlier ring, also behind one that has no pool or is done.
-    while before and not rings[before.name]:
+    while before and not stuck.rings[before.name]:
         before = play.policy.before(before)
     if before:
-        maybe = " or perhaps in it" if play.anywhere + rings[UNTOLD] else ""
-        number = rings[before.name]
+        maybe = " or perhaps in it" if stuck.anywhere else ""
+        number = stuck.rings[before.name]
         done = "is not done by itself" if number == 1 else "are not done by themselves"
-        message = f"Ring {before.name} comes first, and {number} in it{maybe} {done}."
+        message = f"Ring {before.name} comes first, and {number} in it{maybe} {done}.{besides}"
         return replace(one, fate=Fate.NEVER, reason="RingClosed", message=message)
-    if canary and not canary.proven and (canary.cluster, canary.pool) in stuck:
-        message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is never proven."
+    if canary and not canary.proven and (canary.cluster, canary.pool) in stuck.pools - {(one.cluster.key, one.pool)}:
+        message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is never proven.{besides}"
         return replace(one, fate=Fate.NEVER, reason="CanaryUnproven", message=message)
     return one

@@ -1,21 +1,27 @@
-"""What a policy and its exemptions name that is nowhere in the fleet. Warnings are values: they hold nothing back."""
+"""What a policy and its exemptions name that is nowhere in the fleet, and what of the fleet no ring holds back.
+
+Warnings are values: they hold nothing back themselves.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import translate
 from re import compile as pattern
 
 from shared.domain.legible import OF_CLUSTER, OF_POOL
-from shared.domain.match_warnings import CLUSTER_PARTS, POOL_PARTS, lines
+from shared.domain.match_warnings import ADD_RING, CLUSTER_PARTS, POOL_PARTS, lines, takes_all
 from shared.domain.matching import ClusterMatch
 from shared.domain.model import Cluster, ClusterRead
 from shared.domain.policy import UNTOLD, Policy
 from shared.domain.rulebook import Rulebook
+from shared.domain.wording import count
 
 _PARTS = (*CLUSTER_PARTS, *POOL_PARTS)
+_SHOWN = 3
+"""So many node pools are named."""
 
 
 class FleetSeen:
-    """The names that occur in a fleet and the rings that have a node pool: it grows with them, not with the fleet."""
+    """The names that occur in a fleet, the rings that have a node pool and the pools in none: it grows with these."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -33,6 +39,9 @@ class FleetSeen:
         """Parts of a match whose value can't be read somewhere: there it may be any."""
         self.rings: set[str] = set()
         """Names of the rings that have a node pool in scope."""
+        self.ringless: set[str] = set()
+        """Node pools in scope that may be changed and are in no ring, though there are rings."""
+        self._all_in_rings = not policy.rings or any(takes_all(ring.match) for ring in policy.rings)
 
     def note(self, read: ClusterRead) -> None:
         """Note a cluster, in scope or not; what can't be read may have anything."""
@@ -46,10 +55,19 @@ class FleetSeen:
             self.unread |= {part for part, unread in OF_POOL.items() if unread(pool)}
             self._names(POOL_PARTS, (pool.name, pool.os_type, pool.os_sku, pool.mode))
             _add(self.pool_tags, pool.tags)
-        if len(self.rings) < len(self._policy.rings) and self._policy.covers(read):
-            found = {self._policy.ring_name(read, pool) for pool in read.pools}
-            self.rings |= found - {"", UNTOLD}
-            self.whole = self.whole and UNTOLD not in found
+        untold = not self._all_in_rings or len(self.rings) < len(self._policy.rings)
+        if untold and self._policy.covers(read):
+            self._places(read)
+
+    def _places(self, read: Cluster) -> None:
+        for pool in read.pools:
+            ring = self._policy.ring_name(read, pool)
+            if ring == UNTOLD:
+                self.whole = False
+            elif ring:
+                self.rings.add(ring)
+            elif not self._all_in_rings and self._policy.rule_for(read, pool).settings.mode.acts:
+                self.ringless.add(f"{read.id}/{pool.name}")
 
     def _names(self, parts: Sequence[str], values: Sequence[str]) -> None:
         for part, value in zip(parts, values, strict=True):
@@ -62,19 +80,29 @@ def _add(tags: dict[str, set[str]], found: Mapping[str, str]) -> None:
 
 
 def fleet_warnings(rules: Rulebook, seen: FleetSeen) -> tuple[str, ...]:
-    """Return the rings that keep nothing back, and the globs that match nothing; none unless the fleet was seen whole.
+    """Return what no ring keeps back, the rings that keep nothing back, and the globs that match nothing.
 
-    Those of the policy come as `line L: what`, those of exemptions with lines of their own file.
+    The last two only where the fleet was seen whole. Those of the policy come as `line L: what`, those of exemptions
+    with lines of their own file.
     """
+    ringless = list(_ringless(rules.policy, seen))
     if not seen.whole:
-        return ()
+        return lines(ringless)
     found = [warning for what, match, line in _matches(rules.policy) for warning in _vain(what, match, line, seen)]
     excused = [
         warning
         for each in rules.exemptions.entries
         for warning in _vain(f"exemption `{each.name}`", each.match, each.line, seen)
     ]
-    return (*lines(_empty_rings(rules.policy, seen)), *lines(found), *lines(excused))
+    return (*lines([*ringless, *_empty_rings(rules.policy, seen)]), *lines(found), *lines(excused))
+
+
+def _ringless(policy: Policy, seen: FleetSeen) -> Iterator[tuple[int, str]]:
+    if pools := sorted(seen.ringless):
+        these, more = ("is", "waits") if len(pools) == 1 else ("are", "wait")
+        what = f"{count(len(pools), 'node pool')} that may be changed {these} in no ring and {more} for none"
+        some = ", ".join(pools[:_SHOWN]) + (", ..." if len(pools) > _SHOWN else "")
+        yield policy.rings[-1].line, f"{what} ({some}): {ADD_RING}"
 
 
 def _empty_rings(policy: Policy, seen: FleetSeen) -> Iterator[tuple[int, str]]:

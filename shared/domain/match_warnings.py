@@ -13,6 +13,8 @@ from shared.domain.support import matrix
 CLUSTER_PARTS: Final = ("subscriptions", "resource_groups", "clusters", "locations")
 POOL_PARTS: Final = ("pools", "os_types", "os_skus", "pool_modes")
 """The parts of a match that are globs of one name each."""
+ADD_RING: Final = "add a last ring without `match`, or they begin before every canary"
+"""What to do where node pools that may be changed are in no ring."""
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PART_OF_GUID = re.compile(r"[0-9a-fA-F*?\[\]!-]*")
 _VERSIONS = tuple(f"1.{minor}" for minor in range(100))
@@ -50,6 +52,10 @@ def match_warnings(what: str, match: ClusterMatch) -> Iterator[str]:
 def _never_fits(part: str, glob: str) -> str:
     if unclosed(glob):
         return "has a `[` without its `]`, which no name has"
+    if glob != glob.strip() or "," in glob:
+        return "fits no name: none has a blank at its ends or a comma, write each as an item of its own"
+    if "/" in glob:
+        return "fits no name: none has a `/`, give the group under `resource_groups` and the cluster under `clusters`"
     if part == "subscriptions" and not (_GUID if is_name(glob) else _PART_OF_GUID).fullmatch(glob):
         return "fits no subscription id: those are GUIDs"
     if part == "locations" and " " in glob:

@@ -7,7 +7,7 @@ from typing import Final
 from shared.domain.exemptions import Exemptions
 from shared.domain.globs import fits
 from shared.domain.hiding import hides
-from shared.domain.match_warnings import lines, match_warnings, takes_all
+from shared.domain.match_warnings import ADD_RING, lines, match_warnings, takes_all
 from shared.domain.policy import Disruption, ExemptionRules, Policy, Ring, Rule
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Modules, Settings, Skip, Strategy
@@ -81,6 +81,15 @@ def _held_back(policy: Policy) -> Iterator[_Found]:
     for ring in policy.rings:
         if ring.concurrent and 0 in (ring.concurrent.count, ring.concurrent.percent):
             yield ring.line, f"`concurrent` of ring `{ring.name}` is 0: none of its node pools is ever remediated"
+    if policy.rings and not any(takes_all(ring.match) for ring in policy.rings) and _acts_on_any(policy):
+        what = "every ring has a `match`, and node pools that fit none of them (a tag that is missing is enough) may be"
+        yield policy.rings[-1].line, f"{what} changed and wait for none: {ADD_RING}"
+
+
+def _acts_on_any(policy: Policy) -> bool:
+    """Say whether something that acts is about whatever comes: of narrower rules only the fleet can tell."""
+    last = next((rule.settings for rule in policy.rules if takes_all(rule.match)), policy.defaults)
+    return last.mode.acts
 
 
 def _none_allowed(disruption: Disruption) -> str:

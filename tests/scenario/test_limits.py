@@ -9,7 +9,7 @@ import pytest
 from local.seed import EPOCH
 from local.world.faults import DRAIN_FAILURE, Answer, FailOperation, Fault
 from local.world.model import Pool
-from shared.budget import approve, reset_breaker
+from shared.budget import approve, reset_breaker, revoke
 from shared.domain.budget import Approval
 from shared.domain.exemptions import Exemptions
 from shared.domain.ids import ClusterId
@@ -175,6 +175,21 @@ def test_a_policy_that_needs_approval_acts_only_once_it_has_it() -> None:
     other = lab.add("aks-other")
     lab.look(other, lasting=2 * HOUR)
     assert (lab.puts(other), lab.waits(other)) == ([], "PolicyNotApproved")
+
+
+def test_a_text_whose_approval_was_taken_back_does_nothing_when_the_file_is_that_text_again() -> None:
+    lab, text = Fleet(), "mode: enforce\nrequire_approved_policy: true\n"
+    now, rules, careful = lab.clock.now(), ruled(text), ruled("mode: audit\nrequire_approved_policy: true\n")
+    for each in (rules, careful):
+        approve(lab.rollout, each.policy.hash, Approval("ana", now, now + 90 * DAY, "the policy"), guarded=True)
+    lab.policies.rules = careful
+    lab.look(lasting=HOUR)
+
+    assert len(revoke(lab.rollout, rules.policy.hash, "bob", lab.clock.now())) == 1
+    lab.policies.rules = ruled(text)
+    lab.look(lasting=2 * HOUR)
+
+    assert (lab.puts(), lab.waits()) == ([], "PolicyNotApproved")
 
 
 # Notice

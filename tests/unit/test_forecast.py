@@ -283,6 +283,19 @@ class TestRings:
         by_reason = {blocker.reason: blocker.pools for blocker in found.blockers}
         assert by_reason == {"ProvisioningFailed": 1, "RingClosed": 2}
 
+    def test_where_no_approval_can_help_it_is_told_as_never_with_both_reasons(self) -> None:
+        stuck = known(disabled(provisioningState="Failed"), name="aks-d", tags={"env": "dev"})
+        waiting = known(disabled(), name="aks-d", tags={"env": "dev"})
+
+        helpless = foretold(stuck, *bad(1), rules=book(Mode.APPROVE, rings=(DEV, PROD)))
+        helped = foretold(waiting, *bad(1), rules=book(Mode.APPROVE, rings=(DEV, PROD)))
+
+        one = next(pool for pool in helpless.pools if pool.ring == "prod")
+        assert (one.fate, one.reason) == (Fate.NEVER, "RingClosed")
+        assert one.message.startswith("Ring dev comes first, and 1 in it is not done by itself. Besides: ")
+        assert one.message.endswith("`fipswarden approve`.")
+        assert {pool.fate for pool in helped.pools} == {Fate.PERSON}
+
     @pytest.mark.parametrize("between", [(), (known(profile(), name="aks-t", tags={"env": "test"}),)])
     def test_nothing_comes_two_rings_behind_what_never_comes_even_if_time_goes_on(
         self, between: tuple[Known, ...]

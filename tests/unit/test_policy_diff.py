@@ -1,4 +1,4 @@
-"""`fipswarden policy diff` and `policy approve`: what a new policy would change, and a person's word for it."""
+"""`fipswarden policy diff`, `approve` and `revoke`: what a new policy would change, and a person's word for it."""
 
 import json
 import re
@@ -16,10 +16,12 @@ from local.memory import MemoryAlerts, MemoryQueue, MemoryTable
 from local.ports import WorldClusters, WorldFleet
 from shared import bootstrap
 from shared.adapters.policies import TextFile
-from shared.budget import read_budget
+from shared.budget import approve, read_budget
+from shared.domain.budget import Approval
 from shared.domain.codec import plain
 from shared.domain.memory import PoolMemory
 from shared.domain.model import Cluster, Unreadable
+from shared.domain.people import DecisionKind
 from shared.domain.places import agreed
 from shared.domain.policy_reader import read_policy
 from shared.domain.records import Head
@@ -594,3 +596,63 @@ class TestApprove:
     def test_a_faulty_policy_is_approved_by_nobody(self, app: App, write: Write) -> None:
         assert main(["policy", "approve", write("version: 1\nruls: []\n")]) == 64
         assert read_budget(app.tables["rollout"]).approvals == {}
+
+
+class TestRevoke:
+    """`fipswarden policy revoke OLD`."""
+
+    @pytest.mark.parametrize("named", ["file", "hash"])
+    def test_a_text_that_was_approved_is_approved_no_more_and_all_are_told_who_took_it_back(
+        self, named: str, app: App, write: Write, tmp_path: Path, capsys: Capture
+    ) -> None:
+        app.used(tmp_path, ENFORCE)
+        path, of = write(ENFORCE), read_policy(ENFORCE).hash
+        main(["policy", "approve", path])
+        main(["policy", "approve", write(AUDIT, "other.yaml")])
+        capsys.readouterr()
+
+        assert main(["policy", "revoke", path if named == "file" else of.upper()]) == 0
+
+        budget = read_budget(app.tables["rollout"])
+        assert list(budget.approvals) == [read_policy(AUDIT).hash]
+        decision = budget.decisions[-1]
+        assert (decision.decision, decision.by, decision.fingerprint) == (DecisionKind.REVOKE, ANA, of)
+        assert app.told.sent[-1].reason == "PolicyRevoked"
+        assert f"ana ({ANA}) took back what {ANA} had approved: the policy with sha256 {of}" in app.told.sent[-1].text
+        assert capsys.readouterr().out.splitlines() == [
+            f"taken back: the policy with sha256 {of}: changes by every pool that no rule matches (enforce)",
+            "the app uses this text: nothing is begun until it, or another one that comes into use, is approved",
+        ]
+
+    def test_one_that_demands_no_approval_goes_on_and_the_command_says_so(
+        self, app: App, write: Write, tmp_path: Path, capsys: Capture
+    ) -> None:
+        app.used(tmp_path, AUDIT)
+        main(["policy", "approve", write(AUDIT)])
+
+        assert main(["policy", "revoke", write(AUDIT)]) == 0
+
+        assert "demands no approval, and goes on by it: `fipswarden pause` stops it\n" in capsys.readouterr().out
+
+    @pytest.mark.usefixtures("app")
+    @pytest.mark.parametrize("demanded", [True, False])
+    def test_of_one_that_is_not_in_use_it_says_what_a_return_to_it_would_do(
+        self, demanded: bool, write: Write, capsys: Capture
+    ) -> None:
+        main(["policy", "approve", write(ENFORCE if demanded else AUDIT)])
+        main(["policy", "revoke", write(ENFORCE if demanded else AUDIT)])
+
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert last.startswith("the app uses another text now: by this one, used again, nothing is begun until it is")
+        assert last.endswith("anew" if demanded else "but if it has no `require_approved_policy: true`")
+
+    def test_what_nobody_approved_cannot_be_taken_back_nor_by_a_policy_what_is_a_pools(
+        self, app: App, write: Write, capsys: Capture
+    ) -> None:
+        path, of = write(ENFORCE), read_policy(ENFORCE).hash
+        approve(app.tables["rollout"], of, Approval("ana", NOW, NOW + timedelta(days=1), "a pool", "s|rg|aks|apps"))
+
+        assert main(["policy", "revoke", path]) == 64
+
+        assert f"no approval of this text holds: sha256 {of}; a changed space" in capsys.readouterr().err
+        assert list(read_budget(app.tables["rollout"]).approvals) == [of]

@@ -131,6 +131,17 @@ def glob_warnings(policy: Policy, exemptions: Exemptions, fleet: Sequence[Cluste
             RULE + "  match: {kubernetes: '>=1.300'}",
             "line 5: `>=1.300` in `kubernetes` of rule `first` holds no version from 1.0 to 1.99",
         ),
+        (
+            "version: 1\nmode: enforce\nrings:\n- {name: a, match: {pools: [x]}}\n- {name: b, match: {pools: [z]}}",
+            "line 5: every ring has a `match`, and node pools that fit none of them (a tag that is missing is ",
+        ),
+        (
+            "version: 1\nrings: [{name: a, match: {pools: [x]}}]\nrules: [{name: r, mode: approve}]",
+            "line 2: every ring has a `match`",
+        ),
+        (RULE + "  match: {clusters: [rg/aks]}", "line 5: `rg/aks` in `clusters` of rule `first` fits no name"),
+        (RULE + "  match: {pools: [' np']}", "line 5: ` np` in `pools` of rule `first` fits no name: none has a blank"),
+        (RULE + "  match: {pools: ['a,b']}", "line 5: `a,b` in `pools` of rule `first` fits no name: none has a blank"),
         ("version: 1\nexemptions: {max_age: 30d}", "`expiring` of `exemptions` is no shorter than `max_age`"),
     ],
 )
@@ -147,6 +158,9 @@ def test_a_contradiction_is_told_alone_and_with_its_line(text: str, warning: str
         "version: 1",
         "version: 1\nmodules: required\nos_sku: keep",
         "version: 1\nmode: audit\ndisruption: {concurrent: 0}",
+        "version: 1\nmode: enforce\nrings: [{name: a, match: {pools: [x]}}, {name: b, match: {pools: ['*']}}]",
+        "version: 1\nmode: enforce\nrings: [{name: a, match: {pools: [x]}}]\nrules: [{name: r, mode: alert}]",
+        "version: 1\nrings: [{name: a, match: {pools: [x]}}]\nrules: [{name: r, mode: enforce, match: {pools: [x]}}]",
         "version: 1\nmode: enforce\ndisruption: {concurrent: 1, per_subscription: 1%, nodes: 1}",
         "version: 1\nnew_pools: {skip: [soak]}\nrings: [{name: a}]",
         "version: 1\nnotice: {before: 1d}",
@@ -353,6 +367,42 @@ def test_a_ring_whose_node_pools_are_all_out_of_scope_has_none_and_the_last_one_
     assert [told[:30] for told in glob_warnings(policy, Exemptions(), fleet)] == [
         "line 3: RING `test` HAS NO NODE"[:30]
     ]
+
+
+ACTING = """version: 1
+mode: enforce
+rules:
+- {name: r, mode: alert, match: {clusters: [aks-quiet]}}
+rings:
+- name: test
+  match: {tags: {env: test}}
+"""
+
+
+def test_node_pools_that_may_be_changed_and_are_in_no_ring_are_told_of_a_part_of_the_fleet_too() -> None:
+    fleet = [
+        read_cluster(arm_cluster(profile("apps"), profile("batch"), tags=tags, id=cluster_id(name).arm_id))
+        for name, tags in (("aks-a", {"env": "test"}), ("aks-b", {}), ("aks-c", {"env": "prod"}), ("aks-quiet", {}))
+    ]
+    unread = Unreadable("Unintelligible", "a row", None)
+
+    (told,) = glob_warnings(read_policy(ACTING), Exemptions(), [*fleet, fleet[1], unread])
+
+    assert told == (
+        "line 6: 4 node pools that may be changed are in no ring and wait for none (rg-pay/aks-b/apps, "
+        "rg-pay/aks-b/batch, rg-pay/aks-c/apps, ...): add a last ring without `match`, or they begin before every "
+        "canary"
+    )
+    for rest in ("- name: rest\n", "scope: {exclude: [{clusters: [aks-b, aks-c]}]}\n"):
+        assert glob_warnings(read_policy(ACTING + rest), Exemptions(), fleet) == ()
+    without_rings = read_policy(ACTING[: ACTING.index("rings")])
+    assert glob_warnings(without_rings, Exemptions(), fleet) == ()
+
+
+def test_whose_ring_cannot_be_told_is_not_told_to_be_in_none() -> None:
+    fleet = [cluster(tags={"env": 7})]
+
+    assert glob_warnings(read_policy(ACTING), Exemptions(), fleet) == ()
 
 
 def test_of_a_fleet_that_was_seen_in_part_nothing_is_said() -> None:
