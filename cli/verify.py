@@ -78,10 +78,10 @@ def _verify(chosen: argparse.Namespace) -> int:
     judged = [one for one in posture.pools if pool in ("", one.pool)] if posture else []
     with cut_short():
         (_print_json if chosen.output == "json" else _print)(cluster, answer, proofs, judged, posture)
-    if not proofs:
-        return UNKNOWN
     outside = [found.state for found in posture.cluster_findings] if posture and not pool else []
-    return of_states([one.state for one in judged] + outside)
+    states = [one.state for one in judged] + outside
+    # What was asked may be gone by now: then nothing was judged, and that is no pass.
+    return of_states(states) if proofs and states else UNKNOWN
 
 
 def _stored(cluster: ClusterId) -> Any:

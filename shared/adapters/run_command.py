@@ -109,12 +109,14 @@ def reached(
         return by_command()
     if isinstance(api, Unreadable):
         return api
+    # Whether the rule allows run command isn't known here: what drains a pool asks without it.
     cure = (
-        ", or let the policy allow AKS run command (proof.run_command)"
+        ". AKS run command (proof.run_command) is a way to prove nodes, and to read before a reimage, not to replace "
+        "a pool."
         if cluster.run_command
-        else " (AKS run command is no way: the cluster has it switched off)"
+        else " (AKS run command is no way: the cluster has it switched off)."
     )
-    message = f"The cluster has {cluster.narrow}, and the app is not let in: give it a way through the network{cure}."
+    message = f"The cluster has {cluster.narrow}, and the app is not let in: give it a way through the network{cure}"
     return Unreadable("Unreachable", message, None)
 
 

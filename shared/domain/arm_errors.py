@@ -6,6 +6,7 @@ support/azure/azure-kubernetes/error-codes and create-upgrade-delete), "Use eTag
 ARM "Common deployment errors"; real bodies are in tests/data/arm.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from shared.domain.culprits import culprit
 _MAX_RETRY_AFTER = timedelta(hours=1)
 _LONGEST_TEXT = 2000
 _DEEPEST = 4
+_NAMES = re.compile(r"/subscriptions/[^\s\"',;\\]+|(?<!code=)(?<!code: )'[\w.-]+'")
+"""What people have named: ids, and names in quotes unless a code stands there; in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class _Row:
     statuses: tuple[int, ...]
     """HTTP statuses; ENDED for what operations end with."""
     words: tuple[str, ...]
-    """Lower case; one of them must be part of the codes and texts of the error; empty: any error."""
+    """Lower case; one of them must be part of the codes and texts of the error, names aside; empty: any error."""
     reason: str
     advice: str
     retry: timedelta | None
@@ -162,7 +165,8 @@ def classify_end(code: str, text: str, *, canceled: bool) -> ArmError:
 
 
 def _row(status: int, said: str) -> _Row | None:
-    lower = said.lower()
+    # A resource group may be called "quota".
+    lower = _NAMES.sub(" ", said.lower())
     fitting = (row for row in TABLE if status in row.statuses)
     return next((row for row in fitting if not row.words or any(word in lower for word in row.words)), None)
 

@@ -679,8 +679,12 @@ def test_without_run_command_they_are_unknown_with_what_would_help(
         assert isinstance(api, Unreadable)
     assert (api.reason, api.retry_after) == ("Unreachable", None)
     cure = (
-        "network (AKS run command is no way: the cluster has it switched off)." if disabled else "proof.run_command)."
+        "network (AKS run command is no way: the cluster has it switched off)."
+        if disabled
+        else "not to replace a pool."
     )
+    assert "give it a way through the network" in api.message
+    assert ("(proof.run_command) is a way to prove nodes" in api.message) != disabled
     assert api.message.endswith(cure)
 
 

@@ -253,6 +253,28 @@ def test_the_app_gets_no_built_in_role_on_the_evidence_account() -> None:
         assert each.properties["roleDefinitionId"]["function"]["parameters"]["resource_name_1"] == "writerRoleName"
 
 
+@pytest.mark.parametrize(
+    ("refused", "action"),
+    [
+        ("cordon a node", "nodes/write"),
+        ("evict", "pods/write"),
+        ("run anything", "pods/write"),
+        ("run anything", "runcommand/action"),
+        ("read secrets", "pods/write"),
+        ("read pods", "pods/read"),
+    ],
+)
+def test_what_the_docs_deny_in_a_cluster_names_every_role_that_gives_it(refused: str, action: str) -> None:
+    text = (ROOT / "docs" / "security.md").read_text()
+    section = text.partition("### What the app can't do\n")[2].partition("\n### ")[0]
+    (without,) = [line.split("|")[2] for line in section.splitlines() if line.startswith("| ") and refused in line]
+
+    giving = {role(name)["Name"] for name, actions in REASONS.items() if f"{AKS}/{action}" in actions}
+
+    assert giving
+    assert all(name.removeprefix("fipswarden ") in without for name in giving)
+
+
 @pytest.mark.parametrize("name", REASONS)
 def test_the_docs_give_a_reason_for_every_action(name: str) -> None:
     text = (ROOT / "docs" / "security.md").read_text()

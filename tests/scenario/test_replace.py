@@ -559,6 +559,8 @@ def test_a_cluster_that_only_run_command_reaches_gets_no_twin() -> None:
     lab.policies.rules = ruled(f"{REPLACES}proof: {{ run_command: true }}\n")
     lab.look(lasting=HOUR)
     assert lab.waits(pool="old") == "WorkloadsUnreadable"
+    assert "a way through the network. AKS run command" in lab.deferral(pool="old").message
+    assert "not to replace a pool" in lab.deferral(pool="old").message
     assert writes(lab) == []
 
 

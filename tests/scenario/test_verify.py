@@ -128,6 +128,29 @@ def test_where_there_is_nobody_to_ask_that_is_said(lab: Nodes, capsys: pytest.Ca
     assert "no node to ask" in out
 
 
+def test_a_pool_that_goes_after_its_nodes_have_answered_is_no_pass(
+    lab: Nodes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.pool_of()
+    lab.pool_of("batch")
+    lab.prove()
+    before = len(lab.proofs())
+
+    def delete_once_proven(seconds: float) -> None:
+        lab.passes(timedelta(seconds=seconds))
+        if len(lab.proofs()) > before and "batch" in lab.cluster.pools:
+            with lab.world.entered():
+                del lab.cluster.pools["batch"]
+
+    monkeypatch.setattr(verify, "pause", delete_once_proven)
+
+    code, out, _ = ran(capsys, CLUSTER.arm_id, "batch")
+
+    assert "no node to ask" in out
+    assert flat(out).count("pod without rights yes") == 3
+    assert code == 2
+
+
 def test_an_app_that_does_not_answer_ends_the_wait(
     lab: Nodes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,6 +103,35 @@ def test_the_state_of_an_end_that_says_nothing_has_to_do() -> None:
     assert classify_end("", "The pool's provisioning state is Canceled.", canceled=True).reason == "Canceled"
 
 
+@pytest.mark.parametrize("word", ["quota", "stopped", "scopelocked", "allocationfailed", "Quota.(1)"])
+@pytest.mark.parametrize(
+    ("status", "code", "text", "reason"),
+    [
+        (
+            409,
+            "OperationNotAllowed",
+            "Another operation (Upgrading) is in progress on {id}, please wait.",
+            "ClusterBusy",
+        ),
+        (403, "AuthorizationFailed", "The client 'x' may not perform action 'y' over scope '{id}'.", "Forbidden"),
+        (403, "RequestDisallowedByPolicy", "Resource '{name}' was disallowed by policy.", "PolicyDenied"),
+        (ENDED, "Other", "{id}: not ready", "RemediationFailed"),
+    ],
+)
+def test_the_names_that_people_gave_are_no_words_of_an_error(
+    status: int, code: str, text: str, reason: str, word: str
+) -> None:
+    arm_id = f"/subscriptions/s/resourceGroups/rg-{word}-pilot/providers/x/managedClusters/{word}"
+    said = text.format(id=arm_id, name=word.replace("(1)", "1"))
+
+    found = classify_end(code, said, canceled=False)
+    if status != ENDED:
+        found = classify(status, {}, {"error": {"code": code, "message": said}}, NOW)
+
+    assert found.reason == reason
+    assert said in found.message
+
+
 def test_what_is_nested_is_read_as_far_as_it_helps() -> None:
     inner: dict[str, Any] = {"code": "SubnetIsFull", "message": "full"}
     for depth in range(3):
