@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
     approve.add_argument("--days", default=str(LONGEST), help=days)
     approve.set_defaults(run=_approve)
     words = "take back the approval of a text of the policy; what runs goes on to its end, and everybody is told"
-    revoke = policy.add_parser("revoke", help=words, description=words, epilog=MEANING)
+    revoke = policy.add_parser("revoke", help=words, description=words, epilog=DONE)
     revoke.add_argument("text", type=a_file, metavar="OLD", help="the policy, YAML, or its sha256 (64 hex digits)")
     revoke.set_defaults(run=_revoke)
 
