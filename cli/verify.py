@@ -190,11 +190,15 @@ def _print(
 
 def _rows(proof: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     deep = proof.get("level") != "node"
+    denying = (proof.get("proof") or {}).get("disagreeing", ())
     for node in proof.get("nodes", ()):
         answer = node.get("answer") or {}
         method = str(answer.get("method", "")).partition(":")[0] if deep else "labels"
         value = str(answer.get("value", "")) if deep else str(node.get("fipsLabel") or "no label")
-        yield node.get("name", ""), value, str(node.get("boot", ""))[:8], method, _said(node, answer, deep=deep)
+        said = _said(node, answer, deep=deep)
+        if said == "yes" and node.get("name") in denying:
+            said = f"NO: it has the image {node.get('imageLabel')!r}, the pool {proof.get('nodeImageVersion')!r}"
+        yield node.get("name", ""), value, str(node.get("boot", ""))[:8], method, said
 
 
 def _said(node: Mapping[str, Any], answer: Mapping[str, Any], *, deep: bool) -> str:

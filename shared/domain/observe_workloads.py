@@ -119,8 +119,8 @@ def read_template(item: Mapping[str, Any], kind: str, around: Surroundings) -> P
     within = as_dict(as_dict(spec.get("jobTemplate")).get("spec")) if kind == "CronJob" else spec
     template = as_dict(within.get("template"))
     pod = {"metadata": {"namespace": namespace_of(item), "name": name_of(item)}, "spec": as_dict(template.get("spec"))}
-    # Of pods that are there the pods themselves tell, and where they are.
-    unseen = kind == "CronJob" or spec.get("replicas") == 0
+    # Of pods that are there the pods themselves tell, and where they are. A Job is parked by `suspend` (batch/v1).
+    unseen = kind == "CronJob" or spec.get("replicas") == 0 or (kind == "Job" and spec.get("suspend") is True)
     mounts = [_of_pod(pod, volume, around) for volume in _pod_parts(pod, "volumes")]
     claims = [kind_of_class(claim, around.classes) for claim in as_dicts(spec.get("volumeClaimTemplates"))]
     smb = unseen and Kind.SMB in (*mounts, *claims)

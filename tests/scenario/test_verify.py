@@ -66,6 +66,22 @@ def test_each_node_is_shown_with_its_value_boot_and_verdict(lab: Nodes, capsys: 
     lab.assert_nothing_left()
 
 
+def test_a_node_with_another_image_than_the_pool_stands_out_where_labels_are_the_proof(
+    lab: Nodes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab.ask_for("node")
+    pool = lab.pool_of()
+    nodes = lab.nodes(pool)
+    lab.prove()
+    nodes[1].image = "AKSAzureLinux-V3gen2fips-202601.01.0"
+
+    code, out, _ = ran(capsys, CLUSTER.arm_id)
+
+    assert code == 1
+    assert re.search(rf"{nodes[0].name} true \S+ labels yes", flat(out))
+    assert re.search(rf"{nodes[1].name} true \S+ labels NO: it has the image '{nodes[1].image}', the pool '", flat(out))
+
+
 def test_a_node_that_says_no_stands_out_and_decides_the_exit_code(
     lab: Nodes, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -386,6 +386,16 @@ def test_a_stateful_set_without_pods_would_mount_what_its_claims_ask_for() -> No
     assert found.smb
 
 
+@pytest.mark.parametrize(("spec", "tells"), [({"suspend": True}, True), ({"suspend": False}, False), ({}, False)])
+def test_a_job_that_is_parked_may_make_pods_at_any_time(spec: dict[str, Any], *, tells: bool) -> None:
+    made = template("Job", volumes=with_claim("share"))
+    made["spec"].update(spec)
+
+    found = read_template(made, "Job", SHARE)
+
+    assert bool(found and found.smb) is tells
+
+
 @pytest.mark.parametrize(
     ("kind", "change"),
     [
