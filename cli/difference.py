@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.difference_old import Old, acted_by
+from cli.difference_old import Old, acted_by, not_agreed
 from cli.difference_report import Report, print_difference
 from cli.exits import NON_COMPLIANT, OK, UNKNOWN, cut_short, returns
 from cli.fleet import FleetReading, add_from, say_unseen
@@ -68,7 +68,8 @@ def _diff(chosen: argparse.Namespace) -> int:
     found = difference(fleet.clusters(chosen.files, fresh=chosen.fresh), old.rules, new, now)
     fleet.gaps.extend(scope_gaps(new, fleet.reading.covered))
     warnings = (*rulebook_warnings(new, now), *fleet.warnings(new))
-    names, notes = (old.name, str(chosen.new)), (*old.notes, *fleet.notes, *new.warnings)
+    agreed = () if chosen.old else not_agreed(new.policy)
+    names, notes = (old.name, str(chosen.new)), (*old.notes, *agreed, *fleet.notes, *new.warnings)
     notes += (ALL_OUT,) if fleet.shut_out else ()
     report = Report(found, (old.rules, new), names, tuple(fleet.gaps), notes, warnings)
     with cut_short():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from shared.domain.policy import Policy
 from shared.domain.policy_approval import unapproved
 from shared.domain.rulebook import Rulebook
 from shared.errors import ConfigError
@@ -18,6 +19,17 @@ class Old:
     """What people call its policy."""
     notes: tuple[str, ...] = ()
     """Why it is this one, where that is not plain."""
+
+
+def not_agreed(new: Policy) -> tuple[str, ...]:
+    """Return that the app would begin nothing by a new text until somebody approves it; empty if it would."""
+    from shared import bootstrap
+    from shared.budget import read_budget
+
+    if not unapproved(new, read_budget(bootstrap.table("rollout")), bootstrap.SystemClock().now()):
+        return ()
+    said = f"The new text (sha256 {new.hash[:12]}...) is not approved: nothing is begun by it until"
+    return (f"{said} `fipswarden policy approve`.",)
 
 
 def acted_by() -> Old:

@@ -5,6 +5,7 @@ from pathlib import Path
 from shared.domain.budget import Budget
 from shared.domain.policy_reader import Source, read_rulebook
 from shared.domain.rulebook import Rulebook
+from shared.domain.yaml_source import MOST_BYTES, TOO_LONG
 from shared.errors import InputError
 
 
@@ -25,7 +26,10 @@ def source(path: Path) -> Source:
     """Read a file; raises InputError if it can't be read."""
     try:
         # The very bytes: the app hashes them, and an approval is of a hash.
-        return Source(str(path), path.read_bytes().decode())
+        content = path.read_bytes()
+        if len(content) > MOST_BYTES:
+            raise InputError(f"{path}: {TOO_LONG}; the app would use nothing of it")
+        return Source(str(path), content.decode())
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

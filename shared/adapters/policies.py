@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from shared.adapters.storage import RETRY
 from shared.domain.model import Unreadable
+from shared.domain.yaml_source import MOST_BYTES, TOO_LONG
 from shared.storage_settings import Storage
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 _RETRY = timedelta(minutes=2)
-_MAX_BYTES = 1024 * 1024
 
 
 class TextFile:
@@ -30,7 +30,7 @@ class TextFile:
         """Read the file."""
         try:
             with self._path.open("rb") as file:
-                content = file.read(_MAX_BYTES + 1)
+                content = file.read(MOST_BYTES + 1)
             return _text(content, self._path.name)
         except (OSError, UnicodeDecodeError) as error:
             return Unreadable("PolicyUnreadable", f"{self._path}: {error}", None)
@@ -63,7 +63,7 @@ class TextBlob:
                     self._storage.uris["blob"], self._container, self._name, credential=self._credential, **RETRY
                 )
             with blob:
-                content = blob.download_blob(length=_MAX_BYTES + 1, offset=0).readall()
+                content = blob.download_blob(length=MOST_BYTES + 1, offset=0).readall()
             return _text(content, self._name)
         except (AzureError, UnicodeDecodeError) as error:
             return Unreadable("PolicyUnreadable", f"{self._container}/{self._name}: {error}", _RETRY)
@@ -71,7 +71,6 @@ class TextBlob:
 
 def _text(content: bytes, name: str) -> str | Unreadable:
     """Return a text of which at most one byte more than may be was fetched: a part of it would be another policy."""
-    if len(content) > _MAX_BYTES:
-        said = f"{name}: more than {_MAX_BYTES // 1024} kB; it must be smaller. Nothing of it is used."
-        return Unreadable("PolicyInvalid", said, None)
+    if len(content) > MOST_BYTES:
+        return Unreadable("PolicyInvalid", f"{name}: {TOO_LONG}. Nothing of it is used.", None)
     return content.decode()

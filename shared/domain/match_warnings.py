@@ -33,6 +33,11 @@ def takes_all(match: ClusterMatch) -> bool:
     return not asks and all(not each or "*" in each for each in globs)
 
 
+def asks_for_pools(match: ClusterMatch) -> bool:
+    """Say whether a match asks for more than a cluster can tell."""
+    return any(getattr(match, part, None) for part in (*POOL_PARTS, "pool_tags", "kubernetes"))
+
+
 def match_warnings(what: str, match: ClusterMatch) -> Iterator[str]:
     """Yield what no fleet can have."""
     for part in (*CLUSTER_PARTS, *POOL_PARTS):

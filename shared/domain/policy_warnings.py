@@ -7,12 +7,13 @@ from typing import Final
 from shared.domain.exemptions import Exemptions
 from shared.domain.globs import fits
 from shared.domain.hiding import hides
-from shared.domain.match_warnings import ADD_RING, lines, match_warnings, takes_all
+from shared.domain.match_warnings import ADD_RING, asks_for_pools, lines, match_warnings, takes_all
 from shared.domain.policy import Disruption, ExemptionRules, Policy, Ring, Rule
+from shared.domain.reasons import OF_CLUSTERS
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Modules, Settings, Skip, Strategy
 
-_LONG_BLACKOUT = timedelta(days=366)
+_LONG_BLACKOUT, _LONG_NEW = timedelta(days=366), timedelta(days=30)
 _Found = tuple[int, str]
 """The line, 0 for the top, and what is told."""
 _ALL: Final = "all"
@@ -48,6 +49,9 @@ def exemption_warnings(exemptions: Exemptions, terms: ExemptionRules, now: datet
             found.append((each.line, f"{name} ends on {each.last(terms)}"))
         if takes_all(each.match):
             found.append((each.line, f"{name} excuses the whole fleet: name clusters or node pools"))
+        if each.covers and OF_CLUSTERS.issuperset(each.covers) and asks_for_pools(each.match):
+            what = "excuses nothing: its `covers` are findings of clusters, and its match asks for node pools"
+            found.append((each.line, f"{name} {what}"))
         found += [(each.match.line or each.line, text) for text in match_warnings(name, each.match)]
     return lines(found)
 
@@ -120,6 +124,9 @@ def _contradictions(settings: Settings, policy: Policy) -> Iterator[str]:
         yield "`notice` is to be given, and neither `owner` nor `owner_tag` says to whom: only the channels are told"
     if Skip.SOAK in new.skip and not policy.rings:
         yield "`new_pools` skips the soak, and there are no `rings` to wait for"
+    if new.skip and new.within > _LONG_NEW:
+        skipped = " and ".join(new.skip)
+        yield f"`new_pools` skips {skipped} for {new.within.days} days: by then a pool has workloads like any other"
     if new.enforce_after > new.within:
         yield "`enforce_after` is longer than `within`: a pool is no longer new by then, and waits for everything"
     if settings.modules is Modules.REQUIRED and settings.fips is Fips.FORBIDDEN:

@@ -40,11 +40,14 @@ _OF_PROOFS = (
     *("NodesUnreadable", "NoEntra", "VirtualNodes", "WayNotAllowed"),
     *("ProofExpired", "ProofLevelMissing", "ProofMissing", "ProofSettling", "Stopped", "WindowsProofMissing"),
 )
-_OF_CLUSTERS = (
-    *("ClusterCanceled", "ClusterFailed", "ClusterGone", "NoNodePools", "PoolsMissing"),
-    *("NodesOutsidePools", "NodesOutsidePoolsProven", "NodesOutsidePoolsUnread"),
-    *("ExemptionExpired", "ExemptionExpiring", "NothingAsked"),
+OF_CLUSTERS = frozenset(
+    {
+        *("ClusterCanceled", "ClusterFailed", "ClusterGone", "NoNodePools", "PoolsMissing"),
+        *("NodesOutsidePools", "NodesOutsidePoolsProven", "NodesOutsidePoolsUnread"),
+    }
 )
+"""Those that are found of a cluster, and of none of its node pools."""
+_OF_BOTH = ("ExemptionExpired", "ExemptionExpiring", "NothingAsked")
 _OF_READS = (
     *("Contradictory", "Unintelligible", "Unreachable"),
     *("KubernetesError", "KubernetesForbidden", "KubernetesUnauthenticated"),
@@ -52,6 +55,6 @@ _OF_READS = (
 )
 
 REASONS: tuple[str, ...] = tuple(
-    sorted({*_OF_CHECKS, *_OF_RISKS, *_OF_CAPABILITY, *_OF_PROOFS, *_OF_CLUSTERS, *_OF_READS})
+    sorted({*_OF_CHECKS, *_OF_RISKS, *_OF_CAPABILITY, *_OF_PROOFS, *OF_CLUSTERS, *_OF_BOTH, *_OF_READS})
 )
 """Every reason of a finding that this version knows by name, in the order of the alphabet."""

@@ -12,6 +12,9 @@ import yaml
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
+MOST_BYTES = 1024 * 1024
+"""So long a text that people write may be."""
+TOO_LONG = f"more than {MOST_BYTES // 1024} kB; it must be smaller"
 _TAG = "tag:yaml.org,2002:"
 """What `!!` stands for."""
 _SHOWN = 100

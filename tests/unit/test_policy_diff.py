@@ -481,7 +481,9 @@ class TestDiffWhileATextWaits:
             f"old: the last used, not approved, sha256 {read_policy(ENFORCE).hash}"
         )
         found = as_json(capsys, write(ENFORCE), *saved)
-        assert (found["counts"]["reimaged"], len(found["notes"])) == (2, 1)
+        assert (found["counts"]["reimaged"], len(found["notes"])) == (2, 2)
+        new = f"The new text (sha256 {read_policy(ENFORCE).hash[:12]}...) is not approved"
+        assert found["notes"][1] == f"{new}: nothing is begun by it until `fipswarden policy approve`."
 
     def test_so_it_is_where_the_text_before_demanded_it(
         self, app: App, tmp_path: Path, write: Write, saved: list[str], capsys: Capture

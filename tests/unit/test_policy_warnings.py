@@ -93,6 +93,10 @@ def glob_warnings(policy: Policy, exemptions: Exemptions, fleet: Sequence[Cluste
             "line 3: rule `first`: `new_pools` skips the soak, and there are no `rings` to wait for",
         ),
         ("version: 1\nnew_pools: {within: 1h, enforce_after: 2h}", "`enforce_after` is longer than `within`"),
+        (
+            "version: 1\nnew_pools: {within: 31d, skip: [window]}",
+            "`new_pools` skips window for 31 days: by then a pool has workloads like any other",
+        ),
         ("version: 1\nnotice: {before: 1d, owner_tag: ''}", "`notice` is to be given, and neither `owner` nor"),
         ("version: 1\nfips: forbidden\nmodules: required", "`modules: required` asks for validated modules"),
         (
@@ -235,6 +239,10 @@ def test_of_two_rules_that_hide_a_third_the_first_is_named_whatever_the_order_of
         (
             {"2026-02-01": "2026-12-01", "clusters: [aks-legacy], pools: [apps]": "pools: ['*']"},
             "line 3: exemption `legacy` excuses the whole fleet: name clusters or node pools",
+        ),
+        (
+            {"2026-02-01": "2026-12-01\n  covers: [NodesOutsidePools]"},
+            "line 3: exemption `legacy` excuses nothing: its `covers` are findings of clusters, and its match asks for",
         ),
         ({"2026-02-01": "2026-12-01", "aks-legacy": "'aks-['"}, "line 4: `aks-[` in `clusters` of exemption `legacy`"),
     ],
