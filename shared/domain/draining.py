@@ -13,7 +13,7 @@ from urllib.parse import quote
 from shared.domain.api_server import Answered
 from shared.domain.demands import NO_DEMAND, Demand
 from shared.domain.model import Pool
-from shared.domain.running import RUNS, STEADY, Running, at_begin, ill, watched, worse, young
+from shared.domain.running import RUNS, STEADY, Running, at_begin, ill, tried, watched, worse, young
 from shared.domain.taints import Toleration, of_pool, tolerated
 from shared.domain.workloads import SHOWN, Place
 
@@ -119,10 +119,15 @@ def drained(
     begun = any(cordoned_for(host) for host in mine.values())
     if ran is None and not begun:
         unproven = [*(pod for pod in ill(followed, now) if not pod.run.end), *young(followed, now, steady)]
-        before = [*waiting, *(pod for pod in here if not pod.going and _counts(pod, here, now))]
+        # How a DaemonSet was matters only if it runs there at all: on a twin with more nodes more of it would fail.
+        well = {pod.workload for pod in here if pod.run.is_well(now)}
+        before = [*waiting, *(pod for pod in here if not pod.going and (not pod.stays or pod.workload in well))]
         ran = at_begin(before, [pod for pod in unproven if not pod.stays], now)
     # Those of DaemonSets are on the twin before anything is moved: nothing is, until they run.
     sick = [pod for pod in ill(followed, now) if watched(pod, ran)]
+    # In a large pool some pod is always starting: one of a workload that runs there for a while says nothing.
+    known = tried(followed, now, steady)
+    slow = [pod for pod in sick if pod.run.end or pod.workload not in known or not pod.run.is_new(now)]
     fresh = [pod for pod in young(followed, now, steady) if watched(pod, ran)]
     return Drained(
         open=tuple(host.name for host in to_cordon),
@@ -132,18 +137,10 @@ def drained(
         unfit=_unfit(twin, hosts),
         pending=worse(waiting, ran),
         failing=worse([*waiting, *(pod for pod in sick if (pod.stays and not begun) or not pod.run.is_new(now))], ran),
-        starting=worse([*waiting, *sick], ran),
-        untried=worse([*waiting, *sick, *fresh], ran),
+        starting=worse([*waiting, *slow], ran),
+        untried=worse([*waiting, *slow, *fresh], ran),
         ran=ran,
     )
-
-
-def _counts(pod: Left, here: Collection[Left], now: datetime) -> bool:
-    """Say whether it matters how a pod of the old pool was: of a DaemonSet only if it runs there at all.
-
-    On a twin with more nodes more of it would fail.
-    """
-    return not pod.stays or any(one.workload == pod.workload and one.run.is_well(now) for one in here)
 
 
 def _would_run(pod: Left, pool: Pool, mine: Collection[Place]) -> bool:

@@ -61,13 +61,24 @@ def after_failure(remembered: PoolMemory, operation: Operation, pool: Pool, now:
     if operation.aborted:
         left = _left(operation) or " Some nodes may have the new image."
         said = f"The operation ({words}) was aborted, as {operation.aborted} asked.{left}"
-        # A pool whose replacement somebody stopped is left alone, whatever else is changed on it.
-        on = WHATEVER if operation.method is Method.CREATE else pool.configuration
-        return replace(found, blocked=said, blocked_on=on, blocked_reason=ABORTED)
+        return _aborted(found, operation, pool, said)
     said = f"The operation ({words}) ended as {operation.outcome}. {error.message}".strip() + _left(operation)
     if error.reason == PREEMPTED and error.retry_after:
         return replace(found, not_before=now + error.retry_after, waiting=f"{PREEMPTED}: {said}")
     return replace(found, blocked=said, blocked_on=pool.configuration, blocked_reason=error.reason)
+
+
+def after_abort(remembered: PoolMemory, operation: Operation, pool: Pool, by: str, now: datetime) -> PoolMemory:
+    """Remember an operation that somebody stopped before it was sent: what is known of the pool still holds."""
+    words = operation.kind.value.replace("_", " ")
+    said = f"The operation ({words}) was stopped before it was sent to AKS, as {by} asked."
+    return _aborted(replace(remembered, ended=now), operation, pool, said)
+
+
+def _aborted(remembered: PoolMemory, operation: Operation, pool: Pool, said: str) -> PoolMemory:
+    # A pool whose replacement somebody stopped is left alone, whatever else is changed on it.
+    on = WHATEVER if operation.method is Method.CREATE else pool.configuration
+    return replace(remembered, blocked=said, blocked_on=on, blocked_reason=ABORTED)
 
 
 def _left(operation: Operation) -> str:

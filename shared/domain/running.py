@@ -162,8 +162,13 @@ def young(pods: Collection[AnyPod], now: datetime, steady: timedelta) -> list[An
 
     What fails at its first call, or after a slow start, is ready until then.
     """
-    proven = {pod.workload for pod in pods if pod.run.is_steady(now, steady)}
+    proven = tried(pods, now, steady)
     return [pod for pod in pods if pod.run.is_well(now) and pod.workload not in proven]
+
+
+def tried(pods: Iterable[Pod], now: datetime, steady: timedelta) -> frozenset[str]:
+    """Return the workloads of which a pod has run for a while."""
+    return frozenset(pod.workload for pod in pods if pod.run.is_steady(now, steady))
 
 
 def worse(pods: Iterable[Pod], ran: Mapping[str, int] | None) -> tuple[str, ...]:

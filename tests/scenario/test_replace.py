@@ -490,6 +490,36 @@ def test_an_abort_that_comes_in_the_very_look_that_deletes_is_heard(before_the_e
     assert "as ana asked" in lab.deferral(pool="old").message
 
 
+@pytest.mark.parametrize("settings", [{}, {"osSKU": "Ubuntu"}], ids=["a twin is made", "fips is switched on"])
+@pytest.mark.parametrize("before_the_end", [2, 4, 8, 12])
+def test_an_abort_that_comes_in_the_very_look_that_begins_is_not_forgotten(
+    before_the_end: int, settings: dict[str, Any]
+) -> None:
+    whole, calls = Replacing.made(**settings), list[str]()
+    whole.event()
+    whole.step(Tap(before=calls.append))
+    asked_at = calls.index("clusters.begin") - before_the_end
+    lab, gone = Replacing.made(**settings), list[str]()
+    lab.event()
+
+    def ask(call: str) -> None:
+        if len(gone) == asked_at:
+            lab.ask(RequestKind.ABORT, "old")
+        gone.append(call)
+
+    lab.step(Tap(before=ask))
+    lab.passes(2 * HOUR)
+
+    assert (list(lab.pools), writes(lab), lab.replacement, lab.budget.places) == (["old"], [], None, {})
+    assert lab.waits(pool="old") == "Blocked"
+    answered = lab.records(RecordKind.REQUEST)[-1].payload
+    assert (answered["stage"], answered["outcome"]) == ("answered", "accepted")
+    assert "was stopped before it was sent to AKS, as ana asked" in answered["message"]
+    lab.ask(RequestKind.UNBLOCK, "old")
+    lab.passes(2 * HOUR)
+    assert writes(lab)
+
+
 def test_an_abort_stops_the_creation_of_the_twin() -> None:
     lab = Replacing.made()
     lab.world.operation_time = DAY

@@ -157,6 +157,21 @@ class TestOnTheTwin:
         assert found.ran == self.ran
 
     @pytest.mark.parametrize(
+        ("runs", "waits"),
+        [
+            ([RUNS, NEW], ()),
+            ([JUST, NEW], ("web",)),
+            ([RUNS, ILL], ("web",)),
+        ],
+    )
+    def test_one_that_is_just_starting_says_nothing_of_a_workload_that_runs_there_already(
+        self, runs: list[Running], waits: tuple[str, ...]
+    ) -> None:
+        """In a large pool some pod always is."""
+        found = drained(OLD, TWIN, CORDONED, [left("web", "n1", run) for run in runs], NOW, self.ran)
+        assert (found.starting, found.untried, found.empty) == (waits, waits, not waits)
+
+    @pytest.mark.parametrize(
         ("runs", "untried"),
         [
             ([JUST], ("web",)),
