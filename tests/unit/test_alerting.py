@@ -281,7 +281,7 @@ def test_a_queued_alert_fits_into_a_message(char: str) -> None:
         ("", "Expecting value"),
         ("[1]", "v = 1"),
         ('{"v": 2}', "v = 1"),
-        ('{"v": 1}', "missing"),
+        ('{"v": 1}', "lacks `key`"),
         (alert_json(alert(severity="loud")), "Alert.severity: 'loud' is not one of"),
         (alert_json(alert(key="")), "Alert.key: empty"),
         (alert_json(alert(cluster="/not/a/cluster")), "not the ARM id"),

@@ -50,7 +50,7 @@ def test_the_help_of_what_judges_nothing_speaks_of_no_verdict() -> None:
     silent = {parser.prog for parser in leaves(_parser()) if "; else 0" not in (parser.epilog or "")}
 
     asking = ("look", "pause", "resume", "breaker reset", "approve", "revoke", "abort", "unblock")
-    assert silent == {f"fipswarden {name}" for name in (*asking, "policy approve", "policy validate")}
+    assert silent == {f"fipswarden {name}" for name in (*asking, "policy approve", "policy revoke", "policy validate")}
 
 
 @pytest.mark.parametrize("group", ["policy", "breaker", "evidence"])

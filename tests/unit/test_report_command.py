@@ -265,7 +265,6 @@ def test_what_lies_in_a_pack_of_one_cluster_and_is_no_part_of_it_is_told(
     """Whoever narrows the index, and makes the list of files anew, would hide what the other clusters' records say."""
     made = well()
     made.see(MEDIA, observation(read_of(MEDIA, "apps"), [verdict("apps", ON, PROVEN)]))
-    made.anchor(made.at)
     folder = pack(made, tmp_path / "pack")
     index = json.loads((folder / INDEX).read_bytes())
     (folder / INDEX).write_text(json.dumps(index | {"scope": {"cluster": PAY.path, "after": 0}}))

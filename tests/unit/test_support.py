@@ -323,7 +323,7 @@ class TestABrokenFile:
         [
             ("", r"os_releases.json: Expecting value"),
             ("[]", r"Matrix: expected dict, found list"),
-            ("{}", r"Matrix: .*missing"),
+            ("{}", r"Matrix: lacks `asOf`"),
             (_given(release={"fips": "yes"}), r"Matrix\.releases\[0\]\.fips: 'yes' is not a valid FipsSupport"),
             (_given(release={"imagesRemoved": "soon"}), r"Matrix\.releases\[0\]\.images_removed: Invalid isoformat"),
             (_given(release={"imagesRemoved": 5}), r"Matrix\.releases\[0\]\.images_removed: expected str, found int"),
