@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _HOLDS = 90
 """Days that an approval of a policy holds if nobody says otherwise: the longest that one may."""
+_WHAT_RUNS = "a PUT that runs goes on to its end, and a replacement waits where it is"
 _NEEDS_NONE = "it holds without an approval, too"
 _ENDS = "the text approved before demanded an approval; that demand ends once the app uses this one"
 
@@ -46,7 +47,7 @@ def add(commands: Any) -> None:
     days = f"how long it holds, 1 to {LONGEST}; default: {LONGEST}"
     approve.add_argument("--days", default=str(LONGEST), help=days)
     approve.set_defaults(run=_approve)
-    words = "take back the approval of a text of the policy; what runs goes on to its end, and everybody is told"
+    words = f"take back the approval of a text of the policy; {_WHAT_RUNS}, and everybody is told"
     revoke = policy.add_parser("revoke", help=words, description=words, epilog=DONE)
     revoke.add_argument("text", type=a_file, metavar="OLD", help="the policy, YAML, or its sha256 (64 hex digits)")
     revoke.set_defaults(run=_revoke)
@@ -126,7 +127,7 @@ def _revoke(chosen: argparse.Namespace) -> int:
     if not taken:
         raise InputError(f"no approval of this text holds: sha256 {of}; a changed space or line end is another text")
     for one in taken:
-        text = f"{in_person()} took back what {one.by} had approved: {one.what}. What runs goes on to its end."
+        text = f"{in_person()} took back what {one.by} had approved: {one.what}. By that text {_WHAT_RUNS}."
         tell("PolicyRevoked", "The approval of a policy was taken back", text)
         print(plain_text(f"taken back: {one.what}"))
     print(_without_approval(table, of))

@@ -58,7 +58,8 @@ def _abort(chosen: argparse.Namespace) -> int:
     operation, replacement = memory.operation, memory.replacement
     at: datetime | None
     if replacement and pool in (replacement.pool, replacement.twin):
-        if operation and operation.method is Method.DELETE:
+        # One that AKS has not taken yet may still be held back.
+        if operation and operation.method is Method.DELETE and operation.outcome:
             raise InputError(f"{operation.pool} is empty and is being deleted: that is not stopped half-way")
         what, at = f"the replacement of {replacement.pool} by {replacement.twin}", replacement.began
         after = "both pools stay, and nodes that were cordoned are uncordoned; the old one is left alone"

@@ -10,6 +10,7 @@ from shared.domain.model import Unreadable
 from shared.domain.people import Request, RequestKind
 from shared.domain.places import taken
 from shared.domain.planned import Action, Method
+from shared.domain.policy_approval import unapproved
 from shared.domain.refusals import Wanted
 from shared.domain.rulebook import Rulebook
 from shared.domain.throttle import WRITE_PACE, held, paced
@@ -40,7 +41,7 @@ class Fence:
         ring = next((ring for ring in self.rules.policy.rings if ring.name == action.ring), None)
         wanted = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
         nodes = 1 if action.nodes is None else action.nodes
-        place = Place(intent, action.pool, cluster.subscription, self.rules.policy.stage(ring), nodes, now)
+        place = Place(intent, action.pool, cluster.subscription, nodes, now, stage=self.rules.policy.stage(ring))
 
         def decide(budget: Budget) -> Budget | None:
             if paced(budget, cluster.subscription, now):
@@ -53,7 +54,7 @@ class Fence:
         return found.places[cluster.key] if found else None
 
     def is_open(self, action: Action) -> bool:
-        """The fence: nothing is stopped, the rules are those judged by, the window is open, and the lease is ours.
+        """The fence: nothing is stopped, the rules are those judged by, and agreed to, the window is open, the lease ours.
 
         An abort that nobody has answered yet stops whatever pool of the cluster it names: it may be asked of the twin.
 
@@ -64,9 +65,9 @@ class Fence:
         same = not isinstance(current, Unreadable) and not current.trouble and current.hash == self.rules.hash
         budget = read_budget(self.budget)
         late = action.before is not None and self.clock.now() >= action.before
-        asked = bool(self._aborts())
+        held = bool(self._aborts()) or unapproved(self.rules.policy, budget, self.clock.now())
         self.hold.check()
-        return same and not late and not asked and not budget.paused and not budget.broken
+        return same and not late and not held and not budget.paused and not budget.broken
 
     def aborts(self, names: Collection[str]) -> Request | None:
         """Return the open request to abort what is done to one of some pools; None if there is none."""

@@ -39,12 +39,12 @@ class Place:
     intent: str
     pool: str
     subscription: str
-    stage: str
-    """Which ring its pool is in (Policy.stage), as the last look at it told."""
     nodes: int
     at: datetime
     approvals: Mapping[str, Approval] = field(default_factory=dict, hash=False)
     """The approvals that it uses up, by fingerprint; given back if nothing was begun."""
+    stage: str = ""
+    """Which ring its pool is in (Policy.stage), as the last look at it told; empty: it may be any."""
 
 
 @dataclass(frozen=True, slots=True)

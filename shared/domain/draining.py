@@ -124,9 +124,10 @@ def drained(
         before = [*waiting, *(pod for pod in here if not pod.going and (not pod.stays or pod.workload in well))]
         ran = at_begin(before, [pod for pod in unproven if not pod.stays], now)
     # Those of DaemonSets are on the twin before anything is moved: nothing is, until they run.
-    sick = [pod for pod in ill(followed, now) if watched(pod, ran)]
-    # In a large pool some pod is always starting: one of a workload that runs there for a while says nothing.
+    # In a large pool some pod is always starting, or was started again: where its workload has run there for a while,
+    # that says nothing.
     known = tried(followed, now, steady)
+    sick = [pod for pod in ill(followed, now) if watched(pod, ran) and not (pod.run.ready and pod.workload in known)]
     slow = [pod for pod in sick if pod.run.end or pod.workload not in known or not pod.run.is_new(now)]
     fresh = [pod for pod in young(followed, now, steady) if watched(pod, ran)]
     return Drained(

@@ -11,6 +11,8 @@ from shared.domain.matching import ClusterMatch, VersionRange
 from shared.domain.support import matrix
 
 CLUSTER_PARTS: Final = ("subscriptions", "resource_groups", "clusters", "locations")
+_SETS = re.compile(r"\[[^\]]*\]")
+"""What a glob has in brackets: characters of which one is meant."""
 POOL_PARTS: Final = ("pools", "os_types", "os_skus", "pool_modes")
 """The parts of a match that are globs of one name each."""
 ADD_RING: Final = "add a last ring without `match`, or they begin before every canary"
@@ -57,7 +59,7 @@ def match_warnings(what: str, match: ClusterMatch) -> Iterator[str]:
 def _never_fits(part: str, glob: str) -> str:
     if unclosed(glob):
         return "has a `[` without its `]`, which no name has"
-    if glob != glob.strip() or "," in glob:
+    if glob != glob.strip() or "," in _SETS.sub("", glob):
         return "fits no name: none has a blank at its ends or a comma, write each as an item of its own"
     if "/" in glob:
         return "fits no name: none has a `/`, give the group under `resource_groups` and the cluster under `clusters`"

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.budget import Budget, Canary, Place, RingCount
 from shared.domain.policy import UNTOLD, Policy, Ring
+from shared.domain.proofs import CLOCKS
 from shared.domain.rulebook import Rulebook
 from shared.domain.wording import count
 
@@ -100,10 +101,12 @@ def too_many_nodes(budget: Budget, policy: Policy, wanted: Wanted) -> Refusal | 
 
 
 def _spaced(budget: Budget, spacing: timedelta, now: datetime) -> Refusal | None:
-    if budget.last_begun is None or now - budget.last_begun >= spacing:
+    # One of a time that has not come was begun by a clock that was wrong: nobody knows when.
+    if budget.last_begun is None or now - budget.last_begun >= spacing or budget.last_begun > now + CLOCKS:
         return None
     left = budget.last_begun + spacing - now
-    return Refusal("Spacing", f"The last remediation began at {budget.last_begun:%H:%M} UTC: the next waits.", left)
+    began = f"{budget.last_begun:%Y-%m-%d %H:%M} UTC"
+    return Refusal("Spacing", f"The last remediation began at {began}: the next waits.", left)
 
 
 def _ring_closed(budget: Budget, rules: Rulebook, ring: Ring, wanted: Wanted, now: datetime) -> Iterator[Refusal]:

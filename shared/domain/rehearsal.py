@@ -238,7 +238,7 @@ class Rehearsal:
         intent = f"forecast-{number}"
         ring = next((ring for ring in self.policy.rings if ring.name == action.ring), None)
         asks = Wanted(cluster.key, action.pool, cluster.subscription, ring, action.nodes, action.skip_soak)
-        place = Place(intent, action.pool, cluster.subscription, self.policy.stage(ring), nodes, at)
+        place = Place(intent, action.pool, cluster.subscription, nodes, at, stage=self.policy.stage(ring))
         held = taken(self.budget, self.rules, asks, place, action.approvals, at)
         if held is None:
             raise RuntimeError(f"plan and budget disagree about {cluster}/{action.pool}")

@@ -53,7 +53,11 @@ class Running:
 
     def is_steady(self, now: datetime, steady: timedelta) -> bool:
         """Say whether it has run for so long, if it is to run on."""
-        return self.is_well(now) and not (self.lasts and self._lately(now, steady))
+        return self.has_run(now, steady) if self.lasts else self.is_well(now)
+
+    def has_run(self, now: datetime, steady: timedelta) -> bool:
+        """Say whether it has run for so long, whether it is to run on or to an end."""
+        return self.is_well(now) and not self._lately(now, steady)
 
     def is_new(self, now: datetime) -> bool:
         """Say whether it may still be starting."""
@@ -141,10 +145,13 @@ def ill(pods: Collection[AnyPod], now: datetime) -> list[AnyPod]:
 
 
 def _made_good(pods: Iterable[Pod], now: datetime) -> Mapping[str, datetime]:
-    """Return when the last pod of each workload was made that runs or has done its work."""
+    """Return when the last pod of each workload was made that has run for a while or done its work.
+
+    Of a Job each try may run for a moment and fail like those before.
+    """
     found: dict[str, datetime] = {}
     for pod in pods:
-        if pod.run.end is End.DONE or pod.run.is_well(now):
+        if pod.run.end is End.DONE or pod.run.has_run(now, STEADY):
             found[pod.workload] = max(found.get(pod.workload, _LONG_AGO), pod.run.made or _LONG_AGO)
     return found
 

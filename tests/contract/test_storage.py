@@ -311,7 +311,7 @@ def test_of_many_who_want_the_last_place_one_has_it(table: Table) -> None:
     def take(number: int) -> bool:
         cluster = ClusterId(CLUSTER.subscription, "rg-a", f"aks-{number}")
         wanted = Wanted(cluster.key, "np", cluster.subscription, None, 3)
-        place = Place(f"i{number}", "np", cluster.subscription, "", 3, NOW)
+        place = Place(f"i{number}", "np", cluster.subscription, 3, NOW)
         return change(table, lambda budget: taken(budget, Rulebook(policy), wanted, place, (), NOW)) is not None
 
     with ThreadPoolExecutor(6) as threads:
@@ -327,7 +327,7 @@ def test_the_whole_budget_comes_back_as_it_was_written(table: Table) -> None:
     approval = Approval("ana", NOW, NOW + timedelta(days=1), "enable fips")
     counts = Counts(NOW, 7, {"s": 7}, {"test": RingCount(7, 1), "prod": RingCount(0, 0, NOW)}, "p1", 2)
     full = Budget(
-        places={CLUSTER.key: Place("i1", "np", CLUSTER.subscription, "test", 3, NOW, {"f1": approval})},
+        places={CLUSTER.key: Place("i1", "np", CLUSTER.subscription, 3, NOW, {"f1": approval}, stage="test")},
         paused=True,
         paused_by="ana: an incident",
         last_begun=NOW,

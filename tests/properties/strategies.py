@@ -180,14 +180,14 @@ places = st.lists(
         st.just("i"),
         st.just("p"),
         st.sampled_from(["s", _SUBSCRIPTION]),
-        st.sampled_from(["", *RINGS, *RINGS]),
         st.just(3),
         st.just(NOW),
+        stage=st.sampled_from(["", *RINGS, *RINGS]),
     ),
     max_size=3,
 ).map(lambda found: {f"s{number}|g|c": replace(place, intent=f"i{number}") for number, place in enumerate(found)})
 _full_rings = st.sampled_from(RINGS).map(
-    lambda ring: {f"s{number}|g|c": Place(f"i{number}", "p", "s", ring, 3, NOW) for number in range(2)}
+    lambda ring: {f"s{number}|g|c": Place(f"i{number}", "p", "s", 3, NOW, stage=ring) for number in range(2)}
 )
 _ring_counts = st.sampled_from(
     [*(RingCount(9, 0, NOW - timedelta(hours=hours)) for hours in (1, 3, 3, 3)), RingCount(9, 1), RingCount(9, 3)]

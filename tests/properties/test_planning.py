@@ -150,7 +150,7 @@ def test_what_is_planned_can_be_reserved_and_no_more(situation: Situation) -> No
     for step in due(situation):
         place = wanted(situation, step)
         stage = situation.rules.policy.stage(place.ring)
-        at = Place("new", place.pool, place.subscription, stage, place.nodes or 1, situation.now)
+        at = Place("new", place.pool, place.subscription, place.nodes or 1, situation.now, stage=stage)
         got = taken(situation.budget, situation.rules, place, at, (), situation.now)
         if action and action.pool == step.pool.name:
             assert got

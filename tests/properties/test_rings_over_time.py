@@ -170,7 +170,7 @@ class Rings:
             self.assert_nothing_is_open_in(before)
         self.goes_first_or_follows(action.ring, action.pool)
         stage = self.book.policy.stage_called(action.ring)
-        place = Place(f"i{self.now}-{name}", action.pool, "s", stage, 3, self.now)
+        place = Place(f"i{self.now}-{name}", action.pool, "s", 3, self.now, stage=stage)
         held = taken(self.budget, self.book, wanted(situation, step), place, (), self.now)
         assert held
         self.budget, self.world[action.pool] = held, "upgrading"

@@ -184,7 +184,7 @@ class TestRevoke:
         looked(app)
         main(["approve", ID, "apps"])
         budget = read_budget(app.tables["rollout"])
-        place = Place("i1", "apps", cluster_id().subscription, "", 3, NOW, budget.approvals)
+        place = Place("i1", "apps", cluster_id().subscription, 3, NOW, budget.approvals)
         change(app.tables["rollout"], lambda found: replace(found, approvals={}, places={cluster_id().key: place}))
 
         assert main(["revoke", ID, "apps"]) == 64

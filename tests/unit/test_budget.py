@@ -66,7 +66,7 @@ def wanted(cluster: str = ONE, ring: Ring | None = None, **changes: Any) -> Want
 def place(wish: Wanted, intent: str = "i1", at: datetime = NOW, by: Rulebook | None = None) -> Place:
     """The place that was wanted; by rules whose only ring is its own, if none are given."""
     by = by or rules(rings=(wish.ring,) if wish.ring else ())
-    return Place(intent, wish.pool, wish.subscription, by.policy.stage(wish.ring), wish.nodes or 0, at)
+    return Place(intent, wish.pool, wish.subscription, wish.nodes or 0, at, stage=by.policy.stage(wish.ring))
 
 
 def holding(*wishes: Wanted, by: Rulebook | None = None, **changes: Any) -> Budget:

@@ -178,7 +178,7 @@ class TestTime:
 
     def test_our_own_operation_is_awaited_and_keeps_its_place(self) -> None:
         running = known(disabled(provisioningState="Updating"), memory=memory(operation()), name="aks-a")
-        place = Place("intent-1", "apps", SUBSCRIPTION, "", 3, NOW - timedelta(minutes=2))
+        place = Place("intent-1", "apps", SUBSCRIPTION, 3, NOW - timedelta(minutes=2))
 
         found = foretold(running, *bad(1), budget=Budget({running.cluster.id.key: place}))
 
@@ -195,7 +195,7 @@ class TestTime:
     def test_a_replacement_that_is_under_way_ends_and_keeps_its_place(self) -> None:
         under_way = Memory(replacement=Replacement("0" * 32, "apps", "appsf", NOW, NOW))
         running = known(disabled(osSKU="Flatcar"), profile("appsf"), memory=under_way, name="aks-a")
-        place = Place("0" * 32, "apps", SUBSCRIPTION, "", 3, NOW)
+        place = Place("0" * 32, "apps", SUBSCRIPTION, 3, NOW)
 
         found = foretold(running, *bad(1), budget=Budget({running.cluster.id.key: place}))
 
@@ -213,14 +213,14 @@ class TestTime:
 
     def test_a_cluster_whose_place_nothing_explains_waits_until_it_is_given_back(self) -> None:
         (one,) = bad(1)
-        place = Place("intent-1", "apps", SUBSCRIPTION, "", 3, NOW)
+        place = Place("intent-1", "apps", SUBSCRIPTION, 3, NOW)
 
         found = foretold(one, budget=Budget({one.cluster.id.key: place}))
 
         assert found.remediations[0].began == NOW + HOUR / 2
 
     def test_a_place_whose_operation_is_overdue_comes_free_soon(self) -> None:
-        old = Place("intent-1", "apps", SUBSCRIPTION, "", 3, NOW - DAY)
+        old = Place("intent-1", "apps", SUBSCRIPTION, 3, NOW - DAY)
 
         found = foretold(*bad(1), budget=Budget({cluster_id("aks-gone").key: old}))
 

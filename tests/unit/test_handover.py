@@ -66,7 +66,7 @@ def left(**changes: Any) -> Left:
 
 
 ALONE = cluster(OLD)
-PLACE = Place(ID, "old", SUBSCRIPTION, "", 3, NOW)
+PLACE = Place(ID, "old", SUBSCRIPTION, 3, NOW)
 APPROVING = book(Mode.APPROVE, strategy=Strategy.REPLACE)
 BUSY = Drained(left=(left(),))
 

@@ -42,7 +42,7 @@ FREE = Budget()
 
 def budget(active: int, *, paused: bool) -> Budget:
     """A budget in which other clusters have places."""
-    places = {f"s|g|{number}": Place(f"i{number}", "p", "s", "", 3, NOW) for number in range(active)}
+    places = {f"s|g|{number}": Place(f"i{number}", "p", "s", 3, NOW) for number in range(active)}
     return Budget(places, paused=paused)
 
 

@@ -80,7 +80,7 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> MemoryQueue:
     )
     row = RolloutRow(Lease("another worker", NOW + timedelta(minutes=1)))
     rollout.write(BUSY.key, Put(BUSY.key, None, {}, plain(row)))
-    rollout.write("budget", Put("budget", None, {}, plain(Budget({BUSY.key: Place("i", "apps", "s", "", 3, NOW)}))))
+    rollout.write("budget", Put("budget", None, {}, plain(Budget({BUSY.key: Place("i", "apps", "s", 3, NOW)}))))
     monkeypatch.setattr(bootstrap, "reconciler_ports", lambda: ports)
     bootstrap.settings.cache_clear()
     for name in ("AzureWebJobsStorage", "EVIDENCE_STORAGE"):

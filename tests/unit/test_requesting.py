@@ -10,7 +10,7 @@ from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.domain.codec import plain
 from shared.domain.memory import Memory, Replacement
-from shared.domain.operation import Operation
+from shared.domain.operation import Operation, OutcomeState
 from shared.domain.people import Request, RequestKind
 from shared.domain.planned import Method
 from shared.errors import InputError
@@ -70,11 +70,20 @@ def test_a_replacement_is_given_up_by_the_name_of_its_pool_or_its_twin(
     assert "both pools stay" in Printed(capsys).out
 
 
+def test_one_that_aks_has_not_taken_yet_may_still_be_held_back(app: App) -> None:
+    looked(
+        app, Memory(operation("apps", method=Method.DELETE), replacement=Replacement("0" * 32, "apps", "x", NOW, NOW))
+    )
+
+    assert main(["abort", ID.arm_id, "apps"]) == 0
+    assert asked(app) == [("abort", "apps", ANA)]
+
+
 @pytest.mark.parametrize("pool", ["apps", "appsf"])
 def test_a_deletion_that_runs_is_not_stopped_and_nothing_is_promised(
     pool: str, app: App, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    deleting = operation("apps", method=Method.DELETE)
+    deleting = operation("apps", method=Method.DELETE, outcome=OutcomeState.ACCEPTED)
     app.looked(judged(cluster(disabled(), disabled("appsf"))))
     row = RolloutRow(memory=Memory(deleting, replacement=Replacement("0" * 32, "apps", "appsf", NOW, NOW)))
     app.tables["rollout"].write(ID.key, Put(ID.key, None, {}, plain(row)))

@@ -127,7 +127,7 @@ class Bench:
 
     def place(self, one: ClusterId, age: timedelta) -> None:
         """A remediation has held its place for some time."""
-        made = Place("i", "apps", one.subscription, "", 3, NOW - age)
+        made = Place("i", "apps", one.subscription, 3, NOW - age)
         change(self.rollout, lambda budget: replace(budget, places={**budget.places, one.key: made}))
 
     @property

@@ -61,7 +61,7 @@ HISTORICAL = {"osSKU": "Ubuntu", "nodeImageVersion": "AKSUbuntu-2004gen2fipscont
 
 def filled(**changes: Any) -> Budget:
     """A budget in which another cluster has a place."""
-    return Budget({"s|g|other": Place("i0", "p", SUBSCRIPTION, "", 3, NOW - DAY)}, **changes)
+    return Budget({"s|g|other": Place("i0", "p", SUBSCRIPTION, 3, NOW - DAY)}, **changes)
 
 
 def limited(**disruption: Any) -> Rulebook:
@@ -297,7 +297,7 @@ ROWS: dict[str, list[Row]] = {
         Row(
             IDLE,
             rules=ringed(SHARED),
-            changes={"budget": Budget({"s|g|c": Place("i", "p", "s", "one", 1, NOW - DAY)})},
+            changes={"budget": Budget({"s|g|c": Place("i", "p", "s", 1, NOW - DAY, stage="one")})},
         ),
     ],
     "TooManyNodes": [
