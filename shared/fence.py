@@ -54,7 +54,7 @@ class Fence:
         return found.places[cluster.key] if found else None
 
     def is_open(self, action: Action) -> bool:
-        """The fence: nothing is stopped, the rules are those judged by, and agreed to, the window is open, the lease ours.
+        """The fence: nothing is stopped, the rules are those judged and agreed to, the window is open, the lease ours.
 
         An abort that nobody has answered yet stops whatever pool of the cluster it names: it may be asked of the twin.
 
