@@ -16,7 +16,7 @@ from shared.domain.ids import ClusterId
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from tests.builders import exemption
-from tests.protocol.lab import CLUSTER, ruled
+from tests.protocol.lab import CLUSTER, Tap, ruled
 from tests.scenario.fleet import Fleet
 
 PROVEN = "compliant: NodesProven"
@@ -187,6 +187,37 @@ def test_a_text_whose_approval_was_taken_back_does_nothing_when_the_file_is_that
 
     assert len(revoke(lab.rollout, rules.policy.hash, "bob", lab.clock.now())) == 1
     lab.policies.rules = ruled(text)
+    lab.look(lasting=2 * HOUR)
+
+    assert (lab.puts(), lab.waits()) == ([], "PolicyNotApproved")
+
+
+@pytest.mark.parametrize("before_the_end", [3, 5, 8])
+def test_an_approval_that_is_taken_back_just_before_a_put_is_heard(before_the_end: int) -> None:
+    rules, calls = ruled("mode: enforce\nrequire_approved_policy: true\n"), list[str]()
+
+    def agreed() -> Fleet:
+        lab = Fleet()
+        lab.policies.rules = rules
+        now = lab.clock.now()
+        approve(lab.rollout, rules.policy.hash, Approval("ana", now, now + DAY, "the policy"), guarded=True)
+        lab.event()
+        return lab
+
+    def looks(lab: Fleet, tap: Tap) -> None:
+        message = lab.queue.take(HOUR)
+        assert message
+        lab.work(message, tap)
+
+    looks(agreed(), Tap(before=calls.append))
+    asked_at, lab, gone = calls.index("clusters.begin") - before_the_end, agreed(), list[str]()
+
+    def taken_back(call: str) -> None:
+        if len(gone) == asked_at:
+            assert revoke(lab.rollout, rules.policy.hash, "bob", lab.clock.now())
+        gone.append(call)
+
+    looks(lab, Tap(before=taken_back))
     lab.look(lasting=2 * HOUR)
 
     assert (lab.puts(), lab.waits()) == ([], "PolicyNotApproved")

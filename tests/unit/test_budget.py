@@ -254,6 +254,7 @@ ALLOWED = {
     ),
     "just so many nodes": (holding(wanted(TWO)), rules(nodes=6), wanted()),
     "its own place does not count against it": (holding(wanted(ONE)), rules(Limit(1), nodes=3), wanted()),
+    "the last was begun by a clock that was ahead": (Budget(last_begun=NOW + 30 * DAY), rules(), wanted()),
     "the spacing is over": (Budget(last_begun=NOW - 10 * MINUTE), rules(spacing=10 * MINUTE), wanted()),
     "the first ring waits for none": (Budget(), rules(rings=(FIRST, SECOND)), wanted(ring=FIRST)),
     "the ring before has soaked": (
@@ -875,6 +876,17 @@ class TestRow:
         release(table, self.ONE, lambda _: True, begun=True)
 
         assert read_budget(table) == Budget(last_begun=NOW)
+
+    def test_a_row_of_before_that_says_not_in_which_ring_a_place_is_is_read(self) -> None:
+        table = MemoryTable(ManualClock(NOW))
+        assert reserve(table, self.ONE)
+        row = table.read("budget", "budget")
+        assert row
+        for one in row.doc["places"].values():
+            one["ring"] = one.pop("stage")
+        assert table.write("budget", Put("budget", row.etag, {}, row.doc))
+
+        assert [one.stage for one in read_budget(table).places.values()] == [""]
 
     def test_who_loses_every_race_changes_nothing(self) -> None:
         table = BusyTable(100)

@@ -145,6 +145,7 @@ def glob_warnings(policy: Policy, exemptions: Exemptions, fleet: Sequence[Cluste
         ),
         (RULE + "  match: {clusters: [rg/aks]}", "line 5: `rg/aks` in `clusters` of rule `first` fits no name"),
         (RULE + "  match: {pools: [' np']}", "line 5: ` np` in `pools` of rule `first` fits no name: none has a blank"),
+        (RULE + "  match: {pools: ['np[1,2],x']}", "line 5: `np[1,2],x` in `pools` of rule `first` fits no name"),
         (RULE + "  match: {pools: ['a,b']}", "line 5: `a,b` in `pools` of rule `first` fits no name: none has a blank"),
         ("version: 1\nexemptions: {max_age: 30d}", "`expiring` of `exemptions` is no shorter than `max_age`"),
     ],

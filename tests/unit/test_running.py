@@ -162,6 +162,8 @@ class TestOnTheTwin:
             ([RUNS, NEW], ()),
             ([JUST, NEW], ("web",)),
             ([RUNS, ILL], ("web",)),
+            ([RUNS, replace(JUST, restarted=True)], ()),
+            ([JUST, replace(JUST, restarted=True)], ("web",)),
         ],
     )
     def test_one_that_is_just_starting_says_nothing_of_a_workload_that_runs_there_already(
@@ -202,6 +204,8 @@ class TestOnTheTwin:
             ([LATER, ended(made=NOW - STEADY)], ("web",), ("web",)),
             ([LATER, ended(End.REFUSED, made=NOW)], (), ("web",)),
             ([ended(), replace(RUNS, made=None)], ("web",), ("web",)),
+            ([ended(), replace(LATER, since=NOW - SECOND)], ("web",), ("web",)),
+            ([ended(), replace(LATER, since=NOW - SECOND, lasts=False)], ("web",), ("web",)),
         ],
     )
     def test_one_that_failed_counts_until_one_that_was_made_later_makes_it_good(
