@@ -132,7 +132,7 @@ def _untried(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted) -> Refu
     else:
         message = (
             f"{canary.pool} of {canary.cluster} went first in its ring and is not proven yet; since the rings were "
-            f"changed it may be in ring {ring.name}: the next look at it tells."
+            f"changed it may be in ring {ring.name}: the next look that can read its cluster tells."
         )
     return Refusal("CanaryUnproven", message)
 
