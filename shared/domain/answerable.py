@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.domain.assessed import NO_DATE, Due, ProofSeen
+from shared.domain.assessed import NO_DATE, Due, PoolAssessed, ProofSeen, Source
 from shared.domain.bodies import Observation
 from shared.domain.discreet import ADDRESS
 from shared.domain.exemptions import Exemption
@@ -52,6 +52,18 @@ class Answerable:
             return asked + (self.max_age or ProofSettings().max_age) if asked else None
         except OverflowError:
             return None
+
+    def assessed(self, source: Source, proof: ProofSeen | None) -> PoolAssessed:
+        """Return the pool's verdict with the times at which what it rests on ends; `source` is its record."""
+        ends = self.ends(proof)
+        return PoolAssessed(
+            replace(self.verdict, findings=tuple(map(self.dated, self.verdict.findings))),
+            source,
+            modules=self.verdict.modules,
+            proof=replace(proof, expires=ends) if proof else None,
+            ends=ends,
+            assumed=self.max_age is None,
+        )
 
     def dated(self, found: Judgement) -> Judgement:
         """Return a finding that is excused with the end of its exemption, if a record or a text says it."""

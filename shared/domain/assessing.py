@@ -128,7 +128,7 @@ class Reading:
     def _standing(self, verdict: PoolVerdict, last: _Seen, until: datetime) -> PoolAssessed:
         """Return what is known of a pool's verdict at a time."""
         known = self._known(verdict, last)
-        return _dated(known, verdict, last.source, self._pools.proof(verdict.pool)).as_of(until)
+        return known.assessed(last.source, self._pools.proof(verdict.pool)).as_of(until)
 
     def _known(self, verdict: PoolVerdict, last: _Seen) -> Answerable:
         cluster = last.seen.observed.cluster
@@ -280,7 +280,7 @@ class Reading:
             told = f"{last.source.name} names the rule {verdict.rule}, which its policy has not: {why}"
             self.texts.unread[told] = None
         exemption = known.exemption()
-        found = _dated(known, verdict, last.source, self._pools.proof(verdict.pool))
+        found = known.assessed(last.source, self._pools.proof(verdict.pool))
         return replace(
             found,
             implementation=implementation,
@@ -290,16 +290,3 @@ class Reading:
             due=known.due(exemption),
             exemption=exemption,
         )
-
-
-def _dated(known: Answerable, verdict: PoolVerdict, source: Source, proof: ProofSeen | None) -> PoolAssessed:
-    """Return a pool's verdict with the times at which what it rests on ends."""
-    ends = known.ends(proof)
-    return PoolAssessed(
-        replace(verdict, findings=tuple(map(known.dated, verdict.findings))),
-        source,
-        modules=verdict.modules,
-        proof=replace(proof, expires=ends) if proof else None,
-        ends=ends,
-        assumed=known.max_age is None,
-    )

@@ -109,7 +109,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         # A document of aliases within aliases would grow without end: policies have no use for them.
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # its stubs leave it out
             raise yaml.composer.ComposerError(None, None, "aliases (`*name`) are not supported: write it out", mark)
         return super().compose_node(parent, index)
 
