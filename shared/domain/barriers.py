@@ -1,7 +1,7 @@
 """Why a step is not taken however long one waits: the rules do not want it, or AKS would refuse it."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shared.domain.capability import incapable, release_if_switched
 from shared.domain.checks import OF_CLUSTERS, mend_cluster
@@ -18,10 +18,7 @@ from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step
 from shared.domain.subject import unreadable_reason
 from shared.domain.support import matrix, releases_with_fips
-from shared.domain.wait import Wait
-
-_REREAD = timedelta(hours=1)
-"""How soon to ask again for what a person may change at any time."""
+from shared.domain.wait import REREAD, Wait
 
 
 def barred(situation: Situation, step: Step) -> Wait | None:
@@ -39,13 +36,13 @@ def forbidden(situation: Situation, step: Step) -> Iterator[Wait]:
         lasts = after - situation.now if after else None
         yield Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.", lasts)
     if situation.rules.trouble:
-        yield Wait("RulesUnreadable", situation.rules.trouble, _REREAD)
+        yield Wait("RulesUnreadable", situation.rules.trouble, REREAD)
     if unread := situation.rules.undecided(situation.cluster, step.pool):
         message = f"A ring or an exemption asks for what can't be read of it ({', '.join(unread.values())})."
         yield Wait(unreadable_reason(unread), message)
     tag = step.subject.settings.notice.objection_tag
     if tag and tag_of(step.subject, tag) is not None:
-        yield Wait("OwnerObjects", f"The owner objects by tag `{tag}`: talk to them, the pool waits.", _REREAD)
+        yield Wait("OwnerObjects", f"The owner objects by tag `{tag}`: talk to them, the pool waits.", REREAD)
 
 
 def exempted(situation: Situation, step: Step) -> tuple[frozenset[str], tuple[tuple[Exemption, datetime], ...]]:

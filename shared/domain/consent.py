@@ -9,18 +9,17 @@ from shared.domain.handover import under_way
 from shared.domain.model import Mode
 from shared.domain.places import agreed
 from shared.domain.planned import Notice
+from shared.domain.policy_approval import unapproved
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, approval_fingerprint, describe, step_fingerprint
 from shared.domain.subject import Subject
 from shared.domain.timing import opens
-from shared.domain.wait import Wait
+from shared.domain.wait import REREAD, Wait
 
 _NOTICE_HOLDS = timedelta(days=30)
 """How long after the time that an owner was told a reimage may still begin; then he is told again."""
 FOR_A_PERSON = " waits for a person: `fipswarden approve`."
 """How the message of a step ends that nobody has agreed to."""
-_REREAD = timedelta(hours=1)
-"""How soon to ask again for what a person may change at any time."""
 
 
 def approvals_needed(situation: Situation, step: Step) -> tuple[str, ...]:
@@ -50,17 +49,17 @@ def not_agreed(situation: Situation, step: Step) -> Iterator[Wait]:
     for needed in approvals_needed(situation, step):
         if not agreed(budget, needed, now):
             message = f"{describe(step)}{FOR_A_PERSON}"
-            yield Wait("ApprovalMissing", message, _REREAD, needed)
+            yield Wait("ApprovalMissing", message, REREAD, needed)
 
 
 def _policy_not_agreed(situation: Situation) -> Iterator[Wait]:
     policy, budget = situation.rules.policy, situation.budget
-    if (policy.require_approved_policy or budget.guarded) and not agreed(budget, policy.hash, situation.now):
+    if unapproved(policy, budget, situation.now):
         message = (
             f"The policy's text (sha256 {policy.hash[:12]}...) is not approved, or not any more: "
             "see `fipswarden policy diff`, then `fipswarden policy approve`."
         )
-        yield Wait("PolicyNotApproved", message, _REREAD, policy.hash)
+        yield Wait("PolicyNotApproved", message, REREAD, policy.hash)
 
 
 def unnoticed(situation: Situation, step: Step) -> Iterator[Wait]:

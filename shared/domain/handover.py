@@ -18,7 +18,7 @@ from shared.domain.situation import Situation
 from shared.domain.steps import UNFINISHED, Step
 from shared.domain.throttle import paced
 from shared.domain.twins import TAG, differing, impossible, made_for, twin_of
-from shared.domain.wait import Wait
+from shared.domain.wait import REREAD, Wait
 
 TIED = "TiedToPool"
 """The reason of pods that can run in no other pool."""
@@ -26,8 +26,6 @@ PDB_BLOCKED = "PdbBlocked"
 """The reason of pods that their budgets do not let go."""
 POOL_CHANGED = "PoolChanged"
 """The reason of a pool that is no longer the one that was judged."""
-_REREAD = timedelta(hours=1)
-"""How soon to ask again for what a person may change at any time."""
 
 
 def under_way(situation: Situation, step: Step) -> bool:
@@ -127,9 +125,9 @@ def stopped(situation: Situation, _: Step) -> Iterator[Wait]:
     """Yield that a person, the breaker or Azure's pace has stopped what has begun, too."""
     budget, subscription = situation.budget, situation.cluster.id.subscription
     if budget.paused:
-        yield Wait("Paused", "A person has paused every remediation, so the replacement waits.", _REREAD)
+        yield Wait("Paused", "A person has paused every remediation, so the replacement waits.", REREAD)
     if budget.broken:
-        yield Wait("BreakerOpen", breaker_open(budget.broken), _REREAD)
+        yield Wait("BreakerOpen", breaker_open(budget.broken), REREAD)
     if found := paced(budget, subscription, situation.now):
         yield Wait(found.reason, found.message, found.after)
 

@@ -13,11 +13,8 @@ from shared.domain.settings import Skip
 from shared.domain.situation import Situation
 from shared.domain.steps import Step
 from shared.domain.subject import Subject
-from shared.domain.wait import Wait
+from shared.domain.wait import REREAD, Wait
 from shared.domain.windows import Closed, Open, opening
-
-_REREAD = timedelta(hours=1)
-"""How soon to ask again for what a person may change at any time."""
 
 
 def _age(subject: Subject) -> timedelta | None:
@@ -51,7 +48,7 @@ def closed(situation: Situation, step: Step) -> Iterator[Wait]:
     """Yield what keeps a reimage from beginning at this time."""
     for opening_ in _openings(situation, step):
         if isinstance(opening_, Closed):
-            after = opening_.until - situation.now if opening_.until else _REREAD
+            after = opening_.until - situation.now if opening_.until else REREAD
             yield Wait(opening_.reason, opening_.message, after)
 
 

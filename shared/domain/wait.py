@@ -5,6 +5,9 @@ from datetime import timedelta
 
 from shared.domain.planned import Notice
 
+REREAD = timedelta(hours=1)
+"""How soon to ask again for what a person may change at any time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
