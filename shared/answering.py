@@ -212,7 +212,7 @@ def _give_up(look: Look, request: Request, replacement: Replacement) -> Answer:
     if replacement.ends:
         return Answer(OutcomeState.ACCEPTED, said)
     ends = f"{ABORTED}: The replacement was aborted, as {request.by} asked."
-    ending = replace(replacement, ends=ends, moved=look.ports.clock.now(), waiting="")
+    ending = replace(replacement.goes_on(look.ports.clock.now()), ends=ends, waiting="")
     return Answer(OutcomeState.ACCEPTED, said, replace(look.memory, replacement=ending))
 
 

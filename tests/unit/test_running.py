@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.draining import Left, drained
+from shared.domain.draining import Left
+from shared.domain.following import drained
 from shared.domain.running import RUNS, STEADY, WATCHED, End, Running, at_begin, read_running, watched, worse
 from shared.domain.workloads import Place
 from tests.builders import NOW, pool
