@@ -80,6 +80,10 @@ def _judged(read: Cluster, memory: Memory, rules: Rulebook, previous: Posture | 
         _dated(_pool_posture(subject, rules), before.get(subject.pool.name))
         for subject in subjects(read, memory, rules.policy, now)
     )
+    # Of one that is not listed, and may be there all the same, what was judged last stands.
+    pools += tuple(
+        before[name] for name in memory.missed if name in before and all(name != pool.pool for pool in pools)
+    )
     found = (*cluster_findings(read, memory, rules, now), *_told_of_cluster(read, pools, rules, now))
     states = [*(pool.state for pool in pools), *(finding.state for finding in found)]
     return Posture(now, worst(states), pools, _since(found, previous.cluster_findings if previous else (), now))
