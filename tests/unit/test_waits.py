@@ -15,7 +15,7 @@ from shared.domain.budget import Approval, Budget, Canary, Counts, Place, RingCo
 from shared.domain.limits import Limit
 from shared.domain.maintenance import DEFAULT, MaintenanceConfiguration
 from shared.domain.matching import Match, VersionRange
-from shared.domain.memory import PoolMemory
+from shared.domain.memory import Memory, PoolMemory
 from shared.domain.model import Cluster, Mode, Unreadable
 from shared.domain.openings import Closure
 from shared.domain.plan import plan
@@ -255,6 +255,7 @@ ROWS: dict[str, list[Row]] = {
         Row(SLOW, cluster(disabled(), profile("batch", provisioningState="Deleting"))),
         Row(SLOW, cluster(disabled(), profile("batch", provisioningState=...))),
     ],
+    "PoolsMissing": [Row(SLOW, changes={"memory": Memory(missed={"batch": NOW})})],
     "NewPool": [
         Row(
             timedelta(minutes=20),
