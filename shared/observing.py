@@ -60,7 +60,7 @@ def _as_listed(look: Look, read: Cluster, progress: Progress) -> Cluster | Unrea
     may yet be there all stays as it was.
     """
     now, memory = look.ports.clock.now(), look.memory
-    # Our operation is looked after as often as ever: somebody may want to abort it.
+    # At first our operation is looked after as often as ever: somebody may want to abort it.
     again = min(look.ports.timing.poll, GONE_SURE) if memory.operation else GONE_SURE
     names = missing(read, memory, look.stored.posture, progress)
     if names and (nothing := no_pools(read, again)):
@@ -93,7 +93,9 @@ def _missing(
     """Say which pools are not listed; asked again less often, the longer that lasts."""
     works_on = memory.operation.on if memory.operation and goes_on(progress) else ""
     working = f", and says that its operation on {works_on} goes on" if works_on in unsure else ""
-    message = f"ARM does not list {', '.join(sorted(unsure))} any more{working}: asked again before that is believed."
+    lasts = f" {works_on} counts as gone when that has lasted for hours." if working else ""
+    names = ", ".join(sorted(unsure))
+    message = f"ARM does not list {names} any more{working}: asked again before that is believed.{lasts}"
     return Unreadable("PoolsMissing", message, max(again, min(now - min(unsure.values()), SELDOM)))
 
 

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain.codec import plain, typed
 from shared.domain.draining import Drained, Left
-from shared.domain.memory import Replacement
+from shared.domain.memory import Memory, PoolMemory, Replacement
 from shared.domain.resting import LONGEST, brings_on, came_with, may_go, opened, rested, returned
-from shared.domain.running import WATCHED, mark
+from shared.domain.running import WATCHED, Tried, mark
 from tests.builders import NOW
 
 SOON, HOUR = timedelta(minutes=2), timedelta(hours=1)
@@ -85,6 +86,22 @@ def test_the_time_in_which_it_waits_for_what_is_in_order_is_no_time_without_prog
     assert opened_again.waits(NOW + 9 * HOUR, in_order=False) == opened_again
     assert closed.goes_on(NOW + HOUR).idle(NOW + 2 * HOUR) == HOUR
     assert UNDER_WAY.idle(NOW) == HOUR
+
+
+def test_a_row_of_a_version_that_knew_less_is_read() -> None:
+    known = plain(Memory(replacement=UNDER_WAY, pools={"old": PoolMemory()}))
+    for name in ("excused", "most"):
+        known["replacement"].pop(name, None)
+    known["pools"]["old"].pop("tried", None)
+    found = typed(Memory, known)
+    assert found.replacement == UNDER_WAY
+    assert (found.replacement.idle(NOW), found.pool("old").tried) == (HOUR, None)
+
+
+def test_what_is_remembered_of_a_try_outlives_the_look() -> None:
+    tried = PoolMemory(tried=Tried({mark("web"): 2}, NOW))
+    kept = Memory(replacement=replace(UNDER_WAY, excused=NOW, most=3), pools={"old": tried})
+    assert typed(Memory, plain(kept)) == kept
 
 
 def test_workloads_rest_as_long_as_nothing_has_gone_on_and_a_day_at_most() -> None:
