@@ -135,6 +135,16 @@ class Match(ClusterMatch):
             and (self.kubernetes is None or self.kubernetes.holds(pool.kubernetes_version))
         )
 
+    def may_fit(self, cluster: ClusterId, pool: str) -> bool:
+        """Say whether it may fit a pool of which only the names are known."""
+        return (
+            _any(self.subscriptions, cluster.subscription)
+            # Of other letters a key does not keep in which case they were, and some have two small ones.
+            and (_any(self.resource_groups, cluster.resource_group) or not cluster.resource_group.isascii())
+            and _any(self.clusters, cluster.name)
+            and _any(self.pools, pool)
+        )
+
     @property
     def only_cluster(self) -> bool:
         """Say whether nothing is asked of node pools."""
