@@ -1,7 +1,7 @@
 """What is compliant, and above all what is not: a wrong `compliant` is the worst bug that this product can have."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.capability import KNOWN_OS_SKUS
-from shared.domain.evaluate import evaluate, proof_due, to_prove, told
+from shared.domain.evaluate import evaluate, listing_due, proof_due, to_prove, told
 from shared.domain.matching import ClusterMatch
 from shared.domain.memory import Memory, PoolMemory
 from shared.domain.model import Cluster, ComplianceState, Gone, Mode, ProofLevel, Unreadable, worst
@@ -546,6 +546,16 @@ class TestAskingTheNodes:
         )
 
         assert due == NOW + timedelta(days=2)
+
+    @pytest.mark.parametrize(
+        ("listed", "due"), [(NOW, timedelta(hours=1)), (None, timedelta()), (NOW + timedelta(days=9), timedelta())]
+    )
+    def test_nodes_are_listed_when_the_last_list_is_an_hour_old_or_of_a_time_that_has_not_come(
+        self, listed: datetime | None, due: timedelta
+    ) -> None:
+        remembered = replace(memory(apps=proof()), listed=listed)
+
+        assert listing_due(cluster(), remembered, ENFORCING.policy, NOW) == NOW + due
 
     def test_no_proof_makes_nothing_due(self) -> None:
         assert proof_due(cluster(), Memory(), ENFORCING.policy, NOW) is None
