@@ -56,7 +56,7 @@ def _as_listed(look: Look, read: Cluster, progress: Progress) -> Cluster | Unrea
     # Our operation is looked after as often as ever: somebody may want to abort it.
     again = min(look.ports.timing.poll, GONE_SURE) if memory.operation else GONE_SURE
     names = missing(read, memory, look.stored.posture, progress)
-    if names and (nothing := no_pools(read, again)):
+    if names and (nothing := no_pools(read, again, had=True)):
         return nothing
     missed = {name: memory.missed.get(name, now) for name in names}
     if missed != memory.missed:

@@ -1,7 +1,9 @@
 """A list of pools that lacks some, or all, is not believed at once: nothing that hangs on them is given up for it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 
 import pytest
 
@@ -28,19 +30,21 @@ class OddLists(WorldClusters):
     """ARM, which does not list some pools of the first cluster."""
 
     lacks: tuple[str, ...] = ()
+    shows: Mapping[str, bool] = MappingProxyType({})
+    """What its answers say beside."""
 
     def read(self, cluster: ClusterId) -> ClusterRead:
         """GET the cluster."""
         read = super().read(cluster)
         if cluster.key != CLUSTER.key or not isinstance(read, Cluster):
             return read
-        return replace(read, pools=tuple(pool for pool in read.pools if pool.name not in self.lacks))
+        return replace(read, pools=tuple(pool for pool in read.pools if pool.name not in self.lacks), **self.shows)
 
 
-def lacking(lab: Fleet, *names: str) -> None:
+def lacking(lab: Fleet, *names: str, **shows: bool) -> None:
     """Let ARM's lists lack some pools from now on; without names, they lack none."""
     odd = OddLists(lab.world)
-    odd.lacks = names
+    odd.lacks, odd.shows = names, shows
     lab.clusters = odd
 
 
@@ -192,6 +196,20 @@ def test_a_cluster_of_which_no_pool_is_listed_is_unknown_and_nothing_of_it_is_fo
     lacking(lab)
     lab.passes(HOUR)
     assert (lab.waits(), lab.puts()) == ("Blocked", [200])
+
+
+@pytest.mark.parametrize(
+    ("listed", "verdict", "remembered"), [(True, "", set()), (False, "unknown: NoNodePools", {"np1"})]
+)
+def test_where_aks_keeps_the_system_pools_to_itself_only_a_list_that_is_there_says_that_pools_are_gone(
+    verdict: str, remembered: set[str], *, listed: bool
+) -> None:
+    lab = blocked(beside=False)
+    lacking(lab, "np1", hosted=True, listed=listed)
+    lab.look(lasting=MINUTE)
+    assert lab.verdict().startswith("non_compliant")
+    lab.passes(HOUR)
+    assert (lab.verdict(), {*memory(lab).pools}) == (verdict, remembered)
 
 
 @pytest.mark.parametrize(

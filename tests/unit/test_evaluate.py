@@ -320,6 +320,7 @@ def test_that_aks_keeps_the_system_pools_to_itself_is_one(profiles: object, stat
     read = cluster(agentPoolProfiles=profiles, hostedSystemProfile={"enabled": True})
 
     assert judged(read, replace(memory(), strays=Strays(NOW, 2, 0, ("n1", "n2")))).state is state
+    assert read.listed == (profiles == [])
 
 
 class TestSince:
