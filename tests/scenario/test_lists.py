@@ -1,9 +1,7 @@
 """A list of pools that lacks some, or all, is not believed at once: nothing that hangs on them is given up for it."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from types import MappingProxyType
 
 import pytest
 
@@ -30,21 +28,22 @@ class OddLists(WorldClusters):
     """ARM, which does not list some pools of the first cluster."""
 
     lacks: tuple[str, ...] = ()
-    shows: Mapping[str, bool] = MappingProxyType({})
-    """What its answers say beside."""
+    hosted: bool = False
+    listed: bool = True
 
     def read(self, cluster: ClusterId) -> ClusterRead:
         """GET the cluster."""
         read = super().read(cluster)
         if cluster.key != CLUSTER.key or not isinstance(read, Cluster):
             return read
-        return replace(read, pools=tuple(pool for pool in read.pools if pool.name not in self.lacks), **self.shows)
+        pools = tuple(pool for pool in read.pools if pool.name not in self.lacks)
+        return replace(read, pools=pools, hosted=self.hosted, listed=self.listed)
 
 
-def lacking(lab: Fleet, *names: str, **shows: bool) -> None:
+def lacking(lab: Fleet, *names: str, hosted: bool = False, listed: bool = True) -> None:
     """Let ARM's lists lack some pools from now on; without names, they lack none."""
     odd = OddLists(lab.world)
-    odd.lacks, odd.shows = names, shows
+    odd.lacks, odd.hosted, odd.listed = names, hosted, listed
     lab.clusters = odd
 
 
