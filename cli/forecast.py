@@ -150,7 +150,7 @@ def _basis(chosen: argparse.Namespace) -> _Basis:
         hint = "or, without the app, name the policy: --policy FILE (with --from FILE not even a sign-in)"
         raise ConfigError(error.subject, (*error.faults, hint)) from error
     budget = _budget(app)
-    rules = with_scope(replace(_last_used(app), trouble=trouble_of(budget)), signed_in=signed_in)
+    rules = with_scope(_last_used(app, budget), signed_in=signed_in)
     return _Basis(rules, "as the app used it last", budget, app)
 
 
@@ -168,10 +168,10 @@ def _stored() -> App:
     return App(bootstrap.table("rollout"), bootstrap.table("posture"))
 
 
-def _last_used(app: App) -> Rulebook:
-    from shared.rulebooks import last_used
+def _last_used(app: App, budget: Budget) -> Rulebook:
+    from shared.rulebooks import last_used, used_at
 
-    return last_used(app.rollout)
+    return replace(last_used(app.rollout), trouble=trouble_of(budget, used_at(app.rollout)))
 
 
 def _budget(app: App | None) -> Budget:

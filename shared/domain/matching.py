@@ -20,7 +20,11 @@ _GLOBS = {"longest": 256, "empty": "and would match nothing: leave it out or fil
 _OS_TYPES = _GLOBS | {"fits": ("Linux", "Windows")}
 """Closed in the API 2026-08-01 (`OSType`, `AgentPoolMode`): what fits none of them can only be a mistake."""
 _POOL_MODES = _GLOBS | {"fits": ("System", "User", "Gateway")}
-_TAGS = {"longest": 256, "empty": "and would match everything: leave it out or fill it"}
+_TAGS = {
+    "longest": 256,
+    "empty": "and would match everything: leave it out or fill it",
+    "many": "write one glob; another value needs an entry with a match of its own",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -558,6 +558,12 @@ class TestAskingTheNodes:
 
         assert listing_due(cluster(), remembered, ENFORCING.policy, NOW) == NOW + due
 
+    def test_a_proof_that_is_too_old_says_how_old_it_may_be_and_who_asks_again(self) -> None:
+        (found,) = judged(cluster(), memory(apps=proof(at=NOW - timedelta(days=4)))).pools
+
+        said = found.decisive.message
+        assert said.endswith("older than `proof.max_age` (3d): the next look asks them again.")
+
     def test_no_proof_makes_nothing_due(self) -> None:
         assert proof_due(cluster(), Memory(), ENFORCING.policy, NOW) is None
 

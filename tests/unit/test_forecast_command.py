@@ -446,6 +446,17 @@ class TestWithTheApp:
         assert [blocker["reason"] for blocker in found["blockers"]] == ["RulesUnreadable"]
         assert "policy.yaml has 1 fault." in found["blockers"][0]["message"]
 
+    def test_what_was_wrong_before_it_came_to_use_others_holds_nothing(
+        self, app: App, write: Write, capsys: Capture
+    ) -> None:
+        app.used(ENFORCE)
+        before = Counts(NOW - timedelta(hours=1), 3, trouble="policy.yaml has 1 fault.")
+        change(app.tables["rollout"], lambda _: Budget(counts=before))
+
+        found = as_json(capsys, "--from", write(FLEET, "fleet.json"))
+
+        assert "RulesUnreadable" not in [blocker["reason"] for blocker in found["blockers"]]
+
     def test_what_it_remembers_of_a_cluster_counts(self, app: App, write: Write, capsys: Capture) -> None:
         app.used(ENFORCE)
         read = read_cluster(FLEET[0])
