@@ -493,6 +493,17 @@ class TestWhatIsNotDone:
 
         assert (only(found).fate, only(found).reason) == (Fate.PERSON, "ApprovalMissing")
 
+    @pytest.mark.parametrize("mode", [Mode.APPROVE, Mode.ENFORCE, Mode.AUDIT])
+    def test_where_approvals_are_assumed_what_acts_is_done_and_that_is_said(self, mode: Mode) -> None:
+        rules = book(mode, rules=(rule("asked", Mode.APPROVE, clusters=("aks-0",)),))
+        demanding = replace(rules, policy=replace(rules.policy, require_approved_policy=True))
+
+        found = foretold(*bad(2), rules=demanding, budget=Budget(guarded=True), approved=True)
+
+        assert [pool.fate for pool in found.pools] == [Fate.DONE, Fate.DONE if mode.acts else Fate.NEVER]
+        assert "What waits for an approval has it at once: each step, and the policy's text." in found.assumptions
+        assert not any(line.startswith("Nobody approves") for line in found.assumptions)
+
     def test_an_approval_that_is_there_is_used(self) -> None:
         (one,) = bad(1)
         rules = book(Mode.APPROVE)
