@@ -14,6 +14,7 @@ from shared.domain.posture import Posture
 from shared.domain.remediated import followed
 from shared.domain.rulebook import Rulebook
 from shared.look import Look
+from shared.observing import recall
 from shared.operation_records import close_foreign_intents
 from shared.postures import StoredPosture, commit, control_digest, digest
 from shared.remediation import Remediation
@@ -31,6 +32,7 @@ def commit_look(
 ) -> None:
     """Write the posture row if it says anything new, or was due; then nothing of this look can be lost."""
     remediation.remember_passed()
+    recall(look, read)
     told = look.stored
     before = alerts.Before(told.posture, told.begun, told.deferrals, told.owed)
     news = alerts.news(look.cluster, before, posture, plan, look.memory, look.chain.head.seq, budget.broken)
