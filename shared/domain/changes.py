@@ -66,7 +66,7 @@ class OpenFindings:
     def next(
         self, seen: Observation, source: Source, unjudged: Mapping[Key, Judgement] = MappingProxyType({})
     ) -> tuple[Change, ...]:
-        """Take in an observation, and return what it changed; it closes nothing that nodes said and it does not know."""
+        """Take in an observation, and return what it changed; what nodes said and it does not know stays open."""
         found = {**_open_in(seen), **unjudged}
         changes = [self._met(key, judgement, source) for key, judgement in found.items()]
         told = [change for change in changes if change]

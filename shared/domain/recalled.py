@@ -31,9 +31,9 @@ def recalled(memory: Memory, passed: Iterable[Record]) -> Memory:
 def _of_pool(known: PoolMemory, proof: Proof) -> PoolMemory:
     if not _is_news(proof, known.proof):
         return known
-    # Who has said no, or nothing, to pods is asked again with all others.
-    doubt = {"doubted": True, "doubts": ()} if proof.id and proof.flawed else {}
-    return replace(known, proof=proof, **doubt)
+    known = replace(known, proof=proof)
+    # Who has said no, or nothing, to pods is asked again, with all others.
+    return replace(known, doubted=True, doubts=()) if proof.id and proof.flawed else known
 
 
 def _is_news(said: Proof | Strays, known: Proof | Strays | None) -> bool:
