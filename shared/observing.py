@@ -106,8 +106,10 @@ def prove(look: Look, read: ClusterRead, rules: Rulebook, wanted: Collection[str
     if isinstance(read, Gone) and memory != Memory():
         # Another cluster may come by this name: nothing that is known of this one holds for it.
         look.hold.save(Memory())
+    if isinstance(read, Unreadable):
+        look.recall()
     if not isinstance(read, Cluster):
-        return recall(look, read)
+        return look.memory
     now = look.ports.clock.now()
     memory = replace(memory, pools=_pools_remembered(look, read, now), unreadable_since=None)
     memory = recalled(memory, look.chain.met)
@@ -115,14 +117,6 @@ def prove(look: Look, read: ClusterRead, rules: Rulebook, wanted: Collection[str
     if proven != look.memory:
         look.hold.save(proven)
     return proven
-
-
-def recall(look: Look, read: ClusterRead) -> Memory:
-    """Remember what other looks recorded of the nodes and nobody remembers, before the head moves past it."""
-    memory = look.memory if isinstance(read, Gone) else recalled(look.memory, look.chain.met)
-    if memory != look.memory:
-        look.hold.save(memory)
-    return memory
 
 
 def probing_wait(look: Look, read: ClusterRead) -> timedelta | None:
