@@ -187,8 +187,10 @@ class Chain:
         self.made.see(PAY, replace(seen, posture=replace(seen.posture, strays=number)))
 
     def _known(self, of: str, back: int) -> tuple[int, str]:
-        said = self.said.get(of, [])
-        return said[-1 - back] if back < len(said) else (0, "")
+        said = [(0, ""), *self.said.get(of, [])]
+        # What was known is not forgotten.
+        before = next((one for one in said if one[0] == self.known.get(of)), said[0])
+        return max(before, said[max(-1 - back, -len(said))])
 
     def _judged(self, what: str) -> Judgement:
         found = OF_POOL[what][1] if what else judgement("proof", S.UNKNOWN, "ProofMissing")
