@@ -13,6 +13,7 @@ from shared.domain.missing import missing, no_pools
 from shared.domain.model import Cluster, ClusterRead, Gone, Pool, Unreadable
 from shared.domain.operation import OutcomeState, Progress, goes_on
 from shared.domain.planned import Deferral
+from shared.domain.recalled import recalled
 from shared.domain.rulebook import Rulebook
 from shared.domain.steps import UNFINISHED
 from shared.look import Look
@@ -31,6 +32,8 @@ believed and operations, places and all that is remembered are given up."""
 
 def observe(look: Look, remediation: Remediation) -> ClusterRead:
     """Read the cluster, and bring what is remembered of our operation in line with it."""
+    # First of all: what a look that died has recorded is what this one goes on from.
+    look.chain.catch_up()
     operation, progress = look.memory.operation, None
     if operation and operation.outcome is OutcomeState.ACCEPTED and operation.url:
         # The operation is asked first: a cluster read after its end shows the end.
@@ -103,10 +106,13 @@ def prove(look: Look, read: ClusterRead, rules: Rulebook, wanted: Collection[str
     if isinstance(read, Gone) and memory != Memory():
         # Another cluster may come by this name: nothing that is known of this one holds for it.
         look.hold.save(Memory())
+    if isinstance(read, Unreadable):
+        look.recall()
     if not isinstance(read, Cluster):
         return look.memory
     now = look.ports.clock.now()
     memory = replace(memory, pools=_pools_remembered(look, read, now), unreadable_since=None)
+    memory = recalled(memory, look.chain.met)
     proven = Proving(look.ports.kubernetes, look.chain, now, look.hold).prove(read, memory, rules, wanted)
     if proven != look.memory:
         look.hold.save(proven)
