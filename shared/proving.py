@@ -130,7 +130,7 @@ class Proving:
                 continue
             changed |= {pool.name} if proofs.again(taken, self.now) else set()
             # Without some that have gone, what the others said holds until they have been asked.
-            new = taken.changed or not fewer(nodes, taken.nodes, taken.at)
+            new = taken.changed or not fewer(nodes, taken.asked)
             memory = memory.with_pool(pool.name, replace(subject.memory, proof=replace(taken, changed=new)))
         return memory, changed
 
@@ -172,7 +172,7 @@ class Proving:
         nodes = () if isinstance(read, Unreadable) else nodes_of(read, pool.name)
         if proofs.asks_by_pods(subject) and proof.nodes and not proof.disagreeing:
             level = proofs.wanted_level(subject)
-            asked = Asked(pool.name, subject.settings.proof, level, nodes, **doubt_of(remembered))
+            asked = Asked(pool.name, subject.settings.proof, level, nodes, os_sku=pool.os_sku, **doubt_of(remembered))
             return memory, asked if wanted or proofs.pods_due(subject) else None
         asks = wanted and not proof.unreadable
         proof = record_proof(
@@ -236,7 +236,7 @@ class Proving:
         """Say whether what pods learned of nodes outside every pool holds until pods have answered again."""
         if not known.level.reaches(settings.proof.level):
             return False
-        same = known.asked == found.asked or fewer(machines, known.nodes, known.at)
+        same = known.asked == found.asked or fewer(machines, known.asked)
         return same or known.flawed
 
 

@@ -27,6 +27,8 @@ class Node:
     """`operatingSystem`: `linux`, `windows`; empty if the node does not say."""
     os_sku: str = ""
     """Label `kubernetes.azure.com/os-sku`; empty if there is none."""
+    os_sku_effective: str = ""
+    """Label `kubernetes.azure.com/os-sku-effective`, which has its release as well; empty if there is none."""
     joined: datetime | None = None
     """When the node object was made."""
     virtual: bool = False
@@ -64,7 +66,7 @@ class Proof:
     began: datetime | None = None
     """When the first pod of it was sent; None if it was taken at once, from labels."""
     asked: str = ""
-    """Fingerprint of the nodes that there were, each with its boot."""
+    """Fingerprint of the nodes that there were, each with its boot (shared.domain.taken)."""
     changed: bool = False
     """Nodes were seen since that are not those: they joined, took another's place or started anew."""
     record: int = field(default=0, compare=False)
