@@ -8,7 +8,7 @@ remembered, so that whoever comes after a death knows what is left to do.
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.chain import Chain
 from shared.domain import proofs, strays
@@ -65,14 +65,15 @@ class Proving:
         due = to_prove(cluster, memory, rules, self.now, wanted)
         outside = OUTSIDE in wanted or strays_due(cluster, memory, rules, self.now)
         listing = listing_due(cluster, memory, rules.policy, self.now)
-        listed_lately = listing is None or listing > self.now
+        listed_lately = listing is None or min(listing, memory.relist or listing) > self.now
         if not due and not outside and memory.probing is None and listed_lately:
             return memory
         with self.kubernetes.open(cluster, _all_ways(cluster, memory, rules)) as api:
             if alone := self._alone(api, memory):
                 return alone
             read = list_nodes(api)
-            memory = self._shown(api, cluster, replace(memory, listed=self.now), rules, read)
+            memory = replace(memory, listed=self.now, relist=self._again(memory, read))
+            memory = self._shown(api, cluster, memory, rules, read)
             memory, changed = self._compared(api, cluster, memory, rules, read)
             wanted = {*wanted, *changed}
             due = to_prove(cluster, memory, rules, self.now, wanted)
@@ -98,6 +99,13 @@ class Proving:
         if memory.probing and memory.probing.over and not memory.probing.kept:
             return self._pods.deleted(probes, memory)
         return None if memory.searched or memory.probing else self._pods.searched(probes, memory)
+
+    def _again(self, memory: Memory, read: NodesRead) -> datetime | None:
+        """Return when to list the nodes again where that failed for now: the longer it does, the more seldom."""
+        if not isinstance(read, Unreadable) or read.retry_after is None:
+            return None
+        since = self.now - memory.listed if memory.relist and memory.listed else timedelta()
+        return self.now + min(max(read.retry_after, since * 2), proofs.LISTING)
 
     def _shown(self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead) -> Memory:
         """Remember how many nodes there are of pools that ARM calls empty or stopped."""
