@@ -64,6 +64,8 @@ def _abort(chosen: argparse.Namespace) -> int:
         if operation and operation.method is Method.DELETE and taken:
             raise InputError(f"{operation.pool} is empty and is being deleted: that is not stopped half-way")
         what, at = f"the replacement of {replacement.pool} by {replacement.twin}", replacement.began
+        # Whichever was named: a twin that is not made is no pool that could be left alone.
+        pool = replacement.pool
         after = "both pools stay, and nodes that were cordoned are uncordoned; the old one is left alone"
     elif operation and operation.pool == pool:
         what, at = operation.kind.value.replace("_", " "), operation.at

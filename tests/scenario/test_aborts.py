@@ -187,19 +187,29 @@ def test_nothing_follows_an_abort_that_aks_took_of_what_succeeded_all_the_same(
     assert lab.waits(pool="old" if replaces else "np1") == "Blocked"
 
 
-def test_nothing_follows_ours_where_something_else_had_taken_its_place_when_an_abort_came() -> None:
+PREEMPTED = CancelOperation("AKSOperationPreempted", "This operation has been preempted by another operation")
+
+
+@pytest.mark.parametrize("end", ["canceled", "succeeded"])
+def test_nothing_follows_ours_where_something_else_had_taken_its_place_when_an_abort_came(end: str) -> None:
     lab = Fleet()
-    lab.world.operation_time = HOUR
-    preempted = CancelOperation("AKSOperationPreempted", "This operation has been preempted by another operation")
-    lab.world.faults.add(Fault(preempted, method="PUT", kind="agentPools", times=1))
+    lab.world.operation_time, image = HOUR, lab.pool.image
+    if end == "canceled":
+        lab.world.faults.add(Fault(PREEMPTED, method="PUT", kind="agentPools", times=1))
     lab.look(lasting=SECONDS)
     with lab.world.entered():
         lab.pool.properties["enableFIPS"] = False
     lab.ask(RequestKind.ABORT)
     lab.passes(MINUTE)
     assert "not ours any more" in answers(lab)[0][1]
+    lab.passes(2 * HOUR)
+    assert lab.outcomes()[-1] == end
+    with lab.world.entered():
+        lab.pool.provisioning_state, lab.pool.image = "Succeeded", image
+    lab.event()
     lab.passes(DAY)
-    assert (lab.puts(), lab.outcomes()[-1]) == ([200], "canceled")
+    assert (lab.puts(), lab.pool.fips) == ([200], False)
+    assert lab.waits() == "Blocked"
 
 
 def test_a_pool_that_is_as_wanted_is_not_left_alone_by_an_abort_that_comes_too_late() -> None:
