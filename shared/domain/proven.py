@@ -66,7 +66,7 @@ class Proof:
     began: datetime | None = None
     """When the first pod of it was sent; None if it was taken at once, from labels."""
     asked: str = ""
-    """Fingerprint of the nodes that there were, each with its boot (shared.domain.taken)."""
+    """Fingerprint of the nodes that there were, each with its boot."""
     changed: bool = False
     """Nodes were seen since that are not those: they joined, took another's place or started anew."""
     record: int = field(default=0, compare=False)
