@@ -49,6 +49,7 @@ def ask(kind: "RequestKind", cluster: ClusterId, pool: str = "") -> None:
 
 def _abort(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
+    from shared.domain.operation import OutcomeState
     from shared.domain.people import RequestKind
     from shared.domain.planned import Method
     from shared.rollout import read_memory
@@ -58,10 +59,13 @@ def _abort(chosen: argparse.Namespace) -> int:
     operation, replacement = memory.operation, memory.replacement
     at: datetime | None
     if replacement and pool in (replacement.pool, replacement.twin):
-        # One that AKS has not taken yet may still be held back.
-        if operation and operation.method is Method.DELETE and operation.outcome:
+        # One that AKS has not taken, or not yet, is held back.
+        taken = operation is not None and operation.outcome is OutcomeState.ACCEPTED
+        if operation and operation.method is Method.DELETE and taken:
             raise InputError(f"{operation.pool} is empty and is being deleted: that is not stopped half-way")
         what, at = f"the replacement of {replacement.pool} by {replacement.twin}", replacement.began
+        # Whichever was named: a twin that is not made is no pool that could be left alone.
+        pool = replacement.pool
         after = "both pools stay, and nodes that were cordoned are uncordoned; the old one is left alone"
     elif operation and operation.pool == pool:
         what, at = operation.kind.value.replace("_", " "), operation.at

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cli.asking import queue, who
-from cli.exits import MEANING, UNKNOWN, cut_short, of_states
+from cli.exits import cut_short, of_states, returns
 from cli.naming import CLUSTER, add_output
 from cli.requesting import seen
 from cli.show import plain_text, print_aligned
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _EVERY = 2.0
 """Seconds between two glances at how far it is."""
 _MINUTES = 15
+_MEANING = returns("something is non_compliant or inconsistent", "something is unknown, or no fresh proof was taken")
 _MOST_MINUTES = 24 * 60
 """A request holds for a day."""
 pause: Callable[[float], None] = time.sleep
@@ -42,7 +43,7 @@ Progress = Callable[[str, int, int], None]
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     words = "ask the nodes of a cluster, or of one node pool, anew, and show what each of them says"
-    verify = commands.add_parser("verify", help=words, description=words, epilog=MEANING)
+    verify = commands.add_parser("verify", help=words, description=words, epilog=_MEANING)
     verify.add_argument("cluster", help=CLUSTER)
     verify.add_argument("pool", nargs="?", default="", help="name of a node pool; default: all, and nodes outside them")
     verify.add_argument("--minutes", type=_minutes, default=_MINUTES, help=f"how long to wait; default: {_MINUTES}")
@@ -62,6 +63,8 @@ def _minutes(text: str) -> int:
 
 def _verify(chosen: argparse.Namespace) -> int:
     from shared import bootstrap
+    from shared.domain.model import ComplianceState
+    from shared.domain.operation import OutcomeState
     from shared.domain.people import Request, RequestKind
     from shared.requested import ask
 
@@ -73,15 +76,19 @@ def _verify(chosen: argparse.Namespace) -> int:
     queue(cluster, f"cli: {who()} asked for verify")
     with _progress() as show:
         _follow(cluster, request, clock.now, timedelta(minutes=chosen.minutes), show)
-    answer, proofs = _recorded(cluster, request, before)
+    outcome, answer, proofs = _recorded(cluster, request, before)
     posture = _stored(cluster).posture
     judged = [one for one in posture.pools if pool in ("", one.pool)] if posture else []
     with cut_short():
-        (_print_json if chosen.output == "json" else _print)(cluster, answer, proofs, judged, posture)
+        if chosen.output == "json":
+            _print_json(cluster, outcome, answer, proofs, judged, posture)
+        else:
+            _print(cluster, answer, proofs, judged, posture)
     outside = [found.state for found in posture.cluster_findings] if posture and not pool else []
     states = [one.state for one in judged] + outside
-    # What was asked may be gone by now: then nothing was judged, and that is no pass.
-    return of_states(states) if proofs and states else UNKNOWN
+    # Verdicts may lean on a proof of before, and what was asked may be gone by now: neither is a pass.
+    passes = outcome == OutcomeState.SUCCEEDED and proofs and states
+    return of_states(states if passes else [*states, ComplianceState.UNKNOWN])
 
 
 def _stored(cluster: ClusterId) -> Any:
@@ -149,17 +156,17 @@ def _lines() -> Progress:
     return show
 
 
-def _recorded(cluster: ClusterId, request: "Request", before: int) -> tuple[str, list[Mapping[str, Any]]]:
-    """Return what became of the request, and the last proof of each pool since it was asked for."""
-    answer, proofs = "", {}
+def _recorded(cluster: ClusterId, request: "Request", before: int) -> tuple[str, str, list[Mapping[str, Any]]]:
+    """Return what became of the request, that in words, and the last proof of each pool since it was asked for."""
+    outcome, answer, proofs = "", "", {}
     for record in _since(cluster, before):
         said = record.payload
         if said.get("request") == request.id and said.get("stage") == "answered":
-            answer = str(said.get("message", ""))
+            outcome, answer = str(said.get("outcome", "")), str(said.get("message", ""))
         name = str(said.get("pool", ""))
         if record.kind.value == "proof" and request.pool in ("", name):
             proofs[name] = said
-    return answer, [proofs[name] for name in sorted(proofs)]
+    return outcome, answer, [proofs[name] for name in sorted(proofs)]
 
 
 def _since(cluster: ClusterId, before: int) -> Iterator["Record"]:
@@ -215,6 +222,7 @@ def _said(node: Mapping[str, Any], answer: Mapping[str, Any], *, deep: bool) -> 
 
 def _print_json(
     cluster: ClusterId,
+    outcome: str,
     answer: str,
     proofs: list[Mapping[str, Any]],
     judged: Iterable["PoolPosture"],
@@ -224,6 +232,7 @@ def _print_json(
 
     found = {
         "cluster": cluster.arm_id,
+        "outcome": outcome,
         "answer": answer,
         "proofs": proofs,
         "pools": plain([*judged]),

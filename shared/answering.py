@@ -11,10 +11,14 @@ from datetime import datetime, timedelta
 
 from shared.domain.arm_errors import ABORTED, LASTING
 from shared.domain.bodies import RequestRecord, Stage
+from shared.domain.checks import as_wanted
 from shared.domain.ends import shows
+from shared.domain.evaluate import subjects
+from shared.domain.lessons import after_abort
 from shared.domain.memory import Memory, PoolMemory, Replacement
 from shared.domain.model import Cluster, Gone, Pool
 from shared.domain.operation import AbortTried, Accepted, BeginResult, Operation, OutcomeState, Refused, Unanswered
+from shared.domain.parts import aborted
 from shared.domain.people import HOLDS, Request, RequestKind
 from shared.domain.planned import Method
 from shared.domain.records import RecordKind
@@ -42,7 +46,7 @@ class Answer:
 _SELDOM = timedelta(hours=1)
 """How often at least an abort is sent that AKS refuses for the time being."""
 
-Server = Callable[[Look, Cluster, Request], Answer | None]
+Server = Callable[[Look, Cluster, Request, Rulebook], Answer | None]
 """Serves one kind of request; None: not done yet, the next look goes on with it."""
 
 
@@ -103,9 +107,7 @@ def _answer(look: Look, read: Cluster | Gone, request: Request, rules: Rulebook)
         return None
     if isinstance(read, Gone):
         return Answer(OutcomeState.NOT_BEGUN, "The cluster does not exist any more.")
-    if request.kind is RequestKind.VERIFY:
-        return _verify(look, read, request, rules)
-    return SERVERS[request.kind](look, read, request)
+    return SERVERS[request.kind](look, read, request, rules)
 
 
 def _verify(look: Look, read: Cluster, request: Request, rules: Rulebook) -> Answer | None:
@@ -172,14 +174,15 @@ def _pool(read: Cluster, name: str) -> Pool | None:
     return next((pool for pool in read.pools if pool.name == name), None)
 
 
-def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
-    """Stop what we began on a pool, and nothing else."""
-    operation = look.memory.operation
+def _abort(look: Look, read: Cluster, request: Request, rules: Rulebook) -> Answer | None:
+    """Stop what we began on a pool, and nothing else; where nothing runs by now, nothing more is begun on it.
+
+    That is the one place where an abort holds that is asked for something which AKS has not taken: whichever way an
+    operation was forgotten, nothing is sent while a request to abort is open (shared.fence), and it is open until this.
+    """
+    operation, replacement = look.memory.operation, look.memory.replacement
     meant = _meant(read, operation, request.pool)
-    pool, remembered = _pool(read, operation.on if operation else meant), look.memory.pool(meant)
-    stopped = remembered.blocked_reason == ABORTED and remembered.ended and remembered.ended >= request.at
-    replacement = look.memory.replacement
-    if replacement is None and operation is None and not stopped:
+    if replacement is None and operation is None:
         # Lost with the rollout row: its twin tells by which label its nodes were cordoned.
         replacement = forgotten(look.memory, read, meant, look.ports.clock.now())
     if replacement and request.pool in (replacement.pool, replacement.twin):
@@ -187,16 +190,14 @@ def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
             return _give_up(look, request, replacement)
         if operation.method is Method.DELETE:
             message = f"{operation.pool} is empty and is being deleted: that is not stopped half-way."
-            return Answer(OutcomeState.NOT_BEGUN, message) if operation.outcome else None
-    if operation is None and stopped:
-        # An earlier look sent it and got no answer, and by now it has done its work.
-        return Answer(OutcomeState.ACCEPTED, remembered.blocked)
-    if operation is None or operation.pool != meant or operation.outcome is not OutcomeState.ACCEPTED:
-        message = (
-            f"No operation of ours runs on {request.pool}: nothing is aborted. What others began is theirs to stop "
-            "(`az aks nodepool operation-abort`)."
-        )
-        return Answer(OutcomeState.NOT_BEGUN, message)
+            taken = operation.outcome is OutcomeState.ACCEPTED
+            return Answer(OutcomeState.NOT_BEGUN, message) if taken else None
+    if operation is None or operation.pool != meant:
+        return _left_alone(look, read, request, meant, rules)
+    pool = _pool(read, operation.on)
+    if operation.outcome is not OutcomeState.ACCEPTED:
+        # Refused, and the pool shows it all the same, at work: what that comes to is seen first.
+        return None
     if operation.aborted and pool and pool.provisioning_state in ("Canceling", "Canceled"):
         # An earlier look sent it and got no answer that it could record.
         return Answer(OutcomeState.ACCEPTED, f"The pool is {pool.provisioning_state}. {_AFTERWARDS}")
@@ -205,10 +206,26 @@ def _abort(look: Look, read: Cluster, request: Request) -> Answer | None:
         return None
     if not shows(operation, pool):
         message = (
-            f"What runs on {request.pool} is not ours any more: it no longer shows what ours set. Nothing is aborted."
+            f"What runs on {request.pool} is not ours any more: it no longer shows what ours set. Nothing is aborted, "
+            "and nothing more is begun on it."
         )
-        return Answer(OutcomeState.NOT_BEGUN, message)
+        # However ours ends, nothing comes after it.
+        memory = replace(look.memory, operation=replace(operation, aborted=request.by))
+        return Answer(OutcomeState.NOT_BEGUN, message, memory)
     return _aborted(look, operation, request)
+
+
+def _left_alone(look: Look, read: Cluster, request: Request, meant: str, rules: Rulebook) -> Answer:
+    """Leave a pool alone on which nothing of ours runs, or not any more, unless it is as the policy wants it."""
+    known = subjects(read, look.memory, rules.policy, look.ports.clock.now())
+    subject = next((one for one in known if one.pool.name == meant), None)
+    said = f"No operation of ours runs on {request.pool}: nothing is aborted"
+    others = "What others began is theirs to stop (`az aks nodepool operation-abort`)."
+    if subject is None or (as_wanted(subject) and not subject.memory.blocks(subject.pool)):
+        return Answer(OutcomeState.NOT_BEGUN, f"{said}. {others}")
+    found = after_abort(subject.memory, subject.pool, request.by)
+    message = f"{said}, and nothing more is begun until somebody unblocks it. {others} {found.blocked}"
+    return Answer(OutcomeState.ACCEPTED, message, look.memory.with_pool(meant, found))
 
 
 def _meant(read: Cluster, operation: Operation | None, name: str) -> str:
@@ -226,10 +243,10 @@ def _give_up(look: Look, request: Request, replacement: Replacement) -> Answer:
         f"The replacement of {replacement.pool} is given up: its nodes that were cordoned for that are uncordoned now, "
         f"and {replacement.twin} stays as well."
     )
-    if replacement.ends:
+    if replacement.ends.startswith(f"{ABORTED}:"):
         return Answer(OutcomeState.ACCEPTED, said)
-    ends = f"{ABORTED}: The replacement was aborted, as {request.by} asked."
-    ending = replace(replacement.goes_on(look.ports.clock.now()), ends=ends, waiting="")
+    # Whatever it is given up for: what people decide may change back by itself, and the word of who asks does not.
+    ending = replace(replacement.goes_on(look.ports.clock.now()), ends=aborted(request.by), waiting="")
     return Answer(OutcomeState.ACCEPTED, said, replace(look.memory, replacement=ending))
 
 
@@ -271,7 +288,7 @@ def _said(look: Look, operation: Operation, tried: AbortTried, result: BeginResu
             return None
 
 
-def _unblock(look: Look, read: Cluster, request: Request) -> Answer | None:
+def _unblock(look: Look, read: Cluster, request: Request, _: Rulebook) -> Answer | None:
     """Forget why a pool is left alone; what Azure itself asked us to wait for goes on to hold."""
     pool, remembered = _pool(read, request.pool), look.memory.pool(request.pool)
     if pool is None:
@@ -293,4 +310,8 @@ def _because(remembered: PoolMemory) -> str:
     return remembered.blocked or remembered.refused or remembered.waiting or "Nothing of ours kept it."
 
 
-SERVERS: Mapping[RequestKind, Server] = {RequestKind.ABORT: _abort, RequestKind.UNBLOCK: _unblock}
+SERVERS: Mapping[RequestKind, Server] = {
+    RequestKind.ABORT: _abort,
+    RequestKind.UNBLOCK: _unblock,
+    RequestKind.VERIFY: _verify,
+}

@@ -1,13 +1,12 @@
 """What stands before everything that is sent: a place in the budget, and a last look at what could have stopped it."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from shared.budget import change, read_budget
 from shared.domain.budget import Budget, Place
 from shared.domain.ids import ClusterId
 from shared.domain.model import Unreadable
-from shared.domain.people import Request, RequestKind
+from shared.domain.people import RequestKind
 from shared.domain.places import taken
 from shared.domain.planned import Action, Method
 from shared.domain.policy_approval import unapproved
@@ -65,13 +64,9 @@ class Fence:
         same = not isinstance(current, Unreadable) and not current.trouble and current.hash == self.rules.hash
         budget = read_budget(self.budget)
         late = action.before is not None and self.clock.now() >= action.before
-        held = bool(self._aborts()) or unapproved(self.rules.policy, budget, self.clock.now())
+        held = self._aborts() or unapproved(self.rules.policy, budget, self.clock.now())
         self.hold.check()
         return same and not late and not held and not budget.paused and not budget.broken
 
-    def aborts(self, names: Collection[str]) -> Request | None:
-        """Return the open request to abort what is done to one of some pools; None if there is none."""
-        return next((one for one in self._aborts() if one.pool in names), None)
-
-    def _aborts(self) -> tuple[Request, ...]:
-        return tuple(one for one in open_requests(self.budget, self.cluster) if one.kind is RequestKind.ABORT)
+    def _aborts(self) -> bool:
+        return any(one.kind is RequestKind.ABORT for one in open_requests(self.budget, self.cluster))

@@ -160,11 +160,13 @@ def prove(look: Look, read: ClusterRead, rules: Rulebook, wanted: Collection[str
 
 
 def probing_wait(look: Look, read: ClusterRead) -> timedelta | None:
-    """Return how soon to come back for pods that ask nodes, or for what is left of them; None if there is nothing."""
-    probing = look.memory.probing
-    if probing is None or not isinstance(read, Cluster) or read.stopped:
+    """Return how soon to come back for pods that ask nodes, or what is left of them, or for a list that was not had."""
+    probing, relist, now = look.memory.probing, look.memory.relist, look.ports.clock.now()
+    if not isinstance(read, Cluster) or read.stopped:
         # Of a stopped cluster nothing runs; that it starts again is a reason of its own to look.
         return None
+    if probing is None:
+        return relist - now if relist and relist > now else None
     return LEFT_OVER if probing.over and probing.kept else look.ports.timing.poll
 
 

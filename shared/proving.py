@@ -8,7 +8,7 @@ remembered, so that whoever comes after a death knows what is left to do.
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.chain import Chain
 from shared.domain import proofs, strays
@@ -65,14 +65,15 @@ class Proving:
         due = to_prove(cluster, memory, rules, self.now, wanted)
         outside = OUTSIDE in wanted or strays_due(cluster, memory, rules, self.now)
         listing = listing_due(cluster, memory, rules.policy, self.now)
-        listed_lately = listing is None or listing > self.now
+        listed_lately = listing is None or min(listing, memory.relist or listing) > self.now
         if not due and not outside and memory.probing is None and listed_lately:
             return memory
         with self.kubernetes.open(cluster, _all_ways(cluster, memory, rules)) as api:
             if alone := self._alone(api, memory):
                 return alone
             read = list_nodes(api)
-            memory = self._shown(api, cluster, replace(memory, listed=self.now), rules, read)
+            memory = replace(memory, listed=self.now, relist=self._again(memory, read))
+            memory = self._shown(api, cluster, memory, rules, read)
             memory, changed = self._compared(api, cluster, memory, rules, read)
             wanted = {*wanted, *changed}
             due = to_prove(cluster, memory, rules, self.now, wanted)
@@ -98,6 +99,13 @@ class Proving:
         if memory.probing and memory.probing.over and not memory.probing.kept:
             return self._pods.deleted(probes, memory)
         return None if memory.searched or memory.probing else self._pods.searched(probes, memory)
+
+    def _again(self, memory: Memory, read: NodesRead) -> datetime | None:
+        """Return when to list the nodes again where that failed for now: the longer it does, the more seldom."""
+        if not isinstance(read, Unreadable) or read.retry_after is None:
+            return None
+        since = self.now - memory.listed if memory.relist and memory.listed else timedelta()
+        return self.now + min(max(read.retry_after, since * 2), proofs.LISTING)
 
     def _shown(self, api: Entered, cluster: Cluster, memory: Memory, rules: Rulebook, read: NodesRead) -> Memory:
         """Remember how many nodes there are of pools that ARM calls empty or stopped."""
@@ -130,7 +138,7 @@ class Proving:
                 continue
             changed |= {pool.name} if proofs.again(taken, self.now) else set()
             # Without some that have gone, what the others said holds until they have been asked.
-            new = taken.changed or not fewer(nodes, taken.nodes, taken.at)
+            new = taken.changed or not fewer(nodes, taken.asked)
             memory = memory.with_pool(pool.name, replace(subject.memory, proof=replace(taken, changed=new)))
         return memory, changed
 
@@ -172,7 +180,7 @@ class Proving:
         nodes = () if isinstance(read, Unreadable) else nodes_of(read, pool.name)
         if proofs.asks_by_pods(subject) and proof.nodes and not proof.disagreeing:
             level = proofs.wanted_level(subject)
-            asked = Asked(pool.name, subject.settings.proof, level, nodes, **doubt_of(remembered))
+            asked = Asked(pool.name, subject.settings.proof, level, nodes, os_sku=pool.os_sku, **doubt_of(remembered))
             return memory, asked if wanted or proofs.pods_due(subject) else None
         asks = wanted and not proof.unreadable
         proof = record_proof(
@@ -238,7 +246,7 @@ class Proving:
         """Say whether what pods learned of nodes outside every pool holds until pods have answered again."""
         if not known.level.reaches(settings.proof.level):
             return False
-        same = known.asked == found.asked or fewer(machines, known.nodes, known.at)
+        same = known.asked == found.asked or fewer(machines, known.asked)
         return same or known.flawed
 
 

@@ -140,7 +140,7 @@ class ByPods:
 
 def questions(asked: Iterable[Asked], proof: str) -> tuple[Question, ...]:
     """Return what the nodes are asked."""
-    found = (question(node, one.settings) for one in asked for node in one.sample(proof))
+    found = (question(node, one.settings, one.os_sku) for one in asked for node in one.sample(proof))
     return tuple(each for each in found if each)
 
 

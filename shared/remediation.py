@@ -13,7 +13,7 @@ from shared.chain import Chain
 from shared.domain.budget import Ended, Place
 from shared.domain.budget_news import learnt
 from shared.domain.ends import ENDS, ended, is_on, nothing_happened, rests, shows
-from shared.domain.lessons import after_abort, after_failure, after_refusal, after_success, is_a_failure, stuck_from
+from shared.domain.lessons import after_failure, after_refusal, after_success, is_a_failure, stuck_from
 from shared.domain.memory import Replacement
 from shared.domain.model import Cluster, ClusterRead, Pool, Unreadable
 from shared.domain.operation import (
@@ -183,7 +183,6 @@ class Remediation:
             raise
         if place is None or not ready:
             self._finish(operation, None, None)
-            self._leave_alone(operation, pool)
             return None
         operation = replace(
             operation, intent_seq=record_intent(self.chain, operation, action, cluster, posture, place).seq
@@ -199,24 +198,10 @@ class Remediation:
         if not is_open:
             message = "Before the PUT it was stopped or aborted, the rules changed, or the window closed."
             self._finish(self._outcome(operation, OutcomeState.NOT_BEGUN, message), None, None)
-            self._leave_alone(operation, pool)
             return None
         result = self.clusters.begin(self.request.cluster, action, operation.intent)
         self._answer(operation, result, pool)
         return result
-
-    def _leave_alone(self, operation: Operation, pool: Pool | None) -> None:
-        """Block a pool whose operation somebody asked to abort just before it was sent: the next look would send it.
-
-        A replacement that goes on is given up by the look that answers.
-        """
-        asked = self.fence.aborts({operation.pool, operation.on})
-        if asked is None or pool is None or self.hold.memory.replacement:
-            return
-        # Not before it was asked, by whosever clock: by that the look that answers knows what was stopped.
-        now = max(asked.at, self.clock.now())
-        found = after_abort(self.hold.memory.pool(pool.name), operation, pool, asked.by, now)
-        self.hold.save(self.hold.memory.with_pool(pool.name, found))
 
     def _decided(self, action: Action, intent: str, now: datetime, configuration: str) -> Operation:
         """Remember what is about to be begun; what a person let through once is used up by it."""

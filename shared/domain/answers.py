@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.domain.probes import CONTAINER, NODE_LABEL, PROVIDERS, REGISTRY_EXIT, Method, Question
-from shared.domain.proven import Node
 
 CLOCKS_APART = timedelta(minutes=5)
 """How far a node's clock may be behind ours; the proof's id in the answer is what binds it to the proof."""
@@ -121,7 +120,7 @@ def read_answer(asked: Question, found: ProbePod, proof: str, began: datetime) -
         return _silent(answer, "Kubernetes does not say which machine the node is, or on which boot")
     if asked.method is Method.REGISTRY:
         return _registry(answer, found, proof)
-    return _linux(answer, found, proof, node)
+    return _linux(answer, found, proof, asked)
 
 
 def _without_end(answer: Answer, found: ProbePod, image: str) -> Answer:
@@ -134,8 +133,8 @@ def _without_end(answer: Answer, found: ProbePod, image: str) -> Answer:
     return replace(answer, why=f"the pod is {found.phase or 'not there yet'}{said}", waits=True)
 
 
-def _linux(answer: Answer, found: ProbePod, proof: str, node: Node) -> Answer:
-    said = _SAID.match(found.message)
+def _linux(answer: Answer, found: ProbePod, proof: str, asked: Question) -> Answer:
+    node, said = asked.node, _SAID.match(found.message)
     if said is None or said["proof"] != proof:
         return _silent(answer, _unsaid(found))
     if said["boot"] != node.boot:
@@ -144,18 +143,20 @@ def _linux(answer: Answer, found: ProbePod, proof: str, node: Node) -> Answer:
     if (value, found.exit_code) not in (("1", 0), ("0", 1)):
         return _silent(answer, f"value {value!r} and exit code {found.exit_code} don't agree")
     answer = replace(answer, value=value, fips=value == "1")
-    return _host(answer, found.message, node) if answer.method is Method.HOST and answer.fips else answer
+    return _host(answer, found.message, asked) if answer.method is Method.HOST and answer.fips else answer
 
 
-def _host(answer: Answer, message: str, node: Node) -> Answer:
+def _host(answer: Answer, message: str, asked: Question) -> Answer:
     """Judge what else the host's files say, where the kernel says yes."""
-    marker = "marker=1" in message
+    node = asked.node
+    # What the host's own programs print stands around that line: a second one of the kind says nothing.
+    marker = [line for line in message.splitlines() if line.startswith("marker=")] == ["marker=1"]
     version = re.search(r"openssl=(.*)", message)
     openssl = version[1].strip() if version else ""
     found = _active(message)
     seen = f"{openssl}; active providers: {', '.join(found) or 'none'}; marker file: {'yes' if marker else 'no'}"
     answer = replace(answer, seen=seen)
-    if node.os_sku == "AzureContainerLinux" and not marker:
+    if not marker and _has_marker(asked):
         return replace(answer, fips=False, why="/etc/system-fips is not there")
     if openssl.startswith("OpenSSL 1."):
         if not _WITHOUT_PROVIDERS.match(node.image_label):
@@ -168,6 +169,12 @@ def _host(answer: Answer, message: str, node: Node) -> Answer:
             answer, fips=False, why=f"OpenSSL has no active FIPS provider, only {', '.join(found) or 'none'}"
         )
     return answer
+
+
+def _has_marker(asked: Question) -> bool:
+    """Say whether a node with FIPS has the marker file: Azure Container Linux, by whoever's word it is that."""
+    named = (asked.os_sku, asked.node.os_sku, asked.node.os_sku_effective)
+    return any(name.lower().startswith("azurecontainerlinux") for name in named)
 
 
 def _active(message: str) -> list[str]:

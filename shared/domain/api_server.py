@@ -90,9 +90,11 @@ def read_all(get: Ask, path: str, read: Callable[[Mapping[str, Any]], T], what: 
     """Read a whole list, page by page, each item by `read`, which raises ValueError for one that can't be used.
 
     `path` may have a query of its own; `what` is what it lists, in the plural. A list of which a page is missing is
-    no list: it could hide what proves the contrary. One that does not end isn't either, whoever the API server is.
+    no list: it could hide what proves the contrary. One that does not end isn't either, nor one that has something
+    twice, since it may lack as much as that and still be as long as it should: whoever the API server is.
     """
     found: list[T] = []
+    known: set[str] = set()
     seen: set[str] = set()
     more: str | None = ""
     while more is not None:
@@ -107,10 +109,24 @@ def read_all(get: Ask, path: str, read: Callable[[Mapping[str, Any]], T], what: 
             return refused(page, f"list {what}")
         try:
             items, more = _page(page.body, what)
+            _add(known, items)
             found.extend(map(read, items))
         except (ValueError, RecursionError) as error:
             return Unreadable("Unintelligible", f"The API server's list of {what} can't be read: {error}", None)
     return tuple(found)
+
+
+def _add(known: set[str], items: Sequence[Mapping[str, Any]]) -> None:
+    """Add what items are called, and their uids; raises ValueError for what is known already."""
+    for item in items:
+        metadata = item.get("metadata")
+        said = metadata if isinstance(metadata, dict) else {}
+        name, uid = said.get("name"), said.get("uid")
+        marks = {f"{said.get('namespace') or ''}/{name}"} if name else set()
+        marks |= {uid} if uid and isinstance(uid, str) else set()
+        if twice := marks & known:
+            raise ValueError(f"{min(twice).removeprefix('/')} stands in it twice")
+        known |= marks
 
 
 def _paged(path: str, more: str) -> str:

@@ -205,12 +205,17 @@ def remediation(subject: Subject) -> Finding | None:
     memory = subject.memory
     still = memory.blocks(subject.pool)
     blocked = (memory.blocked if still else "") or memory.refused
-    switched = subject.pool.enable_fips is subject.required and subject.pool.provisioning_state == "Succeeded"
-    if not blocked or (switched and not target_os_sku(subject)):
+    if not blocked or as_wanted(subject):
         return None
     reason = memory.blocked_reason if still else memory.waiting.partition(": ")[0]
     # A code of ARM's that no row knows is no reason that an exemption could name.
     return Finding("remediation", State.NON_COMPLIANT, reason if reason in _KNOWN else FAILED, blocked)
+
+
+def as_wanted(subject: Subject) -> bool:
+    """Say whether a pool is switched as the policy asks, so that nothing of ours would change it."""
+    switched = subject.pool.enable_fips is subject.required and subject.pool.provisioning_state == "Succeeded"
+    return switched and not target_os_sku(subject)
 
 
 def replacing(subject: Subject) -> Finding | None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from shared.domain.arm_errors import ABORTED, CANCELED, LASTING, PREEMPTED, ArmError, classify_end
 from shared.domain.budget import Budget
 from shared.domain.checks import CONTEST
+from shared.domain.ends import shows
 from shared.domain.memory import WHATEVER, PoolMemory
 from shared.domain.model import Pool
 from shared.domain.operation import Operation, OutcomeState, Refused
@@ -26,9 +27,14 @@ def stuck_from(budget: Budget, nodes: int | None, now: datetime) -> datetime:
 
 
 def after_success(remembered: PoolMemory, operation: Operation, pool: Pool, now: datetime) -> PoolMemory:
-    """Remember a success; only a change of the flag can be one that somebody undid."""
-    found = _contested(remembered, pool, now) if "enableFIPS" in operation.changes else remembered
-    return replace(_ended(found, now), apart="")
+    """Remember a success; only a change of the flag can be one that somebody undid.
+
+    Whoever had it aborted, too late, does not want what would come after it either.
+    """
+    flag = "enableFIPS" in operation.changes
+    found = replace(_ended(_contested(remembered, pool, now) if flag else remembered, now), apart="")
+    more = not (flag and shows(operation, pool))
+    return after_abort(found, pool, operation.aborted) if operation.aborted and more else found
 
 
 def _contested(remembered: PoolMemory, pool: Pool, now: datetime) -> PoolMemory:
@@ -68,11 +74,15 @@ def after_failure(remembered: PoolMemory, operation: Operation, pool: Pool, now:
     return replace(found, blocked=said, blocked_on=pool.configuration, blocked_reason=error.reason)
 
 
-def after_abort(remembered: PoolMemory, operation: Operation, pool: Pool, by: str, now: datetime) -> PoolMemory:
-    """Remember an operation that somebody stopped before it was sent: what is known of the pool still holds."""
-    words = operation.kind.value.replace("_", " ")
-    said = f"The operation ({words}) was stopped before it was sent to AKS, as {by} asked."
-    return _aborted(replace(remembered, ended=now), operation, pool, said)
+def after_abort(remembered: PoolMemory, pool: Pool, by: str) -> PoolMemory:
+    """Remember that somebody stopped what AKS had not taken, or what had ended: what is known of the pool still holds.
+
+    A pool that is left alone already for another reason goes on to be, by whatever configuration.
+    """
+    if remembered.blocks(pool):
+        return remembered if remembered.blocked_reason == ABORTED else replace(remembered, blocked_on=WHATEVER)
+    said = f"It was stopped while no operation of ours ran on it, as {by} asked."
+    return replace(remembered, blocked=said, blocked_on=WHATEVER, blocked_reason=ABORTED)
 
 
 def _aborted(remembered: PoolMemory, operation: Operation, pool: Pool, said: str) -> PoolMemory:

@@ -174,6 +174,8 @@ class Memory:
     """When a look first saw each request for a fresh proof, by the request's id: what was begun before is not fresh."""
     listed: datetime | None = None
     """When a look last listed the nodes, or tried to; None if none did."""
+    relist: datetime | None = None
+    """When a look is to try that again, where it came to nothing for a cause that may pass; None if it did not."""
 
     def with_pool(self, name: str, pool: "PoolMemory") -> "Memory":
         """Return a memory in which one pool is remembered differently."""

@@ -155,6 +155,7 @@ def read_node(item: Mapping[str, Any]) -> Node:
         boot=_str(info.get("bootID")),
         os=_str(info.get("operatingSystem")).lower(),
         os_sku=_str(labels.get(_SKU_LABEL)),
+        os_sku_effective=_str(labels.get(f"{_SKU_LABEL}-effective")),
         joined=_time(metadata.get("creationTimestamp")),
         virtual=labels.get(_VIRTUAL[0]) == _VIRTUAL[1],
     )

@@ -6,6 +6,7 @@ A twin carries its intent in its tag, so it is never taken for somebody else's p
 from dataclasses import replace
 from datetime import datetime
 
+from shared.domain.arm_errors import ABORTED
 from shared.domain.memory import Memory
 from shared.domain.model import Pool
 from shared.domain.operation import Operation, OutcomeState
@@ -56,7 +57,16 @@ def after_part(memory: Memory, operation: Operation, pool: Pool | None, now: dat
     if pool is None or not made or pool.provisioning_state in UNFINISHED:
         return replace(memory, replacement=None)
     twin = replace(memory.pool(operation.on), ended=now)
-    return replace(memory, replacement=replacement.goes_on(now)).with_pool(operation.on, twin)
+    moved = replacement.goes_on(now)
+    if operation.aborted:
+        # AKS took the abort, and the twin was made all the same.
+        moved = replace(moved, ends=aborted(operation.aborted))
+    return replace(memory, replacement=moved).with_pool(operation.on, twin)
+
+
+def aborted(by: str) -> str:
+    """Return why a replacement is given up that somebody aborted."""
+    return f"{ABORTED}: The replacement was aborted, as {by} asked."
 
 
 def done(memory: Memory) -> Memory:

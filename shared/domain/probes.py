@@ -64,6 +64,8 @@ class Question:
     node: Node
     method: Method
     image: str
+    os_sku: str = ""
+    """ARM's word for the node's pool; empty outside every pool."""
 
     def pod(self, proof: str) -> str:
         """Return the pod's name; a node that was reimaged or has started anew gets another one."""
@@ -71,12 +73,12 @@ class Question:
         return f"fips-{proof}-{mark[:12]}"
 
 
-def question(node: Node, settings: ProofSettings) -> Question | None:
+def question(node: Node, settings: ProofSettings, os_sku: str = "") -> Question | None:
     """Return how a node is asked; None if the policy names no image that could."""
     if node.os == "windows":
         return Question(node, Method.REGISTRY, settings.windows_image) if settings.windows_image else None
     method = Method.HOST if settings.level is ProofLevel.HOST else Method.KERNEL
-    return Question(node, method, settings.image) if settings.image else None
+    return Question(node, method, settings.image, os_sku) if settings.image else None
 
 
 def namespace(name: str) -> Json:

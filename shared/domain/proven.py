@@ -27,6 +27,8 @@ class Node:
     """`operatingSystem`: `linux`, `windows`; empty if the node does not say."""
     os_sku: str = ""
     """Label `kubernetes.azure.com/os-sku`; empty if there is none."""
+    os_sku_effective: str = ""
+    """Label `kubernetes.azure.com/os-sku-effective`, which has its release as well; empty if there is none."""
     joined: datetime | None = None
     """When the node object was made."""
     virtual: bool = False

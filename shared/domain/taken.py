@@ -3,6 +3,7 @@
 Pure. A node that has not said yes is never counted as one that has.
 """
 
+import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +13,12 @@ from typing import Any, TypeVar
 from shared.domain.answers import Answer
 from shared.domain.memory import PoolMemory
 from shared.domain.model import Pool, ProofLevel, Unreadable
-from shared.domain.proofs import CLOCKS, NODES_UNREADABLE
+from shared.domain.proofs import NODES_UNREADABLE
 from shared.domain.proven import Node, NodesRead, Proof, Strays
 from shared.domain.settings import ProofSettings
 
+_BYTES = 4
+"""So many bytes of the hash of a machine and its boot are kept: 5 kB of a thousand."""
 _SHOWN = 10
 """So many names of those that are well are kept; the evidence has all."""
 
@@ -39,9 +42,16 @@ def nodes_of(read: Iterable[Node], pool: str) -> tuple[Node, ...]:
 
 
 def mark(nodes: Iterable[Node]) -> str:
-    """Return a fingerprint of machines: it changes with each that joins, goes, is exchanged or starts anew."""
-    each = sorted(f"{node.uid} {node.boot}" for node in nodes if not node.virtual)
-    return hashlib.sha256("\n".join(each).encode()).hexdigest()[:16]
+    """Return a fingerprint of machines: it changes with each that joins, goes, is exchanged or starts anew.
+
+    It has 32 bits of each, so that those that are left are known when some have gone.
+    """
+    return base64.b64encode(b"".join(sorted(_marks(nodes)))).decode()
+
+
+def _marks(nodes: Iterable[Node]) -> list[bytes]:
+    each = (f"{node.uid} {node.boot}".encode() for node in nodes if not node.virtual)
+    return [hashlib.sha256(one).digest()[:_BYTES] for one in each]
 
 
 def contradicted(pool: Pool, taken: Proof, nodes: tuple[Node, ...], now: datetime) -> bool:
@@ -67,9 +77,10 @@ def not_proven(pool: Pool, taken: Proof | None, nodes: tuple[Node, ...], now: da
     return ""
 
 
-def fewer(nodes: Sequence[Node], than: int, at: datetime) -> bool:
-    """Say whether machines may just be those of whom `than` were asked at a time, without some that have gone."""
-    return len(nodes) < than and all(node.joined and node.joined < at - CLOCKS for node in nodes)
+def fewer(nodes: Sequence[Node], asked: str) -> bool:
+    """Say whether machines are just those of a fingerprint without some that have gone, each on its boot of then."""
+    then = base64.b64decode(asked)
+    return {*_marks(nodes)} < {then[at : at + _BYTES] for at in range(0, len(then), _BYTES)}
 
 
 def _agrees(node: Node, pool: Pool) -> bool:
@@ -119,6 +130,8 @@ class Asked:
     most: int = 0
     """The way in can't ask all of them: those in doubt are asked, and a sample beside them, so many at most; 0: it
     can."""
+    os_sku: str = ""
+    """The pool's; empty for those outside."""
 
     def sample(self, proof: str) -> tuple[Node, ...]:
         """Return those of them that are asked: all that are ready, or where the policy allows it some, by chance.

@@ -132,8 +132,8 @@ def test_what_others_began_is_never_aborted() -> None:
     lab.ask(RequestKind.ABORT)
     lab.passes(MINUTE)
     assert posts(lab) == []
-    assert asked(lab) == [("ana", "answered", "not_begun")]
-    assert "No operation of ours runs on np1" in said(lab)
+    assert asked(lab) == [("ana", "answered", "accepted")]
+    assert "No operation of ours runs on np1: nothing is aborted" in said(lab)
     assert open_requests(lab.rollout, CLUSTER) == ()
 
 
@@ -143,7 +143,8 @@ def test_an_operation_on_another_pool_is_not_meant() -> None:
     hanging(lab)
     lab.ask(RequestKind.ABORT, "np2")
     lab.passes(MINUTE)
-    assert (posts(lab), asked(lab)) == ([], [("ana", "answered", "not_begun")])
+    assert (posts(lab), asked(lab)) == ([], [("ana", "answered", "accepted")])
+    assert (memory(lab).pool("np1").blocked, memory(lab).pool("np2").blocked_reason) == ("", "Aborted")
 
 
 def test_where_something_else_has_taken_the_place_of_ours_nothing_is_aborted() -> None:

@@ -514,7 +514,7 @@ def test_an_abort_that_comes_in_the_very_look_that_begins_is_not_forgotten(
     assert lab.waits(pool="old") == "Blocked"
     answered = lab.records(RecordKind.REQUEST)[-1].payload
     assert (answered["stage"], answered["outcome"]) == ("answered", "accepted")
-    assert "was stopped before it was sent to AKS, as ana asked" in answered["message"]
+    assert "was stopped while no operation of ours ran on it, as ana asked" in answered["message"]
     lab.ask(RequestKind.UNBLOCK, "old")
     lab.passes(2 * HOUR)
     assert writes(lab)

@@ -333,6 +333,52 @@ class TestWhereNoneCanBeTaken:
         assert outcome == "failed"
         assert message.startswith("A fresh proof was taken of apps. None could be taken of strict: WayNotAllowed")
 
+    def test_one_pools_proof_is_no_pass_for_another_whose_own_could_not_be_taken(
+        self, lab: Nodes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its proof of before holds all the same."""
+        labels = "rules: [ { name: l, mode: alert, match: { pools: [apps] }, proof: { level: node } } ]\n"
+        lab.policies.rules = ruled(f'mode: alert\nproof: {{ level: kernel, image: "{IMAGE}" }}\n{labels}')
+        lab.pool_of()
+        lab.pool_of("batch")
+        lab.prove()
+        before = len(lab.proofs("node"))
+
+        def goes_away(seconds: float) -> None:
+            if len(lab.proofs("node")) > before:
+                lab.world.faults.clear()
+                lab.world.faults.add(Fault(Drop(), kind="kubernetes", times=None))
+            lab.passes(timedelta(seconds=seconds))
+
+        monkeypatch.setattr(verify, "pause", goes_away)
+        code, out, _ = ran(capsys, CLUSTER.arm_id, "--minutes", "60", "--json")
+
+        said: dict[str, Any] = json.loads(out)
+        assert {one["state"] for one in said["pools"]} == {"compliant"}
+        assert [one["pool"] for one in said["proofs"]] == ["apps"]
+        assert (said["outcome"], code) == ("failed", 2)
+
+    def test_a_proof_that_ran_before_it_was_asked_for_is_no_pass(
+        self, lab: Nodes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lab.pool_of()
+        lab.look()
+        lab.clock.advance(timedelta(seconds=25))
+        before = len(lab.proofs())
+
+        def goes_away(seconds: float) -> None:
+            if len(lab.proofs()) > before:
+                lab.world.faults.clear()
+                lab.world.faults.add(Fault(Drop(), kind="kubernetes", times=None))
+            lab.passes(timedelta(seconds=seconds))
+
+        monkeypatch.setattr(verify, "pause", goes_away)
+        code, out, _ = ran(capsys, CLUSTER.arm_id, "apps", "--minutes", "60", "--json")
+
+        said: dict[str, Any] = json.loads(out)
+        assert len(said["proofs"]) == 1, "the one that ran by then"
+        assert (said["pools"][0]["state"], said["outcome"], code) == ("compliant", "failed", 2)
+
 
 class TestOutside:
     """Without a pool, the nodes outside every pool are asked as well."""

@@ -197,6 +197,32 @@ class TestHost:
 
         assert answer(ended(f"{SAID}openssl=OpenSSL 3.3.5\nmarker={marker}\n{more}"), asked).fips is fips
 
+    ACL = ("AzureContainerLinux", "azurecontainerlinux", "AzureContainerLinux3")
+
+    @pytest.mark.parametrize("name", ACL)
+    @pytest.mark.parametrize("by", ["its label", "its other label", "ARM"])
+    def test_whoever_says_that_it_is_azure_container_linux_is_believed(self, name: str, by: str) -> None:
+        labels = {"its label": replace(NODE, os_sku=name), "its other label": replace(NODE, os_sku_effective=name)}
+        asked = replace(HOST, node=labels.get(by, NODE), os_sku=name if by == "ARM" else "")
+        said = f"{SAID}openssl=OpenSSL 3.3.5\nmarker=0\n{PROVIDERS.format(name='fips', status='active')}"
+
+        assert answer(ended(said), asked).why == "/etc/system-fips is not there"
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "openssl=OpenSSL 3.3.5 marker=1\nmarker=0",
+            "openssl=OpenSSL 3.3.5\nmarker=1\nmarker=0",
+            "openssl=OpenSSL 3.3.5\nmarker=10",
+            "openssl=OpenSSL 3.3.5",
+        ],
+    )
+    def test_only_the_markers_own_line_says_that_it_is_there(self, said: str) -> None:
+        asked = replace(HOST, os_sku="AzureContainerLinux")
+        more = PROVIDERS.format(name="fips", status="active")
+
+        assert answer(ended(f"{SAID}{said}\n{more}"), asked).fips is False
+
 
 class TestRegistry:
     """Windows answers by the log of a container that fails on purpose."""

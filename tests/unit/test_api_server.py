@@ -31,6 +31,23 @@ def test_a_list_that_leads_back_to_a_page_that_was_read_is_none() -> None:
     assert next(pages, None) is None, "all three were needed to know"
 
 
+def item(name: str, uid: str, namespace: str = "") -> Any:
+    return {"metadata": {"name": name, "uid": uid, "namespace": namespace}}
+
+
+@pytest.mark.parametrize("again", [item("a", "1"), item("a", "3"), item("c", "1")])
+def test_a_list_in_which_something_stands_twice_is_none(again: Any) -> None:
+    assert is_unintelligible(listed(iter([page(None, item("a", "1"), item("b", "2"), again)])))
+    assert is_unintelligible(listed(iter([page("on", item("a", "1"), item("b", "2")), page(None, again)])))
+
+
+def test_things_of_one_name_in_two_namespaces_are_two_and_no_uid_is_nobodys() -> None:
+    found = listed(iter([page("on", item("a", "", "x")), page(None, item("a", "", "y"), item("b", ""))]))
+
+    assert not isinstance(found, Unreadable)
+    assert [one.name for one in found] == ["a", "a", "b"]
+
+
 def test_a_list_without_a_last_page_is_none() -> None:
     asked = count(1)
 

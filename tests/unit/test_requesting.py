@@ -64,7 +64,7 @@ def test_a_replacement_is_given_up_by_the_name_of_its_pool_or_its_twin(
 
     assert main(["abort", ID.arm_id, "apps"]) == 0
 
-    assert asked(app) == [("abort", "apps", ANA)]
+    assert asked(app) == [("abort", old, ANA)], "one that is not made is no pool that could be left alone"
     (alert,) = app.alerts.sent
     assert f"the replacement of {old} by {twin}" in alert.text
     assert "both pools stay" in Printed(capsys).out
