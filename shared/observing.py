@@ -7,7 +7,6 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.domain.evaluate import unreadable
 from shared.domain.memory import Memory, PoolMemory
 from shared.domain.missing import missing, no_pools
 from shared.domain.model import Cluster, ClusterRead, Gone, Pool, Unreadable
@@ -15,6 +14,7 @@ from shared.domain.operation import OutcomeState, Progress, goes_on
 from shared.domain.planned import Deferral
 from shared.domain.recalled import recalled
 from shared.domain.rulebook import Rulebook
+from shared.domain.since import unreadable
 from shared.domain.steps import UNFINISHED
 from shared.look import Look
 from shared.proving import Proving
