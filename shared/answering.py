@@ -72,21 +72,35 @@ def serve(look: Look, read: Cluster | Gone, rules: Rulebook) -> Served:
             if request.kind is RequestKind.VERIFY and isinstance(read, Cluster):
                 verify |= _verified(look, read, request, rules).open
             continue
-        _record(look, request, Stage.ANSWERED, answer)
-        if answer.memory is not None:
-            look.hold.save(answer.memory)
-        clear(look.ports.rollout, look.cluster, request)
-        answers.append(f"{request.kind} {request.pool}: {answer.outcome}")
+        answers.append(_answered(look, request, answer))
     dropped = drop_unreadable(look.ports.rollout, look.cluster, look.ports.clock.now()) if unread else 0
     if dropped:
         answers.append(f"{dropped} that nobody can read: dropped")
     return Served(tuple(answers), waiting, frozenset(verify))
 
 
+def drop_old(look: Look) -> Served:
+    """Answer the requests that are too old by now, of a cluster that can't be read: no other can be served there."""
+    requests, _ = read_requests(look.ports.rollout, look.cluster)
+    old = ((one, _of_old(one, look.ports.clock.now())) for one in requests)
+    return Served(tuple(_answered(look, request, answer) for request, answer in old if answer))
+
+
+def _answered(look: Look, request: Request, answer: Answer) -> str:
+    """Record what became of a request, remember it, and clear it."""
+    _record(look, request, Stage.ANSWERED, answer)
+    if answer.memory is not None:
+        look.hold.save(answer.memory)
+    clear(look.ports.rollout, look.cluster, request)
+    return f"{request.kind} {request.pool}: {answer.outcome}"
+
+
 def _answer(look: Look, read: Cluster | Gone, request: Request, rules: Rulebook) -> Answer | None:
-    if _too_old(request, look.ports.clock.now()):
-        message = f"No look could serve it within {HOLDS.days} day: it is dropped, ask again."
-        return Answer(OutcomeState.NOT_BEGUN, message)
+    if old := _of_old(request, look.ports.clock.now()):
+        return old
+    if request.pool in look.memory.missed and not isinstance(read, Gone):
+        # Whether it is still there is not known yet.
+        return None
     if isinstance(read, Gone):
         return Answer(OutcomeState.NOT_BEGUN, "The cluster does not exist any more.")
     if request.kind is RequestKind.VERIFY:
@@ -127,8 +141,11 @@ def _seen(look: Look, requests: Sequence[Request]) -> None:
         look.hold.save(replace(look.memory, verifying=seen))
 
 
-def _too_old(request: Request, now: datetime) -> bool:
-    return now - request.at > HOLDS
+def _of_old(request: Request, now: datetime) -> Answer | None:
+    if now - request.at <= HOLDS:
+        return None
+    message = f"No look could serve it within {HOLDS.days} day: it is dropped, ask again."
+    return Answer(OutcomeState.NOT_BEGUN, message)
 
 
 def _record(look: Look, request: Request, stage: Stage, answer: Answer | None = None, *, operation: str = "") -> None:
@@ -212,7 +229,7 @@ def _give_up(look: Look, request: Request, replacement: Replacement) -> Answer:
     if replacement.ends:
         return Answer(OutcomeState.ACCEPTED, said)
     ends = f"{ABORTED}: The replacement was aborted, as {request.by} asked."
-    ending = replace(replacement, ends=ends, moved=look.ports.clock.now(), waiting="")
+    ending = replace(replacement.goes_on(look.ports.clock.now()), ends=ends, waiting="")
     return Answer(OutcomeState.ACCEPTED, said, replace(look.memory, replacement=ending))
 
 

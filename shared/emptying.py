@@ -21,12 +21,12 @@ from shared.domain.draining import (
     batches,
     cordon,
     cordoned_for,
-    drained,
     eviction,
     held_by_budget,
     next_node,
     uncordon,
 )
+from shared.domain.following import drained
 from shared.domain.handover import PDB_BLOCKED
 from shared.domain.memory import Replacement
 from shared.domain.model import Cluster, Pool, Unreadable
@@ -34,9 +34,9 @@ from shared.domain.observe import NODES, read_node
 from shared.domain.observe_left import node_of, read_followed, read_left, read_place
 from shared.domain.planned import Action
 from shared.domain.proven import Node, Proof
-from shared.domain.resting import PODS_RETURN, brings_on, may_go, opened, rested, returned, shown
+from shared.domain.resting import PODS_RETURN, brings_on, came_with, may_go, opened, rested, returned, shown
 from shared.domain.rulebook import Rulebook
-from shared.domain.running import STEADY
+from shared.domain.running import STEADY, Tried
 from shared.domain.situation import Situation
 from shared.domain.taken import nodes_of, not_proven
 from shared.domain.workloads import Place, apart
@@ -124,6 +124,8 @@ class Emptying:
     """How the pool's workloads ran when emptying began, if it has (`Replacement.ran`)."""
     steady: timedelta = STEADY
     """How long pods that followed have to run before the pool is deleted."""
+    tried: Tried | None = None
+    """What is remembered of an earlier try (`PoolMemory.tried`)."""
 
 
 def what_is_left(api: KubernetesApi, asked: Emptying) -> Drained | Unreadable:
@@ -149,7 +151,8 @@ def what_is_left(api: KubernetesApi, asked: Emptying) -> Drained | Unreadable:
             return pods
         left += [pod for pod in pods if pod]
     unproven = not_proven(twin, asked.taken, nodes_of([node for _, node in nodes], twin.name), now)
-    return replace(drained(pool, twin, hosts, left, now, asked.ran, asked.steady), unproven=unproven)
+    found = drained(pool, twin, hosts, left, now, asked.ran, asked.steady, asked.tried)
+    return replace(found, unproven=unproven)
 
 
 def _read_both(item: Mapping[str, Any]) -> tuple[Place, Node]:
@@ -253,8 +256,9 @@ def _remember_moved(look: Look, situation: Situation, seen: Drained, moved: _Mov
         moved=now if went else replacement.moved,
         waiting=moved.waiting or ("" if went else _in_vain(seen, replacement, moved)),
         # A pod that was evicted a moment ago may let the next one go as soon as it is back.
-        not_before=None if went else now + max(situation.slow_poll, min(now - replacement.moved, situation.idle_poll)),
-        least=count if moved.evicted and went else replacement.least,
+        not_before=None if went else now + max(situation.slow_poll, min(replacement.idle(now), situation.idle_poll)),
+        least=count if moved.evicted and went else replacement.least + came_with(seen, replacement, moved.cordoned),
+        most=max(seen.around, replacement.most),
         # Whose pods come back, or don't go, does not keep those of the other nodes.
         turn=moved.node if went else next_node(seen.to_evict, moved.node),
         rests=None if went else rests,

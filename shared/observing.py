@@ -3,10 +3,11 @@
 One passing error, one 404, and one list that lacks pools are not believed.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared.budget import read_budget
 from shared.domain.memory import Memory, PoolMemory
 from shared.domain.missing import missing, no_pools
 from shared.domain.model import Cluster, ClusterRead, Gone, Pool, Unreadable
@@ -28,6 +29,11 @@ LEFT_OVER = timedelta(minutes=10)
 GONE_SURE = timedelta(minutes=2)
 """How long ARM must go on saying that a cluster does not exist, or not listing a pool that was there, before that is
 believed and operations, places and all that is remembered are given up."""
+GONE_DESPITE = timedelta(hours=2)
+"""How long ARM must go on not listing a pool on which it says that our operation goes on, and at least until that has
+taken too long: one of both is wrong."""
+SELDOM = timedelta(minutes=10)
+"""How often at least to ask again for pools that are not listed."""
 
 
 def observe(look: Look, remediation: Remediation) -> ClusterRead:
@@ -53,24 +59,58 @@ def _as_listed(look: Look, read: Cluster, progress: Progress) -> Cluster | Unrea
     """Return the cluster, or why its list of pools is no reason to believe that those which it lacks are gone.
 
     It is then read again, for GONE_SURE and as long as AKS says that our operation on such a pool goes on; what lasts
-    longer than the grace is judged unknown.
+    longer than the grace is judged unknown. Where pools go one after the other it is judged in between: of those that
+    may yet be there all stays as it was.
     """
     now, memory = look.ports.clock.now(), look.memory
-    # Our operation is looked after as often as ever: somebody may want to abort it.
+    # At first our operation is looked after as often as ever: somebody may want to abort it.
     again = min(look.ports.timing.poll, GONE_SURE) if memory.operation else GONE_SURE
     names = missing(read, memory, look.stored.posture, progress)
-    if names and (nothing := no_pools(read, again)):
+    if names and (nothing := no_pools(read, again, had=True)):
         return nothing
-    missed = {name: memory.missed.get(name, now) for name in names}
+    missed: Mapping[str, datetime] = {name: memory.missed.get(name, now) for name in names}
+    unsure = _unsure(memory, missed, progress, now)
+    judged = not unsure or (len(unsure) < len(missed) and not _under_way(look))
+    if judged:
+        missed = unsure
     if missed != memory.missed:
         look.hold.save(replace(memory, missed=missed))
+    return read if judged else _missing(memory, unsure, progress, now, again)
+
+
+def _unsure(
+    memory: Memory, missed: Mapping[str, datetime], progress: Progress, now: datetime
+) -> Mapping[str, datetime]:
+    """Return those of the pools that are not listed of which that is not believed yet, and since when they are not."""
+    found = {name: since for name, since in missed.items() if now - since < GONE_SURE}
+    operation = memory.operation
+    since = missed.get(operation.on) if operation and goes_on(progress) else None
+    if operation and since and now < max(operation.stuck or since, since + GONE_DESPITE):
+        found[operation.on] = since
+    return found
+
+
+def _missing(
+    memory: Memory, unsure: Mapping[str, datetime], progress: Progress, now: datetime, again: timedelta
+) -> Unreadable:
+    """Say which pools are not listed; asked again less often, the longer that lasts."""
     works_on = memory.operation.on if memory.operation and goes_on(progress) else ""
-    unsure = sorted(name for name, since in missed.items() if now - since < GONE_SURE or name == works_on)
-    if not unsure:
-        return read
     working = f", and says that its operation on {works_on} goes on" if works_on in unsure else ""
-    message = f"ARM does not list {', '.join(unsure)} any more{working}: asked again before that is believed."
-    return Unreadable("PoolsMissing", message, again)
+    lasts = f" {works_on} counts as gone when that has lasted for hours." if working else ""
+    names = ", ".join(sorted(unsure))
+    message = f"ARM does not list {names} any more{working}: asked again before that is believed.{lasts}"
+    return Unreadable("PoolsMissing", message, max(again, min(now - min(unsure.values()), SELDOM)))
+
+
+def _under_way(look: Look) -> bool:
+    """Say whether something of ours goes on in the cluster, which might hang on a pool that is not listed."""
+    ours = look.memory.operation or look.memory.replacement
+    return ours is not None or look.cluster.key in read_budget(look.ports.rollout).places
+
+
+def missing_wait(look: Look, read: ClusterRead) -> timedelta | None:
+    """Return how soon to ask again for pools that are not listed where the others were judged; None if all are."""
+    return GONE_SURE if look.memory.missed and isinstance(read, Cluster) else None
 
 
 def not_believed(look: Look, read: ClusterRead) -> tuple[Deferral, timedelta] | None:
@@ -136,6 +176,7 @@ def _pools_remembered(look: Look, read: Cluster, now: datetime) -> dict[str, Poo
     absent = before.at if before and not unreadable(before) else None
     names = [pool.name for pool in read.pools]
     kept = {pool.name: _still(memory.pools[pool.name], pool) for pool in read.pools if pool.name in memory.pools}
+    kept |= {name: memory.pools[name] for name in memory.missed if name in memory.pools}
     new = [name for name in names if name not in kept and known is not None and name not in known]
     return kept | {name: PoolMemory(first_seen=now, absent=absent) for name in new}
 

@@ -7,7 +7,7 @@ the next look finds out from the world, the rollout row and the evidence what wa
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.answering import Served, serve
+from shared.answering import drop_old, serve
 from shared.budget import read_budget
 from shared.committing import commit_look, remember_notices, send_alerts, tell_rings
 from shared.domain.budget import Budget
@@ -27,7 +27,7 @@ from shared.domain.situation import Situation
 from shared.domain.steps import due
 from shared.emptying import drain
 from shared.look import Look, Ports, begin_look
-from shared.observing import not_believed, observe, probing_wait, prove
+from shared.observing import missing_wait, not_believed, observe, probing_wait, prove
 from shared.ports import Table
 from shared.postures import digest
 from shared.remediation import Remediation
@@ -105,7 +105,7 @@ def _run(look: Look) -> Looked:
         dropped = drop_all(ports.rollout, look.cluster)
         settled = _settle(look, None, "", (Deferral("", "NoSuchCluster", "ARM says that it does not exist."),), None)
         return replace(settled, answers=dropped)
-    served = Served() if isinstance(read, Unreadable) else serve(look, read, rules)
+    served = drop_old(look) if isinstance(read, Unreadable) else serve(look, read, rules)
     settle(look, read, rules)
     memory = prove(look, read, rules, served.verify)
     now = ports.clock.now()
@@ -124,7 +124,7 @@ def _run(look: Look) -> Looked:
     _record(look, read, posture, planned)
     answer = _act(look, remediation, situation, planned.action)
     soon = ports.timing.poll if answer or served.waiting else None
-    waits = (planned.requeue_after, soon, probing_wait(look, read))
+    waits = (planned.requeue_after, soon, probing_wait(look, read), missing_wait(look, read))
     requeue_after = min((wait for wait in waits if wait is not None), default=None)
     due_at = now + min(requeue_after or HEARTBEAT, HEARTBEAT)
     commit_look(look, remediation, read, posture, planned, rules, budget, due_at)

@@ -21,6 +21,7 @@ from shared.domain.parts import done
 from shared.domain.planned import Action, ActionKind, Plan
 from shared.domain.proofs import asks_nodes
 from shared.domain.rulebook import Rulebook
+from shared.domain.running import Tried
 from shared.domain.situation import Situation
 from shared.domain.steps import due
 from shared.domain.twins import remade
@@ -90,6 +91,9 @@ def _give_up(look: Look, read: Cluster, rules: Rulebook, replacement: Replacemen
     said = _ended(read, replacement, failed)
     record(look, replacement, Part.ENDED, message=said)
     reason, before = replacement.ends.partition(": ")[0], replace(look.memory.pool(pool.name), ended=now)
+    if replacement.ran is not None:
+        # What never ran is on the twin by now, where the next try would find it.
+        before = replace(before, tried=Tried({name: count for name, count in replacement.ran.items() if count}, now))
     stopped = reason in (ABORTED, TWIN_GONE, FORGOTTEN)
     if stopped:
         # Somebody stopped it: it is left alone until somebody lets it go on, and a finding says so.
@@ -150,7 +154,8 @@ def _emptying(situation: Situation, pool: Pool, twin: Pool | None) -> Emptying:
     replacement, policy = situation.memory.replacement, situation.rules.policy
     if replacement is None or twin is None:
         return Emptying(pool, pool, situation.now, situation.now)
-    asked = Emptying(pool, twin, situation.now, replacement.began, ran=replacement.ran, steady=situation.steady)
+    tried = situation.memory.pool(pool.name).tried
+    asked = Emptying(pool, twin, situation.now, replacement.began, None, replacement.ran, situation.steady, tried)
     known = subjects(situation.cluster, situation.memory, policy, situation.now)
     subject = next(one for one in known if one.pool.name == twin.name)
     return replace(asked, taken=subject.memory.proof if asks_nodes(subject) else None)
@@ -168,7 +173,7 @@ def remember(look: Look, situation: Situation | None, planned: Plan) -> None:
 
 def _as_planned(situation: Situation, replacement: Replacement, planned: Plan) -> Replacement:
     if why := hopeless(situation):
-        return replace(replacement, stage=Stage.ENDING, ends=why, moved=situation.now, waiting="")
+        return replace(replacement.goes_on(situation.now), stage=Stage.ENDING, ends=why, waiting="")
     if replacement.ends:
         return replace(replacement, stage=Stage.ENDING)
     step, waiting = step_under_way(situation), replacement.waiting if planned.action else ""
@@ -180,9 +185,9 @@ def _as_planned(situation: Situation, replacement: Replacement, planned: Plan) -
         waiting = "Undecided: What the policy asks of it can't be told for now."
     order = tuple(Stage)
     furthest = max(stage, replacement.furthest, key=order.index)
-    in_order = furthest is not replacement.furthest or (held is not None and held.reason in IN_ORDER)
-    moved = situation.now if in_order else replacement.moved
-    return replace(replacement, stage=stage, furthest=furthest, waiting=waiting, moved=moved)
+    known = replacement if furthest is replacement.furthest else replacement.goes_on(situation.now)
+    known = known.waits(situation.now, in_order=held is not None and held.reason in IN_ORDER)
+    return replace(known, stage=stage, furthest=furthest, waiting=waiting)
 
 
 def adopt(look: Look, remediation: Remediation, situation: Situation, action: Action) -> str:

@@ -220,14 +220,15 @@ def replacing(subject: Subject) -> Finding | None:
         return None
     waits = f" It waits: {found.waiting.partition(': ')[2]}" if found.waiting else ""
     message = f"It is being replaced by {found.twin} since {found.began:%Y-%m-%d %H:%M} UTC: {found.stage}.{waits}"
-    if subject.now - found.moved < PATIENCE or found.stage is Stage.CREATING:
+    if found.idle(subject.now) < PATIENCE or found.stage is Stage.CREATING:
         return Finding("replacing", State.NOT_APPLICABLE, "BeingReplaced", message)
     if found.stage is Stage.ENDING:
         message += f" {found.ends.partition(': ')[2]} Its nodes are still cordoned."
         return Finding("replacing", State.NON_COMPLIANT, "ReplacementStuck", message)
     message += (
-        f" It has not gone on since {found.moved:%Y-%m-%d %H:%M} UTC, and nothing is forced: it goes on by itself "
-        f"once that is mended. `fipswarden abort {subject.cluster.id} {found.pool}` gives it up; both pools stay."
+        f" It has not gone on for {PATIENCE.seconds // 3600} hours and longer in which it might have, and nothing is "
+        f"forced: it goes on by itself once that is mended. `fipswarden abort {subject.cluster.id} {found.pool}` gives "
+        "it up; both pools stay."
     )
     return Finding("replacing", State.NON_COMPLIANT, "ReplacementStuck", message)
 

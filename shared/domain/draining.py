@@ -3,19 +3,17 @@
 Pure. Nothing is ever forced: whatever a pod disruption budget does not allow stays where it is.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
 from shared.domain.api_server import Answered
 from shared.domain.demands import NO_DEMAND, Demand
-from shared.domain.model import Pool
-from shared.domain.running import RUNS, STEADY, Running, at_begin, ill, tried, watched, worse, young
-from shared.domain.taints import Toleration, of_pool, tolerated
-from shared.domain.workloads import SHOWN, Place
+from shared.domain.running import RUNS, Running
+from shared.domain.taints import Toleration
+from shared.domain.workloads import Place
 
 CORDON = "fipswarden/cordoned-for"
 """The label of nodes that we cordoned, with the replacement's id: no other node is ever uncordoned."""
@@ -77,6 +75,10 @@ class Drained:
     """Those, and others whose pods there are too new to run."""
     untried: tuple[str, ...] = ()
     """Those, and others of which no pod has run there for long."""
+    unsettled: tuple[str, ...] = ()
+    """Workloads whose pods on the pool are too new to say how they run there, before anything is moved."""
+    around: int = 0
+    """Pods that are on the pool, or the twin, or would run there: it grows only where there are more of them."""
     ran: Mapping[str, int] | None = None
     """Of each workload that ran on the pool when emptying began, or would begin now, how many pods did not, by its
     mark; None if that is not known any more."""
@@ -91,82 +93,6 @@ class Drained:
         """Say whether nothing of the old pool would be lost."""
         waits = self.unseen or self.unfit or self.unproven or self.pending or self.starting or self.untried
         return not (self.open or self.left or waits)
-
-
-def drained(
-    pool: Pool,
-    twin: Pool,
-    hosts: Collection[Place],
-    pods: Collection[Left],
-    now: datetime,
-    ran: Mapping[str, int] | None = None,
-    steady: timedelta = STEADY,
-) -> Drained:
-    """Return what is left of a pool; nodes are its own by their label, and no fewer than ARM counts.
-
-    `ran` is what is remembered of how its workloads ran when emptying began; None before that. `steady` is how long
-    pods that followed have to run before nothing is left that could take them back.
-    """
-    mine = {host.name: host for host in hosts if host.pool == pool.name}
-    here = sorted((pod for pod in pods if pod.node in mine), key=lambda pod: (pod.node, pod.namespace, pod.name))
-    to_cordon = sorted((host for host in mine.values() if not host.cordoned), key=lambda host: host.name)
-    # Where ARM gives no count, one more may be there than is seen.
-    counted = len(mine) + 1 if pool.count is None else pool.count
-    unseen = max(counted - len(mine), 0)
-    waiting = [pod for pod in pods if _would_run(pod, pool, mine.values())]
-    theirs = {host.name for host in hosts if host.pool == twin.name}
-    followed = [pod for pod in pods if pod.node in theirs and not pod.going]
-    begun = any(cordoned_for(host) for host in mine.values())
-    if ran is None and not begun:
-        unproven = [*(pod for pod in ill(followed, now) if not pod.run.end), *young(followed, now, steady)]
-        # How a DaemonSet was matters only if it runs there at all: on a twin with more nodes more of it would fail.
-        well = {pod.workload for pod in here if pod.run.is_well(now)}
-        before = [*waiting, *(pod for pod in here if not pod.going and (not pod.stays or pod.workload in well))]
-        ran = at_begin(before, [pod for pod in unproven if not pod.stays], now)
-    # Those of DaemonSets are on the twin before anything is moved: nothing is, until they run.
-    # In a large pool some pod is always starting, or was started again: where its workload has run there for a while,
-    # that says nothing.
-    known = tried(followed, now, steady)
-    sick = [pod for pod in ill(followed, now) if watched(pod, ran) and not (pod.run.ready and pod.workload in known)]
-    slow = [pod for pod in sick if pod.run.end or pod.workload not in known or not pod.run.is_new(now)]
-    fresh = [pod for pod in young(followed, now, steady) if watched(pod, ran)]
-    return Drained(
-        open=tuple(host.name for host in to_cordon),
-        again=tuple(host.name for host in to_cordon if cordoned_for(host)),
-        left=tuple(pod for pod in here if not pod.stays),
-        unseen=unseen,
-        unfit=_unfit(twin, hosts),
-        pending=worse(waiting, ran),
-        failing=worse([*waiting, *(pod for pod in sick if (pod.stays and not begun) or not pod.run.is_new(now))], ran),
-        starting=worse([*waiting, *slow], ran),
-        untried=worse([*waiting, *slow, *fresh], ran),
-        ran=ran,
-    )
-
-
-def _would_run(pod: Left, pool: Pool, mine: Collection[Place]) -> bool:
-    """Say whether a pod waits for a node, and the pool's would do, as far as labels and taints go."""
-    if pod.node or pod.going or pod.stays or not tolerated(of_pool(pool), pod.tolerations):
-        return False
-    return any(pod.demand.met_by(host) for host in mine)
-
-
-def _unfit(twin: Pool, hosts: Collection[Place]) -> str:
-    """Say why not every node that ARM counts of a twin takes the pods of its pool."""
-    mine = sorted((host for host in hosts if host.pool == twin.name), key=lambda host: host.name)
-    why = [f"{host.name} {said}" for host in mine if (said := _takes_none(twin, host))]
-    if twin.count is None or len(mine) < twin.count:
-        why.append(f"Kubernetes shows {len(mine)} nodes of {'unknown' if twin.count is None else twin.count}")
-    return f"{', '.join(why[:SHOWN])}{' ...' if len(why) > SHOWN else ''}"
-
-
-def _takes_none(twin: Pool, host: Place) -> str:
-    if not host.ready:
-        return "is not ready"
-    if host.cordoned:
-        return "is cordoned"
-    others = [str(taint) for taint in host.taints if taint not in of_pool(twin)]
-    return f"has taint {', '.join(others)}" if others else ""
 
 
 def batches(pods: Sequence[Left], first: str = "") -> Iterator[tuple[Left, ...]]:

@@ -79,7 +79,9 @@ def ended(operation: Operation, pool: Pool | None, progress: Progress) -> tuple[
 def _of_gone(operation: Operation, progress: Progress) -> tuple[OperationStatus, str]:
     """Say how an operation ended whose pool is gone: by its URL, or where that knows no end, by what it was for."""
     said = "The pool does not exist any more."
-    if isinstance(progress, OperationRead) and not goes_on(progress):
+    if goes_on(progress):
+        said = "The pool does not exist any more, though AKS says that the operation goes on."
+    elif isinstance(progress, OperationRead):
         return progress.status, _error(progress) or said
     return OperationStatus.SUCCEEDED if operation.method is Method.DELETE else OperationStatus.CANCELED, said
 

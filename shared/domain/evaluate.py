@@ -79,6 +79,10 @@ def _judged(read: Cluster, memory: Memory, rules: Rulebook, previous: Posture | 
         dated(_pool_posture(subject, rules), before.get(subject.pool.name))
         for subject in subjects(read, memory, rules.policy, now)
     )
+    # Of one that is not listed, and may be there all the same, what was judged last stands.
+    pools += tuple(
+        before[name] for name in memory.missed if name in before and all(name != pool.pool for pool in pools)
+    )
     found = (*cluster_findings(read, memory, rules, now), *_told_of_cluster(read, pools, rules, now))
     states = [*(pool.state for pool in pools), *(finding.state for finding in found)]
     of_cluster = (*previous.cluster_findings, *previous.earlier) if previous else ()
@@ -247,7 +251,8 @@ def listing_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime)
     if not of_pools and not (outside and (cluster.unlisted or (memory.strays and memory.strays.nodes))):
         return None
     every = proofs.DESPITE if _despite(cluster, memory, policy, now) else proofs.LISTING
-    return memory.listed + every if memory.listed else now
+    # One of a time that has not come was made by a clock that was wrong: nobody knows when.
+    return memory.listed + every if memory.listed and memory.listed <= now + proofs.CLOCKS else now
 
 
 def _despite(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> bool:

@@ -190,7 +190,25 @@ def _cannot_follow(situation: Situation, step: Step, seen: Drained) -> Wait | No
             f"for them elsewhere, such as by more nodes of the twin, or abort, which uncordons {step.pool.name}."
         )
         return Wait("PodsPending", message, max(situation.slow_poll, _ever_less_often(situation)))
-    return _not_running(situation, step, seen.failing) if seen.failing else None
+    if seen.failing:
+        return _not_running(situation, step, seen.failing)
+    return _unsettled(situation, step, seen)
+
+
+def _unsettled(situation: Situation, step: Step, seen: Drained) -> Wait | None:
+    """Whether it is not known yet how a workload runs on the old pool: what never ran there is not missed later.
+
+    Of one whose pods are always new it never is: that keeps nothing for long.
+    """
+    replacement = situation.memory.replacement
+    first = replacement is None or replacement.furthest in (Stage.CREATING, Stage.PROVING)
+    if not seen.unsettled or not (first or _idle(situation) < situation.steady):
+        return None
+    message = (
+        f"Pods on {step.pool.name} have just been made, and it is not known yet how they run there: "
+        f"{shown(seen.unsettled)}. Some minutes are left to them before the first node is cordoned."
+    )
+    return Wait("PodsSettling", message, situation.slow_poll)
 
 
 def _not_empty_yet(situation: Situation, step: Step, seen: Drained) -> Wait | None:
@@ -224,17 +242,21 @@ def _resting(situation: Situation, seen: Drained) -> Wait | None:
 def _not_running(situation: Situation, step: Step, names: tuple[str, ...]) -> Wait:
     pool = step.pool.name
     message = (
-        f"Pods of what ran on {pool} don't run on its twin: {shown(names)}. Find out why, such as by their "
-        f"logs, and delete those that have failed for good; as long as {pool} is there they can go back: abort "
-        "uncordons it."
+        f"Pods of what ran on {pool} don't run on its twin: {shown(names)}. Find out why, such as by their logs; "
+        "delete those that have failed for good, or were made good on another pool, and scale to 0 what never ran on "
+        f"{pool} either. As long as {pool} is there they can go back: abort uncordons it."
     )
     return Wait("PodsNotRunning", message, max(situation.poll, _ever_less_often(situation)))
 
 
 def _ever_less_often(situation: Situation) -> timedelta:
     """Return how soon to read everything again that has not changed since a replacement went on."""
+    return min(_idle(situation), situation.idle_poll)
+
+
+def _idle(situation: Situation) -> timedelta:
     replacement = situation.memory.replacement
-    return min(situation.now - replacement.moved, situation.idle_poll) if replacement else situation.poll
+    return replacement.idle(situation.now) if replacement else situation.poll
 
 
 def refused_before(situation: Situation) -> Wait | None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared.domain.model import Pool
 from shared.domain.operation import Operation
 from shared.domain.proven import Probing, Proof, Strays
+from shared.domain.running import Tried
 from shared.domain.workloads import Workloads
 
 WHATEVER = "whatever it is"
@@ -35,7 +36,7 @@ class Replacement:
     twin: str
     began: datetime
     moved: datetime
-    """When it last went on, or waited for what is in order, such as a window."""
+    """When it last went on, put off by the time in which it waited for what is in order, such as a window."""
     stage: Stage = Stage.CREATING
     """As of the last look."""
     furthest: Stage = Stage.CREATING
@@ -45,7 +46,10 @@ class Replacement:
     not_before: datetime | None = None
     """When evictions that were refused are tried again."""
     least: int = -1
-    """The fewest pods that were to be evicted when some were: as many or more bring nothing; -1: none were yet."""
+    """The fewest pods that were to be evicted when some were, and those that came since with nodes that joined: as many
+    or more bring nothing; -1: none were yet."""
+    most: int = -1
+    """The most pods that were on the old pool, on its twin or on their way; -1: they were not counted yet."""
     turn: str = ""
     """The node that evictions begin with; empty: the first one."""
     evicted: tuple[str, ...] = ()
@@ -62,6 +66,27 @@ class Replacement:
     its mark (shared.domain.running); None before that, and where it was lost with the row."""
     configuration: str = ""
     """The old pool's configuration, as it was judged when this began: another one is another pool."""
+    excused: datetime | None = None
+    """Since when it waits for what is in order; None if it does not."""
+
+    def idle(self, now: datetime) -> timedelta:
+        """Return for how long it has not gone on, though it might have."""
+        return (self.excused or now) - self.moved
+
+    def goes_on(self, now: datetime) -> "Replacement":
+        """Return it as it is when it goes on."""
+        return replace(self, moved=now, excused=None)
+
+    def waits(self, now: datetime, *, in_order: bool) -> "Replacement":
+        """Return it as it is while it waits: the time in which that is in order does not count, and no other is lost.
+
+        Else windows that are shorter than people's patience would keep them from ever being told.
+        """
+        if in_order:
+            return replace(self, excused=self.excused or now)
+        if self.excused is None:
+            return self
+        return replace(self, moved=min(now, self.moved + (now - self.excused)), excused=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +136,8 @@ class PoolMemory:
     returned: str = ""
     """Of a pool that is there though its replacement had ended: the id of that, once none of its nodes was found that
     we had cordoned, or they are being uncordoned."""
+    tried: Tried | None = None
+    """What is remembered of its last replacement that was given up, of how its workloads ran before that."""
     replaced: str = ""
     """Of a twin whose work is done: the id of the replacement that it was made by."""
 

@@ -56,7 +56,7 @@ def after_part(memory: Memory, operation: Operation, pool: Pool | None, now: dat
     if pool is None or not made or pool.provisioning_state in UNFINISHED:
         return replace(memory, replacement=None)
     twin = replace(memory.pool(operation.on), ended=now)
-    return replace(memory, replacement=replace(replacement, moved=now)).with_pool(operation.on, twin)
+    return replace(memory, replacement=replacement.goes_on(now)).with_pool(operation.on, twin)
 
 
 def done(memory: Memory) -> Memory:

@@ -45,6 +45,18 @@ def _fewer(seen: Drained, replacement: Replacement) -> bool:
     return replacement.least < 0 or len(seen.to_evict) < replacement.least
 
 
+def came_with(seen: Drained, replacement: Replacement, cordoned: Iterable[str]) -> int:
+    """Return how many pods came with nodes that joined after the first eviction, which nobody had evicted.
+
+    Evictions make no pods more on both pools together than there ever were: what exceeds that is new.
+    """
+    if replacement.least < 0 or replacement.most < 0:
+        return 0
+    joined = set(cordoned) - set(seen.again)
+    there = sum(pod.node in joined for pod in seen.to_evict)
+    return min(there, max(seen.around - replacement.most, 0))
+
+
 def rested(
     replacement: Replacement, workloads: Iterable[str], now: datetime, least: timedelta
 ) -> tuple[datetime | None, tuple[str, ...]]:
@@ -56,7 +68,7 @@ def rested(
     before = replacement.evicted if replacement.rests and replacement.rests > now else ()
     if not names:
         return replacement.rests, before
-    until = now + min(max(least, now - replacement.moved), LONGEST)
+    until = now + min(max(least, replacement.idle(now)), LONGEST)
     return until, tuple(sorted({*before, *names}))[:WATCHED]
 
 

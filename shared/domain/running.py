@@ -6,7 +6,7 @@ Pure. What did not run before anything was moved is nobody's fault here, and is 
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -119,17 +119,41 @@ AnyPod = TypeVar("AnyPod", bound=Pod)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-def at_begin(pods: Iterable[Pod], on_twin: Iterable[Pod], now: datetime) -> Mapping[str, int]:
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What is remembered of the last try that was given up."""
+
+    ill: Mapping[str, int] = field(hash=False)
+    """Of the workloads that did not all run before it, how many pods did not, by the workload's mark."""
+    until: datetime
+    """When it was over: what was made later may have run meanwhile where it came from."""
+
+    def without(self, workloads: Collection[str]) -> "Tried":
+        """Return what holds where some workloads have been seen to run since."""
+        marks = {mark(workload) for workload in workloads}
+        return replace(self, ill={name: count for name, count in self.ill.items() if name not in marks})
+
+    def knew(self, run: Running, now: datetime) -> bool:
+        """Say whether a pod that does not run was there by then, so that it never left since."""
+        return not run.is_well(now) and run.made is not None and run.made <= self.until
+
+
+def at_begin(
+    pods: Iterable[Pod], on_twin: Iterable[Pod], now: datetime, before: Tried | None = None
+) -> Mapping[str, int]:
     """Return, of each workload, how many of its pods have not run for a while, before anything is moved.
 
     What is on the twin already may have followed in an earlier try that was given up: it is watched, and none of its
-    pods there that doesn't run is counted off.
+    pods there that doesn't run is counted off, but those that have been there since, of so many as did not run before
+    that try either.
     """
     found = Counter[str]()
     for pod in pods:
         found[mark(pod.workload)] += not pod.run.is_well(now) and not pod.run.is_new(now)
     for pod in on_twin:
-        found[mark(pod.workload)] += 0
+        name = mark(pod.workload)
+        known = before is not None and before.knew(pod.run, now)
+        found[name] += known and before is not None and found[name] < before.ill.get(name, 0)
     return dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))[:WATCHED])
 
 

@@ -60,6 +60,9 @@ def _not_yet(situation: Situation, step: Step) -> Iterator[Wait]:
         yield Wait("OperationInProgress", f"Our operation on {operation.pool} has not ended.", situation.poll)
     elif busy := _busy(situation.cluster):
         yield Wait("ClusterBusy", f"AKS runs another operation: {busy}.", situation.slow_poll)
+    if missed := situation.memory.missed:
+        message = f"ARM does not list {', '.join(sorted(missed))} any more: asked again before that is believed."
+        yield Wait("PoolsMissing", message, situation.slow_poll)
     if left := too_new(step):
         yield Wait("NewPool", "The pool was created a moment ago: the policy waits.", left, dated=True)
 

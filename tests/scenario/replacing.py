@@ -200,7 +200,7 @@ def evictions(lab: Replacing) -> int:
 
 def stuck_told(lab: Replacing) -> int:
     """How often people were told that a replacement does not go on."""
-    return len({alert.key for alert in lab.alerts.sent if "has not gone on since" in alert.text})
+    return len({alert.key for alert in lab.alerts.sent if "It has not gone on for" in alert.text})
 
 
 def writes(lab: Replacing) -> list[tuple[str, int]]:

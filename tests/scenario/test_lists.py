@@ -28,19 +28,22 @@ class OddLists(WorldClusters):
     """ARM, which does not list some pools of the first cluster."""
 
     lacks: tuple[str, ...] = ()
+    hosted: bool = False
+    listed: bool = True
 
     def read(self, cluster: ClusterId) -> ClusterRead:
         """GET the cluster."""
         read = super().read(cluster)
         if cluster.key != CLUSTER.key or not isinstance(read, Cluster):
             return read
-        return replace(read, pools=tuple(pool for pool in read.pools if pool.name not in self.lacks))
+        pools = tuple(pool for pool in read.pools if pool.name not in self.lacks)
+        return replace(read, pools=pools, hosted=self.hosted, listed=self.listed)
 
 
-def lacking(lab: Fleet, *names: str) -> None:
+def lacking(lab: Fleet, *names: str, hosted: bool = False, listed: bool = True) -> None:
     """Let ARM's lists lack some pools from now on; without names, they lack none."""
     odd = OddLists(lab.world)
-    odd.lacks = names
+    odd.lacks, odd.hosted, odd.listed = names, hosted, listed
     lab.clusters = odd
 
 
@@ -129,6 +132,49 @@ def test_a_pool_that_is_long_not_listed_while_aks_works_on_it_makes_the_cluster_
     assert (lab.verdict(), lab.budget.places) == (PROVEN, {})
 
 
+def test_a_pool_that_is_not_listed_for_hours_is_gone_though_aks_says_that_its_operation_goes_on_for_ever() -> None:
+    lab = begun(90 * HOUR)
+    lacking(lab, "np1")
+    lab.look(lasting=HOUR)
+    lab.ask(RequestKind.ABORT)
+    lab.passes(HOUR - MINUTE)
+    assert (lab.outcomes(), lab.verdict(pool="np2")) == (["accepted"], "unknown: PoolsMissing")
+    assert lab.records(RecordKind.REQUEST) == []
+    looked = reads(lab)
+    assert looked < 30, "ever less often"
+    lab.passes(HOUR / 2)
+    assert lab.outcomes() == ["accepted", "canceled"]
+    assert "though AKS says that the operation goes on" in lab.records(RecordKind.OUTCOME)[-1].payload["message"]
+    assert (lab.verdict(), lab.verdict(pool="np2"), lab.budget.places) == ("", PROVEN, {})
+    assert [one.payload["outcome"] for one in lab.records(RecordKind.REQUEST)] == ["not_begun"]
+
+
+def test_but_not_before_it_is_long_not_listed_however_long_that_operation_has_run() -> None:
+    lab = begun(90 * HOUR)
+    lab.look(lasting=5 * HOUR)
+    assert lab.verdict() == "unknown: OperationStuck"
+    lacking(lab, "np1")
+    lab.look(lasting=HOUR)
+    assert (lab.outcomes(), list(lab.budget.places)) == (["accepted"], [CLUSTER.key])
+    lacking(lab)
+    lab.passes(HOUR)
+    assert (lab.outcomes(), lab.verdict()) == (["accepted"], "unknown: OperationStuck")
+
+
+def test_what_is_asked_of_a_cluster_that_can_not_be_read_is_answered_after_a_day() -> None:
+    lab = blocked(beside=False)
+    lab.ask(RequestKind.UNBLOCK)
+    lacking(lab, "np1")
+    lab.look(lasting=2 * HOUR)
+    assert lab.records(RecordKind.REQUEST) == []
+    lab.passes(24 * HOUR)
+    (found,) = lab.records(RecordKind.REQUEST)
+    assert (found.payload["outcome"], "ask again" in found.payload["message"]) == ("not_begun", True)
+    lacking(lab)
+    lab.passes(HOUR)
+    assert lab.waits() == "Blocked", "it is not served after all"
+
+
 def test_what_somebody_asks_meanwhile_is_done_once_the_pool_is_listed_again() -> None:
     lab = begun()
     lab.ask(RequestKind.ABORT)
@@ -180,6 +226,49 @@ def test_a_pool_that_was_deleted_is_gone_two_minutes_later() -> None:
     assert memory(lab).missed == {}
 
 
+def test_pools_that_people_delete_one_after_the_other_keep_no_cluster_from_being_judged() -> None:
+    lab = fleet(beside=True)
+    lab.policies.rules = ruled("mode: alert\n")
+    names = [f"p{number}" for number in range(20)]
+    for name in names:
+        lab.add_pool(CLUSTER, name, enableFIPS=True)
+    lab.look(lasting=HOUR)
+    assert lab.verdict(pool="p0") == PROVEN
+    for number in range(len(names)):
+        lacking(lab, *names[: number + 1])
+        lab.look(lasting=timedelta(seconds=90))
+        assert lab.verdict(pool="np2") == PROVEN
+        assert lab.verdict(pool=names[number]) in ("", PROVEN)
+        assert len(posture(lab).pools) <= len(names) - number + 4, "those that are surely gone are gone"
+    lab.passes(timedelta(minutes=4))
+    assert {one.pool for one in posture(lab).pools} == {*memory(lab).pools} == {"np1", "np2"}
+    assert memory(lab).missed == {}
+
+
+def test_a_list_that_lacks_a_pool_is_not_believed_because_another_one_is_gone() -> None:
+    lab = blocked()
+    lab.add_pool(CLUSTER, "np3")
+    lab.policies.rules = ruled("mode: alert\n")
+    lab.look(lasting=HOUR)
+    before = (replace(memory(lab).pools["np1"], workloads=None), lab.verdict())
+    lab.policies.rules = ruled("mode: enforce\n")
+    lacking(lab, "np2")
+    lab.look(lasting=timedelta(seconds=100))
+    lacking(lab, "np1", "np2")
+    lab.ask(RequestKind.UNBLOCK)
+    lab.passes(MINUTE / 2)
+    lab.look(lasting=MINUTE / 2)
+    assert {*memory(lab).pools} == {"np1", "np3"}
+    assert (replace(memory(lab).pools["np1"], workloads=None), lab.verdict()) == before
+    assert lab.verdict(pool="np2") == ""
+    assert lab.waits(pool="np3") == "PoolsMissing"
+    assert lab.records(RecordKind.REQUEST) == []
+    lacking(lab, "np2")
+    lab.passes(HOUR)
+    assert [one.payload["outcome"] for one in lab.records(RecordKind.REQUEST)] == ["succeeded"]
+    assert lab.told("PoolGone") == 0
+
+
 def test_a_cluster_of_which_no_pool_is_listed_is_unknown_and_nothing_of_it_is_forgotten() -> None:
     lab = blocked(beside=False)
     before = memory(lab).pools
@@ -192,6 +281,20 @@ def test_a_cluster_of_which_no_pool_is_listed_is_unknown_and_nothing_of_it_is_fo
     lacking(lab)
     lab.passes(HOUR)
     assert (lab.waits(), lab.puts()) == ("Blocked", [200])
+
+
+@pytest.mark.parametrize(
+    ("listed", "verdict", "remembered"), [(True, "", set()), (False, "unknown: NoNodePools", {"np1"})]
+)
+def test_where_aks_keeps_the_system_pools_to_itself_only_a_list_that_is_there_says_that_pools_are_gone(
+    verdict: str, remembered: set[str], *, listed: bool
+) -> None:
+    lab = blocked(beside=False)
+    lacking(lab, "np1", hosted=True, listed=listed)
+    lab.look(lasting=MINUTE)
+    assert lab.verdict().startswith("non_compliant")
+    lab.passes(HOUR)
+    assert (lab.verdict(), {*memory(lab).pools}) == (verdict, remembered)
 
 
 @pytest.mark.parametrize(

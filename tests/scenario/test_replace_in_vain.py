@@ -16,6 +16,7 @@ from tests.scenario.replacing import (
     PROVEN,
     REPLACES,
     Replacing,
+    draining,
     evictions,
     half_way,
     proving,
@@ -145,6 +146,24 @@ def test_nodes_that_join_are_named_until_their_pods_are_evicted() -> None:
     lab.look(lasting=MINUTE)
     assert lab.waits(pool="old") == "NodesJoined"
     assert f"cordoned: {joined}. " in lab.deferral(pool="old").message
+    lab.passes(HOUR)
+    lab.assert_replaced()
+    assert stuck_told(lab) == 0
+
+
+def test_a_node_that_joined_with_many_pods_once_is_emptied_like_any_other() -> None:
+    lab = Replacing.made(pods=False, maxPods=250)
+    with lab.world.entered():
+        kube.add_workload(lab.cluster, "web", replicas=10)
+    lab.event()
+    lab.until(lambda: draining(lab))
+    lab.scale("old", len(lab.nodes()) + 1)
+    with lab.world.entered():
+        for node in lab.nodes("oldf"):
+            node.unschedulable = True
+        kube.add_workload(lab.cluster, "many", replicas=200)
+        for node in lab.nodes("oldf"):
+            node.unschedulable = False
     lab.passes(HOUR)
     lab.assert_replaced()
     assert stuck_told(lab) == 0

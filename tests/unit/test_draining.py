@@ -15,12 +15,12 @@ from shared.domain.draining import (
     batches,
     cordon,
     cordoned_for,
-    drained,
     eviction,
     held_by_budget,
     next_node,
     uncordon,
 )
+from shared.domain.following import drained
 from shared.domain.model import Pool
 from shared.domain.observe_left import read_followed, read_left, read_place
 from shared.domain.taints import SPOT, Taint, Toleration

@@ -156,6 +156,9 @@ ROWS: dict[str, list[Row]] = {
     "PodsSettling": [
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=Drained(untried=("web",))),
         Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(untried=("web",))),
+        Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(open=("o1",), unsettled=("web",))),
+        Row(SLOW, BOTH, replacement=replace(UNDER_WAY, furthest=Stage.DRAINING, moved=NOW - 9 * POLL),
+            drained=Drained(open=("o1",), unsettled=("web",))),
     ],
     "TiedToPool": [
         Row(HOUR, pools={"old": TIED_WORKLOADS}),
@@ -282,6 +285,14 @@ def test_the_next_part_follows_from_what_is_there(
 
 def test_nothing_is_deleted_that_nobody_has_seen_empty() -> None:
     action = plan(Row(None, BOTH, replacement=UNDER_WAY).situation()).action
+    assert action
+    assert action.method is Method.DRAIN
+
+
+def test_what_has_just_been_made_keeps_the_first_cordon_for_some_minutes_alone() -> None:
+    waited = replace(UNDER_WAY, furthest=Stage.DRAINING, moved=NOW - 10 * POLL)
+    seen = Drained(open=("o1",), unsettled=("web",))
+    action = plan(Row(None, BOTH, replacement=waited, drained=seen).situation()).action
     assert action
     assert action.method is Method.DRAIN
 

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain.codec import plain, typed
 from shared.domain.draining import Drained, Left
-from shared.domain.memory import Replacement
-from shared.domain.resting import LONGEST, brings_on, may_go, opened, rested, returned
-from shared.domain.running import WATCHED, mark
+from shared.domain.memory import Memory, PoolMemory, Replacement
+from shared.domain.resting import LONGEST, brings_on, came_with, may_go, opened, rested, returned
+from shared.domain.running import WATCHED, Tried, mark
 from tests.builders import NOW
 
 SOON, HOUR = timedelta(minutes=2), timedelta(hours=1)
@@ -52,6 +53,55 @@ def test_new_nodes_bring_it_on_before_the_first_eviction_and_after_it_fewer_pods
 ) -> None:
     seen = replace(SEEN, open=("o1", "o2"), again=("o2",))
     assert brings_on(seen, replace(UNDER_WAY, least=least), cordoned, evicts=evicts) is brings
+
+
+@pytest.mark.parametrize(
+    ("most", "around", "cordoned", "came"),
+    [
+        (9, 10, ("o1",), 1),
+        (8, 10, ("o1",), 2),
+        (7, 10, ("o1",), 2),
+        (10, 10, ("o1",), 0),
+        (11, 10, ("o1",), 0),
+        (8, 10, ("o2",), 0),
+        (8, 10, (), 0),
+        (-1, 10, ("o1",), 0),
+    ],
+)
+def test_what_came_with_a_node_is_new_as_far_as_there_are_more_pods_than_ever(
+    most: int, around: int, cordoned: tuple[str, ...], came: int
+) -> None:
+    seen = replace(SEEN, open=("o1", "o2"), again=("o2",), around=around)
+    assert came_with(seen, replace(UNDER_WAY, most=most), cordoned) == came
+    assert came_with(seen, replace(UNDER_WAY, most=most, least=-1), cordoned) == 0
+    assert came_with(replace(seen, again=("o1",)), replace(UNDER_WAY, most=most), cordoned) == 0
+
+
+def test_the_time_in_which_it_waits_for_what_is_in_order_is_no_time_without_progress() -> None:
+    closed = UNDER_WAY.waits(NOW, in_order=True)
+    assert [closed.idle(NOW + number * HOUR) for number in (0, 8)] == [HOUR, HOUR]
+    assert closed.waits(NOW + HOUR, in_order=True) == closed
+    opened_again = closed.waits(NOW + 8 * HOUR, in_order=False)
+    assert opened_again.idle(NOW + 9 * HOUR) == 2 * HOUR
+    assert opened_again.waits(NOW + 9 * HOUR, in_order=False) == opened_again
+    assert closed.goes_on(NOW + HOUR).idle(NOW + 2 * HOUR) == HOUR
+    assert UNDER_WAY.idle(NOW) == HOUR
+
+
+def test_a_row_of_a_version_that_knew_less_is_read() -> None:
+    known = plain(Memory(replacement=UNDER_WAY, pools={"old": PoolMemory()}))
+    for name in ("excused", "most"):
+        known["replacement"].pop(name, None)
+    known["pools"]["old"].pop("tried", None)
+    found = typed(Memory, known)
+    assert found.replacement == UNDER_WAY
+    assert (found.replacement.idle(NOW), found.pool("old").tried) == (HOUR, None)
+
+
+def test_what_is_remembered_of_a_try_outlives_the_look() -> None:
+    tried = PoolMemory(tried=Tried({mark("web"): 2}, NOW))
+    kept = Memory(replacement=replace(UNDER_WAY, excused=NOW, most=3), pools={"old": tried})
+    assert typed(Memory, plain(kept)) == kept
 
 
 def test_workloads_rest_as_long_as_nothing_has_gone_on_and_a_day_at_most() -> None:

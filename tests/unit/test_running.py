@@ -6,8 +6,21 @@ from typing import Any
 
 import pytest
 
-from shared.domain.draining import Left, drained
-from shared.domain.running import RUNS, STEADY, WATCHED, End, Running, at_begin, read_running, watched, worse
+from shared.domain.draining import Left
+from shared.domain.following import drained
+from shared.domain.running import (
+    RUNS,
+    STEADY,
+    WATCHED,
+    End,
+    Running,
+    Tried,
+    at_begin,
+    mark,
+    read_running,
+    watched,
+    worse,
+)
 from shared.domain.workloads import Place
 from tests.builders import NOW, pool
 
@@ -116,6 +129,40 @@ def test_what_is_on_the_twin_already_is_watched_and_nothing_of_it_is_counted_off
 
     assert worse([Pod("a", ILL), Pod("followed", ILL)], ran) == ("followed",)
     assert watched(Pod("followed"), ran)
+
+
+def ill_since(made: datetime) -> Running:
+    return Running(ready=False, made=made)
+
+
+GIVEN_UP = Tried({mark("a"): 2}, NOW - HOUR)
+BEFORE, SINCE = ill_since(NOW - HOUR), ill_since(NOW - HOUR + SECOND)
+
+
+@pytest.mark.parametrize(
+    ("old", "on_twin", "counted"),
+    [
+        ([], [BEFORE], 1),
+        ([], [BEFORE, BEFORE], 2),
+        ([], [BEFORE, BEFORE, BEFORE], 2),
+        ([], [SINCE], 0),
+        ([], [BEFORE, SINCE], 1),
+        ([], [ILL], 0),
+        ([], [replace(BEFORE, ready=True, since=NOW)], 0),
+        ([BEFORE], [BEFORE], 2),
+        ([SINCE], [BEFORE, BEFORE], 2),
+        ([BEFORE, BEFORE, BEFORE], [BEFORE], 3),
+    ],
+)
+def test_of_what_did_not_run_before_an_earlier_try_those_are_counted_off_that_have_been_there_since(
+    old: list[Running], on_twin: list[Running], counted: int
+) -> None:
+    ran = at_begin([Pod("a", run) for run in old], [Pod("a", run) for run in on_twin], NOW, GIVEN_UP)
+    assert ran == {mark("a"): counted}
+
+
+def test_but_none_of_what_ran_before_that_try() -> None:
+    assert at_begin([], [Pod("b", BEFORE)], NOW, GIVEN_UP) == {mark("b"): 0}
 
 
 def test_of_many_workloads_those_are_remembered_that_do_not_run() -> None:
@@ -275,3 +322,40 @@ def test_how_it_was_is_told_until_the_first_node_is_cordoned() -> None:
     assert sorted((found.ran or {}).values()) == [0, 0, 1, 1]
     assert found.pending == ("new",), "one that has waited before can't be helped by a node"
     assert drained(OLD, TWIN, CORDONED, pods, NOW).pending == ("new", "stuck")
+
+
+@pytest.mark.parametrize(
+    ("on_old", "failing"), [([], ()), ([ILL], ()), ([RUNS], ("a",)), ([replace(RUNS, restarted=True)], ("a",))]
+)
+def test_what_runs_on_the_old_pool_by_now_is_not_counted_off_for_an_earlier_try(
+    on_old: list[Running], failing: tuple[str, ...]
+) -> None:
+    pods = [left("a", "n1", BEFORE), *(left("a", "o1", run) for run in on_old)]
+    assert drained(OLD, TWIN, NODES, pods, NOW, before=GIVEN_UP).failing == failing
+
+
+@pytest.mark.parametrize(
+    ("runs", "unsettled"),
+    [
+        ([NEW], ("web",)),
+        ([NEW, ILL], ("web",)),
+        ([NEW, RUNS], ()),
+        ([ILL], ()),
+        ([replace(NEW, ready=True, since=NOW)], ()),
+    ],
+)
+def test_of_what_has_just_been_made_on_the_old_pool_nobody_knows_how_it_runs_there(
+    runs: list[Running], unsettled: tuple[str, ...]
+) -> None:
+    pods = [left("web", "o1", run) for run in runs]
+    assert drained(OLD, TWIN, NODES, pods, NOW).unsettled == unsettled
+    assert drained(OLD, TWIN, CORDONED, pods, NOW).unsettled == ()
+    away = [*(replace(pod, going=True) for pod in pods), *(replace(pod, node="n1") for pod in pods)]
+    assert drained(OLD, TWIN, NODES, away, NOW).unsettled == ()
+    assert drained(OLD, TWIN, NODES, [replace(pod, stays=True) for pod in pods], NOW).unsettled == ()
+
+
+def test_pods_on_both_pools_and_on_their_way_are_counted_once() -> None:
+    pods = [left("a", "o1"), left("a", "n1"), left("a", ""), left("a", "o1", going=True), left("a", "elsewhere")]
+    more = [left("agent", "o1", stays=True), left("job", "n1", ended())]
+    assert drained(OLD, TWIN, CORDONED, [*pods, *more], NOW).around == 3
