@@ -159,7 +159,7 @@ def _pool(read: Cluster, name: str) -> Pool:
 
 def _unseen(before: "Posture | None") -> str:
     """Say why the app itself knows nothing of a cluster: it begins nothing there; empty if it does."""
-    from shared.domain.evaluate import unreadable
+    from shared.domain.since import unreadable
 
     if before is None:
         return "the app has never looked at this cluster, and begins nothing before it has: `fipswarden look` asks it"

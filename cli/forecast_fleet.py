@@ -9,7 +9,7 @@ from cli.fleet import FleetReading, counted
 from cli.forecast_copies import merged
 from shared.domain.afterwards import with_etags
 from shared.domain.budget import Budget, Counts
-from shared.domain.evaluate import evaluate, unreadable
+from shared.domain.evaluate import evaluate
 from shared.domain.fleet_warnings import FleetSeen, fleet_warnings
 from shared.domain.ids import ClusterId
 from shared.domain.memory import Memory
@@ -18,6 +18,7 @@ from shared.domain.pages import Gap
 from shared.domain.posture import Posture
 from shared.domain.rulebook import Rulebook
 from shared.domain.saved import Entry
+from shared.domain.since import unreadable
 from shared.domain.situation import Situation
 from shared.domain.stage import Known, Maintenance
 from shared.domain.steps import due

@@ -125,5 +125,5 @@ def _verdict(found: "Assessment") -> int:
     if not found.clusters:
         print(_NOTHING, file=sys.stderr)
         return UNKNOWN
-    worst = of_states([*found.states(), *(one.state for one in found.judged)])
+    worst = of_states([*found.states(), *found.was(), *found.beside(), *(one.state for one in found.judged)])
     return worst or (UNKNOWN if any(found.unread()) else worst)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.budget import read_budget
-from shared.domain.evaluate import unreadable
 from shared.domain.memory import Memory, PoolMemory
 from shared.domain.missing import missing, no_pools
 from shared.domain.model import Cluster, ClusterRead, Gone, Pool, Unreadable
@@ -16,6 +15,7 @@ from shared.domain.operation import OutcomeState, Progress, goes_on
 from shared.domain.planned import Deferral
 from shared.domain.recalled import recalled
 from shared.domain.rulebook import Rulebook
+from shared.domain.since import unreadable
 from shared.domain.steps import UNFINISHED
 from shared.look import Look
 from shared.proving import Proving

@@ -8,20 +8,23 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from shared.domain.alert import Alert
 from shared.domain.census import exempt_until, is_done, passes
 from shared.domain.codec import canonical, fingerprint, plain, typed
-from shared.domain.evaluate import evaluate, unreadable
+from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.looks import OVERDUE
 from shared.domain.memory import Memory
 from shared.domain.model import Cluster, ClusterRead, ComplianceState
+from shared.domain.modules import edition
 from shared.domain.planned import Deferral, Method, Plan
 from shared.domain.posture import PoolPosture, Posture
 from shared.domain.records import Head
 from shared.domain.remediated import Mended
 from shared.domain.rulebook import Rulebook
+from shared.domain.since import unreadable
 from shared.errors import LeaseLostError
 from shared.ports import Put, Row, Scalar, Table
 
@@ -130,12 +133,35 @@ def _verdicts(posture: Posture) -> str:
     )
 
 
-def digest(posture: Posture, plan: Plan) -> str:
-    """Return a fingerprint of what an observation record would say, without its times."""
+def digest(read: ClusterRead, posture: Posture, plan: Plan) -> str:
+    """Return a fingerprint of what an observation record would say, without what each look changes.
+
+    Times are in it where they stay from look to look and reports go by them: ends of exemptions, of windows, of
+    notices. When a proof was taken, an eTag and when to look again are not.
+    """
     # A drain has records of its own, and is tried again and again.
     told = plan.action if plan.action and plan.action.method is not Method.DRAIN else None
     action = [told.kind, told.pool, told.etag] if told else []
-    return fingerprint([_verdicts(posture), action, [[item.pool, item.reason] for item in plan.deferrals]])
+    waits = [[item.pool, item.reason, item.until if item.dated else None] for item in plan.deferrals]
+    return fingerprint([_verdicts(posture), action, waits, _rests_on(posture), _images(read)])
+
+
+def _rests_on(posture: Posture) -> list[Any]:
+    """Return until when verdicts hold: how old proofs may be, which exemptions excuse, and when those end."""
+    excused = [(pool.pool, found) for pool in posture.pools for found in pool.findings]
+    excused += [("", found) for found in posture.cluster_findings]
+    return [
+        [pool.proof_age for pool in posture.pools],
+        [[pool, one.check, one.exemption, one.exempt_until] for pool, one in excused if one.exemption],
+    ]
+
+
+def _images(read: ClusterRead) -> list[Any]:
+    """Return what the nodes run, and by which list their modules are judged."""
+    if not isinstance(read, Cluster):
+        return []
+    found = [[pool.name, pool.os_sku, pool.node_image, pool.kubernetes_version] for pool in read.pools]
+    return [edition().as_of, found]
 
 
 _COLUMNS = ("armId", "state", "inScope", "gone", "pools", "seq", "control", "due", "at", "rules", "rings", "unread")

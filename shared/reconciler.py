@@ -153,7 +153,7 @@ def _record(look: Look, read: ClusterRead, posture: Posture, planned: Plan) -> N
     And where other looks wrote something of which the posture row does not know: the chain has to end with what the app
     knows, and theirs may not be that.
     """
-    if digest(posture, planned) == look.stored.digest and not look.chain.met:
+    if digest(read, posture, planned) == look.stored.digest and not look.chain.met:
         return
     look.hold.check()
     look.chain.append(RecordKind.OBSERVATION, posture.at, observation(read, posture, planned, look.memory))

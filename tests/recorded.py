@@ -60,7 +60,7 @@ def judgement(
     check: str, state: ComplianceState, reason: str, message: str = "", since: datetime | None = NOW - 9 * DAY
 ) -> Judgement:
     """The result of one check."""
-    aspect = Aspect.EFFECTIVENESS if check == "proof" else Aspect.IMPLEMENTATION
+    aspect = Aspect.EFFECTIVENESS if check in ("proof", "strays") else Aspect.IMPLEMENTATION
     return Judgement(check, aspect, state, reason, message or f"{reason} was seen.", since)
 
 

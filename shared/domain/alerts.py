@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.alert import Alert
 from shared.domain.announced import approvals_wanted, begun, noticed, opened, policy_waits
-from shared.domain.evaluate import told, unreadable
+from shared.domain.evaluate import told
 from shared.domain.ids import ClusterId
 from shared.domain.memory import Memory
 from shared.domain.model import ComplianceState
@@ -15,6 +15,7 @@ from shared.domain.operation import Operation, OutcomeState
 from shared.domain.planned import Deferral, Plan
 from shared.domain.posture import Finding, PoolPosture, Posture
 from shared.domain.rulebook import MENDED
+from shared.domain.since import unreadable
 from shared.domain.taken import OUTSIDE
 
 _SEVERITY = {

@@ -3,14 +3,15 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.domain.assessed import NO_DATE, Due, PoolAssessed, ProofSeen, Source
+from shared.domain.assessed import NO_DATE, Due, PoolAssessed, ProofSeen, Source, ends_with
 from shared.domain.bodies import Observation
 from shared.domain.discreet import ADDRESS
 from shared.domain.exemptions import Exemption
-from shared.domain.model import Cluster, ComplianceState, Pool
+from shared.domain.model import Cluster, ComplianceState, Pool, worst
+from shared.domain.policy import Rule
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings, Settings
-from shared.domain.verdicts import Judgement, PoolVerdict
+from shared.domain.verdicts import Effectiveness, Judgement, PoolVerdict
 
 OWNER_TAG = "owner"
 """The tag that names the owner where no policy says otherwise (`notice.owner_tag`)."""
@@ -18,13 +19,14 @@ OWNER_TAG = "owner"
 
 @dataclass(frozen=True, slots=True)
 class Answerable:
-    """One pool at one look, with the texts that it was judged by."""
+    """One pool at one look, or its cluster beside its pools, with the texts that it was judged by."""
 
     rules: Rulebook | None
     """None: the policy's text is not among the records."""
     cluster: Cluster | None
-    """None: the cluster could not be read."""
+    """As it was read last; None: it never was."""
     pool: Pool | None
+    """None: it was not there then, or no pool is meant."""
     seen: Observation
     verdict: PoolVerdict
 
@@ -93,11 +95,11 @@ class Answerable:
         """Say who answers for the pool: whoever asked for its exemption, its tag, its cluster's, or the policy."""
         if exemption:
             return exemption.owner
-        if self.cluster is None or self.pool is None:
+        if self.cluster is None:
             return ""
         notice = self._settings.notice if self._settings else None
         tag = (notice.owner_tag if notice else OWNER_TAG).lower()
-        tagged = [item for tags in (self.pool.tags, self.cluster.tags) for item in tags.items()]
+        tagged = [item for tags in (self.pool.tags if self.pool else {}, self.cluster.tags) for item in tags.items()]
         found = [value.strip() for name, value in tagged if name.lower() == tag and value.strip()]
         if found:
             # Evidence holds no mail address; the tag itself does.
@@ -108,12 +110,25 @@ class Answerable:
         """Say until when the pool has to be as the policy asks, or when the plan goes on with it."""
         verdict = self.verdict
         if verdict.state is ComplianceState.EXEMPT and exemption and self.rules:
-            return Due(exemption.ends(self.rules.policy.exemptions), f"the exemption `{exemption.name}` is over")
+            return ends_with(exemption, exemption.ends(self.rules.policy.exemptions))
         plan = self.seen.plan
         if plan.action and plan.action.pool == verdict.pool:
             return Due(self.seen.posture.at, "the app begins its remediation at once")
         waits = [one for one in plan.deferrals if one.pool == verdict.pool]
-        if undated := [one.message for one in waits if one.until is None]:
+        if undated := [one.message for one in waits if one.until is None or one.dated is False]:
             return Due(None, f"{NO_DATE.basis}: {' '.join(undated).rstrip('.')}")
         at, reason = max(((one.until, one.reason) for one in waits if one.until), default=(None, ""))
         return Due(at, f"remediation is not begun before that: {reason}") if at else NO_DATE
+
+
+def of_cluster(
+    rules: Rulebook | None, cluster: Cluster | None, seen: Observation, findings: tuple[Judgement, ...]
+) -> Answerable:
+    """Return who answers for what concerns no single pool: by the rule for nodes outside every pool."""
+    rule = rules.policy.rule_outside(cluster) if rules and cluster else Rule("default")
+    none = Effectiveness(ComplianceState.NOT_APPLICABLE)
+    verdict = PoolVerdict(
+        *("", worst([one.state for one in findings]), findings, rule.settings.mode, rule.name, rule.line, ""),
+        *(seen.posture.at, None, none, None),
+    )
+    return Answerable(rules, cluster, None, seen, verdict)

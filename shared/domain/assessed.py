@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.domain.exemptions import Exemption
-from shared.domain.model import ComplianceState, ProofLevel, worst
+from shared.domain.model import OPEN, ComplianceState, ProofLevel, worst
 from shared.domain.model import ComplianceState as State
-from shared.domain.outlived import lasting
+from shared.domain.outlived import lasting, unexcused
 from shared.domain.proven import Proof
 from shared.domain.unjudged import belied
 from shared.domain.verdicts import Aspect, Implementation, Judgement, ModulesSeen, PoolVerdict, worst_of
 
-OPEN = (State.INCONSISTENT, State.NON_COMPLIANT, State.UNKNOWN, State.EXEMPT)
-"""The states of findings that somebody has to do something about, or has to answer for."""
 READABLE = "readable"
 """The check that says why nothing else could be checked."""
 _NOT_ON = {("flag", "FipsDisabled"), ("image", "ImageNotFips"), ("proof", "NodesDisagree")}
@@ -74,6 +72,11 @@ class Due:
 NO_DATE = Due(None, "no date is set")
 
 
+def ends_with(exemption: Exemption, ends: datetime) -> Due:
+    """Return the due date of what an exemption excuses."""
+    return Due(ends, f"the exemption `{exemption.name}` is over")
+
+
 @dataclass(frozen=True, slots=True)
 class PoolAssessed:
     """One node pool."""
@@ -98,6 +101,8 @@ class PoolAssessed:
     """When what the nodes said is too old; None if no record says when they were asked."""
     assumed: bool = False
     """No record says how old that may be: the policy language's default is taken."""
+    was: "PoolAssessed | None" = None
+    """How it was when its cluster was read last; only where it could not be read since: the state is then unknown."""
 
     @property
     def name(self) -> str:
@@ -120,6 +125,9 @@ class PoolAssessed:
 
         On Windows the switch settles nothing, and only what the nodes say counts.
         """
+        if self.was:
+            # It can't be read. That it was off is known, and nobody has seen it mended; that it was on proves nothing.
+            return False if self.was.on is False else None
         said, seen = self.implementation, {(one.check, one.reason) for one in self.findings}
         if said is None or any(check == READABLE for check, _ in seen):
             return None
@@ -130,6 +138,12 @@ class PoolAssessed:
         if said.os_type != "Windows":
             return said.enabled
         return any(one.check == "proof" for one in self.findings) or None
+
+    @property
+    def known(self) -> ComplianceState:
+        """The state, or the one that was bad when its cluster was read last: nobody has seen it mended since."""
+        was = self.was.state if self.was else State.UNKNOWN
+        return self.state if was in (State.UNKNOWN, State.COMPLIANT, State.NOT_APPLICABLE) else was
 
     @property
     def decisive(self) -> Judgement:
@@ -152,17 +166,39 @@ class PoolAssessed:
 
     def as_of(self, now: datetime) -> "PoolAssessed":
         """Return the pool as it has to be called at a time: what its verdict rests on has ended, or been belied."""
+        if self.was:
+            # Of what was known, time ends the excuses: what was well is unknown already, with its cluster.
+            was = self.was.with_findings(tuple(unexcused(one, now) for one in self.was.findings))
+            return replace(self, was=was)
         modules = self.modules.as_of(now.date()) if self.modules else None
         asked = self.proof.proof.at if self.proof else self.verdict.effectiveness.at
         known = (self._newest(one) for one in self.verdict.findings)
         findings = tuple(lasting(one, now, modules, asked, self.ends) for one in known)
-        if findings == self.verdict.findings:
-            return self if modules == self.modules else replace(self, modules=modules)
+        return replace(self, modules=modules).with_findings(findings)
+
+    def with_findings(self, findings: tuple[Judgement, ...]) -> "PoolAssessed":
+        """Return the pool with its findings as they have to be called at a time, and with the state that they make."""
+        if findings == self.findings:
+            return self
         state = worst([one.state for one in findings])
         since = max((one.since for one in findings if one.state is state and one.since), default=self.since)
         verdict = replace(self.verdict, state=state, findings=findings)
         dated = verdict if state is self.state else replace(verdict, state_since=since)
-        return replace(self, verdict=dated, modules=modules)
+        return replace(self, verdict=dated)
+
+    def lost(self, why: Judgement) -> "PoolAssessed":
+        """Return the pool of a cluster that could not be read any more, and as it was."""
+        since = why.since or self.verdict.since
+        verdict = replace(
+            self.verdict,
+            state=State.UNKNOWN,
+            findings=(why,),
+            since=since,
+            state_since=since,
+            implementation=None,
+            modules=None,
+        )
+        return replace(self, verdict=verdict, was=self)
 
     def _newest(self, found: Judgement) -> Judgement:
         """Return a finding after what the nodes have said since it was judged."""

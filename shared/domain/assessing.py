@@ -10,22 +10,23 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from shared.domain.acting import Acting
-from shared.domain.answerable import Answerable
-from shared.domain.assessed import OPEN, READABLE, PoolAssessed, ProofSeen, Source
+from shared.domain.answerable import Answerable, of_cluster
+from shared.domain.assessed import READABLE, PoolAssessed, ProofSeen, Source
 from shared.domain.bodies import Body, Intent, NodeProof, Observation, Outcome, ReplacementPart, StrayProof
 from shared.domain.changes import Change, Key, OpenFindings
 from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.ids import ClusterId
+from shared.domain.last_seen import LastSeen, as_recorded
 from shared.domain.linked import Stored, linked
 from shared.domain.looks import HEARTBEAT, OVERDUE, SILENT, Looks
-from shared.domain.model import ComplianceState, worst
+from shared.domain.model import OPEN, ComplianceState, worst
 from shared.domain.outlived import ENDED, GRACE, PROOF_EXPIRED, unexcused
 from shared.domain.pools_seen import PoolsSeen
 from shared.domain.records import Head
 from shared.domain.rule_texts import RuleTexts
 from shared.domain.strays_seen import StraysSaid, after
 from shared.domain.unjudged import PROOF, STRAYS, outside, with_outside
-from shared.domain.verdicts import Judgement, PoolVerdict
+from shared.domain.verdicts import Aspect, Judgement, PoolVerdict
 from shared.domain.verification import ChainCheck
 
 _CLUSTER = ("", READABLE)
@@ -44,6 +45,18 @@ class _Seen(NamedTuple):
     def judged(self) -> bool:
         """Say whether the cluster was there, and in the policy's scope."""
         return self.seen.posture.in_scope and not self.seen.observed.gone
+
+    @property
+    def lost(self) -> bool:
+        """Say whether the cluster could not be read."""
+        return self.judged and self.seen.observed.unreadable is not None
+
+
+def _unread(last: _Seen) -> Judgement:
+    """Return why a cluster could not be read."""
+    found = (one for one in last.seen.posture.cluster_findings if one.check == READABLE)
+    why = "No finding of the record says why."
+    return next(found, Judgement(READABLE, Aspect.IMPLEMENTATION, ComplianceState.UNKNOWN, "", why, last.source.at))
 
 
 @dataclass(slots=True)
@@ -69,6 +82,8 @@ class Reading:
     """The latest record that was not written in times to come."""
     _outside: StraysSaid | None = None
     """What nodes outside every pool said and the last verdict does not know."""
+    _before: LastSeen | None = None
+    """How the cluster was before it could not be read; None: it could."""
 
     def __post_init__(self) -> None:
         self._acting = Acting(self._open)
@@ -87,6 +102,8 @@ class Reading:
             if found.said is not None and found.source:
                 self._take(found.body, found.said, found.source)
         absent = self._pass(None)
+        self._age(self._named, self.now)
+        self._belied(["", *self._named], None)
         return self._assessed(absent).as_of(self.now, absent)
 
     def _hear(self, source: Source) -> None:
@@ -97,7 +114,7 @@ class Reading:
 
     def _pass(self, by: Source | None) -> Judgement | None:
         """Let the time pass until the next record, or until now; returns why nobody renews the verdicts any more."""
-        if self._last is None or not self._last.judged or self._last.seen.observed.unreadable:
+        if self._last is None or not self._last.judged or self._last.lost:
             return None
         # Nothing but records of times to come: there is no sign of life.
         last = self._heard or replace(self._last.source, at=self.now - 2 * SILENT)
@@ -106,9 +123,6 @@ class Reading:
             self._tell(self._open.met(_CLUSTER, one.why, one.opened))
             if one.closed:
                 self._tell(self._open.close(_CLUSTER, one.closed, "The app has looked or written again.", mended=True))
-        if by is None:
-            self._age(self._named, self.now)
-            self._belied(["", *self._named], None)
         return next((one.why for one in reversed(absences) if one.closed is None), None)
 
     def _age(self, pools: Iterable[str], until: datetime) -> None:
@@ -119,6 +133,8 @@ class Reading:
         verdicts = (one for one in self._last.seen.posture.pools if one.pool in asked)
         was = {(one.pool, found): None for one in verdicts for found in self._standing(one, self._last, until).findings}
         was |= {("", unexcused(found, until)): None for found in self._of_cluster(self._last)}
+        if self._last.lost:
+            was |= {(pool, unexcused(found, until)): None for pool, found in self._open.judgements()}
         for pool, found in was:
             if found.reason in ENDED and found.state is ComplianceState.UNKNOWN:
                 grace = GRACE if found.reason == PROOF_EXPIRED else timedelta()
@@ -131,10 +147,8 @@ class Reading:
         return known.assessed(last.source, self._pools.proof(verdict.pool)).as_of(until)
 
     def _known(self, verdict: PoolVerdict, last: _Seen) -> Answerable:
-        cluster = last.seen.observed.cluster
-        pool = self._pools.there.get(verdict.pool) if cluster else None
         rules = self.texts.rulebook(last.policy, last.exemptions)
-        return Answerable(rules, cluster, pool, last.seen, verdict)
+        return Answerable(rules, self._pools.cluster, self._pools.there.get(verdict.pool), last.seen, verdict)
 
     def _tell(self, changes: tuple[Change, ...]) -> None:
         self._changes += (one for one in changes if self._within(one.source))
@@ -162,17 +176,37 @@ class Reading:
     def _observation(self, seen: Observation, said: Mapping[str, Any], source: Source) -> None:
         self._age(self._named, source.at)
         self._belied(["", *self._named], source)
-        self._last = _Seen(seen, source, str(said.get("policy", "")), str(said.get("exemptions", "")))
+        last = _Seen(seen, source, str(said.get("policy", "")), str(said.get("exemptions", "")))
+        known = dict[Key, Judgement]()
+        if not last.lost:
+            self._before = None
+        elif self._before is None and (before := self._lost(last)):
+            self._before = before
+        elif self._before is None:
+            self._before = as_recorded(seen.posture, lambda verdict: self._pool(verdict, last))
+            known = dict(self._before.open())
+        self._last = last
         self.cluster = ClusterId.parse(str(said["cluster"]))
         self._pools.observed(seen, source)
         self._outside = after(self._outside, seen, source)
-        unjudged = {(pool, one.check): one for pool in ["", *self._named] if (one := self._unjudged(pool, source.at))}
-        self._tell(self._open.next(seen, source, unjudged))
+        known |= {(pool, one.check): one for pool in ["", *self._named] if (one := self._unjudged(pool, source.at))}
+        self._tell(self._open.next(seen, source, known))
         for verdict in seen.posture.pools:
             if verdict.state is not worst([one.state for one in verdict.findings]):
                 self._faults.append(f"{source.name} calls {verdict.pool} {verdict.state}, and its findings do not")
         if seen.observed.cluster:
             self._location = seen.observed.cluster.location
+
+    def _lost(self, now: _Seen) -> LastSeen | None:
+        """Return how a cluster was that an observation could not read any more; None if no record before says it."""
+        last = self._judged
+        if last is None or last.lost:
+            return None
+        at = now.source.at
+        pools = {one.pool: self._pool(one, last).as_of(at) for one in last.seen.posture.pools}
+        findings = tuple(one for found in self._of_cluster(last) if (one := unexcused(found, at)).state in OPEN)
+        seen_at = max(last.seen.posture.at, now.seen.posture.last_read or last.seen.posture.at)
+        return LastSeen(seen_at, last.source, pools, findings)
 
     def _proof(self, said: NodeProof, seq: int, source: Source) -> None:
         proof = ProofSeen(said.proof, said.level, said.method, said.way, said.expected_nodes, source)
@@ -194,7 +228,7 @@ class Reading:
     def _asked_again(self, key: Key, source: Source) -> None:
         """Tell what is left of a finding once nodes have said nothing that belies the verdict."""
         pool, at = key[0], source.at
-        if self._judged is None or self._judged.seen.observed.unreadable or self._unjudged(pool, at):
+        if self._judged is None or self._judged.lost or self._unjudged(pool, at):
             return
         found = self._by_nodes(pool, at)
         if found and found.state in OPEN:
@@ -271,7 +305,11 @@ class Reading:
         last = self._last
         findings = self._of_cluster(last)
         if last.judged:
-            self.texts.tell(last.policy, last.exemptions)
+            self._tell_texts(last)
+        before, pools = self._before, tuple(self._pool(verdict, last) for verdict in last.seen.posture.pools)
+        was = before.findings if before else ()
+        rules = self.texts.rulebook(last.policy, last.exemptions)
+        itself = of_cluster(rules, self._pools.cluster, last.seen, (*findings, *was))
         return replace(
             found,
             observed=last.source,
@@ -279,15 +317,31 @@ class Reading:
             in_scope=last.seen.posture.in_scope,
             gone=last.seen.observed.gone,
             unreadable=last.seen.observed.unreadable,
-            pools=tuple(self._pool(verdict, last) for verdict in last.seen.posture.pools),
+            pools=before.beside(pools, _unread(last)) if before else pools,
             findings=findings,
+            was=was,
+            read=before.source if before else None,
+            owner=itself.owner(None),
+            due=itself.due(None),
+            exemption=itself.exemption(),
+            last_read=before.at if before else None,
             policy=last.policy,
             unwatched=None if absent else self._unwatched(last),
         )
 
+    def _tell_texts(self, last: _Seen) -> None:
+        """Tell which texts are missing, and whose rules."""
+        self.texts.tell(last.policy, last.exemptions)
+        rules = self.texts.rulebook(last.policy, last.exemptions)
+        for one in last.seen.posture.pools:
+            if rules and not rules.policy.rule_called(one.rule, one.line):
+                why = f"who answers for {one.pool} is not known"
+                told = f"{last.source.name} names the rule {one.rule}, which its policy has not: {why}"
+                self.texts.unread[told] = None
+
     def _unwatched(self, last: _Seen) -> datetime | None:
         """Return when a look was due of which nothing says whether it came; None if something does."""
-        if self.looks.knows(self.cluster.path) or not last.judged or last.seen.observed.unreadable:
+        if self.looks.knows(self.cluster.path) or not last.judged or last.lost:
             return None
         due = last.source.at + min(last.seen.plan.requeue_after or HEARTBEAT, HEARTBEAT)
         if self._heard and self._heard.at > last.source.at:
@@ -297,10 +351,6 @@ class Reading:
     def _pool(self, verdict: PoolVerdict, last: _Seen) -> PoolAssessed:
         implementation, read, modules = self._pools.read.get(verdict.pool, (None, None, None))
         known = self._known(verdict, last)
-        if known.rules and last.judged and not known.rules.policy.rule_called(verdict.rule, verdict.line):
-            why = f"who answers for {verdict.pool} is not known"
-            told = f"{last.source.name} names the rule {verdict.rule}, which its policy has not: {why}"
-            self.texts.unread[told] = None
         exemption = known.exemption()
         found = known.assessed(last.source, self._pools.proof(verdict.pool))
         return replace(

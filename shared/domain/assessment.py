@@ -4,15 +4,16 @@ What could not be read is here too: a report never leaves it out.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from shared.domain.assessed import OPEN, READABLE, PoolAssessed, Source
+from shared.domain.assessed import READABLE, Due, PoolAssessed, Source, ends_with
 from shared.domain.cluster_assessed import ClusterAssessed
+from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
 from shared.domain.looks import SILENT
-from shared.domain.model import ComplianceState
+from shared.domain.model import OPEN, ComplianceState, worst
 from shared.domain.pack import Scope
 from shared.domain.records import Head
 from shared.domain.verdicts import Judgement
@@ -55,11 +56,40 @@ class OpenFinding:
     pool: PoolAssessed | None
     """None for what concerns the whole cluster."""
     judgement: Judgement
+    unread: bool = False
+    """It is known from when the cluster was read last: it could not be read since."""
 
     @property
     def key(self) -> str:
         """What makes it the same finding in every report."""
         return finding_key(self.cluster.cluster, self.pool.name if self.pool else "", self.judgement.check)
+
+    @property
+    def source(self) -> Source | None:
+        """The record that says it."""
+        if self.pool:
+            return self.pool.source
+        return self.cluster.read if self.unread else self.cluster.observed
+
+    @property
+    def exemption(self) -> Exemption | None:
+        """The exemption that excuses it; None if none does, or its text is not among the records."""
+        return (self.pool or self.cluster).exemption if self.judgement.state is ComplianceState.EXEMPT else None
+
+    @property
+    def owner(self) -> str:
+        """Who answers for it; empty if nobody is named."""
+        if self.pool:
+            return self.pool.owner
+        return self.exemption.owner if self.exemption else self.cluster.owner
+
+    @property
+    def due(self) -> Due:
+        """Until when something is to be done."""
+        if self.pool:
+            return self.pool.due
+        ends = self.judgement.exempt_until
+        return ends_with(self.exemption, ends) if self.exemption and ends else self.cluster.due
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +151,31 @@ class Assessment:
         return Counter(pool.state for _, pool in self.pools())
 
     def open(self) -> Iterator[OpenFinding]:
-        """Yield the open findings; what is unknown only because its cluster is, is told of the cluster alone."""
+        """Yield the open findings; what is unknown only because its cluster is, is told of the cluster alone.
+
+        Of a cluster that can't be read, what was open when it was read last is so still.
+        """
         for cluster in self.judged:
-            for found in cluster.findings:
-                if found.state in OPEN:
-                    yield OpenFinding(cluster, None, found)
-            for pool in cluster.pools:
-                for found in pool.verdict.findings:
+            yield from self.open_of(cluster)
+
+    def open_of(self, cluster: ClusterAssessed) -> Iterator[OpenFinding]:
+        """Yield those of one cluster."""
+        yield from (OpenFinding(cluster, None, one) for one in cluster.findings if one.state in OPEN)
+        yield from (OpenFinding(cluster, None, one, unread=True) for one in cluster.was if one.state in OPEN)
+        for pool in cluster.pools:
+            for known in filter(None, (pool, pool.was)):
+                for found in known.findings:
                     if found.state in OPEN and found.check != READABLE:
-                        yield OpenFinding(cluster, pool, found)
+                        yield OpenFinding(cluster, known, found, unread=known is pool.was)
+
+    def beside(self, means: Callable[[Judgement], bool] = lambda _: True) -> Counter[ComplianceState]:
+        """Count clusters by the worst of what is open of them beside their pools, of the findings that are meant."""
+        each = (worst([one.state for one in cluster.beside if means(one)]) for cluster in self.judged)
+        return Counter(state for state in each if state in OPEN)
+
+    def was(self) -> Counter[ComplianceState]:
+        """Count the pools that can't be read by what was bad of them when they were."""
+        return Counter(pool.known for _, pool in self.pools() if pool.known is not pool.state)
 
     def unread(self) -> Iterator[tuple[str, str]]:
         """Yield what could not be read, with the reason."""
@@ -187,7 +233,7 @@ def _gaps_of(cluster: ClusterAssessed) -> Iterator[str]:
             f"whether the look that was due at {cluster.unwatched:%Y-%m-%d %H:%M} UTC came is not known: it left no "
             "record, and no snapshot of the fleet that has the cluster is there"
         )
-    for pool in cluster.pools if cluster.judged else ():
+    for pool in (pool.was or pool for pool in cluster.pools if cluster.judged):
         if pool.state is ComplianceState.EXEMPT and pool.exemption is None:
             yield f"which exemption excuses {pool.name}, and who answers for that, is not known"
 

@@ -34,7 +34,7 @@ def forbidden(situation: Situation, step: Step) -> Iterator[Wait]:
     if excused or sparing:
         after = max((end for _, end in sparing), default=None)
         lasts = after - situation.now if after else None
-        yield Wait("Exempt", _spared(sparing), lasts)
+        yield Wait("Exempt", _spared(sparing), lasts, dated=after is not None)
     if situation.rules.trouble:
         yield Wait("RulesUnreadable", situation.rules.trouble, REREAD)
     if unread := situation.rules.undecided(situation.cluster, step.pool):

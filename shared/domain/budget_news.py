@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 from shared.domain.budget import TOLD_AGAIN, Budget, Canary, Counts, Ended, RingCount
 from shared.domain.census import is_done, passes
-from shared.domain.evaluate import unreadable
 from shared.domain.model import ComplianceState
 from shared.domain.places import unsettled
 from shared.domain.policy import ENDS_KEPT, UNTOLD, Breaker, Policy
 from shared.domain.posture import PoolPosture, Posture
 from shared.domain.proofs import CLOCKS
 from shared.domain.rulebook import Rulebook
+from shared.domain.since import unreadable
 from shared.domain.subject import RULE
 
 _LOOK_LASTS = timedelta(minutes=15)

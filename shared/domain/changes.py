@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
-from shared.domain.assessed import OPEN, READABLE, Source
+from shared.domain.assessed import READABLE, Source
 from shared.domain.bodies import Observation, ReplacementPart
-from shared.domain.model import WORST_FIRST, ComplianceState
+from shared.domain.model import OPEN, WORST_FIRST, ComplianceState
 from shared.domain.verdicts import Judgement
 from shared.domain.wording import called
 
@@ -64,15 +64,19 @@ class OpenFindings:
     """By pool: the findings that were closed last."""
 
     def next(
-        self, seen: Observation, source: Source, unjudged: Mapping[Key, Judgement] = MappingProxyType({})
+        self, seen: Observation, source: Source, besides: Mapping[Key, Judgement] = MappingProxyType({})
     ) -> tuple[Change, ...]:
-        """Take in an observation, and return what it changed; what nodes said and it does not know stays open."""
-        found = {**_open_in(seen), **unjudged}
+        """Take in an observation, and return what it changed; what is open besides, and it does not know, stays so."""
+        found = {**_open_in(seen), **besides}
         changes = [self._met(key, judgement, source) for key, judgement in found.items()]
         told = [change for change in changes if change]
         for key in [key for key in self._open if key not in found and not _unsettled(key, seen)]:
             told += self.close(key, source, *_why(key, seen, self.replaced))
         return tuple(told)
+
+    def judgements(self) -> tuple[tuple[str, Judgement], ...]:
+        """Return what is open, with the pool that it is of."""
+        return tuple((pool, one.judgement) for (pool, _), one in self._open.items())
 
     def close(self, key: Key, source: Source, why: str, mended: bool) -> tuple[Change, ...]:
         """Close a finding, if it is open."""

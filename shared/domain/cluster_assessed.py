@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.domain.assessed import READABLE, PoolAssessed, Source
+from shared.domain.assessed import NO_DATE, READABLE, Due, PoolAssessed, Source
 from shared.domain.attempts import Attempt
 from shared.domain.changes import Change
+from shared.domain.exemptions import Exemption
 from shared.domain.ids import ClusterId
 from shared.domain.model import ComplianceState, Unreadable, worst
 from shared.domain.model import ComplianceState as State
@@ -32,6 +33,17 @@ class ClusterAssessed:
     pools: tuple[PoolAssessed, ...] = ()
     findings: tuple[Judgement, ...] = ()
     """What concerns no single pool."""
+    was: tuple[Judgement, ...] = ()
+    """What concerned no single pool and was open when it was read last; only where it could not be read since."""
+    read: Source | None = None
+    """The observation that says so; None if it is not among the records."""
+    last_read: datetime | None = None
+    """When that was; None where it could be read, and where no record says it."""
+    owner: str = ""
+    """Who answers for what concerns no single pool; empty if nobody is named."""
+    due: Due = NO_DATE
+    exemption: Exemption | None = None
+    """The one that excuses some of it; None if none does, or its text is not among the records."""
     begins: int = 1
     """Number of the first record that is there: the ones before it are not in the pack."""
     faults: tuple[str, ...] = ()
@@ -56,13 +68,21 @@ class ClusterAssessed:
         """Say whether it has a state at all: it is there, and in the policy's scope."""
         return self.in_scope and not self.gone
 
+    @property
+    def beside(self) -> tuple[Judgement, ...]:
+        """What is known of itself beside its pools, such as nodes outside them; that it can't be read, they tell."""
+        own = (one for one in self.findings if not (self.unreadable and one.check == READABLE))
+        return (*own, *self.was)
+
     def as_of(self, now: datetime, absent: Judgement | None) -> "ClusterAssessed":
         """Return the cluster as it has to be called at a time; `absent` says why nobody renews its verdicts."""
         if not self.judged or self.observed is None:
             return self
         pools = tuple(pool.as_of(now) for pool in self.pools)
         findings = tuple(unexcused(one, now) for one in self.findings)
-        if absent is None or self.unreadable:
+        if self.unreadable:
+            return replace(self._with(pools, findings), was=tuple(unexcused(one, now) for one in self.was))
+        if absent is None:
             return self._with(pools, findings)
         found = self._with(tuple(pool.silent(absent) for pool in pools), (*findings, absent))
         return replace(found, unreadable=Unreadable(absent.reason, absent.message, None))

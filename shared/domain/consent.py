@@ -81,7 +81,8 @@ def unnoticed(situation: Situation, step: Step) -> Iterator[Wait]:
         return
     left = at + notice.before - situation.now
     if left > timedelta():
-        yield Wait("NoticeRunning", f"The owner was told at {at:%Y-%m-%d %H:%M} UTC, and the pool waits.", left)
+        message = f"The owner was told at {at:%Y-%m-%d %H:%M} UTC, and the pool waits."
+        yield Wait("NoticeRunning", message, left, dated=True)
 
 
 def tag_of(subject: Subject, name: str) -> str | None:

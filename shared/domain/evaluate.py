@@ -18,6 +18,7 @@ from shared.domain.policy import ExemptionRules, Policy, Rule, stricter
 from shared.domain.posture import Finding, PoolPosture, Posture
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Settings
+from shared.domain.since import as_read, dated, since_when, unread
 from shared.domain.subject import Check, Subject, decided, undecided
 
 CHECKS: tuple[Check, ...] = (
@@ -62,9 +63,7 @@ def evaluate(
         case Unreadable() if cluster and not rules.policy.may_cover(cluster):
             return Posture(now, State.NOT_APPLICABLE, (), (), in_scope=False)
         case Unreadable():
-            finding = Finding("readable", State.UNKNOWN, read.reason, read.message)
-            known = previous.pools if previous else ()
-            return Posture(now, State.UNKNOWN, tuple(_unread(pool, finding, now) for pool in known), (finding,))
+            return unread(Finding("readable", State.UNKNOWN, read.reason, read.message), previous, now)
         case Gone():
             finding = Finding("exists", State.NOT_APPLICABLE, "ClusterGone", "ARM says that it does not exist.")
             return Posture(now, State.NOT_APPLICABLE, (), (finding,))
@@ -75,9 +74,9 @@ def evaluate(
 
 
 def _judged(read: Cluster, memory: Memory, rules: Rulebook, previous: Posture | None, now: datetime) -> Posture:
-    before = {pool.pool: pool for pool in previous.pools} if previous else {}
+    before = {pool.pool: as_read(pool) for pool in previous.pools} if previous else {}
     pools = tuple(
-        _dated(_pool_posture(subject, rules), before.get(subject.pool.name))
+        dated(_pool_posture(subject, rules), before.get(subject.pool.name))
         for subject in subjects(read, memory, rules.policy, now)
     )
     # Of one that is not listed, and may be there all the same, what was judged last stands.
@@ -86,7 +85,8 @@ def _judged(read: Cluster, memory: Memory, rules: Rulebook, previous: Posture | 
     )
     found = (*cluster_findings(read, memory, rules, now), *_told_of_cluster(read, pools, rules, now))
     states = [*(pool.state for pool in pools), *(finding.state for finding in found)]
-    return Posture(now, worst(states), pools, _since(found, previous.cluster_findings if previous else (), now))
+    of_cluster = (*previous.cluster_findings, *previous.earlier) if previous else ()
+    return Posture(now, worst(states), pools, since_when(found, of_cluster, now))
 
 
 def cluster_findings(read: Cluster, memory: Memory, rules: Rulebook, now: datetime) -> tuple[Finding, ...]:
@@ -139,10 +139,6 @@ def _as_twin(rule: Rule, part: Replacement, cluster: Cluster, policy: Policy) ->
     """Return the rule of a twin: as long as its pool is there, that one's demands on proofs hold as well."""
     old = next((pool for pool in cluster.pools if pool.name == part.pool), None)
     return stricter(rule, policy.rule_for(cluster, old).settings) if old else rule
-
-
-def _unread(pool: PoolPosture, finding: Finding, now: datetime) -> PoolPosture:
-    return _dated(replace(pool, state=finding.state, findings=(finding,), since=now), pool)
 
 
 def _pool_posture(subject: Subject, rules: Rulebook) -> PoolPosture:
@@ -214,26 +210,6 @@ def _told_of_cluster(
                 yield told
 
 
-def _dated(pool: PoolPosture, old: PoolPosture | None) -> PoolPosture:
-    """Return a verdict with the times since when it and its findings have stood."""
-    same = old is not None and (old.state, old.decisive.reason) == (pool.state, pool.decisive.reason)
-    findings = _since(pool.findings, old.findings if old else (), pool.since)
-    stands = old is not None and old.state == pool.state and _unread_cluster(old) == _unread_cluster(pool)
-    state_since = (old.state_since or old.since) if old and stands else pool.since
-    since = old.since if old and same else pool.since
-    return replace(pool, findings=findings, since=since, state_since=state_since)
-
-
-def _unread_cluster(pool: PoolPosture) -> bool:
-    """Say whether a pool is unknown with its whole cluster: that is told of the cluster, and is no state of its own."""
-    return pool.findings[0].check == "readable"
-
-
-def _since(found: tuple[Finding, ...], old: tuple[Finding, ...], now: datetime) -> tuple[Finding, ...]:
-    before = {(one.check, one.reason): one.since for one in old}
-    return tuple(replace(one, since=before.get((one.check, one.reason)) or now) for one in found)
-
-
 def to_prove(
     cluster: Cluster, memory: Memory, rules: Rulebook, now: datetime, wanted: Collection[str] = ()
 ) -> tuple[Subject, ...]:
@@ -282,12 +258,6 @@ def listing_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime)
 def _despite(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> bool:
     """Say whether the last list showed nodes of a pool that ARM calls empty or stopped."""
     return any(proofs.asks_nodes(one) and proofs.despite(one) for one in subjects(cluster, memory, policy, now))
-
-
-def unreadable(posture: Posture) -> Finding | None:
-    """Return why a cluster's pools are not judged at all, if so: those shown are then the ones of an earlier look."""
-    unknown = State.UNKNOWN
-    return next((one for one in posture.cluster_findings if one.check == "readable" and one.state is unknown), None)
 
 
 def told(posture: PoolPosture) -> bool:

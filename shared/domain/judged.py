@@ -8,12 +8,13 @@ from shared.domain.memory import Memory
 from shared.domain.model import Cluster, ClusterRead, ComplianceState, Gone, Pool, Unreadable
 from shared.domain.modules import Certificate, Standing, edition, modules_of, standing
 from shared.domain.planned import Plan
-from shared.domain.posture import Finding, PoolPosture, Posture
+from shared.domain.posture import Earlier, Finding, PoolPosture, Posture
 from shared.domain.proven import Proof
 from shared.domain.support import release_of
 from shared.domain.verdicts import (
     Aspect,
     CertificateSeen,
+    EarlierVerdict,
     Effectiveness,
     Implementation,
     Judgement,
@@ -46,6 +47,8 @@ def observation(read: ClusterRead, posture: Posture, planned: Plan, memory: Memo
             cluster_findings=tuple(map(judgement, posture.cluster_findings)),
             in_scope=posture.in_scope,
             strays=memory.strays.record if memory.strays else 0,
+            earlier=tuple(map(judgement, posture.earlier)),
+            last_read=posture.last_read,
         ),
         plan=Planned(planned.action, planned.deferrals, planned.requeue_after, told),
     )
@@ -89,7 +92,12 @@ def _pool(found: PoolPosture, pool: Pool | None, proof: Proof | None, today: dat
         ),
         modules=modules_seen(pool, today) if pool else None,
         state_since=found.state_since,
+        earlier=_earlier(found.earlier) if found.earlier else None,
     )
+
+
+def _earlier(was: Earlier) -> EarlierVerdict:
+    return EarlierVerdict(was.state, tuple(map(judgement, was.findings)), was.since, was.state_since)
 
 
 def _implementation(pool: Pool, state: ComplianceState) -> Implementation:

@@ -32,6 +32,13 @@ class ComplianceState(StrEnum):
 
 WORST_FIRST = tuple(ComplianceState)
 """The order in which the worst state wins."""
+OPEN = (
+    ComplianceState.INCONSISTENT,
+    ComplianceState.NON_COMPLIANT,
+    ComplianceState.UNKNOWN,
+    ComplianceState.EXEMPT,
+)
+"""The states of findings that somebody has to do something about, or has to answer for."""
 
 
 def worst(states: "list[ComplianceState]") -> ComplianceState:

@@ -47,7 +47,7 @@ def plan(situation: Situation) -> Plan:
         if wait is None:
             continue
         until = situation.now + wait.after if wait.after is not None else None
-        deferrals.append(Deferral(step.pool.name, wait.reason, wait.message, until, wait.approval))
+        deferrals.append(Deferral(step.pool.name, wait.reason, wait.message, until, wait.approval, wait.dated))
         if wait.notice:
             notices.append(wait.notice)
     barred_pools = tuple(step.pool.name for step in due(situation) if barred(situation, step))

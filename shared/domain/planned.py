@@ -76,6 +76,8 @@ class Deferral:
     """When to look again for it; None if only somebody's change will help."""
     approval: str = ""
     """Fingerprint of what a person would approve; empty where that is not what is missing."""
+    dated: bool | None = None
+    """`until` is a time that stays, before which the step is not taken; null where a version did not say so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from shared.domain.assessed import ProofSeen, Source
 from shared.domain.bodies import Observation
-from shared.domain.model import Pool
+from shared.domain.model import Cluster, Pool
 from shared.domain.verdicts import Effectiveness, Implementation, ModulesSeen
 
 
@@ -15,12 +15,18 @@ class PoolsSeen:
     read: dict[str, tuple[Implementation, Source, ModulesSeen | None]] = field(default_factory=dict)
     there: dict[str, Pool] = field(default_factory=dict)
     """As the last observation that could read the cluster shows them."""
+    cluster: Cluster | None = None
+    """As that one shows it."""
     _proofs: dict[str, tuple[int, ProofSeen]] = field(default_factory=dict)
     """By pool: the last proof, with the number of its record."""
 
     def observed(self, seen: Observation, source: Source) -> None:
         """Take in what an observation read, and forget what it says does not count any more."""
+        if seen.observed.unreadable:
+            # It has judged nothing, what nodes said neither.
+            return
         if seen.observed.cluster:
+            self.cluster = seen.observed.cluster
             self.there = {pool.name: pool for pool in seen.observed.cluster.pools}
             self.read = {name: read for name, read in self.read.items() if name in self.there}
             self._proofs = {name: proof for name, proof in self._proofs.items() if name in self.there}

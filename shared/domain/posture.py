@@ -28,6 +28,17 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was open on a pool when its cluster was read last: it is known, not mended, and nobody judges by it."""
+
+    state: ComplianceState
+    findings: tuple[Finding, ...]
+    """Those that were open."""
+    since: datetime
+    state_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PoolPosture:
     """The verdict on one pool."""
 
@@ -51,6 +62,8 @@ class PoolPosture:
     """When its state became what it is, whatever the reasons since; None in rows of versions that did not say so."""
     proof_age: int | None = None
     """How many seconds old the nodes' proof may be, by the rule that applied; None in old rows."""
+    earlier: Earlier | None = None
+    """Only while its cluster can't be read; None if nothing was open then."""
 
     @property
     def decisive(self) -> Finding:
@@ -71,3 +84,7 @@ class Posture:
     """What concerns no single pool, such as a cluster that could not be read."""
     in_scope: bool = True
     """False if the policy excludes the cluster: it then has no state."""
+    earlier: tuple[Finding, ...] = ()
+    """What was open of the cluster itself when it was read last; only while it can't be read."""
+    last_read: datetime | None = None
+    """When that was, as far as a posture says; None where the cluster could be read, and where none says it."""

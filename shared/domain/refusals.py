@@ -35,6 +35,8 @@ class Refusal:
     message: str
     after: timedelta | None = None
     """When to ask again; None: soon, places come free at any time."""
+    dated: bool = False
+    """That time stays the same, whatever the rest of the fleet does meanwhile."""
 
 
 def refusal(budget: Budget, rules: Rulebook, wanted: Wanted, now: datetime) -> Refusal | None:
@@ -205,7 +207,9 @@ def _not_done(budget: Budget, rules: Rulebook, ring: Ring, now: datetime) -> Ref
         return Refusal("RingClosed", message)
     left = counted.clean_since + ring.soak - now
     if left > timedelta():
-        return Refusal("RingSoaking", f"Ring {ring.name} soaks until {now + left:%Y-%m-%d %H:%M} UTC.", left)
+        return Refusal(
+            "RingSoaking", f"Ring {ring.name} soaks until {now + left:%Y-%m-%d %H:%M} UTC.", left, dated=True
+        )
     return None
 
 

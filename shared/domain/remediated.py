@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.evaluate import unreadable
 from shared.domain.model import ComplianceState
 from shared.domain.posture import Posture
+from shared.domain.since import unreadable
 
 KEPT = timedelta(days=3)
 """How long a cluster's row remembers it: the daily series of the day after has counted it by then."""

@@ -14,6 +14,8 @@ from shared.domain.assessment import Assessment
 from shared.domain.controls import Basis, Control, controls
 from shared.domain.model import ComplianceState as State
 from shared.domain.modules import Standing
+from shared.domain.unjudged import STRAYS
+from shared.domain.verdicts import Aspect, worst_of
 from shared.domain.wording import called, count
 
 
@@ -77,17 +79,34 @@ def _standing(control: Control, found: Assessment) -> ControlStanding:
             return _monitored(control, found)
         case Basis.SETTINGS:
             states = Counter(_set(pool) for pool in concerned(found))
+            beside = found.beside(lambda one: one.aspect is Aspect.IMPLEMENTATION)
         case _:
-            states = Counter(pool.state for pool in concerned(found))
-    excused = control.basis is Basis.DEVIATIONS
-    bad = states[State.NON_COMPLIANT] + states[State.INCONSISTENT] + (0 if excused else states[State.EXEMPT])
-    return ControlStanding(control, _reason(found, states, bad, states[State.UNKNOWN]), _counted(states))
+            states = Counter(pool.known for pool in concerned(found))
+            beside = found.beside()
+    excused, both = control.basis is Basis.DEVIATIONS, states + beside
+    bad = both[State.NON_COMPLIANT] + both[State.INCONSISTENT] + (0 if excused else both[State.EXEMPT])
+    was = found.was().total()
+    before = (
+        f" {was} of them can't be read now, and {'counts as it was' if was == 1 else 'count as they were'}."
+        if was
+        else ""
+    )
+    summary = f"{_counted(states)}{before}{_told_beside(beside)}"
+    return ControlStanding(control, _reason(found, states, bad, both[State.UNKNOWN]), summary)
 
 
 def _set(pool: PoolAssessed) -> State:
-    """Return the state of what the control plane says; what can't be read now is unknown, whatever it was."""
+    """Return the state of what the control plane says; what can't be read now is as bad as it was, or unknown."""
     now = pool.verdict.implementation
+    if pool.was:
+        was = worst_of(pool.was.findings, Aspect.IMPLEMENTATION)
+        return State.UNKNOWN if was in (State.COMPLIANT, State.NOT_APPLICABLE) else was
     return now.state if now else State.UNKNOWN
+
+
+def _told_beside(beside: Counter[State]) -> str:
+    said = ", ".join(f"{beside[state]} {called(state)}" for state in State if beside[state])
+    return f" Clusters beside their pools: {said}." if said else ""
 
 
 def _reason(found: Assessment, all_of_them: Counter[State] | Counter[Standing], bad: int, unknown: int) -> Reason:
@@ -104,7 +123,7 @@ def _counted(states: Counter[State]) -> str:
 
 def _validated(control: Control, found: Assessment) -> ControlStanding:
     pools = tuple(concerned(found))
-    worth = Counter(pool.modules.standing if pool.modules else Standing.UNKNOWN for pool in pools if pool.on)
+    worth = Counter(worth for pool in pools if (worth := _worth(pool)))
     without = sum(pool.on is False for pool in pools)
     open_ = len(pools) - worth.total() - without
     on = ", ".join(f"{worth[standing]} {standing}" for standing in Standing if worth[standing])
@@ -112,8 +131,24 @@ def _validated(control: Control, found: Assessment) -> ControlStanding:
     said += [f"{without} without FIPS, where no validated module is known to be in use"] if without else []
     said += [f"{open_} where it is not known whether FIPS is in effect"] if open_ else []
     told = f"Of {count(len(pools), 'node pool')}, by the worst certificate of their modules: {'; '.join(said)}."
-    reason = _reason(found, worth, worth[Standing.HISTORICAL] + without, worth[Standing.UNKNOWN] + open_)
-    return ControlStanding(control, reason, told if pools else "There is no node pool to judge.")
+    beside = found.beside()
+    unknown, bad = beside[State.UNKNOWN], beside.total() - beside[State.UNKNOWN]
+    # An exemption does not make modules validated on nodes that show no FIPS.
+    reason = _reason(
+        found, worth, worth[Standing.HISTORICAL] + without + bad, worth[Standing.UNKNOWN] + open_ + unknown
+    )
+    return ControlStanding(
+        control, reason, f"{told if pools else 'There is no node pool to judge.'}{_told_beside(beside)}"
+    )
+
+
+def _worth(pool: PoolAssessed) -> Standing | None:
+    """Return what the certificates of a pool's modules are worth; None where FIPS is not known to be in effect."""
+    standing = pool.modules.standing if pool.modules else Standing.UNKNOWN
+    if pool.on:
+        return standing
+    # Of a pool that can't be read, what was bad is known still.
+    return Standing.HISTORICAL if pool.was and pool.was.on and standing is Standing.HISTORICAL else None
 
 
 def _monitored(control: Control, found: Assessment) -> ControlStanding:
@@ -128,4 +163,7 @@ def _monitored(control: Control, found: Assessment) -> ControlStanding:
         unknown += 1
         told += " Whether there are clusters that nobody has looked at is not known."
     states = Counter(pool.state for pool in concerned(found))
-    return ControlStanding(control, _reason(found, states, broken, unknown), told)
+    outside = found.beside(lambda one: one.check == STRAYS and one.state in (State.INCONSISTENT, State.NON_COMPLIANT))
+    if outside:
+        told += f" {count(outside.total(), 'cluster')} with nodes outside every node pool that are not as asked."
+    return ControlStanding(control, _reason(found, states, broken + outside.total(), unknown), told)

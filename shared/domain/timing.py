@@ -51,7 +51,7 @@ def closed(situation: Situation, step: Step) -> Iterator[Wait]:
     for opening_ in openings(situation, step):
         if isinstance(opening_, Closed):
             after = opening_.until - situation.now if opening_.until else REREAD
-            yield Wait(opening_.reason, opening_.message, after)
+            yield Wait(opening_.reason, opening_.message, after, dated=opening_.until is not None)
 
 
 def closes(situation: Situation, step: Step) -> datetime | None:

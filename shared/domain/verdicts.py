@@ -158,6 +158,17 @@ class ModulesSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierVerdict:
+    """What was open on a pool when its cluster was read last: it is known and not mended, and nobody judged by it."""
+
+    state: ComplianceState
+    findings: tuple[Judgement, ...]
+    """Those that were open."""
+    since: datetime
+    state_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PoolVerdict:
     """The verdict on one pool."""
 
@@ -182,6 +193,8 @@ class PoolVerdict:
     """Null if this look could not read the pool."""
     state_since: datetime | None = None
     """When the state became what it is, whatever the reasons since."""
+    earlier: EarlierVerdict | None = None
+    """Only where this look could not read the cluster; null if nothing was open before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +212,10 @@ class Verdict:
     strays: int = 0
     """Number of the record in the same chain that holds what was known of nodes outside every pool; 0 if there is none,
     and where a version did not say so."""
+    earlier: tuple[Judgement, ...] = ()
+    """What was open of the cluster itself when it was read last; only where this look could not."""
+    last_read: datetime | None = None
+    """When that was, as far as the app remembers; null where this look could read it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,3 +19,5 @@ class Wait:
     """When to look again for it; None: only somebody's change will help."""
     approval: str = ""
     notice: Notice | None = None
+    dated: bool = False
+    """That time stays the same from look to look: the step is not taken before it, whatever else happens."""

@@ -64,7 +64,7 @@ def _not_yet(situation: Situation, step: Step) -> Iterator[Wait]:
         message = f"ARM does not list {', '.join(sorted(missed))} any more: asked again before that is believed."
         yield Wait("PoolsMissing", message, situation.slow_poll)
     if left := too_new(step):
-        yield Wait("NewPool", "The pool was created a moment ago: the policy waits.", left)
+        yield Wait("NewPool", "The pool was created a moment ago: the policy waits.", left, dated=True)
 
 
 def _busy(cluster: Cluster) -> str:
@@ -109,7 +109,7 @@ def _no_place(situation: Situation, step: Step) -> Iterator[Wait]:
 
 
 def _refused(found: Refusal, situation: Situation) -> Wait:
-    return Wait(found.reason, found.message, found.after or situation.idle_poll)
+    return Wait(found.reason, found.message, found.after or situation.idle_poll, dated=found.dated)
 
 
 def wanted(situation: Situation, step: Step) -> Wanted:

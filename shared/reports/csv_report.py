@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from shared.domain.assessed import PoolAssessed
-from shared.domain.assessment import Assessment
+from shared.domain.assessment import Assessment, OpenFinding
 from shared.domain.attempts import Attempt
 from shared.domain.cluster_assessed import ClusterAssessed
-from shared.domain.verdicts import Aspect, Judgement
+from shared.domain.verdicts import Aspect
 from shared.reports import words
 from shared.reports.cells import csv_lines
 
@@ -16,7 +16,9 @@ COLUMNS = (
     *("effectiveness", "nodes", "proof at", "proof ends"),
     *("modules", "certificates", "exemption", "owner", "due", "record", "sha256"),
 )
-"""The columns; `row` says what a row is about: pool, cluster, remediation, unread, excluded, gone, limit or head."""
+"""The columns; `row` says what a row is about: pool, cluster, remediation, unread, excluded, gone, limit or head.
+
+And `earlier`: what was open when a cluster was read last that can't be read now."""
 
 
 def csv_report(found: Assessment) -> Iterator[str]:
@@ -28,8 +30,9 @@ def _rows(found: Assessment) -> Iterator[tuple[str, ...]]:
     yield COLUMNS
     for cluster in found.clusters:
         if cluster.judged:
-            yield from (_cluster(found, cluster, finding) for finding in cluster.findings)
+            yield from (_finding("cluster", found, OpenFinding(cluster, None, one)) for one in cluster.findings)
             yield from (_pool(found, cluster, pool) for pool in cluster.pools)
+            yield from (_finding("earlier", found, one) for one in found.open_of(cluster) if one.unread)
         elif cluster.observed:
             yield _only(
                 "gone" if cluster.gone else "excluded",
@@ -52,18 +55,23 @@ def _only(row: str, cluster: str = "", **cells: str) -> tuple[str, ...]:
     return tuple(given.get(column, "") for column in COLUMNS)
 
 
-def _cluster(found: Assessment, cluster: ClusterAssessed, finding: Judgement) -> tuple[str, ...]:
-    days = words.age(finding.since, found.as_of)
+def _finding(row: str, found: Assessment, one: OpenFinding) -> tuple[str, ...]:
+    """Return the row of what concerns a cluster beside its pools, or was open when it was read last."""
+    finding, pool, days = one.judgement, one.pool, words.age(one.judgement.since, found.as_of)
     return _only(
-        "cluster",
-        cluster.cluster.arm_id,
+        row,
+        one.cluster.cluster.arm_id,
+        **{"node pool": pool.name if pool else ""},
         state=finding.state,
         reason=finding.reason,
-        message=finding.message,
+        message=words.said(one),
         since=words.minute(finding.since),
         days="" if days is None else str(days),
-        record=cluster.observed.name if cluster.observed else "",
-        sha256=cluster.observed.hash if cluster.observed else "",
+        exemption=finding.exemption,
+        owner=one.owner,
+        due=words.until(one.due),
+        record=one.source.name if one.source else "",
+        sha256=one.source.hash if one.source else "",
     )
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from shared import __version__
-from shared.domain.assessed import PoolAssessed
+from shared.domain.assessed import Due, PoolAssessed
 from shared.domain.assessment import Assessment
 from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.controls import controls
+from shared.domain.exemptions import Exemption
 from shared.domain.model import ComplianceState
 from shared.domain.standing import Reason, standings
 from shared.domain.verdicts import Aspect, ModulesSeen
@@ -110,7 +111,7 @@ def _plan(found: Assessment) -> Iterator[str]:
 
 def _item(item: Item) -> Sequence[Cell]:
     one = item.finding
-    what = f"<b>{_text(one.judgement.reason)}</b><br>{_text(one.judgement.message)}"
+    what = f"<b>{_text(one.judgement.reason)}</b><br>{_text(words.said(one))}"
     return (
         (_text(item.id), "id short"),
         _state(one.judgement.state),
@@ -147,7 +148,7 @@ def _pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Sequence[Cell]:
     rule = f"{verdict.rule}, line {verdict.line}" if verdict.line else verdict.rule
     return (
         (_where(cluster, pool.name), "where"),
-        (f"{_state(pool.state)[0]}<br>{_text(pool.decisive.reason)}", ""),
+        (f"{_state(pool.state)[0]}<br>{_text(pool.decisive.reason)}{_was(pool)}", ""),
         (words.day(pool.since), "short"),
         (f"{_aspect(pool, Aspect.IMPLEMENTATION)}FIPS {_text(words.switch(pool))}{image}", ""),
         (f"{_aspect(pool, Aspect.EFFECTIVENESS)}{_text(words.nodes_said(proof))}{asked}{ends}", ""),
@@ -155,6 +156,10 @@ def _pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Sequence[Cell]:
         _plain(f"{verdict.mode}, {rule}"),
         (_text(pool.source.name.rpartition("/")[2].removesuffix(".json").lstrip("0")), "id"),
     )
+
+
+def _was(pool: PoolAssessed) -> str:
+    return f"<br>before: {_text(called(pool.known))}" if pool.known is not pool.state else ""
 
 
 def _aspect(pool: PoolAssessed, aspect: Aspect) -> str:
@@ -167,14 +172,13 @@ def _others(found: Assessment) -> Iterator[str]:
     excused = (
         (
             _plain(f"{one.name} ({one.category})"),
-            (_where(cluster, pool.name), "where"),
+            (_where(cluster, pool), "where"),
             _plain(one.reason),
             _plain(f"{one.owner}, {one.approver}"),
             _plain(one.ticket),
-            _plain(words.until(pool.due)),
+            _plain(words.until(due)),
         )
-        for cluster, pool in found.pools()
-        if pool.state is ComplianceState.EXEMPT and (one := pool.exemption)
+        for cluster, pool, one, due in _excuses(found)
     )
     yield from _table("Exemptions in force", "", header, excused, "No exemption whose text is recorded is in force.")
     out = (
@@ -183,6 +187,17 @@ def _others(found: Assessment) -> Iterator[str]:
         if not one.judged
     )
     yield from _table("Clusters without a state", "", ("cluster", "why"), out, "There are none.")
+
+
+def _excuses(found: Assessment) -> Iterator[tuple[ClusterAssessed, str, Exemption, Due]]:
+    """Yield the exemptions in force, of clusters beside their pools as well, and of what can't be read now."""
+    for cluster in found.judged:
+        for item in found.open_of(cluster):
+            if item.pool is None and item.exemption:
+                yield cluster, "", item.exemption, item.due
+        for pool in (each.was or each for each in cluster.pools):
+            if pool.state is ComplianceState.EXEMPT and pool.exemption:
+                yield cluster, pool.name, pool.exemption, pool.due
 
 
 def _attempts(found: Assessment) -> Iterator[str]:

@@ -23,7 +23,7 @@ def json_report(found: Assessment) -> Iterator[str]:
 
 
 def _head(found: Assessment) -> dict[str, Any]:
-    states = found.states()
+    states, beside = found.states(), found.beside()
     return {
         "schema": SCHEMA,
         "app": __version__,
@@ -32,6 +32,8 @@ def _head(found: Assessment) -> dict[str, Any]:
         "scope": plain(found.scope),
         "limits": list(words.limits(found)),
         "summary": {state.value: states[state] for state in ComplianceState},
+        "beside": {state.value: beside[state] for state in ComplianceState},
+        "text": words.summary(found),
         "controls": [
             {
                 "control": plain(one.control),

@@ -132,7 +132,7 @@ def _compliance(change: Change) -> dict[str, Any]:
         "desc": control.here,
         "requirements": sorted({one.name for one in controls().assessed if one.basis is basis}),
         "standards": [standard],
-        "status_id": met[0],
+        **_named("status", met),
         "checks": [
             {
                 "name": judgement.check,
@@ -147,8 +147,10 @@ def _compliance(change: Change) -> dict[str, Any]:
 
 def _info(key: str, change: Change, desc: str, where: str) -> dict[str, Any]:
     judgement, opened, at = change.judgement, change.opened, change.source
+    # No record opens what is not known: what it is makes it the same finding in each report.
+    since = f"{opened.hash}:{plain(opened.at)}" if opened.hash else ""
     return {
-        "uid": str(uuid5(NAMESPACE_URL, f"urn:fipswarden:finding:{key}:{opened.hash}:{plain(opened.at)}")),
+        "uid": str(uuid5(NAMESPACE_URL, f"urn:fipswarden:finding:{key}:{since}")),
         "title": f"{judgement.reason} on {where}",
         "desc": desc,
         "types": [f"FIPS {'effectiveness' if judgement.aspect is Aspect.EFFECTIVENESS else 'implementation'}"],

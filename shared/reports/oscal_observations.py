@@ -47,6 +47,8 @@ def observations(found: Assessment) -> Iterator[Json]:
     for cluster in found.judged:
         if cluster.observed:
             yield from (_of_cluster(cluster, cluster.observed, finding) for finding in cluster.findings)
+            source = cluster.read or cluster.observed
+            yield from (_of_cluster(cluster, source, finding) for finding in cluster.was)
         for pool in cluster.pools:
             yield _implementation(cluster, pool)
             yield _effectiveness(cluster, pool)

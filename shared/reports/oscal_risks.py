@@ -5,11 +5,13 @@ One that an exemption covers is a deviation that was approved, with its end as t
 
 from collections.abc import Iterator
 
-from shared.domain.assessed import OPEN, PoolAssessed
-from shared.domain.assessment import Assessment
+from shared.domain.assessed import PoolAssessed
+from shared.domain.assessment import Assessment, OpenFinding
 from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.codec import plain
 from shared.domain.controls import Basis
+from shared.domain.exemptions import Exemption
+from shared.domain.model import OPEN
 from shared.domain.model import ComplianceState as State
 from shared.domain.verdicts import Judgement
 from shared.domain.wording import called
@@ -36,12 +38,17 @@ _STATEMENT = (
 def risks(found: Assessment) -> Iterator[Json]:
     """Yield the open risks."""
     for cluster in found.judged:
-        yield from (_of_cluster(cluster, finding) for finding in cluster.findings if finding.state in OPEN)
+        yield from (_of_cluster(one) for one in found.open_of(cluster) if one.pool is None)
         yield from (_of_pool(cluster, pool) for pool in cluster.pools if pool.state in OPEN)
 
 
+def _known(pool: PoolAssessed) -> PoolAssessed:
+    """Return a pool as it is, or as it was open when its cluster was read last: its risk goes on."""
+    return pool.was if pool.was and pool.was.state in OPEN else pool
+
+
 def _pool_risk(cluster: ClusterAssessed, pool: PoolAssessed) -> str:
-    return uuid("risk", cluster.cluster.path, pool.name, plain(pool.since))
+    return uuid("risk", cluster.cluster.path, pool.name, plain(_known(pool).since))
 
 
 def _cluster_risk(cluster: ClusterAssessed, finding: Judgement) -> str:
@@ -60,7 +67,7 @@ def concerns(found: Assessment, basis: Basis) -> tuple[list[str], list[str]]:
                 open_risks[_pool_risk(cluster, pool)] = None
         if basis is Basis.VALIDATED or not cluster.observed:
             continue
-        for finding in cluster.findings:
+        for finding in (*cluster.findings, *cluster.was):
             seen[cluster_observation(cluster, finding)] = None
             if finding.state in OPEN:
                 open_risks[_cluster_risk(cluster, finding)] = None
@@ -77,15 +84,18 @@ def _bearing(pool: PoolAssessed, basis: Basis) -> tuple[str, ...]:
             return implementation_uuid(pool), effectiveness_uuid(pool)
 
 
-def _of_pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Json:
+def _of_pool(cluster: ClusterAssessed, now: PoolAssessed) -> Json:
+    pool, key = _known(now), _pool_risk(cluster, now)
+    unread, is_ = pool is not now, "was" if pool is not now else "is"
     status = _STATUS[pool.state]
     if any(one.pool == pool.name and not one.ended for one in cluster.attempts):
         status = "remediating"
-    said = " ".join(f"{one.reason}: {one.message}" for one in pool.verdict.findings if one.state in OPEN)
+    found = (OpenFinding(cluster, pool, one, unread=unread) for one in pool.findings if one.state in OPEN)
+    said = " ".join(f"{one.judgement.reason}: {words.said(one)}" for one in found)
     deadline = {"deadline": plain(pool.due.at)} if pool.due.at and pool.state is State.EXEMPT else {}
     return {
-        "uuid": _pool_risk(cluster, pool),
-        "title": line(f"{cluster.cluster}/{pool.name} is {called(pool.state)}: {pool.decisive.reason}"),
+        "uuid": key,
+        "title": line(f"{cluster.cluster}/{pool.name} {is_} {called(pool.state)}: {pool.decisive.reason}"),
         "description": prose(said),
         "statement": _STATEMENT,
         "props": [
@@ -96,19 +106,18 @@ def _of_pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Json:
         ],
         "status": status,
         "origins": ORIGIN,
-        **_excuse(_pool_risk(cluster, pool), pool),
+        **_excuse(key, pool.exemption if pool.state is State.EXEMPT else None),
         **deadline,
-        "remediations": [_remedy(_pool_risk(cluster, pool), pool)],
+        "remediations": [_remedy(key, pool)],
         "related-observations": [
-            {"observation-uuid": implementation_uuid(pool)},
-            {"observation-uuid": effectiveness_uuid(pool)},
+            {"observation-uuid": implementation_uuid(now)},
+            {"observation-uuid": effectiveness_uuid(now)},
         ],
     }
 
 
-def _excuse(risk: str, pool: PoolAssessed) -> Json:
-    one = pool.exemption
-    if one is None or pool.state is not State.EXEMPT:
+def _excuse(risk: str, one: Exemption | None) -> Json:
+    if one is None:
         return {}
     told = f"Exemption {one.name} ({one.category}, {one.ticket}), agreed to by {one.approver}: {one.reason}"
     return {"mitigating-factors": [{"uuid": uuid("mitigation", risk, one.name), "description": prose(told)}]}
@@ -124,15 +133,24 @@ def _remedy(risk: str, pool: PoolAssessed) -> Json:
     }
 
 
-def _of_cluster(cluster: ClusterAssessed, finding: Judgement) -> Json:
+def _of_cluster(one: OpenFinding) -> Json:
+    cluster, finding = one.cluster, one.judgement
     key = _cluster_risk(cluster, finding)
+    ends = finding.exempt_until if finding.state is State.EXEMPT else None
     return {
         "uuid": key,
-        "title": line(f"{cluster.cluster} is {called(finding.state)}: {finding.reason}"),
-        "description": prose(finding.message),
+        "title": line(f"{cluster.cluster} {'was' if one.unread else 'is'} {called(finding.state)}: {finding.reason}"),
+        "description": prose(words.said(one)),
         "statement": _STATEMENT,
-        "props": [prop("state", finding.state), prop("since", words.minute(finding.since))],
+        "props": [
+            prop("state", finding.state),
+            prop("since", words.minute(finding.since)),
+            prop("owner", one.owner or words.NOBODY),
+            prop("due", words.until(one.due)),
+        ],
         "status": _STATUS[finding.state],
         "origins": ORIGIN,
+        **_excuse(key, one.exemption),
+        **({"deadline": plain(ends)} if ends else {}),
         "related-observations": [{"observation-uuid": cluster_observation(cluster, finding)}],
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from shared.domain.assessed import NO_DATE, Due
+from shared.domain.assessed import Due
 from shared.domain.assessment import Assessment, OpenFinding
 from shared.domain.controls import Basis, controls
 from shared.domain.ids import ClusterId
@@ -65,8 +65,8 @@ def _item(one: OpenFinding, now: datetime) -> Item:
         one,
         ", ".join(_controls(one)),
         f"{cluster.arm_id}/agentPools/{pool.name}" if pool else cluster.arm_id,
-        pool.owner if pool else "",
-        pool.due if pool else NO_DATE,
+        one.owner,
+        one.due,
         words.age(judgement.since, now),
     )
 
@@ -122,13 +122,12 @@ def _done(found: Assessment) -> Done:
 
 def _row(item: Item, found: Assessment, done: Done) -> tuple[str, ...]:
     judgement, one = item.finding.judgement, item.finding
-    source = one.pool.source if one.pool else one.cluster.observed
-    excused = one.pool.exemption if one.pool and judgement.state is ComplianceState.EXEMPT else None
+    source, excused = one.source, one.exemption
     return (
         item.id,
         item.controls,
         judgement.reason,
-        judgement.message,
+        words.said(one),
         f"fipswarden, check {judgement.check} ({judgement.aspect})",
         item.asset,
         item.owner or words.NOBODY,

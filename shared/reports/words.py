@@ -1,10 +1,11 @@
 """Words that several reports share: times, yes and no, what nodes said, whose turn it is."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from shared.domain.assessed import Due, PoolAssessed, ProofSeen
-from shared.domain.assessment import Assessment
+from shared.domain.assessed import READABLE, Due, PoolAssessed, ProofSeen
+from shared.domain.assessment import Assessment, OpenFinding
 from shared.domain.attempts import Attempt
 from shared.domain.model import ComplianceState
 from shared.domain.standing import partial
@@ -71,7 +72,8 @@ def validated(pool: PoolAssessed) -> str:
     if pool.on is None:
         return f"{release}: none is known to be in use, as it is not known whether FIPS is in effect"
     if not pool.on:
-        return f"{release}: none is known to be in use, as FIPS is not in effect"
+        when = "was not in effect when it could be read last" if pool.was else "is not in effect"
+        return f"{release}: none is known to be in use, as FIPS {when}"
     return f"{release}: {certified(pool.modules)}"
 
 
@@ -101,12 +103,34 @@ def until(due: Due) -> str:
 def summary(found: Assessment) -> str:
     """Say how the fleet is, or the part of it that was meant."""
     states = found.states()
-    said = ", ".join(f"{states[state]} {called(state)}" for state in ComplianceState if states[state])
     pools = f"{count(states.total(), 'node pool')} in {count(len(found.judged), 'cluster')}"
-    told = f"{pools}: {said or 'nothing was judged'}."
+    told = f"{pools}: {_by_state(states) or 'nothing was judged'}"
+    if was := _by_state(found.was()):
+        told += f" (of them, when they could be read last: {was})"
+    if beside := _by_state(found.beside()):
+        told += f"; clusters beside their pools: {beside}"
+    told += "."
     if silent := sum(one.observed is None for one in found.judged):
         told += f" Of {count(silent, 'cluster')} no record says how it is."
     return f"{told} {partial(found)}".rstrip()
+
+
+def _by_state(states: Counter[ComplianceState]) -> str:
+    return ", ".join(f"{states[state]} {called(state)}" for state in ComplianceState if states[state])
+
+
+def last_seen(one: OpenFinding) -> str:
+    """Say of what is known from before its cluster could not be read, when it was seen; empty for all else."""
+    if not one.unread:
+        return ""
+    lost = next((known.since for known in one.cluster.findings if known.check == READABLE), None)
+    since = f" since {minute(lost)}" if lost else " since"
+    return f"Last seen {minute(one.cluster.last_read) or 'before'}, not readable{since}."
+
+
+def said(one: OpenFinding) -> str:
+    """Say what an open finding is."""
+    return f"{one.judgement.message} {last_seen(one)}".rstrip()
 
 
 def period(found: Assessment) -> str:

@@ -756,6 +756,90 @@ def test_fips_that_is_on_does_not_make_modules_validated(worth: Standing, reason
     assert standing(found, "sc-13_smt.b", "validated") is standing(found, "ia-7_smt", "validated") is reason
 
 
+STRAYS = judgement("strays", S.INCONSISTENT, "NodesDisagree", "3 of 3 nodes outside every pool say no.")
+
+
+def beside(*found: Judgement) -> Assessment:
+    """A fleet whose one pool is well, with what was found of its cluster beside that."""
+    made = Recorded()
+    made.at = NOW - DAY
+    made.texts()
+    made.prove(PAY, "apps", NOW - DAY)
+    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, PROVEN)], *found))
+    made.anchor(NOW, unreadSubscriptions=0, unseen=0)
+    return assessed(made)
+
+
+@pytest.mark.parametrize(
+    ("found", "enabled", "settings", "deviations", "monitoring"),
+    [
+        (STRAYS, Reason.FAIL, Reason.MET, Reason.FAIL, Reason.FAIL),
+        (replace(STRAYS, state=S.NON_COMPLIANT), Reason.FAIL, Reason.MET, Reason.FAIL, Reason.FAIL),
+        (replace(STRAYS, state=S.UNKNOWN), Reason.OTHER, Reason.MET, Reason.OTHER, Reason.OTHER),
+        (
+            replace(STRAYS, state=S.EXEMPT, exemption="legacy", exempt_until=NOW + DAY),
+            *(Reason.FAIL, Reason.MET, Reason.MET, Reason.MET),
+        ),
+        (replace(STRAYS, state=S.NOT_APPLICABLE), Reason.MET, Reason.MET, Reason.MET, Reason.MET),
+        (judgement("rule", S.UNKNOWN, "TagUnreadable"), Reason.OTHER, Reason.OTHER, Reason.OTHER, Reason.OTHER),
+        (judgement("readable", S.UNKNOWN, "NoNodePools"), Reason.OTHER, Reason.OTHER, Reason.OTHER, Reason.OTHER),
+    ],
+    ids=["inconsistent", "non-compliant", "unknown", "exempt", "not asked", "which rule", "no pools"],
+)
+def test_what_concerns_a_cluster_beside_its_pools_counts_in_the_controls(
+    found: Judgement, enabled: Reason, settings: Reason, deviations: Reason, monitoring: Reason
+) -> None:
+    made = beside(found)
+
+    assert standing(made, "sc-13_smt.b", "enabled") is enabled
+    assert standing(made, "cm-6_smt.b", "settings") is settings
+    assert standing(made, "cm-6_smt.c", "deviations") is deviations
+    assert standing(made, "ca-7_smt.c", "monitoring") is monitoring
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (S.INCONSISTENT, Reason.FAIL),
+        (S.EXEMPT, Reason.FAIL),
+        (S.UNKNOWN, Reason.OTHER),
+    ],
+)
+def test_no_modules_are_validated_where_nodes_outside_every_pool_show_no_fips(state: S, reason: Reason) -> None:
+    found = replace(STRAYS, state=state, exemption="legacy", exempt_until=NOW + DAY)
+    (cluster,) = beside(found).clusters
+    certified = replace(cluster.pools[0], modules=replace(modules(), standing=Standing.ACTIVE))
+    made = replace(beside(found), clusters=(replace(cluster, pools=(certified,)),))
+
+    assert standing(made, "sc-13_smt.b", "validated") is standing(made, "ia-7_smt", "validated") is reason
+
+
+@pytest.mark.parametrize("form", ["html", "csv", "oscal", "json"])
+def test_the_summary_of_every_format_says_what_is_wrong_beside_the_pools(form: str) -> None:
+    text = "".join(FORMATS[form](beside(STRAYS)))
+
+    assert "1 node pool in 1 cluster: 1 compliant; clusters beside their pools: 1 inconsistent." in text
+    assert "Clusters beside their pools: 1 inconsistent." in text or form == "csv", "the controls say so, too"
+
+
+@pytest.mark.parametrize("form", ["html", "csv", "poam", "oscal", "json"])
+def test_whoever_answers_for_a_cluster_answers_for_what_concerns_none_of_its_pools(form: str) -> None:
+    read = replace(read_of(PAY, "apps"), tags={"owner": "platform team"})
+    excused = replace(STRAYS, state=S.EXEMPT, exemption="legacy", exempt_until=datetime(2026, 12, 25, tzinfo=UTC))
+    made = Recorded()
+    made.texts()
+    made.see(PAY, observation(read, [verdict("apps", ON)], STRAYS))
+    made.see(MEDIA, observation(replace(read, id=MEDIA, tags={}), [verdict("apps", ON)], excused))
+    found = assessed(made)
+
+    owned = {each.cluster.cluster: (each.owner, each.due.at) for each in found.open() if each.pool is None}
+    assert owned == {PAY: ("platform team", None), MEDIA: ("=payments", excused.exempt_until)}
+    text = unescape("".join(FORMATS[form](found)))
+    assert "platform team" in text
+    assert "RISK-17" in text or form == "csv"
+    assert "2026-12-25" in text
+
+
 NOT_FIPS = judgement("image", S.NON_COMPLIANT, "ImageNotFips")
 UNPROVEN = judgement("proof", S.UNKNOWN, "ProofMissing")
 SETTLING = judgement("settled", S.UNKNOWN, "OperationInProgress")
@@ -905,6 +989,16 @@ def test_where_one_wait_has_no_end_no_date_is_set_and_it_is_said_why() -> None:
     due = pool(assessed(made), "jobs").due
 
     assert (due.at, due.basis) == (None, "no date is set: Somebody has to agree")
+
+
+def test_when_to_look_again_is_no_due_date() -> None:
+    made = Recorded()
+    made.texts()
+    waits = Deferral("jobs", "ApprovalMissing", "It waits for a person.", NOW + timedelta(hours=1), dated=False)
+    made.see(PAY, observation(read_of(PAY, "jobs"), [verdict("jobs", OFF)], deferrals=(waits,)))
+    due = pool(assessed(made), "jobs").due
+
+    assert (due.at, due.basis) == (None, "no date is set: It waits for a person")
 
 
 def test_certificates_count_for_nothing_where_fips_is_off() -> None:

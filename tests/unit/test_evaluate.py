@@ -362,12 +362,37 @@ class TestSince:
 
         assert [first.pools[0].since, second.pools[0].since] == [self.LATER, self.LATER]
 
-    def test_being_readable_again_begins_anew(self) -> None:
-        unread = evaluate(FORBIDDEN, Memory(), ENFORCING, judged(cluster(disabled())), NOW)
+    def test_what_was_open_goes_on_over_a_time_in_which_nobody_could_read_and_what_was_well_begins_anew(self) -> None:
+        read, remembered = cluster(disabled("apps"), profile("jobs")), memory(jobs=proof())
+        before = judged(read, remembered)
+        unread = evaluate(FORBIDDEN, remembered, ENFORCING, before, NOW + timedelta(minutes=20))
+        other = replace(FORBIDDEN, reason="Throttled")
+        unread = evaluate(other, remembered, ENFORCING, unread, NOW + timedelta(minutes=40))
 
-        posture = evaluate(cluster(disabled()), Memory(), ENFORCING, unread, self.LATER)
+        posture = evaluate(read, remembered, ENFORCING, unread, self.LATER)
 
-        assert posture.pools[0].since == self.LATER
+        apps, jobs = posture.pools
+        assert (apps.since, apps.state_since, {one.since for one in apps.findings if one.state is NON_COMPLIANT}) == (
+            *(NOW, NOW),
+            {NOW},
+        )
+        assert (jobs.state, jobs.since, jobs.earlier) == (COMPLIANT, self.LATER, None)
+        assert (posture.earlier, posture.last_read) == ((), None)
+
+    def test_while_it_can_not_be_read_what_was_open_is_kept_once_and_judges_nothing(self) -> None:
+        strays = Strays(NOW, nodes=2, disabled=2, names=("aks-a", "aks-b"))
+        before = judged(cluster(disabled("apps"), profile("jobs")), replace(memory(jobs=proof()), strays=strays))
+        unread = before
+        for minutes in range(1, 50):
+            unread = evaluate(FORBIDDEN, Memory(), ENFORCING, unread, NOW + timedelta(minutes=minutes))
+
+        apps, jobs = unread.pools
+        assert (unread.state, apps.state, apps.decisive.reason) == (UNKNOWN, UNKNOWN, "Forbidden")
+        assert apps.earlier
+        assert [one.reason for one in apps.earlier.findings] == ["FipsDisabled"]
+        assert (apps.earlier.state, apps.earlier.since, jobs.earlier) == (NON_COMPLIANT, NOW, None)
+        assert [(one.reason, one.since) for one in unread.earlier] == [("NodesOutsidePools", NOW)]
+        assert (unread.last_read, unread.cluster_findings[0].since) == (NOW, NOW + timedelta(minutes=1))
 
 
 class TestClusters:
@@ -383,7 +408,7 @@ class TestClusters:
             ("apps", UNKNOWN, "Forbidden"),
             ("batch", UNKNOWN, "Forbidden"),
         ]
-        assert posture.cluster_findings == (Finding("readable", UNKNOWN, "Forbidden", FORBIDDEN.message),)
+        assert posture.cluster_findings == (Finding("readable", UNKNOWN, "Forbidden", FORBIDDEN.message, NOW),)
 
     def test_a_cluster_that_was_never_read_is_unknown_too(self) -> None:
         posture = evaluate(FORBIDDEN, Memory(), ENFORCING, None, NOW)

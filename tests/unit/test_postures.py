@@ -1,8 +1,10 @@
 """The posture row: what a look commits is what lists and the resync read; a race for it is lost by the second."""
 
+import json
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,16 +12,18 @@ from local.clock import ManualClock
 from local.memory import MemoryTable
 from shared.adapters.tables import _entity
 from shared.domain.evaluate import evaluate
+from shared.domain.exemptions import Exemptions
 from shared.domain.looks import OVERDUE
 from shared.domain.matching import Match
 from shared.domain.memory import Memory
 from shared.domain.model import ClusterRead, ComplianceState, Gone, Mode, Unreadable
+from shared.domain.modules import edition
 from shared.domain.plan import plan
 from shared.domain.planned import Deferral, Plan
 from shared.domain.policy import Ring
 from shared.domain.posture import Posture
 from shared.domain.records import Head
-from shared.domain.settings import Fips
+from shared.domain.settings import Fips, ProofSettings
 from shared.errors import LeaseLostError, TerminalError
 from shared.ports import Put, Written
 from shared.postures import (
@@ -53,6 +57,7 @@ from tests.builders import (
 from tests.postures import GONE
 
 BAD = judged(cluster(disabled()))
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -251,18 +256,57 @@ class TestDigest:
     def test_the_same_verdicts_and_plan_at_another_time_are_nothing_new(self) -> None:
         later = evaluate(cluster(disabled()), Memory(), ENFORCING, None, NOW + timedelta(hours=1))
 
-        assert digest(later, self.NOTHING) == digest(BAD, self.NOTHING)
+        assert digest(cluster(disabled()), later, self.NOTHING) == digest(cluster(disabled()), BAD, self.NOTHING)
 
     def test_another_verdict_is(self) -> None:
-        assert digest(judged(cluster()), self.NOTHING) != digest(BAD, self.NOTHING)
+        bad = digest(cluster(disabled()), BAD, self.NOTHING)
+        assert digest(cluster(), judged(cluster()), self.NOTHING) != bad
         proven = judged(cluster(), memory(apps=proof()))
-        assert digest(proven, self.NOTHING) != digest(judged(cluster()), self.NOTHING)
+        assert digest(cluster(), proven, self.NOTHING) != digest(cluster(), judged(cluster()), self.NOTHING)
 
     def test_a_decision_to_do_nothing_is_one_too(self) -> None:
         doing = plan(situation(cluster(disabled())))
         waiting = plan(situation(cluster(disabled()), rules=book(Mode.AUDIT)))
 
-        assert len({digest(BAD, one) for one in (doing, waiting, self.NOTHING)}) == 3
+        assert len({digest(cluster(disabled()), BAD, one) for one in (doing, waiting, self.NOTHING)}) == 3
+
+    @pytest.mark.parametrize("field", ["os_sku", "node_image", "kubernetes_version"])
+    def test_what_nodes_run_is_one_and_an_etag_is_none(self, field: str) -> None:
+        read = cluster(profile())
+        (pool,) = read.pools
+        changed: Any = {field: "another"}
+        other = replace(read, pools=(replace(pool, **changed),))
+        tagged = replace(read, pools=(replace(pool, etag="another"),))
+
+        known = digest(read, judged(read), self.NOTHING)
+
+        assert digest(other, judged(read), self.NOTHING) != known
+        assert digest(tagged, judged(read), self.NOTHING) == known
+
+    def test_another_list_of_certificates_is_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        read = cluster(profile())
+        known, newer = digest(read, judged(read), self.NOTHING), replace(edition(), as_of=edition().as_of + DAY)
+        monkeypatch.setattr("shared.postures.edition", lambda: newer)
+
+        assert digest(read, judged(read), self.NOTHING) != known
+
+    def test_until_when_a_verdict_holds_is_one(self) -> None:
+        read = cluster(disabled())
+        excused = [
+            replace(ENFORCING, exemptions=Exemptions((exemption(**changes),)))
+            for changes in ({}, {"name": "other"}, {"expires": exemption().expires + DAY})
+        ]
+        older = book(Mode.ENFORCE, proof=ProofSettings(max_age=9 * DAY))
+        postures = [judged(read, rules=rules) for rules in (ENFORCING, older, *excused)]
+
+        assert len({digest(read, one, self.NOTHING) for one in postures}) == 5
+
+    def test_a_date_that_stays_is_one_and_when_to_look_again_is_none(self) -> None:
+        def waits(until: datetime, *, dated: bool) -> str:
+            return digest(cluster(), BAD, Plan(None, (Deferral("apps", "R", "m", until, dated=dated),), None))
+
+        assert waits(NOW, dated=True) != waits(NOW + DAY, dated=True)
+        assert waits(NOW, dated=False) == waits(NOW + DAY, dated=False)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +326,24 @@ def test_verdicts_that_nobody_renews_are_overdue(
     assert next(summaries(table)).overdue(NOW + later) is overdue
 
 
-def test_the_row_of_a_cluster_with_100_pools_and_5000_nodes_fits_whatever_is_wrong_with_them() -> None:
+def test_a_row_of_a_version_that_kept_nothing_of_before_is_read(table: MemoryTable) -> None:
+    lost = evaluate(Unreadable("Forbidden", "Assign it.", None), Memory(), ENFORCING, BAD, NOW)
+    commit(table, cluster_id(), stored(lost))
+    row = table.read(cluster_id().subscription, cluster_id().key)
+    assert row
+    doc = json.loads(json.dumps(row.doc))
+    del doc["posture"]["earlier"], doc["posture"]["lastRead"], doc["posture"]["pools"][0]["earlier"]
+    table.write(cluster_id().subscription, Put(cluster_id().key, row.etag, row.columns, doc))
+
+    known = read_posture(table, cluster_id()).posture
+
+    assert known
+    after = evaluate(cluster(disabled()), Memory(), ENFORCING, known, NOW + DAY)
+    assert (after.pools[0].since, after.last_read) == (NOW + DAY, None)
+
+
+@pytest.mark.parametrize("unread", [False, True])
+def test_the_row_of_a_cluster_with_100_pools_and_5000_nodes_fits_whatever_is_wrong_with_them(*, unread: bool) -> None:
     """Node lists stand in evidence alone: a row holds 1 MiB, and 32 Ki characters in a property (Table service)."""
     chance = random.Random(1)
     names = [f"pool{number:03}" for number in range(100)]
@@ -294,13 +355,18 @@ def test_the_row_of_a_cluster_with_100_pools_and_5000_nodes_fits_whatever_is_wro
     posture = judged(read, memory(**found))
     waits = tuple(Deferral(name, "WindowClosed", f"{chance.getrandbits(2000):x}", NOW, "f" * 16) for name in names)
     told = tuple(alert(key=f"{name}-{chance.getrandbits(64):x}", pool=name, text="x" * 2000) for name in names)
+    if unread:
+        lost = Unreadable("Forbidden", "Assign the app's role on this subscription.", None)
+        for _ in range(9):
+            posture = evaluate(lost, Memory(), ENFORCING, posture, NOW)
+        assert all(pool.earlier for pool in posture.pools)
     tables = KeptEntity()
 
     commit(tables, cluster_id(), stored(posture, deferrals=waits, pending=told, owed=tuple(names)))
 
     entity = _entity(cluster_id().subscription, tables.put)
     sizes = {name: len(value) for name, value in entity.items() if isinstance(value, str | bytes)}
-    assert posture.state is ComplianceState.INCONSISTENT
+    assert posture.state is (ComplianceState.UNKNOWN if unread else ComplianceState.INCONSISTENT)
     assert max(sizes[name] for name in sizes if isinstance(entity[name], str)) <= 32 * 1024
     assert max(sizes[name] for name in sizes if isinstance(entity[name], bytes)) <= 64 * 1024
     assert sum(sizes.values()) < 512 * 1024, "half of what a row holds"

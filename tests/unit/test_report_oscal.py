@@ -14,6 +14,8 @@ from trestle.oscal.assessment_results import Model
 from shared.domain.assessment import Assessment
 from shared.domain.codec import canonical
 from shared.domain.fleet_assessment import Asked
+from shared.domain.model import ComplianceState as S
+from shared.domain.model import Unreadable
 from shared.domain.pack import Scope
 from shared.domain.records import MANIFESTS
 from shared.domain.stated import REPORT_LIMITS
@@ -21,7 +23,21 @@ from shared.domain.verification import record_name
 from shared.reporting import assess
 from shared.reports.oscal import oscal_report
 from tests.builders import NOW
-from tests.recorded import MEDIA, PAY, Recorded, recorded, since_a_manifest
+from tests.recorded import (
+    EXCUSED,
+    MEDIA,
+    OFF,
+    ON,
+    PAY,
+    UNREAD,
+    Recorded,
+    judgement,
+    observation,
+    read_of,
+    recorded,
+    since_a_manifest,
+    verdict,
+)
 from tests.stored import said
 
 
@@ -70,6 +86,19 @@ def damaged() -> Assessment:
     return found(made)
 
 
+def unread() -> Assessment:
+    """A cluster of which much was wrong when it could be read last."""
+    made = Recorded()
+    made.texts()
+    strays = judgement("strays", S.EXEMPT, "NodesDisagree")
+    strays = replace(strays, exemption="legacy", exempt_until=NOW + timedelta(days=9))
+    pools = [verdict("apps", OFF), verdict("legacy", EXCUSED), verdict("jobs", ON)]
+    made.see(PAY, observation(read_of(PAY, "apps", "legacy", "jobs"), pools, strays))
+    lost = Unreadable("Unreachable", "ARM did not answer.", None)
+    made.see(PAY, observation(lost, [verdict(one.pool, UNREAD, read=False) for one in pools], UNREAD))
+    return found(made)
+
+
 @pytest.mark.parametrize(
     "assessment",
     [
@@ -80,8 +109,9 @@ def damaged() -> Assessment:
         replace(found(), manifest=None, fleet=None),
         assess(since_a_manifest(), Asked(NOW + timedelta(hours=1), scope=Scope(after=1))),
         assess(since_a_manifest(), Asked(NOW + timedelta(hours=1), scope=Scope(PAY.path, 1))),
+        unread(),
     ],
-    ids=["usual", "empty", "damaged", "a period", "unanchored", "a part", "a part of one cluster"],
+    ids=["usual", "empty", "damaged", "a period", "unanchored", "a part", "a part of one cluster", "unread"],
 )
 def test_trestle_accepts_it(assessment: Assessment) -> None:
     assert accepted(document(assessment))
@@ -95,10 +125,11 @@ def test_trestle_refuses_what_is_no_assessment() -> None:
         accepted(made)
 
 
-def test_every_reference_is_to_something_that_is_there_and_no_id_is_used_twice() -> None:
-    ids = [value for name, value in everything(usual()) if name == "uuid"]
-    used = {value for name, value in everything(usual()) if name.endswith("-uuid")}
-    used |= {value[1:] for name, value in everything(usual()) if name == "href" and value.startswith("#")}
+@pytest.mark.parametrize("made", [usual(), document(unread())], ids=["usual", "unread"])
+def test_every_reference_is_to_something_that_is_there_and_no_id_is_used_twice(made: dict[str, Any]) -> None:
+    ids = [value for name, value in everything(made) if name == "uuid"]
+    used = {value for name, value in everything(made) if name.endswith("-uuid")}
+    used |= {value[1:] for name, value in everything(made) if name == "href" and value.startswith("#")}
 
     assert len(ids) == len(set(ids))
     assert used - set(ids) == set()

@@ -22,7 +22,7 @@ from shared.reports.csv_report import COLUMNS, csv_report
 from shared.reports.json_report import SCHEMA, json_report
 from shared.reports.poam import poam_report
 from tests.builders import NOW
-from tests.recorded import LAB, MEDIA, OLD, PAY, recorded
+from tests.recorded import HOSTILE, LAB, MEDIA, OLD, PAY, recorded
 
 
 @cache
@@ -111,7 +111,7 @@ def test_the_plan_has_age_owner_and_due_date_the_worst_first() -> None:
         ("exempt", "9", "2026-12-25"),
     ]
     assert items[0]["Basis of the Date"] == "no date is set"
-    assert items[2]["Point of Contact"] == "nobody is named"
+    assert items[2]["Point of Contact"] == f"'{HOSTILE}"
     assert items[3]["Point of Contact"] == "'=payments"
     assert items[3]["Operational Requirement"].startswith("waiver: legacy, RISK-17")
     assert items[1]["Controls"] == "CM-6, SC-13"
