@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from shared.budget import change, read_budget
+from shared.domain.breaker import tripped
 from shared.domain.budget import Budget, Place
 from shared.domain.ids import ClusterId
 from shared.domain.model import Unreadable
@@ -65,9 +66,11 @@ class Fence:
         same = not isinstance(current, Unreadable) and not current.trouble and current.hash == self.rules.hash
         budget = read_budget(self.budget)
         late = action.before is not None and self.clock.now() >= action.before
-        held = bool(self._aborts()) or unapproved(self.rules.policy, budget, self.clock.now())
+        policy, now = self.rules.policy, self.clock.now()
+        held = bool(self._aborts()) or unapproved(policy, budget, now)
+        broken = tripped(budget, policy.disruption.breaker, now)
         self.hold.check()
-        return same and not late and not held and not budget.paused and not budget.broken
+        return same and not late and not held and not budget.paused and not broken
 
     def aborts(self, names: Collection[str]) -> Request | None:
         """Return the open request to abort what is done to one of some pools; None if there is none."""

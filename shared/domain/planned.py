@@ -89,8 +89,8 @@ class Notice:
     """When it may begin."""
     objection: str
     """The tag by which the owner objects."""
-    step: str = ""
-    """Fingerprint of the step that is announced."""
+    said: str = ""
+    """Fingerprint of what it says but for the time: the step, who is told and how to object."""
     kind: ActionKind = ActionKind.ENABLE_FIPS
 
 
