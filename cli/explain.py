@@ -233,7 +233,8 @@ def _step_lines(explained: "Explanation", unseen: str) -> Iterator[str]:
     if explained.begins and unseen:
         return
     if explained.begins:
-        ends = f", before the window closes at {explained.before:%Y-%m-%d %H:%M} UTC" if explained.before else ""
+        until = f"{explained.before:%Y-%m-%d %H:%M} UTC" if explained.before else ""
+        ends = f", before {until}: a window closes then, or an exemption begins" if until else ""
         yield f"it is begun at the next look{ends}; `fipswarden look` asks for one"
         return
     yield f"it waits for {count(len(explained.waits), 'thing')}"

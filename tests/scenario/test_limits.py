@@ -14,6 +14,7 @@ from shared.budget import approve, change, reset_breaker, revoke
 from shared.domain.budget import Approval, Ended
 from shared.domain.exemptions import Exemptions
 from shared.domain.ids import ClusterId
+from shared.domain.matching import Match
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from tests.builders import exemption
@@ -266,6 +267,22 @@ def test_the_tag_of_the_pool_names_the_owner_before_that_of_the_cluster_and_the_
         (tagged.arm_id, "np1"): "cluster@example.com",
         (tagged.arm_id, "np2"): "pool@example.com",
     }
+
+
+@pytest.mark.parametrize("before_the_end", [3, 5, 8])
+def test_an_exemption_that_begins_while_a_look_lasts_holds_its_put_back(before_the_end: int) -> None:
+    starts = EPOCH + timedelta(minutes=2)
+
+    def made() -> Fleet:
+        excused = exemption(created=starts, expires=EPOCH + 90 * DAY, match=Match(clusters=(CLUSTER.name,)))
+        lab = Fleet()
+        lab.policies.rules = replace(ruled("mode: enforce\n"), exemptions=Exemptions((excused,), hash="e1"))
+        return lab
+
+    lab = while_it_looks(made, before_the_end, lambda lab: lab.clock.advance(starts - lab.clock.now()))
+    lab.look(lasting=HOUR)
+
+    assert (lab.puts(), lab.verdict()) == ([], "exempt: FipsDisabled")
 
 
 NOTIFIED = "mode: enforce\nnotice: {{before: 1d, owner: {owner}@example.com, objection_tag: {tag}}}\n{more}"

@@ -614,6 +614,24 @@ class TestWindows:
         assert action is not None
         assert action.before == before
 
+    @pytest.mark.parametrize(
+        ("excused", "before"),
+        [
+            ({}, NOW + HOUR),
+            ({"covers": ("ModulesHistorical",)}, NOW + HOUR),
+            ({"covers": ("NodesDisagree",)}, NOW.replace(hour=11, minute=0, second=0)),
+            ({"match": Match(pools=("batch",))}, NOW.replace(hour=11, minute=0, second=0)),
+            ({"created": NOW + 9 * HOUR}, NOW.replace(hour=11, minute=0, second=0)),
+        ],
+    )
+    def test_it_must_have_begun_before_an_exemption_begins(self, excused: dict[str, Any], before: datetime) -> None:
+        ahead = exemption(**{"created": NOW + HOUR, "expires": NOW + 9 * DAY, **excused})
+
+        action = plan(situation(OFF, rules=book(windows=(OPEN,), exemptions=(ahead,)))).action
+
+        assert action is not None
+        assert action.before == before
+
     def test_the_clusters_own_window_must_be_open_as_well(self) -> None:
         own = replace(self.OWN, windows=(CLOSED,))
 
