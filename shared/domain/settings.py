@@ -176,7 +176,7 @@ class Notice:
 class Settings:
     """All that can be said of a node pool; what a rule leaves out is as at the top of the policy."""
 
-    fips: Fips = Fips.REQUIRED
+    fips: Fips = field(default=Fips.REQUIRED, metadata={"instead": dict.fromkeys(("true", "on", "yes"), Fips.REQUIRED)})
     """What must be true."""
     mode: Mode = Mode.AUDIT
     """How far the product may go."""
@@ -193,7 +193,7 @@ class Settings:
     """What is looked for on the nodes before a reimage."""
     notice: Notice = Notice()
     """Who is told before a reimage."""
-    strategy: Strategy = Strategy.REPORT
+    strategy: Strategy = field(default=Strategy.REPORT, metadata={"instead": {"recreate": Strategy.REPLACE}})
     """What becomes of a pool that can't be switched in place."""
     windows: tuple[Window, ...] = ()
     """When a reimage may begin; none: at any time."""
