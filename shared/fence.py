@@ -64,13 +64,14 @@ class Fence:
         """
         current = self.policies.load()
         same = not isinstance(current, Unreadable) and not current.trouble and current.hash == self.rules.hash
-        budget = read_budget(self.budget)
-        late = action.before is not None and self.clock.now() >= action.before
+        budget, aborted = read_budget(self.budget), bool(self._aborts())
+        # The time is asked last: what was read may have taken its own.
         policy, now = self.rules.policy, self.clock.now()
-        held = bool(self._aborts()) or unapproved(policy, budget, now)
-        broken = tripped(budget, policy.disruption.breaker, now)
+        late = action.before is not None and now >= action.before
+        stopped = budget.paused or bool(tripped(budget, policy.disruption.breaker, now))
+        held = aborted or unapproved(policy, budget, now)
         self.hold.check()
-        return same and not late and not held and not budget.paused and not broken
+        return same and not late and not held and not stopped
 
     def aborts(self, names: Collection[str]) -> Request | None:
         """Return the open request to abort what is done to one of some pools; None if there is none."""
