@@ -19,6 +19,7 @@ from shared.domain.places import taken
 from shared.domain.plan import plan
 from shared.domain.planned import Action, Method, Plan
 from shared.domain.policy import Policy, Ring
+from shared.domain.proofs import CLOCKS
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Risk, Skip
 from shared.domain.situation import Situation
@@ -107,6 +108,8 @@ def test_no_plan_exceeds_any_cap(situation: Situation) -> None:
     subscription = situation.cluster.id.subscription
     assert not budget.paused
     assert not budget.broken
+    lately = [one.failed for one in budget.ended if situation.now - one.at <= limits.breaker.within]
+    assert len(lately) < limits.breaker.least or lately.count(True) * 100 < limits.breaker.failures * len(lately)
     assert len(budget.places) < limits.concurrent.of(counts.pools if counts else None)
     if limits.per_subscription:
         mine = sum(place.subscription == subscription for place in budget.places.values())
@@ -114,7 +117,8 @@ def test_no_plan_exceeds_any_cap(situation: Situation) -> None:
     if limits.nodes is not None:
         assert action.nodes is not None
         assert sum(place.nodes for place in budget.places.values()) + action.nodes <= limits.nodes
-    assert not budget.last_begun or situation.now - budget.last_begun >= limits.spacing
+    begun = budget.last_begun
+    assert not begun or begun > situation.now + CLOCKS or situation.now - begun >= limits.spacing
     step = next(one for one in due(situation) if one.pool.name == action.pool)
     ring = policy.ring_for(situation.cluster, step.pool)
     assert action.ring == (ring.name if ring else "")
