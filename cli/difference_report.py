@@ -120,7 +120,12 @@ def _step(step: DueStep | None) -> str:
 def _verdict(found: Difference) -> str:
     counts = [f"{len(rows)} {_TITLES[change]}" for change in Change if (rows := found.of(change))]
     told = "; ".join(counts) or "nothing would be different for any of them"
-    more = "it disrupts more" if found.disrupts_more else "it disrupts no more than before"
+    if found.disrupts_more:
+        more = "it disrupts more"
+    elif found.perhaps_sooner:
+        more = "it disrupts none that was not before, but perhaps sooner, or more at once: see above"
+    else:
+        more = "it disrupts no more than before"
     return f"{count(found.pools, 'node pool')} compared: {told}. By the pools, {more}."
 
 
@@ -131,6 +136,7 @@ def _plain(report: Report) -> dict[str, Any]:
         "old": _rulebook(report.names[0], report.rules[0]),
         "new": _rulebook(report.names[1], report.rules[1]),
         "disruptsMore": found.disrupts_more,
+        "perhapsSooner": found.perhaps_sooner,
         "compared": found.pools,
         "counts": {change.value: len(found.of(change)) for change in Change},
         "nodesReimaged": sum(row.nodes or 0 for row in found.of(Change.REIMAGED)),

@@ -26,12 +26,16 @@ if TYPE_CHECKING:
     from shared.domain.posture import Posture
     from shared.domain.situation import Situation
     from shared.ports import Clusters
+    from shared.postures import StoredPosture
 
 _DESCRIPTION = (
     "Shows the rule that applies to a node pool, every finding, the step that is due and all that it waits for. The "
     "cluster is read from ARM now, what the app remembers of it (the nodes' proof, blocks, notices) from the app's "
     "storage. By default the policy and the exemptions are those that the app used last."
 )
+
+LAST_USED = "as the app used it last"
+"""What people call the policy where none is given."""
 
 
 def add(commands: Any) -> None:
@@ -67,7 +71,7 @@ def _explain(chosen: argparse.Namespace) -> int:
     if isinstance(read, Unreadable):
         explained, unseen = _excluded(cluster, name, rules), ""
     else:
-        explained, unseen = _explained(read, name, rules, clusters)
+        explained, unseen = _explained(read, name, rules, source, clusters)
     with cut_short():
         if chosen.output == "json":
             print(json.dumps(_plain(explained, unseen, rules, source), indent=2))
@@ -84,14 +88,34 @@ def _excluded(cluster: ClusterId, name: str, rules: Rulebook) -> "Explanation":
     return Explanation(cluster, name, bootstrap.SystemClock().now(), outside(rules.policy, cluster))
 
 
-def _explained(read: Cluster, name: str, rules: Rulebook, clusters: "Clusters") -> "tuple[Explanation, str]":
+def _explained(
+    read: Cluster, name: str, rules: Rulebook, source: str, clusters: "Clusters"
+) -> "tuple[Explanation, str]":
     """Explain a pool, and say why the app itself knows nothing of its cluster, if so."""
     from shared import bootstrap
     from shared.domain.explain import explain
     from shared.postures import read_posture
 
-    before = read_posture(bootstrap.table("posture"), read.id).posture
-    return explain(_situation(read, rules, clusters, before), _pool(read, name)), _unseen(before)
+    stored = read_posture(bootstrap.table("posture"), read.id)
+    if source == LAST_USED and not rules.trouble:
+        rules = replace(rules, trouble=_met(stored))
+    situation = _situation(read, rules, clusters, stored.posture)
+    return explain(situation, _pool(read, name)), _unseen(stored.posture)
+
+
+def _met(stored: "StoredPosture") -> str:
+    """Return why the look that a posture is of could not use the app's files, if nothing later says that it can."""
+    from shared import bootstrap
+    from shared.budget import read_budget
+    from shared.rulebooks import used_at
+
+    told = next((one.message for one in stored.deferrals if one.reason == "RulesUnreadable"), "")
+    if stored.posture is None or not told:
+        return ""
+    rollout, at = bootstrap.table("rollout"), stored.posture.at
+    counts = read_budget(rollout).counts
+    later = (used_at(rollout), counts.at if counts else None)
+    return "" if any(one and one > at for one in later) else f"At the look of {at:%Y-%m-%d %H:%M} UTC: {told}"
 
 
 def _apart(text: str) -> tuple[str, str | None]:
@@ -138,7 +162,7 @@ def _rules(policy: Path | None, exemptions: Path | None) -> tuple[Rulebook, str]
         return with_scope(load(policy, exemptions), signed_in=True), str(policy)
     rollout = bootstrap.table("rollout")
     rules = replace(last_used(rollout), trouble=trouble_of(read_budget(rollout), used_at(rollout)))
-    return with_scope(rules, signed_in=True), "as the app used it last"
+    return with_scope(rules, signed_in=True), LAST_USED
 
 
 def _read(clusters: "Clusters", cluster: ClusterId) -> Cluster | Unreadable:
@@ -233,7 +257,8 @@ def _step_lines(explained: "Explanation", unseen: str) -> Iterator[str]:
     if explained.begins and unseen:
         return
     if explained.begins:
-        ends = f", before the window closes at {explained.before:%Y-%m-%d %H:%M} UTC" if explained.before else ""
+        until = f"{explained.before:%Y-%m-%d %H:%M} UTC" if explained.before else ""
+        ends = f", before {until}: a window closes then, or an exemption begins" if until else ""
         yield f"it is begun at the next look{ends}; `fipswarden look` asks for one"
         return
     yield f"it waits for {count(len(explained.waits), 'thing')}"

@@ -84,10 +84,9 @@ def remember_notices(look: Look, plan: Plan, posture: Posture) -> None:
     due = {*(one.pool for one in plan.deferrals), *([plan.action.pool] if plan.action else [])} - {*plan.barred}
     for name, pool in memory.pools.items():
         if pool.noticed and name not in due:
-            memory = memory.with_pool(name, replace(pool, noticed=None, noticed_of=""))
+            memory = memory.with_pool(name, pool.untold())
     for notice in plan.notices:
-        told = replace(memory.pool(notice.pool), noticed=posture.at, noticed_of=notice.step)
-        memory = memory.with_pool(notice.pool, told)
+        memory = memory.with_pool(notice.pool, memory.pool(notice.pool).told(notice, posture.at))
     if memory != look.memory:
         look.hold.save(memory)
 

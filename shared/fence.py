@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.budget import change, read_budget
+from shared.domain.breaker import tripped
 from shared.domain.budget import Budget, Place
 from shared.domain.ids import ClusterId
 from shared.domain.model import Unreadable
@@ -62,11 +63,14 @@ class Fence:
         """
         current = self.policies.load()
         same = not isinstance(current, Unreadable) and not current.trouble and current.hash == self.rules.hash
-        budget = read_budget(self.budget)
-        late = action.before is not None and self.clock.now() >= action.before
-        held = self._aborts() or unapproved(self.rules.policy, budget, self.clock.now())
+        budget, aborted = read_budget(self.budget), self._aborts()
+        # The time is asked last: what was read may have taken its own.
+        policy, now = self.rules.policy, self.clock.now()
+        late = action.before is not None and now >= action.before
+        stopped = budget.paused or bool(tripped(budget, policy.disruption.breaker, now))
+        held = aborted or unapproved(policy, budget, now)
         self.hold.check()
-        return same and not late and not held and not budget.paused and not budget.broken
+        return same and not late and not held and not stopped
 
     def _aborts(self) -> bool:
         return any(one.kind is RequestKind.ABORT for one in open_requests(self.budget, self.cluster))

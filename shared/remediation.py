@@ -196,7 +196,7 @@ class Remediation:
             )
             raise
         if not is_open:
-            message = "Before the PUT it was stopped or aborted, the rules changed, or the window closed."
+            message = "Before the PUT it was stopped, aborted or excused, the rules changed, or the window closed."
             self._finish(self._outcome(operation, OutcomeState.NOT_BEGUN, message), None, None)
             return None
         result = self.clusters.begin(self.request.cluster, action, operation.intent)

@@ -11,6 +11,8 @@ from itertools import groupby
 
 from shared.budget import change, stale_places
 from shared.coverage import uncovered, unreadable_subscriptions
+from shared.domain.breaker import judged
+from shared.domain.budget import Budget
 from shared.domain.budget_news import counted, counting
 from shared.domain.fleet_warnings import FleetSeen
 from shared.domain.ids import ClusterId
@@ -99,10 +101,12 @@ def resync(ports: ResyncPorts) -> Resynced:
     tell_warnings(ports.rollout, ports.alerts, rules, shown, now)
     found = count.result(now, closed)
     ended = ports.clock.now()
-    change(
-        ports.rollout,
-        lambda budget: counted(demand_as_used(rules.policy, budget, now), found, ended, ports.fleet.watches),
-    )
+
+    def learnt(budget: Budget) -> Budget:
+        told = judged(demand_as_used(rules.policy, budget, now), rules.policy.disruption.breaker, ended)
+        return counted(told, found, ended, ports.fleet.watches)
+
+    change(ports.rollout, learnt)
     return Resynced(len(covered), count.clusters, queued, count.unaddressed, len(closed))
 
 

@@ -78,8 +78,9 @@ def noticed(cluster: ClusterId, one: Notice, at: datetime, channels: tuple[str, 
         f"From {one.until:%Y-%m-%d %H:%M} UTC on {_announced(one)} to bring it to the policy on FIPS. To object, set "
         f"the tag `{one.objection}` on the node pool or its cluster; nothing is done while it is there."
     )
-    # The day is part of the key: a later remediation of the pool is announced anew, and one told twice is told once.
-    key = f"{cluster.key}:{one.until:%Y-%m-%d}:{one.pool}:RemediationAnnounced"
+    # The day is part of the key: a later remediation of the pool is announced anew, as is one of which something else
+    # is said, and one told twice is told once.
+    key = f"{cluster.key}:{one.until:%Y-%m-%d}:{one.pool}:{one.said}:RemediationAnnounced"
     title = f"{cluster}/{one.pool}: remediation announced"
     return Alert(key, cluster.arm_id, one.pool, "info", "RemediationAnnounced", title, text, at, one.owner, channels)
 

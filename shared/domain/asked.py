@@ -47,7 +47,7 @@ def _phrases(settings: Settings) -> Iterator[str]:
 
 def _allowed(settings: Settings) -> Iterator[str]:
     """Say what a proof may use beyond what every proof may."""
-    if settings.proof.windows_image:
+    if settings.proof.registry_image:
         yield "Windows nodes asked by HostProcess pods"
     if settings.proof.client_certificates:
         yield "clusters without Entra entered by their client certificate"

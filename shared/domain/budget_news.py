@@ -1,9 +1,10 @@
 """What the disruption budget learns: how remediations ended, what looks saw of canaries, what the resync counted."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared.domain.breaker import judged
 from shared.domain.budget import TOLD_AGAIN, Budget, Canary, Counts, Ended, RingCount
 from shared.domain.census import is_done, passes
 from shared.domain.model import ComplianceState
@@ -28,8 +29,7 @@ def learnt(budget: Budget, ended: Ended, breaker: Breaker) -> Budget:
     place = next((one for one in budget.places.values() if one.intent == ended.intent), None)
     if place:
         ended = replace(ended, began=place.at, nodes=place.nodes)
-    kept = (*budget.ended, ended)[-ENDS_KEPT:]
-    return replace(budget, ended=kept, broken=budget.broken or _broken(kept, breaker, ended.at))
+    return judged(replace(budget, ended=(*budget.ended, ended)[-ENDS_KEPT:]), breaker, ended.at)
 
 
 def seen(budget: Budget, policy: Policy, cluster: str, posture: Posture) -> Budget:
@@ -40,7 +40,9 @@ def seen(budget: Budget, policy: Policy, cluster: str, posture: Posture) -> Budg
     that judged the posture its pool is in, and so is what is under way. A ring with a pool that is not done
     is closed, without waiting for the resync to see that; the look's own plan is made from this budget. It soaks anew
     where a pool fails, and soaks on where all that is wrong passes by itself: one bad answer restarts no soak.
+    The breaker opens that by this policy should be open: by another one it may have been closed.
     """
+    budget = judged(budget, policy.disruption.breaker, posture.at)
     if unreadable(posture):
         # Those shown are the pools of an earlier look; where there are none, it may have any.
         return unsettled(budget, {pool.ring for pool in posture.pools} or {UNTOLD}, (), posture.at)
@@ -142,11 +144,3 @@ def _clean_since(ring: RingCount, before: RingCount | None, at: datetime, *, lat
     if before and before.clean_since and before.stage == ring.stage:
         return before.clean_since
     return None if ring.unjudged or late else at
-
-
-def _broken(ended: Iterable[Ended], breaker: Breaker, now: datetime) -> str:
-    recent = [one for one in ended if now - one.at <= breaker.within]
-    failed = sum(one.failed for one in recent)
-    if len(recent) < breaker.least or failed * 100 < breaker.failures * len(recent):
-        return ""
-    return f"{failed} of the last {len(recent)} remediations failed: everything is stopped."

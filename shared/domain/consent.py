@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from shared.domain.addresses import is_address
 from shared.domain.budget import Place
+from shared.domain.codec import fingerprint
 from shared.domain.handover import under_way
 from shared.domain.model import Mode
 from shared.domain.places import agreed
@@ -12,7 +13,7 @@ from shared.domain.planned import Notice
 from shared.domain.policy_approval import unapproved
 from shared.domain.proofs import CLOCKS
 from shared.domain.situation import Situation
-from shared.domain.steps import Step, approval_fingerprint, describe, step_fingerprint
+from shared.domain.steps import Step, approval_fingerprint, describe
 from shared.domain.subject import Subject
 from shared.domain.timing import opens
 from shared.domain.wait import REREAD, Wait
@@ -68,21 +69,35 @@ def unnoticed(situation: Situation, step: Step) -> Iterator[Wait]:
     notice, memory = step.subject.settings.notice, step.subject.memory
     if not notice.before:
         return
-    # Of another step than this one nobody was told.
-    at = memory.noticed if memory.noticed_of == step_fingerprint(step) else None
+    said = notice_fingerprint(step)
+    # Of another step than this one nobody was told, nor somebody else, nor of another way to object.
+    at = memory.noticed if memory.noticed_of == said else None
+    # Not before the time that he was told, though a window would open sooner by now.
+    begins = max(at + notice.before, memory.noticed_until or at) if at else situation.now
     # One of a time that has not come was given by a clock that was wrong: nobody knows when.
-    if at is None or not -CLOCKS <= situation.now - at <= notice.before + _NOTICE_HOLDS:
+    if at is None or at > situation.now + CLOCKS or situation.now > begins + _NOTICE_HOLDS:
         until = opens(situation, step, situation.now + notice.before)
-        tagged = (tag_of(step.subject, notice.owner_tag) or "").strip()
-        owner = tagged if is_address(tagged) else notice.owner
-        told = Notice(step.pool.name, owner, until, notice.objection_tag, step_fingerprint(step), step.kind)
-        message = "The owner has to be told first: the next look does that, and then the pool waits."
+        told = Notice(step.pool.name, _owner(step.subject), until, notice.objection_tag, said, step.kind)
+        message = "The owner has to be told first. He is once nothing else holds the step back; then the pool waits."
         yield Wait("NoticeGiven", message, notice.before, notice=told)
-        return
-    left = at + notice.before - situation.now
-    if left > timedelta():
-        message = f"The owner was told at {at:%Y-%m-%d %H:%M} UTC, and the pool waits."
-        yield Wait("NoticeRunning", message, left, dated=True)
+    elif begins > situation.now:
+        message = (
+            f"The owner was told at {at:%Y-%m-%d %H:%M} UTC that it comes from {begins:%Y-%m-%d %H:%M} UTC on: until "
+            "then the pool waits."
+        )
+        yield Wait("NoticeRunning", message, begins - situation.now, dated=True)
+
+
+def notice_fingerprint(step: Step) -> str:
+    """Return what a notice says but for the time: the kind of step, what it changes, who is told, how he objects."""
+    objection = step.subject.settings.notice.objection_tag
+    return fingerprint([step.kind, dict(step.changes), _owner(step.subject), objection])
+
+
+def _owner(subject: Subject) -> str:
+    notice = subject.settings.notice
+    tagged = (tag_of(subject, notice.owner_tag) or "").strip()
+    return tagged if is_address(tagged) else notice.owner
 
 
 def tag_of(subject: Subject, name: str) -> str | None:

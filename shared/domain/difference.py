@@ -15,7 +15,7 @@ from typing import Any
 from shared.domain.afterwards import with_etags
 from shared.domain.barriers import barred
 from shared.domain.budget import Budget
-from shared.domain.changed_limits import changed_limits
+from shared.domain.changed_limits import changed_limits, paced_otherwise
 from shared.domain.evaluate import evaluate
 from shared.domain.ids import ClusterId
 from shared.domain.memory import Memory
@@ -32,6 +32,10 @@ from shared.domain.waits import harmful, wanted
 
 _DELAYS = frozenset({"Stopped", "ProvisioningFailed", "ProvisioningCanceled"})
 """Why AKS would refuse a step now, and would not any more once somebody has started or mended what he needs anyway."""
+
+
+_DELAYING = frozenset({"windows", "blackouts", "cluster_maintenance", "notice", "new_pools"})
+"""Settings that say when a step is taken, and not whether."""
 
 
 class Change(StrEnum):
@@ -131,10 +135,19 @@ class Difference:
     """Those for which anything is different, by cluster and name."""
     limits: tuple[str, ...]
     """What is different in the disruption budget, the rings and the approval of policies, in words."""
+    paced_otherwise: bool = False
+    """By those, what the new policy does may begin sooner, or more of it at once."""
 
     def of(self, change: Change) -> tuple[PoolDifference, ...]:
         """Return the pools for which one thing is different."""
         return tuple(row for row in self.rows if change in row.changes)
+
+    @property
+    def perhaps_sooner(self) -> bool:
+        """Say whether what is done all the same may begin sooner, or more of it at once: what delays it is another."""
+        return self.paced_otherwise or any(
+            row.after and row.after.settings.mode.acts and not _DELAYING.isdisjoint(row.settings) for row in self.rows
+        )
 
     @property
     def disrupts_more(self) -> bool:
@@ -154,7 +167,8 @@ def difference(clusters: Iterable[tuple[Cluster, Memory]], old: Rulebook, new: R
             key = (cluster.id.key, row.pool)
             found[key] = max(found.get(key, row), row, key=_disruption)
     rows = tuple(row for _, row in sorted(found.items(), key=lambda item: item[0]) if row.changes)
-    return Difference(now, len(found), rows, changed_limits(old.policy, new.policy))
+    limits = changed_limits(old.policy, new.policy)
+    return Difference(now, len(found), rows, limits, paced_otherwise(old.policy, new.policy))
 
 
 def _disruption(row: PoolDifference) -> tuple[bool, int, str]:

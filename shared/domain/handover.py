@@ -6,6 +6,7 @@ Pure. Whatever it waits for, both pools stay as they are.
 from collections.abc import Iterator
 from datetime import timedelta
 
+from shared.domain.breaker import tripped
 from shared.domain.budget import Place
 from shared.domain.checks import TWIN_GONE
 from shared.domain.draining import Drained
@@ -126,8 +127,8 @@ def stopped(situation: Situation, _: Step) -> Iterator[Wait]:
     budget, subscription = situation.budget, situation.cluster.id.subscription
     if budget.paused:
         yield Wait("Paused", "A person has paused every remediation, so the replacement waits.", REREAD)
-    if budget.broken:
-        yield Wait("BreakerOpen", breaker_open(budget.broken), REREAD)
+    if broken := tripped(budget, situation.rules.policy.disruption.breaker, situation.now):
+        yield Wait("BreakerOpen", breaker_open(broken), REREAD)
     if found := paced(budget, subscription, situation.now):
         yield Wait(found.reason, found.message, found.after)
 

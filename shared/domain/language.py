@@ -9,6 +9,8 @@ metadata may say:
 | `longest` | characters that a text may have |
 | `pattern`, `says` | what a text must match as a whole, and what is told of one that doesn't |
 | `words` | the only texts that are allowed; `says` tells where they are listed, otherwise a fault lists them |
+| `instead` | what people write in place of one of the words, with that word |
+| `also` | what people write in place of the key |
 | `fits` | the words of which a glob must fit one |
 | `check` | a function from a value to what is wrong with it, or None |
 | `blank` | a text may be empty |

@@ -99,7 +99,7 @@ def _left(operation: Operation) -> str:
 
 
 def _ended(remembered: PoolMemory, now: datetime) -> PoolMemory:
-    found = replace(remembered, ended=now, proof=None, noticed=None, noticed_of="", resume="")
+    found = replace(remembered.untold(), ended=now, proof=None, resume="")
     return replace(found, blocked="", blocked_on="", blocked_reason="")
 
 

@@ -36,7 +36,8 @@ class VersionRange:
     def __post_init__(self) -> None:
         """Refuse what is no range; raises ValueError."""
         if not self.text.split() or not all(_BOUND.fullmatch(part) for part in self.text.split()):
-            raise ValueError(f"`{self.text}` is no range of Kubernetes versions: write it like `>=1.30 <1.35`")
+            blank = ", without a blank behind a sign" if re.search(r"[<>=]\s", self.text) else ""
+            raise ValueError(f"`{self.text}` is no range of Kubernetes versions: write it like `>=1.30 <1.35`{blank}")
 
     def holds(self, version: str) -> bool:
         """Say whether a version lies in the range; one that can't be read lies in none."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from shared.domain.model import Pool
 from shared.domain.operation import Operation
+from shared.domain.planned import Notice
 from shared.domain.proven import Probing, Proof, Strays
 from shared.domain.running import Tried
 from shared.domain.workloads import Workloads
@@ -123,7 +124,9 @@ class PoolMemory:
     noticed: datetime | None = None
     """When its owner was told of the reimage that is due; None if that has not happened."""
     noticed_of: str = ""
-    """Fingerprint of the step that its owner was told of."""
+    """Fingerprint of what the notice said: the step, who was told and how to object."""
+    noticed_until: datetime | None = None
+    """From when on it said that the reimage comes; None in rows of versions that did not keep that."""
     workloads: Workloads | None = None
     """What a reimage would harm, as long as one is due and wanted, or else its SMB volumes; None if not read."""
     doubted: bool = False
@@ -140,6 +143,14 @@ class PoolMemory:
     """What is remembered of its last replacement that was given up, of how its workloads ran before that."""
     replaced: str = ""
     """Of a twin whose work is done: the id of the replacement that it was made by."""
+
+    def told(self, notice: Notice, at: datetime) -> "PoolMemory":
+        """Return the memory of a pool whose owner was told of a reimage."""
+        return replace(self, noticed=at, noticed_of=notice.said, noticed_until=notice.until)
+
+    def untold(self) -> "PoolMemory":
+        """Return the memory of a pool of which nothing is announced any more."""
+        return replace(self, noticed=None, noticed_of="", noticed_until=None)
 
     def blocks(self, pool: Pool) -> bool:
         """Say whether a pool, as it is, is left alone until a person lets it go on."""

@@ -150,7 +150,8 @@ def read_node(item: Mapping[str, Any]) -> Node:
         uid=_str(metadata.get("uid")),
         pool=pool.lower(),
         fips_label=fips if isinstance(fips, str) else None,
-        image_label=_str(labels.get(_IMAGE_LABEL)),
+        # A label that is there and names none is that of no image that a pool may have.
+        image_label=_str(labels[_IMAGE_LABEL]) or "?" if _IMAGE_LABEL in labels else "",
         ready=any(_is_ready(condition) for condition in _list(status.get("conditions"))),
         boot=_str(info.get("bootID")),
         os=_str(info.get("operatingSystem")).lower(),

@@ -18,7 +18,7 @@ from shared.domain.proofs import NODES_UNREADABLE
 from shared.domain.proven import Proof, Strays
 from shared.domain.situation import Situation
 from shared.domain.steps import Step, due, put_body
-from shared.domain.timing import closes
+from shared.domain.timing import begins_before
 from shared.domain.twins import twin_name, twin_of
 from shared.domain.wait import Wait
 from shared.domain.waits import waits, wanted
@@ -77,7 +77,7 @@ def _action(situation: Situation, step: Step) -> Action:
         step.verdict.ring,
         place.skip_soak,
         approvals_needed(situation, step),
-        closes(situation, step),
+        begins_before(situation, step),
     )
     if step.kind is not ActionKind.REPLACE:
         return begun
@@ -102,7 +102,7 @@ def _going_on(situation: Situation, step: Step) -> Action:
         pool.count,
         step.verdict.ring,
         approvals=approvals_needed(situation, step),
-        before=closes(situation, step),
+        before=begins_before(situation, step),
         method=method,
     )
 

@@ -54,7 +54,7 @@ class Action:
     approvals: tuple[str, ...] = ()
     """Fingerprints of the approvals that it uses up."""
     before: datetime | None = None
-    """When the window closes: it must have begun before that; None if none closes."""
+    """When the window closes or an exemption begins: it must have begun before that; None if neither will."""
     method: Method = Method.UPDATE
     target: str = ""
     """Name of the twin, where that is what is made; empty: the pool itself."""
@@ -91,8 +91,8 @@ class Notice:
     """When it may begin."""
     objection: str
     """The tag by which the owner objects."""
-    step: str = ""
-    """Fingerprint of the step that is announced."""
+    said: str = ""
+    """Fingerprint of what it says but for the time: the step, who is told and how to object."""
     kind: ActionKind = ActionKind.ENABLE_FIPS
 
 

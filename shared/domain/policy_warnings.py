@@ -114,8 +114,9 @@ def _of_windows(rule: Rule) -> Iterator[str]:
     settings, types = rule.settings, rule.match.os_types
     windows = bool(types) and not any(fits("linux", glob) for glob in types)
     replaced = settings.strategy is Strategy.REPLACE and settings.mode.acts and settings.fips is Fips.REQUIRED
-    if windows and replaced and not settings.proof.windows_image:
-        yield "`strategy: replace` of Windows pools needs `proof.windows_image`: without it no twin is ever proven"
+    if windows and replaced and not settings.proof.registry_image:
+        needs = "`proof.windows_image`, and a level that asks nodes"
+        yield f"`strategy: replace` of Windows pools needs {needs}: without it no twin is ever proven"
 
 
 def _contradictions(settings: Settings, policy: Policy) -> Iterator[str]:

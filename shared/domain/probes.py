@@ -76,7 +76,7 @@ class Question:
 def question(node: Node, settings: ProofSettings, os_sku: str = "") -> Question | None:
     """Return how a node is asked; None if the policy names no image that could."""
     if node.os == "windows":
-        return Question(node, Method.REGISTRY, settings.windows_image) if settings.windows_image else None
+        return Question(node, Method.REGISTRY, settings.registry_image) if settings.registry_image else None
     method = Method.HOST if settings.level is ProofLevel.HOST else Method.KERNEL
     return Question(node, method, settings.image, os_sku) if settings.image else None
 

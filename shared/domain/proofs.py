@@ -79,7 +79,7 @@ def asks_nodes(subject: Subject) -> bool:
         return False
     if _only_registry(subject):
         settled = subject.pool.provisioning_state == "Succeeded" and subject.operation is None
-        return settled and bool(subject.settings.proof.windows_image)
+        return settled and bool(subject.settings.proof.registry_image)
     return subject.settings.proof.level is not ProofLevel.CONTROL_PLANE and _claims_fips(subject)
 
 
@@ -157,7 +157,13 @@ def _only_registry(subject: Subject) -> bool:
 
 
 def _registry(subject: Subject) -> Finding:
-    taken, may_ask = subject.memory.proof, bool(subject.settings.proof.windows_image)
+    taken, may_ask = subject.memory.proof, bool(subject.settings.proof.registry_image)
+    if subject.settings.proof.level is ProofLevel.CONTROL_PLANE:
+        message = (
+            "Only the registry of Windows nodes proves FIPS, and at level `control-plane` no node is asked: a rule for "
+            "them with `proof.level: node` and a `proof.windows_image` has it read. It is access to the host."
+        )
+        return Finding("proof", _S.UNKNOWN, "WindowsProofMissing", message)
     if taken is None or not taken.level.reaches(ProofLevel.KERNEL):
         if taken and taken.unreadable:
             return _verdict(subject, taken)
@@ -263,15 +269,18 @@ def _proven(subject: Subject, taken: Proof) -> Finding:
     if taken.sampled and not subject.settings.proof.sampling:
         message = f"{taken.sampled} of {taken.nodes} nodes were asked; the policy asks for all of them: not asked yet."
         return Finding("proof", _S.UNKNOWN, "ProofLevelMissing", message)
-    said = (
-        "carried fips_enabled=true and the image"
-        if taken.level is ProofLevel.NODE
-        else f"said so at level {taken.level}"
-    )
+    said = f"said so at level {taken.level}" if taken.level.reaches(ProofLevel.KERNEL) else _labels(taken)
     if taken.sampled:
         said += f" (sampled {taken.sampled} of {taken.nodes}; all carry the label)"
     message = f"{_all(taken)} {said} when asked, {taken.at:%Y-%m-%d %H:%M} UTC."
     return Finding("proof", _S.COMPLIANT, "NodesProven", message)
+
+
+def _labels(taken: Proof) -> str:
+    if not taken.imageless:
+        return "carried fips_enabled=true and the image"
+    who = "none" if taken.imageless >= taken.nodes else f"{taken.imageless} of them not"
+    return f"carried fips_enabled=true ({who} with a label of the image)"
 
 
 def _all(taken: Proof) -> str:

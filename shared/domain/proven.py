@@ -18,7 +18,7 @@ class Node:
     fips_label: str | None
     """Label `kubernetes.azure.com/fips_enabled`, as it stands."""
     image_label: str
-    """Label `kubernetes.azure.com/node-image-version`; empty if there is none."""
+    """Label `kubernetes.azure.com/node-image-version`; empty if there is none, `?` if it is no text."""
     ready: bool
     """Its condition `Ready` is true; the labels of another one may be those of a machine that is gone."""
     boot: str = ""
@@ -73,6 +73,8 @@ class Proof:
     """Number of the evidence record that holds it; 0 if none does, and in that record itself."""
     tries: int = 0
     """How many proofs before it came to the same of the same nodes, and settled nothing."""
+    imageless: int = 0
+    """How many of the nodes have no label of their image, as with older versions of AKS."""
 
     @property
     def flawed(self) -> bool:

@@ -33,7 +33,8 @@ class Reader:
             self.faults.add(node, f"{what} must be a mapping of {', '.join(names(kind))}")
             return base
         before = self.faults.count
-        self.faults.unknown_keys(node, names(kind), what)
+        also = {other: key.name for key in keys(kind) for other in key.notes.get("also", ())}
+        self.faults.unknown_keys(node, names(kind), what, also)
         found = self.fill(kind, node, what, base)
         return found if self.faults.count == before else base
 
@@ -134,7 +135,8 @@ class Reader:
             self.faults.add(node, f"{what}: {error}")
         except LookupError:
             words = notes.get("words") or notes.get("fits") or tuple(kind)
-            meant = self.faults.meant(node.raw, words)
+            instead = notes.get("instead", _NOTHING).get(node.raw.lower())
+            meant = f"did you mean `{instead}`?" if instead else self.faults.meant(node.raw, words)
             says = notes.get("says") or f"is not one of {', '.join(words)}"
             self.faults.add(node, f"{what}: {shown(node)} {says}{meant and f': {meant}'}")
         return None

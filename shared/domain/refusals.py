@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.domain.breaker import tripped
 from shared.domain.budget import Budget, Canary, Place, RingCount
 from shared.domain.ids import ClusterId
 from shared.domain.policy import UNTOLD, Policy, Ring
@@ -48,8 +49,8 @@ def refusals(budget: Budget, rules: Rulebook, wanted: Wanted, now: datetime) -> 
     """Yield every reason why a pool may not be remediated now, in the order in which they are asked."""
     if budget.paused:
         yield Refusal("Paused", f"A person has paused every remediation, so {wanted.pool} waits.", timedelta(hours=1))
-    if budget.broken:
-        yield Refusal("BreakerOpen", breaker_open(budget.broken), timedelta(hours=1))
+    if broken := tripped(budget, rules.policy.disruption.breaker, now):
+        yield Refusal("BreakerOpen", breaker_open(broken), timedelta(hours=1))
     yield from _full(budget, rules.policy, wanted, now)
     if spaced := _spaced(budget, rules.policy.disruption.spacing, now):
         yield spaced

@@ -219,8 +219,8 @@ class Rehearsal:
         self.judge(actor, at)
         made = plan(self.situation(actor, at))
         for notice in made.notices:
-            noticed = replace(actor.memory.pool(notice.pool), noticed=at, noticed_of=notice.step)
-            actor.memory = actor.memory.with_pool(notice.pool, noticed)
+            told = actor.memory.pool(notice.pool).told(notice, at)
+            actor.memory = actor.memory.with_pool(notice.pool, told)
         mine = next((it for it in made.deferrals if it.pool == head.wanted.pool), None)
         if made.action:
             self._take(actor, made.action, at)

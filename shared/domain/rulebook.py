@@ -41,6 +41,15 @@ class Rulebook:
             if one.created <= now < end and (not one.covers or not {*one.covers}.isdisjoint(reasons))
         )
 
+    def next_exemption(self, cluster: Cluster, pool: Pool, now: datetime) -> datetime | None:
+        """Return when the next exemption of a pool begins that will spare it a step; None if none is ahead."""
+        ahead = (
+            one.created
+            for one in self.exemptions.matching(cluster, pool)
+            if one.created > now and (not one.covers or not MENDED.isdisjoint(one.covers))
+        )
+        return min(ahead, default=None)
+
     def undecided(self, cluster: Cluster, pool: Pool) -> Mapping[str, str]:
         """Return what can't be read where a pool's ring or an exemption hangs on it: by the part that asks for it."""
         _, unread = self.policy.ring_of(cluster, pool)

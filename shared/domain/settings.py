@@ -96,12 +96,17 @@ class ProofSettings:
     comes from a registry that the nodes may pull from."""
     windows_image: str = field(default="", metadata=_IMAGE)
     """Container image of the HostProcess pods that read the registry of Windows nodes; naming one allows that, and it
-    is access to the host. Empty: Windows nodes stay unknown."""
+    is access to the host. Empty, or at level control-plane: Windows nodes stay unknown."""
     client_certificates: bool = False
     """Whether clusters without Entra may be entered by the client certificate of their kubeconfig, which may do
     everything there."""
     run_command: bool = False
     """Whether AKS run command may be used where the API server can't be reached."""
+
+    @property
+    def registry_image(self) -> str:
+        """Return the image that reads Windows nodes' registry; empty where none may, as at level control-plane."""
+        return "" if self.level is ProofLevel.CONTROL_PLANE else self.windows_image
 
     @property
     def ways(self) -> frozenset[Way]:
@@ -171,7 +176,7 @@ class Notice:
 class Settings:
     """All that can be said of a node pool; what a rule leaves out is as at the top of the policy."""
 
-    fips: Fips = Fips.REQUIRED
+    fips: Fips = field(default=Fips.REQUIRED, metadata={"instead": dict.fromkeys(("true", "on", "yes"), Fips.REQUIRED)})
     """What must be true."""
     mode: Mode = Mode.AUDIT
     """How far the product may go."""
@@ -188,7 +193,7 @@ class Settings:
     """What is looked for on the nodes before a reimage."""
     notice: Notice = Notice()
     """Who is told before a reimage."""
-    strategy: Strategy = Strategy.REPORT
+    strategy: Strategy = field(default=Strategy.REPORT, metadata={"instead": {"recreate": Strategy.REPLACE}})
     """What becomes of a pool that can't be switched in place."""
     windows: tuple[Window, ...] = ()
     """When a reimage may begin; none: at any time."""

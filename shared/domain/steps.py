@@ -122,11 +122,6 @@ def describe(step: Step) -> str:
     return f"{what}: a new pool with all its other settings, then its pods are evicted, and it is deleted;"
 
 
-def step_fingerprint(step: Step) -> str:
-    """Return what an owner is told of: the kind of step and what it changes."""
-    return fingerprint([step.kind, dict(step.changes)])
-
-
 def approval_fingerprint(cluster: Cluster, step: Step) -> str:
     """Return what a person approves: exactly this action on exactly such a pool; the eTag may change."""
     pool = step.pool

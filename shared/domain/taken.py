@@ -33,7 +33,9 @@ def take_proof(pool: Pool, read: NodesRead, now: datetime) -> Proof:
     # A node that is not ready may be long gone: what its labels say proves nothing, but it may well disagree.
     ready = sum(node.ready for node in nodes)
     missing = max((pool.count or 0) - ready, len(nodes) - ready, 0)
-    return Proof(now, pool.node_image, ready, disagreeing, missing, etag=pool.etag or "", asked=mark(nodes))
+    imageless, asked = sum(not node.image_label for node in nodes), mark(nodes)
+    etag = pool.etag or ""
+    return Proof(now, pool.node_image, ready, disagreeing, missing, etag=etag, asked=asked, imageless=imageless)
 
 
 def nodes_of(read: Iterable[Node], pool: str) -> tuple[Node, ...]:

@@ -54,10 +54,11 @@ def closed(situation: Situation, step: Step) -> Iterator[Wait]:
             yield Wait(opening_.reason, opening_.message, after, dated=opening_.until is not None)
 
 
-def closes(situation: Situation, step: Step) -> datetime | None:
-    """Return when the first of the windows that are open closes; None if none does."""
+def begins_before(situation: Situation, step: Step) -> datetime | None:
+    """Return when the first of the windows that are open closes, or an exemption begins; None if none does."""
     ends = [one.until for one in openings(situation, step) if isinstance(one, Open) and one.until]
-    return min(ends, default=None)
+    excused = situation.rules.next_exemption(situation.cluster, step.pool, situation.now)
+    return min([*ends, excused] if excused else ends, default=None)
 
 
 def opens(situation: Situation, step: Step, at: datetime) -> datetime:

@@ -75,8 +75,9 @@ def impossible(subject: Subject, policy: Policy) -> NoTwin | None:
     if asked.settings.fips is not Fips.REQUIRED:
         message = f"Rule {asked.name} would hold for {name}, and does not ask for FIPS there: it could not be proven."
         return NoTwin("TwinNotAsked", message)
-    if pool.os_type == "Windows" and not asked.settings.proof.windows_image:
-        message = f"{name} could not be proven: Windows nodes need `proof.windows_image` in the policy."
+    if pool.os_type == "Windows" and not asked.settings.proof.registry_image:
+        needs = "`proof.windows_image` in the policy, and a level that asks them"
+        message = f"{name} could not be proven: Windows nodes need {needs}."
         return NoTwin("TwinUnprovable", message)
     found = never_proven(replace(subject, pool=twin, rule=asked, memory=PoolMemory(), operation=None, replacement=None))
     if found:

@@ -42,7 +42,7 @@ class Window:
     """Days on which it starts; empty: every day."""
     start: time
     """Local time of day, in whole minutes, without a time zone of its own."""
-    length: timedelta = field(metadata={"least": timedelta(minutes=1), "most": _LONGEST})
+    length: timedelta = field(metadata={"least": timedelta(minutes=1), "most": _LONGEST, "also": ("end", "until")})
     """Elapsed time, more than nothing and at most 7 days: it may cross midnight, and overlap itself."""
     zone: str = field(default="UTC", metadata={"check": zone_fault})
     """IANA name of the time zone that `start` and `days` are local to."""
@@ -69,9 +69,9 @@ class Window:
 class Blackout:
     """Days on which nothing may be disrupted; raises ValueError for what can't be one."""
 
-    first: date
+    first: date = field(metadata={"also": ("from", "start")})
     """The first day of it."""
-    last: date
+    last: date = field(metadata={"also": ("to", "end", "until")})
     """The last day of it, which it includes."""
     reason: str
     """Why, for people."""

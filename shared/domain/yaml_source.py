@@ -6,6 +6,7 @@ No text makes it raise: what is no YAML, nested without end or not meant for peo
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -60,17 +61,24 @@ class Faults:
         else:
             self._found.append((at.line, at.column, text))
 
-    def unknown_keys(self, node: Located, allowed: tuple[str, ...], where: str) -> None:
-        """Note every key that is not allowed, at the key, with the one that was probably meant."""
+    def unknown_keys(
+        self, node: Located, allowed: tuple[str, ...], where: str, also: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Note every key that is not allowed, at the key, with the one that was probably meant.
+
+        `also` says which is meant by words that are not like it.
+        """
         for key, value in mapping(node).items():
             if key not in allowed:
-                self.add(value.key or value, f"unknown key {quoted(key)} in {where}: {self.advice(key, allowed)}")
+                advice = f"did you mean `{also[key]}`?" if key in also else self.advice(key, allowed)
+                self.add(value.key or value, f"unknown key {quoted(key)} in {where}: {advice}")
 
     def advice(self, written: str, allowed: Sequence[str]) -> str:
         """Say which of the allowed words was meant; where that is a guess, or not to be told, also which there are."""
         if sure := self.meant(written, allowed, _SURE):
             return sure
-        return f"{self.meant(written, allowed)} allowed are {', '.join(allowed)}".strip()
+        tag = "; the names of tags stand under `tags`" if "tags" in allowed else ""
+        return f"{self.meant(written, allowed)} allowed are {', '.join(allowed)}{tag}".strip()
 
     def meant(self, written: str, allowed: Iterable[str], close: float = _CLOSE) -> str:
         """Say which of some words was probably meant; empty if none is so `close`, where 1 is the same word."""
@@ -114,6 +122,13 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+_TOLD = {
+    "'\\t'": "a tab stands here: indent with spaces",
+    "another document": "a second document begins here: leave out `---`, and give it a file of its own",
+}
+"""What people are told instead of PyYAML's words, by a part of these."""
+
+
 def parse(text: str, faults: Faults) -> Located:
     """Parse one YAML document; a syntax error or a key given twice becomes a fault, never an exception."""
     try:
@@ -123,7 +138,7 @@ def parse(text: str, faults: Faults) -> Located:
         mark = error.problem_mark or error.context_mark
         at = Located(None, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)
         problem = error.problem or error.context or ""
-        what = "a tab stands here: indent with spaces" if "'\\t'" in problem else problem
+        what = next((told for part, told in _TOLD.items() if part in problem), problem)
     except yaml.reader.ReaderError as error:
         lines = (text[: error.position] + ".").splitlines()
         at = Located(None, len(lines), len(lines[-1]))

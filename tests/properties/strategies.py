@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from shared.domain.budget import Approval, Budget, Canary, Counts, Ended, Place, RingCount
-from shared.domain.codec import fingerprint
+from shared.domain.consent import notice_fingerprint
 from shared.domain.evaluate import evaluate
 from shared.domain.exemptions import Exemption
 from shared.domain.limits import Limit
@@ -16,7 +16,6 @@ from shared.domain.maintenance import MaintenanceConfiguration, MaintenanceWindo
 from shared.domain.matching import ClusterMatch, Match, VersionRange
 from shared.domain.memory import Memory, PoolMemory
 from shared.domain.model import Cluster, Mode, ProofLevel, Unreadable
-from shared.domain.planned import ActionKind
 from shared.domain.policy import Breaker, Disruption, Policy, Ring, Rule
 from shared.domain.rulebook import Rulebook
 from shared.domain.schedules import Daily, Weekly
@@ -309,6 +308,7 @@ def situations(draw: st.DrawFn) -> Situation:
     crowded = st.builds(lambda held: replace(FREE, places=held), places)
     budget = _staged(rules.policy, _as_of(now, draw(st.just(FREE) | crowded | budgets())))
     made = Situation(read, posture, memory, rules, budget, draw(maintenance), now, POLL, assuming=draw(st.booleans()))
+    made = _said(draw, made)
     if draw(st.booleans()):
         words = Approval("ana", now - timedelta(hours=1), now + timedelta(days=1), "that")
         fingerprints = {approval_fingerprint(read, step): words for step in due(made)}
@@ -316,8 +316,6 @@ def situations(draw: st.DrawFn) -> Situation:
     return made
 
 
-_ENABLING = fingerprint([ActionKind.ENABLE_FIPS, {"enableFIPS": True}])
-"""What an owner is told of whose pool is to be switched on (steps.step_fingerprint)."""
 _FOUND = (
     workloads(),
     workloads(smb=("prod/Deployment/files",)),
@@ -386,9 +384,24 @@ def _noticed(draw: st.DrawFn, read: Cluster, memory: Memory) -> Memory:
         at = draw(st.sampled_from([None, NOW - timedelta(hours=1), NOW - timedelta(days=2)]))
         born = draw(st.sampled_from([None, None, NOW - timedelta(minutes=2)]))
         found = draw(st.sampled_from([*[None] * 9, *_FOUND]))
-        told = replace(known, noticed=at, noticed_of=_ENABLING, first_seen=born, absent=born, workloads=found)
+        told = replace(known, noticed=at, first_seen=born, absent=born, workloads=found)
         memory = memory.with_pool(pool.name, told)
     return memory
+
+
+ELSE = "something else"
+"""What an owner was told of, or another owner, or by another tag, before somebody edited that."""
+
+
+def _said(draw: st.DrawFn, made: Situation) -> Situation:
+    """The same situation in which owners were mostly told just what is to be done, from some time on."""
+    memory = made.memory
+    for step in due(made):
+        said = draw(st.sampled_from([*[notice_fingerprint(step)] * 3, ELSE]))
+        until = draw(st.sampled_from([None, made.now - timedelta(hours=1), made.now + timedelta(hours=1)]))
+        told = replace(memory.pool(step.pool.name), noticed_of=said, noticed_until=until)
+        memory = memory.with_pool(step.pool.name, told)
+    return replace(made, memory=memory)
 
 
 def without(rules: Rulebook, *extra: Exemption) -> Rulebook:

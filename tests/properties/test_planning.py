@@ -17,8 +17,9 @@ from shared.domain.maintenance import NoMaintenanceConfiguration, opening_by_clu
 from shared.domain.model import ComplianceState, Mode
 from shared.domain.places import taken
 from shared.domain.plan import plan
-from shared.domain.planned import Action, Plan
+from shared.domain.planned import Action, Method, Plan
 from shared.domain.policy import Policy, Ring
+from shared.domain.proofs import CLOCKS
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Risk, Skip
 from shared.domain.situation import Situation
@@ -27,7 +28,7 @@ from shared.domain.support import minor_version, os_sku_named
 from shared.domain.timing import is_new
 from shared.domain.waits import wanted
 from shared.domain.windows import WEEK, Open, Window, opening
-from tests.properties.strategies import cases, eager, exemptions, half_way, situations, without
+from tests.properties.strategies import ELSE, cases, eager, exemptions, half_way, situations, without
 
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
@@ -63,7 +64,13 @@ def test_an_action_is_one_that_every_rule_allows(situation: Situation) -> None:
         assert all(situation.budget.approvals[key].until > situation.now for key in action.approvals)
     if policy.require_approved_policy:
         assert situation.budget.approvals[policy.hash].until > situation.now
-    known = situation.memory.pool(pool.name).workloads
+    told = situation.memory.pool(pool.name)
+    if rule.settings.notice.before and action.method not in (Method.DRAIN, Method.DELETE):
+        assert told.noticed
+        assert told.noticed <= situation.now - rule.settings.notice.before
+        assert told.noticed_of != ELSE
+        assert not told.noticed_until or told.noticed_until <= situation.now
+    known = told.workloads
     if action.changes.get("enableFIPS") is True and rule.settings.workloads.smb is Risk.DEFER:
         assert known or situation.assuming
     if known and action.changes.get("enableFIPS") is True and rule.settings.workloads.smb is Risk.DEFER:
@@ -101,6 +108,8 @@ def test_no_plan_exceeds_any_cap(situation: Situation) -> None:
     subscription = situation.cluster.id.subscription
     assert not budget.paused
     assert not budget.broken
+    lately = [one.failed for one in budget.ended if situation.now - one.at <= limits.breaker.within]
+    assert len(lately) < limits.breaker.least or lately.count(True) * 100 < limits.breaker.failures * len(lately)
     assert len(budget.places) < limits.concurrent.of(counts.pools if counts else None)
     if limits.per_subscription:
         mine = sum(place.subscription == subscription for place in budget.places.values())
@@ -108,7 +117,8 @@ def test_no_plan_exceeds_any_cap(situation: Situation) -> None:
     if limits.nodes is not None:
         assert action.nodes is not None
         assert sum(place.nodes for place in budget.places.values()) + action.nodes <= limits.nodes
-    assert not budget.last_begun or situation.now - budget.last_begun >= limits.spacing
+    begun = budget.last_begun
+    assert not begun or begun > situation.now + CLOCKS or situation.now - begun >= limits.spacing
     step = next(one for one in due(situation) if one.pool.name == action.pool)
     ring = policy.ring_for(situation.cluster, step.pool)
     assert action.ring == (ring.name if ring else "")

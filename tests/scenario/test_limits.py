@@ -1,7 +1,8 @@
 """What holds a remediation back, over hours and days: windows, rings, the breaker, people who were asked or told."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -9,10 +10,11 @@ import pytest
 from local.seed import EPOCH
 from local.world.faults import DRAIN_FAILURE, Answer, FailOperation, Fault
 from local.world.model import Pool
-from shared.budget import approve, reset_breaker, revoke
-from shared.domain.budget import Approval
+from shared.budget import approve, change, reset_breaker, revoke
+from shared.domain.budget import Approval, Ended
 from shared.domain.exemptions import Exemptions
 from shared.domain.ids import ClusterId
+from shared.domain.matching import Match
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
 from tests.builders import exemption
@@ -38,6 +40,29 @@ def fails(lab: Fleet, *, times: int = 1) -> None:
     """Let the next remediations fail half-way."""
     effect = FailOperation("PodDrainFailure", DRAIN_FAILURE)
     lab.world.faults.add(Fault(effect, method="PUT", kind="agentPools", times=times))
+
+
+def while_it_looks(made: Callable[[], Fleet], before_the_end: int, happens: Callable[[Fleet], object]) -> Fleet:
+    """A fleet with a look in which something happens, so many calls before it would have sent its PUT."""
+    calls = list[str]()
+
+    def looks(lab: Fleet, tap: Tap) -> None:
+        lab.event()
+        message = lab.queue.take(HOUR)
+        assert message
+        lab.work(message, tap)
+
+    looks(made(), Tap(before=calls.append))
+    asked_at, lab, gone = calls.index("clusters.begin") - before_the_end, made(), list[str]()
+
+    def meanwhile(call: str) -> None:
+        if len(gone) == asked_at:
+            happens(lab)
+        gone.append(call)
+
+    looks(lab, Tap(before=meanwhile))
+    assert len(gone) > asked_at
+    return lab
 
 
 def mend(lab: Fleet, pool: Pool) -> None:
@@ -194,30 +219,18 @@ def test_a_text_whose_approval_was_taken_back_does_nothing_when_the_file_is_that
 
 @pytest.mark.parametrize("before_the_end", [3, 5, 8])
 def test_an_approval_that_is_taken_back_just_before_a_put_is_heard(before_the_end: int) -> None:
-    rules, calls = ruled("mode: enforce\nrequire_approved_policy: true\n"), list[str]()
+    rules = ruled("mode: enforce\nrequire_approved_policy: true\n")
 
     def agreed() -> Fleet:
         lab = Fleet()
         lab.policies.rules = rules
         now = lab.clock.now()
         approve(lab.rollout, rules.policy.hash, Approval("ana", now, now + DAY, "the policy"), guarded=True)
-        lab.event()
         return lab
 
-    def looks(lab: Fleet, tap: Tap) -> None:
-        message = lab.queue.take(HOUR)
-        assert message
-        lab.work(message, tap)
-
-    looks(agreed(), Tap(before=calls.append))
-    asked_at, lab, gone = calls.index("clusters.begin") - before_the_end, agreed(), list[str]()
-
-    def taken_back(call: str) -> None:
-        if len(gone) == asked_at:
-            assert revoke(lab.rollout, rules.policy.hash, "bob", lab.clock.now())
-        gone.append(call)
-
-    looks(lab, Tap(before=taken_back))
+    lab = while_it_looks(
+        agreed, before_the_end, lambda lab: revoke(lab.rollout, rules.policy.hash, "bob", lab.clock.now())
+    )
     lab.look(lasting=2 * HOUR)
 
     assert (lab.puts(), lab.waits()) == ([], "PolicyNotApproved")
@@ -254,6 +267,54 @@ def test_the_tag_of_the_pool_names_the_owner_before_that_of_the_cluster_and_the_
         (tagged.arm_id, "np1"): "cluster@example.com",
         (tagged.arm_id, "np2"): "pool@example.com",
     }
+
+
+@pytest.mark.parametrize("before_the_end", [2, 3, 5, 8])
+def test_an_exemption_that_begins_while_a_look_lasts_holds_its_put_back(before_the_end: int) -> None:
+    starts = EPOCH + timedelta(minutes=2)
+
+    def made() -> Fleet:
+        excused = exemption(created=starts, expires=EPOCH + 90 * DAY, match=Match(clusters=(CLUSTER.name,)))
+        lab = Fleet()
+        lab.policies.rules = replace(ruled("mode: enforce\n"), exemptions=Exemptions((excused,), hash="e1"))
+        return lab
+
+    lab = while_it_looks(made, before_the_end, lambda lab: lab.clock.advance(starts - lab.clock.now()))
+    lab.look(lasting=HOUR)
+
+    assert (lab.puts(), lab.verdict()) == ([], "exempt: FipsDisabled")
+
+
+NOTIFIED = "mode: enforce\nnotice: {{before: 1d, owner: {owner}@example.com, objection_tag: {tag}}}\n{more}"
+ONLY_SATURDAYS = 'windows: [{days: [Saturday], start: "10:00", length: 5h}]\n'
+
+
+def test_a_notice_of_another_tag_or_to_another_owner_runs_anew() -> None:
+    for changed in ({"tag": "hands-off"}, {"owner": "new"}):
+        lab = fleet(NOTIFIED.format(owner="old", tag="no-fips", more=""))
+        lab.look(lasting=HOUR)
+        lab.days(0.7)
+        lab.policies.rules = ruled(NOTIFIED.format(**{"owner": "old", "tag": "no-fips", "more": "", **changed}))
+        lab.days(0.7)
+        assert lab.puts() == []
+        lab.days(1.2)
+        assert lab.verdict() == PROVEN
+        assert lab.told("RemediationAnnounced") == 2
+
+
+def test_nothing_begins_before_the_time_that_the_owner_was_told_though_the_windows_are_others_by_then() -> None:
+    terms = {"owner": "apps", "tag": "no-fips"}
+    lab = fleet(NOTIFIED.format(**terms, more=ONLY_SATURDAYS))
+    lab.look(lasting=HOUR)
+    assert "From 2026-11-28 10:00 UTC on" in next(
+        alert.text for alert in lab.alerts.sent if alert.reason == "RemediationAnnounced"
+    )
+    lab.policies.rules = ruled(NOTIFIED.format(**terms, more=""))
+    lab.days(4)
+    assert (lab.puts(), lab.waits()) == ([], "NoticeRunning")
+    lab.days(2)
+    assert begun(lab)[0] >= datetime(2026, 11, 28, 10, tzinfo=UTC)
+    assert lab.verdict() == PROVEN
 
 
 def test_an_objection_holds_until_it_is_withdrawn() -> None:
@@ -562,6 +623,45 @@ def test_the_breaker_opens_after_failures_and_stops_everything_until_a_person_re
     reset_breaker(lab.rollout, "ana", "mended", lab.clock.now())
     lab.look(lasting=HOUR)
     assert lab.verdict() == PROVEN
+
+
+def test_a_breaker_that_is_tightened_is_heard_before_anything_more_begins() -> None:
+    text = "mode: enforce\ndisruption: {{concurrent: 1, breaker: {{failures: 50%, least: {least}}}}}\n"
+    lab = fleet(text.format(least=10))
+    broken = [lab.add(f"aks-{number}") for number in range(3)]
+    fails(lab, times=3)
+    for each in broken:
+        lab.look(each, lasting=HOUR)
+    assert not lab.budget.broken
+    lab.policies.rules = ruled(text.format(least=3))
+    lab.look(CLUSTER, lasting=HOUR)
+    assert (lab.puts(CLUSTER), lab.waits()) == ([], "BreakerOpen")
+    assert lab.told("BreakerOpen") == 1
+    lab.policies.rules = ruled(text.format(least=10))
+    lab.look(CLUSTER, lasting=HOUR)
+    assert (lab.puts(CLUSTER), lab.waits()) == ([], "BreakerOpen"), "it stays open until somebody resets it"
+
+
+def test_a_resync_opens_a_breaker_that_was_tightened() -> None:
+    text = "mode: enforce\ndisruption: {{concurrent: 1, breaker: {{failures: 50%, least: {least}}}}}\n"
+    lab = fleet(text.format(least=2))
+    fails(lab)
+    lab.look(lasting=HOUR)
+    lab.policies.rules = ruled(text.format(least=1))
+    lab.count()
+    assert "1 of the last 1" in lab.budget.broken
+
+
+@pytest.mark.parametrize("before_the_end", [3, 5, 8])
+def test_what_failed_while_a_look_lasts_holds_its_put_back(before_the_end: int) -> None:
+    def failed_elsewhere(lab: Fleet) -> None:
+        ends = tuple(Ended(f"i{number}", lab.clock.now(), failed=True) for number in range(3))
+        change(lab.rollout, lambda budget: replace(budget, ended=ends))
+
+    lab = while_it_looks(lambda: fleet("mode: enforce\n"), before_the_end, failed_elsewhere)
+    lab.look(lasting=HOUR)
+
+    assert (lab.puts(), lab.waits()) == ([], "BreakerOpen")
 
 
 def test_no_more_are_remediated_at_once_than_the_policy_allows() -> None:

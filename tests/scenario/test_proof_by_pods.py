@@ -714,6 +714,14 @@ class TestWindows:
         assert "proof.windows_image" in lab.finding("win").message
         assert lab.asked_by("POST", "/pods") == 0
 
+    def test_at_control_plane_level_no_pods_are_sent_though_an_image_is_named(self, lab: Nodes) -> None:
+        lab.ask_for("control-plane", windows_image=WINDOWS_IMAGE)
+        lab.pool_of("win", **WINDOWS)
+        lab.prove()
+
+        assert lab.verdict(pool="win") == "unknown: WindowsProofMissing"
+        assert lab.asked_by("POST", "/pods") == 0
+
     @pytest.mark.parametrize("level", ["node", "kernel", "host"])
     def test_a_registry_that_says_1_proves_it(self, lab: Nodes, level: str) -> None:
         lab.ask_for(level, windows_image=WINDOWS_IMAGE)

@@ -548,6 +548,20 @@ class TestBreaker:
         assert not self.after(True, True, True, apart=timedelta(hours=13)).broken
         assert self.after(True, True, True, apart=timedelta(hours=12)).broken
 
+    def test_one_that_is_tightened_is_heard_at_once_and_stays_open(self) -> None:
+        before = self.after(True, True)
+        tight = rules(breaker=Breaker(failures=50, within=DAY, least=2))
+        posture = Posture(NOW + HOUR, ComplianceState.COMPLIANT, ())
+
+        found = refusal(before, tight, wanted(), NOW + HOUR)
+        kept = seen(before, tight.policy, "c", posture)
+
+        assert refusal(before, rules(), wanted(), NOW + HOUR) is None
+        assert found is not None
+        assert found.reason == "BreakerOpen"
+        assert kept.broken == "2 of the last 2 remediations failed: everything is stopped."
+        assert refusal(kept, rules(), wanted(), NOW + 9 * DAY) is not None
+
     def test_it_says_how_many_failed_and_how_to_go_on(self) -> None:
         budget = self.after(True, False, True)
         found = refusal(budget, rules(), wanted(), NOW)
@@ -1044,6 +1058,7 @@ class BudgetMachine(RuleBasedStateMachine):
         self.intents = 0
         self.words = 0
         self.latched = ""
+        self.ended: dict[str, tuple[datetime, bool]] = {}
         self.canary: tuple[str, str, bool] | None = None
         self.begun: list[datetime] = []
 
@@ -1080,6 +1095,7 @@ class BudgetMachine(RuleBasedStateMachine):
         pools = before.counts.pools if before.counts else 0
         assert not before.paused
         assert not before.broken
+        assert not self.too_many_failed()
         assert wish.cluster not in before.places
         assert len(held) <= allowed(disruption.concurrent, pools)
         assert sum(one.nodes for one in held) <= (disruption.nodes or 0)
@@ -1090,6 +1106,12 @@ class BudgetMachine(RuleBasedStateMachine):
         assert before.approvals[word].until > self.now
         assert word not in after.approvals
         self.check_ring(wish, before, held)
+
+    def too_many_failed(self) -> bool:
+        """Say whether by the policy as it is by now the breaker has to be open."""
+        breaker = self.book.policy.disruption.breaker
+        lately = [failed for at, failed in self.ended.values() if self.now - at <= breaker.within]
+        return len(lately) >= breaker.least and lately.count(True) / len(lately) >= breaker.failures / 100
 
     def check_ring(self, wish: Wanted, before: Budget, held: list[Place]) -> None:
         if wish.ring is None:
@@ -1141,6 +1163,7 @@ class BudgetMachine(RuleBasedStateMachine):
         if held:
             ended = Ended(held.intent, self.now, failed)
             change(self.table, lambda budget: learnt(budget, ended, self.book.policy.disruption.breaker))
+            self.ended.setdefault(held.intent, (self.now, failed))
             self.latched = self.latched or self.budget().broken
 
     @rule(cluster=st.sampled_from(CLUSTERS), state=st.sampled_from(ComplianceState))
@@ -1148,6 +1171,8 @@ class BudgetMachine(RuleBasedStateMachine):
         ring = self.wish(cluster).ring
         posture = Posture(self.now, state, (replace(verdict("apps", state), ring=ring.name if ring else ""),))
         change(self.table, lambda budget: seen(budget, self.book.policy, cluster.key, posture))
+        self.latched = self.latched or self.budget().broken
+        assert self.latched or not self.too_many_failed()
         if self.canary and self.canary[0] == cluster.key:
             if state in (ComplianceState.EXEMPT, ComplianceState.NOT_APPLICABLE):
                 self.canary = None
@@ -1175,14 +1200,27 @@ class BudgetMachine(RuleBasedStateMachine):
     def reset(self) -> None:
         reset_breaker(self.table, "ana", "mended", NOW)
         self.latched = ""
+        self.ended.clear()
 
     @rule(minutes=st.sampled_from([1, 20, 70]))
     def wait(self, minutes: int) -> None:
         self.now += minutes * MINUTE
 
-    @rule(concurrent=LIMITS, per_subscription=LIMITS, nodes=st.integers(0, 21), spacing=st.integers(0, 5))
-    def change_the_policy(self, concurrent: Limit, per_subscription: Limit, nodes: int, spacing: int) -> None:
-        breaker = Breaker(failures=60, least=2)
+    @rule(
+        concurrent=LIMITS,
+        per_subscription=LIMITS,
+        nodes=st.integers(0, 21),
+        spacing=st.integers(0, 5),
+        breaker=st.builds(
+            Breaker,
+            st.sampled_from([20, 60, 100]),
+            st.sampled_from([10 * MINUTE, DAY]),
+            st.sampled_from([1, 2, 4]),
+        ),
+    )
+    def change_the_policy(
+        self, concurrent: Limit, per_subscription: Limit, nodes: int, spacing: int, breaker: Breaker
+    ) -> None:
         disruption = Disruption(concurrent, per_subscription, nodes, spacing * MINUTE, breaker)
         self.book = replace(self.book, policy=replace(self.book.policy, disruption=disruption))
 

@@ -114,6 +114,7 @@ def test_names_become_camel_case_and_times_end_in_z() -> None:
         "changed": False,
         "record": 0,
         "tries": 0,
+        "imageless": 0,
         "level": "node",
         "id": "",
         "sampled": 0,

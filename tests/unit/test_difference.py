@@ -1,7 +1,7 @@
 """What another rulebook would change in a fleet: nothing that it would disrupt may be missing."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.domain.difference import Change, Difference, DueStep, PoolDifference, difference
 from shared.domain.limits import Limit
-from shared.domain.matching import Match
+from shared.domain.matching import Match, VersionRange
 from shared.domain.memory import Memory, PoolMemory
 from shared.domain.model import Cluster, Mode
 from shared.domain.model import ComplianceState as State
@@ -18,6 +18,7 @@ from shared.domain.planned import ActionKind
 from shared.domain.policy import Disruption, ExemptionRules, Ring
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, Notice
+from shared.domain.windows import Blackout, Window
 from tests.builders import (
     NOW,
     OUT_OF_SCOPE,
@@ -35,6 +36,7 @@ from tests.builders import (
 )
 from tests.unit.strategies import clusters, memories, rulebooks
 
+DAY = timedelta(days=1)
 OFF = cluster(disabled())
 AUDIT, ENFORCE, APPROVE = book(Mode.AUDIT), book(Mode.ENFORCE), book(Mode.APPROVE)
 
@@ -278,9 +280,41 @@ class TestLimits:
         assert self.limits(book(rings=(test, prod)), book(rings=(lab, patient))) == (
             "ring `test` is gone",
             "ring `lab` is new",
-            "ring `prod` is another",
+            "rings.prod.soak: 0s, then 7d",
         )
         assert self.limits(book(rings=(test, prod)), book(rings=(prod, test))) == ("the rings come in another order",)
+
+    def test_a_ring_is_told_key_by_key_with_both_values(self) -> None:
+        before = Ring("prod", Match(clusters=("p-*", "q-*"), tags={"env": "prod"}), soak=DAY, concurrent=Limit(1))
+        after = Ring("prod", Match(kubernetes=VersionRange(">=1.30")), "test", canary=False)
+
+        assert self.limits(book(rings=(before,)), book(rings=(after,))) == (
+            "rings.prod.match.clusters: p-*, q-*, then none",
+            "rings.prod.match.tags.env: prod, then none",
+            "rings.prod.soak: 1d, then 0s",
+            "rings.prod.canary: true, then false",
+            "rings.prod.concurrent.count: 1, then none",
+            "rings.prod.match.kubernetes: none, then >=1.30",
+            "rings.prod.after: none, then test",
+        )
+
+    @pytest.mark.parametrize(
+        ("old", "new", "sooner"),
+        [
+            (ENFORCE, ENFORCE, False),
+            (ENFORCE, book(disruption=Disruption(Limit(5))), True),
+            (book(rings=(Ring("prod"),)), book(rings=(Ring("prod", canary=False),)), True),
+            (with_(ENFORCE, require_approved_policy=True), ENFORCE, True),
+            (ENFORCE, with_(ENFORCE, require_approved_policy=True), False),
+            (AUDIT, book(Mode.AUDIT, disruption=Disruption(Limit(5))), False),
+            (ENFORCE, book(notice=Notice(before=DAY)), True),
+            (book(windows=(Window((), time(9), DAY),)), ENFORCE, True),
+            (book(blackouts=(Blackout(date(2026, 12, 1), date(2026, 12, 2), "x"),)), ENFORCE, True),
+            (book(Mode.AUDIT, windows=(Window((), time(9), DAY),)), AUDIT, False),
+        ],
+    )
+    def test_what_may_let_things_begin_sooner_is_said(self, old: Rulebook, new: Rulebook, *, sooner: bool) -> None:
+        assert difference([(cluster(profile()), Memory())], old, new, NOW).perhaps_sooner is sooner
 
     def test_what_is_on_another_line_is_the_same(self) -> None:
         assert self.limits(book(rings=(Ring("test", line=3),)), book(rings=(Ring("test", line=9),))) == ()

@@ -135,6 +135,8 @@ class TestStep:
             "NoticeGiven": NOW + timedelta(days=2),
         }
         assert {wait.reason: wait.ends for wait in found.waits}["Paused"] == "`fipswarden resume`"
+        told = {wait.reason: wait.message for wait in found.waits}["NoticeGiven"]
+        assert "He is once nothing else holds the step back" in told, "not by the next look"
         assert not found.begins
 
     def test_a_pool_that_comes_after_another_one_of_its_cluster_waits_for_that(self) -> None:

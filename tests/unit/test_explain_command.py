@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,9 +19,10 @@ from shared.domain.ids import ClusterId
 from shared.domain.maintenance import MaintenanceConfiguration
 from shared.domain.memory import Memory
 from shared.domain.model import ClusterRead, Gone, Unreadable
+from shared.domain.planned import Deferral
 from shared.domain.records import Head
 from shared.ports import Put
-from shared.postures import StoredPosture, commit
+from shared.postures import StoredPosture, commit, read_posture
 from shared.rollout import RolloutRow
 from shared.rulebooks import Rulebooks
 from tests.builders import (
@@ -62,6 +63,7 @@ exemptions:
     expires: 2026-12-31
 """
 
+HOUR = timedelta(hours=1)
 Capture = pytest.CaptureFixture[str]
 
 
@@ -248,6 +250,25 @@ def test_what_was_wrong_before_the_app_came_to_use_other_files_holds_nothing(app
     assert main(["explain", NAME, "apps"]) == 1
 
     assert "RulesUnreadable" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("seen", "counted", "holds"), [(NOW, None, True), (NOW, NOW - HOUR, True), (NOW - HOUR, NOW, False)]
+)
+def test_files_that_the_last_look_could_not_use_hold_the_step_unless_a_resync_could_since(
+    app: App, capsys: Capture, seen: datetime, counted: datetime | None, *, holds: bool
+) -> None:
+    app.used()
+    told = (Deferral("apps", "RulesUnreadable", "policy.yaml, line 3: no key `mod`."),)
+    stored = read_posture(app.tables["posture"], cluster_id())
+    posture = replace(judged(cluster(disabled())), at=seen)
+    commit(app.tables["posture"], cluster_id(), replace(stored, posture=posture, deferrals=told))
+    change(app.tables["rollout"], lambda _: Budget(counts=Counts(counted, 3) if counted else None))
+
+    assert main(["explain", NAME, "apps"]) == 1
+
+    said = f"At the look of {seen:%Y-%m-%d %H:%M} UTC: policy.yaml, line 3: no key `mod`."
+    assert (said in capsys.readouterr().out) is holds
 
 
 def test_the_exemptions_that_the_app_used_count(app: App, capsys: Capture) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.domain import handover
-from shared.domain.budget import Approval, Budget, Place
+from shared.domain.budget import Approval, Budget, Ended, Place
 from shared.domain.draining import Drained, Left
 from shared.domain.explain import explain
 from shared.domain.giving_up import hopeless
@@ -205,7 +205,10 @@ ROWS: dict[str, list[Row]] = {
         Row(SLOW, BOTH, replacement=replace(UNDER_WAY, ends="Aborted: ana.")),
     ],
     "Paused": [Row(HOUR, BOTH, replacement=UNDER_WAY, budget=Budget(paused=True))],
-    "BreakerOpen": [Row(HOUR, BOTH, replacement=UNDER_WAY, budget=Budget(broken="3 of 4 failed."))],
+    "BreakerOpen": [
+        Row(HOUR, BOTH, replacement=UNDER_WAY, budget=Budget(broken="3 of 4 failed.")),
+        Row(HOUR, BOTH, replacement=UNDER_WAY, budget=Budget(ended=(Ended("i", NOW, failed=True),) * 3)),
+    ],
     "SubscriptionPaced": [
         Row(HOUR, BOTH, replacement=UNDER_WAY, budget=Budget(not_before={SUBSCRIPTION: NOW + HOUR})),
     ],

@@ -293,6 +293,15 @@ class TestNodes:
     def test_a_node_is_ready_only_where_kubernetes_says_so(self, status: object, *, ready: bool) -> None:
         assert read_node({**self.item(LABELS), "status": status}).ready is ready
 
+    @pytest.mark.parametrize("value", [None, "", 7, True, [], {"a": 1}])
+    def test_a_label_of_the_image_that_names_none_is_that_of_another_one(self, value: object) -> None:
+        found = read_node(self.item({**LABELS, "kubernetes.azure.com/node-image-version": value}))
+
+        assert found.image_label == "?"
+
+    def test_without_a_label_of_the_image_a_node_shows_none(self) -> None:
+        assert read_node(self.item({"agentpool": "apps"})).image_label == ""
+
     def test_an_old_node_has_the_old_label_of_its_pool(self) -> None:
         assert read_node(self.item({"agentpool": "Apps"})).pool == "apps"
 

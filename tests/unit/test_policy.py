@@ -208,7 +208,29 @@ FAULTS: list[tuple[str, str]] = [
     ("version: 1\nmode: off", "line 2, column 7: `mode`: `off` is not one of"),
     ("version: 1\nmode:", "line 2, column 6: `mode`: an empty value is not one of"),
     ("version: 1\nmode: [enforce]", "line 2, column 7: `mode`: a list is not one of"),
-    ("version: 1\nfips: true", "`fips`: `true` is not one of required, forbidden, any"),
+    ("version: 1\nfips: true", "`fips`: `true` is not one of required, forbidden, any: did you mean `required`?"),
+    ("version: 1\nfips: On", "`fips`: `On` is not one of required, forbidden, any: did you mean `required`?"),
+    ("version: 1\nstrategy: recreate", "`recreate` is not one of report, replace: did you mean `replace`?"),
+    (
+        "version: 1\nrules: [{name: a, mode: audit, match: {env: prod}}]",
+        "kubernetes; the names of tags stand under `tags`",
+    ),
+    (
+        "version: 1\nwindows: [{start: '09:00', length: 2h, end: '11:00'}]",
+        "unknown key `end` in a window: did you mean `length`?",
+    ),
+    (
+        "version: 1\nblackouts: [{first: 2026-12-24, last: 2026-12-26, reason: x, from: 1}]",
+        "unknown key `from` in a blackout: did you mean `first`?",
+    ),
+    (
+        "version: 1\nblackouts: [{first: 2026-12-24, last: 2026-12-26, reason: x, to: 1}]",
+        "unknown key `to` in a blackout: did you mean `last`?",
+    ),
+    (
+        "version: 1\nrules: [{name: a, mode: audit, match: {kubernetes: '>= 1.30'}}]",
+        "write it like `>=1.30 <1.35`, without a blank behind a sign",
+    ),
     ("version: 1\nos_sku: azurelinux3", "is not one of keep, Ubuntu2204, AzureLinux3: did you mean `AzureLinux3`?"),
     ("version: 1\nscope: all", "line 2, column 8: `scope` must be a mapping of management_groups, subscriptions"),
     ("version: 1\nscope:", "line 2, column 7: `scope` must be a mapping"),

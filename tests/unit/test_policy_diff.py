@@ -158,6 +158,19 @@ class TestDiffOfFiles:
         assert "  require_approved_policy: true, then false\n" in out
         assert out.endswith("By the pools, it disrupts no more than before.\n")
 
+    def test_where_it_may_come_sooner_it_is_not_said_that_nothing_is_more_than_before(
+        self, write: Write, saved: list[str], capsys: Capture
+    ) -> None:
+        careful = write(ENFORCE + "rings: [{name: all, soak: 3d}]\n", "old.yaml")
+        hasty = write(ENFORCE + "rings: [{name: all, canary: false}]\n")
+
+        assert main(["policy", "diff", hasty, "--old", careful, *saved]) == 0
+
+        out = capsys.readouterr().out
+        assert "  rings.all.soak: 3d, then 0s\n  rings.all.canary: true, then false\n" in out
+        assert out.endswith("none that was not before, but perhaps sooner, or more at once: see above.\n")
+        assert as_json(capsys, hasty, "--old", careful, *saved)["perhapsSooner"] is True
+
     def test_what_comes_into_scope_or_leaves_it_is_listed_with_its_state(
         self, write: Write, saved: list[str], capsys: Capture
     ) -> None:

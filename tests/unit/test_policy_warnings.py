@@ -80,6 +80,11 @@ def glob_warnings(policy: Policy, exemptions: Exemptions, fleet: Sequence[Cluste
             "version: 1\nrules:\n- {name: win, mode: enforce, strategy: replace, match: {os_types: [Windows]}}",
             "line 3: rule `win`: `strategy: replace` of Windows pools needs `proof.windows_image`",
         ),
+        (
+            RULE.replace("audit", "enforce")
+            + "  strategy: replace\n  match: {os_types: [Windows]}\n  proof: {level: control-plane, windows_image: x}",
+            "line 3: rule `first`: `strategy: replace` of Windows pools needs `proof.windows_image`, and a level",
+        ),
         ("version: 1\nrings:\n- {name: a}\n- {name: b, match: {pools: [x]}}", "line 4: ring `b` is never reached"),
         ("version: 1\nmode: enforce\ndisruption: {concurrent: 0}", "`concurrent` of `disruption` is 0"),
         ("version: 1\nmode: approve\ndisruption: {per_subscription: 0%}", "`per_subscription` of `disruption`"),

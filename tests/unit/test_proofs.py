@@ -70,6 +70,20 @@ class TestLevels:
         assert words in found.message
         assert "2026-11-23 08:30 UTC" in found.message
 
+    @pytest.mark.parametrize(
+        ("imageless", "words"),
+        [
+            (0, "All 3 nodes carried fips_enabled=true and the image when asked"),
+            (1, "All 3 nodes carried fips_enabled=true (1 of them not with a label of the image) when asked"),
+            (3, "All 3 nodes carried fips_enabled=true (none with a label of the image) when asked"),
+        ],
+    )
+    def test_the_image_is_said_only_of_nodes_that_show_theirs(self, imageless: int, words: str) -> None:
+        found = proofs.proof(subject(proof(imageless=imageless)))
+
+        assert found
+        assert words in found.message
+
     def test_at_control_plane_level_nobody_is_asked(self) -> None:
         made = subject(level=CONTROL_PLANE)
 
@@ -172,11 +186,21 @@ class TestWindows:
             (proof(**WINDOWS_PROOF, level=KERNEL, disagreeing=("w1",)), ("NodesDisagree", INCONSISTENT)),
         ],
     )
-    @pytest.mark.parametrize("level", [CONTROL_PLANE, NODE, KERNEL])
-    def test_whatever_level_the_policy_asks_for(
+    @pytest.mark.parametrize("level", [NODE, KERNEL])
+    def test_whatever_level_of_nodes_the_policy_asks_for(
         self, taken: Proof | None, expected: tuple[str, ComplianceState], level: ProofLevel
     ) -> None:
         assert said(subject(taken, properties=WINDOWS, level=level)) == expected
+
+    @pytest.mark.parametrize("taken", [None, proof(**WINDOWS_PROOF, level=KERNEL)])
+    def test_at_control_plane_level_nobody_asks_its_nodes_and_it_is_unknown(self, taken: Proof | None) -> None:
+        made = subject(taken, properties=WINDOWS, level=CONTROL_PLANE, windows_image="image")
+
+        assert not proofs.asks_nodes(made)
+        assert said(made) == ("WindowsProofMissing", UNKNOWN)
+        found = proofs.proof(made)
+        assert found
+        assert "a rule for them with `proof.level: node`" in found.message
 
     @pytest.mark.parametrize(
         ("changes", "reason"), [({"at": NOW - 9 * DAY}, "ProofExpired"), ({"etag": "another"}, "ProofMissing")]

@@ -86,7 +86,7 @@ def prove(
     ("answer", "expected"),
     [
         (nodes(3), Proof(NOW, IMAGE, 3, etag="etag-apps")),
-        (nodes(3, image_label=""), Proof(NOW, IMAGE, 3, etag="etag-apps")),
+        (nodes(3, image_label=""), Proof(NOW, IMAGE, 3, etag="etag-apps", imageless=3)),
         (nodes(3, image_label=IMAGE.lower()), Proof(NOW, IMAGE, 3, etag="etag-apps")),
         (nodes(4), Proof(NOW, IMAGE, 4, etag="etag-apps")),
         (nodes(2), Proof(NOW, IMAGE, 2, missing=1, etag="etag-apps")),

@@ -210,6 +210,14 @@ def test_a_proof_that_settled_nothing_is_asked_again_without_that() -> None:
     assert not contradicted(pool(), replace(TAKEN, missing=1), (*nodes(2), replace(nodes(3)[2], ready=False)), NOW)
 
 
+def test_a_node_without_a_label_of_its_image_is_counted_and_one_whose_label_is_no_text_disagrees() -> None:
+    first, second, third = nodes(3)
+
+    found = take_proof(pool(), (first, replace(second, image_label=""), replace(third, image_label="?")), NOW)
+
+    assert (found.imageless, found.disagreeing) == (1, (third.name,))
+
+
 def test_where_nobody_asks_nodes_their_labels_are_what_there_is() -> None:
     assert not_proven(pool(), None, nodes(4), NOW) == ""
     assert "don't carry the FIPS label" in not_proven(pool(), None, nodes(40, fips_label=None), NOW)

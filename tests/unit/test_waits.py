@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.domain.barriers import barred
 from shared.domain.budget import Approval, Budget, Canary, Counts, Place, RingCount
+from shared.domain.consent import notice_fingerprint
 from shared.domain.limits import Limit
 from shared.domain.maintenance import DEFAULT, MaintenanceConfiguration
 from shared.domain.matching import Match, VersionRange
@@ -26,7 +27,7 @@ from shared.domain.rulebook import Rulebook
 from shared.domain.settings import Fips, NewPools, OsSku, Risk, Skip, Strategy, WorkloadSettings
 from shared.domain.settings import Notice as NoticeSettings
 from shared.domain.situation import Situation
-from shared.domain.steps import due, step_fingerprint
+from shared.domain.steps import due
 from shared.domain.waits import all_waits
 from shared.domain.windows import Blackout, Weekday, Window
 from shared.domain.workloads import unread
@@ -123,13 +124,16 @@ _UNREAD: tuple[dict[str, Any], ...] = (
     {"currentOrchestratorVersion": "9999.1"},
 )
 _ODD: tuple[dict[str, Any], ...] = ({"enableFIPS": "true"}, {"osSKU": "Haiku"}, {"osSKU": "Windows2022"})
-ENABLING = step_fingerprint(due(situation(OFF))[0])
-"""What an owner is told of whose pool is to be switched on."""
 
 
-def told(at: datetime) -> PoolMemory:
-    """A pool whose owner was told."""
-    return PoolMemory(noticed=at, noticed_of=ENABLING)
+def said(rules: Rulebook, read: Cluster = OFF) -> str:
+    """What an owner is told of the step that is due."""
+    return notice_fingerprint(due(situation(read, rules=rules))[0])
+
+
+def told(at: datetime, rules: Rulebook = ENFORCING) -> PoolMemory:
+    """A pool whose owner was told by a version that did not keep from when on."""
+    return PoolMemory(noticed=at, noticed_of=said(rules))
 
 
 SOAKING = Counts(NOW, 9, rings={"lab": RingCount(9, 0, NOW - DAY)}, policy="p1", exemptions="e1")
@@ -370,7 +374,7 @@ ROWS: dict[str, list[Row]] = {
         Row(
             DAY,
             rules=book(notice=NoticeSettings(before=2 * DAY)),
-            pool=PoolMemory(noticed=NOW - DAY, noticed_of=ENABLING),
+            pool=told(NOW - DAY),
         )
     ],
 }
@@ -611,6 +615,24 @@ class TestWindows:
         assert action is not None
         assert action.before == before
 
+    @pytest.mark.parametrize(
+        ("excused", "before"),
+        [
+            ({}, NOW + HOUR),
+            ({"covers": ("ModulesHistorical",)}, NOW + HOUR),
+            ({"covers": ("NodesDisagree",)}, NOW.replace(hour=11, minute=0, second=0)),
+            ({"match": Match(pools=("batch",))}, NOW.replace(hour=11, minute=0, second=0)),
+            ({"created": NOW + 9 * HOUR}, NOW.replace(hour=11, minute=0, second=0)),
+        ],
+    )
+    def test_it_must_have_begun_before_an_exemption_begins(self, excused: dict[str, Any], before: datetime) -> None:
+        ahead = exemption(**{"created": NOW + HOUR, "expires": NOW + 9 * DAY, **excused})
+
+        action = plan(situation(OFF, rules=book(windows=(OPEN,), exemptions=(ahead,)))).action
+
+        assert action is not None
+        assert action.before == before
+
     def test_the_clusters_own_window_must_be_open_as_well(self) -> None:
         own = replace(self.OWN, windows=(CLOSED,))
 
@@ -650,15 +672,16 @@ class TestNotices:
     def test_it_goes_to_the_owner_in_the_tag_of_the_pool_or_the_cluster_or_in_the_policy(
         self, read: Cluster, owner: str
     ) -> None:
-        assert self.planned(read).notices == (Notice("apps", owner, NOW + 2 * DAY, "no-fips", ENABLING),)
+        told = Notice("apps", owner, NOW + 2 * DAY, "no-fips", said(self.RULES, read))
+        assert self.planned(read).notices == (told,)
 
     def test_it_is_given_once_and_then_it_runs(self) -> None:
-        running = self.planned(pool=PoolMemory(noticed=NOW - DAY, noticed_of=ENABLING))
+        running = self.planned(pool=told(NOW - DAY, self.RULES))
 
         assert (running.notices, [item.reason for item in running.deferrals]) == ((), ["NoticeRunning"])
 
     def test_one_that_was_given_by_a_clock_that_was_ahead_is_given_again(self) -> None:
-        ahead = self.planned(pool=PoolMemory(noticed=NOW + 30 * DAY, noticed_of=ENABLING))
+        ahead = self.planned(pool=told(NOW + 30 * DAY, self.RULES))
 
         assert (len(ahead.notices), [item.reason for item in ahead.deferrals]) == (1, ["NoticeGiven"])
 
@@ -686,7 +709,7 @@ class TestNotices:
     def test_when_it_has_run_the_pool_waits_for_the_window(self) -> None:
         rules = book(notice=NoticeSettings(before=2 * DAY), windows=(CLOSED,))
 
-        planned = self.planned(pool=PoolMemory(noticed=NOW - 2 * DAY, noticed_of=ENABLING), rules=rules)
+        planned = self.planned(pool=told(NOW - 2 * DAY, rules), rules=rules)
 
         assert [item.reason for item in planned.deferrals] == ["OutsideWindow"]
 
@@ -694,10 +717,45 @@ class TestNotices:
         rules = book(notice=NoticeSettings(before=2 * DAY), os_sku=OsSku.UBUNTU2204)
         stuck = cluster(disabled(osSKU="Ubuntu2404", nodeImageVersion="AKSUbuntu-2404gen2containerd-1"))
 
-        planned = self.planned(stuck, PoolMemory(noticed=NOW - 2 * DAY, noticed_of=ENABLING), rules=rules)
+        planned = self.planned(stuck, told(NOW - 2 * DAY, book(notice=NoticeSettings(before=2 * DAY))), rules=rules)
 
         assert (planned.action, [item.reason for item in planned.deferrals]) == (None, ["NoticeGiven"])
         assert len(planned.notices) == 1
+
+    @pytest.mark.parametrize("changed", [{"owner": "new@example.com"}, {"objection_tag": "hands-off"}])
+    def test_one_that_named_another_owner_or_another_tag_is_given_anew_and_runs_anew(
+        self, changed: dict[str, Any]
+    ) -> None:
+        terms = replace(self.RULES.policy.defaults.notice, **changed)
+
+        planned = self.planned(pool=told(NOW - 2 * DAY, self.RULES), rules=book(notice=terms))
+
+        assert (planned.action, [item.reason for item in planned.deferrals]) == (None, ["NoticeGiven"])
+        assert [notice.until for notice in planned.notices] == [NOW + 2 * DAY]
+
+    def test_nor_is_it_one_to_somebody_who_became_the_owner_since(self) -> None:
+        read = cluster(disabled(tags={"owner": "new@example.com"}))
+
+        planned = self.planned(read, told(NOW - 2 * DAY, self.RULES))
+
+        assert [notice.owner for notice in planned.notices] == ["new@example.com"]
+
+    @pytest.mark.parametrize(
+        ("until", "reasons"), [(NOW + DAY, ["NoticeRunning"]), (NOW, []), (NOW - 30 * DAY, []), (None, [])]
+    )
+    def test_nothing_begins_before_the_time_that_the_owner_was_told_whatever_the_windows_are_by_now(
+        self, until: datetime | None, reasons: list[str]
+    ) -> None:
+        planned = self.planned(pool=replace(told(NOW - 9 * DAY, self.RULES), noticed_until=until))
+
+        assert [item.reason for item in planned.deferrals] == reasons
+        assert planned.requeue_after == (DAY if reasons else None)
+
+    def test_it_holds_for_thirty_days_from_that_time(self) -> None:
+        late = replace(told(NOW - 40 * DAY, self.RULES), noticed_until=NOW - 31 * DAY)
+
+        assert [item.reason for item in self.planned(pool=late).deferrals] == ["NoticeGiven"]
+        assert self.planned(pool=replace(late, noticed_until=NOW - 29 * DAY)).action is not None
 
     def test_an_objection_needs_no_value(self) -> None:
         planned = self.planned(cluster(disabled(tags={"no-fips": None})))
@@ -705,7 +763,7 @@ class TestNotices:
         assert [item.reason for item in planned.deferrals] == ["OwnerObjects"]
 
     def test_when_it_has_run_the_pool_is_remediated(self) -> None:
-        assert self.planned(pool=PoolMemory(noticed=NOW - 2 * DAY, noticed_of=ENABLING)).action is not None
+        assert self.planned(pool=told(NOW - 2 * DAY, self.RULES)).action is not None
 
     def test_without_it_nobody_is_told(self) -> None:
         assert self.planned(rules=ENFORCING).notices == ()
@@ -713,7 +771,7 @@ class TestNotices:
     def test_an_objection_holds_the_pool_whatever_was_told(self) -> None:
         objecting = cluster(disabled(tags={"no-fips": "after the audit"}))
 
-        planned = self.planned(objecting, PoolMemory(noticed=NOW - 9 * DAY, noticed_of=ENABLING))
+        planned = self.planned(objecting, told(NOW - 9 * DAY, self.RULES))
 
         assert [item.reason for item in planned.deferrals] == ["OwnerObjects"]
         assert planned.action is None

@@ -50,7 +50,7 @@ def test_a_document_from_windows_begins_with_a_mark_and_has_other_line_ends() ->
     [
         ("a: [1", "line 1, column 6: this is not valid YAML"),
         ("a: 1\n\tb: 2", "line 2, column 1: this is not valid YAML"),
-        ("a: 1\n---\nb: 2", "line 2, column 1: this is not valid YAML"),
+        ("a: 1\n---\nb: 2", "line 2, column 1: this is not valid YAML: a second document begins here: leave out `---`"),
         ("\x00", "line 1, column 1: this is not valid YAML"),
         ("[" * 3_000, "line 1, column 1: this is not valid YAML"),
         ('"\\UFFFFFFFF"', "line 1, column 1: this is not valid YAML"),
