@@ -155,6 +155,7 @@ def test_json_marks_each_record() -> None:
     assert [called_well[name]["behind"] for name in ("source", "read")] == [True, True]
     assert called_well["proof"]["source"]["behind"]
     assert clusters[LAB.arm_id]["observed"]["behind"]
+    assert '"behind": true' not in text(anchored(), "json"), "a manifest vouches for itself"
 
 
 def test_a_siem_is_told_in_each_event_of_such_a_cluster() -> None:
