@@ -29,6 +29,7 @@ def documents() -> dict[str, bytes]:
     """Return the files of a pack that are the product's own, by their names there."""
     return {
         "VERIFY.md": text("verify.txt").encode(),
+        "records.md": text("records.txt").encode(),
         "certificates.json": text("certificates.json").encode(),
         "evidence.schema.json": printed(evidence_schema()).encode(),
     }

@@ -33,6 +33,8 @@ class Source:
     """When it was written, by the app's clock."""
     look: str = ""
     """Id of the look that wrote it; empty where none did."""
+    behind: bool = False
+    """No manifest vouches for it yet: it lies behind the last one that names its chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,11 @@ class PoolAssessed:
         if said.os_type != "Windows":
             return said.enabled
         return any(one.check == "proof" for one in self.findings) or None
+
+    @property
+    def behind(self) -> bool:
+        """Say whether it rests on a record that no manifest vouches for yet."""
+        return any(one.behind for one in (self.source, self.read, self.proof and self.proof.source) if one)
 
     @property
     def known(self) -> ComplianceState:

@@ -72,6 +72,11 @@ class OpenFinding:
         return self.cluster.read if self.unread else self.cluster.observed
 
     @property
+    def behind(self) -> bool:
+        """Say whether it rests on a record that no manifest vouches for yet."""
+        return self.pool.behind if self.pool else bool(self.source and self.source.behind)
+
+    @property
     def exemption(self) -> Exemption | None:
         """The exemption that excuses it; None if none does, or its text is not among the records."""
         return (self.pool or self.cluster).exemption if self.judgement.state is ComplianceState.EXEMPT else None

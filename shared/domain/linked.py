@@ -45,7 +45,7 @@ def linked(check: ChainCheck, stored: Iterable[Stored], now: datetime) -> Iterat
         doubted = {name, record_name(check.path, before)} & {fault.name for fault in check.faults}
         at = time_of(said) if said else None
         sound = said is not None and at is not None and not doubted
-        source = Source(name, digest, at, str(said.get("look", ""))) if said and at else None
+        source = Source(name, digest, at, str(said.get("look", "")), check.behind(place[1])) if said and at else None
         told = (said, check.body) if sound else (None, None)
         yield Linked(place[1], *told, source, _taken(check))
     before = check.last

@@ -191,7 +191,7 @@ class ChainCheck:
         if seq > self.last + 1:
             self._missing(seq - 1)
         self.records += 1
-        self.unanchored += seq > self._anchored
+        self.unanchored += self.behind(seq)
         said = self._sound(seq, data)
         if said is None:
             self._whole = False
@@ -201,6 +201,10 @@ class ChainCheck:
         self._compare(seq, digest)
         self.last, self._before = seq, digest
         return said
+
+    def behind(self, seq: int) -> bool:
+        """Say whether a record lies behind the last manifest that names the chain: no manifest vouches for it yet."""
+        return self.path != MANIFESTS and seq > self._anchored
 
     def _sound(self, seq: int, data: bytes) -> Mapping[str, Any] | None:
         """Return what a record holds, and keep it as what its kind says; None, with a fault, if it is none."""

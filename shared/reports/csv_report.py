@@ -14,11 +14,12 @@ COLUMNS = (
     *("row", "cluster", "node pool", "state", "reason", "message", "since", "days", "mode", "rule"),
     *("FIPS switch", "implementation", "OS SKU", "node image", "read at"),
     *("effectiveness", "nodes", "proof at", "proof ends"),
-    *("modules", "certificates", "exemption", "owner", "due", "record", "sha256"),
+    *("modules", "certificates", "exemption", "owner", "due", "record", "sha256", "manifest"),
 )
 """The columns; `row` says what a row is about: pool, cluster, remediation, unread, excluded, gone, limit or head.
 
-And `earlier`: what was open when a cluster was read last that can't be read now."""
+And `earlier`: what was open when a cluster was read last that can't be read now. `manifest` says where a row rests on a
+record that no manifest vouches for yet."""
 
 
 def csv_report(found: Assessment) -> Iterator[str]:
@@ -37,8 +38,10 @@ def _rows(found: Assessment) -> Iterator[tuple[str, ...]]:
             yield _only(
                 "gone" if cluster.gone else "excluded",
                 cluster.cluster.arm_id,
+                message=f"The cluster {words.stateless(cluster)}.",
                 record=cluster.observed.name,
                 sha256=cluster.observed.hash,
+                manifest=words.BEHIND if cluster.observed.behind else "",
             )
     for cluster in found.clusters:
         yield from (_attempt(cluster, one) for one in cluster.attempts)
@@ -72,6 +75,7 @@ def _finding(row: str, found: Assessment, one: OpenFinding) -> tuple[str, ...]:
         due=words.until(one.due),
         record=one.source.name if one.source else "",
         sha256=one.source.hash if one.source else "",
+        manifest=words.BEHIND if one.behind else "",
     )
 
 
@@ -85,6 +89,7 @@ def _attempt(cluster: ClusterAssessed, one: Attempt) -> tuple[str, ...]:
         "rule": one.rule,
         "record": one.source.name,
         "sha256": one.source.hash,
+        "manifest": words.BEHIND if one.latest.behind else "",
     }
     return _only("remediation", cluster.cluster.arm_id, **cells)
 
@@ -118,5 +123,6 @@ def _pool(found: Assessment, cluster: ClusterAssessed, pool: PoolAssessed) -> tu
         "due": words.until(pool.due),
         "record": pool.source.name,
         "sha256": pool.source.hash,
+        "manifest": words.BEHIND if pool.behind else "",
     }
     return _only("pool", cluster.cluster.arm_id, **cells)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from shared import __version__
-from shared.domain.assessed import Due, PoolAssessed
-from shared.domain.assessment import Assessment
+from shared.domain.assessed import Due, PoolAssessed, Source
+from shared.domain.assessment import Assessment, OpenFinding
 from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.controls import controls
 from shared.domain.exemptions import Exemption
@@ -111,7 +111,7 @@ def _plan(found: Assessment) -> Iterator[str]:
 
 def _item(item: Item) -> Sequence[Cell]:
     one = item.finding
-    what = f"<b>{_text(one.judgement.reason)}</b><br>{_text(words.said(one))}"
+    what = f"<b>{_text(one.judgement.reason)}</b><br>{_text(words.said(one))}{_behind(one)}"
     return (
         (_text(item.id), "id short"),
         _state(one.judgement.state),
@@ -154,8 +154,13 @@ def _pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Sequence[Cell]:
         (f"{_aspect(pool, Aspect.EFFECTIVENESS)}{_text(words.nodes_said(proof))}{asked}{ends}", ""),
         _plain(words.validated(pool)),
         _plain(f"{verdict.mode}, {rule}"),
-        (_text(pool.source.name.rpartition("/")[2].removesuffix(".json").lstrip("0")), "id"),
+        (_text(pool.source.name.rpartition("/")[2].removesuffix(".json").lstrip("0")) + _behind(pool), "id"),
     )
+
+
+def _behind(one: PoolAssessed | OpenFinding | Source) -> str:
+    """Return the mark of what rests on a record that no manifest vouches for yet."""
+    return f'<br><span class="behind">{_text(words.BEHIND)}</span>' if one.behind else ""
 
 
 def _was(pool: PoolAssessed) -> str:
@@ -182,7 +187,7 @@ def _others(found: Assessment) -> Iterator[str]:
     )
     yield from _table("Exemptions in force", "", header, excused, "No exemption whose text is recorded is in force.")
     out = (
-        (_plain(str(one.cluster)), _plain("does not exist any more" if one.gone else "excluded by the policy"))
+        (_plain(str(one.cluster)), (_text(words.stateless(one)) + (_behind(one.observed) if one.observed else ""), ""))
         for one in found.clusters
         if not one.judged
     )

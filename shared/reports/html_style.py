@@ -22,6 +22,7 @@ th { background: var(--band); border-bottom: 2px solid var(--line); white-space:
 .long { min-width: 18rem; } .id { font-family: ui-monospace, Consolas, monospace; font-size: .92em; min-width: 4rem; }
 .where, .due { min-width: 9rem; } code { font-size: .95em; }
 .short { white-space: nowrap; }
+.behind { color: var(--soft); font-family: system-ui, sans-serif; }
 .state { font-weight: 600; white-space: nowrap; }
 .state.inconsistent, .state.non_compliant { color: #a4262c; } .state.unknown { color: #7a5600; }
 .state.exempt { color: #0b5394; } .state.compliant { color: #0b6a0b; } .state.not_applicable { color: var(--soft); }

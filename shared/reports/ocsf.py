@@ -22,6 +22,7 @@ from shared.domain.model import ComplianceState as State
 from shared.domain.standing import partial
 from shared.domain.stated import SHORT_LIMITS
 from shared.domain.verdicts import Aspect, Judgement
+from shared.reports import words
 
 VERSION = "1.5.0"
 _CATEGORY, _CLASS = 2, 2003
@@ -74,7 +75,7 @@ def _event(cluster: ClusterAssessed, change: Change, limits: str) -> dict[str, A
         "unmapped": {
             "aspect": judgement.aspect.value,
             "state": judgement.state.value,
-            "limits": limits if cluster.named else f"{limits} No manifest names the chain of the cluster's records.",
+            "limits": f"{limits} {words.behind(cluster)}".rstrip(),
             "head": plain(cluster.head),
         },
     }
@@ -192,7 +193,10 @@ def _unknown(found: Assessment, gap: Gap, limits: str) -> dict[str, Any]:
         **_named("status", _NEW),
         "compliance": _compliance(change),
         "finding_info": _info(key, change, fault, "the cluster" if cluster else "the fleet"),
-        "unmapped": {"state": State.UNKNOWN.value, "limits": limits},
+        "unmapped": {
+            "state": State.UNKNOWN.value,
+            "limits": f"{limits} {words.behind(cluster) if cluster else ''}".rstrip(),
+        },
     }
     return {**event, "resources": [_resource(cluster, "")]} if cluster else event
 

@@ -9,6 +9,7 @@ from shared.domain.ids import ClusterId
 from shared.domain.records import Head
 from shared.domain.verification import record_name
 from shared.reports.facts import clean
+from shared.reports.words import BEHIND
 
 Json = dict[str, Any]
 VERSION = "1.2.1"
@@ -58,7 +59,10 @@ def cluster_uuid(cluster: ClusterId) -> str:
 def evidence(source: Source) -> list[Json]:
     """Return the record that something rests on: its name in the pack, and its hash."""
     told = f"Evidence record {source.name}, SHA-256 {source.hash}"
-    return [{"href": source.name, "description": prose(told), "props": [prop("record-sha256", source.hash)]}]
+    props = [prop("record-sha256", source.hash)]
+    if source.behind:
+        told, props = f"{told}. {BEHIND}", [*props, prop("manifest", BEHIND)]
+    return [{"href": source.name, "description": prose(told), "props": props}]
 
 
 def head_uuid(path: str, digest: str) -> str:

@@ -6,7 +6,7 @@ module is validated` can't be taken for one another.
 
 from collections.abc import Iterator
 
-from shared.domain.assessed import PoolAssessed
+from shared.domain.assessed import PoolAssessed, Source
 from shared.domain.assessment import Assessment
 from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.modules import Standing
@@ -93,8 +93,18 @@ def _cluster(one: ClusterAssessed) -> Json:
     return {
         "uuid": cluster_uuid(one.cluster),
         "description": prose(f"AKS cluster {one.cluster}"),
-        "props": [_asset(one.cluster.arm_id), prop("state", state), prop("evidence-records", str(one.head.seq))],
+        "props": [
+            _asset(one.cluster.arm_id),
+            prop("state", state),
+            prop("evidence-records", str(one.head.seq)),
+            *_behind(one.observed),
+        ],
     }
+
+
+def _behind(one: PoolAssessed | Source | None) -> list[Json]:
+    """Return the mark of what rests on a record that no manifest vouches for yet."""
+    return [prop("manifest", words.BEHIND)] if one and one.behind else []
 
 
 def _pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Json:
@@ -111,6 +121,7 @@ def _pool(cluster: ClusterAssessed, pool: PoolAssessed) -> Json:
             prop("mode", verdict.mode),
             prop("rule", verdict.rule),
             *(prop(name, value) for name, value in known.items() if value),
+            *_behind(pool),
         ],
         **({"implemented-components": uses} if uses else {}),
     }

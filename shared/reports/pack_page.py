@@ -26,6 +26,7 @@ _VERIFY = (
     "the hash of the last manifest with what you were sent by another way.</p>"
 )
 _OTHERS = (
+    '<p><a href="records.md">records.md</a> says what a record says, field by field, and whose word it is.</p>'
     '<p>Other files: <a href="index.json">index.json</a>, <a href="SHA256SUMS">SHA256SUMS</a>, '
     '<a href="certificates.json">certificates.json</a> (which modules are validated, as of its date).</p>'
 )

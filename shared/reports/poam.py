@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from shared.domain.assessed import Due
+from shared.domain.assessed import Due, Source
 from shared.domain.assessment import Assessment, OpenFinding
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.controls import Basis, controls
 from shared.domain.ids import ClusterId
 from shared.domain.model import WORST_FIRST, ComplianceState
@@ -98,12 +99,21 @@ def _rows(found: Assessment) -> Iterator[tuple[str, ...]]:
     for (cluster, pool), told in done.items():
         if (cluster, pool) not in open_pools:
             yield _note(f"done on {cluster.arm_id}/agentPools/{pool}: {' '.join(told)}")
+    for one in found.clusters:
+        if one.observed and not one.judged:
+            yield _note(_stateless(one, one.observed))
     for what, why in found.unread():
         yield _note(f"not read: {what}: {why}")
     for said in words.limits(found):
         yield _note(said)
     for path, seq, digest in words.origins(found):
         yield _note(f"made from {path}, record {seq}, SHA-256 {digest}")
+
+
+def _stateless(cluster: ClusterAssessed, source: Source) -> str:
+    """Say of a cluster without a state why it has no line: what was open of it has left the plan."""
+    told = f"no state: {cluster.cluster.arm_id} {words.stateless(cluster)}. Record {source.name}."
+    return f"{told} {words.BEHIND}" if source.behind else told
 
 
 def _note(text: str) -> tuple[str, ...]:
@@ -123,6 +133,7 @@ def _done(found: Assessment) -> Done:
 def _row(item: Item, found: Assessment, done: Done) -> tuple[str, ...]:
     judgement, one = item.finding.judgement, item.finding
     source, excused = one.source, one.exemption
+    behind = [words.BEHIND] if one.behind else []
     return (
         item.id,
         item.controls,
@@ -140,5 +151,5 @@ def _row(item: Item, found: Assessment, done: Done) -> tuple[str, ...]:
         f"{excused.category}: {excused.name}, {excused.ticket}: {excused.reason}" if excused else "",
         source.name if source else "",
         source.hash if source else "",
-        " ".join(done.get((one.cluster.cluster, one.pool.name if one.pool else ""), ())),
+        " ".join((*behind, *done.get((one.cluster.cluster, one.pool.name if one.pool else ""), ()))),
     )

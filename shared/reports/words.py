@@ -1,12 +1,13 @@
 """Words that several reports share: times, yes and no, what nodes said, whose turn it is."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from shared.domain.assessed import READABLE, Due, PoolAssessed, ProofSeen
 from shared.domain.assessment import Assessment, OpenFinding
 from shared.domain.attempts import Attempt
+from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.model import ComplianceState
 from shared.domain.standing import partial
 from shared.domain.stated import REPORT_LIMITS
@@ -15,6 +16,9 @@ from shared.domain.wording import called, count
 
 NOBODY = "nobody is named"
 NOT_READ = "not read"
+BEHIND = "No manifest vouches for it yet."
+"""Of what rests on a record behind the last manifest: the latest word is always such."""
+EXCLUDED = "excluded by the policy"
 _NAMED = 10
 """So many clusters are named in a sentence."""
 
@@ -60,6 +64,13 @@ def nodes_said(proof: ProofSeen | None) -> str:
     return "; ".join(parts)
 
 
+def behind(one: ClusterAssessed) -> str:
+    """Say for how many records of a cluster no manifest vouches yet, for an event of it; empty if it does for all."""
+    if not one.named:
+        return "No manifest names the chain of the cluster's records."
+    return f"No manifest vouches yet for {count(one.unanchored, 'record')} of the cluster." if one.unanchored else ""
+
+
 def _say(number: int) -> str:
     return "says" if number == 1 else "say"
 
@@ -87,7 +98,7 @@ def became(attempt: Attempt) -> tuple[str, ...]:
     told = [f"{minute(one.source.at)} {one.said}" for one in attempt.steps] or ["Nothing is known of it yet."]
     if attempt.replaced:
         told.append(f"{attempt.pool} is replaced by {attempt.twin}.")
-    return tuple(told)
+    return (*told, BEHIND) if attempt.latest.behind else tuple(told)
 
 
 def correlations(attempt: Attempt) -> tuple[str, ...]:
@@ -112,7 +123,22 @@ def summary(found: Assessment) -> str:
     told += "."
     if silent := sum(one.observed is None for one in found.judged):
         told += f" Of {count(silent, 'cluster')} no record says how it is."
-    return f"{told} {partial(found)}".rstrip()
+    return " ".join(filter(None, (told, *_stateless(found), partial(found))))
+
+
+def _stateless(found: Assessment) -> Iterator[str]:
+    """Say how many clusters have no state, and why."""
+    gone = sum(one.gone for one in found.clusters)
+    excluded = len(found.clusters) - len(found.judged) - gone
+    if excluded:
+        yield f"{count(excluded, 'cluster')} {'is' if excluded == 1 else 'are'} {EXCLUDED}."
+    if gone:
+        yield f"{count(gone, 'cluster')} {'does' if gone == 1 else 'do'} not exist any more."
+
+
+def stateless(cluster: ClusterAssessed) -> str:
+    """Say why a cluster has no state."""
+    return "does not exist any more" if cluster.gone else EXCLUDED
 
 
 def _by_state(states: Counter[ComplianceState]) -> str:
@@ -167,12 +193,15 @@ def _unanchored(found: Assessment) -> str:
     if not behind:
         return ""
     records = count(sum(one.unanchored for one in behind), "record")
-    told = f"No manifest vouches yet for {records} of {count(len(behind), 'cluster')} behind it"
-    unnamed = [str(one.cluster) for one in behind if not one.named]
-    if not unnamed:
-        return f"{told}."
-    names = ", ".join(unnamed[:_NAMED]) + (" ..." if len(unnamed) > _NAMED else "")
-    return f"{told}, and none names the chain of {names}: it has begun since, or was invented."
+    told = f"No manifest vouches yet for {records} of {count(len(behind), 'cluster')} behind it: {_clusters(behind)}."
+    if unnamed := [one for one in behind if not one.named]:
+        told += f" None names the chain of {_clusters(unnamed)}: it has begun since, or was invented."
+    return f"{told} So it is with what was written since; step 10 of docs/evidence.md says what an auditor asks for."
+
+
+def _clusters(found: Sequence[ClusterAssessed]) -> str:
+    """Name clusters, so many at most."""
+    return ", ".join(str(one.cluster) for one in found[:_NAMED]) + (" ..." if len(found) > _NAMED else "")
 
 
 def covered(found: Assessment) -> str:

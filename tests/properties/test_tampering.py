@@ -86,7 +86,7 @@ def mend(pack: Path, forger: Forger) -> None:
 
 PROSE = {"index.json", "index.html"}
 """What nothing vouches for but who sent the pack."""
-OWN = {"VERIFY.md", "certificates.json", "evidence.schema.json"}
+OWN = {"VERIFY.md", "certificates.json", "evidence.schema.json", "records.md"}
 """The product's own files: of other versions they are others, which is a note and no fault."""
 
 

@@ -1050,10 +1050,10 @@ def test_what_no_manifest_vouches_for_yet_is_among_the_limits() -> None:
     assert "No manifest vouches yet" not in " ".join(limits(assessed(made)))
 
     made.prove(PAY, "apps", made.at)
-    assert "No manifest vouches yet for 1 record of 1 cluster behind it. " in limits(assessed(made))[-1]
+    assert f"No manifest vouches yet for 1 record of 1 cluster behind it: {PAY}. " in limits(assessed(made))[-1]
 
     made.see(LAB, observation(read_of(LAB, "jobs"), [verdict("jobs", OFF)]))
-    told = f"for 2 records of 2 clusters behind it, and none names the chain of {LAB}: it has begun since, or was "
+    told = f"2 clusters behind it: {LAB}, {PAY}. None names the chain of {LAB}: it has begun since, or was invented."
     found = assessed(made)
     assert told in limits(found)[-1]
     pages = {form: unescape("".join(FORMATS[form](found))) for form in FORMATS}

@@ -35,7 +35,7 @@ RECORDS = (Path(__file__).parents[2] / "docs" / "records.md").read_text(encoding
 KINDS = {"observation", "proof", "intent", "outcome", "request", "replacement", "approval", "exemption", "policy"}
 
 
-PROSE = {"index.json", "index.html", "VERIFY.md", "certificates.json", "evidence.schema.json"}
+PROSE = {"index.json", "index.html", "VERIFY.md", "certificates.json", "evidence.schema.json", "records.md"}
 
 
 def decode(text: str) -> bytes:

@@ -1,6 +1,7 @@
 """A pack: what is stored, byte for byte, with what an auditor needs, in a folder that appears when it is whole."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from datetime import date
@@ -56,6 +57,7 @@ def test_it_has_what_an_auditor_needs(tmp_path: Path) -> None:
         f"keys/{key_name()}.jwk.json",
         f"keys/{key_name()}.pem",
         policy,
+        "records.md",
     ]
     assert (folder / policy).read_text() == POLICY
     index = read_pack((folder / "index.json").read_bytes())
@@ -228,3 +230,19 @@ def test_hidden_files_are_no_part_of_a_folder_and_nothing_leads_out_of_it(tmp_pa
     assert faults(folder) == []
     with pytest.raises(FileNotFoundError):
         Directory(folder).data("../pack/index.json")
+
+
+def test_every_link_in_the_pages_of_a_pack_is_to_a_file_of_the_pack(tmp_path: Path) -> None:
+    folder = written(stored(), tmp_path / "pack")
+
+    linked = {
+        (page, target.partition("#")[0])
+        for page, link in (
+            ("VERIFY.md", r"\]\(([^)]+)\)"),
+            ("records.md", r"\]\(([^)]+)\)"),
+            ("index.html", r'href="([^"]+)"'),
+        )
+        for target in re.findall(link, (folder / page).read_text())
+    }
+    assert {("VERIFY.md", "records.md"), ("records.md", "evidence.schema.json"), ("index.html", "records.md")} <= linked
+    assert [one for one in sorted(linked) if not (folder / one[1]).exists()] == []
