@@ -23,13 +23,15 @@ _JWK = ".jwk.json"
 _TEXTS: Mapping[str, str] = {RecordKind.POLICY: "policies", RecordKind.EXEMPTION: "exemptions"}
 _PROSE = frozenset({INDEX, PAGE})
 """What nothing vouches for but who sent the pack; of the index, all but what the verification itself goes by."""
+_RECORDS = "records.md"
+"""Prose as well, and packs that were made before it have none: what it says is in the project, too."""
 
 
 def documents() -> dict[str, bytes]:
     """Return the files of a pack that are the product's own, by their names there."""
     return {
         "VERIFY.md": text("verify.txt").encode(),
-        "records.md": text("records.txt").encode(),
+        _RECORDS: text("records.txt").encode(),
         "certificates.json": text("certificates.json").encode(),
         "evidence.schema.json": printed(evidence_schema()).encode(),
     }
@@ -61,7 +63,7 @@ class PackFiles:
         """Hashes of the copies, by name."""
         self._stored = set[str]()
         """Snapshots and series that manifests name: those are compared by themselves."""
-        self._left = {*self._own, *_PROSE}
+        self._left = {*self._own, *_PROSE} - {_RECORDS}
         """What has not come yet."""
 
     def manifest(self, seq: int, read: Manifest) -> None:
