@@ -42,6 +42,11 @@ class Pod:
     workload: str
     run: Running = RUNS
 
+    @property
+    def unit(self) -> str:
+        """One of many alike."""
+        return self.workload
+
 
 def status(ready: str = "True", restarts: int = 0, since: str = "2026-11-23T09:29:00Z") -> dict[str, Any]:
     """A pod as Kubernetes shows it, made ten minutes ago."""
@@ -209,8 +214,8 @@ class TestOnTheTwin:
             ([RUNS, NEW], ()),
             ([JUST, NEW], ("web",)),
             ([RUNS, ILL], ("web",)),
-            ([RUNS, replace(JUST, restarted=True)], ()),
-            ([JUST, replace(JUST, restarted=True)], ("web",)),
+            ([RUNS, replace(JUST, crashing=True)], ()),
+            ([JUST, replace(JUST, crashing=True)], ("web",)),
         ],
     )
     def test_one_that_is_just_starting_says_nothing_of_a_workload_that_runs_there_already(
@@ -325,7 +330,7 @@ def test_how_it_was_is_told_until_the_first_node_is_cordoned() -> None:
 
 
 @pytest.mark.parametrize(
-    ("on_old", "failing"), [([], ()), ([ILL], ()), ([RUNS], ("a",)), ([replace(RUNS, restarted=True)], ("a",))]
+    ("on_old", "failing"), [([], ()), ([ILL], ()), ([RUNS], ("a",)), ([replace(RUNS, crashing=True)], ("a",))]
 )
 def test_what_runs_on_the_old_pool_by_now_is_not_counted_off_for_an_earlier_try(
     on_old: list[Running], failing: tuple[str, ...]
