@@ -84,6 +84,46 @@ def test_the_old_pool_is_deleted_when_a_pod_of_each_workload_has_run_for_a_while
     lab.assert_replaced()
 
 
+GONE = {"containers": [{"name": "main", "image": "acme/web:2"}]}
+"""An image that can't be pulled any more."""
+
+
+def crashes(after: int) -> dict[str, Any]:
+    """An application that crashes a while after each start."""
+    return runs(f"sleep {after}; exit 1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "replicas", "spec"),
+    [
+        ("StatefulSet", 3, GONE),
+        ("ReplicaSet", 16, GONE),
+        ("ReplicaSet", 24, GONE),
+        ("StatefulSet", 3, crashes(20)),
+        ("StatefulSet", 3, crashes(200)),
+        ("ReplicaSet", 24, crashes(120)),
+    ],
+)
+def test_the_pod_that_left_last_keeps_the_old_pool_if_it_does_not_run_there(
+    kind: str, replicas: int, spec: Mapping[str, Any]
+) -> None:
+    """Though all the others of its workload do, and though it is ready for moments."""
+    lab, key = with_pods("web", {}, kind=kind, replicas=replicas), ("default", "web")
+    lab.kube.unpullable.add("acme/web:2")
+    with lab.world.entered():
+        kube.add_budget(lab.cluster, "web", min_available=replicas - 1)
+    lab.event()
+    lab.until(lambda: len(on(lab, "old")) == 1)
+    with lab.world.entered():
+        lab.kube.workloads[key] = replace(lab.kube.workloads[key], spec=dict(spec))
+    lab.until(lambda: not on(lab, "old"))
+    lab.passes(DAY)
+    assert len(on(lab, "oldf")) == replicas
+    assert (lab.waits(pool="old"), writes(lab)) == ("PodsNotRunning", [("PUT", 201)])
+    assert f"default/{kind}/web" in lab.deferral(pool="old").message
+    assert stuck_told(lab) == 1
+
+
 def rescaled(lab: Replacing) -> None:
     """An autoscaler takes the youngest pod away and makes another one."""
     key = ("default", "web")
