@@ -12,7 +12,7 @@ from local.world.kube import pods
 from local.world.kube.state import Pod
 from shared.domain.people import RequestKind
 from shared.domain.running import STEADY
-from tests.protocol.lab import Tap
+from tests.protocol.lab import Tap, WorkerDied
 from tests.scenario.replacing import (
     DAY,
     HOUR,
@@ -122,6 +122,22 @@ def test_the_pod_that_left_last_keeps_the_old_pool_if_it_does_not_run_there(
     assert (lab.waits(pool="old"), writes(lab)) == ("PodsNotRunning", [("PUT", 201)])
     assert f"default/{kind}/web" in lab.deferral(pool="old").message
     assert stuck_told(lab) == 1
+
+
+def test_whoever_dies_after_the_last_eviction_leaves_when_the_pool_was_not_empty() -> None:
+    lab = with_pods("web", {}, replicas=1)
+
+    def dies(call: str) -> None:
+        if call == "kubernetes.api.send" and evictions(lab):
+            raise WorkerDied
+
+    lab.event()
+    while not evictions(lab):
+        lab.step(Tap(after=dies))
+    assert lab.replacement
+    assert lab.replacement.occupied == lab.clock.now()
+    lab.passes(HOUR)
+    lab.assert_replaced()
 
 
 def rescaled(lab: Replacing) -> None:
