@@ -127,7 +127,7 @@ class Emptying:
     tried: Tried | None = None
     """What is remembered of an earlier try (`PoolMemory.tried`)."""
     occupied: datetime | None = None
-    """When a pod was on the pool last, as far as anybody knows (`Replacement.occupied`)."""
+    """When a pod was on the pool last (`Replacement.occupied`)."""
 
     @property
     def settles(self) -> timedelta:

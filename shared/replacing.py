@@ -163,8 +163,7 @@ def _emptying(situation: Situation, pool: Pool, twin: Pool | None) -> Emptying:
         ran=replacement.ran,
         steady=situation.steady,
         tried=tried,
-        # Of one whose row was lost nobody knows: it is known anew since then.
-        occupied=replacement.occupied or replacement.began,
+        occupied=replacement.occupied,
     )
     known = subjects(situation.cluster, situation.memory, policy, situation.now)
     subject = next(one for one in known if one.pool.name == twin.name)
