@@ -225,7 +225,7 @@ def _is_ill(run: Running, good: datetime | None, now: datetime) -> bool:
 
 def beyond(sick: Iterable[AnyPod], pods: Collection[Pod], now: datetime, steady: timedelta) -> list[AnyPod]:
     """Return the sick ones but for a share of each unit that may pass, where another pod of it has run for a while."""
-    known = tried(pods, now, steady)
+    known = {pod.unit for pod in pods if pod.run.has_run(now, steady)}
     room = Counter(pod.unit for pod in pods if pod.unit in known and not pod.run.end)
     room = Counter({unit: count // SHARE for unit, count in room.items()})
     found = []
