@@ -130,14 +130,14 @@ def _rules(policy: Path | None, exemptions: Path | None) -> tuple[Rulebook, str]
     """Return by what is explained, and what people call that."""
     from shared import bootstrap
     from shared.budget import read_budget
-    from shared.rulebooks import last_used
+    from shared.rulebooks import last_used, used_at
 
     if exemptions and not policy:
         raise InputError("--exemptions go with a policy: give --policy as well")
     if policy:
         return with_scope(load(policy, exemptions), signed_in=True), str(policy)
     rollout = bootstrap.table("rollout")
-    rules = replace(last_used(rollout), trouble=trouble_of(read_budget(rollout)))
+    rules = replace(last_used(rollout), trouble=trouble_of(read_budget(rollout), used_at(rollout)))
     return with_scope(rules, signed_in=True), "as the app used it last"
 
 

@@ -46,6 +46,8 @@ def add(commands: Any) -> None:
     forecast.add_argument("--until", required=True, metavar="DATE", help="the last day, in UTC, such as 2027-03-31")
     forecast.add_argument("--policy", type=a_file, help="play this policy rather than the one that the app used last")
     forecast.add_argument("--exemptions", type=a_file, help="the exemptions that go with the policy")
+    approved = "as if whatever waits for an approval had it at once: each step, and the policy's text"
+    forecast.add_argument("--approved", action="store_true", help=approved)
     add_from(forecast, "play on")
     minutes = "how long a node takes; default: as the app's last remediations did, or 12.3"
     forecast.add_argument("--minutes-per-node", metavar="N", help=minutes)
@@ -76,7 +78,9 @@ def _forecast(chosen: argparse.Namespace) -> int:
     fleet.add_gaps(scope_gaps(basis.rules, fleet.reading.covered))
     known, hidden = members(fleet, basis.app, live=not chosen.files), fleet.hidden(basis.budget.counts)
     pace = given or pace_of(basis.budget)
-    found = forecast(Start(known, basis.rules, basis.budget, pace, now, until, fleet.unread, fleet.blind, hidden))
+    unread, blind = fleet.unread, fleet.blind
+    start = Start(known, basis.rules, basis.budget, pace, now, until, unread, blind, hidden, chosen.approved)
+    found = forecast(start)
     if chosen.svg:
         _draw(found, chosen.svg)
     warnings = (*rulebook_warnings(basis.rules, now), *fleet.warnings(basis.rules))
@@ -150,7 +154,7 @@ def _basis(chosen: argparse.Namespace) -> _Basis:
         hint = "or, without the app, name the policy: --policy FILE (with --from FILE not even a sign-in)"
         raise ConfigError(error.subject, (*error.faults, hint)) from error
     budget = _budget(app)
-    rules = with_scope(replace(_last_used(app), trouble=trouble_of(budget)), signed_in=signed_in)
+    rules = with_scope(_last_used(app, budget), signed_in=signed_in)
     return _Basis(rules, "as the app used it last", budget, app)
 
 
@@ -168,10 +172,10 @@ def _stored() -> App:
     return App(bootstrap.table("rollout"), bootstrap.table("posture"))
 
 
-def _last_used(app: App) -> Rulebook:
-    from shared.rulebooks import last_used
+def _last_used(app: App, budget: Budget) -> Rulebook:
+    from shared.rulebooks import last_used, used_at
 
-    return last_used(app.rollout)
+    return replace(last_used(app.rollout), trouble=trouble_of(budget, used_at(app.rollout)))
 
 
 def _budget(app: App | None) -> Budget:

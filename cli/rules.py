@@ -1,5 +1,6 @@
 """Reads the policy and the exemptions that a command was given as files."""
 
+from datetime import datetime
 from pathlib import Path
 
 from shared.domain.budget import Budget
@@ -14,10 +15,13 @@ def load(policy: Path, exemptions: Path | None = None) -> Rulebook:
     return read_rulebook(source(policy), source(exemptions) if exemptions else None)
 
 
-def trouble_of(budget: Budget) -> str:
-    """Return why the app itself could not use its files at its last resync, and begins nothing; empty if it could."""
+def trouble_of(budget: Budget, used: datetime | None) -> str:
+    """Return why the app itself could not use its files at its last resync, and begins nothing; empty if it could.
+
+    So it is where it has begun to use other texts since then: `used` is when it last did.
+    """
     counts = budget.counts
-    if counts is None or not counts.trouble:
+    if counts is None or not counts.trouble or (used and used > counts.at):
         return ""
     return f"At the resync of {counts.at:%Y-%m-%d %H:%M} UTC: {counts.trouble}"
 

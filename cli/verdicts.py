@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -127,7 +127,7 @@ class Judge:
 
     def _posture(self, entry: Entry) -> Posture:
         try:
-            return evaluate(entry.read, Memory(), self.rules, None, self.now, cluster=entry.cluster)
+            return _unasked(evaluate(entry.read, Memory(), self.rules, None, self.now, cluster=entry.cluster))
         except RecursionError:
             deep = Unreadable("Unintelligible", f"{entry.where} is nested too deeply to be judged.", None)
             return evaluate(deep, Memory(), self.rules, None, self.now, cluster=entry.cluster)
@@ -170,6 +170,19 @@ class Judge:
         more = " ..." if len(self._again) > _NAMED else ""
         which = f"{count(len(self._again), 'cluster')} came more than once ({shown}{more})"
         return [f"{which}: which is fresher can't be known, so the worse verdict counts"]
+
+
+def _unasked(posture: Posture) -> Posture:
+    """Say of missing proofs that nobody asks nodes here; so it is without an eTag, which Resource Graph leaves out."""
+    pools = (replace(pool, findings=tuple(map(_unasked_finding, pool.findings))) for pool in posture.pools)
+    return replace(posture, pools=tuple(pools))
+
+
+def _unasked_finding(found: Finding) -> Finding:
+    if found.state is not ComplianceState.UNKNOWN or found.reason not in ("ProofMissing", "ETagMissing"):
+        return found
+    told = "Nodes are not asked here: `fipswarden posture` shows what the app has proven."
+    return replace(found, reason="ProofMissing", message=told)
 
 
 def _worse(old: R | None, new: R) -> R:

@@ -97,6 +97,11 @@ class Chain:
         """The records beyond the head that was known at first, ours and others', in their order."""
         return tuple(self._passed.values())
 
+    @property
+    def met(self) -> tuple[Record, ...]:
+        """Those of them that other looks wrote, which died or were late: no posture row knows of them."""
+        return tuple(record for record in self.passed if record.payload.get("look") != self.origin.look)
+
     def open_intents(self) -> tuple[Record, ...]:
         """Return the intents beyond the head that was known at first which have no outcome there."""
         answered = {record.payload.get("intent") for record in self._passed.values()}

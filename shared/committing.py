@@ -8,7 +8,7 @@ from shared.domain import alerts
 from shared.domain.budget import Budget
 from shared.domain.budget_news import by_texts, seen
 from shared.domain.memory import Memory
-from shared.domain.model import ClusterRead
+from shared.domain.model import ClusterRead, Gone
 from shared.domain.planned import Plan
 from shared.domain.posture import Posture
 from shared.domain.remediated import followed
@@ -31,6 +31,8 @@ def commit_look(
 ) -> None:
     """Write the posture row if it says anything new, or was due; then nothing of this look can be lost."""
     remediation.remember_passed()
+    if not isinstance(read, Gone):
+        look.recall()
     told = look.stored
     before = alerts.Before(told.posture, told.begun, told.deferrals, told.owed)
     news = alerts.news(look.cluster, before, posture, plan, look.memory, look.chain.head.seq, budget.broken)

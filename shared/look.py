@@ -8,6 +8,7 @@ from shared.chain import Chain
 from shared.domain.bodies import Origin, Who
 from shared.domain.ids import ClusterId
 from shared.domain.memory import Memory
+from shared.domain.recalled import recalled
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
 from shared.fleet_chain import FleetChain
@@ -58,6 +59,12 @@ class Look:
     def memory(self) -> Memory:
         """What earlier looks left, and what this one saved."""
         return self.hold.memory
+
+    def recall(self) -> None:
+        """Remember what other looks recorded of nodes and did not live to remember, before the head moves past it."""
+        memory = recalled(self.memory, self.chain.met)
+        if memory != self.memory:
+            self.hold.save(memory)
 
     def record_decisions(self) -> None:
         """Record what persons decided for the fleet, before anything is done because of it."""

@@ -14,6 +14,7 @@ from shared.domain.missing import missing, no_pools
 from shared.domain.model import Cluster, ClusterRead, Gone, Pool, Unreadable
 from shared.domain.operation import OutcomeState, Progress, goes_on
 from shared.domain.planned import Deferral
+from shared.domain.recalled import recalled
 from shared.domain.rulebook import Rulebook
 from shared.domain.steps import UNFINISHED
 from shared.look import Look
@@ -37,6 +38,8 @@ SELDOM = timedelta(minutes=10)
 
 def observe(look: Look, remediation: Remediation) -> ClusterRead:
     """Read the cluster, and bring what is remembered of our operation in line with it."""
+    # First of all: what a look that died has recorded is what this one goes on from.
+    look.chain.catch_up()
     operation, progress = look.memory.operation, None
     if operation and operation.outcome is OutcomeState.ACCEPTED and operation.url:
         # The operation is asked first: a cluster read after its end shows the end.
@@ -63,7 +66,7 @@ def _as_listed(look: Look, read: Cluster, progress: Progress) -> Cluster | Unrea
     # At first our operation is looked after as often as ever: somebody may want to abort it.
     again = min(look.ports.timing.poll, GONE_SURE) if memory.operation else GONE_SURE
     names = missing(read, memory, look.stored.posture, progress)
-    if names and (nothing := no_pools(read, again)):
+    if names and (nothing := no_pools(read, again, had=True)):
         return nothing
     missed: Mapping[str, datetime] = {name: memory.missed.get(name, now) for name in names}
     unsure = _unsure(memory, missed, progress, now)
@@ -143,10 +146,13 @@ def prove(look: Look, read: ClusterRead, rules: Rulebook, wanted: Collection[str
     if isinstance(read, Gone) and memory != Memory():
         # Another cluster may come by this name: nothing that is known of this one holds for it.
         look.hold.save(Memory())
+    if isinstance(read, Unreadable):
+        look.recall()
     if not isinstance(read, Cluster):
         return look.memory
     now = look.ports.clock.now()
     memory = replace(memory, pools=_pools_remembered(look, read, now), unreadable_since=None)
+    memory = recalled(memory, look.chain.met)
     proven = Proving(look.ports.kubernetes, look.chain, now, look.hold).prove(read, memory, rules, wanted)
     if proven != look.memory:
         look.hold.save(proven)

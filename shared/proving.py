@@ -216,7 +216,9 @@ class Proving:
             if known and self._holds(known, found, machines, settings):
                 again = OUTSIDE in wanted or strays.stray_pods_due(cluster, known, found, settings, self.now)
                 return replace(memory, strays=replace(known, virtual=found.virtual)), asked if again else None
-        if outside:
+        if outside or OUTSIDE in wanted or (known and known.record):
+            # That there are none any more is news, too: the last word would be that of nodes that are gone.
+            known = None if OUTSIDE in wanted else known
             found = record_strays(
                 self.chain, self.now, known, found, by_labels(_way(api)), [seen(node) for node in outside]
             )

@@ -148,8 +148,12 @@ def _situation(look: Look, read: ClusterRead, posture: Posture, rules: Rulebook,
 
 
 def _record(look: Look, read: ClusterRead, posture: Posture, planned: Plan) -> None:
-    """Write an observation if it says anything new; a decision to do nothing is recorded too, once."""
-    if digest(posture, planned) == look.stored.digest:
+    """Write an observation if it says anything new; a decision to do nothing is recorded too, once.
+
+    And where other looks wrote something of which the posture row does not know: the chain has to end with what the app
+    knows, and theirs may not be that.
+    """
+    if digest(posture, planned) == look.stored.digest and not look.chain.met:
         return
     look.hold.check()
     look.chain.append(RecordKind.OBSERVATION, posture.at, observation(read, posture, planned, look.memory))

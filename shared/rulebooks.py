@@ -5,6 +5,7 @@ The last pair of texts that could be used is kept in the app's tables, for the t
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 
 from shared.domain.bodies import ExemptionsText, PolicyText
@@ -40,6 +41,12 @@ def last_used(table: Table) -> Rulebook:
     texts = typed(_Texts, row.doc)
     excused = Source("the exemptions that the app used last", texts.exemptions) if texts.exemptions else None
     return read_rulebook(Source("the policy that the app used last", texts.policy), excused)
+
+
+def used_at(table: Table) -> datetime | None:
+    """Return when the app began to use the pair that it used last, by the table's clock; None if it never used one."""
+    row = table.read(_KEY, _KEY)
+    return row.at if row else None
 
 
 def keep_approved(table: Table, policy: str) -> None:

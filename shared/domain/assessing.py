@@ -21,9 +21,9 @@ from shared.domain.looks import HEARTBEAT, OVERDUE, SILENT, Looks
 from shared.domain.model import ComplianceState, worst
 from shared.domain.outlived import ENDED, GRACE, PROOF_EXPIRED, unexcused
 from shared.domain.pools_seen import PoolsSeen
-from shared.domain.proven import Strays
 from shared.domain.records import Head
 from shared.domain.rule_texts import RuleTexts
+from shared.domain.strays_seen import StraysSaid, after
 from shared.domain.unjudged import PROOF, STRAYS, outside, with_outside
 from shared.domain.verdicts import Judgement, PoolVerdict
 from shared.domain.verification import ChainCheck
@@ -67,8 +67,8 @@ class Reading:
     _begins: int = 0
     _heard: Source | None = None
     """The latest record that was not written in times to come."""
-    _outside: tuple[Strays, Source] | None = None
-    """What nodes outside every pool said since the last observation."""
+    _outside: StraysSaid | None = None
+    """What nodes outside every pool said and the last verdict does not know."""
 
     def __post_init__(self) -> None:
         self._acting = Acting(self._open)
@@ -146,7 +146,7 @@ class Reading:
             case NodeProof():
                 self._proof(body, int(said["seq"]), source)
             case StrayProof():
-                self._stray(body, source)
+                self._stray(body, int(said["seq"]), source)
             case Intent():
                 self._tell(self._acting.intent(body, str(said["id"]), source))
             case Outcome():
@@ -162,11 +162,12 @@ class Reading:
     def _observation(self, seen: Observation, said: Mapping[str, Any], source: Source) -> None:
         self._age(self._named, source.at)
         self._belied(["", *self._named], source)
-        self._tell(self._open.next(seen, source))
         self._last = _Seen(seen, source, str(said.get("policy", "")), str(said.get("exemptions", "")))
         self.cluster = ClusterId.parse(str(said["cluster"]))
         self._pools.observed(seen, source)
-        self._outside = None
+        self._outside = after(self._outside, seen, source)
+        unjudged = {(pool, one.check): one for pool in ["", *self._named] if (one := self._unjudged(pool, source.at))}
+        self._tell(self._open.next(seen, source, unjudged))
         for verdict in seen.posture.pools:
             if verdict.state is not worst([one.state for one in verdict.findings]):
                 self._faults.append(f"{source.name} calls {verdict.pool} {verdict.state}, and its findings do not")
@@ -178,32 +179,42 @@ class Reading:
         self._age([said.pool], source.at)
         self._belied([said.pool], source)
         self._pools.proven(said.pool, seq, proof)
-        if (found := self._by_nodes(said.pool, source.at)) and found.state not in OPEN:
-            self._close((said.pool, "proof"), source)
+        self._asked_again((said.pool, PROOF), source)
 
-    def _stray(self, said: StrayProof, source: Source) -> None:
+    def _stray(self, said: StrayProof, seq: int, source: Source) -> None:
+        self._age([], source.at)
         self._belied([""], source)
-        self._outside = said.strays, source
-        found = self._by_nodes("", source.at)
-        if found is None or found.state not in OPEN:
-            self._close(("", STRAYS), source)
+        self._outside = StraysSaid(seq, said.strays, source)
+        if last := self._last:
+            # Of a cluster that was read last, and was in scope, it is known how its verdict compares.
+            same = self._unjudged("", source.at) is None and bool(last.seen.observed.cluster)
+            self._outside = replace(self._outside, worse=last.seen.posture.in_scope and not same)
+        self._asked_again(("", STRAYS), source)
 
-    def _close(self, key: Key, source: Source) -> None:
-        why = "The nodes were asked again, and what they said settles as much."
-        self._tell(self._open.close(key, source, why, mended=True))
+    def _asked_again(self, key: Key, source: Source) -> None:
+        """Tell what is left of a finding once nodes have said nothing that belies the verdict."""
+        pool, at = key[0], source.at
+        if self._judged is None or self._judged.seen.observed.unreadable or self._unjudged(pool, at):
+            return
+        found = self._by_nodes(pool, at)
+        if found and found.state in OPEN:
+            self._tell(self._open.met(key, found, source))
+        elif found or not pool:
+            why = "The nodes were asked again, and what they said settles as much."
+            self._tell(self._open.close(key, source, why, mended=True))
 
     def _belied(self, pools: Iterable[str], until: Source | None) -> None:
         """Tell what nodes have said since the last observation, unless the look that asked them judges it itself."""
         for pool in pools:
             asked = self._asked(pool)
-            found = self._by_nodes(pool, asked.at) if asked and not (until and until.look == asked.look) else None
-            if asked and found and found.state in OPEN:
-                self._tell(self._open.met((pool, found.check), found, asked))
+            if asked and not (until and until.look == asked.look):
+                found = self._unjudged(pool, until.at if until else self.now)
+                self._tell(self._open.met((pool, found.check), found, asked) if found else ())
 
     def _asked(self, pool: str) -> Source | None:
         """Return the record of a pool's nodes, or of those outside every pool, that no verdict knows."""
         if not pool:
-            return self._outside[1] if self._outside else None
+            return self._outside.source if self._outside else None
         proof = self._pools.proof(pool)
         return proof.source if proof and not proof.judged else None
 
@@ -212,9 +223,20 @@ class Reading:
         if not (last := self._judged):
             return None
         if not pool:
-            return outside(self._of_cluster(last))
+            found = outside(self._of_cluster(last))
+            return unexcused(found, at) if found else None
         each = (self._standing(one, last, at).findings for one in last.seen.posture.pools if one.pool == pool)
         return next((one for findings in each for one in findings if one.check == PROOF), None)
+
+    def _unjudged(self, pool: str, at: datetime) -> Judgement | None:
+        """Return the same where it is not what the last verdict says, but what nodes have said since."""
+        last, found = self._judged, self._by_nodes(pool, at)
+        if last is None or found is None or self._asked(pool) is None:
+            return None
+        if not pool:
+            return found if outside(self._of_cluster(last)) not in last.seen.posture.cluster_findings else None
+        own = (one.message for verdict in last.seen.posture.pools if verdict.pool == pool for one in verdict.findings)
+        return None if found.message in own or found.reason in ENDED else found
 
     @property
     def _named(self) -> list[str]:
@@ -230,8 +252,8 @@ class Reading:
         found, cluster = last.seen.posture.cluster_findings, last.seen.observed.cluster
         if self._outside is None or cluster is None or not last.judged:
             return found
-        said, source = self._outside
-        return with_outside(found, cluster, said, self.texts.rulebook(last.policy, last.exemptions), source.at)
+        said, rules = self._outside, self.texts.rulebook(last.policy, last.exemptions)
+        return with_outside(found, cluster, said.strays, rules, said.source.at)
 
     def _assessed(self, absent: Judgement | None) -> ClusterAssessed:
         done = tuple(one for one in self._acting.attempts.values() if self._within(one.latest))

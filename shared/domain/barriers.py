@@ -1,6 +1,6 @@
 """Why a step is not taken however long one waits: the rules do not want it, or AKS would refuse it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from shared.domain.capability import incapable, release_if_switched
@@ -34,7 +34,7 @@ def forbidden(situation: Situation, step: Step) -> Iterator[Wait]:
     if excused or sparing:
         after = max((end for _, end in sparing), default=None)
         lasts = after - situation.now if after else None
-        yield Wait("Exempt", "An exemption covers the pool: nothing is changed while it lasts.", lasts)
+        yield Wait("Exempt", _spared(sparing), lasts)
     if situation.rules.trouble:
         yield Wait("RulesUnreadable", situation.rules.trouble, REREAD)
     if unread := situation.rules.undecided(situation.cluster, step.pool):
@@ -43,6 +43,13 @@ def forbidden(situation: Situation, step: Step) -> Iterator[Wait]:
     tag = step.subject.settings.notice.objection_tag
     if tag and tag_of(step.subject, tag) is not None:
         yield Wait("OwnerObjects", f"The owner objects by tag `{tag}`: talk to them, the pool waits.", REREAD)
+
+
+def _spared(sparing: Sequence[tuple[Exemption, datetime]]) -> str:
+    """Say by what a pool is spared, whichever of its findings that excuses."""
+    named = " and ".join(f"`{one.name}` until {end:%Y-%m-%d %H:%M} UTC" for one, end in sparing)
+    by = f"The exemptions file excuses the pool by {named}" if named else "An exemption covers the pool"
+    return f"{by}: nothing is changed while that lasts."
 
 
 def exempted(situation: Situation, step: Step) -> tuple[frozenset[str], tuple[tuple[Exemption, datetime], ...]]:

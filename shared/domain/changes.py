@@ -7,6 +7,7 @@ look calls unknown are told once, by the cluster's own finding.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 from shared.domain.assessed import OPEN, READABLE, Source
 from shared.domain.bodies import Observation, ReplacementPart
@@ -62,9 +63,11 @@ class OpenFindings:
     _closed: dict[str, tuple[Change, ...]] = field(default_factory=dict)
     """By pool: the findings that were closed last."""
 
-    def next(self, seen: Observation, source: Source) -> tuple[Change, ...]:
-        """Take in an observation, and return what it changed."""
-        found = _open_in(seen)
+    def next(
+        self, seen: Observation, source: Source, unjudged: Mapping[Key, Judgement] = MappingProxyType({})
+    ) -> tuple[Change, ...]:
+        """Take in an observation, and return what it changed; what nodes said and it does not know stays open."""
+        found = {**_open_in(seen), **unjudged}
         changes = [self._met(key, judgement, source) for key, judgement in found.items()]
         told = [change for change in changes if change]
         for key in [key for key in self._open if key not in found and not _unsettled(key, seen)]:

@@ -275,7 +275,8 @@ def listing_due(cluster: Cluster, memory: Memory, policy: Policy, now: datetime)
     if not of_pools and not (outside and (cluster.unlisted or (memory.strays and memory.strays.nodes))):
         return None
     every = proofs.DESPITE if _despite(cluster, memory, policy, now) else proofs.LISTING
-    return memory.listed + every if memory.listed else now
+    # One of a time that has not come was made by a clock that was wrong: nobody knows when.
+    return memory.listed + every if memory.listed and memory.listed <= now + proofs.CLOCKS else now
 
 
 def _despite(cluster: Cluster, memory: Memory, policy: Policy, now: datetime) -> bool:

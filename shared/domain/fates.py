@@ -7,15 +7,18 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.domain.census import is_done
+from shared.domain.evaluate import subjects
 from shared.domain.ids import ClusterId
 from shared.domain.lasting import PERSON, lasting
 from shared.domain.policy import UNTOLD
 from shared.domain.posture import PoolPosture
 from shared.domain.refusals import canary_of, refusal
 from shared.domain.rehearsal import Rehearsal
+from shared.domain.settings import Skip
 from shared.domain.situation import Situation
 from shared.domain.stage import Actor
 from shared.domain.steps import Step, due
+from shared.domain.timing import skips
 from shared.domain.wait import Wait
 from shared.domain.waits import all_waits, wanted
 
@@ -135,12 +138,20 @@ class _Stuck:
         self.rings.update({ring.name: self.anywhere for ring in play.policy.rings})
 
 
+def _skips(play: Rehearsal, one: PoolFate) -> bool:
+    """Say whether a pool is so new that it need not wait for the rings before; whom a person helps, he helps now."""
+    actor, at = play.actors[one.cluster.key], play.start.now if one.fate is Fate.PERSON else play.start.until
+    mine = (each for each in subjects(actor.cluster, actor.memory, play.policy, at) if each.pool.name == one.pool)
+    return any(skips(each, Skip.SOAK) for each in mine)
+
+
 def _behind(play: Rehearsal, one: PoolFate, stuck: _Stuck) -> PoolFate:
     ring = next((ring for ring in play.policy.rings if ring.name == one.ring), None)
     if ring is None or one.fate not in (Fate.LATER, Fate.PERSON) or one.reason == "OperationInProgress":
         return one
     besides = f" Besides: {one.message}" if one.fate is Fate.PERSON else ""
-    before, canary = play.policy.before(ring), canary_of(play.budget, play.policy, ring)
+    canary = canary_of(play.budget, play.policy, ring)
+    before = None if _skips(play, one) else play.policy.before(ring)
     # The budget asks every earlier ring, also behind one that has no pool or is done.
     while before and not stuck.rings[before.name]:
         before = play.policy.before(before)

@@ -128,6 +128,7 @@ def last_day(found: Forecast) -> date:
 
 def forecast(start: Start) -> Forecast:
     """Play the policy forward; the same for the same input, in whatever order its clusters come."""
+    start = start.agreed()
     play = Rehearsal(start)
     play.run()
     found = fates(play)
@@ -245,7 +246,10 @@ def _blockers(found: Iterable[PoolFate]) -> list[Blocker]:
 
 def _assumptions(start: Start, play: Rehearsal) -> Iterator[str]:
     yield f"A remediation takes {start.pace}; none fails."
-    yield "Nobody approves, objects, pauses, creates, resizes or repairs anything; approvals that are there hold."
+    if start.approved:
+        yield "What waits for an approval has it at once: each step, and the policy's text."
+    nobody = "Nobody" if start.approved else "Nobody approves,"
+    yield f"{nobody} objects, pauses, creates, resizes or repairs anything; approvals that are there hold."
     yield "Of several that may begin the safest does: by ring, then fewest nodes; in the app it is who looks first."
     yield "What is compliant stays so; dates of modules and releases count for the pools that are due."
     if play.assumed:

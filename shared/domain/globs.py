@@ -48,6 +48,11 @@ def tail(glob: str) -> str:
     return found
 
 
+def shortest(glob: str) -> str:
+    """Return the shortest text that a glob fits, with `?` for each character that may be several."""
+    return "".join(part if len(part) == 1 else "?" for part in _parts(glob) if part != _ANY)
+
+
 def unclosed(glob: str) -> bool:
     """Say whether a glob has a bracket without its end, which stands for itself."""
     at = 0

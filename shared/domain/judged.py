@@ -45,6 +45,7 @@ def observation(read: ClusterRead, posture: Posture, planned: Plan, memory: Memo
             pools=verdicts,
             cluster_findings=tuple(map(judgement, posture.cluster_findings)),
             in_scope=posture.in_scope,
+            strays=memory.strays.record if memory.strays else 0,
         ),
         plan=Planned(planned.action, planned.deferrals, planned.requeue_after, told),
     )

@@ -13,6 +13,7 @@ metadata may say:
 | `check` | a function from a value to what is wrong with it, or None |
 | `blank` | a text may be empty |
 | `percent` | the number is written like `50%` |
+| `many` | what is told where a list stands in the place of a text |
 | `empty` | a list or mapping may not be empty, with what it would do |
 | `nameless` | a match may not be empty, with what is told then |
 | `item` | how faults call an item of the list; otherwise by its type |

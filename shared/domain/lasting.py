@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from shared.domain.barriers import barred
-from shared.domain.maintenance import MAINTENANCE_UNREADABLE, opening_by_cluster
+from shared.domain.maintenance import MAINTENANCE_UNREADABLE
 from shared.domain.model import Cluster
 from shared.domain.openings import BLACKOUT, OUTSIDE_WINDOW, Closed
 from shared.domain.operation import AT_REST
 from shared.domain.risks import RISKS
 from shared.domain.situation import Situation
 from shared.domain.steps import Step
+from shared.domain.timing import openings
 from shared.domain.wait import Wait
-from shared.domain.windows import opening
 
 CLOSED = (OUTSIDE_WINDOW, BLACKOUT)
 """Reasons of windows that are not open now."""
@@ -53,12 +53,7 @@ def _refused(step: Step) -> Wait | None:
 
 
 def _always_closed(situation: Situation, step: Step) -> Wait | None:
-    settings = step.subject.settings
-    found = [opening(settings.windows, settings.blackouts, situation.now)]
-    if settings.cluster_maintenance:
-        own = opening_by_cluster(situation.maintenance, situation.now)
-        found += [own] if isinstance(own, Closed) else []
-    for each in found:
+    for each in openings(situation, step):
         if isinstance(each, Closed) and each.until is None and each.reason in CLOSED:
             return Wait("NeverOpen", f"{each.message} None opens within 400 days.")
     return None

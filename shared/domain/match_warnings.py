@@ -6,19 +6,24 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Final
 
-from shared.domain.globs import fits, is_name, unclosed
+from shared.domain.globs import fits, is_name, shortest, unclosed
 from shared.domain.matching import ClusterMatch, VersionRange
 from shared.domain.support import matrix
 
 CLUSTER_PARTS: Final = ("subscriptions", "resource_groups", "clusters", "locations")
-_SETS = re.compile(r"\[[^\]]*\]")
-"""What a glob has in brackets: characters of which one is meant."""
 POOL_PARTS: Final = ("pools", "os_types", "os_skus", "pool_modes")
 """The parts of a match that are globs of one name each."""
 ADD_RING: Final = "add a last ring without `match`, or they begin before every canary"
 """What to do where node pools that may be changed are in no ring."""
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PART_OF_GUID = re.compile(r"[0-9a-fA-F*?\[\]!-]*")
+_NAMES: Final = {
+    "resource_groups": (re.compile(r"[-\w.()]"), 90, "letters, digits and `-_.()`"),
+    "clusters": (re.compile(r"[-_a-z0-9]", re.IGNORECASE | re.ASCII), 63, "letters, digits, `-` and `_`"),
+    "pools": (re.compile(r"[a-z0-9]", re.IGNORECASE | re.ASCII), 12, "letters and digits"),
+}
+"""Which characters names have, and how many at most: Azure Resource Manager, "naming rules" (microsoft.resources,
+microsoft.containerservice); of node pools `^[a-z][a-z0-9]{0,11}$` (API 2026-08-01). A tag may hold any value."""
 _VERSIONS = tuple(f"1.{minor}" for minor in range(100))
 """Kubernetes has had some 35 minor versions in 11 years."""
 
@@ -59,7 +64,7 @@ def match_warnings(what: str, match: ClusterMatch) -> Iterator[str]:
 def _never_fits(part: str, glob: str) -> str:
     if unclosed(glob):
         return "has a `[` without its `]`, which no name has"
-    if glob != glob.strip() or "," in _SETS.sub("", glob):
+    if glob != glob.strip() or "," in shortest(glob):
         return "fits no name: none has a blank at its ends or a comma, write each as an item of its own"
     if "/" in glob:
         return "fits no name: none has a `/`, give the group under `resource_groups` and the cluster under `clusters`"
@@ -68,7 +73,19 @@ def _never_fits(part: str, glob: str) -> str:
     if part == "locations" and " " in glob:
         # ARM gives the name, such as `germanywestcentral`; `Germany West Central` is its display name.
         return f"fits no Azure region: their names have no spaces, write `{glob.replace(' ', '').lower()}`"
-    return _no_os_sku(glob) if part == "os_skus" else ""
+    return _no_os_sku(glob) if part == "os_skus" else _no_name(part, glob)
+
+
+def _no_name(part: str, glob: str) -> str:
+    """Say that no name is like a glob, such as one that is a regular expression, or too long."""
+    if part not in _NAMES:
+        return ""
+    known, longest, made_of = _NAMES[part]
+    text = shortest(glob)
+    odd = next((each for each in text if each != "?" and not known.fullmatch(each)), "")
+    if odd:
+        return f"fits no name: `{odd}` is in none, they have {made_of} alone; globs know `*`, `?`, `[ab]` and `[!ab]`"
+    return f"fits no name: none has more than {longest} characters" if len(text) > longest else ""
 
 
 def _twice(tags: Mapping[str, str]) -> list[str]:

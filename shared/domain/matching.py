@@ -20,7 +20,11 @@ _GLOBS = {"longest": 256, "empty": "and would match nothing: leave it out or fil
 _OS_TYPES = _GLOBS | {"fits": ("Linux", "Windows")}
 """Closed in the API 2026-08-01 (`OSType`, `AgentPoolMode`): what fits none of them can only be a mistake."""
 _POOL_MODES = _GLOBS | {"fits": ("System", "User", "Gateway")}
-_TAGS = {"longest": 256, "empty": "and would match everything: leave it out or fill it"}
+_TAGS = {
+    "longest": 256,
+    "empty": "and would match everything: leave it out or fill it",
+    "many": "write one glob; another value needs an entry with a match of its own",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,16 @@ class Match(ClusterMatch):
             and _any(self.pool_modes, pool.mode)
             and _tagged(self.pool_tags, pool.tags)
             and (self.kubernetes is None or self.kubernetes.holds(pool.kubernetes_version))
+        )
+
+    def may_fit(self, cluster: ClusterId, pool: str) -> bool:
+        """Say whether it may fit a pool of which only the names are known."""
+        return (
+            _any(self.subscriptions, cluster.subscription)
+            # Of other letters a key does not keep in which case they were, and some have two small ones.
+            and (_any(self.resource_groups, cluster.resource_group) or not cluster.resource_group.isascii())
+            and _any(self.clusters, cluster.name)
+            and _any(self.pools, pool)
         )
 
     @property

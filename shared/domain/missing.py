@@ -13,13 +13,14 @@ from shared.domain.planned import Method
 from shared.domain.posture import Posture
 
 
-def no_pools(read: Cluster, retry_after: timedelta | None = None) -> Unreadable | None:
+def no_pools(read: Cluster, retry_after: timedelta | None = None, *, had: bool = False) -> Unreadable | None:
     """Return why a cluster can't be judged by its list of pools, as it is empty; None if it can.
 
     Every cluster has a system pool (AKS, "Manage system node pools"), and lists it unless AKS manages it itself: node
-    auto-provisioning or virtual nodes alone are no reason for an empty list.
+    auto-provisioning or virtual nodes alone are no reason for an empty list. Where it does, and the cluster `had` pools
+    before, only a list that is there says that they are gone: no source says that ARM then leaves it out.
     """
-    if read.pools or read.hosted:
+    if read.pools or (read.hosted and (read.listed or not had)):
         return None
     message = "ARM shows no node pool of the cluster: whatever nodes it has are not judged."
     return Unreadable("NoNodePools", message, retry_after)

@@ -165,6 +165,8 @@ class Cluster:
     """False if the cluster has `disableRunCommand`."""
     hosted: bool = False
     """AKS manages its system node pools itself and lists none of them: its list of pools may be empty."""
+    listed: bool = True
+    """ARM gave a list of its pools, be it empty; False where it is missing or null."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ def read_cluster(body: Mapping[str, Any]) -> Cluster:
         narrow=_narrow(_dict(properties.get("apiServerAccessProfile"))),
         run_command=_dict(properties.get("apiServerAccessProfile")).get("disableRunCommand") is not True,
         hosted=_hosted(properties),
+        listed=isinstance(properties.get("agentPoolProfiles"), list),
     )
 
 

@@ -17,6 +17,8 @@ from shared.domain.verification import Fault, can_be, is_chain
 
 SCHEMA = "fipswarden.pack/1"
 INDEX, PAGE, SUMS = "index.json", "index.html", "SHA256SUMS"
+_YEARS = range(2000, 9000)
+"""Those in which a pack may be written: near the ends of the calendar no other time can be reckoned from one."""
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)\n")
 
 
@@ -116,6 +118,8 @@ def read_pack(data: bytes) -> Pack:
         raise ValueError("it is nested too deeply") from error
     if found.schema != SCHEMA:
         raise ValueError(f"it is of schema {found.schema!r}, not {SCHEMA}")
+    if found.at.year not in _YEARS:
+        raise ValueError(f"it says that it was written at {found.at.isoformat()}")
     if not all(is_chain(path) for path in (*found.heads, *filter(None, [found.scope.cluster]))):
         raise ValueError("it names a chain that can't be")
     if not all(can_be(head) for head in found.heads.values()):

@@ -237,6 +237,11 @@ class Policy:
         rules = tuple(replace(rule, settings=_held(rule.settings)) for rule in self.rules)
         return replace(self, defaults=_held(self.defaults), rules=rules)
 
+    def agreed(self) -> "Policy":
+        """Return the policy as it is once somebody has agreed to its text, and to every step that it asks about."""
+        rules = tuple(replace(rule, settings=_agreed(rule.settings)) for rule in self.rules)
+        return replace(self, defaults=_agreed(self.defaults), rules=rules, require_approved_policy=False)
+
     def stage(self, ring: Ring | None) -> str:
         """Return a fingerprint of which pools are in a ring, or in none: what it matches, and what those above it take.
 
@@ -283,6 +288,10 @@ def _stages(rings: tuple[Ring, ...]) -> Mapping[str, str]:
     matches = [plain(replace(each.match, line=0)) for each in rings]
     stages = {ring.name: fingerprint(matches[: place + 1]) for place, ring in enumerate(rings)}
     return {**stages, "": fingerprint([*matches, None])}
+
+
+def _agreed(settings: Settings) -> Settings:
+    return replace(settings, mode=Mode.ENFORCE) if settings.mode is Mode.APPROVE else settings
 
 
 def _held(settings: Settings) -> Settings:

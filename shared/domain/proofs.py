@@ -6,6 +6,7 @@ from shared.domain.capability import fips_enabled_by_default
 from shared.domain.model import ComplianceState, ProofLevel
 from shared.domain.posture import Finding
 from shared.domain.proven import Proof, Strays
+from shared.domain.scalars import duration_text
 from shared.domain.subject import Subject, contradictory, decided
 from shared.domain.support import is_fips_image
 
@@ -156,15 +157,21 @@ def _only_registry(subject: Subject) -> bool:
 
 
 def _registry(subject: Subject) -> Finding:
-    taken = subject.memory.proof
+    taken, may_ask = subject.memory.proof, bool(subject.settings.proof.windows_image)
     if taken is None or not taken.level.reaches(ProofLevel.KERNEL):
         if taken and taken.unreadable:
             return _verdict(subject, taken)
-        message = "Only the registry of Windows nodes proves FIPS, and it has not been read"
-        cure = ": `proof.windows_image` names an image for that, and allows it. It is access to the host."
-        message += "." if subject.settings.proof.windows_image else cure
-        return Finding("proof", _S.UNKNOWN, "WindowsProofMissing", message)
-    return _stale(subject, taken) or _verdict(subject, taken)
+        return _unread_registry(subject)
+    stale = _stale(subject, taken)
+    # Nobody asks again by himself: what would have to be changed says more than that the last word is old.
+    return (_unread_registry(subject, " lately") if stale and not may_ask else stale) or _verdict(subject, taken)
+
+
+def _unread_registry(subject: Subject, when: str = "") -> Finding:
+    message = f"Only the registry of Windows nodes proves FIPS, and it has not been read{when}"
+    cure = ": `proof.windows_image` names an image for that, and allows it. It is access to the host."
+    message += "." if subject.settings.proof.windows_image else cure
+    return Finding("proof", _S.UNKNOWN, "WindowsProofMissing", message)
 
 
 def _missing() -> Finding:
@@ -194,7 +201,11 @@ def _stale(subject: Subject, taken: Proof) -> Finding | None:
     if not same or taken.at > subject.now + CLOCKS:
         return _missing()
     if subject.now - taken.at > subject.settings.proof.max_age:
-        message = f"The nodes were last asked at {taken.at:%Y-%m-%d %H:%M} UTC."
+        age = duration_text(subject.settings.proof.max_age)
+        message = (
+            f"The nodes were last asked at {taken.at:%Y-%m-%d %H:%M} UTC, and that is older than `proof.max_age` "
+            f"({age}): the next look asks them again."
+        )
         return Finding("proof", _S.UNKNOWN, "ProofExpired", message)
     return None
 

@@ -96,8 +96,7 @@ class Reader:
     def items(self, key: Key, node: Located, base: Any = None) -> list[tuple[Located, Any]]:
         """Read a list, each item with its place; those at fault are left out."""
         if not isinstance(node.value, list):
-            hint = "" if isinstance(node.value, dict) or node.value is None else f': write `["{_plain(node)}"]`'
-            self.faults.add(node, f"`{key.name}` must be a list{hint}")
+            self.faults.add(node, f"`{key.name}` must be a list: {_as_list(node)}")
             return []
         if not node.value and "empty" in key.notes:
             self.faults.add(node, f"`{key.name}` is empty {key.notes['empty']}")
@@ -145,5 +144,11 @@ def _is_record(kind: Any) -> bool:
     return is_dataclass(kind) and kind not in SCALARS
 
 
-def _plain(node: Located) -> str:
-    return shown(node).strip("`")
+def _as_list(node: Located) -> str:
+    match node.value:
+        case None:
+            return "fill it or leave it out"
+        case dict():
+            return "begin each of its entries with `- `"
+        case _:
+            return f'write `["{shown(node).strip("`")}"]`'

@@ -1,10 +1,11 @@
 """Whether the budget has a place for a step: every limit of the policy, in one order, each with a reason and an end."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.budget import Budget, Canary, Place, RingCount
+from shared.domain.ids import ClusterId
 from shared.domain.policy import UNTOLD, Policy, Ring
 from shared.domain.proofs import CLOCKS
 from shared.domain.rulebook import Rulebook
@@ -60,7 +61,7 @@ def breaker_open(broken: str) -> str:
 
 
 def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Iterator[Refusal]:
-    others = [place for key, place in budget.places.items() if key != wanted.cluster]
+    others = _others(budget, wanted)
     disruption = policy.disruption
     # A share of a number that nobody has counted lately, or that another policy's scope and rings gave, is one.
     counts = budget.counts
@@ -69,7 +70,7 @@ def _full(budget: Budget, policy: Policy, wanted: Wanted, now: datetime) -> Iter
     limits = [("the fleet", len(others), disruption.concurrent.of(counts.pools if counts else None))]
     if disruption.per_subscription:
         total = counts.subscriptions.get(wanted.subscription, 0) if counts else None
-        mine = sum(place.subscription == wanted.subscription for place in others)
+        mine = sum(place.subscription == wanted.subscription for place in others.values())
         limits.append(("its subscription", mine, disruption.per_subscription.of(total)))
     if wanted.ring and wanted.ring.concurrent:
         total = counts.rings.get(wanted.ring.name, RingCount()).pools if counts else None
@@ -132,15 +133,15 @@ def _untried(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted) -> Refu
     else:
         message = (
             f"{canary.pool} of {canary.cluster} went first in its ring and is not proven yet; since the rings were "
-            f"changed it may be in ring {ring.name}: the next look that can read its cluster tells."
+            f"changed it may be in ring {ring.name}: the next look that can read its cluster tells. `fipswarden "
+            "posture` says whether it can; a cluster that can't be read for good is left out by `scope.exclude`."
         )
     return Refusal("CanaryUnproven", message)
 
 
 def _running_untried(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted) -> Refusal | None:
     """Say what runs in a ring without a canary: it came there under way, or tries nothing."""
-    others = (place for key, place in budget.places.items() if key != wanted.cluster)
-    for running in _within(policy, ring, others):
+    for running in _within(policy, ring, _others(budget, wanted)):
         message = f"{running.pool} is under remediation in ring {ring.name}, of which nothing is proven."
         return Refusal("CanaryUnproven", message)
     return None
@@ -150,26 +151,40 @@ def canary_of(budget: Budget, policy: Policy, ring: Ring) -> Canary | None:
     """Return the canary of a ring that wants one: the first that is not proven, else one that is; None if it has none.
 
     One that is not proven holds back every ring that it may be in, whatever is edited meanwhile, until a look sees
-    where it is. A proof from when the ring was about other pools opens nothing.
+    where it is: those that its names can't keep it out of. A proof from when the ring was about other pools opens
+    nothing.
     """
     if not ring.canary:
         return None
-    stage, elsewhere = policy.stage(ring), policy.elsewhere(ring)
+    stage = policy.stage(ring)
     found = [
-        one for one in budget.canaries.values() if (one.stage not in elsewhere and not one.proven) or one.stage == stage
+        one
+        for one in budget.canaries.values()
+        if one.stage == stage or (not one.proven and _may_be_in(policy, ring, one.stage, one.cluster, one.pool))
     ]
     return min(found, key=lambda one: (one.proven, one.cluster, one.pool), default=None)
 
 
-def _within(policy: Policy, ring: Ring, places: Iterable[Place]) -> list[Place]:
+def _others(budget: Budget, wanted: Wanted) -> dict[str, Place]:
+    """Return the places of other clusters, by their keys."""
+    return {key: place for key, place in budget.places.items() if key != wanted.cluster}
+
+
+def _within(policy: Policy, ring: Ring, places: Mapping[str, Place]) -> list[Place]:
     """Return the places of pools that are in a ring, or may be."""
-    elsewhere = policy.elsewhere(ring)
-    return [place for place in places if place.stage not in elsewhere]
+    return [place for key, place in places.items() if _may_be_in(policy, ring, place.stage, key, place.pool)]
+
+
+def _may_be_in(policy: Policy, ring: Ring, stage: str, cluster: str, pool: str) -> bool:
+    """Say whether a pool that was told to be in a stage is in a ring, or may be."""
+    if stage == policy.stage(ring):
+        return True
+    return stage not in policy.elsewhere(ring) and ring.match.may_fit(ClusterId.from_key(cluster), pool)
 
 
 def _not_done(budget: Budget, rules: Rulebook, ring: Ring, now: datetime) -> Refusal | None:
     """Say what keeps the ring after this one closed."""
-    if running := next(iter(_within(rules.policy, ring, budget.places.values())), None):
+    if running := next(iter(_within(rules.policy, ring, budget.places)), None):
         told = "of it" if running.stage == rules.policy.stage(ring) else "which may be of it"
         return Refusal("RingClosed", f"Ring {ring.name} comes first, and {running.pool}, {told}, is under remediation.")
     counts = budget.counts

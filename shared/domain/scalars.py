@@ -85,6 +85,8 @@ def text(node: Located, notes: Notes) -> str:
     value = node.value
     if not isinstance(value, str):
         hint = "" if value is None or isinstance(value, list | dict) else " (quote it)"
+        if isinstance(value, list):
+            hint = f": {notes.get('many', 'write one, without brackets')}"
         raise ValueError(f"{shown(node)} is not a text{hint}")  # noqa: TRY004 (a fault like the others)
     if not value and notes.get("blank"):
         return value

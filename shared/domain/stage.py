@@ -1,6 +1,6 @@
 """What a forecast is made from, and what its play keeps of each cluster."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.domain.budget import Budget
@@ -47,6 +47,15 @@ class Start:
     """How many parts of the fleet can't be read, those clusters among them: they keep every ring from being done."""
     hidden: int = 0
     """How many the app could not judge at its last resync, some of those perhaps among them: they do so, too."""
+    approved: bool = False
+    """It is assumed that whatever waits for an approval has it at once: the policy's text, and each step."""
+
+    def agreed(self) -> "Start":
+        """Return what is played: where approvals are assumed, by rules that ask for none."""
+        if not self.approved:
+            return self
+        rules = replace(self.rules, policy=self.rules.policy.agreed())
+        return replace(self, rules=rules, budget=replace(self.budget, guarded=False))
 
 
 @dataclass(frozen=True, slots=True)

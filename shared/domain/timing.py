@@ -19,7 +19,9 @@ from shared.domain.windows import Closed, Open, opening
 
 def _age(subject: Subject) -> timedelta | None:
     """Return how long ago a pool was created, as far as that is known."""
-    known = [at for at in (subject.memory.first_seen, subject.cluster.created) if at]
+    seen = (subject.memory.first_seen, subject.cluster.created)
+    # A time that has not come is one of a clock that was wrong.
+    known = [at for at in seen if at and at <= subject.now + CLOCKS]
     return subject.now - max(known) if known else None
 
 
@@ -46,7 +48,7 @@ def skips(subject: Subject, what: Skip) -> bool:
 
 def closed(situation: Situation, step: Step) -> Iterator[Wait]:
     """Yield what keeps a reimage from beginning at this time."""
-    for opening_ in _openings(situation, step):
+    for opening_ in openings(situation, step):
         if isinstance(opening_, Closed):
             after = opening_.until - situation.now if opening_.until else REREAD
             yield Wait(opening_.reason, opening_.message, after)
@@ -54,17 +56,18 @@ def closed(situation: Situation, step: Step) -> Iterator[Wait]:
 
 def closes(situation: Situation, step: Step) -> datetime | None:
     """Return when the first of the windows that are open closes; None if none does."""
-    ends = [one.until for one in _openings(situation, step) if isinstance(one, Open) and one.until]
+    ends = [one.until for one in openings(situation, step) if isinstance(one, Open) and one.until]
     return min(ends, default=None)
 
 
 def opens(situation: Situation, step: Step, at: datetime) -> datetime:
     """Return when, from a time on, all windows are open for the first time, as far as that is known."""
-    shut = [one for one in _openings(replace(situation, now=at), step) if isinstance(one, Closed)]
+    shut = [one for one in openings(replace(situation, now=at), step) if isinstance(one, Closed)]
     return max((one.until for one in shut if one.until), default=at)
 
 
-def _openings(situation: Situation, step: Step) -> Iterator[Open | Closed]:
+def openings(situation: Situation, step: Step) -> Iterator[Open | Closed]:
+    """Yield whether the policy's windows are open for a step, and the cluster's own where they count."""
     settings, skipped = step.subject.settings, skips(step.subject, Skip.WINDOW)
     # Blackouts hold for a new pool, too, the cluster's own as well: nothing runs on it yet, but nobody is there either.
     yield opening(() if skipped else settings.windows, settings.blackouts, situation.now)

@@ -196,6 +196,9 @@ class Verdict:
     """What concerns no single pool."""
     in_scope: bool = True
     """False if the policy excludes the cluster: it then has no state."""
+    strays: int = 0
+    """Number of the record in the same chain that holds what was known of nodes outside every pool; 0 if there is none,
+    and where a version did not say so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,8 @@ def _scalar(node: yaml.ScalarNode, at: Located, faults: Faults) -> Located:
         value = SafeConstructor().construct_object(node)
     except (yaml.YAMLError, ValueError, LookupError, AttributeError):
         # A tag on a text that doesn't fit it (`!!bool x`, `!!timestamp x`) fails in many ways.
-        if node.style is not None or Resolver().resolve(yaml.ScalarNode, node.value, (True, False)) != node.tag:  # type: ignore[no-untyped-call]
+        plain = Resolver().resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]  # as above
+        if node.style is not None or plain != node.tag:
             return _mistagged(node, at, faults)
         # Without a tag it only looks like a date or a number: whoever wants one says what is wrong with it.
         value = node.value

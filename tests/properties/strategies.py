@@ -174,20 +174,21 @@ def rulebooks(draw: st.DrawFn) -> Rulebook:
 
 RINGS = ("first", "sys", "rest")
 _SUBSCRIPTION = "10000000-0000-4000-8000-000000000001"
+_OTHERS = tuple(f"{_SUBSCRIPTION}|g|other-{number}" for number in range(3))
 places = st.lists(
     st.builds(
         Place,
         st.just("i"),
-        st.just("p"),
+        st.sampled_from(["apps", "apps", "system", "p"]),
         st.sampled_from(["s", _SUBSCRIPTION]),
         st.just(3),
         st.just(NOW),
         stage=st.sampled_from(["", *RINGS, *RINGS]),
     ),
     max_size=3,
-).map(lambda found: {f"s{number}|g|c": replace(place, intent=f"i{number}") for number, place in enumerate(found)})
+).map(lambda found: {key: replace(place, intent=f"i-{key}") for key, place in zip(_OTHERS, found, strict=False)})
 _full_rings = st.sampled_from(RINGS).map(
-    lambda ring: {f"s{number}|g|c": Place(f"i{number}", "p", "s", 3, NOW, stage=ring) for number in range(2)}
+    lambda ring: {key: Place(f"i-{key}", "p", "s", 3, NOW, stage=ring) for key in _OTHERS[:2]}
 )
 _ring_counts = st.sampled_from(
     [*(RingCount(9, 0, NOW - timedelta(hours=hours)) for hours in (1, 3, 3, 3)), RingCount(9, 1), RingCount(9, 3)]
@@ -205,7 +206,14 @@ def budgets(draw: st.DrawFn, policy: str = "p1") -> Budget:
         policy,
         exemptions="e1",
     )
-    canary = draw(st.sampled_from([None, Canary("s|g|c", "p"), Canary("s|g|c", "p", proven=True)]))
+    canary = draw(
+        st.sampled_from(
+            [
+                None,
+                *(Canary(_OTHERS[0], pool, proven=proven) for pool in ("apps", "system") for proven in (True, False)),
+            ]
+        )
+    )
     return Budget(
         draw(places),
         paused=draw(st.sampled_from([False] * 9 + [True])),

@@ -377,6 +377,35 @@ def test_rings_that_change_forget_neither_what_runs_nor_what_has_failed(
         assert begun(lab, second)[0] >= datetime.fromisoformat(proven.payload["at"])
 
 
+@pytest.mark.parametrize("match", ['clusters: ["dev-*"]', "tags: {env: dev}"], ids=["names", "tags"])
+def test_a_canary_of_before_that_cannot_be_read_holds_the_rings_it_may_be_in_until_it_is_left_out(match: str) -> None:
+    def ringed(prod: str, excluded: str = "") -> str:
+        rings = f"{{name: dev, match: {{{match}}}}}, {{name: prod, match: {{clusters: {prod}}}}}"
+        exclude = f'scope: {{exclude: [{{clusters: ["{excluded}"]}}]}}\n' if excluded else ""
+        return f"mode: enforce\ndisruption: {{concurrent: 10}}\n{exclude}rings: [{rings}]\n"
+
+    lab = fleet(ringed('["old-*"]'))
+    lab.count()
+    lab.passes(HOUR)
+    lab.count()
+    lost = lab.add("old-a")
+    fails(lab)
+    lab.look(lost, lasting=2 * HOUR)
+    denied = Answer(403, "AuthorizationFailed", "no", gateway=True)
+    lab.world.faults.add(Fault(denied, method="GET", resource="old-a", kind="managedClusters", times=None))
+    lab.policies.rules = ruled(ringed('["old-*", "new-*"]'))
+    dev = lab.add("dev-b", tags={"env": "dev"})
+    prod = lab.add("new-b", tags={"env": "prod"})
+    lab.count()
+    lab.look(lost, dev, prod, lasting=HOUR)
+    assert lab.puts(dev) == ([] if "tags" in match else [200])
+    lab.days(0.25)
+    assert (lab.puts(prod), lab.waits(prod)[:6]) == ([], "Canary" if "clusters" in match else "RingCl")
+    lab.policies.rules = ruled(ringed('["old-*", "new-*"]', excluded="old-a"))
+    lab.days(0.25)
+    assert [lab.verdict(one) for one in (dev, prod)] == [PROVEN, PROVEN]
+
+
 def test_a_canary_that_is_deleted_leaves_its_ring_to_the_next_one() -> None:
     lab = fleet(RINGS)
     first, second = lab.add("aks-test-1"), lab.add("aks-test-2")

@@ -28,19 +28,22 @@ class OddLists(WorldClusters):
     """ARM, which does not list some pools of the first cluster."""
 
     lacks: tuple[str, ...] = ()
+    hosted: bool = False
+    listed: bool = True
 
     def read(self, cluster: ClusterId) -> ClusterRead:
         """GET the cluster."""
         read = super().read(cluster)
         if cluster.key != CLUSTER.key or not isinstance(read, Cluster):
             return read
-        return replace(read, pools=tuple(pool for pool in read.pools if pool.name not in self.lacks))
+        pools = tuple(pool for pool in read.pools if pool.name not in self.lacks)
+        return replace(read, pools=pools, hosted=self.hosted, listed=self.listed)
 
 
-def lacking(lab: Fleet, *names: str) -> None:
+def lacking(lab: Fleet, *names: str, hosted: bool = False, listed: bool = True) -> None:
     """Let ARM's lists lack some pools from now on; without names, they lack none."""
     odd = OddLists(lab.world)
-    odd.lacks = names
+    odd.lacks, odd.hosted, odd.listed = names, hosted, listed
     lab.clusters = odd
 
 
@@ -278,6 +281,20 @@ def test_a_cluster_of_which_no_pool_is_listed_is_unknown_and_nothing_of_it_is_fo
     lacking(lab)
     lab.passes(HOUR)
     assert (lab.waits(), lab.puts()) == ("Blocked", [200])
+
+
+@pytest.mark.parametrize(
+    ("listed", "verdict", "remembered"), [(True, "", set()), (False, "unknown: NoNodePools", {"np1"})]
+)
+def test_where_aks_keeps_the_system_pools_to_itself_only_a_list_that_is_there_says_that_pools_are_gone(
+    verdict: str, remembered: set[str], *, listed: bool
+) -> None:
+    lab = blocked(beside=False)
+    lacking(lab, "np1", hosted=True, listed=listed)
+    lab.look(lasting=MINUTE)
+    assert lab.verdict().startswith("non_compliant")
+    lab.passes(HOUR)
+    assert (lab.verdict(), {*memory(lab).pools}) == (verdict, remembered)
 
 
 @pytest.mark.parametrize(

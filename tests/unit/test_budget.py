@@ -47,6 +47,7 @@ CLUSTERS = [
     cluster_id(f"aks-{number}", subscription=(SUBSCRIPTION, OTHER_SUBSCRIPTION)[number % 2]) for number in range(6)
 ]
 ONE, TWO, THREE = (cluster.key for cluster in CLUSTERS[:3])
+IN_LAB = cluster_id("lab-1").key
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 FIRST, SECOND = Ring("first", canary=False, soak=timedelta(days=2)), Ring("second")
 LAB, REST = Ring("lab", Match(clusters=("lab-*",)), concurrent=Limit(1)), Ring("rest", concurrent=Limit(1))
@@ -142,12 +143,12 @@ ROWS = {
     "what runs where the rings were others, and may be in it": Row(
         "BudgetExhausted",
         None,
-        holding(wanted(TWO, ring=REST), by=rules(rings=(FIRST, LAB, REST))),
+        holding(wanted(IN_LAB, ring=REST), by=rules(rings=(FIRST, LAB, REST))),
         rules(rings=(LAB, REST)),
         wanted(ring=LAB),
     ),
     "what runs in no ring where there was none": Row(
-        "BudgetExhausted", None, holding(wanted(TWO)), rules(rings=(LAB, REST)), wanted(ring=LAB)
+        "BudgetExhausted", None, holding(wanted(IN_LAB)), rules(rings=(LAB, REST)), wanted(ring=LAB)
     ),
     "what runs in the ring by its name of yesterday": Row(
         "BudgetExhausted",
@@ -386,6 +387,35 @@ class TestTaking:
         before = Budget(canaries={"one": Canary(THREE, "apps", stage=stage)})
 
         assert taken(before, rules(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW) is None
+
+    @pytest.mark.parametrize(
+        ("match", "held"),
+        [
+            (Match(clusters=("AKS-2",)), True),
+            (Match(resource_groups=("rg-*",), pools=("app?",), tags={"wave": "2"}), True),
+            (Match(clusters=("dev-*",)), False),
+            (Match(resource_groups=("dev-*",)), False),
+            (Match(pools=("batch",)), False),
+            (Match(subscriptions=(OTHER_SUBSCRIPTION,)), False),
+        ],
+    )
+    def test_one_of_a_stage_of_before_holds_the_rings_that_its_names_may_be_in(
+        self, match: Match, *, held: bool
+    ) -> None:
+        ring = Ring("edited", match)
+        made = rules(rings=(ring, Ring("rest", canary=False)))
+        before = Budget(canaries={"one": Canary(THREE, "apps", stage=STAGE)})
+
+        found = refusal(before, made, wanted(ring=ring), NOW)
+
+        assert ("scope.exclude" in found.message if found else False) == held
+
+    def test_of_a_group_in_other_letters_no_key_keeps_in_which_case_they_were(self) -> None:
+        group = "x\N{GREEK CAPITAL LETTER SIGMA}"
+        ring = Ring("edited", Match(resource_groups=(f"{group}*",)))
+        canary = Canary(cluster_id("aks-2", group=f"{group}1").key, "apps", stage=STAGE)
+
+        assert refusal(Budget(canaries={"one": canary}), rules(rings=(ring,)), wanted(ring=ring), NOW)
 
     def test_of_several_that_came_together_in_a_ring_none_is_begun_before_the_first_is_proven(self) -> None:
         one = Ring("one")

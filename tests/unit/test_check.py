@@ -289,6 +289,17 @@ class TestPolicy:
         assert found["pools"][0]["state"] == "unknown"
         assert "ProofMissing" in [finding["reason"] for finding in found["pools"][0]["findings"]]
 
+    def test_also_where_there_is_no_etag_it_says_that_nodes_are_not_asked(self, save: Save, capsys: Capture) -> None:
+        profiles = [{**GOOD["properties"]["agentPoolProfiles"][0], "eTag": None}]
+        graph = {**GOOD, "properties": {**GOOD["properties"], "agentPoolProfiles": profiles}}
+        policy = save("version: 1\nproof: { level: node }\n", "policy.yaml")
+
+        found = as_json(capsys, "--from", save([graph]), "--policy", policy)
+
+        told = {finding["reason"]: finding["message"] for finding in found["pools"][0]["findings"]}
+        assert told["ProofMissing"] == "Nodes are not asked here: `fipswarden posture` shows what the app has proven."
+        assert "ETagMissing" not in told
+
     def test_what_it_excludes_has_no_state_and_is_listed(self, save: Save, capsys: Capture) -> None:
         policy = save("version: 1\nscope: { exclude: [{ clusters: [aks-pay] }] }\n", "policy.yaml")
         arguments = ["--from", save([BAD, BAD]), "--policy", policy]

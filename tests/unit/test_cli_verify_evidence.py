@@ -225,6 +225,8 @@ def test_a_tampered_pack_is_named_for_what_was_touched(alone: Path, capsys: pyte
         ({"scope": {"cluster": "", "after": -1}}, "index.json can't be read: it has a scope that can't be"),
         ({"at": "0001-01-01T00:00:00+23:59"}, "index.json can't be read: Pack.at: "),
         ({"at": "9999-12-31T23:59:59-23:59"}, "index.json can't be read: Pack.at: "),
+        ({"at": "9999-12-31T23:59:59+00:00"}, "index.json can't be read: it says that it was written at 9999-12-31"),
+        ({"at": "0001-01-01T00:00:00+00:00"}, "index.json can't be read: it says that it was written at 0001-01-01"),
         ({"scope": {"cluster": FLEET, "after": 0}}, "index.json can't be read: it has a scope that can't be"),
         ({"heads": {PAY.path: {"seq": 10**30, "hash": "0" * 64}}}, "index.json can't be read: it names a head that"),
     ],

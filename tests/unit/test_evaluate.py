@@ -1,7 +1,7 @@
 """What is compliant, and above all what is not: a wrong `compliant` is the worst bug that this product can have."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.capability import KNOWN_OS_SKUS
-from shared.domain.evaluate import evaluate, proof_due, to_prove, told
+from shared.domain.evaluate import evaluate, listing_due, proof_due, to_prove, told
 from shared.domain.matching import ClusterMatch
 from shared.domain.memory import Memory, PoolMemory
 from shared.domain.model import Cluster, ComplianceState, Gone, Mode, ProofLevel, Unreadable, worst
@@ -320,6 +320,7 @@ def test_that_aks_keeps_the_system_pools_to_itself_is_one(profiles: object, stat
     read = cluster(agentPoolProfiles=profiles, hostedSystemProfile={"enabled": True})
 
     assert judged(read, replace(memory(), strays=Strays(NOW, 2, 0, ("n1", "n2")))).state is state
+    assert read.listed == (profiles == [])
 
 
 class TestSince:
@@ -546,6 +547,22 @@ class TestAskingTheNodes:
         )
 
         assert due == NOW + timedelta(days=2)
+
+    @pytest.mark.parametrize(
+        ("listed", "due"), [(NOW, timedelta(hours=1)), (None, timedelta()), (NOW + timedelta(days=9), timedelta())]
+    )
+    def test_nodes_are_listed_when_the_last_list_is_an_hour_old_or_of_a_time_that_has_not_come(
+        self, listed: datetime | None, due: timedelta
+    ) -> None:
+        remembered = replace(memory(apps=proof()), listed=listed)
+
+        assert listing_due(cluster(), remembered, ENFORCING.policy, NOW) == NOW + due
+
+    def test_a_proof_that_is_too_old_says_how_old_it_may_be_and_who_asks_again(self) -> None:
+        (found,) = judged(cluster(), memory(apps=proof(at=NOW - timedelta(days=4)))).pools
+
+        said = found.decisive.message
+        assert said.endswith("older than `proof.max_age` (3d): the next look asks them again.")
 
     def test_no_proof_makes_nothing_due(self) -> None:
         assert proof_due(cluster(), Memory(), ENFORCING.policy, NOW) is None

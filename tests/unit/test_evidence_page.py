@@ -126,6 +126,8 @@ class Reader:
         index = json.loads((self.folder / "index.json").read_bytes())
         try:
             self.at = time(index)
+            if not 2000 <= self.at.year <= 8999:
+                self.wrong.append("index.json")
         except ValueError:
             self.wrong.append("index.json")
             self.at = dt.datetime.max.replace(tzinfo=dt.UTC)
@@ -382,6 +384,15 @@ def test_page_and_program_hold_the_same_manifests_to_the_keys_that_were_given(
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
 @pytest.mark.parametrize("name", ["index.json", "evidence/_manifests/0000000003.json"])
 def test_a_time_that_utc_cannot_hold_is_found(name: str, at: str, pack: Path) -> None:
+    say(pack / name, at=at)
+    sums(pack)
+
+    assert name in Reader(pack, key_name()).faults()
+
+
+@pytest.mark.parametrize("at", ["1999-12-31T23:59:59+00:00", "9999-12-31T23:59:59+00:00"])
+def test_a_pack_that_says_it_was_written_at_an_end_of_the_calendar_is_found(at: str, pack: Path) -> None:
+    name = "index.json"
     say(pack / name, at=at)
     sums(pack)
 

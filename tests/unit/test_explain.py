@@ -156,6 +156,7 @@ class TestStep:
         (wait,) = explained(situation(OFF, rules=book(exemptions=(excused, *others)))).waits
 
         assert wait.reason == "Exempt"
+        assert wait.message.startswith("The exemptions file excuses the pool by `legacy` until 2027-01-22 09:30 UTC: ")
         assert wait.ends == "exemption `legacy` (line 12) ends at 2027-01-22 09:30 UTC, or is taken out"
 
     def test_one_that_covers_the_very_reason_is_named_too(self) -> None:

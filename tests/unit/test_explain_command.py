@@ -240,6 +240,16 @@ def test_files_that_the_app_cannot_use_any_more_hold_the_step(app: App, capsys: 
     assert "At the resync of 2026-11-23 09:30 UTC: policy.yaml has 1 fault." in shown
 
 
+def test_what_was_wrong_before_the_app_came_to_use_other_files_holds_nothing(app: App, capsys: Capture) -> None:
+    app.used()
+    before = Counts(NOW - timedelta(hours=1), 3, trouble="policy.yaml has 1 fault.")
+    change(app.tables["rollout"], lambda _: Budget(counts=before))
+
+    assert main(["explain", NAME, "apps"]) == 1
+
+    assert "RulesUnreadable" not in capsys.readouterr().out
+
+
 def test_the_exemptions_that_the_app_used_count(app: App, capsys: Capture) -> None:
     app.used(exemptions=EXEMPTIONS)
 

@@ -296,6 +296,37 @@ class TestRings:
         assert one.message.endswith("`fipswarden approve`.")
         assert {pool.fate for pool in helped.pools} == {Fate.PERSON}
 
+    @pytest.mark.parametrize(
+        ("mode", "skip", "fate"),
+        [
+            (Mode.APPROVE, (Skip.SOAK,), Fate.PERSON),
+            (Mode.APPROVE, (), Fate.NEVER),
+            (Mode.ENFORCE, (Skip.SOAK,), Fate.DONE),
+        ],
+    )
+    def test_a_new_pool_that_skips_the_soak_waits_for_its_person_alone(
+        self, mode: Mode, skip: tuple[Skip, ...], fate: Fate
+    ) -> None:
+        stuck = known(disabled(provisioningState="Failed"), name="aks-d", tags={"env": "dev"})
+        young = known(disabled(), memory=memory(apps=PoolMemory(first_seen=NOW - HOUR, absent=NOW - HOUR)))
+
+        found = foretold(stuck, young, rules=book(mode, rings=(DEV, PROD), new_pools=NewPools(within=DAY, skip=skip)))
+
+        assert next(pool for pool in found.pools if pool.ring == "prod").fate is fate
+
+    def test_one_that_would_come_after_it_is_new_any_more_never_does(self) -> None:
+        stuck = known(disabled(provisioningState="Failed"), name="aks-d", tags={"env": "dev"})
+        young = known(disabled(), memory=memory(apps=PoolMemory(first_seen=NOW - HOUR, absent=NOW - HOUR)))
+        rules = book(
+            rings=(DEV, PROD),
+            windows=(Window((Weekday.SUNDAY,), time(3), HOUR),),
+            new_pools=NewPools(within=DAY, skip=(Skip.SOAK,)),
+        )
+
+        found = next(pool for pool in foretold(stuck, young, rules=rules).pools if pool.ring == "prod")
+
+        assert (found.fate, found.reason) == (Fate.NEVER, "RingClosed")
+
     @pytest.mark.parametrize("between", [(), (known(profile(), name="aks-t", tags={"env": "test"}),)])
     def test_nothing_comes_two_rings_behind_what_never_comes_even_if_time_goes_on(
         self, between: tuple[Known, ...]
@@ -462,6 +493,17 @@ class TestWhatIsNotDone:
 
         assert (only(found).fate, only(found).reason) == (Fate.PERSON, "ApprovalMissing")
 
+    @pytest.mark.parametrize("mode", [Mode.APPROVE, Mode.ENFORCE, Mode.AUDIT])
+    def test_where_approvals_are_assumed_what_acts_is_done_and_that_is_said(self, mode: Mode) -> None:
+        rules = book(mode, rules=(rule("asked", Mode.APPROVE, clusters=("aks-0",)),))
+        demanding = replace(rules, policy=replace(rules.policy, require_approved_policy=True))
+
+        found = foretold(*bad(2), rules=demanding, budget=Budget(guarded=True), approved=True)
+
+        assert [pool.fate for pool in found.pools] == [Fate.DONE, Fate.DONE if mode.acts else Fate.NEVER]
+        assert "What waits for an approval has it at once: each step, and the policy's text." in found.assumptions
+        assert not any(line.startswith("Nobody approves") for line in found.assumptions)
+
     def test_an_approval_that_is_there_is_used(self) -> None:
         (one,) = bad(1)
         rules = book(Mode.APPROVE)
@@ -532,6 +574,16 @@ class TestWhatIsNotDone:
         found = foretold(*bad(1), rules=rules)
 
         assert (only(found).fate, only(found).reason) == (Fate.NEVER, "NeverOpen")
+
+    def test_they_hold_no_pool_back_that_is_new_and_skips_them(self) -> None:
+        rules = book(
+            windows=(Window((), time(3), HOUR),),
+            blackouts=(Blackout(date(2026, 11, 24), date(2036, 1, 1), "freeze"),),
+            new_pools=NewPools(within=DAY, skip=(Skip.WINDOW,)),
+        )
+        young = known(disabled(), memory=memory(apps=PoolMemory(first_seen=NOW - HOUR, absent=NOW - HOUR)))
+
+        assert [one.began for one in foretold(young, rules=rules).remediations] == [NOW]
 
     def test_maintenance_windows_that_can_not_be_read_never_open(self) -> None:
         away = Unreadable("Unreachable", "No answer.", HOUR)

@@ -437,6 +437,17 @@ class TestWithTheApp:
         assert [blocker["reason"] for blocker in found["blockers"]] == ["Paused"]
         assert not any("no app was asked" in line for line in found["assumptions"])
 
+    def test_with_approved_it_is_played_as_if_all_were_agreed_to(self, app: App, write: Write, capsys: Capture) -> None:
+        app.used(ENFORCE)
+        new = write("version: 1\nmode: approve\nrequire_approved_policy: true\n", "new.yaml")
+        fleet = ("--from", write(FLEET, "fleet.json"), "--policy", new)
+
+        asked, agreed = (as_json(capsys, *fleet, *more) for more in ((), ("--approved",)))
+
+        assert [blocker["reason"] for blocker in asked["blockers"]] == ["PolicyNotApproved"]
+        assert agreed["blockers"] == []
+        assert any("has it at once" in line for line in agreed["assumptions"])
+
     def test_files_that_it_cannot_use_hold_everything(self, app: App, write: Write, capsys: Capture) -> None:
         app.used(ENFORCE)
         change(app.tables["rollout"], lambda _: Budget(counts=Counts(NOW, 3, trouble="policy.yaml has 1 fault.")))
@@ -445,6 +456,17 @@ class TestWithTheApp:
 
         assert [blocker["reason"] for blocker in found["blockers"]] == ["RulesUnreadable"]
         assert "policy.yaml has 1 fault." in found["blockers"][0]["message"]
+
+    def test_what_was_wrong_before_it_came_to_use_others_holds_nothing(
+        self, app: App, write: Write, capsys: Capture
+    ) -> None:
+        app.used(ENFORCE)
+        before = Counts(NOW - timedelta(hours=1), 3, trouble="policy.yaml has 1 fault.")
+        change(app.tables["rollout"], lambda _: Budget(counts=before))
+
+        found = as_json(capsys, "--from", write(FLEET, "fleet.json"))
+
+        assert "RulesUnreadable" not in [blocker["reason"] for blocker in found["blockers"]]
 
     def test_what_it_remembers_of_a_cluster_counts(self, app: App, write: Write, capsys: Capture) -> None:
         app.used(ENFORCE)

@@ -24,6 +24,7 @@ from tests.builders import (
     NOW,
     OUT_OF_SCOPE,
     POLL,
+    SUBSCRIPTION,
     book,
     cluster,
     disabled,
@@ -42,7 +43,7 @@ FREE = Budget()
 
 def budget(active: int, *, paused: bool) -> Budget:
     """A budget in which other clusters have places."""
-    places = {f"s|g|{number}": Place(f"i{number}", "p", "s", 3, NOW) for number in range(active)}
+    places = {f"{SUBSCRIPTION}|g|{number}": Place(f"i{number}", "p", "s", 3, NOW) for number in range(active)}
     return Budget(places, paused=paused)
 
 

@@ -224,7 +224,12 @@ FAULTS: list[tuple[str, str]] = [
     ("version: 1\nscope: {exclude: [{pools: [a]}]}", "unknown key `pools` in an exclusion"),
     ("version: 1\nscope: {exclude: [aks]}", "line 2, column 19: an exclusion must be a mapping"),
     ("version: 1\nscope: {exclude: {clusters: [a]}}", "`exclude` must be a list"),
-    ("version: 1\nrules:", "line 2, column 7: `rules` must be a list"),
+    ("version: 1\nrules:", "line 2, column 7: `rules` must be a list: fill it or leave it out"),
+    ("version: 1\nrules:\n  name: a\n  mode: audit", "`rules` must be a list: begin each of its entries with `- `"),
+    (
+        "version: 1\nrules: [{name: a, mode: audit, match: {tags: {env: [prod, stage]}}}]",
+        "`env`: a list is not a text: write one glob; another value needs an entry with a match of its own",
+    ),
     ("version: 1\nrules: [x]", "line 2, column 9: a rule must be a mapping of name, match, fips, mode"),
     ("version: 1\nrules: [{mode: audit}]", "line 2, column 9: a rule has no `name`: it is needed"),
     ("version: 1\nrules: [{name: 7, mode: audit}]", "`name`: `7` is not a text (quote it)"),

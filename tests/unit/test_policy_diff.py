@@ -636,16 +636,22 @@ class TestRevoke:
 
         assert "demands no approval, and goes on by it: `fipswarden pause` stops it\n" in capsys.readouterr().out
 
-    @pytest.mark.usefixtures("app")
     @pytest.mark.parametrize("demanded", [True, False])
-    def test_of_one_that_is_not_in_use_it_says_what_a_return_to_it_would_do(
-        self, demanded: bool, write: Write, capsys: Capture
+    @pytest.mark.parametrize("used", [None, "version: 1\nmode: alert\n", "version: 2\n"])
+    def test_of_one_that_is_not_known_to_be_in_use_it_says_what_a_return_to_it_would_do(
+        self, used: str | None, demanded: bool, app: App, write: Write, tmp_path: Path, capsys: Capture
     ) -> None:
+        if used:
+            app.used(tmp_path, AUDIT)
+            row = app.tables["rollout"].read("rulebook", "rulebook")
+            assert row
+            app.tables["rollout"].write("rulebook", Put("rulebook", row.etag, {}, {"policy": used, "exemptions": ""}))
         main(["policy", "approve", write(ENFORCE if demanded else AUDIT)])
         main(["policy", "revoke", write(ENFORCE if demanded else AUDIT)])
 
         last = capsys.readouterr().out.splitlines()[-1]
-        assert last.startswith("the app uses another text now: by this one, used again, nothing is begun until it is")
+        now = "the app uses another text now" if used and "alert" in used else "which text the app uses is not known"
+        assert last.startswith(f"{now}: by this one, whenever it is used, nothing is begun until it is")
         assert last.endswith("anew" if demanded else "but if it has no `require_approved_policy: true`")
 
     def test_what_nobody_approved_cannot_be_taken_back_nor_by_a_policy_what_is_a_pools(

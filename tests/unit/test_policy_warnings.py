@@ -146,6 +146,26 @@ def glob_warnings(policy: Policy, exemptions: Exemptions, fleet: Sequence[Cluste
         (RULE + "  match: {clusters: [rg/aks]}", "line 5: `rg/aks` in `clusters` of rule `first` fits no name"),
         (RULE + "  match: {pools: [' np']}", "line 5: ` np` in `pools` of rule `first` fits no name: none has a blank"),
         (RULE + "  match: {pools: ['np[1,2],x']}", "line 5: `np[1,2],x` in `pools` of rule `first` fits no name"),
+        (
+            RULE + "  match: {pools: ['^np.*$']}",
+            "line 5: `^np.*$` in `pools` of rule `first` fits no name: `^` is in none",
+        ),
+        (
+            RULE + "  match: {clusters: ['aks|web']}",
+            "line 5: `aks|web` in `clusters` of rule `first` fits no name: `|`",
+        ),
+        (
+            RULE + "  match: {resource_groups: ['rg-.+']}",
+            "line 5: `rg-.+` in `resource_groups` of rule `first` fits no",
+        ),
+        (
+            RULE + "  match: {pools: [gpu_pool]}",
+            "line 5: `gpu_pool` in `pools` of rule `first` fits no name: `_` is in",
+        ),
+        (
+            RULE + "  match: {pools: [applications1]}",
+            "line 5: `applications1` in `pools` of rule `first` fits no name: none has more than 12 characters",
+        ),
         (RULE + "  match: {pools: ['a,b']}", "line 5: `a,b` in `pools` of rule `first` fits no name: none has a blank"),
         ("version: 1\nexemptions: {max_age: 30d}", "`expiring` of `exemptions` is no shorter than `max_age`"),
     ],
@@ -180,6 +200,8 @@ def test_a_contradiction_is_told_alone_and_with_its_line(text: str, warning: str
         RULE + "  match: {subscriptions: ['1*', '????????-*', 10000000-0000-4000-8000-00000000000A]}",
         RULE + "  match: {os_skus: ['ubuntu*', AzureLinux3, '*'], locations: [usgov*], pools: ['[]a]*']}",
         RULE + "  match: {kubernetes: '1.30'}",
+        RULE + "  match: {pools: ['[ab-]*[!_]1234567890', 'np?'], clusters: [a-B_c], resource_groups: [Größe-_.(1)]}",
+        RULE + "  match: {tags: {env: 'prod,stage'}}",
         RULE + "  match: {os_types: ['*', Windows], os_skus: [Ubuntu]}",
         "version: 1\nscope: {management_groups: [mg], subscriptions: [10000000-0000-4000-8000-000000000001]}",
         *(

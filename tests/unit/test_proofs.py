@@ -167,8 +167,8 @@ class TestWindows:
             (None, ("WindowsProofMissing", UNKNOWN)),
             (proof(**WINDOWS_PROOF), ("WindowsProofMissing", UNKNOWN)),
             (proof(**WINDOWS_PROOF, level=KERNEL), ("NodesProven", COMPLIANT)),
-            (proof(**WINDOWS_PROOF, level=KERNEL, at=NOW - 9 * DAY), ("ProofExpired", UNKNOWN)),
-            (proof(**WINDOWS_PROOF, level=KERNEL, etag="another"), ("ProofMissing", UNKNOWN)),
+            (proof(**WINDOWS_PROOF, level=KERNEL, at=NOW - 9 * DAY), ("WindowsProofMissing", UNKNOWN)),
+            (proof(**WINDOWS_PROOF, level=KERNEL, etag="another"), ("WindowsProofMissing", UNKNOWN)),
             (proof(**WINDOWS_PROOF, level=KERNEL, disagreeing=("w1",)), ("NodesDisagree", INCONSISTENT)),
         ],
     )
@@ -177,6 +177,24 @@ class TestWindows:
         self, taken: Proof | None, expected: tuple[str, ComplianceState], level: ProofLevel
     ) -> None:
         assert said(subject(taken, properties=WINDOWS, level=level)) == expected
+
+    @pytest.mark.parametrize(
+        ("changes", "reason"), [({"at": NOW - 9 * DAY}, "ProofExpired"), ({"etag": "another"}, "ProofMissing")]
+    )
+    def test_where_it_may_be_asked_again_it_says_that_its_word_does_not_count_any_more(
+        self, changes: dict[str, Any], reason: str
+    ) -> None:
+        taken = proof(**WINDOWS_PROOF, level=KERNEL, **changes)
+
+        assert said(subject(taken, properties=WINDOWS, windows_image="image")) == (reason, UNKNOWN)
+
+    def test_an_old_word_names_what_would_let_it_be_asked_again(self) -> None:
+        taken = proof(**WINDOWS_PROOF, level=KERNEL, at=NOW - 9 * DAY)
+
+        found = proofs.proof(subject(taken, properties=WINDOWS))
+
+        assert found
+        assert "has not been read lately: `proof.windows_image` names an image" in found.message
 
     def test_the_labels_of_its_nodes_are_not_asked(self) -> None:
         assert not proofs.asks_nodes(subject(properties=WINDOWS))

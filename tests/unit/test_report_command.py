@@ -283,11 +283,14 @@ def test_what_lies_in_a_pack_of_one_cluster_and_is_no_part_of_it_is_told(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("at", ["", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_pack_whose_index_is_broken_is_told(
-    account: Recorded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    at: str, form: str, account: Recorded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = pack(account, tmp_path / "pack")
-    (folder / "index.json").write_text("{}")
+    told = json.loads((folder / "index.json").read_bytes())
+    (folder / "index.json").write_text(json.dumps({**told, "at": at}))
 
-    assert main(["report", "--offline", str(folder)]) == 1
+    assert main(["report", "--format", form, "--offline", str(folder)]) == 1
     assert "index.json can't be read" in capsys.readouterr().err

@@ -49,9 +49,10 @@ def judged(*of_pool: Judgement, of_cluster: tuple[Judgement, ...] = (), policy: 
     return made
 
 
-def see(made: Recorded, *of_pool: Judgement, of_cluster: tuple[Judgement, ...] = ()) -> None:
-    """Add what a look makes of it."""
-    made.see(PAY, observation(read_of(PAY, "apps"), [verdict("apps", ON, *(of_pool or (PROVEN,)))], *of_cluster))
+def see(made: Recorded, *of_pool: Judgement, of_cluster: tuple[Judgement, ...] = (), strays: int = 0) -> None:
+    """Add what a look makes of it; `strays` is the record of nodes outside every pool that it goes by."""
+    seen = observation(read_of(PAY, "apps"), [verdict("apps", ON, *(of_pool or (PROVEN,)))], *of_cluster)
+    made.see(PAY, replace(seen, posture=replace(seen.posture, strays=strays)))
 
 
 def outside(made: Recorded, **said: Any) -> None:
@@ -130,7 +131,7 @@ def test_a_proof_that_a_later_verdict_does_not_know_still_counts() -> None:
     found = assessed(made)
 
     assert pool(found) == (S.INCONSISTENT, "NodesDisagree")
-    assert ("create", "NodesDisagree") in changes(found)
+    assert changes(found) == [("create", "NodesDisagree")], "nothing has closed it"
 
 
 def test_what_the_same_look_judges_is_told_by_its_verdict_alone() -> None:
@@ -203,6 +204,65 @@ def test_nodes_outside_every_pool_of_which_the_policy_asks_nothing_change_nothin
     outside(made, disabled=3)
 
     assert next(one for one in assessed(made).clusters).state is S.COMPLIANT
+
+
+def another_look(made: Recorded) -> None:
+    """What comes now is another look's."""
+    made.origin = replace(made.origin, look=f"{made.origin.look}-next")
+
+
+def test_an_observation_that_does_not_know_of_nodes_outside_every_pool_takes_nothing_back() -> None:
+    """Neither one that names an older record, nor one of a version that named none."""
+    for known in (0, 2):
+        made = judged()
+        outside(made)
+        see(made, strays=3)
+        another_look(made)
+        outside(made, disabled=3)
+        another_look(made)
+        see(made, strays=known)
+        found = assessed(made)
+
+        assert [one.reason for one in next(iter(found.clusters)).findings] == ["NodesOutsidePools"]
+        assert changes(found) == [("create", "NodesOutsidePools")]
+
+
+def test_an_observation_that_knows_of_nodes_outside_every_pool_is_believed() -> None:
+    made = judged()
+    outside(made, disabled=3)
+    another_look(made)
+    see(made, strays=3)
+    found = assessed(made)
+
+    assert next(iter(found.clusters)).findings == ()
+    assert changes(found) == [("create", "NodesOutsidePools"), ("close", "NodesOutsidePools")]
+
+
+def test_records_of_older_versions_are_believed_that_nodes_outside_every_pool_have_gone() -> None:
+    """The second record of them changed no verdict, so that its look wrote none, and lived."""
+    bad = judgement("strays", S.NON_COMPLIANT, "NodesOutsidePools")
+    made = judged()
+    outside(made, disabled=3)
+    see(made, of_cluster=(bad,))
+    another_look(made)
+    outside(made, disabled=2)
+    another_look(made)
+    see(made)
+    found = assessed(made)
+
+    assert next(iter(found.clusters)).findings == ()
+    assert changes(found) == [("create", "NodesOutsidePools"), ("close", "NodesOutsidePools")]
+
+
+def test_nodes_that_belie_a_verdict_that_was_bad_and_then_do_not_leave_it_as_it_was() -> None:
+    made = judged(replace(PROVEN, state=S.UNKNOWN, reason="NodesUnanswered"))
+    made.prove(PAY, "apps", made.at, disagreeing=("aks-apps-1",))
+    another_look(made)
+    made.prove(PAY, "apps", made.at, missing=1)
+    found = assessed(made)
+
+    assert pool(found) == (S.UNKNOWN, "NodesUnanswered")
+    assert changes(found) == [("create", "NodesUnanswered"), ("update", "NodesDisagree"), ("update", "NodesUnanswered")]
 
 
 def test_without_the_policy_nodes_outside_every_pool_are_judged_by_the_languages_defaults() -> None:

@@ -61,7 +61,7 @@ HISTORICAL = {"osSKU": "Ubuntu", "nodeImageVersion": "AKSUbuntu-2004gen2fipscont
 
 def filled(**changes: Any) -> Budget:
     """A budget in which another cluster has a place."""
-    return Budget({"s|g|other": Place("i0", "p", SUBSCRIPTION, 3, NOW - DAY)}, **changes)
+    return Budget({f"{SUBSCRIPTION}|g|other": Place("i0", "p", SUBSCRIPTION, 3, NOW - DAY)}, **changes)
 
 
 def limited(**disruption: Any) -> Rulebook:
@@ -133,7 +133,7 @@ def told(at: datetime) -> PoolMemory:
 
 
 SOAKING = Counts(NOW, 9, rings={"lab": RingCount(9, 0, NOW - DAY)}, policy="p1", exemptions="e1")
-CANARIES = {"one": Canary("s|g|c", "p", stage=ringed(Ring("one")).policy.stage(Ring("one")))}
+CANARIES = {"one": Canary(f"{SUBSCRIPTION}|g|c", "p", stage=ringed(Ring("one")).policy.stage(Ring("one")))}
 SHARED = Ring("one", concurrent=Limit(1))
 ROWS: dict[str, list[Row]] = {
     "ModeDoesNotAct": [Row(None, rules=book(Mode.AUDIT)), Row(None, rules=book(Mode.ALERT))],
@@ -298,7 +298,7 @@ ROWS: dict[str, list[Row]] = {
         Row(
             IDLE,
             rules=ringed(SHARED),
-            changes={"budget": Budget({"s|g|c": Place("i", "p", "s", 1, NOW - DAY, stage="one")})},
+            changes={"budget": Budget({f"{SUBSCRIPTION}|g|c": Place("i", "p", "s", 1, NOW - DAY, stage="one")})},
         ),
     ],
     "TooManyNodes": [
@@ -428,7 +428,12 @@ def test_several_reasons_at_once_are_all_there() -> None:
     }
     objecting = disabled(eTag=..., tags={"no": ""})
     rules = approved(book(Mode.APPROVE, trouble="line 3", exemptions=(exemption(),), disruption=limits, **asked))
-    budget = filled(paused=True, broken="2 of 4 failed.", last_begun=NOW, canaries={"apps": Canary("s|g|other", "p")})
+    budget = filled(
+        paused=True,
+        broken="2 of 4 failed.",
+        last_begun=NOW,
+        canaries={"apps": Canary(f"{SUBSCRIPTION}|g|other", "apps")},
+    )
     read = cluster(objecting, provisioningState="Updating", powerState={"code": "Stopped"})
     blocked = memory(apps=PoolMemory(blocked="It failed.", blocked_on=read.pools[0].configuration))
     made = situation(read, rules=rules, memory=blocked, budget=budget)
@@ -554,6 +559,8 @@ class TestNewPools:
             self.planned(PoolMemory(first_seen=NOW - HOUR / 2, absent=NOW - HOUR / 2), new_pools=new).action is not None
         )
         assert self.planned(PoolMemory(), new_pools=new).action is not None, "one that may be old is none"
+        ahead = PoolMemory(first_seen=NOW + DAY, absent=NOW + DAY)
+        assert self.planned(ahead, new_pools=new).action is not None, "seen by a clock that was ahead"
 
     @pytest.mark.parametrize(
         ("rules", "budget", "reason"),
@@ -649,6 +656,11 @@ class TestNotices:
         running = self.planned(pool=PoolMemory(noticed=NOW - DAY, noticed_of=ENABLING))
 
         assert (running.notices, [item.reason for item in running.deferrals]) == ((), ["NoticeRunning"])
+
+    def test_one_that_was_given_by_a_clock_that_was_ahead_is_given_again(self) -> None:
+        ahead = self.planned(pool=PoolMemory(noticed=NOW + 30 * DAY, noticed_of=ENABLING))
+
+        assert (len(ahead.notices), [item.reason for item in ahead.deferrals]) == (1, ["NoticeGiven"])
 
     @pytest.mark.parametrize(
         ("settings", "until"),
