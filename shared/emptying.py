@@ -126,6 +126,14 @@ class Emptying:
     """How long pods that followed have to run before the pool is deleted."""
     tried: Tried | None = None
     """What is remembered of an earlier try (`PoolMemory.tried`)."""
+    occupied: datetime | None = None
+    """When a pod was on the pool last (`Replacement.occupied`)."""
+
+    @property
+    def settles(self) -> timedelta:
+        """How long it is until what left the pool last is no longer new on the twin."""
+        left = self.occupied + self.steady - self.now if self.occupied else timedelta()
+        return max(left, timedelta())
 
 
 def what_is_left(api: KubernetesApi, asked: Emptying) -> Drained | Unreadable:
@@ -152,7 +160,7 @@ def what_is_left(api: KubernetesApi, asked: Emptying) -> Drained | Unreadable:
         left += [pod for pod in pods if pod]
     unproven = not_proven(twin, asked.taken, nodes_of([node for _, node in nodes], twin.name), now)
     found = drained(pool, twin, hosts, left, now, asked.ran, asked.steady, asked.tried)
-    return replace(found, unproven=unproven)
+    return replace(found, unproven=unproven, settles=asked.settles)
 
 
 def _read_both(item: Mapping[str, Any]) -> tuple[Place, Node]:
@@ -264,6 +272,7 @@ def _remember_moved(look: Look, situation: Situation, seen: Drained, moved: _Mov
         rests=None if went else rests,
         evicted=evicted,
         recorded=told,
+        occupied=now if moved.evicted else replacement.occupied,
     )
     look.hold.save(replace(look.memory, replacement=found))
 

@@ -155,7 +155,16 @@ def _emptying(situation: Situation, pool: Pool, twin: Pool | None) -> Emptying:
     if replacement is None or twin is None:
         return Emptying(pool, pool, situation.now, situation.now)
     tried = situation.memory.pool(pool.name).tried
-    asked = Emptying(pool, twin, situation.now, replacement.began, None, replacement.ran, situation.steady, tried)
+    asked = Emptying(
+        pool,
+        twin,
+        situation.now,
+        replacement.began,
+        ran=replacement.ran,
+        steady=situation.steady,
+        tried=tried,
+        occupied=replacement.occupied,
+    )
     known = subjects(situation.cluster, situation.memory, policy, situation.now)
     subject = next(one for one in known if one.pool.name == twin.name)
     return replace(asked, taken=subject.memory.proof if asks_nodes(subject) else None)
@@ -187,7 +196,10 @@ def _as_planned(situation: Situation, replacement: Replacement, planned: Plan) -
     furthest = max(stage, replacement.furthest, key=order.index)
     known = replacement if furthest is replacement.furthest else replacement.goes_on(situation.now)
     known = known.waits(situation.now, in_order=held is not None and held.reason in IN_ORDER)
-    return replace(known, stage=stage, furthest=furthest, waiting=waiting)
+    # Before anything is evicted: whoever comes after a death has to know that something was there.
+    full = isinstance(situation.drained, Drained) and situation.drained.left
+    occupied = situation.now if full else replacement.occupied
+    return replace(known, stage=stage, furthest=furthest, waiting=waiting, occupied=occupied)
 
 
 def adopt(look: Look, remediation: Remediation, situation: Situation, action: Action) -> str:

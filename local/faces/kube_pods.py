@@ -75,10 +75,10 @@ def _changed(pod: Pod) -> datetime:
 def _container(container: Container, *, ready: bool) -> Json:
     ended = _ended(container)
     state: Json = {}
-    last: Json = {}
+    last: Json = {"terminated": _ended(container.before)} if container.before else {}
     if container.waiting:
         state["waiting"] = {"reason": container.waiting, "message": container.waiting_message}
-        last = {"terminated": ended} if ended else {}
+        last = {"terminated": ended} if ended else last
     elif ended:
         state["terminated"] = ended
     elif container.started:
@@ -90,7 +90,7 @@ def _container(container: Container, *, ready: bool) -> Json:
         "containerID": f"containerd://{container.image_id[-64:]}" if container.started else "",
         "ready": ready,
         "started": "running" in state,
-        "restartCount": 0,
+        "restartCount": container.restarts,
         "state": state,
         "lastState": last,
     }
@@ -130,7 +130,7 @@ def _row(pod: Json, now: datetime) -> list[Any]:
         metadata["name"],
         f"{ready}/{len(pod['spec']['containers'])}",
         _word(pod),
-        0,
+        sum(one["restartCount"] for one in containers),
         age(metadata["creationTimestamp"], now),
         status.get("podIP", "<none>"),
         pod["spec"].get("nodeName", "<none>"),

@@ -5,6 +5,7 @@ Pure. Nothing is ever forced: whatever a pod disruption budget does not allow st
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,8 @@ EVICTED_AT_ONCE = 25
 NODES_TRIED = 4
 """Nodes that one look tries, until it finds one with a pod that may be evicted."""
 Json = dict[str, Any]
+_ALIKE = frozenset({"Deployment", "ReplicaSet", "ReplicationController", "DaemonSet", "Job", "Pod"})
+"""Kinds whose pods have random names, which may be digits, or are their own workload."""
 
 
 def cordoned_for(node: Place) -> str:
@@ -50,6 +53,17 @@ class Left:
     stays: bool = False
     """It is a DaemonSet's: it goes with its node, and is never evicted."""
 
+    @property
+    def unit(self) -> str:
+        """That of which it is one of many alike: its workload.
+
+        A pod that has its controller's name and a number, as those of StatefulSets, has data of its own, and no other
+        one stands for it.
+        """
+        _, kind, name = [*self.workload.split("/", 2), "", ""][:3]
+        own = kind not in _ALIKE and self.name.removeprefix(f"{name}-").isdecimal()
+        return f"{self.workload}/{self.name}" if own else self.workload
+
 
 @dataclass(frozen=True, slots=True)
 class Drained:
@@ -68,15 +82,17 @@ class Drained:
     unproven: str = ""
     """Why the nodes of the twin, as they are, are not those that have proven it; empty if they are."""
     pending: tuple[str, ...] = ()
-    """Workloads with pods that have no node, and would run on the pool's if it took any: more than before."""
+    """Units with pods that have no node, and would run on the pool's if it took any: more than before."""
     failing: tuple[str, ...] = ()
-    """Workloads that ran on the pool, with pods on the twin that don't: more than before, and for a while."""
+    """Units that ran on the pool, with pods on the twin that don't: more than before, and for a while."""
     starting: tuple[str, ...] = ()
     """Those, and others whose pods there are too new to run."""
     untried: tuple[str, ...] = ()
     """Those, and others of which no pod has run there for long."""
+    settles: timedelta = timedelta()
+    """How long it is until what left the pool last is no longer new on the twin."""
     unsettled: tuple[str, ...] = ()
-    """Workloads whose pods on the pool are too new to say how they run there, before anything is moved."""
+    """Units whose pods on the pool are too new to say how they run there, before anything is moved."""
     around: int = 0
     """Pods that are on the pool, or the twin, or would run there: it grows only where there are more of them."""
     ran: Mapping[str, int] | None = None
@@ -91,8 +107,8 @@ class Drained:
     @property
     def empty(self) -> bool:
         """Say whether nothing of the old pool would be lost."""
-        waits = self.unseen or self.unfit or self.unproven or self.pending or self.starting or self.untried
-        return not (self.open or self.left or waits)
+        unfit = self.unseen or self.unfit or self.unproven
+        return not (self.open or self.left or unfit or self.settles or self.pending or self.starting or self.untried)
 
 
 def batches(pods: Sequence[Left], first: str = "") -> Iterator[tuple[Left, ...]]:

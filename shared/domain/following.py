@@ -1,6 +1,18 @@
 """What the lists of one look say of a pool that is being emptied: what is left of it, and whether what followed runs.
 
-Pure. What is not known, or not seen, keeps the pool.
+Pure. What is not known, or not seen, keeps the pool. An empty one may be deleted when in one look
+
+1. nothing has been on it for `steady`, so that whatever left it is older on the twin by now;
+2. of each unit that ran on it no more pods don't run on the twin, or wait for a node that the old pool would be, than
+   when emptying began, but for one in `SHARE` of those that are there, which may be starting or have stopped for a
+   moment: newer than `steady`, or not ready for less than that and not crashing, while another one runs for longer;
+3. of each unit that runs on the twin one pod has run for `steady`.
+
+A unit is a workload; a pod of a StatefulSet is one by itself. A pod runs that is ready and, where it has crashed soon
+after a start, has been for `SOUND`. One that failed for good counts until a later one makes it good. What has not run
+for `steady` is ill, and none of it is ever left out: neither because others run, nor because they are many.
+
+Before the next cordon or eviction 2 holds as well, without what is new; of DaemonSets, until the first cordon, with it.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,7 +21,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.draining import Drained, Left, cordoned_for
 from shared.domain.model import Pool
-from shared.domain.running import STEADY, Tried, at_begin, ill, tried, watched, worse, young
+from shared.domain.running import STEADY, Tried, at_begin, beyond, ill, watched, worse, young
 from shared.domain.taints import of_pool, tolerated
 from shared.domain.workloads import SHOWN, Place
 
@@ -77,22 +89,22 @@ class Seen:
 
     @property
     def well(self) -> frozenset[str]:
-        """The workloads of which a pod runs on the old pool."""
-        return frozenset(pod.workload for pod in self.here if pod.run.is_well(self.now))
+        """The units of which a pod runs on the old pool."""
+        return frozenset(pod.unit for pod in self.here if pod.run.is_well(self.now))
 
     def at_begin(self, before: Tried | None) -> Mapping[str, int]:
         """Return how the workloads run, of each how many pods do not, before anything is moved."""
         well, moved = self.well, [pod for pod in ill(self.followed, self.now) if not pod.run.end]
         moved += young(self.followed, self.now, self.steady)
         # How a DaemonSet was matters only if it runs there at all: on a twin with more nodes more of it would fail.
-        old = (pod for pod in self.here if not pod.going and (not pod.stays or pod.workload in well))
+        old = (pod for pod in self.here if not pod.going and (not pod.stays or pod.unit in well))
         unknown = before.without(well) if before else None
         return at_begin([*self.waiting, *old], [pod for pod in moved if not pod.stays], self.now, unknown)
 
     def unsettled(self) -> tuple[str, ...]:
-        """Return the workloads on the old pool of which nobody knows yet how they run there."""
+        """Return the units on the old pool of which nobody knows yet how they run there."""
         starting = (pod for pod in self.here if pod.run.is_new(self.now) and not (pod.going or pod.stays))
-        return tuple(sorted({pod.workload for pod in starting} - self.well))
+        return tuple(sorted({pod.unit for pod in starting} - self.well))
 
     def around(self) -> int:
         """Return how many pods are on the old pool, on their way from it, or there: who evicts makes none more."""
@@ -100,23 +112,19 @@ class Seen:
         return sum(1 for _ in on_both) + len(self.waiting)
 
     def compared(self, found: Drained) -> Drained:
-        """Return it with the workloads that are worse off than when emptying began."""
+        """Return it with the units that are worse off than when emptying began."""
         ran, now, waiting = found.ran, self.now, self.waiting
-        # In a large pool some pod is always starting, or was started again: where its workload has run there for a
-        # while, that says nothing.
-        known = tried(self.followed, now, self.steady)
-        sick = [pod for pod in ill(self.followed, now) if watched(pod, ran)]
-        sick = [pod for pod in sick if not (pod.run.ready and pod.workload in known)]
+        followed = [pod for pod in self.followed if watched(pod, ran)]
+        sick = beyond(ill(followed, now), followed, now, self.steady)
         # Those of DaemonSets are on the twin before anything is moved: nothing is, until they run.
         old = [pod for pod in sick if (pod.stays and not self.begun) or not pod.run.is_new(now)]
-        slow = [pod for pod in sick if pod.run.end or pod.workload not in known or not pod.run.is_new(now)]
-        fresh = [pod for pod in young(self.followed, now, self.steady) if watched(pod, ran)]
+        fresh = young(followed, now, self.steady)
         return replace(
             found,
             pending=worse(waiting, ran),
             failing=worse([*waiting, *old], ran),
-            starting=worse([*waiting, *slow], ran),
-            untried=worse([*waiting, *slow, *fresh], ran),
+            starting=worse([*waiting, *sick], ran),
+            untried=worse([*waiting, *sick, *fresh], ran),
         )
 
 

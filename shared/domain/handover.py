@@ -223,6 +223,9 @@ def _not_empty_yet(situation: Situation, step: Step, seen: Drained) -> Wait | No
         counted = "gives no number of nodes" if step.pool.count is None else f"counts {step.pool.count} nodes"
         message = f"ARM {counted}, and {seen.unseen} more than Kubernetes shows may be there: nobody sees their pods."
         return Wait("NodesUnseen", message, situation.slow_poll)
+    if seen.settles:
+        message = f"The last pods have just left {step.pool.name}: some minutes are left to them to run elsewhere."
+        return Wait("PodsSettling", message, max(situation.poll, seen.settles))
     if seen.starting:
         return _not_running(situation, step, seen.starting)
     if seen.untried:

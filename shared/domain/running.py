@@ -12,9 +12,13 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 STEADY = timedelta(minutes=5)
-"""How long a pod may take until it is ready, and how long one whose containers were restarted has to be ready until
-that is believed: what crashes at each start is ready for moments, and started again after five minutes at the latest
-(Kubernetes, "Pod lifecycle": back-off is "capped at 300 seconds")."""
+"""How long a pod may take until it is ready."""
+SOUND = timedelta(minutes=10)
+"""How long a container has to run for its end to be no crash at its start, and how long a pod has to be ready after
+such a crash: what crashes again and again is ready for moments, at most five minutes apart, and what has run for ten
+begins without that back-off (Kubernetes, "Pod lifecycle", "Container restart policy")."""
+SHARE = 20
+"""Of so many pods of a workload on a twin one may be starting, or have stopped for a moment: in many some always is."""
 WATCHED = 1000
 """So many workloads of a pool are remembered, those that don't run first: the row must not grow with the pool."""
 
@@ -39,8 +43,8 @@ class Running:
     """Its condition `Ready` is true."""
     since: datetime | None = None
     """When that condition changed last, or else when the pod was made; None if it says neither: a while ago then."""
-    restarted: bool = False
-    """Containers of it were started again."""
+    crashing: bool = False
+    """A container of it was started again, or will be, that had not run for `SOUND` by then."""
     made: datetime | None = None
     """When it was made; None if it does not say: a while ago then."""
     lasts: bool = True
@@ -48,8 +52,8 @@ class Running:
     end: End = End.NONE
 
     def is_well(self, now: datetime) -> bool:
-        """Say whether it runs, and did not start again a moment ago."""
-        return self.ready and not (self.restarted and self._lately(now, STEADY))
+        """Say whether it runs, and not between two crashes alone."""
+        return self.ready and not (self.crashing and self._lately(now, SOUND))
 
     def is_steady(self, now: datetime, steady: timedelta) -> bool:
         """Say whether it has run for so long, if it is to run on."""
@@ -59,9 +63,14 @@ class Running:
         """Say whether it has run for so long, whether it is to run on or to an end."""
         return self.is_well(now) and not self._lately(now, steady)
 
-    def is_new(self, now: datetime) -> bool:
+    def is_new(self, now: datetime, within: timedelta = STEADY) -> bool:
         """Say whether it may still be starting."""
-        return self.made is not None and now - self.made < STEADY
+        return self.made is not None and now - self.made < within
+
+    def may_pass(self, now: datetime, within: timedelta) -> bool:
+        """Say whether one that does not run may have been so for moments alone, and be well in others."""
+        stopped = not self.ready and not self.crashing and self._lately(now, within)
+        return not self.end and (self.is_new(now, within) or stopped)
 
     def _lately(self, now: datetime, within: timedelta) -> bool:
         return self.since is not None and now - self.since < within
@@ -80,6 +89,11 @@ class Pod(Protocol):
         ...
 
     @property
+    def unit(self) -> str:
+        """That of which it is one of many alike: its workload, or itself alone."""
+        ...
+
+    @property
     def run(self) -> Running:
         """How it is."""
         ...
@@ -93,11 +107,29 @@ def read_running(item: Mapping[str, Any]) -> Running:
     return Running(
         ready=ready.get("status") == "True",
         since=_time(ready.get("lastTransitionTime")) or made,
-        restarted=any(one.get("restartCount") for one in _dicts(status.get("containerStatuses"))),
+        crashing=any(
+            _crashes(one) for kind in ("containerStatuses", "initContainerStatuses") for one in _dicts(status.get(kind))
+        ),
         made=made,
         lasts=_dict(item.get("spec")).get("restartPolicy", "Always") == "Always",
         end=_end(status),
     )
+
+
+def _crashes(container: Mapping[str, Any]) -> bool:
+    """Read whether a container ended soon after its start, now or the last time; where that is not told, it did.
+
+    `lastState` is "not populated if the container is still running and RestartCount is 0" (Kubernetes, API).
+    Of init containers those matter that run on, as sidecars: the others have ended well, or the pod was never ready.
+    """
+    ended = _dict(_dict(container.get("state")).get("terminated"))
+    if ended and not ended.get("exitCode"):
+        return False
+    last = ended or _dict(_dict(container.get("lastState")).get("terminated"))
+    began, finished = _time(last.get("startedAt")), _time(last.get("finishedAt"))
+    if began and finished:
+        return finished - began < SOUND
+    return bool(last or container.get("restartCount"))
 
 
 def _end(status: Mapping[str, Any]) -> End:
@@ -128,9 +160,9 @@ class Tried:
     until: datetime
     """When it was over: what was made later may have run meanwhile where it came from."""
 
-    def without(self, workloads: Collection[str]) -> "Tried":
-        """Return what holds where some workloads have been seen to run since."""
-        marks = {mark(workload) for workload in workloads}
+    def without(self, units: Collection[str]) -> "Tried":
+        """Return what holds where some units have been seen to run since."""
+        marks = {mark(unit) for unit in units}
         return replace(self, ill={name: count for name, count in self.ill.items() if name not in marks})
 
     def knew(self, run: Running, now: datetime) -> bool:
@@ -141,7 +173,7 @@ class Tried:
 def at_begin(
     pods: Iterable[Pod], on_twin: Iterable[Pod], now: datetime, before: Tried | None = None
 ) -> Mapping[str, int]:
-    """Return, of each workload, how many of its pods have not run for a while, before anything is moved.
+    """Return, of each workload and unit, how many pods have not run for a while, before anything is moved.
 
     What is on the twin already may have followed in an earlier try that was given up: it is watched, and none of its
     pods there that doesn't run is counted off, but those that have been there since, of so many as did not run before
@@ -149,11 +181,14 @@ def at_begin(
     """
     found = Counter[str]()
     for pod in pods:
-        found[mark(pod.workload)] += not pod.run.is_well(now) and not pod.run.is_new(now)
+        found[mark(pod.workload)] += 0
+        if not pod.run.is_well(now) and not pod.run.may_pass(now, STEADY):
+            found[mark(pod.unit)] += 1
     for pod in on_twin:
-        name = mark(pod.workload)
-        known = before is not None and before.knew(pod.run, now)
-        found[name] += known and before is not None and found[name] < before.ill.get(name, 0)
+        found[mark(pod.workload)] += 0
+        name = mark(pod.unit)
+        if before is not None and before.knew(pod.run, now) and found[name] < before.ill.get(name, 0):
+            found[name] += 1
     return dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))[:WATCHED])
 
 
@@ -165,18 +200,18 @@ def watched(pod: Pod, ran: Mapping[str, int] | None) -> bool:
 def ill(pods: Collection[AnyPod], now: datetime) -> list[AnyPod]:
     """Return those of the pods of a pool that don't run, or that failed and nothing has made good."""
     good = _made_good(pods, now)
-    return [pod for pod in pods if _is_ill(pod.run, good.get(pod.workload), now)]
+    return [pod for pod in pods if _is_ill(pod.run, good.get(pod.unit), now)]
 
 
 def _made_good(pods: Iterable[Pod], now: datetime) -> Mapping[str, datetime]:
-    """Return when the last pod of each workload was made that has run for a while or done its work.
+    """Return when the last pod of each unit was made that has run for a while or done its work.
 
     Of a Job each try may run for a moment and fail like those before.
     """
     found: dict[str, datetime] = {}
     for pod in pods:
         if pod.run.end is End.DONE or pod.run.has_run(now, STEADY):
-            found[pod.workload] = max(found.get(pod.workload, _LONG_AGO), pod.run.made or _LONG_AGO)
+            found[pod.unit] = max(found.get(pod.unit, _LONG_AGO), pod.run.made or _LONG_AGO)
     return found
 
 
@@ -188,23 +223,37 @@ def _is_ill(run: Running, good: datetime | None, now: datetime) -> bool:
     return matters and (good is None or (run.made or _LONG_AGO) >= good)
 
 
+def beyond(sick: Iterable[AnyPod], pods: Collection[Pod], now: datetime, steady: timedelta) -> list[AnyPod]:
+    """Return the sick ones but for a share of each unit that may pass, where another pod of it has run for a while."""
+    known = {pod.unit for pod in pods if pod.run.has_run(now, steady)}
+    room = Counter(pod.unit for pod in pods if pod.unit in known and not pod.run.end)
+    room = Counter({unit: count // SHARE for unit, count in room.items()})
+    found = []
+    for pod in sick:
+        if room[pod.unit] and pod.run.may_pass(now, steady):
+            room[pod.unit] -= 1
+        else:
+            found.append(pod)
+    return found
+
+
 def young(pods: Collection[AnyPod], now: datetime, steady: timedelta) -> list[AnyPod]:
-    """Return those of the pods of a pool that run, but not for so long, and no other one of their workload has either.
+    """Return those of the pods of a pool that run, but not for so long, and no other one of their unit has either.
 
     What fails at its first call, or after a slow start, is ready until then.
     """
     proven = tried(pods, now, steady)
-    return [pod for pod in pods if pod.run.is_well(now) and pod.workload not in proven]
+    return [pod for pod in pods if pod.run.is_well(now) and pod.unit not in proven]
 
 
 def tried(pods: Iterable[Pod], now: datetime, steady: timedelta) -> frozenset[str]:
-    """Return the workloads of which a pod has run for a while."""
-    return frozenset(pod.workload for pod in pods if pod.run.is_steady(now, steady))
+    """Return the units of which a pod has run for a while."""
+    return frozenset(pod.unit for pod in pods if pod.run.is_steady(now, steady))
 
 
 def worse(pods: Iterable[Pod], ran: Mapping[str, int] | None) -> tuple[str, ...]:
-    """Return the workloads of pods that don't run, those that had fewer of them at the beginning."""
-    now = Counter(pod.workload for pod in pods)
+    """Return the units of pods that don't run, those that had fewer of them at the beginning."""
+    now = Counter(pod.unit for pod in pods)
     return tuple(sorted(name for name, count in now.items() if count > (ran or {}).get(mark(name), 0)))
 
 

@@ -12,7 +12,7 @@ from local.world.kube import pods
 from local.world.kube.state import Pod
 from shared.domain.people import RequestKind
 from shared.domain.running import STEADY
-from tests.protocol.lab import Tap
+from tests.protocol.lab import Tap, WorkerDied
 from tests.scenario.replacing import (
     DAY,
     HOUR,
@@ -80,6 +80,62 @@ def test_the_old_pool_is_deleted_when_a_pod_of_each_workload_has_run_for_a_while
     assert "PodsSettling" in waited
     assert "PodsNotRunning" not in waited
     assert all(lab.clock.now() - started >= STEADY for started in before.values())
+    lab.passes(HOUR)
+    lab.assert_replaced()
+
+
+GONE = {"containers": [{"name": "main", "image": "acme/web:2"}]}
+"""An image that can't be pulled any more."""
+
+
+def crashes(after: int) -> dict[str, Any]:
+    """An application that crashes a while after each start."""
+    return runs(f"sleep {after}; exit 1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "replicas", "spec"),
+    [
+        ("StatefulSet", 3, GONE),
+        ("ReplicaSet", 16, GONE),
+        ("ReplicaSet", 24, GONE),
+        ("StatefulSet", 3, crashes(20)),
+        ("StatefulSet", 3, crashes(200)),
+        ("ReplicaSet", 24, crashes(120)),
+    ],
+)
+def test_the_pod_that_left_last_keeps_the_old_pool_if_it_does_not_run_there(
+    kind: str, replicas: int, spec: Mapping[str, Any]
+) -> None:
+    """Though all the others of its workload do, and though it is ready for moments."""
+    lab, key = with_pods("web", {}, kind=kind, replicas=replicas), ("default", "web")
+    lab.kube.unpullable.add("acme/web:2")
+    with lab.world.entered():
+        kube.add_budget(lab.cluster, "web", min_available=replicas - 1)
+    lab.event()
+    lab.until(lambda: len(on(lab, "old")) == 1)
+    with lab.world.entered():
+        lab.kube.workloads[key] = replace(lab.kube.workloads[key], spec=dict(spec))
+    lab.until(lambda: not on(lab, "old"))
+    lab.passes(DAY)
+    assert len(on(lab, "oldf")) == replicas
+    assert (lab.waits(pool="old"), writes(lab)) == ("PodsNotRunning", [("PUT", 201)])
+    assert f"default/{kind}/web" in lab.deferral(pool="old").message
+    assert stuck_told(lab) == 1
+
+
+def test_whoever_dies_after_the_last_eviction_leaves_when_the_pool_was_not_empty() -> None:
+    lab = with_pods("web", {}, replicas=1)
+
+    def dies(call: str) -> None:
+        if call == "kubernetes.api.send" and evictions(lab):
+            raise WorkerDied
+
+    lab.event()
+    while not evictions(lab):
+        lab.step(Tap(after=dies))
+    assert lab.replacement
+    assert lab.replacement.occupied == lab.clock.now()
     lab.passes(HOUR)
     lab.assert_replaced()
 

@@ -263,3 +263,19 @@ def test_a_node_says_what_keeps_pods_away() -> None:
     taints = [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}, {"key": "soft", "effect": "PreferNoSchedule"}]
     found = read_place({"metadata": {"name": "n1"}, "spec": {"taints": [*taints, "x"]}})
     assert (found.ready, found.taints) == (False, (GPU,))
+
+
+@pytest.mark.parametrize(
+    ("workload", "name", "unit"),
+    [
+        ("pay/Deployment/web", "web-24567", "pay/Deployment/web"),
+        ("pay/DaemonSet/agent", "agent-24567", "pay/DaemonSet/agent"),
+        ("pay/StatefulSet/db", "db-0", "pay/StatefulSet/db/db-0"),
+        ("pay/StrimziPodSet/kafka", "kafka-12", "pay/StrimziPodSet/kafka/kafka-12"),
+        ("pay/CloneSet/web", "web-x2k4b", "pay/CloneSet/web"),
+        ("pay/Pod/db-0", "db-0", "pay/Pod/db-0"),
+        ("?", "a", "?"),
+    ],
+)
+def test_a_pod_that_keeps_its_name_is_one_by_itself(workload: str, name: str, unit: str) -> None:
+    assert replace(left(), workload=workload, name=name).unit == unit

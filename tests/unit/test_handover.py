@@ -156,6 +156,8 @@ ROWS: dict[str, list[Row]] = {
     "PodsSettling": [
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=Drained(untried=("web",))),
         Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(untried=("web",))),
+        Row(9 * POLL, BOTH, replacement=UNDER_WAY, drained=Drained(settles=9 * POLL, starting=("web",))),
+        Row(POLL, BOTH, replacement=UNDER_WAY, drained=Drained(settles=POLL / 30)),
         Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(open=("o1",), unsettled=("web",))),
         Row(SLOW, BOTH, replacement=replace(UNDER_WAY, furthest=Stage.DRAINING, moved=NOW - 9 * POLL),
             drained=Drained(open=("o1",), unsettled=("web",))),

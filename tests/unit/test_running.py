@@ -30,6 +30,8 @@ HOUR = timedelta(hours=1)
 JUST = Running(since=NOW - STEADY + SECOND)
 LATER = Running(since=NOW - HOUR, made=NOW - HOUR)
 NEW = Running(ready=False, made=NOW - STEADY + SECOND)
+PAUSED = Running(ready=False, since=NOW - STEADY + SECOND, made=NOW - HOUR)
+"""It has run, and is not ready for a moment."""
 OLD, TWIN = pool("old", count=1), pool("oldf", count=1)
 NODES = (Place("o1", "old", {}), Place("n1", "oldf", {}))
 CORDONED = (replace(NODES[0], labels={"fipswarden/cordoned-for": "0" * 32}, cordoned=True), NODES[1])
@@ -42,15 +44,38 @@ class Pod:
     workload: str
     run: Running = RUNS
 
+    @property
+    def unit(self) -> str:
+        """One of many alike."""
+        return self.workload
 
-def status(ready: str = "True", restarts: int = 0, since: str = "2026-11-23T09:29:00Z") -> dict[str, Any]:
+
+LAST = ("2026-11-23T09:00:01Z", "2026-11-23T09:10:00Z")
+"""A run of a container that was a second too short."""
+
+
+def status(
+    ready: str = "True", restarts: int = 0, since: str = "2026-11-23T09:29:00Z", **container: Any
+) -> dict[str, Any]:
     """A pod as Kubernetes shows it, made ten minutes ago."""
     condition = {"type": "Ready", "status": ready, "lastTransitionTime": since}
-    containers = [{"name": "a", "restartCount": 0}, {"name": "b", "restartCount": restarts}]
+    containers = [{"name": "a", "restartCount": 0}, {"name": "b", "restartCount": restarts, **container}]
     return {
         "metadata": {"creationTimestamp": "2026-11-23T09:20:04Z"},
         "status": {"conditions": ["?", {"type": "Initialized"}, condition], "containerStatuses": containers},
     }
+
+
+def run(began: str = LAST[0], ended: str = LAST[1], code: int = 1) -> dict[str, Any]:
+    """A run of a container that has ended."""
+    return {"terminated": {"exitCode": code, "startedAt": began, "finishedAt": ended}}
+
+
+def with_sidecar(**container: Any) -> dict[str, Any]:
+    """A pod with an init container that may go on."""
+    found = status()
+    found["status"]["initContainerStatuses"] = [{"name": "side", **container}]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -60,14 +85,23 @@ def status(ready: str = "True", restarts: int = 0, since: str = "2026-11-23T09:2
         (status("False"), False),
         (status("Unknown"), False),
         (status(restarts=3), False),
-        (status(restarts=3, since="2026-11-23T09:25:04Z"), True),
-        (status(restarts=3, since="2026-11-23T09:25:05Z"), False),
+        (status(restarts=3, since="2026-11-23T09:20:04Z"), True),
+        (status(restarts=3, since="2026-11-23T09:20:05Z"), False),
         (status(restarts=3, since="yesterday"), True),
+        (status(restarts=3, lastState=run()), False),
+        (status(restarts=3, lastState=run("2026-11-23T09:00:00Z")), True),
+        (status(restarts=3, lastState={"terminated": {"exitCode": 137}}), False),
+        (status(lastState=run()), False),
+        (status(state=run()), False),
+        (status(state=run(code=0)), True),
+        (status(state=run(code=0), lastState=run()), True),
+        (with_sidecar(lastState=run()), False),
+        (with_sidecar(state=run(code=0), restartCount=1), True),
         ({}, False),
         ({"status": {"conditions": None}}, False),
     ],
 )
-def test_a_pod_runs_when_it_is_ready_and_does_not_start_again_and_again(item: dict[str, Any], *, well: bool) -> None:
+def test_a_pod_runs_when_it_is_ready_and_not_between_two_crashes(item: dict[str, Any], *, well: bool) -> None:
     assert read_running(item).is_well(NOW) is well
 
 
@@ -111,7 +145,7 @@ def test_a_pod_is_new_for_some_minutes() -> None:
 
 
 def test_those_that_did_not_run_for_a_while_are_counted_off_and_not_those_that_are_starting() -> None:
-    ran = at_begin([Pod("a"), Pod("a", ILL), Pod("b"), Pod("c", NEW)], (), NOW)
+    ran = at_begin([Pod("a"), Pod("a", ILL), Pod("b", PAUSED), Pod("c", NEW)], (), NOW)
 
     assert sorted(ran.values()) == [0, 0, 1]
     assert worse([Pod("a", ILL)], ran) == ()
@@ -206,14 +240,20 @@ class TestOnTheTwin:
     @pytest.mark.parametrize(
         ("runs", "waits"),
         [
-            ([RUNS, NEW], ()),
-            ([JUST, NEW], ("web",)),
-            ([RUNS, ILL], ("web",)),
-            ([RUNS, replace(JUST, restarted=True)], ()),
-            ([JUST, replace(JUST, restarted=True)], ("web",)),
+            ([RUNS] * 19 + [NEW], ()),
+            ([RUNS] * 18 + [NEW], ("web",)),
+            ([RUNS] * 18 + [ended(End.DONE)] + [NEW], ("web",)),
+            ([RUNS] * 19 + [PAUSED], ()),
+            ([RUNS] * 18 + [NEW, PAUSED], ("web",)),
+            ([RUNS] * 38 + [NEW, PAUSED], ()),
+            ([JUST] * 19 + [NEW], ("web",)),
+            ([RUNS] * 19 + [ILL], ("web",)),
+            ([RUNS] * 19 + [ended(made=NOW)], ("web",)),
+            ([RUNS] * 19 + [replace(PAUSED, crashing=True)], ("web",)),
+            ([RUNS] * 19 + [replace(JUST, crashing=True)], ("web",)),
         ],
     )
-    def test_one_that_is_just_starting_says_nothing_of_a_workload_that_runs_there_already(
+    def test_one_of_twenty_may_be_starting_or_have_stopped_for_a_moment(
         self, runs: list[Running], waits: tuple[str, ...]
     ) -> None:
         """In a large pool some pod always is."""
@@ -316,6 +356,23 @@ def test_what_ran_there_for_a_moment_is_watched_from_the_first_cordon_on_and_wha
     assert [name for name in ("young", "job") if watched(Pod(name), ran)] == ["young"]
 
 
+def test_a_pod_of_a_stateful_set_is_known_by_itself() -> None:
+    """Which of them did not run before is remembered, and another one is not taken for it."""
+    db = "pay/StatefulSet/db"
+    pods = [left(db, "o1", RUNS, name="db-0"), left(db, "o1", name="db-1")]
+    ran = drained(OLD, TWIN, NODES, pods, NOW).ran
+    assert ran == {mark(db): 0, mark(f"{db}/db-1"): 1}
+    moved = [replace(pod, node="n1") for pod in pods]
+    assert drained(OLD, TWIN, CORDONED, moved, NOW, ran).empty
+    swapped = [replace(pod, run=ILL if pod.run.ready else RUNS) for pod in moved]
+    assert drained(OLD, TWIN, CORDONED, swapped, NOW, ran).failing == (f"{db}/db-0",)
+    tried = Tried({name: count for name, count in ran.items() if count}, NOW)
+    made = [replace(pod, run=replace(pod.run, made=NOW - HOUR)) for pod in moved]
+    assert drained(OLD, TWIN, NODES, made, NOW, before=tried).ran == ran
+    back = [*made, left(db, "o1", RUNS, name="db-1")]
+    assert drained(OLD, TWIN, NODES, back, NOW, before=tried).failing == (f"{db}/db-1",)
+
+
 def test_how_it_was_is_told_until_the_first_node_is_cordoned() -> None:
     pods = [left("web", "o1", RUNS), left("db", "o1"), left("stuck", ""), left("new", "", NEW)]
     found = drained(OLD, TWIN, NODES, pods, NOW)
@@ -325,7 +382,7 @@ def test_how_it_was_is_told_until_the_first_node_is_cordoned() -> None:
 
 
 @pytest.mark.parametrize(
-    ("on_old", "failing"), [([], ()), ([ILL], ()), ([RUNS], ("a",)), ([replace(RUNS, restarted=True)], ("a",))]
+    ("on_old", "failing"), [([], ()), ([ILL], ()), ([RUNS], ("a",)), ([replace(RUNS, crashing=True)], ("a",))]
 )
 def test_what_runs_on_the_old_pool_by_now_is_not_counted_off_for_an_earlier_try(
     on_old: list[Running], failing: tuple[str, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -107,11 +108,23 @@ def _advance(cluster: Cluster, pod: Pod, container: Container) -> None:
 def _conclude(cluster: Cluster, pod: Pod, container: Container) -> None:
     policy = pod.spec.get("restartPolicy", "Always")
     if policy == "Always" or (policy == "OnFailure" and container.exit_code):
-        container.waiting = "CrashLoopBackOff"  # it isn't started again here: it would end the same way
+        container.waiting = "CrashLoopBackOff"
         container.waiting_message = "back-off restarting failed container"
+        # "10s, 20s, 40s, ..., capped at 300 seconds" (Kubernetes, "Pod lifecycle"); that is never reset here.
+        back_off = timedelta(seconds=min(10 * 2 ** min(container.restarts, 5), 300))
+        later(cluster, pod, back_off, partial(_start_again, cluster, pod, container))
     elif all(one.finished and not one.waiting for one in pod.containers):
         failed = any(one.exit_code for one in pod.containers)
         _end(cluster, pod, "Failed" if failed else "Succeeded")
+
+
+def _start_again(cluster: Cluster, pod: Pod, container: Container) -> None:
+    container.before = replace(container, before=None)
+    container.finished, container.exit_code, container.reason, container.message = None, None, "", ""
+    container.restarts, container.log = container.restarts + 1, []
+    container.waiting, container.started, pod.version = None, cluster.kube.now, cluster.kube.next_version()
+    container.process = processes.start(pod, container, _place(cluster, pod))
+    _advance(cluster, pod, container)
 
 
 def _exceed(cluster: Cluster, pod: Pod) -> None:

@@ -66,6 +66,9 @@ class Container:
     """Yields the seconds that it sleeps, returns its exit code."""
     files: dict[str, str] = field(default_factory=dict)
     """What it wrote, by path."""
+    before: Container | None = None
+    """How it ended the last time, if it was started again."""
+    restarts: int = 0
 
 
 @dataclass(eq=False)

@@ -1,6 +1,6 @@
 """The life of pods: where they run, when, what is left of them, and that they go with their namespace or node."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -82,6 +82,21 @@ def test_a_pod_that_always_restarts_backs_off(kube: Kube) -> None:
     container = kube.pod("a")["status"]["containerStatuses"][0]
     assert container["state"]["waiting"]["reason"] == "CrashLoopBackOff"
     assert container["lastState"]["terminated"]["exitCode"] == 1
+
+
+def test_it_is_started_again_after_its_back_off(kube: Kube) -> None:
+    always = {"restartPolicy": "Always", "nodeName": kube.nodes("apps")[0].name}
+    kube.create("a", command=["sh", "-c", "sleep 60; exit 1"], **always)
+    seen = []
+    for _ in range(40):
+        kube.wait(timedelta(seconds=20))
+        seen.append(kube.pod("a")["status"]["containerStatuses"][0])
+    assert {next(iter(one["state"])) for one in seen} == {"running", "waiting"}
+    assert [one["restartCount"] for one in seen] == sorted(one["restartCount"] for one in seen)
+    last = next(one for one in seen if one["restartCount"] and "running" in one["state"])["lastState"]["terminated"]
+    ran = datetime.fromisoformat(last["finishedAt"]) - datetime.fromisoformat(last["startedAt"])
+    assert (last["exitCode"], ran) == (1, timedelta(seconds=60))
+    assert kube.table(PODS)[0][3] == seen[-1]["restartCount"]
 
 
 def test_a_pod_waits_for_its_node_to_be_ready(kube: Kube) -> None:
