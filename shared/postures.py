@@ -143,7 +143,9 @@ def digest(read: ClusterRead, posture: Posture, plan: Plan) -> str:
     told = plan.action if plan.action and plan.action.method is not Method.DRAIN else None
     action = [told.kind, told.pool, told.etag] if told else []
     waits = [[item.pool, item.reason, item.until if item.dated else None] for item in plan.deferrals]
-    return fingerprint([_verdicts(posture), action, waits, _rests_on(posture), _images(read)])
+    # Whoever is told anew, or otherwise, is: only the look that tells has them.
+    notices = [[one.pool, one.said, one.until] for one in plan.notices]
+    return fingerprint([_verdicts(posture), action, waits, notices, _rests_on(posture), _images(read)])
 
 
 def _rests_on(posture: Posture) -> list[Any]:

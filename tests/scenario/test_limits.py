@@ -302,6 +302,19 @@ def test_a_notice_of_another_tag_or_to_another_owner_runs_anew() -> None:
         assert lab.told("RemediationAnnounced") == 2
 
 
+def test_every_notice_leaves_a_record_also_one_right_after_another() -> None:
+    lab = fleet(NOTIFIED.format(owner="old", tag="no-fips", more=""))
+    lab.look()
+    lab.policies.rules = ruled(NOTIFIED.format(owner="new", tag="no-fips", more=""))
+    lab.clock.advance(HOUR)
+    lab.look()
+    told = [record.payload["plan"]["notices"] for record in lab.records(RecordKind.OBSERVATION)]
+    assert [one["until"] for notices in told for one in notices] == [
+        "2026-11-24T08:00:00.000000Z",
+        "2026-11-24T09:00:00.000000Z",
+    ]
+
+
 def test_nothing_begins_before_the_time_that_the_owner_was_told_though_the_windows_are_others_by_then() -> None:
     terms = {"owner": "apps", "tag": "no-fips"}
     lab = fleet(NOTIFIED.format(**terms, more=ONLY_SATURDAYS))
