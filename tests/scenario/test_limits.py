@@ -302,6 +302,21 @@ def test_a_notice_of_another_tag_or_to_another_owner_runs_anew() -> None:
         assert lab.told("RemediationAnnounced") == 2
 
 
+@pytest.mark.parametrize(
+    "between", [NOTIFIED.format(owner="old", tag="hands-off", more=""), "mode: alert\n"], ids=["tag", "mode"]
+)
+def test_an_edit_that_is_taken_back_the_same_day_is_told_as_well(between: str) -> None:
+    first = NOTIFIED.format(owner="old", tag="no-fips", more="")
+    lab = fleet(first)
+    for text in (first, between, first):
+        lab.policies.rules = ruled(text)
+        lab.look()
+        lab.clock.advance(HOUR)
+    sent = [alert for alert in lab.alerts.sent if alert.reason == "RemediationAnnounced"]
+    assert "`no-fips`" in sent[-1].text
+    assert len({alert.key for alert in sent}) == len(sent) == (3 if "notice" in between else 2)
+
+
 def test_every_notice_leaves_a_record_also_one_right_after_another() -> None:
     lab = fleet(NOTIFIED.format(owner="old", tag="no-fips", more=""))
     lab.look()
