@@ -45,6 +45,8 @@ class Place:
     """The approvals that it uses up, by fingerprint; given back if nothing was begun."""
     stage: str = ""
     """Which ring its pool is in (Policy.stage), as the last look at it told; empty: it may be any."""
+    first: bool = False
+    """By it the pool became the canary of its ring: it is none, if nothing was begun."""
 
 
 @dataclass(frozen=True, slots=True)

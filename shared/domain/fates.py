@@ -162,6 +162,7 @@ def _behind(play: Rehearsal, one: PoolFate, stuck: _Stuck) -> PoolFate:
         message = f"Ring {before.name} comes first, and {number} in it{maybe} {done}.{besides}"
         return replace(one, fate=Fate.NEVER, reason="RingClosed", message=message)
     if canary and not canary.proven and (canary.cluster, canary.pool) in stuck.pools - {(one.cluster.key, one.pool)}:
-        message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is never proven.{besides}"
+        first = f"{canary.pool} of {ClusterId.from_key(canary.cluster)}"
+        message = f"{first} goes first in ring {ring.name}, and is never proven.{besides}"
         return replace(one, fate=Fate.NEVER, reason="CanaryUnproven", message=message)
     return one

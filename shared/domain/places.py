@@ -37,6 +37,7 @@ def taken(
     if ring and ring.canary and wanted.nodes != 0 and not wanted.skip_soak and canary_of(budget, policy, ring) is None:
         chosen = Canary(wanted.cluster, wanted.pool, stage=policy.stage(ring))
         canaries[chosen.key] = chosen
+        place = replace(place, first=True)
     found, names = _with_place(budget, wanted.cluster, place, used), {ring.name} if ring else set[str]()
     return replace(unsettled(found, names, names, now), last_begun=place.at, canaries=canaries)
 
@@ -75,10 +76,16 @@ def agreed(budget: Budget, fingerprint: str, now: datetime) -> bool:
 
 
 def released(budget: Budget, cluster: str, *, begun: bool) -> Budget:
-    """Return the budget without a cluster's place; what it used up is given back if nothing was begun."""
+    """Return the budget without a cluster's place; if nothing was begun, what it used up is given back.
+
+    A pool that became its ring's canary by it is none then: it might never be begun, and would hold the ring for ever.
+    """
     place = budget.places.get(cluster)
     if place is None:
         return budget
     places = {key: one for key, one in budget.places.items() if key != cluster}
-    approvals = budget.approvals if begun else {**budget.approvals, **place.approvals}
-    return replace(budget, places=places, approvals=approvals)
+    if begun:
+        return replace(budget, places=places)
+    none = Canary(cluster, place.pool).key if place.first else ""
+    canaries = {key: one for key, one in budget.canaries.items() if key != none or one.proven}
+    return replace(budget, places=places, approvals={**budget.approvals, **place.approvals}, canaries=canaries)

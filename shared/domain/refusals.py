@@ -131,13 +131,14 @@ def _untried(budget: Budget, policy: Policy, ring: Ring, wanted: Wanted) -> Refu
         return _running_untried(budget, policy, ring, wanted)
     if canary.proven or (canary.cluster, canary.pool) == who_wants(wanted):
         return None
+    first = f"{canary.pool} of {ClusterId.from_key(canary.cluster)}"
     if canary.stage == policy.stage(ring):
-        message = f"{canary.pool} of {canary.cluster} goes first in ring {ring.name}, and is not proven yet."
+        message = f"{first} goes first in ring {ring.name}, and is not proven yet."
     else:
         message = (
-            f"{canary.pool} of {canary.cluster} went first in its ring and is not proven yet; since the rings were "
-            f"changed it may be in ring {ring.name}: the next look that can read its cluster tells. `fipswarden "
-            "posture` says whether it can; a cluster that can't be read for good is left out by `scope.exclude`."
+            f"{first} went first in its ring and is not proven yet; since the rings were changed it may be in ring "
+            f"{ring.name}: the next look that can read its cluster tells. `fipswarden posture` says whether it can; a "
+            "cluster that can't be read for good is left out by `scope.exclude`."
         )
     return Refusal("CanaryUnproven", message)
 

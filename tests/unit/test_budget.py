@@ -381,6 +381,24 @@ class TestTaking:
         assert budget.canaries == {f"{ONE}|apps": Canary(ONE, "apps", stage=STAGE)}
         assert taken(budget, rules(rings=(one,)), wanted(TWO, ring=one), place(wanted(TWO, ring=one)), (), NOW) is None
 
+    def test_a_canary_on_which_nothing_was_begun_is_none_any_more(self) -> None:
+        one = Ring("one")
+        budget = taken(Budget(), rules(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW)
+
+        assert budget is not None
+        assert released(budget, ONE, begun=False).canaries == {}
+        assert released(budget, ONE, begun=True).canaries == budget.canaries
+
+    @pytest.mark.parametrize("proven", [True, False])
+    def test_one_that_was_begun_before_stays_though_nothing_is_begun_the_next_time(self, *, proven: bool) -> None:
+        one, canaries = Ring("one"), {f"{ONE}|apps": Canary(ONE, "apps", proven=proven, stage=STAGE)}
+        budget = taken(
+            Budget(canaries=canaries), rules(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW
+        )
+
+        assert budget is not None
+        assert released(budget, ONE, begun=False).canaries == canaries
+
     @pytest.mark.parametrize("stage", [STAGE, ""], ids=["edited", "of the version before"])
     def test_a_canary_that_is_not_proven_holds_its_ring_whatever_is_edited_meanwhile(self, stage: str) -> None:
         one = Ring("one", Match(tags={"wave": "2"}))
