@@ -126,13 +126,13 @@ class Emptying:
     """How long pods that followed have to run before the pool is deleted."""
     tried: Tried | None = None
     """What is remembered of an earlier try (`PoolMemory.tried`)."""
-    occupied: datetime | None = None
-    """When a pod was on the pool last (`Replacement.occupied`)."""
+    vacant: datetime | None = None
+    """Since when nothing is on the pool (`Replacement.vacant`)."""
 
     @property
     def settles(self) -> timedelta:
         """How long it is until what left the pool last is no longer new on the twin."""
-        left = self.occupied + self.steady - self.now if self.occupied else timedelta()
+        left = (self.vacant or self.now) + self.steady - self.now
         return max(left, timedelta())
 
 
@@ -272,7 +272,6 @@ def _remember_moved(look: Look, situation: Situation, seen: Drained, moved: _Mov
         rests=None if went else rests,
         evicted=evicted,
         recorded=told,
-        occupied=now if moved.evicted else replacement.occupied,
     )
     look.hold.save(replace(look.memory, replacement=found))
 

@@ -2,7 +2,7 @@
 
 Pure. What is not known, or not seen, keeps the pool. An empty one may be deleted when in one look
 
-1. nothing has been on it for `steady`, so that whatever left it is older on the twin by now;
+1. looks have found nothing on it for `steady`, so that whatever left it is older on the twin by now;
 2. of each unit that ran on it no more pods don't run on the twin, or wait for a node that the old pool would be, than
    when emptying began, but for one in `SHARE` of those that are there, which may be starting or have stopped for a
    moment: newer than `steady`, or not ready for less than that and not crashing, while another one runs for longer;

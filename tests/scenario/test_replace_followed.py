@@ -1,6 +1,6 @@
 """What followed to the twin has to run there, and for a while, before nothing is left that could take it back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -135,7 +135,36 @@ def test_whoever_dies_after_the_last_eviction_leaves_when_the_pool_was_not_empty
     while not evictions(lab):
         lab.step(Tap(after=dies))
     assert lab.replacement
-    assert lab.replacement.occupied == lab.clock.now()
+    assert lab.replacement.vacant is None
+    lab.passes(HOUR)
+    lab.assert_replaced()
+
+
+def move(lab: Replacing, some: Iterable[Pod]) -> None:
+    """Somebody deletes some pods, which are made anew elsewhere."""
+    with lab.world.entered():
+        for pod in some:
+            pods.delete(lab.cluster, pod, grace=0)
+
+
+@pytest.mark.parametrize("replicas", [12, 40])
+def test_nothing_is_deleted_minutes_after_the_last_pod_left_however_late_a_look_sees_that(replicas: int) -> None:
+    """A budget lets no pod go, so that looks come ten minutes apart, and somebody moves the pods just before one."""
+    lab = with_pods("web", {}, replicas=replicas)
+    with lab.world.entered():
+        kube.add_budget(lab.cluster, "web", min_available=replicas)
+    lab.event()
+    lab.passes(4 * HOUR)
+    assert lab.waits(pool="old") == "PdbBlocked"
+    move(lab, on(lab, "old")[1:])
+    lab.passes(HOUR)
+    visible = lab.queue.next_visible()
+    assert visible
+    lab.clock.advance(visible - lab.clock.now() - MINUTE)
+    move(lab, on(lab, "old"))
+    seen = lab.clock.now() + MINUTE
+    lab.until(lambda: "old" not in lab.pools or writes(lab)[-1][0] == "DELETE")
+    assert lab.clock.now() - seen >= STEADY
     lab.passes(HOUR)
     lab.assert_replaced()
 
