@@ -152,6 +152,7 @@ ROWS: dict[str, list[Row]] = {
     "PodsNotRunning": [
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, failing=("web",), starting=("web",))),
         Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(starting=("web",))),
+        Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(starting=("web",))),
     ],
     "PodsSettling": [
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=Drained(untried=("web",))),
