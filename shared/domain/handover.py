@@ -191,6 +191,13 @@ def _cannot_follow(situation: Situation, step: Step, seen: Drained) -> Wait | No
             f"for them elsewhere, such as by more nodes of the twin, or abort, which uncordons {step.pool.name}."
         )
         return Wait("PodsPending", message, max(situation.slow_poll, _ever_less_often(situation)))
+    if seen.missing:
+        message = (
+            f"Controllers of what ran on {step.pool.name} have not made all pods that they are to have: "
+            f"{shown(seen.missing)}. Their events say why: a quota, an admission webhook, one before it that is not "
+            f"ready. Scale to what is there, or to 0, what is not wanted; abort uncordons {step.pool.name}."
+        )
+        return Wait("PodsMissing", message, max(situation.poll, _ever_less_often(situation)))
     if seen.failing:
         return _not_running(situation, step, seen.failing, _ever_less_often(situation))
     return _unsettled(situation, step, seen)

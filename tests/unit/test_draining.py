@@ -22,7 +22,7 @@ from shared.domain.draining import (
 )
 from shared.domain.following import drained
 from shared.domain.model import Pool
-from shared.domain.observe_left import read_followed, read_left, read_place
+from shared.domain.observe_left import read_followed, read_lacking, read_left, read_place
 from shared.domain.taints import SPOT, Taint, Toleration
 from shared.domain.workloads import Place
 from tests.builders import NOW, pool
@@ -200,6 +200,28 @@ def test_what_keeps_a_node_from_being_empty(changes: dict[str, Any], *, stays: b
     assert (found is not None) is stays
     if found:
         assert found.going is ("deleting" in changes)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "lacks"),
+    [
+        (3, 3, 0),
+        (3, 1, 2),
+        (3, None, 3),
+        (None, None, 1),
+        (0, None, 0),
+        (1, 2, 0),
+        (2**31 - 1, 0, 1000),
+    ],
+)
+def test_a_controller_lacks_the_pods_that_it_is_to_have_and_has_not(
+    wanted: int | None, there: int | None, lacks: int
+) -> None:
+    metadata = {"namespace": "pay", "name": "web"}
+    item = {"metadata": metadata, "spec": {"replicas": wanted}, "status": {"replicas": there}}
+    found = read_lacking(item, "Deployment")
+    assert [(pod.unit, pod.lacking, pod.run.ready) for pod in found] == [("pay/Deployment/web", True, False)] * lacks
+    assert read_lacking({**item, "metadata": {**metadata, "deletionTimestamp": "now"}}, "Deployment") == ()
 
 
 @pytest.mark.parametrize(
