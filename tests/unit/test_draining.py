@@ -261,6 +261,18 @@ def test_a_pod_of_a_daemon_set_belongs_to_its_node_also_while_it_waits_for_it(
     assert (found.node, found.stays) == (node, "owners" in changes)
 
 
+def test_a_deployment_that_is_rolled_out_meanwhile_is_watched_by_its_own_name() -> None:
+    """Its new ReplicaSet has another name, and none of its pods was on the old pool."""
+    before = read_left(pod(node="o1"))
+    owner = {"kind": "ReplicaSet", "name": "ledger-77c4", "controller": True}
+    after = read_followed(pod(node="n1", labels={"pod-template-hash": "77c4"}, owners=[owner]), NOW)
+    assert before
+    assert after
+    ran = drained(ONE, TWIN, [replace(OLD, labels={}), NEW], [before], NOW).ran
+    assert ran
+    assert drained(ONE, TWIN, [OLD, NEW], [after] * (max(ran.values()) + 1), NOW, ran).failing == (before.workload,)
+
+
 def test_a_pod_that_is_left_says_what_it_asks_and_what_it_tolerates() -> None:
     tolerations = [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}, {"operator": "Exists"}]
     found = read_left(pod(nodeSelector={"disk": "ssd"}, tolerations=tolerations))
