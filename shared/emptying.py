@@ -4,7 +4,7 @@ What is to be done follows from nodes, pods and our label, so that a look may en
 Pods leave by the Eviction API alone; nothing is ever forced.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ from shared.domain.handover import PDB_BLOCKED
 from shared.domain.memory import Replacement
 from shared.domain.model import Cluster, Pool, Unreadable
 from shared.domain.observe import NODES, read_node
-from shared.domain.observe_left import node_of, read_followed, read_left, read_place
+from shared.domain.observe_left import COUNTING, node_of, read_followed, read_lacking, read_left, read_place
 from shared.domain.planned import Action
 from shared.domain.proven import Node, Proof
 from shared.domain.resting import PODS_RETURN, brings_on, came_with, may_go, opened, rested, returned, shown
@@ -126,13 +126,13 @@ class Emptying:
     """How long pods that followed have to run before the pool is deleted."""
     tried: Tried | None = None
     """What is remembered of an earlier try (`PoolMemory.tried`)."""
-    occupied: datetime | None = None
-    """When a pod was on the pool last (`Replacement.occupied`)."""
+    vacant: datetime | None = None
+    """Since when nothing is on the pool (`Replacement.vacant`)."""
 
     @property
     def settles(self) -> timedelta:
         """How long it is until what left the pool last is no longer new on the twin."""
-        left = self.occupied + self.steady - self.now if self.occupied else timedelta()
+        left = (self.vacant or self.now) + self.steady - self.now
         return max(left, timedelta())
 
 
@@ -146,21 +146,35 @@ def what_is_left(api: KubernetesApi, asked: Emptying) -> Drained | Unreadable:
     mine = {host.name for host in hosts if host.pool == pool.name}
     theirs = {host.name for host in hosts if host.pool == twin.name} - mine
 
-    def read(item: Mapping[str, Any]) -> Left | None:
-        node = node_of(item)
+    def read(item: Mapping[str, Any]) -> Sequence[Left]:
+        node, found = node_of(item), None
         if node in theirs:
-            return read_followed(item, asked.began)
-        return read_left(item) if not node or node in mine else None
+            found = read_followed(item, asked.began)
+        elif not node or node in mine:
+            found = read_left(item)
+        return (found,) if found else ()
 
-    left: list[Left] = []
-    for path in pod_paths(apart(hosts, {pool.name, twin.name})) if mine or theirs else ():
-        pods = read_all(api.get, path, read, "pods")
-        if isinstance(pods, Unreadable):
-            return pods
-        left += [pod for pod in pods if pod]
+    paths = pod_paths(apart(hosts, {pool.name, twin.name})) if mine or theirs else ()
+    controllers = [(path, partial(read_lacking, kind=kind), f"{kind}s") for kind, path in COUNTING]
+    left = _pods(api, [*((path, read, "pods") for path in paths), *controllers])
+    if isinstance(left, Unreadable):
+        return left
     unproven = not_proven(twin, asked.taken, nodes_of([node for _, node in nodes], twin.name), now)
     found = drained(pool, twin, hosts, left, now, asked.ran, asked.steady, asked.tried)
     return replace(found, unproven=unproven, settles=asked.settles)
+
+
+def _pods(
+    api: KubernetesApi, lists: Iterable[tuple[str, Callable[[Mapping[str, Any]], Sequence[Left]], str]]
+) -> list[Left] | Unreadable:
+    """Read the pods that some lists tell of."""
+    pods: list[Left] = []
+    for path, read, what in lists:
+        found = read_all(api.get, path, read, what)
+        if isinstance(found, Unreadable):
+            return found
+        pods += [pod for each in found for pod in each]
+    return pods
 
 
 def _read_both(item: Mapping[str, Any]) -> tuple[Place, Node]:
@@ -272,7 +286,6 @@ def _remember_moved(look: Look, situation: Situation, seen: Drained, moved: _Mov
         rests=None if went else rests,
         evicted=evicted,
         recorded=told,
-        occupied=now if moved.evicted else replacement.occupied,
     )
     look.hold.save(replace(look.memory, replacement=found))
 

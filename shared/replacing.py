@@ -4,7 +4,7 @@ The cluster keeps the state: every look finds out anew what is there. What was b
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.budget import release
 from shared.domain.announced import given_up
@@ -163,7 +163,7 @@ def _emptying(situation: Situation, pool: Pool, twin: Pool | None) -> Emptying:
         ran=replacement.ran,
         steady=situation.steady,
         tried=tried,
-        occupied=replacement.occupied,
+        vacant=replacement.vacant,
     )
     known = subjects(situation.cluster, situation.memory, policy, situation.now)
     subject = next(one for one in known if one.pool.name == twin.name)
@@ -196,10 +196,18 @@ def _as_planned(situation: Situation, replacement: Replacement, planned: Plan) -
     furthest = max(stage, replacement.furthest, key=order.index)
     known = replacement if furthest is replacement.furthest else replacement.goes_on(situation.now)
     known = known.waits(situation.now, in_order=held is not None and held.reason in IN_ORDER)
-    # Before anything is evicted: whoever comes after a death has to know that something was there.
-    full = isinstance(situation.drained, Drained) and situation.drained.left
-    occupied = situation.now if full else replacement.occupied
-    return replace(known, stage=stage, furthest=furthest, waiting=waiting, occupied=occupied)
+    return replace(known, stage=stage, furthest=furthest, waiting=waiting, vacant=_vacant(situation, replacement))
+
+
+def _vacant(situation: Situation, replacement: Replacement) -> datetime | None:
+    """Return since when looks find nothing on the old pool: what they come too late to see may have just left.
+
+    It is kept before anything is evicted: whoever comes after a death has to know that something was there.
+    """
+    seen = situation.drained
+    if not isinstance(seen, Drained):
+        return replacement.vacant
+    return None if seen.left or seen.unseen else replacement.vacant or situation.now
 
 
 def adopt(look: Look, remediation: Remediation, situation: Situation, action: Action) -> str:

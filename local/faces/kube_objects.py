@@ -1,5 +1,6 @@
 """Everything else that a cluster's API server shows: namespaces, budgets, volumes, classes, controllers."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -194,12 +195,15 @@ NODE_CLASSES = Resource(
 def _controllers(kind: str) -> Callable[[Ask], list[Json]]:
     def items(ask: Ask) -> list[Json]:
         found = [one for one in ask.cluster.kube.workloads.values() if one.kind == kind]
-        return [_controller(one) for one in found if ask.namespace in {"", one.namespace}]
+        made = Counter(pod.workload for pod in ask.cluster.kube.pods.values())
+        return [
+            _controller(one, made[one.namespace, one.name]) for one in found if ask.namespace in {"", one.namespace}
+        ]
 
     return items
 
 
-def _controller(workload: Workload) -> Json:
+def _controller(workload: Workload, made: int) -> Json:
     metadata = {
         "name": workload.name,
         "namespace": workload.namespace,
@@ -209,6 +213,7 @@ def _controller(workload: Workload) -> Json:
     }
     template = {"metadata": {"labels": workload.labels}, "spec": workload.spec}
     spec: Json = {"selector": {"matchLabels": workload.labels}, "template": template}
+    status: Json = {}
     group = "apps"
     match workload.kind:
         case "CronJob":
@@ -218,8 +223,8 @@ def _controller(workload: Workload) -> Json:
         case "DaemonSet":
             pass
         case _:
-            spec["replicas"] = workload.replicas
-    return {"apiVersion": f"{group}/v1", "kind": workload.kind, "metadata": metadata, "spec": spec, "status": {}}
+            spec["replicas"], status["replicas"] = workload.replicas, made
+    return {"apiVersion": f"{group}/v1", "kind": workload.kind, "metadata": metadata, "spec": spec, "status": status}
 
 
 CONTROLLERS = tuple(

@@ -52,6 +52,8 @@ class Left:
     run: Running = RUNS
     stays: bool = False
     """It is a DaemonSet's: it goes with its node, and is never evicted."""
+    lacking: bool = False
+    """There is none: its controller is to have it, and has not made it."""
 
     @property
     def unit(self) -> str:
@@ -83,8 +85,11 @@ class Drained:
     """Why the nodes of the twin, as they are, are not those that have proven it; empty if they are."""
     pending: tuple[str, ...] = ()
     """Units with pods that have no node, and would run on the pool's if it took any: more than before."""
+    missing: tuple[str, ...] = ()
+    """Workloads that ran on the pool, of which pods are nowhere that are to be there: more than before."""
     failing: tuple[str, ...] = ()
-    """Units that ran on the pool, with pods on the twin that don't: more than before, and for a while."""
+    """Units that ran on the pool, with pods that are nowhere, or on the twin and don't run for a while: more than
+    before."""
     starting: tuple[str, ...] = ()
     """Those, and others whose pods there are too new to run."""
     untried: tuple[str, ...] = ()

@@ -2,15 +2,17 @@
 
 Pure. What is not known, or not seen, keeps the pool. An empty one may be deleted when in one look
 
-1. nothing has been on it for `steady`, so that whatever left it is older on the twin by now;
-2. of each unit that ran on it no more pods don't run on the twin, or wait for a node that the old pool would be, than
-   when emptying began, but for one in `SHARE` of those that are there, which may be starting or have stopped for a
-   moment: newer than `steady`, or not ready for less than that and not crashing, while another one runs for longer;
+1. looks have found nothing on it for `steady`, so that whatever left it is older on the twin by now;
+2. of each unit that ran on it no more pods don't run on the twin, wait for a node that the old pool would be, or are
+   nowhere though their controller is to have them, than when emptying began, but for one in `SHARE` of those that are
+   there, which may be starting or have stopped for a moment: newer than `steady`, or not ready for less than that and
+   not crashing, while another one runs for longer;
 3. of each unit that runs on the twin one pod has run for `steady`.
 
-A unit is a workload; a pod of a StatefulSet is one by itself. A pod runs that is ready and, where it has crashed soon
-after a start, has been for `SOUND`. One that failed for good counts until a later one makes it good. What has not run
-for `steady` is ill, and none of it is ever left out: neither because others run, nor because they are many.
+A unit is a workload; a pod of a StatefulSet is one by itself, and those of it that are nowhere are its workload's. A
+pod runs that is ready and, where it has crashed soon after a start, has been for `SOUND`. One that failed for good
+counts until a later one makes it good. What has not run for `steady` is ill, and none of it is ever left out: neither
+because others run, nor because they are many.
 
 Before the next cordon or eviction 2 holds as well, without what is new; of DaemonSets, until the first cordon, with it.
 """
@@ -49,6 +51,7 @@ def drained(
         here=tuple(here),
         waiting=tuple(pod for pod in pods if _would_run(pod, pool, mine.values())),
         followed=tuple(pod for pod in pods if pod.node in theirs and not pod.going),
+        lacking=tuple(pod for pod in pods if pod.lacking),
         begun=any(cordoned_for(host) for host in mine.values()),
         now=now,
         steady=steady,
@@ -81,6 +84,8 @@ class Seen:
     """Without a node: they would run on the old pool."""
     followed: tuple[Left, ...]
     """On the twin, and nobody has told them to go."""
+    lacking: tuple[Left, ...]
+    """Nowhere: their controllers are to have them."""
     begun: bool
     """Nodes of the old pool are cordoned for the replacement."""
     now: datetime
@@ -97,9 +102,11 @@ class Seen:
         well, moved = self.well, [pod for pod in ill(self.followed, self.now) if not pod.run.end]
         moved += young(self.followed, self.now, self.steady)
         # How a DaemonSet was matters only if it runs there at all: on a twin with more nodes more of it would fail.
-        old = (pod for pod in self.here if not pod.going and (not pod.stays or pod.unit in well))
+        old = [pod for pod in self.here if not pod.going and (not pod.stays or pod.unit in well)]
+        known = {pod.workload for pod in (*self.waiting, *old, *moved)}
+        lacking = (pod for pod in self.lacking if pod.workload in known)
         unknown = before.without(well) if before else None
-        return at_begin([*self.waiting, *old], [pod for pod in moved if not pod.stays], self.now, unknown)
+        return at_begin([*self.waiting, *old, *lacking], [pod for pod in moved if not pod.stays], self.now, unknown)
 
     def unsettled(self) -> tuple[str, ...]:
         """Return the units on the old pool of which nobody knows yet how they run there."""
@@ -113,15 +120,18 @@ class Seen:
 
     def compared(self, found: Drained) -> Drained:
         """Return it with the units that are worse off than when emptying began."""
-        ran, now, waiting = found.ran, self.now, self.waiting
+        ran, now = found.ran, self.now
         followed = [pod for pod in self.followed if watched(pod, ran)]
         sick = beyond(ill(followed, now), followed, now, self.steady)
         # Those of DaemonSets are on the twin before anything is moved: nothing is, until they run.
         old = [pod for pod in sick if (pod.stays and not self.begun) or not pod.run.is_new(now)]
         fresh = young(followed, now, self.steady)
+        lacking = [pod for pod in self.lacking if watched(pod, ran)]
+        waiting = (*self.waiting, *lacking)
         return replace(
             found,
-            pending=worse(waiting, ran),
+            pending=worse(self.waiting, ran),
+            missing=worse(lacking, ran),
             failing=worse([*waiting, *old], ran),
             starting=worse([*waiting, *sick], ran),
             untried=worse([*waiting, *sick, *fresh], ran),
@@ -130,7 +140,7 @@ class Seen:
 
 def _would_run(pod: Left, pool: Pool, mine: Collection[Place]) -> bool:
     """Say whether a pod waits for a node, and the pool's would do, as far as labels and taints go."""
-    if pod.node or pod.going or pod.stays or not tolerated(of_pool(pool), pod.tolerations):
+    if pod.node or pod.going or pod.stays or pod.lacking or not tolerated(of_pool(pool), pod.tolerations):
         return False
     return any(pod.demand.met_by(host) for host in mine)
 

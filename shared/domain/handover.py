@@ -191,8 +191,15 @@ def _cannot_follow(situation: Situation, step: Step, seen: Drained) -> Wait | No
             f"for them elsewhere, such as by more nodes of the twin, or abort, which uncordons {step.pool.name}."
         )
         return Wait("PodsPending", message, max(situation.slow_poll, _ever_less_often(situation)))
+    if seen.missing:
+        message = (
+            f"Controllers of what ran on {step.pool.name} have not made all pods that they are to have: "
+            f"{shown(seen.missing)}. Their events say why: a quota, an admission webhook, one before it that is not "
+            f"ready. Scale to what is there, or to 0, what is not wanted; abort uncordons {step.pool.name}."
+        )
+        return Wait("PodsMissing", message, max(situation.poll, _ever_less_often(situation)))
     if seen.failing:
-        return _not_running(situation, step, seen.failing)
+        return _not_running(situation, step, seen.failing, _ever_less_often(situation))
     return _unsettled(situation, step, seen)
 
 
@@ -227,7 +234,8 @@ def _not_empty_yet(situation: Situation, step: Step, seen: Drained) -> Wait | No
         message = f"The last pods have just left {step.pool.name}: some minutes are left to them to run elsewhere."
         return Wait("PodsSettling", message, max(situation.poll, seen.settles))
     if seen.starting:
-        return _not_running(situation, step, seen.starting)
+        # They are new: in some look soon none may be.
+        return _not_running(situation, step, seen.starting, situation.slow_poll)
     if seen.untried:
         names = shown(seen.untried)
         message = f"Pods that followed from {step.pool.name} run on its twin, and have not for long: {names}."
@@ -243,14 +251,14 @@ def _resting(situation: Situation, seen: Drained) -> Wait | None:
     return Wait(PODS_RETURN, returned(seen, replacement), min(replacement.rests - situation.now, situation.idle_poll))
 
 
-def _not_running(situation: Situation, step: Step, names: tuple[str, ...]) -> Wait:
+def _not_running(situation: Situation, step: Step, names: tuple[str, ...], after: timedelta) -> Wait:
     pool = step.pool.name
     message = (
         f"Pods of what ran on {pool} don't run on its twin: {shown(names)}. Find out why, such as by their logs; "
         "delete those that have failed for good, or were made good on another pool, and scale to 0 what never ran on "
         f"{pool} either. As long as {pool} is there they can go back: abort uncordons it."
     )
-    return Wait("PodsNotRunning", message, max(situation.poll, _ever_less_often(situation)))
+    return Wait("PodsNotRunning", message, max(situation.poll, min(after, _ever_less_often(situation))))
 
 
 def _ever_less_often(situation: Situation) -> timedelta:

@@ -69,11 +69,9 @@ class Replacement:
     """The old pool's configuration, as it was judged when this began: another one is another pool."""
     excused: datetime | None = None
     """Since when it waits for what is in order; None if it does not."""
-    occupied: datetime | None = None
-    """When a pod was seen on the old pool last that had to leave, or was asked to; None if none was.
-
-    Where the row was lost, when that was seen: pods may have just left.
-    """
+    vacant: datetime | None = None
+    """Since when looks have found nothing on the old pool that had to leave; None if the last one did, or none has
+    looked: pods may have just left."""
 
     def idle(self, now: datetime) -> timedelta:
         """Return for how long it has not gone on, though it might have."""

@@ -8,9 +8,15 @@ from shared.domain.demands import NO_DEMAND, read_demand
 from shared.domain.draining import Left
 from shared.domain.kube_json import MIRROR, as_dict, name_of, namespace_of, owner_of, workload_of
 from shared.domain.observe import read_node
-from shared.domain.running import read_running
+from shared.domain.observe_workloads import TEMPLATES
+from shared.domain.running import Running, read_running
 from shared.domain.taints import read_taints, read_tolerations
 from shared.domain.workloads import Place
+
+COUNTING = tuple((kind, path) for kind, path in TEMPLATES if kind in ("Deployment", "StatefulSet", "ReplicaSet"))
+"""Kinds of controllers that say how many pods they are to have, and have, and where they are listed."""
+_MANY = 1000
+"""So many pods that a controller has not made are told apart: it may be asked for any number."""
 
 
 def read_place(item: Mapping[str, Any]) -> Place:
@@ -51,6 +57,22 @@ def read_followed(item: Mapping[str, Any], since: datetime) -> Left | None:
     if found is None or (found.run.end and (found.run.made or since) < since):
         return None
     return found
+
+
+def read_lacking(item: Mapping[str, Any], kind: str) -> tuple[Left, ...]:
+    """Read the pods that a controller of a kind is to have, and has not made.
+
+    `spec.replicas` is 1 by default; `status.replicas` counts the pods that are there and have not ended, and of
+    StatefulSets those too that are being deleted (Kubernetes, pkg/controller: replicaset calculateStatus, deployment
+    GetActualReplicaCountForReplicaSets, statefulset computeReplicaStatus). Scaled down, or deleted, it lacks none.
+    """
+    if as_dict(item.get("metadata")).get("deletionTimestamp"):
+        return ()
+    wanted, there = as_dict(item.get("spec")).get("replicas"), as_dict(item.get("status")).get("replicas")
+    lacks = (wanted if isinstance(wanted, int) else 1) - (there if isinstance(there, int) else 0)
+    name = f"{namespace_of(item)}/{kind}/{name_of(item)}"
+    one = Left(namespace_of(item), "", "", "", name, going=False, run=Running(ready=False), lacking=True)
+    return (one,) * min(lacks, _MANY)
 
 
 def _read(item: Mapping[str, Any]) -> Left | None:

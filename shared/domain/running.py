@@ -102,28 +102,31 @@ class Pod(Protocol):
 def read_running(item: Mapping[str, Any]) -> Running:
     """Read how a pod is; what it does not say is taken as not ready."""
     metadata, status = _dict(item.get("metadata")), _dict(item.get("status"))
+    lasts = _dict(item.get("spec")).get("restartPolicy", "Always") == "Always"
+    # An init container, and one of a pod that is to end, may end well.
+    ends = {"containerStatuses": not lasts, "initContainerStatuses": True}
     ready = next((one for one in _dicts(status.get("conditions")) if one.get("type") == "Ready"), {})
     made = _time(metadata.get("creationTimestamp"))
     return Running(
         ready=ready.get("status") == "True",
         since=_time(ready.get("lastTransitionTime")) or made,
         crashing=any(
-            _crashes(one) for kind in ("containerStatuses", "initContainerStatuses") for one in _dicts(status.get(kind))
+            _crashes(one, may_end=may_end) for kind, may_end in ends.items() for one in _dicts(status.get(kind))
         ),
         made=made,
-        lasts=_dict(item.get("spec")).get("restartPolicy", "Always") == "Always",
+        lasts=lasts,
         end=_end(status),
     )
 
 
-def _crashes(container: Mapping[str, Any]) -> bool:
+def _crashes(container: Mapping[str, Any], *, may_end: bool) -> bool:
     """Read whether a container ended soon after its start, now or the last time; where that is not told, it did.
 
     `lastState` is "not populated if the container is still running and RestartCount is 0" (Kubernetes, API).
     Of init containers those matter that run on, as sidecars: the others have ended well, or the pod was never ready.
     """
     ended = _dict(_dict(container.get("state")).get("terminated"))
-    if ended and not ended.get("exitCode"):
+    if ended and may_end and not ended.get("exitCode"):
         return False
     last = ended or _dict(_dict(container.get("lastState")).get("terminated"))
     began, finished = _time(last.get("startedAt")), _time(last.get("finishedAt"))

@@ -133,10 +133,10 @@ def differing(pool: Pool, twin: Pool) -> tuple[str, ...]:
 def remade(cluster: Cluster, pool: str, at: datetime) -> Replacement | None:
     """Return the replacement that a pool's twin tells of, where it was forgotten with the rollout row.
 
-    What the pool was like when it began is not known any more: only its twin shows it. Pods may have just left it.
+    What the pool was like when it began is not known any more: only its twin shows it.
     """
     old, twin = next((one for one in cluster.pools if one.name == pool), None), twin_of(cluster, pool)
     if old is None or twin is None:
         return None
     same = old.configuration if not differing(old, twin) else ""
-    return Replacement(made_for(twin)[1], pool, twin.name, at, at, Stage.PROVING, configuration=same, occupied=at)
+    return Replacement(made_for(twin)[1], pool, twin.name, at, at, Stage.PROVING, configuration=same)

@@ -1,6 +1,6 @@
 """What followed to the twin has to run there, and for a while, before nothing is left that could take it back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,8 @@ import pytest
 
 from local.world.kube import builders as kube
 from local.world.kube import pods
-from local.world.kube.state import Pod
+from local.world.kube.state import Pod, Workload
+from local.world.model import Cluster
 from shared.domain.people import RequestKind
 from shared.domain.running import STEADY
 from tests.protocol.lab import Tap, WorkerDied
@@ -84,6 +85,53 @@ def test_the_old_pool_is_deleted_when_a_pod_of_each_workload_has_run_for_a_while
     lab.assert_replaced()
 
 
+@pytest.mark.parametrize(("kind", "replicas"), [("ReplicaSet", 6), ("StatefulSet", 3)])
+def test_pods_that_their_controller_can_not_make_keep_the_old_pool_until_they_are_not_wanted(
+    kind: str, replicas: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An admission webhook ran on the old pool itself, or a quota is full: they are nowhere."""
+    lab, key = with_pods("web", {}, kind=kind, replicas=replicas), ("default", "web")
+    lab.event()
+    lab.until(lambda: proving(lab) and lab.verdict(pool="oldf") == PROVEN)
+    with monkeypatch.context() as patched:
+        patched.setattr(pods, "replenish", lambda *_: None)
+        lab.look(lasting=DAY)
+        assert (lab.waits(pool="old"), writes(lab)) == ("PodsMissing", [("PUT", 201)])
+        assert f"default/{kind}/web" in lab.deferral(pool="old").message
+        assert stuck_told(lab) == 1
+        with lab.world.entered():
+            there = [pod for pod in lab.kube.pods.values() if pod.workload == key]
+            lab.kube.workloads[key] = replace(lab.kube.workloads[key], replicas=0)
+            for pod in there:
+                pods.delete(lab.cluster, pod, grace=0)
+        assert 0 < len(there) < replicas, "evictions wait as well"
+        lab.passes(HOUR)
+    assert list(lab.pools) == ["oldf"]
+
+
+def test_a_stateful_set_that_waits_for_one_that_never_ran_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes its pods in their order, and the one before it was ill before."""
+    lab = with_pods("db", {}, kind="StatefulSet")
+    real = pods.replenish
+    with lab.world.entered():
+        lab.kube.unpullable.add("acme/web:2")
+        key = ("default", "db")
+        lab.kube.workloads[key] = replace(lab.kube.workloads[key], spec=dict(GONE))
+        pods.delete(lab.cluster, lab.kube.pods["default", "db-1"], grace=0)
+    lab.passes(HOUR)
+    ill = lab.kube.pods["default", "db-1"]
+
+    def in_order(cluster: Cluster, workload: Workload) -> None:
+        if ("default", "db-1") not in lab.kube.pods or workload.name != "db":
+            real(cluster, workload)
+
+    assert ill.phase == "Pending"
+    monkeypatch.setattr(pods, "replenish", in_order)
+    lab.look(lasting=DAY)
+    assert (lab.waits(pool="old"), writes(lab)) == ("PodsMissing", [("PUT", 201)])
+    assert "default/StatefulSet/db" in lab.deferral(pool="old").message
+
+
 GONE = {"containers": [{"name": "main", "image": "acme/web:2"}]}
 """An image that can't be pulled any more."""
 
@@ -135,7 +183,36 @@ def test_whoever_dies_after_the_last_eviction_leaves_when_the_pool_was_not_empty
     while not evictions(lab):
         lab.step(Tap(after=dies))
     assert lab.replacement
-    assert lab.replacement.occupied == lab.clock.now()
+    assert lab.replacement.vacant is None
+    lab.passes(HOUR)
+    lab.assert_replaced()
+
+
+def move(lab: Replacing, some: Iterable[Pod]) -> None:
+    """Somebody deletes some pods, which are made anew elsewhere."""
+    with lab.world.entered():
+        for pod in some:
+            pods.delete(lab.cluster, pod, grace=0)
+
+
+@pytest.mark.parametrize("replicas", [12, 40])
+def test_nothing_is_deleted_minutes_after_the_last_pod_left_however_late_a_look_sees_that(replicas: int) -> None:
+    """A budget lets no pod go, so that looks come ten minutes apart, and somebody moves the pods just before one."""
+    lab = with_pods("web", {}, replicas=replicas)
+    with lab.world.entered():
+        kube.add_budget(lab.cluster, "web", min_available=replicas)
+    lab.event()
+    lab.passes(4 * HOUR)
+    assert lab.waits(pool="old") == "PdbBlocked"
+    move(lab, on(lab, "old")[1:])
+    lab.passes(HOUR)
+    visible = lab.queue.next_visible()
+    assert visible
+    lab.clock.advance(visible - lab.clock.now() - MINUTE)
+    move(lab, on(lab, "old"))
+    seen = lab.clock.now() + MINUTE
+    lab.until(lambda: "old" not in lab.pools or writes(lab)[-1][0] == "DELETE")
+    assert lab.clock.now() - seen >= STEADY
     lab.passes(HOUR)
     lab.assert_replaced()
 

@@ -18,6 +18,7 @@ from shared.domain.exemptions import Exemptions
 from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
 from shared.domain.rulebook import Rulebook
+from shared.domain.running import STEADY
 from tests.builders import exemption
 from tests.protocol.lab import CLUSTER, Tap, ruled
 from tests.scenario.replacing import (
@@ -163,6 +164,8 @@ def emptied() -> Replacing:
     lab = Replacing.made(pods=False)
     lab.event()
     lab.until(lambda: "oldf" in lab.pools and all(node.unschedulable for node in lab.nodes()))
+    lab.until(lambda: lab.waits(pool="old") == "PodsSettling")
+    lab.clock.advance(STEADY)
     assert writes(lab) == [("PUT", 201)]
     return lab
 

@@ -22,7 +22,7 @@ from shared.domain.draining import (
 )
 from shared.domain.following import drained
 from shared.domain.model import Pool
-from shared.domain.observe_left import read_followed, read_left, read_place
+from shared.domain.observe_left import read_followed, read_lacking, read_left, read_place
 from shared.domain.taints import SPOT, Taint, Toleration
 from shared.domain.workloads import Place
 from tests.builders import NOW, pool
@@ -203,6 +203,28 @@ def test_what_keeps_a_node_from_being_empty(changes: dict[str, Any], *, stays: b
 
 
 @pytest.mark.parametrize(
+    ("wanted", "there", "lacks"),
+    [
+        (3, 3, 0),
+        (3, 1, 2),
+        (3, None, 3),
+        (None, None, 1),
+        (0, None, 0),
+        (1, 2, 0),
+        (2**31 - 1, 0, 1000),
+    ],
+)
+def test_a_controller_lacks_the_pods_that_it_is_to_have_and_has_not(
+    wanted: int | None, there: int | None, lacks: int
+) -> None:
+    metadata = {"namespace": "pay", "name": "web"}
+    item = {"metadata": metadata, "spec": {"replicas": wanted}, "status": {"replicas": there}}
+    found = read_lacking(item, "Deployment")
+    assert [(pod.unit, pod.lacking, pod.run.ready) for pod in found] == [("pay/Deployment/web", True, False)] * lacks
+    assert read_lacking({**item, "metadata": {**metadata, "deletionTimestamp": "now"}}, "Deployment") == ()
+
+
+@pytest.mark.parametrize(
     ("changes", "made", "counts"),
     [
         ({}, "2026-11-23T08:00:00Z", True),
@@ -237,6 +259,18 @@ def test_a_pod_of_a_daemon_set_belongs_to_its_node_also_while_it_waits_for_it(
     found = read_left(pod(**changes))
     assert found
     assert (found.node, found.stays) == (node, "owners" in changes)
+
+
+def test_a_deployment_that_is_rolled_out_meanwhile_is_watched_by_its_own_name() -> None:
+    """Its new ReplicaSet has another name, and none of its pods was on the old pool."""
+    before = read_left(pod(node="o1"))
+    owner = {"kind": "ReplicaSet", "name": "ledger-77c4", "controller": True}
+    after = read_followed(pod(node="n1", labels={"pod-template-hash": "77c4"}, owners=[owner]), NOW)
+    assert before
+    assert after
+    ran = drained(ONE, TWIN, [replace(OLD, labels={}), NEW], [before], NOW).ran
+    assert ran
+    assert drained(ONE, TWIN, [OLD, NEW], [after] * (max(ran.values()) + 1), NOW, ran).failing == (before.workload,)
 
 
 def test_a_pod_that_is_left_says_what_it_asks_and_what_it_tolerates() -> None:

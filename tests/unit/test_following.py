@@ -170,6 +170,32 @@ def test_but_none_where_no_other_one_runs_for_a_while(size: int) -> None:
     assert web.look(NOW, shown).starting == tuple(web.names)
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+@pytest.mark.parametrize("size", SIZES)
+def test_a_pool_is_never_deleted_while_pods_that_left_it_are_nowhere(size: int, kind: str) -> None:
+    """However few of how many, though of what is not wanted any more none is missed."""
+    web = Workloads(size, kind=kind)
+    nowhere = Left("pay", "", "", "", web.names[0], going=False, run=read_running({}), lacking=True)
+    others = replace(nowhere, workload=f"pay/{kind}/others")
+    for there in (web.pods[1:], []):
+        found = drained(OLD, TWIN, NODES, [*there, others, nowhere], NOW, web.ran)
+        assert (found.missing, found.failing, found.pending) == (tuple(web.names), tuple(web.names), ())
+        assert not found.empty
+        assert drained(OLD, TWIN, NODES, [*there, others], NOW, web.ran).empty
+        before = {**web.ran, mark(web.names[0]): 1}
+        assert drained(OLD, TWIN, NODES, [*there, nowhere], NOW, before).empty
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_was_nowhere_before_is_counted_off_of_what_runs_on_the_pool(others: int) -> None:
+    web = Workloads(3)
+    nowhere = [Left("pay", "", "", "", name, going=False, run=read_running({}), lacking=True) for name in web.names]
+    away = [replace(nowhere[0], workload="pay/Deployment/others")] * others
+    open_nodes = [replace(NODES[0], labels={}, cordoned=False), NODES[1]]
+    here = [replace(pod, node="o1") for pod in web.pods]
+    assert drained(OLD, TWIN, open_nodes, [*here, *nowhere, *away], NOW).ran == {mark(web.names[0]): 1}
+
+
 def looks_until_empty(size: int, seed: int, pods: int = 6000) -> int:
     """How many looks it takes, of a pool full of workloads of one size, as many as are watched."""
     all_of_it, random = Workloads(size, min(pods // size, 1000)), Random(seed)

@@ -149,9 +149,14 @@ ROWS: dict[str, list[Row]] = {
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, pending=("pay/Deployment/web",))),
         Row(SLOW, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(pending=("pay/Deployment/web",))),
     ],
+    "PodsMissing": [
+        Row(IDLE, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, missing=("web",), failing=("web",))),
+        Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(missing=("web",), failing=("web",))),
+    ],
     "PodsNotRunning": [
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=replace(BUSY, failing=("web",), starting=("web",))),
         Row(POLL, BOTH, replacement=replace(UNDER_WAY, moved=NOW), drained=Drained(starting=("web",))),
+        Row(SLOW, BOTH, replacement=UNDER_WAY, drained=Drained(starting=("web",))),
     ],
     "PodsSettling": [
         Row(IDLE, BOTH, replacement=UNDER_WAY, drained=Drained(untried=("web",))),

@@ -90,7 +90,7 @@ def test_the_time_in_which_it_waits_for_what_is_in_order_is_no_time_without_prog
 
 def test_a_row_of_a_version_that_knew_less_is_read() -> None:
     known = plain(Memory(replacement=UNDER_WAY, pools={"old": PoolMemory()}))
-    for name in ("excused", "most", "occupied"):
+    for name in ("excused", "most", "vacant"):
         known["replacement"].pop(name, None)
     known["pools"]["old"].pop("tried", None)
     found = typed(Memory, known)

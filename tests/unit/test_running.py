@@ -71,6 +71,11 @@ def run(began: str = LAST[0], ended: str = LAST[1], code: int = 1) -> dict[str, 
     return {"terminated": {"exitCode": code, "startedAt": began, "finishedAt": ended}}
 
 
+def to_end(**container: Any) -> dict[str, Any]:
+    """A pod of a Job."""
+    return {**status(**container), "spec": {"restartPolicy": "OnFailure"}}
+
+
 def with_sidecar(**container: Any) -> dict[str, Any]:
     """A pod with an init container that may go on."""
     found = status()
@@ -93,8 +98,11 @@ def with_sidecar(**container: Any) -> dict[str, Any]:
         (status(restarts=3, lastState={"terminated": {"exitCode": 137}}), False),
         (status(lastState=run()), False),
         (status(state=run()), False),
-        (status(state=run(code=0)), True),
-        (status(state=run(code=0), lastState=run()), True),
+        (status(state=run(code=0)), False),
+        (status(state=run("2026-11-23T09:00:00Z", code=0)), True),
+        (to_end(state=run()), False),
+        (to_end(state=run(code=0)), True),
+        (to_end(state=run(code=0), lastState=run()), True),
         (with_sidecar(lastState=run()), False),
         (with_sidecar(state=run(code=0), restartCount=1), True),
         ({}, False),
