@@ -45,6 +45,8 @@ class Running:
     """When that condition changed last, or else when the pod was made; None if it says neither: a while ago then."""
     crashing: bool = False
     """A container of it was started again, or will be, that had not run for `SOUND` by then."""
+    again: datetime | None = None
+    """When the last of those containers was started again; None if one does not run, or does not say."""
     made: datetime | None = None
     """When it was made; None if it does not say: a while ago then."""
     lasts: bool = True
@@ -53,7 +55,7 @@ class Running:
 
     def is_well(self, now: datetime) -> bool:
         """Say whether it runs, and not between two crashes alone."""
-        return self.ready and not (self.crashing and self._lately(now, SOUND))
+        return self.ready and not (self._crashes(now) and self._lately(now, SOUND))
 
     def is_steady(self, now: datetime, steady: timedelta) -> bool:
         """Say whether it has run for so long, if it is to run on."""
@@ -69,8 +71,12 @@ class Running:
 
     def may_pass(self, now: datetime, within: timedelta) -> bool:
         """Say whether one that does not run may have been so for moments alone, and be well in others."""
-        stopped = not self.ready and not self.crashing and self._lately(now, within)
+        stopped = not self.ready and not self._crashes(now) and self._lately(now, within)
         return not self.end and (self.is_new(now, within) or stopped)
+
+    def _crashes(self, now: datetime) -> bool:
+        """Say whether it does so still: what crashed once, and has run ever since, does not."""
+        return self.crashing and (self.again is None or now - self.again < SOUND)
 
     def _lately(self, now: datetime, within: timedelta) -> bool:
         return self.since is not None and now - self.since < within
@@ -107,12 +113,14 @@ def read_running(item: Mapping[str, Any]) -> Running:
     ends = {"containerStatuses": not lasts, "initContainerStatuses": True}
     ready = next((one for one in _dicts(status.get("conditions")) if one.get("type") == "Ready"), {})
     made = _time(metadata.get("creationTimestamp"))
+    containers = [(one, may_end) for kind, may_end in ends.items() for one in _dicts(status.get(kind))]
+    crashed = [one for one, may_end in containers if _crashes(one, may_end=may_end)]
+    again = [_time(_dict(_dict(one.get("state")).get("running")).get("startedAt")) for one in crashed]
     return Running(
         ready=ready.get("status") == "True",
         since=_time(ready.get("lastTransitionTime")) or made,
-        crashing=any(
-            _crashes(one, may_end=may_end) for kind, may_end in ends.items() for one in _dicts(status.get(kind))
-        ),
+        crashing=bool(crashed),
+        again=max((at for at in again if at), default=None) if all(again) else None,
         made=made,
         lasts=lasts,
         end=_end(status),

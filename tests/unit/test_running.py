@@ -97,6 +97,10 @@ def with_sidecar(**container: Any) -> dict[str, Any]:
         (status(restarts=3, lastState=run("2026-11-23T09:00:00Z")), True),
         (status(restarts=3, lastState={"terminated": {"exitCode": 137}}), False),
         (status(lastState=run()), False),
+        (status(lastState=run(), state={"running": {"startedAt": "2026-11-23T09:20:05Z"}}), False),
+        (status(lastState=run(), state={"running": {"startedAt": "2026-11-23T09:20:04Z"}}), True),
+        (status(lastState=run(), state={"running": {}}), False),
+        (status(lastState=run(), state={"waiting": {"reason": "CrashLoopBackOff"}}), False),
         (status(state=run()), False),
         (status(state=run(code=0)), False),
         (status(state=run("2026-11-23T09:00:00Z", code=0)), True),
@@ -259,6 +263,9 @@ class TestOnTheTwin:
             ([RUNS] * 19 + [ended(made=NOW)], ("web",)),
             ([RUNS] * 19 + [replace(PAUSED, crashing=True)], ("web",)),
             ([RUNS] * 19 + [replace(JUST, crashing=True)], ("web",)),
+            ([RUNS] * 19 + [replace(PAUSED, crashing=True, again=NOW - timedelta(days=2))], ()),
+            ([RUNS] * 18 + [replace(PAUSED, crashing=True, again=NOW - timedelta(days=2))], ("web",)),
+            ([RUNS] * 19 + [replace(PAUSED, crashing=True, again=NOW - timedelta(minutes=9))], ("web",)),
         ],
     )
     def test_one_of_twenty_may_be_starting_or_have_stopped_for_a_moment(
