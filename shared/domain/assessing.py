@@ -133,8 +133,8 @@ class Reading:
         verdicts = (one for one in self._last.seen.posture.pools if one.pool in asked)
         was = {(one.pool, found): None for one in verdicts for found in self._standing(one, self._last, until).findings}
         was |= {("", unexcused(found, until)): None for found in self._of_cluster(self._last)}
-        if self._last.lost:
-            was |= {(pool, unexcused(found, until)): None for pool, found in self._open.judgements()}
+        if self._before:
+            was |= {(pool, unexcused(found, until)): None for (pool, _), found in self._before.open()}
         for pool, found in was:
             if found.reason in ENDED and found.state is ComplianceState.UNKNOWN:
                 grace = GRACE if found.reason == PROOF_EXPIRED else timedelta()
@@ -213,6 +213,8 @@ class Reading:
         self._age([said.pool], source.at)
         self._belied([said.pool], source)
         self._pools.proven(said.pool, seq, proof)
+        if self._before:
+            self._before = self._before.asked(said.pool, proof)
         self._asked_again((said.pool, PROOF), source)
 
     def _stray(self, said: StrayProof, seq: int, source: Source) -> None:
@@ -223,6 +225,10 @@ class Reading:
             # Of a cluster that was read last, and was in scope, it is known how its verdict compares.
             same = self._unjudged("", source.at) is None and bool(last.seen.observed.cluster)
             self._outside = replace(self._outside, worse=last.seen.posture.in_scope and not same)
+            if self._before and self._pools.cluster:
+                rules = self.texts.rulebook(last.policy, last.exemptions)
+                found = with_outside(self._before.findings, self._pools.cluster, said.strays, rules, source.at)
+                self._before = replace(self._before, findings=found)
         self._asked_again(("", STRAYS), source)
 
     def _asked_again(self, key: Key, source: Source) -> None:
@@ -256,6 +262,9 @@ class Reading:
         """Return the finding that goes by what the nodes of a pool said, or those outside every pool."""
         if not (last := self._judged):
             return None
+        if self._before:
+            found = self._before.by_nodes(pool)
+            return unexcused(found, at) if found else None
         if not pool:
             found = outside(self._of_cluster(last))
             return unexcused(found, at) if found else None
@@ -267,6 +276,8 @@ class Reading:
         last, found = self._judged, self._by_nodes(pool, at)
         if last is None or found is None or self._asked(pool) is None:
             return None
+        if last.lost:
+            return found if found.state in OPEN and found.reason not in ENDED else None
         if not pool:
             return found if outside(self._of_cluster(last)) not in last.seen.posture.cluster_findings else None
         own = (one.message for verdict in last.seen.posture.pools if verdict.pool == pool for one in verdict.findings)
@@ -274,8 +285,9 @@ class Reading:
 
     @property
     def _named(self) -> list[str]:
-        """The pools of the last observation."""
-        return [one.pool for one in self._last.seen.posture.pools] if self._last else []
+        """The pools of the last observation, and those that were there before it, if it could not read the cluster."""
+        told = [one.pool for one in self._last.seen.posture.pools] if self._last else []
+        return [*dict.fromkeys((*told, *(self._before.pools if self._before else ())))]
 
     @property
     def _judged(self) -> _Seen | None:

@@ -74,10 +74,6 @@ class OpenFindings:
             told += self.close(key, source, *_why(key, seen, self.replaced))
         return tuple(told)
 
-    def judgements(self) -> tuple[tuple[str, Judgement], ...]:
-        """Return what is open, with the pool that it is of."""
-        return tuple((pool, one.judgement) for (pool, _), one in self._open.items())
-
     def close(self, key: Key, source: Source, why: str, mended: bool) -> tuple[Change, ...]:
         """Close a finding, if it is open."""
         last = self._open.pop(key, None)

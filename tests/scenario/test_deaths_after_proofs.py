@@ -8,8 +8,11 @@ import pytest
 
 from local.world.faults import Drop, Fault
 from local.world.kube import outside
+from shared.domain.controls import Basis
 from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
+from shared.domain.standing import standings
+from shared.reports.formats import FORMATS
 from tests.protocol.lab import CLUSTER, Tap, WorkerDied
 from tests.scenario.proving import Nodes
 from tests.scenario.test_reports import assessed
@@ -189,3 +192,25 @@ def test_an_observation_of_a_look_that_died_is_not_the_last_one(
     assert posture
     assert (posture.state.value in BADLY) == (then is everything_is_bad)
     assert_at_rest(lab)
+
+
+@pytest.mark.parametrize(("happens", "reason"), [(pool_lies, "NodesDisagree"), (plain_nodes_come, "NodesOutsidePools")])
+def test_what_nodes_said_between_two_looks_that_could_not_read_their_cluster_is_in_every_report(
+    happens: Callable[[Nodes], None], reason: str
+) -> None:
+    lab = proven("kernel")
+    unread(lab)
+    lab.look(lasting=HOURS)
+    lab.world.faults.clear()
+    happens(lab)
+    dies(lab, of=bad)
+
+    unread(lab)
+    for lasting in (timedelta(), HOURS):
+        lab.look(lasting=lasting)
+        found = assessed(lab)
+        (cluster,) = found.clusters
+        assert cluster.state.value == "unknown"
+        assert [form for form, writer in FORMATS.items() if reason not in "".join(writer(found))] == []
+        enabled = next(one for one in standings(found) if one.control.basis is Basis.ENABLED)
+        assert enabled.reason.value == "fail"
