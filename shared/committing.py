@@ -32,7 +32,7 @@ def commit_look(
     """Write the posture row if it says anything new, or was due; then nothing of this look can be lost."""
     remediation.remember_passed()
     if not isinstance(read, Gone):
-        look.recall()
+        look.recall(read)
     told = look.stored
     before = alerts.Before(told.posture, told.begun, told.deferrals, told.owed)
     news = alerts.news(look.cluster, before, posture, plan, look.memory, look.chain.head.seq, budget.broken)

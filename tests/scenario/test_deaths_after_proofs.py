@@ -13,6 +13,7 @@ from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
 from shared.domain.standing import standings
 from shared.reports.formats import FORMATS
+from shared.rollout import read_memory
 from tests.protocol.lab import CLUSTER, Tap, WorkerDied
 from tests.scenario.proving import Nodes
 from tests.scenario.test_reports import assessed
@@ -214,3 +215,22 @@ def test_what_nodes_said_between_two_looks_that_could_not_read_their_cluster_is_
         assert [form for form, writer in FORMATS.items() if reason not in "".join(writer(found))] == []
         enabled = next(one for one in standings(found) if one.control.basis is Basis.ENABLED)
         assert enabled.reason.value == "fail"
+
+
+def test_a_pool_that_was_deleted_after_such_a_death_is_gone_for_good() -> None:
+    lab = proven("kernel")
+    lab.pool_of("jobs")
+    lab.prove()
+    dies(lab, of=lambda record: record.get("pool") == "jobs" and record["kind"] == "proof")
+    with lab.world.entered():
+        del lab.cluster.pools["jobs"]
+
+    def shown() -> list[str]:
+        posture = lab.stored().posture
+        return [pool.pool for pool in posture.pools] if posture else []
+
+    for _ in range(8):
+        if "jobs" in shown():
+            lab.look(lasting=timedelta(minutes=1))
+    assert shown() == ["apps"]
+    assert [*read_memory(lab.rollout, CLUSTER).pools] == ["apps"]
