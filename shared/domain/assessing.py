@@ -84,6 +84,8 @@ class Reading:
     """What nodes outside every pool said and the last verdict does not know."""
     _before: LastSeen | None = None
     """How the cluster was before it could not be read; None: it could."""
+    _stood: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when pools have had the state that their last verdict says, where they had it before it."""
 
     def __post_init__(self) -> None:
         self._acting = Acting(self._open)
@@ -177,7 +179,7 @@ class Reading:
         self._age(self._named, source.at)
         self._belied(["", *self._named], source)
         last = _Seen(seen, source, str(said.get("policy", "")), str(said.get("exemptions", "")))
-        known = dict[Key, Judgement]()
+        known, stood = dict[Key, Judgement](), self._standing_since(seen, source)
         if not last.lost:
             self._before = None
         elif self._before is None and (before := self._lost(last)):
@@ -185,7 +187,7 @@ class Reading:
         elif self._before is None:
             self._before = as_recorded(seen.posture, lambda verdict: self._pool(verdict, last))
             known = dict(self._before.open())
-        self._last = last
+        self._last, self._stood = last, {} if last.lost else stood
         self.cluster = ClusterId.parse(str(said["cluster"]))
         self._pools.observed(seen, source)
         self._outside = after(self._outside, seen, source)
@@ -204,9 +206,20 @@ class Reading:
             return None
         at = now.source.at
         pools = {one.pool: self._pool(one, last).as_of(at) for one in last.seen.posture.pools}
-        findings = tuple(one for found in self._of_cluster(last) if (one := unexcused(found, at)).state in OPEN)
+        known = self._open.dated("", self._of_cluster(last))
+        findings = tuple(one for found in known if (one := unexcused(found, at)).state in OPEN)
         seen_at = max(last.seen.posture.at, now.seen.posture.last_read or last.seen.posture.at)
         return LastSeen(seen_at, last.source, pools, findings)
+
+    def _standing_since(self, seen: Observation, source: Source) -> Mapping[str, datetime]:
+        """Return since when pools have had the open states that an observation says, where they had them before it."""
+        new = {one.pool: one.state for one in seen.posture.pools if one.state in OPEN}
+        was = dict(self._before.pools) if self._before else {}
+        if (last := self._judged) and not last.lost:
+            each = (self._pool(one, last) for one in last.seen.posture.pools if one.pool in new)
+            # What its own look asked counts from its verdict on.
+            was = {one.name: one.before(source.look).as_of(source.at) for one in each}
+        return {name: pool.since for name, pool in was.items() if new.get(name) is pool.state}
 
     def _proof(self, said: NodeProof, seq: int, source: Source) -> None:
         proof = ProofSeen(said.proof, said.level, said.method, said.way, said.expected_nodes, source)
@@ -315,7 +328,7 @@ class Reading:
         if self._last is None:
             return found
         last = self._last
-        findings = self._of_cluster(last)
+        findings = self._open.dated("", self._of_cluster(last))
         if last.judged:
             self._tell_texts(last)
         before, pools = self._before, tuple(self._pool(verdict, last) for verdict in last.seen.posture.pools)
@@ -329,7 +342,7 @@ class Reading:
             in_scope=last.seen.posture.in_scope,
             gone=last.seen.observed.gone,
             unreadable=last.seen.observed.unreadable,
-            pools=before.beside(pools, _unread(last)) if before else pools,
+            pools=before.beside(pools, *self._open.dated("", (_unread(last),))) if before else pools,
             findings=findings,
             was=was,
             read=before.source if before else None,
@@ -365,8 +378,11 @@ class Reading:
         known = self._known(verdict, last)
         exemption = known.exemption()
         found = known.assessed(last.source, self._pools.proof(verdict.pool))
+        since = min(found.since, self._stood.get(verdict.pool, found.since))
+        findings = self._open.dated(verdict.pool, found.findings)
         return replace(
             found,
+            verdict=replace(found.verdict, findings=findings, state_since=since),
             implementation=implementation,
             read=read,
             modules=modules,

@@ -13,6 +13,8 @@ from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
 from shared.domain.standing import standings
 from shared.reports.formats import FORMATS
+from shared.reports.oscal_risks import risks
+from shared.reports.poam import items
 from shared.rollout import read_memory
 from tests.protocol.lab import CLUSTER, Tap, WorkerDied
 from tests.scenario.proving import Nodes
@@ -234,3 +236,25 @@ def test_a_pool_that_was_deleted_after_such_a_death_is_gone_for_good() -> None:
             lab.look(lasting=timedelta(minutes=1))
     assert shown() == ["apps"]
     assert [*read_memory(lab.rollout, CLUSTER).pools] == ["apps"]
+
+
+@pytest.mark.parametrize(("happens", "reason"), [(pool_lies, "NodesDisagree"), (plain_nodes_come, "NodesOutsidePools")])
+def test_what_a_look_that_died_has_recorded_has_the_same_ids_and_dates_once_it_is_judged(
+    happens: Callable[[Nodes], None], reason: str
+) -> None:
+    lab = proven("kernel")
+    happens(lab)
+    # Judged on another day.
+    lab.clock.advance(timedelta(hours=15, minutes=30))
+    dies(lab, of=bad)
+    made = [assessed(lab)]
+    for hours in (1, 1, 12):
+        lab.clock.advance(timedelta(hours=hours))
+        lab.look(lasting=timedelta(minutes=30))
+        made.append(assessed(lab))
+
+    assert_told(lab)
+    items_ = [[item for item in items(one) if item.finding.judgement.reason == reason] for one in made]
+    assert len({(item.id, item.finding.judgement.since) for each in items_ for item in each}) == 1
+    assert [len(each) for each in items_] == [1] * len(made)
+    assert len({tuple(one["uuid"] for one in risks(each)) for each in made}) == 1
