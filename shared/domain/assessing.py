@@ -7,7 +7,7 @@ missing, changed or unreadable is named and never passed over; a last word that 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from shared.domain.acting import Acting
 from shared.domain.answerable import Answerable, of_cluster
@@ -17,6 +17,7 @@ from shared.domain.changes import Change, Key, OpenFindings
 from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.ids import ClusterId
 from shared.domain.last_seen import LastSeen, as_recorded
+from shared.domain.last_word import Seen, unread
 from shared.domain.linked import Stored, linked
 from shared.domain.looks import HEARTBEAT, OVERDUE, SILENT, Looks
 from shared.domain.model import OPEN, ComplianceState, worst
@@ -26,37 +27,11 @@ from shared.domain.records import Head
 from shared.domain.rule_texts import RuleTexts
 from shared.domain.strays_seen import StraysSaid, after
 from shared.domain.unjudged import PROOF, STRAYS, outside, with_outside
-from shared.domain.verdicts import Aspect, Judgement, PoolVerdict
+from shared.domain.verdicts import Judgement, PoolVerdict
 from shared.domain.verification import ChainCheck
 
 _CLUSTER = ("", READABLE)
 """Of what concerns the whole cluster: whether it is known at all."""
-
-
-class _Seen(NamedTuple):
-    """The last observation."""
-
-    seen: Observation
-    source: Source
-    policy: str
-    exemptions: str
-
-    @property
-    def judged(self) -> bool:
-        """Say whether the cluster was there, and in the policy's scope."""
-        return self.seen.posture.in_scope and not self.seen.observed.gone
-
-    @property
-    def lost(self) -> bool:
-        """Say whether the cluster could not be read."""
-        return self.judged and self.seen.observed.unreadable is not None
-
-
-def _unread(last: _Seen) -> Judgement:
-    """Return why a cluster could not be read."""
-    found = (one for one in last.seen.posture.cluster_findings if one.check == READABLE)
-    why = "No finding of the record says why."
-    return next(found, Judgement(READABLE, Aspect.IMPLEMENTATION, ComplianceState.UNKNOWN, "", why, last.source.at))
 
 
 @dataclass(slots=True)
@@ -71,7 +46,7 @@ class Reading:
     since: datetime | None
     _pools: PoolsSeen = field(default_factory=PoolsSeen)
     _open: OpenFindings = field(default_factory=OpenFindings)
-    _last: _Seen | None = None
+    _last: Seen | None = None
     _location: str = ""
     _faults: list[str] = field(default_factory=list)
     _changes: list[Change] = field(default_factory=list)
@@ -143,12 +118,12 @@ class Reading:
                 at = max(observed.at, (found.since or observed.at) + grace)
                 self._tell(self._open.met((pool, found.check), found, replace(observed, at=at)))
 
-    def _standing(self, verdict: PoolVerdict, last: _Seen, until: datetime) -> PoolAssessed:
+    def _standing(self, verdict: PoolVerdict, last: Seen, until: datetime) -> PoolAssessed:
         """Return what is known of a pool's verdict at a time."""
         known = self._known(verdict, last)
         return known.assessed(last.source, self._pools.proof(verdict.pool)).as_of(until)
 
-    def _known(self, verdict: PoolVerdict, last: _Seen) -> Answerable:
+    def _known(self, verdict: PoolVerdict, last: Seen) -> Answerable:
         rules = self.texts.rulebook(last.policy, last.exemptions)
         return Answerable(rules, self._pools.cluster, self._pools.there.get(verdict.pool), last.seen, verdict)
 
@@ -178,7 +153,7 @@ class Reading:
     def _observation(self, seen: Observation, said: Mapping[str, Any], source: Source) -> None:
         self._age(self._named, source.at)
         self._belied(["", *self._named], source)
-        last = _Seen(seen, source, str(said.get("policy", "")), str(said.get("exemptions", "")))
+        last = Seen(seen, source, str(said.get("policy", "")), str(said.get("exemptions", "")))
         known, stood = dict[Key, Judgement](), self._standing_since(seen, source)
         if not last.lost:
             self._before = None
@@ -199,7 +174,7 @@ class Reading:
         if seen.observed.cluster:
             self._location = seen.observed.cluster.location
 
-    def _lost(self, now: _Seen) -> LastSeen | None:
+    def _lost(self, now: Seen) -> LastSeen | None:
         """Return how a cluster was that an observation could not read any more; None if no record before says it."""
         last = self._judged
         if last is None or last.lost:
@@ -240,8 +215,7 @@ class Reading:
             self._outside = replace(self._outside, worse=last.seen.posture.in_scope and not same)
             if self._before and self._pools.cluster:
                 rules = self.texts.rulebook(last.policy, last.exemptions)
-                found = with_outside(self._before.findings, self._pools.cluster, said.strays, rules, source.at)
-                self._before = replace(self._before, findings=found)
+                self._before = self._before.asked_outside(self._pools.cluster, said.strays, rules, source.at)
         self._asked_again(("", STRAYS), source)
 
     def _asked_again(self, key: Key, source: Source) -> None:
@@ -303,10 +277,10 @@ class Reading:
         return [*dict.fromkeys((*told, *(self._before.pools if self._before else ())))]
 
     @property
-    def _judged(self) -> _Seen | None:
+    def _judged(self) -> Seen | None:
         return self._last if self._last and self._last.judged else None
 
-    def _of_cluster(self, last: _Seen) -> tuple[Judgement, ...]:
+    def _of_cluster(self, last: Seen) -> tuple[Judgement, ...]:
         """Return what concerns no single pool, with what nodes outside every pool have said since."""
         found, cluster = last.seen.posture.cluster_findings, last.seen.observed.cluster
         if self._outside is None or cluster is None or not last.judged:
@@ -342,7 +316,7 @@ class Reading:
             in_scope=last.seen.posture.in_scope,
             gone=last.seen.observed.gone,
             unreadable=last.seen.observed.unreadable,
-            pools=before.beside(pools, *self._open.dated("", (_unread(last),))) if before else pools,
+            pools=before.beside(pools, *self._open.dated("", (unread(last),))) if before else pools,
             findings=findings,
             was=was,
             read=before.source if before else None,
@@ -354,7 +328,7 @@ class Reading:
             unwatched=None if absent else self._unwatched(last),
         )
 
-    def _tell_texts(self, last: _Seen) -> None:
+    def _tell_texts(self, last: Seen) -> None:
         """Tell which texts are missing, and whose rules."""
         self.texts.tell(last.policy, last.exemptions)
         rules = self.texts.rulebook(last.policy, last.exemptions)
@@ -364,7 +338,7 @@ class Reading:
                 told = f"{last.source.name} names the rule {one.rule}, which its policy has not: {why}"
                 self.texts.unread[told] = None
 
-    def _unwatched(self, last: _Seen) -> datetime | None:
+    def _unwatched(self, last: Seen) -> datetime | None:
         """Return when a look was due of which nothing says whether it came; None if something does."""
         if self.looks.knows(self.cluster.path) or not last.judged or last.lost:
             return None
@@ -373,7 +347,7 @@ class Reading:
             due = self._heard.at + HEARTBEAT
         return due if self.now - due > OVERDUE else None
 
-    def _pool(self, verdict: PoolVerdict, last: _Seen) -> PoolAssessed:
+    def _pool(self, verdict: PoolVerdict, last: Seen) -> PoolAssessed:
         implementation, read, modules = self._pools.read.get(verdict.pool, (None, None, None))
         known = self._known(verdict, last)
         exemption = known.exemption()

@@ -6,8 +6,10 @@ from datetime import datetime
 
 from shared.domain.assessed import PoolAssessed, ProofSeen, Source
 from shared.domain.changes import Key
-from shared.domain.model import OPEN
-from shared.domain.unjudged import PROOF, belied, outside
+from shared.domain.model import OPEN, Cluster
+from shared.domain.proven import Strays
+from shared.domain.rulebook import Rulebook
+from shared.domain.unjudged import PROOF, belied, outside, with_outside
 from shared.domain.verdicts import Judgement, PoolVerdict, Verdict
 
 
@@ -43,6 +45,10 @@ class LastSeen:
             return self
         found = was.with_findings(tuple(belied(one, proof.proof, proof.source.at) for one in was.findings))
         return self if found is was else replace(self, pools={**self.pools, pool: replace(found, proof=proof)})
+
+    def asked_outside(self, cluster: Cluster, said: Strays, rules: Rulebook | None, at: datetime) -> "LastSeen":
+        """Return the same after nodes outside every pool were asked."""
+        return replace(self, findings=with_outside(self.findings, cluster, said, rules, at))
 
     def beside(self, pools: tuple[PoolAssessed, ...], why: Judgement) -> tuple[PoolAssessed, ...]:
         """Return the pools of a look that could not read the cluster, which `why` says, with how they were.
