@@ -83,7 +83,7 @@ def remember_notices(look: Look, plan: Plan, posture: Posture) -> None:
     memory = look.memory
     due = {*(one.pool for one in plan.deferrals), *([plan.action.pool] if plan.action else [])} - {*plan.barred}
     for name, pool in memory.pools.items():
-        if pool.noticed and name not in due:
+        if pool.noticed_of and name not in due:
             memory = memory.with_pool(name, pool.untold())
     for notice in plan.notices:
         memory = memory.with_pool(notice.pool, memory.pool(notice.pool).told(notice, posture.at))

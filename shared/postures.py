@@ -145,8 +145,10 @@ def digest(read: ClusterRead, posture: Posture, plan: Plan, rules: Rulebook) -> 
     told = plan.action if plan.action and plan.action.method is not Method.DRAIN else None
     action = [told.kind, told.pool, told.etag] if told else []
     waits = [[item.pool, item.reason, item.until if item.dated else None] for item in plan.deferrals]
+    # Whoever is told anew, or otherwise, is: only the look that tells has them.
+    notices = [[one.pool, one.said, one.until] for one in plan.notices]
     named = owners(read, posture, rules) if isinstance(read, Cluster) and posture.in_scope else []
-    return fingerprint([_verdicts(posture), action, waits, _rests_on(posture), _images(read), named])
+    return fingerprint([_verdicts(posture), action, waits, notices, _rests_on(posture), _images(read), named])
 
 
 def _rests_on(posture: Posture) -> list[Any]:

@@ -95,7 +95,9 @@ def news(
     old, deferred = before.posture, before.deferrals
     remediated = _remediated(before, memory)
     channels = {pool.pool: pool.channels for pool in new.pools}
-    told_now = [noticed(cluster, one, new.at, channels.get(one.pool, ())) for one in plan.notices]
+    told_now = [
+        noticed(cluster, one, memory.pool(one.pool).noticed, new.at, channels.get(one.pool, ())) for one in plan.notices
+    ]
     operation = running(memory)
     if operation and operation.intent != before.begun:
         # From what is remembered, not from what this look did: whoever began it may have died before he told it.

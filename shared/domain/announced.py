@@ -72,15 +72,16 @@ def given_up(
     )
 
 
-def noticed(cluster: ClusterId, one: Notice, at: datetime, channels: tuple[str, ...]) -> Alert:
-    """Return what an owner is told before a reimage."""
+def noticed(cluster: ClusterId, one: Notice, before: datetime | None, at: datetime, channels: tuple[str, ...]) -> Alert:
+    """Return what an owner is told before a reimage; `before` is when one was told last, of whatever it was."""
     text = (
         f"From {one.until:%Y-%m-%d %H:%M} UTC on {_announced(one)} to bring it to the policy on FIPS. To object, set "
         f"the tag `{one.objection}` on the node pool or its cluster; nothing is done while it is there."
     )
-    # The day is part of the key: a later remediation of the pool is announced anew, as is one of which something else
-    # is said, and one told twice is told once.
-    key = f"{cluster.key}:{one.until:%Y-%m-%d}:{one.pool}:{one.said}:RemediationAnnounced"
+    # What was told before is part of the key: whatever is told after that is told, also where it was said once already.
+    # A look that died before it could remember and the next one, which knows of no other notice either, tell it once.
+    after = f"{before:%Y-%m-%dT%H:%M:%S}" if before else ""
+    key = f"{cluster.key}:{one.until:%Y-%m-%d}:{one.pool}:{one.said}:{after}:RemediationAnnounced"
     title = f"{cluster}/{one.pool}: remediation announced"
     return Alert(key, cluster.arm_id, one.pool, "info", "RemediationAnnounced", title, text, at, one.owner, channels)
 

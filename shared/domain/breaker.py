@@ -8,10 +8,16 @@ from shared.domain.policy import Breaker
 
 
 def tripped(budget: Budget, breaker: Breaker, now: datetime) -> str:
-    """Return why the breaker is open, or by what the policy has for it by now should be; empty if it is closed."""
-    if budget.broken or len(budget.ended) < breaker.least:
+    """Return why the breaker is open, or by what the policy has for it by now should be; empty if it is closed.
+
+    It opens by what ends and by edits, never by the clock alone: the share of failures is that as of the last end.
+    """
+    if budget.broken or not budget.ended:
         return budget.broken
-    recent = [one for one in budget.ended if now - one.at <= breaker.within]
+    last = min(max(one.at for one in budget.ended), now)
+    if now - last > breaker.within:
+        return ""
+    recent = [one for one in budget.ended if last - one.at <= breaker.within]
     failed = sum(one.failed for one in recent)
     if len(recent) < breaker.least or failed * 100 < breaker.failures * len(recent):
         return ""

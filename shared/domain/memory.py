@@ -127,9 +127,9 @@ class PoolMemory:
     absent: datetime | None = None
     """When the last look before that saw that it was not there: it is no older."""
     noticed: datetime | None = None
-    """When its owner was told of the reimage that is due; None if that has not happened."""
+    """When its owner was told last that a reimage comes; None if that has not happened."""
     noticed_of: str = ""
-    """Fingerprint of what the notice said: the step, who was told and how to object."""
+    """Fingerprint of what the notice said: the step, who was told and how to object; empty once that holds no more."""
     noticed_until: datetime | None = None
     """From when on it said that the reimage comes; None in rows of versions that did not keep that."""
     workloads: Workloads | None = None
@@ -154,8 +154,8 @@ class PoolMemory:
         return replace(self, noticed=at, noticed_of=notice.said, noticed_until=notice.until)
 
     def untold(self) -> "PoolMemory":
-        """Return the memory of a pool of which nothing is announced any more."""
-        return replace(self, noticed=None, noticed_of="", noticed_until=None)
+        """Return the memory of a pool of which nothing is announced any more; when somebody was told last stays."""
+        return replace(self, noticed_of="", noticed_until=None)
 
     def blocks(self, pool: Pool) -> bool:
         """Say whether a pool, as it is, is left alone until a person lets it go on."""

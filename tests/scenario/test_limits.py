@@ -302,6 +302,34 @@ def test_a_notice_of_another_tag_or_to_another_owner_runs_anew() -> None:
         assert lab.told("RemediationAnnounced") == 2
 
 
+@pytest.mark.parametrize(
+    "between", [NOTIFIED.format(owner="old", tag="hands-off", more=""), "mode: alert\n"], ids=["tag", "mode"]
+)
+def test_an_edit_that_is_taken_back_the_same_day_is_told_as_well(between: str) -> None:
+    first = NOTIFIED.format(owner="old", tag="no-fips", more="")
+    lab = fleet(first)
+    for text in (first, between, first):
+        lab.policies.rules = ruled(text)
+        lab.look()
+        lab.clock.advance(HOUR)
+    sent = [alert for alert in lab.alerts.sent if alert.reason == "RemediationAnnounced"]
+    assert "`no-fips`" in sent[-1].text
+    assert len({alert.key for alert in sent}) == len(sent) == (3 if "notice" in between else 2)
+
+
+def test_every_notice_leaves_a_record_also_one_right_after_another() -> None:
+    lab = fleet(NOTIFIED.format(owner="old", tag="no-fips", more=""))
+    lab.look()
+    lab.policies.rules = ruled(NOTIFIED.format(owner="new", tag="no-fips", more=""))
+    lab.clock.advance(HOUR)
+    lab.look()
+    told = [record.payload["plan"]["notices"] for record in lab.records(RecordKind.OBSERVATION)]
+    assert [one["until"] for notices in told for one in notices] == [
+        "2026-11-24T08:00:00.000000Z",
+        "2026-11-24T09:00:00.000000Z",
+    ]
+
+
 def test_nothing_begins_before_the_time_that_the_owner_was_told_though_the_windows_are_others_by_then() -> None:
     terms = {"owner": "apps", "tag": "no-fips"}
     lab = fleet(NOTIFIED.format(**terms, more=ONLY_SATURDAYS))

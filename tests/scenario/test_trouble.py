@@ -91,7 +91,8 @@ def test_a_cluster_that_stays_gone_gives_its_place_back_and_has_its_outcome(*, c
         lab.world.remove_cluster(made)
     lab.look(lasting=HOUR)
     assert lab.outcomes() == ["accepted", "canceled"]
-    said = "AKSOperationPreemptedByDelete" if canceled else "The pool does not exist any more, though AKS says that the operation goes on."
+    gone = "The pool does not exist any more, though AKS says that the operation goes on."
+    said = "AKSOperationPreemptedByDelete" if canceled else gone
     assert lab.records(RecordKind.OUTCOME)[-1].payload["message"].startswith(said)
     assert lab.budget.places == {}
     assert posture(lab).cluster_findings[0].reason == "ClusterGone"

@@ -562,6 +562,27 @@ class TestBreaker:
         assert kept.broken == "2 of the last 2 remediations failed: everything is stopped."
         assert refusal(kept, rules(), wanted(), NOW + 9 * DAY) is not None
 
+    @pytest.mark.parametrize("hours", [0, 6, 16, 18, 20, 23, 47, 90])
+    def test_time_alone_never_opens_it(self, hours: int) -> None:
+        ends = tuple(
+            Ended(f"i{number}", NOW + number * 2 * HOUR, failed)
+            for number, failed in enumerate([False, False, False, False, True, True, True])
+        )
+        now, budget = NOW + (12 + hours) * HOUR, Budget(ended=ends)
+        posture = Posture(now, ComplianceState.COMPLIANT, ())
+
+        assert refusal(budget, rules(breaker=self.BREAKER), wanted(), now) is None
+        assert seen(budget, rules(breaker=self.BREAKER).policy, "c", posture) == budget
+
+    def test_an_end_by_a_clock_that_is_ahead_hides_none(self) -> None:
+        budget = self.after(True, True)
+        budget = learnt(budget, Ended("ahead", NOW + 30 * DAY, failed=True), self.BREAKER)
+
+        found = refusal(budget, rules(breaker=self.BREAKER), wanted(), NOW + HOUR)
+
+        assert found is not None
+        assert found.reason == "BreakerOpen"
+
     def test_it_says_how_many_failed_and_how_to_go_on(self) -> None:
         budget = self.after(True, False, True)
         found = refusal(budget, rules(), wanted(), NOW)
@@ -1110,8 +1131,13 @@ class BudgetMachine(RuleBasedStateMachine):
     def too_many_failed(self) -> bool:
         """Say whether by the policy as it is by now the breaker has to be open."""
         breaker = self.book.policy.disruption.breaker
-        lately = [failed for at, failed in self.ended.values() if self.now - at <= breaker.within]
-        return len(lately) >= breaker.least and lately.count(True) / len(lately) >= breaker.failures / 100
+        last = max((at for at, _ in self.ended.values()), default=self.now)
+        lately = [failed for at, failed in self.ended.values() if last - at <= breaker.within]
+        return (
+            self.now - last <= breaker.within
+            and len(lately) >= breaker.least
+            and lately.count(True) / len(lately) >= breaker.failures / 100
+        )
 
     def check_ring(self, wish: Wanted, before: Budget, held: list[Place]) -> None:
         if wish.ring is None:
