@@ -32,11 +32,11 @@ def commit_look(
     """Write the posture row if it says anything new, or was due; then nothing of this look can be lost."""
     remediation.remember_passed()
     if not isinstance(read, Gone):
-        look.recall()
+        look.recall(read)
     told = look.stored
     before = alerts.Before(told.posture, told.begun, told.deferrals, told.owed)
     news = alerts.news(look.cluster, before, posture, plan, look.memory, look.chain.head.seq, budget.broken)
-    digested, control = digest(read, posture, plan), control_digest(read, rules, posture.at)
+    digested, control = digest(read, posture, plan, rules), control_digest(read, rules, posture.at)
     same = (look.chain.head, digested, control) == (told.head, told.digest, told.control)
     if same and not news and told.due and told.due > posture.at:
         return

@@ -8,6 +8,7 @@ from shared.chain import Chain
 from shared.domain.bodies import Origin, Who
 from shared.domain.ids import ClusterId
 from shared.domain.memory import Memory
+from shared.domain.model import ClusterRead
 from shared.domain.recalled import recalled
 from shared.domain.requests import ReconcileRequest
 from shared.domain.rulebook import Rulebook
@@ -60,9 +61,9 @@ class Look:
         """What earlier looks left, and what this one saved."""
         return self.hold.memory
 
-    def recall(self) -> None:
+    def recall(self, read: ClusterRead) -> None:
         """Remember what other looks recorded of nodes and did not live to remember, before the head moves past it."""
-        memory = recalled(self.memory, self.chain.met)
+        memory = recalled(self.memory, self.chain.met, read)
         if memory != self.memory:
             self.hold.save(memory)
 

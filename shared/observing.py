@@ -147,12 +147,12 @@ def prove(look: Look, read: ClusterRead, rules: Rulebook, wanted: Collection[str
         # Another cluster may come by this name: nothing that is known of this one holds for it.
         look.hold.save(Memory())
     if isinstance(read, Unreadable):
-        look.recall()
+        look.recall(read)
     if not isinstance(read, Cluster):
         return look.memory
     now = look.ports.clock.now()
     memory = replace(memory, pools=_pools_remembered(look, read, now), unreadable_since=None)
-    memory = recalled(memory, look.chain.met)
+    memory = recalled(memory, look.chain.met, read)
     proven = Proving(look.ports.kubernetes, look.chain, now, look.hold).prove(read, memory, rules, wanted)
     if proven != look.memory:
         look.hold.save(proven)

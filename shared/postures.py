@@ -19,6 +19,7 @@ from shared.domain.looks import OVERDUE
 from shared.domain.memory import Memory
 from shared.domain.model import Cluster, ClusterRead, ComplianceState
 from shared.domain.modules import edition
+from shared.domain.owners import owners
 from shared.domain.planned import Deferral, Method, Plan
 from shared.domain.posture import PoolPosture, Posture
 from shared.domain.records import Head
@@ -133,11 +134,12 @@ def _verdicts(posture: Posture) -> str:
     )
 
 
-def digest(read: ClusterRead, posture: Posture, plan: Plan) -> str:
+def digest(read: ClusterRead, posture: Posture, plan: Plan, rules: Rulebook) -> str:
     """Return a fingerprint of what an observation record would say, without what each look changes.
 
     Times are in it where they stay from look to look and reports go by them: ends of exemptions, of windows, of
-    notices. When a proof was taken, an eTag and when to look again are not.
+    notices. So are those whom reports name as owners. When a proof was taken, an eTag, other tags and when to look
+    again are not.
     """
     # A drain has records of its own, and is tried again and again.
     told = plan.action if plan.action and plan.action.method is not Method.DRAIN else None
@@ -145,7 +147,8 @@ def digest(read: ClusterRead, posture: Posture, plan: Plan) -> str:
     waits = [[item.pool, item.reason, item.until if item.dated else None] for item in plan.deferrals]
     # Whoever is told anew, or otherwise, is: only the look that tells has them.
     notices = [[one.pool, one.said, one.until] for one in plan.notices]
-    return fingerprint([_verdicts(posture), action, waits, notices, _rests_on(posture), _images(read)])
+    named = owners(read, posture, rules) if isinstance(read, Cluster) and posture.in_scope else []
+    return fingerprint([_verdicts(posture), action, waits, notices, _rests_on(posture), _images(read), named])
 
 
 def _rests_on(posture: Posture) -> list[Any]:

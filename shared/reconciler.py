@@ -121,7 +121,7 @@ def _run(look: Look) -> Looked:
     situation = at_nodes(look, replace(situation, budget=budget)) if situation else None
     planned = plan(situation) if situation else _nothing(read)
     remember(look, situation, planned)
-    _record(look, read, posture, planned)
+    _record(look, read, posture, planned, rules)
     answer = _act(look, remediation, situation, planned.action)
     soon = ports.timing.poll if answer or served.waiting else None
     waits = (planned.requeue_after, soon, probing_wait(look, read), missing_wait(look, read))
@@ -147,13 +147,13 @@ def _situation(look: Look, read: ClusterRead, posture: Posture, rules: Rulebook,
     return situation
 
 
-def _record(look: Look, read: ClusterRead, posture: Posture, planned: Plan) -> None:
+def _record(look: Look, read: ClusterRead, posture: Posture, planned: Plan, rules: Rulebook) -> None:
     """Write an observation if it says anything new; a decision to do nothing is recorded too, once.
 
     And where other looks wrote something of which the posture row does not know: the chain has to end with what the app
     knows, and theirs may not be that.
     """
-    if digest(read, posture, planned) == look.stored.digest and not look.chain.met:
+    if digest(read, posture, planned, rules) == look.stored.digest and not look.chain.met:
         return
     look.hold.check()
     look.chain.append(RecordKind.OBSERVATION, posture.at, observation(read, posture, planned, look.memory))

@@ -5,16 +5,13 @@ from datetime import datetime, timedelta
 
 from shared.domain.assessed import NO_DATE, Due, PoolAssessed, ProofSeen, Source, ends_with
 from shared.domain.bodies import Observation
-from shared.domain.discreet import ADDRESS
 from shared.domain.exemptions import Exemption
 from shared.domain.model import Cluster, ComplianceState, Pool, worst
+from shared.domain.owners import owner
 from shared.domain.policy import Rule
 from shared.domain.rulebook import Rulebook
 from shared.domain.settings import ProofSettings, Settings
 from shared.domain.verdicts import Effectiveness, Judgement, PoolVerdict
-
-OWNER_TAG = "owner"
-"""The tag that names the owner where no policy says otherwise (`notice.owner_tag`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +95,7 @@ class Answerable:
         if self.cluster is None:
             return ""
         notice = self._settings.notice if self._settings else None
-        tag = (notice.owner_tag if notice else OWNER_TAG).lower()
-        tagged = [item for tags in (self.pool.tags if self.pool else {}, self.cluster.tags) for item in tags.items()]
-        found = [value.strip() for name, value in tagged if name.lower() == tag and value.strip()]
-        if found:
-            # Evidence holds no mail address; the tag itself does.
-            return f"whoever the tag `{tag}` names" if found[0] == ADDRESS else found[0]
-        return notice.owner if notice else ""
+        return owner(notice, self.pool.tags if self.pool else {}, self.cluster.tags)
 
     def due(self, exemption: Exemption | None) -> Due:
         """Say until when the pool has to be as the policy asks, or when the plan goes on with it."""

@@ -212,6 +212,11 @@ class PoolAssessed:
         new = self.proof if self.proof and not self.proof.judged else None
         return belied(found, new.proof, new.source.at) if new else found
 
+    def before(self, look: str) -> "PoolAssessed":
+        """Return the pool without what nodes have told a look that has not judged it yet."""
+        asked = self.proof and not self.proof.judged and self.proof.source.look == look
+        return replace(self, proof=None) if asked else self
+
     def silent(self, why: Judgement) -> "PoolAssessed":
         """Return the pool of a cluster that nobody looks at any more: what was well there is unknown."""
         if self.state not in (State.COMPLIANT, State.EXEMPT):

@@ -7,7 +7,7 @@ missing, changed or unreadable is named and never passed over; a last word that 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from shared.domain.acting import Acting
 from shared.domain.answerable import Answerable, of_cluster
@@ -17,6 +17,7 @@ from shared.domain.changes import Change, Key, OpenFindings
 from shared.domain.cluster_assessed import ClusterAssessed
 from shared.domain.ids import ClusterId
 from shared.domain.last_seen import LastSeen, as_recorded
+from shared.domain.last_word import Seen, unread
 from shared.domain.linked import Stored, linked
 from shared.domain.looks import HEARTBEAT, OVERDUE, SILENT, Looks
 from shared.domain.model import OPEN, ComplianceState, worst
@@ -26,37 +27,11 @@ from shared.domain.records import Head
 from shared.domain.rule_texts import RuleTexts
 from shared.domain.strays_seen import StraysSaid, after
 from shared.domain.unjudged import PROOF, STRAYS, outside, with_outside
-from shared.domain.verdicts import Aspect, Judgement, PoolVerdict
+from shared.domain.verdicts import Judgement, PoolVerdict
 from shared.domain.verification import ChainCheck
 
 _CLUSTER = ("", READABLE)
 """Of what concerns the whole cluster: whether it is known at all."""
-
-
-class _Seen(NamedTuple):
-    """The last observation."""
-
-    seen: Observation
-    source: Source
-    policy: str
-    exemptions: str
-
-    @property
-    def judged(self) -> bool:
-        """Say whether the cluster was there, and in the policy's scope."""
-        return self.seen.posture.in_scope and not self.seen.observed.gone
-
-    @property
-    def lost(self) -> bool:
-        """Say whether the cluster could not be read."""
-        return self.judged and self.seen.observed.unreadable is not None
-
-
-def _unread(last: _Seen) -> Judgement:
-    """Return why a cluster could not be read."""
-    found = (one for one in last.seen.posture.cluster_findings if one.check == READABLE)
-    why = "No finding of the record says why."
-    return next(found, Judgement(READABLE, Aspect.IMPLEMENTATION, ComplianceState.UNKNOWN, "", why, last.source.at))
 
 
 @dataclass(slots=True)
@@ -71,7 +46,7 @@ class Reading:
     since: datetime | None
     _pools: PoolsSeen = field(default_factory=PoolsSeen)
     _open: OpenFindings = field(default_factory=OpenFindings)
-    _last: _Seen | None = None
+    _last: Seen | None = None
     _location: str = ""
     _faults: list[str] = field(default_factory=list)
     _changes: list[Change] = field(default_factory=list)
@@ -84,6 +59,8 @@ class Reading:
     """What nodes outside every pool said and the last verdict does not know."""
     _before: LastSeen | None = None
     """How the cluster was before it could not be read; None: it could."""
+    _stood: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when pools have had the state that their last verdict says, where they had it before it."""
 
     def __post_init__(self) -> None:
         self._acting = Acting(self._open)
@@ -133,20 +110,20 @@ class Reading:
         verdicts = (one for one in self._last.seen.posture.pools if one.pool in asked)
         was = {(one.pool, found): None for one in verdicts for found in self._standing(one, self._last, until).findings}
         was |= {("", unexcused(found, until)): None for found in self._of_cluster(self._last)}
-        if self._last.lost:
-            was |= {(pool, unexcused(found, until)): None for pool, found in self._open.judgements()}
+        if self._before:
+            was |= {(pool, unexcused(found, until)): None for (pool, _), found in self._before.open()}
         for pool, found in was:
             if found.reason in ENDED and found.state is ComplianceState.UNKNOWN:
                 grace = GRACE if found.reason == PROOF_EXPIRED else timedelta()
                 at = max(observed.at, (found.since or observed.at) + grace)
                 self._tell(self._open.met((pool, found.check), found, replace(observed, at=at)))
 
-    def _standing(self, verdict: PoolVerdict, last: _Seen, until: datetime) -> PoolAssessed:
+    def _standing(self, verdict: PoolVerdict, last: Seen, until: datetime) -> PoolAssessed:
         """Return what is known of a pool's verdict at a time."""
         known = self._known(verdict, last)
         return known.assessed(last.source, self._pools.proof(verdict.pool)).as_of(until)
 
-    def _known(self, verdict: PoolVerdict, last: _Seen) -> Answerable:
+    def _known(self, verdict: PoolVerdict, last: Seen) -> Answerable:
         rules = self.texts.rulebook(last.policy, last.exemptions)
         return Answerable(rules, self._pools.cluster, self._pools.there.get(verdict.pool), last.seen, verdict)
 
@@ -176,8 +153,8 @@ class Reading:
     def _observation(self, seen: Observation, said: Mapping[str, Any], source: Source) -> None:
         self._age(self._named, source.at)
         self._belied(["", *self._named], source)
-        last = _Seen(seen, source, str(said.get("policy", "")), str(said.get("exemptions", "")))
-        known = dict[Key, Judgement]()
+        last = Seen(seen, source, str(said.get("policy", "")), str(said.get("exemptions", "")))
+        known, stood = dict[Key, Judgement](), self._standing_since(seen, source)
         if not last.lost:
             self._before = None
         elif self._before is None and (before := self._lost(last)):
@@ -185,7 +162,7 @@ class Reading:
         elif self._before is None:
             self._before = as_recorded(seen.posture, lambda verdict: self._pool(verdict, last))
             known = dict(self._before.open())
-        self._last = last
+        self._last, self._stood = last, {} if last.lost else stood
         self.cluster = ClusterId.parse(str(said["cluster"]))
         self._pools.observed(seen, source)
         self._outside = after(self._outside, seen, source)
@@ -197,22 +174,35 @@ class Reading:
         if seen.observed.cluster:
             self._location = seen.observed.cluster.location
 
-    def _lost(self, now: _Seen) -> LastSeen | None:
+    def _lost(self, now: Seen) -> LastSeen | None:
         """Return how a cluster was that an observation could not read any more; None if no record before says it."""
         last = self._judged
         if last is None or last.lost:
             return None
         at = now.source.at
         pools = {one.pool: self._pool(one, last).as_of(at) for one in last.seen.posture.pools}
-        findings = tuple(one for found in self._of_cluster(last) if (one := unexcused(found, at)).state in OPEN)
+        known = self._open.dated("", self._of_cluster(last))
+        findings = tuple(one for found in known if (one := unexcused(found, at)).state in OPEN)
         seen_at = max(last.seen.posture.at, now.seen.posture.last_read or last.seen.posture.at)
         return LastSeen(seen_at, last.source, pools, findings)
+
+    def _standing_since(self, seen: Observation, source: Source) -> Mapping[str, datetime]:
+        """Return since when pools have had the open states that an observation says, where they had them before it."""
+        new = {one.pool: one.state for one in seen.posture.pools if one.state in OPEN}
+        was = dict(self._before.pools) if self._before else {}
+        if (last := self._judged) and not last.lost:
+            each = (self._pool(one, last) for one in last.seen.posture.pools if one.pool in new)
+            # What its own look asked counts from its verdict on.
+            was = {one.name: one.before(source.look).as_of(source.at) for one in each}
+        return {name: pool.since for name, pool in was.items() if new.get(name) is pool.state}
 
     def _proof(self, said: NodeProof, seq: int, source: Source) -> None:
         proof = ProofSeen(said.proof, said.level, said.method, said.way, said.expected_nodes, source)
         self._age([said.pool], source.at)
         self._belied([said.pool], source)
         self._pools.proven(said.pool, seq, proof)
+        if self._before:
+            self._before = self._before.asked(said.pool, proof)
         self._asked_again((said.pool, PROOF), source)
 
     def _stray(self, said: StrayProof, seq: int, source: Source) -> None:
@@ -223,6 +213,9 @@ class Reading:
             # Of a cluster that was read last, and was in scope, it is known how its verdict compares.
             same = self._unjudged("", source.at) is None and bool(last.seen.observed.cluster)
             self._outside = replace(self._outside, worse=last.seen.posture.in_scope and not same)
+            if self._before and self._pools.cluster:
+                rules = self.texts.rulebook(last.policy, last.exemptions)
+                self._before = self._before.asked_outside(self._pools.cluster, said.strays, rules, source.at)
         self._asked_again(("", STRAYS), source)
 
     def _asked_again(self, key: Key, source: Source) -> None:
@@ -256,6 +249,9 @@ class Reading:
         """Return the finding that goes by what the nodes of a pool said, or those outside every pool."""
         if not (last := self._judged):
             return None
+        if self._before:
+            found = self._before.by_nodes(pool)
+            return unexcused(found, at) if found else None
         if not pool:
             found = outside(self._of_cluster(last))
             return unexcused(found, at) if found else None
@@ -267,6 +263,8 @@ class Reading:
         last, found = self._judged, self._by_nodes(pool, at)
         if last is None or found is None or self._asked(pool) is None:
             return None
+        if last.lost:
+            return found if found.state in OPEN and found.reason not in ENDED else None
         if not pool:
             return found if outside(self._of_cluster(last)) not in last.seen.posture.cluster_findings else None
         own = (one.message for verdict in last.seen.posture.pools if verdict.pool == pool for one in verdict.findings)
@@ -274,14 +272,15 @@ class Reading:
 
     @property
     def _named(self) -> list[str]:
-        """The pools of the last observation."""
-        return [one.pool for one in self._last.seen.posture.pools] if self._last else []
+        """The pools of the last observation, and those that were there before it, if it could not read the cluster."""
+        told = [one.pool for one in self._last.seen.posture.pools] if self._last else []
+        return [*dict.fromkeys((*told, *(self._before.pools if self._before else ())))]
 
     @property
-    def _judged(self) -> _Seen | None:
+    def _judged(self) -> Seen | None:
         return self._last if self._last and self._last.judged else None
 
-    def _of_cluster(self, last: _Seen) -> tuple[Judgement, ...]:
+    def _of_cluster(self, last: Seen) -> tuple[Judgement, ...]:
         """Return what concerns no single pool, with what nodes outside every pool have said since."""
         found, cluster = last.seen.posture.cluster_findings, last.seen.observed.cluster
         if self._outside is None or cluster is None or not last.judged:
@@ -303,7 +302,7 @@ class Reading:
         if self._last is None:
             return found
         last = self._last
-        findings = self._of_cluster(last)
+        findings = self._open.dated("", self._of_cluster(last))
         if last.judged:
             self._tell_texts(last)
         before, pools = self._before, tuple(self._pool(verdict, last) for verdict in last.seen.posture.pools)
@@ -317,7 +316,7 @@ class Reading:
             in_scope=last.seen.posture.in_scope,
             gone=last.seen.observed.gone,
             unreadable=last.seen.observed.unreadable,
-            pools=before.beside(pools, _unread(last)) if before else pools,
+            pools=before.beside(pools, *self._open.dated("", (unread(last),))) if before else pools,
             findings=findings,
             was=was,
             read=before.source if before else None,
@@ -329,7 +328,7 @@ class Reading:
             unwatched=None if absent else self._unwatched(last),
         )
 
-    def _tell_texts(self, last: _Seen) -> None:
+    def _tell_texts(self, last: Seen) -> None:
         """Tell which texts are missing, and whose rules."""
         self.texts.tell(last.policy, last.exemptions)
         rules = self.texts.rulebook(last.policy, last.exemptions)
@@ -339,7 +338,7 @@ class Reading:
                 told = f"{last.source.name} names the rule {one.rule}, which its policy has not: {why}"
                 self.texts.unread[told] = None
 
-    def _unwatched(self, last: _Seen) -> datetime | None:
+    def _unwatched(self, last: Seen) -> datetime | None:
         """Return when a look was due of which nothing says whether it came; None if something does."""
         if self.looks.knows(self.cluster.path) or not last.judged or last.lost:
             return None
@@ -348,13 +347,16 @@ class Reading:
             due = self._heard.at + HEARTBEAT
         return due if self.now - due > OVERDUE else None
 
-    def _pool(self, verdict: PoolVerdict, last: _Seen) -> PoolAssessed:
+    def _pool(self, verdict: PoolVerdict, last: Seen) -> PoolAssessed:
         implementation, read, modules = self._pools.read.get(verdict.pool, (None, None, None))
         known = self._known(verdict, last)
         exemption = known.exemption()
         found = known.assessed(last.source, self._pools.proof(verdict.pool))
+        since = min(found.since, self._stood.get(verdict.pool, found.since))
+        findings = self._open.dated(verdict.pool, found.findings)
         return replace(
             found,
+            verdict=replace(found.verdict, findings=findings, state_since=since),
             implementation=implementation,
             read=read,
             modules=modules,

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from shared.domain.assessed import READABLE, Source
 from shared.domain.bodies import Observation, ReplacementPart
 from shared.domain.model import OPEN, WORST_FIRST, ComplianceState
+from shared.domain.unjudged import UNJUDGED
 from shared.domain.verdicts import Judgement
 from shared.domain.wording import called
 
@@ -74,9 +75,14 @@ class OpenFindings:
             told += self.close(key, source, *_why(key, seen, self.replaced))
         return tuple(told)
 
-    def judgements(self) -> tuple[tuple[str, Judgement], ...]:
-        """Return what is open, with the pool that it is of."""
-        return tuple((pool, one.judgement) for (pool, _), one in self._open.items())
+    def dated(self, pool: str, findings: tuple[Judgement, ...]) -> tuple[Judgement, ...]:
+        """Return findings of a pool, or of the cluster, with the times since when they are open."""
+        return tuple(self._since(pool, one) for one in findings)
+
+    def _since(self, pool: str, found: Judgement) -> Judgement:
+        known = self._open.get((pool, found.check))
+        same = known and (known.judgement.state, known.judgement.reason) == (found.state, found.reason)
+        return replace(found, since=known.judgement.since) if known and same else found
 
     def close(self, key: Key, source: Source, why: str, mended: bool) -> tuple[Change, ...]:
         """Close a finding, if it is open."""
@@ -104,6 +110,7 @@ class OpenFindings:
 
     def _met(self, key: Key, judgement: Judgement, source: Source) -> Change | None:
         last, pool = self._open.get(key), key[0]
+        judgement = _dated(judgement, last.judgement if last else None, source)
         if last and _told(last.judgement) == _told(judgement):
             self._open[key] = replace(last, judgement=judgement)
             return None
@@ -111,6 +118,13 @@ class OpenFindings:
         opened = last.opened if last else source
         self._open[key] = Change(activity, pool, judgement, opened, source, remediating=pool in self.acting)
         return self._open[key]
+
+
+def _dated(found: Judgement, last: Judgement | None, source: Source) -> Judgement:
+    """Return a finding with the time since when it is open, in which it was the same or waited to be judged."""
+    since = found.since or source.at
+    goes_on = last and last.since and last.reason in (found.reason, UNJUDGED)
+    return replace(found, since=min(last.since, since) if last and last.since and goes_on else since)
 
 
 def _told(found: Judgement) -> tuple[object, ...]:

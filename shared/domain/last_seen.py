@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shared.domain.assessed import PoolAssessed, Source
+from shared.domain.assessed import PoolAssessed, ProofSeen, Source
 from shared.domain.changes import Key
-from shared.domain.model import OPEN
+from shared.domain.model import OPEN, Cluster
+from shared.domain.proven import Strays
+from shared.domain.rulebook import Rulebook
+from shared.domain.unjudged import PROOF, belied, outside, with_outside
 from shared.domain.verdicts import Judgement, PoolVerdict, Verdict
 
 
@@ -28,6 +31,24 @@ class LastSeen:
             yield ("", one.check), one
         for name, pool in self.pools.items():
             yield from (((name, one.check), one) for one in pool.findings if one.state in OPEN)
+
+    def by_nodes(self, pool: str) -> Judgement | None:
+        """Return the finding that goes by what the nodes of a pool said, or those outside every pool."""
+        if not pool:
+            return outside(self.findings)
+        found = self.pools[pool].findings if pool in self.pools else ()
+        return next((one for one in found if one.check == PROOF), None)
+
+    def asked(self, pool: str, proof: ProofSeen) -> "LastSeen":
+        """Return the same after a pool's nodes were asked, and nobody has judged what they said: it may be worse."""
+        if (was := self.pools.get(pool)) is None:
+            return self
+        found = was.with_findings(tuple(belied(one, proof.proof, proof.source.at) for one in was.findings))
+        return self if found is was else replace(self, pools={**self.pools, pool: replace(found, proof=proof)})
+
+    def asked_outside(self, cluster: Cluster, said: Strays, rules: Rulebook | None, at: datetime) -> "LastSeen":
+        """Return the same after nodes outside every pool were asked."""
+        return replace(self, findings=with_outside(self.findings, cluster, said, rules, at))
 
     def beside(self, pools: tuple[PoolAssessed, ...], why: Judgement) -> tuple[PoolAssessed, ...]:
         """Return the pools of a look that could not read the cluster, which `why` says, with how they were.

@@ -9,16 +9,21 @@ from dataclasses import replace
 
 from shared.domain.bodies import NodeProof, StrayProof
 from shared.domain.memory import Memory, PoolMemory
+from shared.domain.model import Cluster, ClusterRead
 from shared.domain.proven import Proof, Strays
 from shared.domain.records import Record, RecordKind
 from shared.domain.verification import body_of
 
 
-def recalled(memory: Memory, passed: Iterable[Record]) -> Memory:
-    """Return the memory with what records, in their order, say of nodes and it does not know."""
+def recalled(memory: Memory, passed: Iterable[Record], read: ClusterRead) -> Memory:
+    """Return the memory with what records, in their order, say of nodes and it does not know.
+
+    Not of pools that are gone by what was read of the cluster: they would be missed in ARM's next list.
+    """
+    there = {*(pool.name for pool in read.pools), *memory.missed} if isinstance(read, Cluster) else None
     for record in passed:
         match body_of(record.payload) if record.kind is RecordKind.PROOF else "":
-            case NodeProof(pool=pool, proof=proof):
+            case NodeProof(pool=pool, proof=proof) if there is None or pool in there:
                 memory = memory.with_pool(pool, _of_pool(memory.pool(pool), replace(proof, record=record.seq)))
             case StrayProof(strays=found):
                 said = replace(found, record=record.seq)

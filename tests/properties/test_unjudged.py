@@ -106,7 +106,22 @@ DEAD = st.builds(
     GAPS,
 )
 """A look that dies after a proof, and one that knows nothing of it but what was known before."""
-EVENTS = st.lists(ONE | ONE | DEAD, min_size=1, max_size=7).map(lambda found: [one for each in found for one in each])
+LOST = st.builds(
+    lambda said, after, back: (
+        Event(said[0], "yes", after),
+        Event("cluster", "well", after),
+        Event("cluster", "unreadable", after),
+        Event(said[0], said[1], after),
+        *(Event("cluster", "unreadable", after, back=(back, back, back)) for _ in range(back)),
+    ),
+    SAID | st.sampled_from([*((pool, "no") for pool in POOLS), ("", "plain")]),
+    GAPS,
+    st.sampled_from([0, 1, 2]),
+)
+"""A look that dies after a proof, while those before it, and so many behind it, could not read the cluster."""
+EVENTS = st.lists(ONE | ONE | DEAD | LOST, min_size=1, max_size=7).map(
+    lambda found: [one for each in found for one in each]
+)
 
 
 @cache
@@ -126,6 +141,10 @@ class Chain:
     """What nodes said, by number of record."""
     known: dict[str, int] = field(default_factory=dict)
     """The last of them that the last observation knows."""
+    judged: dict[str, int] = field(default_factory=dict)
+    """The last of them that the last observation knows that could read the cluster, of the pools that it shows."""
+    lost: bool = False
+    """The last observation could not read it."""
     strays: dict[int, Strays] = field(default_factory=dict)
     times: dict[int, datetime] = field(default_factory=dict)
     looks: int = 0
@@ -167,7 +186,9 @@ class Chain:
         self.known = {of: seq for of, (seq, _) in known.items()}
         self.made.proven = {(PAY, of): (seq, self.times[seq]) for of, (seq, _) in known.items() if of and seq}
         read = read_of(PAY, *names)
-        lost = what == "unreadable"
+        lost = self.lost = what == "unreadable"
+        if not lost:
+            self.judged = {name: self.known[name] for name in names}
         pools = [
             verdict(name, UNREAD, read=False) if lost else verdict(name, ON, self._judged(known[name][1]))
             for name in names
@@ -211,6 +232,12 @@ class Chain:
         for pool in POOLS:
             said = self.said.get(pool, [(0, "yes")])[-1]
             if said[0] > self.known.get(pool, 0) and said[1] != "yes":
+                yield pool
+
+    def lying(self) -> Iterator[str]:
+        """Yield the pools whose nodes have said no since the last look that could read them, and none could after."""
+        for pool, known in self.judged.items() if self.lost else ():
+            if any(seq > known and what == "no" for seq, what in self.said.get(pool, [])):
                 yield pool
 
     def belied_outside(self) -> bool:
@@ -271,5 +298,8 @@ def test_every_report_tells_the_same_and_never_too_well(
         assert [reason for _, reason in open_.values() if reason not in text] == [], form
     belied = {*chain.belied()} if cluster.judged and cluster.observed else set()
     assert [pool.name for pool in cluster.pools if pool.name in belied and pool.state is S.COMPLIANT] == []
+    if not part:
+        known = {pool.name: pool.known for pool in cluster.pools}
+        assert [pool for pool in chain.lying() if known[pool] is not S.INCONSISTENT] == []
     if cluster.judged and cluster.pools and not unread and chain.belied_outside():
         assert [one.check for one in cluster.findings if one.state in OPEN] != []

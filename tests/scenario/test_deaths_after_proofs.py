@@ -8,8 +8,14 @@ import pytest
 
 from local.world.faults import Drop, Fault
 from local.world.kube import outside
+from shared.domain.controls import Basis
 from shared.domain.people import RequestKind
 from shared.domain.records import RecordKind
+from shared.domain.standing import standings
+from shared.reports.formats import FORMATS
+from shared.reports.oscal_risks import risks
+from shared.reports.poam import items
+from shared.rollout import read_memory
 from tests.protocol.lab import CLUSTER, Tap, WorkerDied
 from tests.scenario.proving import Nodes
 from tests.scenario.test_reports import assessed
@@ -189,3 +195,66 @@ def test_an_observation_of_a_look_that_died_is_not_the_last_one(
     assert posture
     assert (posture.state.value in BADLY) == (then is everything_is_bad)
     assert_at_rest(lab)
+
+
+@pytest.mark.parametrize(("happens", "reason"), [(pool_lies, "NodesDisagree"), (plain_nodes_come, "NodesOutsidePools")])
+def test_what_nodes_said_between_two_looks_that_could_not_read_their_cluster_is_in_every_report(
+    happens: Callable[[Nodes], None], reason: str
+) -> None:
+    lab = proven("kernel")
+    unread(lab)
+    lab.look(lasting=HOURS)
+    lab.world.faults.clear()
+    happens(lab)
+    dies(lab, of=bad)
+
+    unread(lab)
+    for lasting in (timedelta(), HOURS):
+        lab.look(lasting=lasting)
+        found = assessed(lab)
+        (cluster,) = found.clusters
+        assert cluster.state.value == "unknown"
+        assert [form for form, writer in FORMATS.items() if reason not in "".join(writer(found))] == []
+        enabled = next(one for one in standings(found) if one.control.basis is Basis.ENABLED)
+        assert enabled.reason.value == "fail"
+
+
+def test_a_pool_that_was_deleted_after_such_a_death_is_gone_for_good() -> None:
+    lab = proven("kernel")
+    lab.pool_of("jobs")
+    lab.prove()
+    dies(lab, of=lambda record: record.get("pool") == "jobs" and record["kind"] == "proof")
+    with lab.world.entered():
+        del lab.cluster.pools["jobs"]
+
+    def shown() -> list[str]:
+        posture = lab.stored().posture
+        return [pool.pool for pool in posture.pools] if posture else []
+
+    for _ in range(8):
+        if "jobs" in shown():
+            lab.look(lasting=timedelta(minutes=1))
+    assert shown() == ["apps"]
+    assert [*read_memory(lab.rollout, CLUSTER).pools] == ["apps"]
+
+
+@pytest.mark.parametrize(("happens", "reason"), [(pool_lies, "NodesDisagree"), (plain_nodes_come, "NodesOutsidePools")])
+def test_what_a_look_that_died_has_recorded_has_the_same_ids_and_dates_once_it_is_judged(
+    happens: Callable[[Nodes], None], reason: str
+) -> None:
+    lab = proven("kernel")
+    happens(lab)
+    # Judged on another day.
+    lab.clock.advance(timedelta(hours=15, minutes=30))
+    dies(lab, of=bad)
+    made = [assessed(lab)]
+    for hours in (1, 1, 12):
+        lab.clock.advance(timedelta(hours=hours))
+        lab.look(lasting=timedelta(minutes=30))
+        made.append(assessed(lab))
+
+    assert_told(lab)
+    items_ = [[item for item in items(one) if item.finding.judgement.reason == reason] for one in made]
+    assert len({(item.id, item.finding.judgement.since) for each in items_ for item in each}) == 1
+    assert [len(each) for each in items_] == [1] * len(made)
+    assert len({tuple(one["uuid"] for one in risks(each)) for each in made}) == 1

@@ -11,6 +11,7 @@ from shared.domain.rulebook import Rulebook
 from tests.evidence import body_of
 from tests.protocol.lab import CLUSTER, ruled
 from tests.scenario.fleet import Fleet
+from tests.scenario.test_reports import assessed
 
 HOUR = timedelta(hours=1)
 SETTLED = timedelta(hours=3)
@@ -177,3 +178,20 @@ def test_another_node_image_is_recorded_once() -> None:
     (verdict,) = observations(lab)[-1].posture.pools
     assert verdict.implementation
     assert verdict.implementation.node_image == "AKSAzureLinux-V3gen2-202612.09.0"
+
+
+def test_another_owner_is_recorded_once_and_named_in_reports() -> None:
+    lab = Fleet()
+    lab.policies.rules = rules(ALERT)
+    lab.look(lasting=SETTLED)
+    before = len(observations(lab))
+
+    for tags in ({"owner": "carol"}, {"owner": "carol", "env": "prod"}):
+        with lab.world.entered():
+            lab.world.cluster_by_id(CLUSTER.arm_id).pools["np1"].properties["tags"] = tags
+        lab.event()
+        lab.days(1)
+
+    assert len(observations(lab)) == before + 1
+    (found,) = assessed(lab).clusters
+    assert [pool.owner for pool in found.pools] == ["carol"]

@@ -289,3 +289,31 @@ def test_the_next_manifest_and_the_next_reading_end_it() -> None:
     assert "FipsDisabled" not in plan(found)
     assert [pool.was for _, pool in found.pools()] == [None]
     assert record_name(MANIFESTS, 1) in life.made.files
+
+
+def test_what_an_older_version_forgot_while_it_could_not_read_is_not_young_again() -> None:
+    """Its records don't say what was open before, nor since when the cluster can't be read; the chain does."""
+    life = Life()
+    life.look(NOW, off())
+    made = [life.assessed()]
+    unread = evaluate(FORBIDDEN, Memory(), RULES, life.posture, NOW + DAY, cluster=PAY)
+    (pool,), (why,) = unread.pools, unread.cluster_findings
+    life.posture = replace(
+        unread, pools=(replace(pool, earlier=None),), cluster_findings=(replace(why, since=None),), last_read=None
+    )
+    life.made.at = NOW + DAY - timedelta(minutes=1)
+    life.made.see(PAY, observed(FORBIDDEN, life.posture, Plan(None, (), HOUR), Memory()))
+    made.append(life.assessed())
+    life.look(NOW + 2 * DAY, FORBIDDEN)
+    made.append(life.assessed())
+    life.look(NOW + 3 * DAY, off())
+    made.append(life.assessed())
+    life.look(NOW + 4 * DAY, off())
+    made.append(life.assessed())
+
+    lines = [plan(one)["FipsDisabled"] for one in made]
+    assert len({(line["POA&M ID"], line["Original Detection Date"]) for line in lines}) == 1
+    assert len({risks(one)["rg-pay/aks-pay/appsFipsDisabled"]["uuid"] for one in made}) == 1
+    unable = [plan(one)["AuthorizationFailed"] for one in made[1:3]]
+    assert {line["Original Detection Date"] for line in unable} == {"2026-11-24"}
+    assert len({line["POA&M ID"] for line in unable}) == 1

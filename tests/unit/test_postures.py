@@ -23,7 +23,7 @@ from shared.domain.planned import Deferral, Plan
 from shared.domain.policy import Ring
 from shared.domain.posture import Posture
 from shared.domain.records import Head
-from shared.domain.settings import Fips, ProofSettings
+from shared.domain.settings import Fips, Notice, ProofSettings
 from shared.errors import LeaseLostError, TerminalError
 from shared.ports import Put, Written
 from shared.postures import (
@@ -256,19 +256,23 @@ class TestDigest:
     def test_the_same_verdicts_and_plan_at_another_time_are_nothing_new(self) -> None:
         later = evaluate(cluster(disabled()), Memory(), ENFORCING, None, NOW + timedelta(hours=1))
 
-        assert digest(cluster(disabled()), later, self.NOTHING) == digest(cluster(disabled()), BAD, self.NOTHING)
+        assert digest(cluster(disabled()), later, self.NOTHING, ENFORCING) == digest(
+            cluster(disabled()), BAD, self.NOTHING, ENFORCING
+        )
 
     def test_another_verdict_is(self) -> None:
-        bad = digest(cluster(disabled()), BAD, self.NOTHING)
-        assert digest(cluster(), judged(cluster()), self.NOTHING) != bad
+        bad = digest(cluster(disabled()), BAD, self.NOTHING, ENFORCING)
+        assert digest(cluster(), judged(cluster()), self.NOTHING, ENFORCING) != bad
         proven = judged(cluster(), memory(apps=proof()))
-        assert digest(cluster(), proven, self.NOTHING) != digest(cluster(), judged(cluster()), self.NOTHING)
+        assert digest(cluster(), proven, self.NOTHING, ENFORCING) != digest(
+            cluster(), judged(cluster()), self.NOTHING, ENFORCING
+        )
 
     def test_a_decision_to_do_nothing_is_one_too(self) -> None:
         doing = plan(situation(cluster(disabled())))
         waiting = plan(situation(cluster(disabled()), rules=book(Mode.AUDIT)))
 
-        assert len({digest(cluster(disabled()), BAD, one) for one in (doing, waiting, self.NOTHING)}) == 3
+        assert len({digest(cluster(disabled()), BAD, one, ENFORCING) for one in (doing, waiting, self.NOTHING)}) == 3
 
     @pytest.mark.parametrize("field", ["os_sku", "node_image", "kubernetes_version"])
     def test_what_nodes_run_is_one_and_an_etag_is_none(self, field: str) -> None:
@@ -278,17 +282,39 @@ class TestDigest:
         other = replace(read, pools=(replace(pool, **changed),))
         tagged = replace(read, pools=(replace(pool, etag="another"),))
 
-        known = digest(read, judged(read), self.NOTHING)
+        known = digest(read, judged(read), self.NOTHING, ENFORCING)
 
-        assert digest(other, judged(read), self.NOTHING) != known
-        assert digest(tagged, judged(read), self.NOTHING) == known
+        assert digest(other, judged(read), self.NOTHING, ENFORCING) != known
+        assert digest(tagged, judged(read), self.NOTHING, ENFORCING) == known
+
+    def test_another_owner_is_one_and_another_tag_is_none(self) -> None:
+        policy, named = book(Mode.ENFORCE, notice=Notice(owner="ana@example.com")), {"owner": "carol"}
+        reads = [
+            cluster(profile()),
+            cluster(profile(), tags={"Owner": "bob"}),
+            cluster(profile(tags=named), tags={"owner": "bob"}),
+        ]
+        known = {digest(read, judged(read), self.NOTHING, ENFORCING) for read in reads}
+
+        assert len(known | {digest(reads[0], judged(reads[0]), self.NOTHING, policy)}) == 4
+        for tags in ({"owner": "carol", "env": "prod"}, {"OWNER": " carol "}):
+            other = cluster(profile(tags=tags), tags={"owner": "bob"})
+            assert digest(other, judged(other), self.NOTHING, ENFORCING) in known
+
+    def test_what_no_record_says_of_an_owner_is_none(self) -> None:
+        found = [cluster(profile(), tags={"owner": mail}) for mail in ("ana@example.com", "bob@example.com")]
+
+        assert len({digest(read, judged(read), self.NOTHING, ENFORCING) for read in found}) == 1
 
     def test_another_list_of_certificates_is_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         read = cluster(profile())
-        known, newer = digest(read, judged(read), self.NOTHING), replace(edition(), as_of=edition().as_of + DAY)
+        known, newer = (
+            digest(read, judged(read), self.NOTHING, ENFORCING),
+            replace(edition(), as_of=edition().as_of + DAY),
+        )
         monkeypatch.setattr("shared.postures.edition", lambda: newer)
 
-        assert digest(read, judged(read), self.NOTHING) != known
+        assert digest(read, judged(read), self.NOTHING, ENFORCING) != known
 
     def test_until_when_a_verdict_holds_is_one(self) -> None:
         read = cluster(disabled())
@@ -299,11 +325,13 @@ class TestDigest:
         older = book(Mode.ENFORCE, proof=ProofSettings(max_age=9 * DAY))
         postures = [judged(read, rules=rules) for rules in (ENFORCING, older, *excused)]
 
-        assert len({digest(read, one, self.NOTHING) for one in postures}) == 5
+        assert len({digest(read, one, self.NOTHING, ENFORCING) for one in postures}) == 5
 
     def test_a_date_that_stays_is_one_and_when_to_look_again_is_none(self) -> None:
         def waits(until: datetime, *, dated: bool) -> str:
-            return digest(cluster(), BAD, Plan(None, (Deferral("apps", "R", "m", until, dated=dated),), None))
+            return digest(
+                cluster(), BAD, Plan(None, (Deferral("apps", "R", "m", until, dated=dated),), None), ENFORCING
+            )
 
         assert waits(NOW, dated=True) != waits(NOW + DAY, dated=True)
         assert waits(NOW, dated=False) == waits(NOW + DAY, dated=False)

@@ -273,3 +273,19 @@ def test_without_the_policy_nodes_outside_every_pool_are_judged_by_the_languages
     outside(made, disabled=3)
 
     assert next(one for one in assessed(made).clusters).state is S.NON_COMPLIANT
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_what_waited_to_be_judged_is_as_old_as_the_proof_unless_its_own_look_judges_it(*, own: bool) -> None:
+    made = judged()
+    made.prove(PAY, "apps", made.at, missing=1)
+    asked = made.at
+    if not own:
+        made.origin, made.at = replace(made.origin, look="look-3"), NOW - timedelta(hours=1)
+    late = NOW - timedelta(minutes=30)
+    see(made, judgement("proof", S.UNKNOWN, "NodesUnanswered", "1 of 3 is silent.", late))
+    found = assessed(made)
+
+    ((_, one),) = found.pools()
+    assert pool(found) == (S.UNKNOWN, "NodesUnanswered")
+    assert (one.since, one.decisive.since) == ((late, late) if own else (asked, asked))
