@@ -202,12 +202,13 @@ def _as_planned(situation: Situation, replacement: Replacement, planned: Plan) -
 def _vacant(situation: Situation, replacement: Replacement) -> datetime | None:
     """Return since when looks find nothing on the old pool: what they come too late to see may have just left.
 
-    It is kept before anything is evicted: whoever comes after a death has to know that something was there.
+    It is kept before anything is evicted: whoever comes after a death has to know that something was there. In a look
+    that reads nothing, as all is paused, people may be at work there.
     """
     seen = situation.drained
-    if not isinstance(seen, Drained):
+    if isinstance(seen, Unreadable):
         return replacement.vacant
-    return None if seen.left or seen.unseen else replacement.vacant or situation.now
+    return None if seen is None or seen.left or seen.unseen else replacement.vacant or situation.now
 
 
 def adopt(look: Look, remediation: Remediation, situation: Situation, action: Action) -> str:

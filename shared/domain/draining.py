@@ -53,7 +53,7 @@ class Left:
     stays: bool = False
     """It is a DaemonSet's: it goes with its node, and is never evicted."""
     lacking: bool = False
-    """There is none: its controller is to have it, and has not made it."""
+    """There is none, as its controller is to have it and has not made it, or to no avail, as its gates are closed."""
 
     @property
     def unit(self) -> str:

@@ -17,6 +17,7 @@ because others run, nor because they are many.
 Before the next cordon or eviction 2 holds as well, without what is new; of DaemonSets, until the first cordon, with it.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -51,7 +52,7 @@ def drained(
         here=tuple(here),
         waiting=tuple(pod for pod in pods if _would_run(pod, pool, mine.values())),
         followed=tuple(pod for pod in pods if pod.node in theirs and not pod.going),
-        lacking=tuple(pod for pod in pods if pod.lacking),
+        lacking=_lacking(pods),
         begun=any(cordoned_for(host) for host in mine.values()),
         now=now,
         steady=steady,
@@ -136,6 +137,19 @@ class Seen:
             starting=worse([*waiting, *sick], ran),
             untried=worse([*waiting, *sick, *fresh], ran),
         )
+
+
+def _lacking(pods: Collection[Left]) -> tuple[Left, ...]:
+    """Return the pods that are nowhere, each once.
+
+    Of a Deployment as many as it says, or as its ReplicaSets say, if that is more: pods beyond its number, of a rollout
+    that does not get on, stand for those that another ReplicaSet lacks.
+    """
+    lacking = [pod for pod in pods if pod.lacking]
+    by_parts = Counter(pod.workload for pod in lacking if pod.name and not pod.uid)
+    itself = Counter(pod.workload for pod in lacking if not pod.name)
+    parts = {workload for workload, count in by_parts.items() if count > itself[workload]}
+    return tuple(pod for pod in lacking if pod.uid or bool(pod.name) == (pod.workload in parts))
 
 
 def _would_run(pod: Left, pool: Pool, mine: Collection[Place]) -> bool:

@@ -46,7 +46,7 @@ def node_of(item: Mapping[str, Any]) -> str:
 
 
 def read_left(item: Mapping[str, Any]) -> Left | None:
-    """Read a pod of an old pool, or one that has no node; None if it is static, has ended, or is not to get one yet."""
+    """Read a pod of an old pool, or one that has no node; None if it is static, has ended, or is a Job's that waits."""
     found = _read(item)
     return None if found is None or found.run.end else found
 
@@ -65,13 +65,16 @@ def read_lacking(item: Mapping[str, Any], kind: str) -> tuple[Left, ...]:
     `spec.replicas` is 1 by default; `status.replicas` counts the pods that are there and have not ended, and of
     StatefulSets those too that are being deleted (Kubernetes, pkg/controller: replicaset calculateStatus, deployment
     GetActualReplicaCountForReplicaSets, statefulset computeReplicaStatus). Scaled down, or deleted, it lacks none.
+    What a Deployment's ReplicaSet lacks is the Deployment's, with the name of the ReplicaSet.
     """
     if as_dict(item.get("metadata")).get("deletionTimestamp"):
         return ()
     wanted, there = as_dict(item.get("spec")).get("replicas"), as_dict(item.get("status")).get("replicas")
     lacks = (wanted if isinstance(wanted, int) else 1) - (there if isinstance(there, int) else 0)
-    name = f"{namespace_of(item)}/{kind}/{name_of(item)}"
-    one = Left(namespace_of(item), "", "", "", name, going=False, run=Running(ready=False), lacking=True)
+    name = name_of(item)
+    workload = workload_of(item, {"kind": kind, "name": name})
+    part = "" if workload.endswith(f"/{kind}/{name}") else name
+    one = Left(namespace_of(item), part, "", "", workload, going=False, run=Running(ready=False), lacking=True)
     return (one,) * min(lacks, _MANY)
 
 
@@ -81,7 +84,8 @@ def _read(item: Mapping[str, Any]) -> Left | None:
     stays = owner.get("kind") == "DaemonSet"
     if MIRROR in as_dict(metadata.get("annotations")):
         return None
-    if spec.get("schedulingGates") and not spec.get("nodeName"):
+    gated, run = bool(spec.get("schedulingGates")) and not spec.get("nodeName"), read_running(item)
+    if gated and (stays or not run.lasts):
         return None
     return Left(
         namespace=namespace_of(item),
@@ -93,6 +97,8 @@ def _read(item: Mapping[str, Any]) -> Left | None:
         # There are some on each node, and nobody looks for another one for them.
         demand=NO_DEMAND if stays else read_demand(spec),
         tolerations=() if stays else read_tolerations(spec),
-        run=read_running(item),
+        # It is there, and to no avail as long as nobody opens its gates: as if it was not.
+        run=Running(ready=False) if gated else run,
         stays=stays,
+        lacking=gated,
     )

@@ -11,6 +11,7 @@ from local.world.kube import builders as kube
 from local.world.kube import pods
 from local.world.kube.state import Pod, Workload
 from local.world.model import Cluster
+from shared.budget import pause, resume
 from shared.domain.people import RequestKind
 from shared.domain.running import STEADY
 from tests.protocol.lab import Tap, WorkerDied
@@ -213,6 +214,22 @@ def test_nothing_is_deleted_minutes_after_the_last_pod_left_however_late_a_look_
     seen = lab.clock.now() + MINUTE
     lab.until(lambda: "old" not in lab.pools or writes(lab)[-1][0] == "DELETE")
     assert lab.clock.now() - seen >= STEADY
+    lab.passes(HOUR)
+    lab.assert_replaced()
+
+
+def test_a_pause_is_no_rest_since_nobody_looks_while_it_lasts() -> None:
+    lab = with_pods("web", {}, replicas=1)
+    lab.event()
+    lab.until(lambda: lab.replacement is not None and lab.replacement.vacant is not None)
+    pause(lab.rollout, "ana", "it fails there", lab.clock.now())
+    lab.passes(HOUR)
+    assert lab.waits(pool="old") == "Paused"
+    resume(lab.rollout, "ana", lab.clock.now())
+    resumed = lab.clock.now()
+    lab.event()
+    lab.until(lambda: writes(lab)[-1][0] == "DELETE")
+    assert lab.clock.now() - resumed >= STEADY
     lab.passes(HOUR)
     lab.assert_replaced()
 

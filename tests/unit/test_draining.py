@@ -191,7 +191,9 @@ def test_an_eviction_means_one_pod_of_the_name_alone() -> None:
         ({"annotations": {"kubernetes.io/config.mirror": "x"}}, False),
         ({"deleting": True}, True),
         ({"node": ""}, True),
-        ({"node": "", "schedulingGates": [{"name": "later"}]}, False),
+        ({"node": "", "schedulingGates": [{"name": "later"}]}, True),
+        ({"node": "", "schedulingGates": [{"name": "later"}], "restartPolicy": "Never"}, False),
+        ({"node": "", "schedulingGates": [{"name": "later"}], "owners": [OF_DAEMON_SET]}, False),
         ({"schedulingGates": []}, True),
     ],
 )
@@ -200,6 +202,7 @@ def test_what_keeps_a_node_from_being_empty(changes: dict[str, Any], *, stays: b
     assert (found is not None) is stays
     if found:
         assert found.going is ("deleting" in changes)
+        assert found.lacking is bool(changes.get("schedulingGates"))
 
 
 @pytest.mark.parametrize(
@@ -222,6 +225,14 @@ def test_a_controller_lacks_the_pods_that_it_is_to_have_and_has_not(
     found = read_lacking(item, "Deployment")
     assert [(pod.unit, pod.lacking, pod.run.ready) for pod in found] == [("pay/Deployment/web", True, False)] * lacks
     assert read_lacking({**item, "metadata": {**metadata, "deletionTimestamp": "now"}}, "Deployment") == ()
+
+
+@pytest.mark.parametrize("labels", [{}, {"pod-template-hash": "5d4f"}])
+def test_what_a_replica_set_lacks_is_its_deployments_if_it_has_one(labels: dict[str, str]) -> None:
+    metadata = {"namespace": "pay", "name": "web-5d4f", "labels": labels}
+    (found,) = read_lacking({"metadata": metadata, "spec": {"replicas": 2}, "status": {"replicas": 1}}, "ReplicaSet")
+    named = ("pay/Deployment/web", "web-5d4f") if labels else ("pay/ReplicaSet/web-5d4f", "")
+    assert (found.unit, found.name) == named
 
 
 @pytest.mark.parametrize(

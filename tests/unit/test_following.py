@@ -186,6 +186,29 @@ def test_a_pool_is_never_deleted_while_pods_that_left_it_are_nowhere(size: int, 
         assert drained(OLD, TWIN, NODES, [*there, nowhere], NOW, before).empty
 
 
+@pytest.mark.parametrize(
+    ("itself", "parts", "before", "held"), [(0, 2, 0, 2), (2, 2, 2, 0), (3, 2, 2, 3), (0, 2, 2, 0)]
+)
+def test_surge_pods_stand_for_none_that_another_replica_set_lacks(
+    itself: int, parts: int, before: int, held: int
+) -> None:
+    web = Workloads(20)
+    nowhere = Left("pay", "", "", "", web.names[0], going=False, run=read_running({}), lacking=True)
+    lacks = [nowhere] * itself + [replace(nowhere, name="web-a")] * parts
+    found = drained(OLD, TWIN, NODES, [*web.pods, *lacks], NOW, {mark(web.names[0]): before})
+    assert (bool(found.missing), found.empty) == (bool(held), not held)
+
+
+def test_a_pod_whose_gates_are_closed_is_nowhere_beside_what_its_controller_lacks() -> None:
+    web = Workloads(20)
+    nowhere = Left("pay", "", "", "", web.names[0], going=False, run=read_running({}), lacking=True)
+    gated = replace(nowhere, name="web-a-1", uid="1")
+    ran = {mark(web.names[0]): 1}
+    assert drained(OLD, TWIN, NODES, [*web.pods, gated], NOW, ran).empty
+    assert drained(OLD, TWIN, NODES, [*web.pods, gated, nowhere], NOW, ran).missing
+    assert drained(OLD, TWIN, NODES, [*web.pods, gated, replace(gated, name="web-a-2", uid="2")], NOW, ran).missing
+
+
 @pytest.mark.parametrize("others", [0, 1])
 def test_what_was_nowhere_before_is_counted_off_of_what_runs_on_the_pool(others: int) -> None:
     web = Workloads(3)
