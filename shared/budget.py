@@ -45,7 +45,9 @@ def change(table: Table, decide: Callable[[Budget], Budget | None]) -> Budget | 
     raise OSError("the disruption budget's row kept changing: try again")
 
 
-def release(table: Table, cluster: ClusterId, may: Callable[[Place], bool], *, begun: bool) -> None:
+def release(
+    table: Table, cluster: ClusterId, may: Callable[[Place], bool], *, begun: bool, unsent: bool = False
+) -> None:
     """Give the cluster's place back, if it has one.
 
     `may` says whether this place may be given back; it is asked after the row was read, so that a caller who checks
@@ -54,7 +56,7 @@ def release(table: Table, cluster: ClusterId, may: Callable[[Place], bool], *, b
 
     def decide(budget: Budget) -> Budget | None:
         place = budget.places.get(cluster.key)
-        return released(budget, cluster.key, begun=begun) if place and may(place) else None
+        return released(budget, cluster.key, begun=begun, unsent=unsent) if place and may(place) else None
 
     change(table, decide)
 

@@ -156,7 +156,8 @@ class Remediation:
         self.hold.save(memory)
         begun = operation.outcome in (*ENDS.values(), OutcomeState.UNKNOWN)
         if not part:
-            release(self.budget, self.request.cluster, self._still_holds, begun=begun)
+            unsent = operation.intent_seq is None or operation.outcome is OutcomeState.REFUSED
+            release(self.budget, self.request.cluster, self._still_holds, begun=begun, unsent=unsent)
 
     def _learn(self, operation: Operation, *, failed: bool) -> None:
         """Tell the breaker how an operation ended, before it is forgotten; a repetition counts once."""
@@ -179,7 +180,13 @@ class Remediation:
             ready = place is not None and self.fence.is_open(action)
         except LeaseLostError:
             # Whoever took over saw no reservation yet: this one is ours alone.
-            release(self.budget, self.request.cluster, lambda found: found.intent == operation.intent, begun=False)
+            release(
+                self.budget,
+                self.request.cluster,
+                lambda found: found.intent == operation.intent,
+                begun=False,
+                unsent=True,
+            )
             raise
         if place is None or not ready:
             self._finish(operation, None, None)

@@ -75,10 +75,12 @@ def agreed(budget: Budget, fingerprint: str, now: datetime) -> bool:
     return fingerprint in budget.approvals and budget.approvals[fingerprint].until > now
 
 
-def released(budget: Budget, cluster: str, *, begun: bool) -> Budget:
+def released(budget: Budget, cluster: str, *, begun: bool, unsent: bool = False) -> Budget:
     """Return the budget without a cluster's place; if nothing was begun, what it used up is given back.
 
-    A pool that became its ring's canary by it is none then: it might never be begun, and would hold the ring for ever.
+    If it is known that nothing was sent, or that it was refused (`unsent`), a pool that became its ring's canary by it
+    is none: it might never be begun, and would hold the ring for ever. Where an answer was lost, what looks as if
+    nothing was begun may come yet.
     """
     place = budget.places.get(cluster)
     if place is None:
@@ -86,6 +88,6 @@ def released(budget: Budget, cluster: str, *, begun: bool) -> Budget:
     places = {key: one for key, one in budget.places.items() if key != cluster}
     if begun:
         return replace(budget, places=places)
-    none = Canary(cluster, place.pool).key if place.first else ""
+    none = Canary(cluster, place.pool).key if place.first and unsent else ""
     canaries = {key: one for key, one in budget.canaries.items() if key != none or one.proven}
     return replace(budget, places=places, approvals={**budget.approvals, **place.approvals}, canaries=canaries)

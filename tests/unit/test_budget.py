@@ -386,7 +386,8 @@ class TestTaking:
         budget = taken(Budget(), rules(rings=(one,)), wanted(ring=one), place(wanted(ring=one)), (), NOW)
 
         assert budget is not None
-        assert released(budget, ONE, begun=False).canaries == {}
+        assert released(budget, ONE, begun=False, unsent=True).canaries == {}
+        assert released(budget, ONE, begun=False).canaries == budget.canaries, "an answer was lost"
         assert released(budget, ONE, begun=True).canaries == budget.canaries
 
     @pytest.mark.parametrize("proven", [True, False])
@@ -397,7 +398,7 @@ class TestTaking:
         )
 
         assert budget is not None
-        assert released(budget, ONE, begun=False).canaries == canaries
+        assert released(budget, ONE, begun=False, unsent=True).canaries == canaries
 
     @pytest.mark.parametrize("stage", [STAGE, ""], ids=["edited", "of the version before"])
     def test_a_canary_that_is_not_proven_holds_its_ring_whatever_is_edited_meanwhile(self, stage: str) -> None:
