@@ -212,16 +212,6 @@ def test_nothing_follows_ours_where_something_else_had_taken_its_place_when_an_a
     assert lab.waits() == "Blocked"
 
 
-def test_a_pool_that_is_as_wanted_is_not_left_alone_by_an_abort_that_comes_too_late() -> None:
-    lab = Fleet()
-    lab.look(lasting=SECONDS)
-    lab.clock.advance(HOUR)
-    lab.ask(RequestKind.ABORT)
-    lab.passes(HOUR)
-    assert [outcome for outcome, _ in answers(lab)] == ["not_begun"]
-    assert read_memory(lab.rollout, CLUSTER).pool("np1").blocked == ""
-
-
 def test_an_abort_by_a_clock_that_is_ahead_is_no_reason_to_keep_silent_about_nodes_that_disagree() -> None:
     lab = begun({"osSKU": "Ubuntu", "enableAutoScaling": False, "minCount": None, "maxCount": None})
     lab.world.faults.add(Fault(BUSY, method="PUT", kind="agentPools", times=1))

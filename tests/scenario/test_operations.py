@@ -157,7 +157,7 @@ def test_where_something_else_has_taken_the_place_of_ours_nothing_is_aborted() -
     assert "not ours any more" in said(lab)
 
 
-def test_an_abort_that_comes_too_late_finds_the_operation_ended() -> None:
+def test_an_abort_that_comes_too_late_finds_the_operation_ended_and_blocks_nothing() -> None:
     lab = Fleet()
     lab.look(lasting=SOON)
     lab.clock.advance(HOUR)
@@ -165,6 +165,7 @@ def test_an_abort_that_comes_too_late_finds_the_operation_ended() -> None:
     lab.passes(HOUR)
     assert (posts(lab), asked(lab)) == ([], [("ana", "answered", "not_begun")])
     assert lab.verdict() == PROVEN
+    assert read_memory(lab.rollout, CLUSTER).pool("np1").blocked == ""
 
 
 LATE = [LostAnswer(), Answer(503, "Unavailable", "no"), Answer(429, "Throttled", "no", 5)]

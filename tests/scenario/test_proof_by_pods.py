@@ -148,6 +148,17 @@ class TestKernel:
         lab.assert_nothing_left()
 
 
+def one_goes(lab: Nodes) -> Pool:
+    """A pool is proven; when its nodes are due to be listed again, one of them has gone."""
+    pool = lab.pool_of()
+    lab.clock.advance(timedelta(hours=1))
+    lab.prove()
+    lab.clock.advance(timedelta(minutes=61))
+    lab.nodes(pool).pop()
+    pool.properties["count"] = 2
+    return pool
+
+
 class TestNodesThatComeAndGo:
     """The nodes are those of the last look, and an answer counts for the boot that the node is on."""
 
@@ -257,12 +268,7 @@ class TestNodesThatComeAndGo:
         assert lab.verdict(pool="apps") == "inconsistent: NodesDisagree"
 
     def test_when_one_has_gone_what_the_others_said_holds_until_they_are_asked_again(self, lab: Nodes) -> None:
-        pool = lab.pool_of()
-        lab.clock.advance(timedelta(hours=1))
-        lab.prove()
-        lab.clock.advance(timedelta(minutes=61))
-        lab.nodes(pool).pop()
-        pool.properties["count"] = 2
+        one_goes(lab)
         lab.look()
         assert lab.finding().state is COMPLIANT
         lab.prove()
@@ -271,12 +277,7 @@ class TestNodesThatComeAndGo:
         assert len(lab.proofs()) == 2
 
     def test_one_that_started_anew_is_not_taken_for_one_that_was_asked_when_another_has_gone(self, lab: Nodes) -> None:
-        pool = lab.pool_of()
-        lab.clock.advance(timedelta(hours=1))
-        lab.prove()
-        lab.clock.advance(timedelta(minutes=61))
-        lab.nodes(pool).pop()
-        pool.properties["count"] = 2
+        pool = one_goes(lab)
         lab.nodes(pool)[0].boot_id, lab.nodes(pool)[0].kernel_fips = "another-boot", 0
         lab.look()
         assert lab.verdict(pool="apps") == "unknown: ProofMissing", "until it has answered"
